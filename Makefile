@@ -1,0 +1,39 @@
+# Needs Python 3.11, make and git; everything else is installed into .venv.
+PYTHON ?= python3.11
+VENV ?= .venv
+# CPU build of PyTorch where this index can be reached; for a GPU: TORCH_INDEX=https://download.pytorch.org/whl/cu128
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
+
+.PHONY: demo test test-slow lint format clean
+
+demo: $(VENV)/installed
+	rm -rf demo
+	$(BIN)/lumirage demo demo
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope
+
+test-slow: $(VENV)/installed
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# torch first and by itself, so that only it is looked for in the further index.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --retries 1 --extra-index-url $(TORCH_INDEX) -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

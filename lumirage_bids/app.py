@@ -1,0 +1,122 @@
+"""The story: what participant and group do, and the small commands beside them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids.errors import UsageError
+
+if TYPE_CHECKING:
+    from lumirage_bids.plan import Plan
+    from lumirage_bids.run import Run
+    from lumirage_bids.settings import Settings
+
+logger = logging.getLogger("lumirage")
+
+
+def participant(settings: Settings) -> int:
+    """Prepare scans, register and score pairs, write rows and subject pages; the return value is the exit code."""
+    from lumirage_bids import folders, protocol
+    from lumirage_bids import run as runs
+    from lumirage_bids.describe import describe
+
+    experiment = protocol.load(settings.protocol)
+    folders.check_out_dir(settings)
+    folders.check_same_experiment(settings, experiment.name)
+    dataset, plan = runs.find(settings, experiment)
+    story = describe(plan, dataset, settings, runs.expected_voxels(plan))
+    if settings.dry_run:
+        print(story)
+        return 0
+    run = runs.Run(settings, experiment, dataset, plan)
+    with run.recorded():
+        for line in story.splitlines():
+            logger.info("%s", line)
+        if not settings.reports_only:
+            _work(run, plan, settings)
+        return _conclude(plan, settings)
+
+
+def _work(run: Run, plan: Plan, settings: Settings) -> None:
+    from lumirage_bids import progress, workflows
+    from lumirage_bids.preparing import check_prepared
+
+    with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
+        execution = run.execution(tick)
+        if settings.stage == "register":
+            check_prepared(plan)
+        else:
+            workflows.run(workflows.preparation_graph(plan, execution), execution)
+        if settings.stage != "prepare":
+            workflows.run(workflows.registration_graph(plan, execution), execution)
+
+
+def _conclude(plan: Plan, settings: Settings) -> int:
+    from lumirage_bids import derivatives, pages, scores, status
+
+    out_dir = settings.out_dir
+    if settings.stage == "prepare":
+        return status.preparation_code(plan, out_dir)
+    with derivatives.lock(out_dir, "root"):
+        rows = scores.collect(out_dir)
+        table = status.status_table(plan, rows)
+        status.write(out_dir, table)
+    pages.write_subject_pages(plan, rows, settings)
+    mine = status.of_run(table, plan)
+    for (state, reason), n in mine[mine["status"] != "ok"].value_counts(["status", "reason"], dropna=False).items():
+        logger.error("%d row(s) %s: %s", n, state, reason)
+    logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
+    return status.exit_code(mine["status"], mine["reason"])
+
+
+def group(settings: Settings) -> int:
+    """Turn score tables into statistics, figures and one page; the return value is the exit code."""
+    from lumirage_bids import folders, pages
+    from lumirage_bids.logs import logging_to
+
+    folders.check_participant_output(settings)
+    with logging_to(settings.out_dir / "logs" / "group.log", settings.verbose):
+        report = pages.write_group(settings)
+        logger.info("The report is %s", report)
+    return 0
+
+
+def list_known(what: str) -> int:
+    """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
+    if what == "methods":
+        from lumirage_bids import registration
+
+        lines = [(name, cls.summary, cls.missing()) for name, cls in registration.methods().items()]
+    elif what == "labellings":
+        from lumirage_bids import segmentation
+
+        lines = [(name, cls.summary, cls.missing()) for name, cls in segmentation.labellings().items()]
+    else:
+        from lumirage_bids import protocol
+
+        lines = [(name, protocol.load(name).description, None) for name in protocol.names()]
+    width = max(len(name) for name, _, _ in lines)
+    for name, summary, missing in lines:
+        print(f"{name:{width}}  {summary}" + (f"\n{'':{width}}  missing here: {missing}" if missing else ""))
+    return 0
+
+
+def demo(folder: Path, run: Callable[[Sequence[str]], int]) -> int:
+    """Write a synthetic dataset and evaluate it as a user would; the return value is the exit code."""
+    from lumirage_bids.demo import write_dataset
+
+    if folder.exists():
+        raise UsageError(f"{folder} exists; name a new folder for the demo.")
+    bids, out = folder / "bids", folder / "out"
+    truth = write_dataset(bids)
+    print(f"A synthetic dataset of three subjects is in {bids}.", flush=True)
+    common = [str(bids), str(out)]
+    options = ["--derivatives", f"truth={truth}", "--labellings", "demo", "tissue", "--methods", "greedy", "syn"]
+    for arguments in ([*common, "participant", *options], [*common, "group"]):
+        print("lumirage " + " ".join(arguments), flush=True)
+        if code := run(arguments):
+            return code
+    return 0

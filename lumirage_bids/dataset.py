@@ -1,0 +1,310 @@
+"""From a BIDS dataset to scans; the only module that knows PyBIDS."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lumirage_bids.bids_names import long_name, natural_key, parse_name
+from lumirage_bids.choices import Choice, choose
+from lumirage_bids.errors import InputOutputError, InvalidDatasetError, NothingSelectedError
+from lumirage_bids.filters import FILE_KEYS, Filter, check_filter, check_keys, read_filter, selects
+from lumirage_bids.index_cache import IndexCache, read_tree
+from lumirage_bids.label_maps import Derivatives, Pattern, Source, find_lut, read_lut
+from lumirage_bids.scans import File, LabelFile, Scan
+from lumirage_bids.sidecars import read_description, sequence, truth, unusable
+
+if TYPE_CHECKING:
+    from bids.layout import BIDSLayout
+
+__all__ = ["Choice", "Dataset", "Query", "datalad_get_line", "open_dataset", "read_filter", "read_lut"]
+
+# Everything but JSON files and anat folders of the raw dataset; PyBIDS matches these against "/<path below the root>".
+IGNORED = (
+    r"^/(?!sub-|[^/]*\.json$)",
+    r"^/sub-[^/]*/(?!ses-|anat(/|$)|[^/]*\.json$)",
+    r"^/sub-[^/]*/ses-[^/]*/(?!anat(/|$)|[^/]*\.json$)",
+    r"/anat/(?!.*\.(nii|nii\.gz|json)$)",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What the protocol and the command line ask of a dataset.
+
+    Attributes
+    ----------
+    filters : mapping
+        As `read_filter` returns.
+    prefer : tuple of mapping
+        Entities (short or long names) → value, best first: which of several scans of a subject, session and contrast.
+    label_patterns : mapping
+        Labelling → path pattern below the dataset, with ``{subject}``, ``{session}``, ``{suffix}`` or any entity.
+    mask_pattern, brain_pattern : str or None
+        The same for brain masks and for skull-stripped images to be used in place of the scans.
+    derivatives : mapping
+        Name → root of derivative datasets, besides those in the dataset's ``derivatives`` folder.
+    labellings : tuple of str
+        Labellings to look for as ``seg-NAME`` in the derivative datasets.
+    """
+
+    filters: Filter
+    prefer: tuple[Mapping[str, str], ...] = ()
+    label_patterns: Mapping[str, str] = field(default_factory=dict)
+    mask_pattern: str | None = None
+    brain_pattern: str | None = None
+    derivatives: Mapping[str, Path] = field(default_factory=dict)
+    labellings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """The scans of a dataset that a query selects.
+
+    Attributes
+    ----------
+    root : Path
+        Absolute.
+    name : str
+        From ``dataset_description.json``.
+    scans : tuple of Scan
+        One per subject, session and contrast, sorted by name, whether or not their content is here.
+    choices : tuple of Choice
+        Where there were several.
+    notes : tuple of str
+        What the user should know: ambiguous label maps, files left out.
+    derivatives : mapping
+        Name → root of the derivative datasets looked through.
+    found : mapping
+        Labelling → where its label maps were found and for how many scans.
+    """
+
+    root: Path
+    name: str
+    scans: tuple[Scan, ...]
+    choices: tuple[Choice, ...]
+    notes: tuple[str, ...]
+    derivatives: Mapping[str, Path]
+    found: Mapping[str, str]
+
+
+def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, validate: bool = True) -> Dataset:
+    """Find the scans that a query selects, with the label maps and masks that are there already.
+
+    Parameters
+    ----------
+    root : Path
+        BIDS dataset.
+    query : Query
+        What to look for.
+    database_dir : Path or None
+        Keeps PyBIDS' index between runs; it is made anew when the tree has changed.
+    validate : bool
+        Whether a missing or wrong ``dataset_description.json`` is an error.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such folder, or none that ``derivatives`` names.
+    InvalidDatasetError
+        ``dataset_description.json`` is missing or wrong, or PyBIDS cannot index the dataset.
+    NothingSelectedError
+        No image fits the filters.
+    UsageError
+        An unknown key in the filters or preferences, or a wrong path pattern.
+    CannotWriteError
+        `database_dir` cannot be written.
+    """
+    root = Path(os.path.abspath(root))  # noqa: PTH100 (links in the path stay as the user wrote them)
+    name, notes = _name(root, validate)
+    datasets = _derivative_datasets(query.derivatives)
+    sources, masks, brain = _sources(query, Derivatives(datasets))
+    candidates, more = _candidates(root, check_filter(query.filters, "of the query"), database_dir)
+    scans, choices = choose(candidates, query.prefer)
+    scans = [_complete(scan, sources, masks, brain) for scan in scans]
+    return Dataset(
+        root=root,
+        name=name,
+        scans=tuple(sorted(scans, key=lambda scan: scan.name)),
+        choices=choices,
+        notes=(*notes, *more, *(note for source in (*sources.values(), masks) for note in source.notes())),
+        derivatives=datasets,
+        found={name: text for name, source in sources.items() if (text := source.summary(len(scans)))},
+    )
+
+
+def datalad_get_line(root: Path, files: Iterable[File]) -> str:
+    """Command that fetches the content of files, to be pasted in a shell.
+
+    Paths are absolute, since DataLad takes relative ones from the current folder. Files of datasets outside `root`
+    get a command of their own.
+
+    Examples
+    --------
+    >>> datalad_get_line(Path("/data"), [File(path=Path("/data/a b.nii"), dataset=Path("/data"))])
+    "datalad get -d /data '/data/a b.nii'"
+    """
+    wanted = {f.path: root if f.path.is_relative_to(root) else f.dataset for f in files}
+    commands = []
+    for dataset in dict.fromkeys(sorted(wanted.values(), key=lambda d: (d != root, d))):
+        paths = sorted((str(p) for p, d in wanted.items() if d == dataset), key=natural_key)
+        commands.append(shlex.join(["datalad", "get", "-d", str(dataset), *paths]))
+    return " && ".join(commands)
+
+
+def _name(root: Path, validate: bool) -> tuple[str, list[str]]:
+    """Name of the dataset, and what to tell the user."""
+    try:
+        return str(read_description(root, "BIDS dataset")["Name"]), []
+    except InvalidDatasetError as error:
+        if validate:
+            raise
+        return root.name, [f"Accepted all the same: {error}"]
+
+
+def _derivative_datasets(given: Mapping[str, Path]) -> dict[str, Path]:
+    """Check the derivative datasets given; no others are looked through, not even those below ``derivatives/``."""
+    datasets = {name: Path(os.path.abspath(path)) for name, path in given.items()}  # noqa: PTH100
+    for name, path in datasets.items():
+        read_description(path, f"derivative dataset (--derivatives {name})")
+    return datasets
+
+
+def _sources(query: Query, derivatives: Derivatives) -> tuple[dict[str, Source], Source, Pattern | None]:
+    """Where label maps, masks and skull-stripped images are to be looked for."""
+    patterns = {name: Pattern(text, f"labelling {name!r}") for name, text in query.label_patterns.items()}
+    mask = Pattern(query.mask_pattern, "the brain mask") if query.mask_pattern else None
+    brain = Pattern(query.brain_pattern, "the skull-stripped image") if query.brain_pattern else None
+    names = dict.fromkeys((*query.labellings, *patterns))
+    sources = {name: Source.labels(name, patterns.get(name), derivatives) for name in names}
+    return sources, Source.mask(mask, derivatives), brain
+
+
+def _candidates(root: Path, filters: Filter, database_dir: Path | None) -> tuple[list[Scan], list[str]]:
+    """Images that fit one of the queries, without labels and masks; and what to tell the user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyBIDS' own: nothing that a user could act on
+        layout, kept_notes = _layout(root, database_dir)
+        with closing(layout.session):
+            check_keys(filters, layout.get_entities(metadata=True))
+            files = {Path(f.path).relative_to(root): f for f in layout.get(extension=[".nii", ".nii.gz"])}
+            right = {path: file for path, file in files.items() if _in_place(path)}
+            scans = [scan for path, file in right.items() if (scan := _select(path, file, root, filters))]
+    notes = [*kept_notes, *_misplaced_note([path for path in files if path not in right])]
+    if not scans:
+        suffixes = [path.name.split(".")[0].rpartition("_")[2] for path in right]
+        counts = ", ".join(f"{suffixes.count(s)} {s}" for s in sorted(set(suffixes))) or "none"
+        raise NothingSelectedError(
+            f"No image of {root} fits the filter {json.dumps(filters)}. Anatomical images there: {counts}. "
+            f"Check --bids-filter-file. {' '.join(notes)}".rstrip()
+        )
+    return scans, notes
+
+
+def _in_place(relative: Path) -> bool:
+    """Whether an image has a BIDS name and lies in the folder that the name says."""
+    name = parse_name(relative.name)
+    folders = [f"{k}-{name[0][k]}" for k in ("sub", "ses") if k in name[0]] if name else []
+    return list(relative.parts[:-1]) == [*folders, "anat"]
+
+
+def _misplaced_note(misplaced: list[Path]) -> list[str]:
+    if not misplaced:
+        return []
+    return [
+        f"Left out: {len(misplaced)} image(s) without a BIDS name, or in a folder of another subject or session: "
+        f"{misplaced[0]}{', …' if misplaced[1:] else ''}."
+    ]
+
+
+def _select(path: Path, file: Any, root: Path, filters: Filter) -> Scan | None:
+    """Make a scan of PyBIDS' file, at this path below the root, if it fits one of the queries."""
+    entities, suffix = parse_name(path.name) or ({}, "")
+    properties: dict[str, object] = {long_name(key): value for key, value in entities.items()}
+    properties |= {"suffix": suffix, "datatype": "anat", "extension": path.name[path.name.index(".") :]}
+    by_name = [{k: v for k, v in query.items() if k in FILE_KEYS} for query in filters.values()]
+    if not any(selects(query, properties) for query in by_name):
+        return None  # before its metadata are fetched, which takes longer
+    metadata = file.get_metadata()
+    if not any(selects(query, {**metadata, **properties}) for query in filters.values()):
+        return None
+    return Scan(
+        path=root / path,
+        dataset=root,
+        subject=entities["sub"],
+        session=entities.get("ses"),
+        suffix=suffix,
+        entities=entities,
+        sequence=sequence(metadata),
+        skull_stripped=truth(metadata.get("SkullStripped")),
+    )
+
+
+def _layout(root: Path, database_dir: Path | None) -> tuple[BIDSLayout, tuple[str, ...]]:
+    """PyBIDS' layout of the anatomical images, from `database_dir` where it is kept there and still true; and notes."""
+    from bids.layout import BIDSLayout
+
+    try:
+        tree = read_tree(root)
+    except OSError as error:
+        raise InputOutputError(f"{error.filename or root} cannot be listed: {error.strerror}.") from None
+    cache = IndexCache.of(database_dir, root, tree.digest) if database_dir else None
+    notes = cache.notes() if cache else None
+    if cache and notes is not None:
+        return BIDSLayout(root, validate=False, database_path=cache.folder), notes
+    reasons = unusable(tree.sidecars)
+    notes = tuple(_sidecar_notes({path.relative_to(root): reason for path, reason in reasons.items()}))
+    layout = _index(root, reasons)
+    if cache:
+        with closing(layout.connection_manager.engine.raw_connection()) as connection:
+            cache.publish(connection.driver_connection, notes)
+    return layout, notes
+
+
+def _sidecar_notes(reasons: Mapping[Path, str]) -> list[str]:
+    """One note per reason, with an example."""
+    by_reason: dict[str, list[Path]] = {}
+    for path, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(path)
+    return [
+        f"Not used: {len(paths)} JSON file(s), {reason}: {paths[0]}{', …' if paths[1:] else ''}."
+        for reason, paths in by_reason.items()
+    ]
+
+
+def _index(root: Path, left_out: Iterable[Path]) -> BIDSLayout:
+    """Let PyBIDS index the anatomical images in memory."""
+    from bids.exceptions import BIDSConflictingValuesError
+    from bids.layout import BIDSLayout, BIDSLayoutIndexer
+
+    ignored = [*IGNORED, *(f"^/{re.escape(str(p.relative_to(root)))}$" for p in left_out)]
+    indexer = BIDSLayoutIndexer(validate=False, ignore=[re.compile(pattern) for pattern in ignored])
+    try:
+        return BIDSLayout(root, validate=False, indexer=indexer, config=[_config(root)])
+    except (BIDSConflictingValuesError, OSError, ValueError, TypeError) as error:
+        raise InvalidDatasetError(f"PyBIDS cannot index {root}: {error}") from None
+
+
+def _config(root: Path) -> dict[str, Any]:
+    """PyBIDS' entities, looked for below the root only: else a folder ``run-3`` above it would be every file's run."""
+    import bids.layout
+
+    config = json.loads(Path(bids.layout.__file__).with_name("config").joinpath("bids.json").read_text("utf-8"))
+    for entity in config["entities"]:
+        entity["pattern"] = f"^{re.escape(str(root))}(?s:/.*?)?{entity['pattern']}"
+    return {"name": "bids", "entities": config["entities"]}
+
+
+def _complete(scan: Scan, sources: Mapping[str, Source], masks: Source, brain: Pattern | None) -> Scan:
+    """Attach label maps, mask and skull-stripped image to a scan."""
+    files = {name: file for name, source in sources.items() if (file := source.find(scan))}
+    labels = {n: LabelFile(path=f.path, dataset=f.dataset, lut=find_lut(f, n)) for n, f in files.items()}
+    return replace(scan, labels=labels, mask=masks.find(scan), brain=brain.find(scan) if brain else None)

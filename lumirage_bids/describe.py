@@ -1,0 +1,86 @@
+"""A plan in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from lumirage_bids.dataset import Dataset, datalad_get_line
+from lumirage_bids.plan import Plan
+from lumirage_bids.progress import duration
+from lumirage_bids.settings import Settings
+
+MOST = 10
+
+
+def describe(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> str:
+    """What a run will do, as a user wants to read it before it starts."""
+    return "\n".join(_lines(plan, dataset, settings, voxels))
+
+
+def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Iterator[str]:
+    subjects = len({s.subject for s in plan.scans})
+    yield f"Dataset {dataset.name!r} at {dataset.root}"
+    yield f"Scans: {len(plan.scans)} of {subjects} subjects; all are aligned to {plan.reference.name}"
+    yield from _some("  ", [s.relative for s in plan.scans])
+    for choice in dataset.choices[:MOST]:
+        yield f"  chosen {choice.chosen} over {', '.join(choice.others)}: {choice.reason}"
+    if len(dataset.choices) > MOST:
+        yield f"  … and {len(dataset.choices) - MOST} more choices (all in config/)"
+    if plan.unlabelled:
+        yield f"Left out, no label map: {len(plan.unlabelled)} scan(s)"
+        yield from _some("  ", [s.relative for s in plan.unlabelled])
+    for labels in plan.labels:
+        yield f"Labelling {labels.name}: {labels.source}"
+    yield f"Pairs: {len(plan.pairs)} in the protocol, {len(plan.asked)} asked for, {len(plan.runnable)} can run"
+    for split, n in sorted(Counter(p.split for p in plan.asked).items()):
+        yield f"  {split}: {n}"
+    yield from _missing(plan, dataset)
+    for arm in plan.arms:
+        yield f"Method {arm.method.name}, variant {arm.variant}: {arm.method.summary}"
+    yield from _warnings(plan)
+    for note in dataset.notes:
+        yield f"Note: {note}"
+    yield from _work(plan, settings, voxels)
+
+
+def _some(indent: str, items: list[str]) -> Iterator[str]:
+    yield from (f"{indent}{item}" for item in items[:MOST])
+    if len(items) > MOST:
+        yield f"{indent}… and {len(items) - MOST} more"
+
+
+def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
+    if not plan.missing:
+        return
+    names = tuple(labels.name for labels in plan.labels)
+    files = [f for s in plan.missing for f in s.needs(names) if not f.present]
+    yield f"Missing: the content of {len(plan.missing)} scan(s) is not here, their pairs are left out. To get it:"
+    yield f"  {datalad_get_line(dataset.root, files)}"
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    mixed = sorted({p.split for p in plan.runnable if p.moving.kind != p.fixed.kind and p.split != "same subject"})
+    unimodal = sorted({a.method.name for a in plan.arms if a.method.similarity_used == "lncc"})
+    if mixed and unimodal:
+        yield (
+            f"WARNING: pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
+            "local normalised cross-correlation, which expects the same contrast: read those rows with care."
+        )
+
+
+def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
+    if settings.stage != "prepare":
+        yield f"Registrations: {plan.n_done} done already, {plan.n_todo} to do in {len(plan.batches)} batches"
+    yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
+    if not plan.batches:
+        return
+    costs = [(len(b.tasks), b.arm.method.cost(voxels, settings.device)) for b in plan.batches]
+    seconds = sum(n * c.seconds for n, c in costs) / min(settings.nprocs, len(costs))
+    memory = max(c.memory_gb for _, c in costs)
+    yield (
+        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(seconds)} with {settings.nprocs} "
+        f"process(es) on {settings.device}, {memory:.1f} GB each at most"
+    )
+    if settings.sloppy:
+        yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."

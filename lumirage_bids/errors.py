@@ -1,0 +1,62 @@
+"""Errors a user can act on, each with its exit code (BIDS execution draft)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LumirageError(Exception):
+    """An error with a message for the user and an exit code; shown without a traceback.
+
+    The message says what was wrong, the value got, what is allowed and what to do.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidDatasetError(LumirageError):
+    """The folder is not a BIDS dataset."""
+
+    exit_code = 16
+
+
+class NothingSelectedError(LumirageError):
+    """The filters or labels select no scan, or too few to form a pair."""
+
+    exit_code = 18
+
+
+class UsageError(LumirageError):
+    """The command line, protocol or filter file is wrong."""
+
+    exit_code = 64
+
+
+class BadDataError(LumirageError):
+    """A file's content cannot be used: truncated, 4D, not finite, empty."""
+
+    exit_code = 65
+
+
+class MissingInputError(LumirageError):
+    """A file or participant that was asked for is not there."""
+
+    exit_code = 66
+
+
+class CannotWriteError(LumirageError):
+    """The output or work directory cannot be written."""
+
+    exit_code = 73
+
+
+class InputOutputError(LumirageError):
+    """The file system failed: disk full, connection to it lost."""
+
+    exit_code = 74
+
+
+class TryAgainError(LumirageError):
+    """The run was interrupted; the same command goes on where it was."""
+
+    exit_code = 75

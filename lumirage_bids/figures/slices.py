@@ -1,0 +1,203 @@
+"""Three planes of a brain with contours of labels over it: what a score means on the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from contourpy import contour_generator
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lumirage_bids.figures.style import WIDTH, journal_style, new_figure
+
+# Bright on a dark image; cycled through by label, neighbours in the cycle far apart in hue.
+_LABEL_COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7", "#33c79b", "#ff8c4d", "#ffffff", "#9fa8ff")
+_WINDOW = (1.0, 99.0)  # percentiles of the intensities shown
+
+_Array = npt.NDArray[np.generic]
+
+
+class Planes(NamedTuple):
+    """One slice in each plane of a volume in RAS+ orientation, as plain arrays.
+
+    Attributes
+    ----------
+    sagittal : array, shape (Y, Z)
+    coronal : array, shape (X, Z)
+    axial : array, shape (X, Y)
+        X rises to the subject's right, Y to the front, Z to the top.
+    """
+
+    sagittal: _Array
+    coronal: _Array
+    axial: _Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContourLayer:
+    """Contours of one label map.
+
+    Attributes
+    ----------
+    labels : Planes
+        Integer labels on the slices of the image; 0 is background and gets no contour.
+    name : str or None
+        Name in the legend; None leaves it out.
+    colour : str or None
+        One colour for all labels; None gives neighbouring labels different ones.
+    """
+
+    labels: Planes
+    name: str | None = None
+    colour: str | None = None
+
+
+def cut(volume: _Array, index: tuple[int, int, int]) -> Planes:
+    """Take the three planes through a voxel.
+
+    Parameters
+    ----------
+    volume : array, shape (X, Y, Z)
+        In RAS+ orientation (reorient it first).
+    index : tuple of int
+        The voxel that all three planes contain.
+    """
+    x, y, z = index
+    return Planes(volume[x, :, :], volume[:, y, :], volume[:, :, z])
+
+
+def three_planes(
+    image_slices: Planes,
+    contour_layers: Sequence[ContourLayer],
+    spacing: tuple[float, float, float],
+    title: str,
+) -> Figure:
+    """Draw label contours over three planes of an image.
+
+    Parameters
+    ----------
+    image_slices : Planes
+        Intensities. The grey window is their 1st to 99th percentile above the lowest value, the same in all planes.
+    contour_layers : sequence of ContourLayer
+        Drawn in order, the last on top; each on the image's slices.
+    spacing : tuple of float
+        Distance of voxels along X, Y and Z, mm.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+        180 mm wide, all planes at one scale, neurological convention: the subject's left is on the left, marked L.
+
+    Raises
+    ------
+    ValueError
+        If a layer's slices differ in shape from the image's.
+    """
+    _refuse_other_shapes(image_slices, contour_layers)
+    dx, dy, dz = spacing
+    steps = ((dy, dz), (dx, dz), (dx, dy))
+    sizes = [(n * u, m * v) for (n, m), (u, v) in zip((s.shape for s in image_slices), steps, strict=True)]
+    width, height = sum(w for w, _ in sizes), max(h for _, h in sizes)
+    low, high = _window(image_slices)
+    named = [layer for layer in contour_layers if layer.name]
+    with journal_style():
+        figure = new_figure(WIDTH, 0.92 * WIDTH * height / width + (0.6 if named else 0.4))
+        panels = figure.subplots(1, 3, width_ratios=[w for w, _ in sizes])
+        for axes, plane, image, step in zip(panels, Planes._fields, image_slices, steps, strict=True):
+            grey = np.asarray(image, dtype=np.float64).T
+            extent = _extent(image, step)
+            axes.imshow(grey, cmap="gray", vmin=low, vmax=high, origin="lower", extent=extent, interpolation="nearest")
+            for layer in contour_layers:
+                _draw_contours(axes, getattr(layer.labels, plane), layer.colour, step)
+            _mark(axes, plane, extent)
+        figure.suptitle(title, fontsize=8, fontweight="bold")
+        if named:
+            handles = [Line2D([], [], color=x.colour or _LABEL_COLOURS[0], label=x.name, linewidth=1.6) for x in named]
+            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def _refuse_other_shapes(image: Planes, layers: Sequence[ContourLayer]) -> None:
+    for layer in layers:
+        for plane, grey, labels in zip(Planes._fields, image, layer.labels, strict=True):
+            if grey.shape != labels.shape:
+                raise ValueError(
+                    f"The {plane} slice of the image has shape {grey.shape} and that of the labels "
+                    f"{layer.name or ''} {labels.shape}; bring the labels to the image's grid first."
+                )
+
+
+def _window(image: Planes) -> tuple[float, float]:
+    values = np.concatenate([np.asarray(s, dtype=np.float64).ravel() for s in image])
+    values = values[np.isfinite(values)]
+    inside = values[values > values.min()] if values.size else values
+    if not inside.size:
+        return 0.0, 1.0
+    low, high = np.percentile(inside, _WINDOW)
+    return float(min(low, 0.0) if values.min() >= 0 else low), float(max(high, low + 1e-9))
+
+
+def _extent(image: _Array, step: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Edges of the slice, mm from the centre of its first voxel."""
+    (n, m), (u, v) = image.shape, step
+    return -u / 2, (n - 0.5) * u, -v / 2, (m - 0.5) * v
+
+
+def contours(labels: _Array) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    """Outline every label of a slice but the background.
+
+    Parameters
+    ----------
+    labels : array, shape (N, M)
+        Integer labels.
+
+    Yields
+    ------
+    label : int
+    line : array, shape (P, 2)
+        Points (first, second index) half-way between voxels inside and outside; closed.
+    """
+    # A rim of background closes the outlines of labels that touch the edge.
+    padded = np.pad(np.asarray(labels), 1)
+    for label in np.unique(padded):
+        if label == 0:
+            continue
+        rows, columns = np.nonzero(padded == label)
+        corner = np.array([rows.min() - 1, columns.min() - 1])
+        part = padded[corner[0] : rows.max() + 2, corner[1] : columns.max() + 2] == label
+        lines = contour_generator(z=part.T.astype(np.float64)).lines(0.5)
+        for line in lines:
+            yield int(label), np.asarray(line) + corner - 1
+
+
+def _draw_contours(axes: Axes, labels: _Array, colour: str | None, step: tuple[float, float]) -> None:
+    found = list(contours(labels))
+    colours = [colour or _LABEL_COLOURS[label % len(_LABEL_COLOURS)] for label, _ in found]
+    axes.add_collection(LineCollection([line * step for _, line in found], colors=colours, linewidths=0.7))
+
+
+def _mark(axes: Axes, plane: str, extent: tuple[float, float, float, float]) -> None:
+    """Mark the sides and name the plane."""
+    left, right = ("P", "A") if plane == "sagittal" else ("L", "R")
+    style: dict[str, Any] = {
+        "color": "white",
+        "fontsize": 8,
+        "fontweight": "bold",
+        "va": "top",
+        "transform": axes.transAxes,
+    }
+    axes.text(0.02, 0.98, left, ha="left", **style)
+    axes.text(0.98, 0.98, right, ha="right", **style)
+    axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], facecolor="black")
+    axes.set_aspect("equal")
+    axes.text(0.5, 0.02, plane, ha="center", va="bottom", color="white", fontsize=6.5, transform=axes.transAxes)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,115 @@
+"""One look for all figures: journal width, colours that a colour-blind reader and a grey print tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from typing import Any
+
+from matplotlib import style as mpl_style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from lumirage_bids.stats.classes import FLOOR, Arm
+
+#: Width of a figure over two columns of a journal, inches (180 mm).
+WIDTH = 180 / 25.4
+INK = "#1a1a1a"
+FAINT = "#8a8a8a"
+
+# Okabe & Ito 2008, https://jfly.uni-koeln.de/color/, ordered so that neighbours differ in lightness too.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# The floor is grey in every variant.
+_FLOOR_COLOURS = ("#9a9a9a",)
+_FLOOR_MARKERS = ("|", "x", "+", "1")
+
+_RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    # Text stays text in SVG: searchable, editable. DejaVu Sans is the widest of these, so none overflows.
+    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lumirage",
+    # Names come from users: a dollar sign in one is not mathematics.
+    "text.parse_math": False,
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "figure.dpi": 100,
+}
+
+
+@contextmanager
+def journal_style() -> Iterator[None]:
+    """Set what every figure is made, drawn and saved under; the reader's own settings are put back afterwards."""
+    # From the defaults, not from the user's matplotlibrc: the same table gives the same picture everywhere.
+    with mpl_style.context(_RC, after_reset=True):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure (inches) that lays itself out and can be drawn without a display."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def arm_colours(arms: Sequence[Arm]) -> dict[Arm, str]:
+    """Colour of each arm: grey for the floor, one of its own for each other arm.
+
+    Examples
+    --------
+    >>> arm_colours([Arm("default", "identity"), Arm("default", "syn")])[Arm("default", "identity")]
+    '#9a9a9a'
+    """
+    return _by_method(arms, _COLOURS, _FLOOR_COLOURS)
+
+
+def arm_markers(arms: Sequence[Arm]) -> dict[Arm, str]:
+    """Marker of each arm, so that colour is never the only difference."""
+    return _by_method(arms, _MARKERS, _FLOOR_MARKERS)
+
+
+def _by_method(arms: Sequence[Arm], values: Sequence[str], floor: Sequence[str]) -> dict[Arm, str]:
+    chosen, cycles = {}, {False: cycle(values), True: cycle(floor)}
+    for arm in arms:
+        chosen[arm] = next(cycles[arm.method == FLOOR])
+    return chosen
+
+
+def mark(figure: Figure, text: str) -> None:
+    """Put a warning, in red, on a strip of its own along the right edge of a finished figure."""
+    strip = 0.16 / figure.get_figwidth()  # inches
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, 0, 1 - strip, 1))
+    style: dict[str, Any] = {"color": "#b00020", "fontsize": 6, "fontweight": "bold", "rotation": "vertical"}
+    figure.text(1 - strip / 4, 0.5, text, ha="right", va="center", **style)
+
+
+def empty_axes(axes: Axes, message: str) -> None:
+    """Say in words why there is nothing to draw."""
+    axes.set_axis_off()
+    text = axes.text(0.5, 0.5, message, ha="center", va="center", transform=axes.transAxes, color=FAINT)
+    text.set_in_layout(False)

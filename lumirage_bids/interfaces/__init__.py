@@ -1,0 +1,126 @@
+"""Thin Nipype interfaces around what a node does; the work itself is in `preparing` and `registering`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
+
+from lumirage_bids.plan import Aligning, Batch, Preparing, Task
+from lumirage_bids.registration.base import Context
+
+
+class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
+    job = traits.Any(mandatory=True, desc="what to do: Preparing, Aligning or Batch")
+    out_dir = traits.Str(mandatory=True, desc="root of the derivatives")
+    context = traits.Any(mandatory=True, desc="device, threads, seed")
+    progress_dir = traits.Str(mandatory=True, desc="where it is noted what is under way")
+    save = traits.Str("none", usedefault=True, desc="what to keep of each pair")
+    use_gpu = traits.Bool(False, usedefault=True, desc="whether the node needs a GPU")
+    after = traits.Any(desc="output of a node that must have ended before")
+    after_reference = traits.Any(desc="output of the node that prepares the reference")
+
+
+class _OutputSpec(TraitedSpec):  # type: ignore[misc]
+    done = traits.Bool(desc="true when the node has ended")
+
+
+class _Interface(BaseInterface):  # type: ignore[misc]
+    input_spec = _InputSpec
+    output_spec = _OutputSpec
+    # What is done is known from the derivatives, not from Nipype's cache.
+    _always_run = True
+
+    def _run_interface(self, runtime: Any) -> Any:
+        context: Context = self.inputs.context
+        self.work(Path(self.inputs.out_dir), context)
+        return runtime
+
+    def _list_outputs(self) -> dict[str, Any]:
+        return {"done": True}
+
+    def work(self, out_dir: Path, context: Context) -> None:
+        raise NotImplementedError
+
+
+class Prepare(_Interface):
+    """Prepared image, mask and label maps of one scan."""
+
+    def work(self, out_dir: Path, context: Context) -> None:
+        """Do the job."""
+        from lumirage_bids.preparing import prepare_scan
+
+        job: Preparing = self.inputs.job
+        prepare_scan(job, out_dir, context)
+
+
+class Align(_Interface):
+    """Affine map of one scan to the reference."""
+
+    def work(self, out_dir: Path, context: Context) -> None:
+        """Do the job."""
+        from lumirage_bids.preparing import align_scan
+
+        job: Aligning = self.inputs.job
+        align_scan(job, out_dir, context)
+
+
+class Register(_Interface):
+    """One batch of pairs, registered and scored."""
+
+    def work(self, out_dir: Path, context: Context) -> None:
+        """Do the job."""
+        from lumirage_bids.registering import run_batch
+
+        job: Batch = self.inputs.job
+        save = self.inputs.save if isdefined(self.inputs.save) else "none"
+        progress = Progress(Path(self.inputs.progress_dir), job)
+        run_batch(job, out_dir, context, save, progress.started)
+
+
+class Progress:
+    """What pair a batch is at, told by the process that does it and read by the one that watches.
+
+    Parameters
+    ----------
+    folder : Path
+        Of this run; must exist.
+    batch : Batch
+        Which batch.
+    """
+
+    def __init__(self, folder: Path, batch: Batch) -> None:
+        self.batch = batch
+        self.file = folder / f"{batch.arm.label}-{batch.digest}.json"
+        self.log = folder / "ended"
+
+    def started(self, task: Task | None) -> None:
+        """Note that a pair begins; None: that it ended."""
+        if task is None:
+            self.file.unlink(missing_ok=True)
+            self.count()
+            return
+        temporary = self.file.with_suffix(".tmp")
+        temporary.write_text(json.dumps({"fixed": task.pair.fixed.name, "since": time.time()}), "utf-8")
+        temporary.replace(self.file)
+
+    def count(self) -> None:
+        """Add one to the pairs that have ended; a byte appended is atomic."""
+        handle = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.write(handle, b".")
+        os.close(handle)
+
+    def current(self) -> tuple[Task, float] | None:
+        """The pair under way and the seconds since it began."""
+        try:
+            note = json.loads(self.file.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        for task in self.batch.tasks:
+            if task.pair.fixed.name == note["fixed"]:
+                return task, time.time() - note["since"]
+        return None

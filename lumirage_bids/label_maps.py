@@ -1,0 +1,290 @@
+"""Label maps and masks that are already there: which belong to a scan, and what their indices mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+from lumirage_bids.bids_names import ENTITIES, long_name, natural_key, parse_name, same_value
+from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.scans import File, Scan
+
+# Entities that say what a derivative is, not which image it was made from.
+DESCRIBING = frozenset({"seg", "desc", "space"})
+
+
+def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
+    """Whether a derivative with these entities was made from, or lies on the grid of, this scan.
+
+    All entities that both names share are equal, the subject among them, and ``space-`` is absent or says the scan's
+    own suffix (or its own ``space-``).
+
+    Parameters
+    ----------
+    scan : Scan
+        The raw image.
+    entities : mapping
+        Short entity names of the derivative → values.
+    """
+    if entities.get("sub") != scan.subject:
+        return False
+    if entities.get("space", scan.suffix) not in {scan.suffix, scan.entities.get("space")}:
+        return False
+    shared = set(entities) & set(scan.entities) - {"space"}
+    return all(same_value(entity, entities[entity], scan.entities[entity]) for entity in shared)
+
+
+def closeness(scan: Scan, entities: Mapping[str, str]) -> tuple[int, int]:
+    """Rank of a derivative that belongs to a scan; smaller is better: most shared entities, then fewest extra ones."""
+    shared = set(entities) & ({*scan.entities, "space"})
+    return -len(shared), len(set(entities) - shared - DESCRIBING)
+
+
+class Derivatives:
+    """Label maps and masks of BIDS derivative datasets.
+
+    Parameters
+    ----------
+    datasets : mapping
+        Name → root, in the order in which they are looked through.
+    """
+
+    def __init__(self, datasets: Mapping[str, Path]) -> None:
+        self.datasets = datasets
+        self._images = cache(_images)
+
+    def find(self, scan: Scan, suffix: str, entity: str, value: str) -> list[File]:
+        """Find the images with this suffix and entity (``seg-tissue``) that belong to a scan, best first."""
+        found = []
+        for order, root in enumerate(self.datasets.values()):
+            for path, entities, its_suffix in self._candidates(root, scan):
+                if its_suffix == suffix and entities.get(entity) == value and belongs(scan, entities):
+                    file = File(path=path, dataset=root)
+                    found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
+        return [file for _, file in sorted(found, key=lambda item: item[0])]
+
+    def _candidates(self, root: Path, scan: Scan) -> list[tuple[Path, dict[str, str], str]]:
+        subject = root / f"sub-{scan.subject}"
+        folders = [subject / "anat"]
+        if scan.session is not None:
+            folders.append(subject / f"ses-{scan.session}" / "anat")
+        return [image for folder in folders for image in self._images(folder)]
+
+    def name(self, file: File) -> str:
+        """Name of the dataset that a file was found in."""
+        return next(name for name, root in self.datasets.items() if root == file.dataset)
+
+
+def _images(folder: Path) -> list[tuple[Path, dict[str, str], str]]:
+    """NIfTI files (dangling links too) of a folder with the entities and suffix of their names."""
+    parsed = ((folder / name, parse_name(name)) for name in _names(folder) if re.search(r"\.nii(\.gz)?$", name))
+    return [(path, *names) for path, names in parsed if names]
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208 (names, not paths)
+
+
+class Pattern:
+    """A path pattern below a dataset: ``derivatives/masks/sub-{subject}_ses-{session}_mask.nii``.
+
+    Parameters
+    ----------
+    text : str
+        Relative path; placeholders are ``{suffix}`` and entities by long or short name.
+    what : str
+        What the pattern is for, told in errors.
+
+    Raises
+    ------
+    UsageError
+        Broken braces, an unknown placeholder, or a path that leaves the dataset.
+    """
+
+    def __init__(self, text: str, what: str) -> None:
+        allowed = {*ENTITIES, *ENTITIES.values(), "suffix"}
+        try:
+            fields = list(Formatter().parse(text))
+        except ValueError as error:
+            raise UsageError(f"Path pattern {text!r} of {what}: {error}. Write placeholders as {{subject}}.") from None
+        for _, name, form, conversion in fields:
+            if name is not None and (name not in allowed or form or conversion):
+                known = ", ".join(dict.fromkeys(["suffix", *ENTITIES.values()]))
+                raise UsageError(f"Path pattern {text!r} of {what}: unknown placeholder {name!r}. Known: {known}.")
+        if not text or Path(text).is_absolute() or ".." in Path(text).parts:
+            raise UsageError(f"Path pattern {text!r} of {what} must be a path below the dataset, without '..'.")
+        self.text = text
+
+    def find(self, scan: Scan) -> File | None:
+        """Find the file or link named for a scan; None where it is not there or the scan lacks an entity."""
+        values = {"suffix": scan.suffix}
+        values |= {name: value for key, value in scan.entities.items() for name in (key, long_name(key))}
+        try:
+            path = scan.dataset / self.text.format_map(values)
+        except KeyError:
+            return None
+        return File(path=path, dataset=scan.dataset) if os.path.lexists(path) else None
+
+
+class Source:
+    """Where one kind of derivative (a labelling's maps, the brain masks) comes from; remembers what it found.
+
+    Parameters
+    ----------
+    title : str
+        For notes: ``labelling 'tissue'``.
+    pattern : Pattern or None
+        Where to look first.
+    derivatives : Derivatives
+        Where to look next.
+    suffix, entity, value : str
+        What to look for there: ``dseg`` with ``seg-tissue``.
+    """
+
+    def __init__(
+        self, title: str, *, pattern: Pattern | None, derivatives: Derivatives, suffix: str, entity: str, value: str
+    ) -> None:
+        self.title, self.pattern, self.derivatives = title, pattern, derivatives
+        self.suffix, self.entity, self.value = suffix, entity, value
+        self._counts: Counter[str] = Counter()
+        self._ambiguous: list[tuple[Scan, list[File]]] = []
+
+    @classmethod
+    def labels(cls, name: str, pattern: Pattern | None, derivatives: Derivatives) -> Source:
+        """Label maps of a labelling."""
+        value = re.sub(r"[^0-9A-Za-z+]", "", name)
+        title = f"labelling {name!r}"
+        return cls(title, pattern=pattern, derivatives=derivatives, suffix="dseg", entity="seg", value=value)
+
+    @classmethod
+    def mask(cls, pattern: Pattern | None, derivatives: Derivatives) -> Source:
+        """Brain masks."""
+        return cls("brain mask", pattern=pattern, derivatives=derivatives, suffix="mask", entity="desc", value="brain")
+
+    def find(self, scan: Scan) -> File | None:
+        """Find the best file for a scan."""
+        if self.pattern and (file := self.pattern.find(scan)):
+            self._counts[self.pattern.text] += 1
+            return file
+        files = self.derivatives.find(scan, self.suffix, self.entity, self.value)
+        if not files:
+            return None
+        if len(files) > 1:
+            self._ambiguous.append((scan, files))
+        self._counts[f"{self.entity}-{self.value} from derivatives {self.derivatives.name(files[0])!r}"] += 1
+        return files[0]
+
+    def summary(self, n_scans: int) -> str:
+        """Tell where files were found and for how many scans; empty where none were."""
+        total = sum(self._counts.values())
+        parts = [f"{text} ({n})" if len(self._counts) > 1 else text for text, n in self._counts.items()]
+        return f"existing maps {' and '.join(parts)} for {total} of {n_scans} scans" if parts else ""
+
+    def notes(self) -> list[str]:
+        """Tell what was ambiguous, with one example."""
+        notes = []
+        if len(self._counts) > 1:
+            mixed = " and ".join(f"{text} ({n} scans)" for text, n in self._counts.items())
+            notes.append(f"The {self.title} comes from several sources: {mixed}.")
+        if self._ambiguous:
+            scan, (best, *others) = self._ambiguous[0]
+            notes.append(
+                f"Several files fit as {self.title} of {len(self._ambiguous)} scan(s). The one is taken that shares "
+                "most entities with the scan, then has fewest others, then comes first in natural order. "
+                f"For {scan.name}: {best.path}; not {', '.join(str(file.path) for file in others)}."
+            )
+        return notes
+
+
+def find_lut(file: File, labelling: str) -> Path | None:
+    """Find a label map's look-up table by BIDS inheritance.
+
+    Parameters
+    ----------
+    file : File
+        The label map.
+    labelling : str
+        Stands in for a ``seg-`` that the file name lacks.
+
+    Returns
+    -------
+    Path or None
+        The TSV nearest to the map, from its folder up to the dataset's root, whose suffix is the map's or ``dseg``
+        and whose entities the map all has; within a folder the one with most entities.
+    """
+    entities, suffix = parse_name(file.path.name) or ({}, "dseg")
+    entities = {"seg": labelling, **entities}
+    folder = file.path.parent
+    while True:
+        found = []
+        for name in _names(folder):
+            names = parse_name(name) if name.endswith(".tsv") else None
+            if names and names[1] in {suffix, "dseg"} and names[0].items() <= entities.items():
+                found.append((len(names[0]), name))
+        if found:
+            return folder / max(found)[1]
+        if folder in (file.dataset, folder.parent):
+            return None
+        folder = folder.parent
+
+
+def read_lut(path: Path) -> dict[int, str]:
+    """Read the names of a labelling's structures.
+
+    Parameters
+    ----------
+    path : Path
+        TSV with columns ``index`` and ``name``, others are ignored.
+
+    Returns
+    -------
+    dict
+        Index → name in the file's order, without background (index 0).
+
+    Raises
+    ------
+    MissingInputError
+        The file does not exist, or its content has not been fetched.
+    BadDataError
+        A column is missing, an index is not a whole number from 0 or occurs twice, or a name is empty; names the line.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise MissingInputError(f"There is no look-up table {path}, or its content has not been fetched.") from None
+    except OSError as error:
+        raise BadDataError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
+    rows = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    header = [cell.strip() for cell in rows[0][1]] if rows else []
+    if not {"index", "name"} <= set(header):
+        raise BadDataError(
+            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name', tab-separated, are needed."
+        )
+    return _structures(path, header, rows[1:])
+
+
+def _structures(path: Path, header: list[str], rows: Iterable[tuple[int, list[str]]]) -> dict[int, str]:
+    seen: dict[int, str] = {}
+    for number, cells in rows:
+        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        index, name = row["index"], row.get("name", "")
+        where = f"Look-up table {path}, line {number}"
+        if not re.fullmatch(r"[0-9]{1,9}", index, re.ASCII):
+            raise BadDataError(f"{where}: index {index!r:.40} is not a whole number from 0 to 999999999.")
+        if not name:
+            raise BadDataError(f"{where}: index {index} has no name.")
+        if int(index) in seen:
+            raise BadDataError(f"{where}: index {index} occurs twice ({seen[int(index)]!r} and {name!r}). Keep one.")
+        seen[int(index)] = name
+    seen.pop(0, None)
+    if not seen:
+        raise BadDataError(f"Look-up table {path} names no structure besides background.")
+    return seen

@@ -1,0 +1,53 @@
+"""Where messages go: briefly to the terminal, in full to a file of the run."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+logger = logging.getLogger("lumirage")
+
+
+def log_to(file: Path, verbose: int) -> list[logging.Handler]:
+    """Send this program's messages to the terminal and to a file; several processes may append to one file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    to_file = logging.FileHandler(file, encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    to_terminal = logging.StreamHandler(sys.stdout)
+    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    to_terminal.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    # A traceback belongs in the file.
+    to_terminal.addFilter(_without_traceback)
+    handlers: list[logging.Handler] = [to_file, to_terminal]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    for handler in handlers:
+        logger.addHandler(handler)
+    return handlers
+
+
+def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
+    brief = logging.makeLogRecord(record.__dict__)
+    brief.exc_info = brief.exc_text = None
+    return brief
+
+
+@contextmanager
+def logging_to(file: Path, verbose: int) -> Iterator[None]:
+    """Log to the terminal and to a file within the block."""
+    handlers = log_to(file, verbose)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+        handlers[0].close()
+
+
+def quieten(verbose: int) -> None:
+    """Let Nipype and the registration libraries speak up only when something is wrong, or when asked."""
+    for name in ("nipype", "nipype.workflow", "nipype.interface", "nipype.utils", "fireants"):
+        logging.getLogger(name).setLevel(logging.INFO if verbose > 1 else logging.CRITICAL)

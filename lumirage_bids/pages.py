@@ -1,0 +1,295 @@
+"""From derivatives to tables and pages: the group's, and one a subject."""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lumirage_bids import derivatives, scores
+from lumirage_bids.errors import LumirageError, MissingInputError
+from lumirage_bids.label_maps import read_lut
+from lumirage_bids.run import read_descriptions, versions
+from lumirage_bids.scans import Scan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lumirage_bids.figures.slices import Planes
+    from lumirage_bids.images import Volume
+    from lumirage_bids.plan import Plan
+    from lumirage_bids.reports.group import GroupTables, ReportContext
+    from lumirage_bids.reports.subject import ScanPanel
+    from lumirage_bids.settings import Settings
+
+logger = logging.getLogger("lumirage")
+
+
+def write_group(settings: Settings) -> Path:
+    """Write the group's tables, figures and page from all score rows below the output folder.
+
+    Raises
+    ------
+    MissingInputError
+        There are no rows.
+    """
+    from lumirage_bids.reports.group import write_group_report
+    from lumirage_bids.stats.dictionaries import COMPARISONS, STRUCTURES, SUMMARY
+
+    out_dir = settings.out_dir
+    tables, notes = group_tables(out_dir)
+    folder = out_dir / "group"
+    pairs = tables.pairs[list(scores.COLUMNS)]
+    derivatives.write_table(folder / "pairs.tsv", pairs, scores.COLUMNS)
+    derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
+    derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
+    derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
+    return write_group_report(folder, tables, _context(settings, notes))
+
+
+def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
+    """Collect the rows and sum them up; and say what was left out."""
+    import pandas as pd
+
+    from lumirage_bids.reports.group import GroupTables
+    from lumirage_bids.stats.comparisons import compare
+    from lumirage_bids.stats.summaries import per_structure, summarise
+
+    rows, notes = current_rows(out_dir)
+    if not rows:
+        raise MissingInputError(
+            f"{out_dir} holds no scores. Run 'lumirage BIDS_DIR {out_dir} participant' to its end first."
+        )
+    measures = [*scores.COLUMNS, "moving_subject", "fixed_subject"]
+    pairs = pd.concat([table[measures] for table in rows.values()], ignore_index=True)
+    key = ["variant", "method", "moving", "fixed", "split", "status"]
+    structures = {name: table[[*key, *(c for c in table.columns if _is_structure(c))]] for name, table in rows.items()}
+    luts = {name: read_lut(out_dir / derivatives.look_up_table(name)) for name in rows}
+    tables = GroupTables(
+        pairs=pairs,
+        structures=structures,
+        luts=luts,
+        summary=summarise(pairs),
+        comparisons=compare(pairs),
+        per_structure=per_structure(structures, luts),
+    )
+    return tables, notes
+
+
+def current_rows(out_dir: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Rows made with the parameters that ``descriptions.tsv`` tells; others are left out, and it is said."""
+    hashes = set(read_descriptions(out_dir)["arm_hash"].dropna())
+    rows, notes = {}, []
+    for name, table in scores.collect(out_dir).items():
+        current = table[table["arm_hash"].isin(hashes)]
+        if len(current) < len(table):
+            n = len(table) - len(current)
+            notes.append(
+                f"{n} rows of labelling {name} were made with other parameters than the latest and are left out."
+            )
+        if len(current):
+            rows[name] = current.reset_index(drop=True)
+    return rows, notes
+
+
+def _is_structure(column: str) -> bool:
+    return column.startswith(scores.PREFIX) and column[len(scores.PREFIX) :].isdigit()
+
+
+def _context(settings: Settings, notes: list[str]) -> ReportContext:
+    from lumirage_bids.reports.group import MissingScan, ReportContext
+
+    out_dir = settings.out_dir
+    about = derivatives.read_json(out_dir / "dataset_description.json")
+    records = list(_records(out_dir))
+    latest: dict[str, Any] = records[-1] if records else {}
+    absent = sorted(_missing_scans(out_dir))
+    return ReportContext(
+        dataset=str(about["Name"]).removeprefix("LUMirage evaluation of "),
+        protocol=str(about["Protocol"]),
+        command="\n".join([*dict.fromkeys(r["settings"]["command"] for r in records), settings.command]),
+        created=datetime.now(UTC),
+        versions=latest.get("versions", versions()),
+        missing=[MissingScan(name=name) for name in absent],
+        notes=[*notes, *latest.get("plan", {}).get("warnings", [])],
+        methods_text=methods_text(about, latest),
+        labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
+        sloppy=bool(about.get("Sloppy")),
+    )
+
+
+def _records(out_dir: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted((out_dir / "config").glob("*.toml")):
+        yield tomllib.loads(file.read_text("utf-8"))
+
+
+def _missing_scans(out_dir: Path) -> set[str]:
+    import pandas as pd
+
+    file = out_dir / "status.tsv"
+    if not file.exists():
+        return set()
+    table = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
+    reasons = table.loc[table["status"] == "missing", "reason"].unique()
+    return {part.removesuffix(" is not here") for reason in reasons for part in reason.split(", ")}
+
+
+def methods_text(about: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
+    """Paragraphs for a methods section, from what was done."""
+    found = record.get("versions", {})
+    arms = record.get("arms", {})
+    plan = record.get("plan", {})
+    return [
+        f"Scans were evaluated with LUMirage {found.get('lumirage-bids', '')}, protocol {about['Protocol']}, which prepares "
+        "every scan once, aligns it to a common reference "
+        f"({plan.get('reference', 'n/a')}), registers ordered pairs with each method from the same start, and carries the "
+        "moving scan's native label map to the fixed scan's native grid in one interpolation (trilinear interpolation of "
+        "every label's mask, arg-max).",
+        "Dice was averaged over the structures present in both native label maps of a pair, the same for every method.",
+        *(f"{name}: {arm['parameters']}." for name, arm in arms.items()),
+    ]
+
+
+def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: Settings) -> None:
+    """Write ``sub-*.html`` for the moving subjects of this run."""
+    import pandas as pd
+
+    from lumirage_bids.reports.subject import SubjectPage, write_subject_report
+
+    scans: dict[str, set[Scan]] = {}
+    for pair in plan.runnable:
+        scans.setdefault(pair.moving.subject, set()).add(pair.moving)
+    by_name = {s.name: s for s in plan.scans}
+    tables = [t[[*scores.COLUMNS, "moving_subject"]] for t in rows.values()]
+    pairs = (
+        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*scores.COLUMNS, "moving_subject"])
+    )
+    for subject, moving in sorted(scans.items()):
+        mine = pairs[pairs["moving_subject"] == subject]
+        page = SubjectPage(
+            subject=subject,
+            scans=[_scan_panel(s, plan, settings.out_dir) for s in sorted(moving, key=lambda s: s.name)],
+            pairs=mine[list(scores.COLUMNS)],
+            pair_panels=list(_pair_panels(mine, plan, by_name, settings.out_dir)),
+            sloppy=settings.sloppy,
+        )
+        write_subject_report(settings.out_dir / f"sub-{subject}.html", page)
+
+
+def _scan_panel(scan: Scan, plan: Plan, out_dir: Path) -> ScanPanel:
+    """Prepared image with labels, and the scan aligned to the reference, for each variant."""
+    from lumirage_bids.figures.slices import ContourLayer, three_planes
+    from lumirage_bids.reports.subject import ScanPanel
+
+    description, figures = [scan.relative], []
+    for variant in dict.fromkeys(arm.variant for arm in plan.arms):
+        try:
+            view = _View(out_dir, scan, variant)
+            spacing = view.spacing
+            for labels in plan.labels:
+                layer = ContourLayer(labels=view.labels(labels.name))
+                caption = f"Prepared image, variant {variant}, with labelling {labels.name} ({labels.source})"
+                figures.append((caption, three_planes(view.image, [layer], spacing, scan.name)))
+            figures.append(_alignment_panel(scan, plan, variant, out_dir))
+            meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
+            shape = " × ".join(map(str, view.mask.shape))
+            mm = " × ".join(f"{s:.3g}" for s in spacing)
+            description.append(f"variant {variant}: {shape} voxels of {mm} mm, brain mask: {meta['MaskSource']}")
+        except LumirageError as error:
+            description.append(f"variant {variant}: {error}")
+    return ScanPanel(name=scan.name, description=description, figures=figures)
+
+
+def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tuple[str, Any]:
+    from lumirage_bids import preparing
+    from lumirage_bids.figures.slices import ContourLayer, three_planes
+    from lumirage_bids.transforms import Transform, warp
+
+    reference = _View(out_dir, plan.reference, variant)
+    matrix = preparing.read_alignment(out_dir, scan, plan.reference, variant)
+    image = preparing.read_prepared(out_dir, scan, variant)
+    aligned = reference.cut(warp(image, Transform((matrix,)), reference.mask).array)
+    layer = ContourLayer(labels=reference.brain, name=f"brain of {plan.reference.name}")
+    caption = f"Aligned to {plan.reference.name}, variant {variant}; the contour is the reference's brain"
+    return caption, three_planes(aligned, [layer], reference.spacing, scan.name)
+
+
+def _pair_panels(
+    pairs: pd.DataFrame, plan: Plan, by_name: Mapping[str, Scan], out_dir: Path
+) -> Iterator[tuple[str, Any]]:
+    """Worst, median and best pair of every arm, by Dice of the first labelling."""
+    from lumirage_bids.figures.slices import ContourLayer, three_planes
+
+    first = plan.labels[0].name
+    done = pairs[(pairs["labelling"] == first) & (pairs["status"] == "ok") & pairs["fixed"].isin(by_name.keys())]
+    for arm in plan.arms:
+        mine = done[(done["variant"] == arm.variant) & (done["method"] == arm.method.name)].sort_values("dice_mean")
+        if mine.empty:
+            continue
+        places = {0: "worst", len(mine) // 2: "median", len(mine) - 1: "best"}
+        for place, word in (places if len(mine) > 2 else dict.fromkeys(range(len(mine)), "pair")).items():
+            row = mine.iloc[place]
+            fixed, moving = by_name[row["fixed"]], by_name[row["moving"]]
+            planes = read_planes(out_dir, moving, fixed, arm.label)
+            if planes is None:
+                continue
+            view = _View(out_dir, fixed, arm.variant)
+            layers = [
+                ContourLayer(labels=view.labels(first), name=f"{first} of the fixed scan", colour="#E69F00"),
+                ContourLayer(labels=planes, name="moved labels", colour="#56B4E9"),
+            ]
+            caption = f"{arm.label}, {word}: {moving.name} on {fixed.name}, Dice {row['dice_mean']:.3f}"
+            yield caption, three_planes(view.image, layers, view.spacing, f"{moving.name} → {fixed.name}")
+
+
+def read_planes(out_dir: Path, moving: Scan, fixed: Scan, arm: str) -> Planes | None:
+    """Moved labels of a pair in the fixed scan's three planes, kept when it was registered; the latest."""
+    from lumirage_bids.figures.slices import Planes
+
+    pattern = derivatives.slices(moving, arm, "*")
+    for file in sorted(out_dir.glob(pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
+        with np.load(file) as archive:
+            if f"{fixed.key}/x" in archive:
+                return Planes(*(archive[f"{fixed.key}/{plane}"] for plane in "xyz"))
+    return None
+
+
+class _View:
+    """A prepared scan cut through the middle of its brain."""
+
+    def __init__(self, out_dir: Path, scan: Scan, variant: str) -> None:
+        from lumirage_bids import preparing
+        from lumirage_bids.registering import middle
+
+        self.out_dir, self.scan = out_dir, scan
+        self.mask: Volume = preparing.read_prepared_mask(out_dir, scan, variant)
+        self.index = middle(self.mask)
+        self.image = self.cut(preparing.read_prepared(out_dir, scan, variant).array)
+        self.brain = self.cut(self.mask.array.astype(np.int32))
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        x, y, z = (float(s) for s in self.mask.spacing)
+        return x, y, z
+
+    def cut(self, array: np.ndarray) -> Planes:
+        from lumirage_bids.figures.slices import cut
+
+        return cut(array, self.index)
+
+    def labels(self, labelling: str) -> Planes:
+        """The scan's own labels in the same planes."""
+        from lumirage_bids import preparing
+        from lumirage_bids.figures.slices import Planes
+        from lumirage_bids.registering import moved_planes
+        from lumirage_bids.transforms import Transform
+
+        labels = preparing.read_label_map(self.out_dir, self.scan, labelling)
+        return Planes(
+            **dict(zip(Planes._fields, moved_planes(labels, Transform(), self.mask, 1).values(), strict=True))
+        )

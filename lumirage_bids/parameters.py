@@ -1,0 +1,137 @@
+"""Frozen dataclasses from tables a user wrote, and plug-in classes from the modules of a package."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import pkgutil
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from lumirage_bids.errors import UsageError
+
+T = TypeVar("T")
+
+
+def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    """Make a frozen dataclass from a table; lists become tuples, whole numbers become floats where those are asked for.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass whose annotations are plain types, tuples, literals or unions of them.
+    table : mapping
+        Field → value.
+    where : str
+        What the table is, for messages: ``[methods.greedy]``.
+
+    Raises
+    ------
+    UsageError
+        A key that is no field, a value of the wrong type, or one that the class itself refuses (ValueError).
+    """
+    hints = typing.get_type_hints(cls)
+    known = {f.name: hints[f.name] for f in fields(cls)}  # type: ignore[arg-type]
+    values = {}
+    for key, value in table.items():
+        if key not in known:
+            allowed = ", ".join(known) or "none; it has no parameters"
+            raise UsageError(f"{where}: unknown parameter '{key}'. Allowed: {allowed}.")
+        try:
+            values[key] = _coerce(value, known[key])
+        except TypeError:
+            raise UsageError(f"{where}: {key} = {value!r} is not allowed; it must be {_words(known[key])}.") from None
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _coerce(value: Any, kind: Any) -> Any:
+    origin = get_origin(kind)
+    if origin in (typing.Union, UnionType):
+        for option in get_args(kind):
+            try:
+                return _coerce(value, option)
+            except TypeError:
+                continue
+        raise TypeError
+    if origin is Literal:
+        if value in get_args(kind):
+            return value
+        raise TypeError
+    if origin is tuple:
+        return _coerce_tuple(value, get_args(kind))
+    if kind is NoneType:
+        if value is None:
+            return None
+        raise TypeError
+    if isinstance(value, bool) and kind is not bool:
+        raise TypeError
+    if kind is float and isinstance(value, int):
+        return float(value)
+    if isinstance(kind, type) and isinstance(value, kind):
+        return value
+    raise TypeError
+
+
+def _coerce_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        return tuple(_coerce(v, kinds[0]) for v in value)
+    if len(value) != len(kinds):
+        raise TypeError
+    return tuple(_coerce(v, k) for v, k in zip(value, kinds, strict=True))
+
+
+def _words(kind: Any) -> str:
+    origin = get_origin(kind)
+    if origin in (typing.Union, UnionType):
+        return " or ".join(_words(k) for k in get_args(kind))
+    if origin is Literal:
+        return " or ".join(repr(v) for v in get_args(kind))
+    if origin is tuple:
+        return f"a list of {_words(get_args(kind)[0])}"
+    return {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "nothing"}.get(
+        kind, str(kind)
+    )
+
+
+def digest(*parts: object) -> str:
+    """Sixteen hexadecimal digits that change whenever a part does."""
+    text = json.dumps([_plain(p) for p in parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {type(value).__name__: _plain(asdict(value))}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"cannot digest a {type(value).__name__}")
+
+
+def discover(package: str, base: type[T]) -> dict[str, type[T]]:
+    """Concrete subclasses of a base class in the modules of a package, by their ``name``, sorted.
+
+    Modules whose names begin with an underscore are helpers and are not searched.
+    """
+    found: dict[str, type[T]] = {}
+    folder = importlib.import_module(package)
+    for module in pkgutil.iter_modules(folder.__path__):
+        if module.name.startswith("_"):
+            continue
+        content = vars(importlib.import_module(f"{package}.{module.name}"))
+        for value in content.values():
+            if isinstance(value, type) and issubclass(value, base) and "name" in vars(value):
+                found[vars(value)["name"]] = value
+    return dict(sorted(found.items()))

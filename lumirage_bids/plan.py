@@ -1,0 +1,430 @@
+"""What a run will do: from scans, protocol, settings and what is already there; pure and printable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import permutations, product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids import derivatives, registration, segmentation
+from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
+from lumirage_bids.images import Preparation
+from lumirage_bids.parameters import digest, from_table
+from lumirage_bids.protocol import Labelling, Protocol, Variant
+from lumirage_bids.registration.alignment import Alignment
+from lumirage_bids.registration.base import Method
+from lumirage_bids.scans import Pair, Scan
+from lumirage_bids.segmentation.base import Labeller
+from lumirage_bids.settings import Settings
+
+if TYPE_CHECKING:
+    from lumirage_bids.dataset import Dataset
+
+# Raised when the way something is computed changes its result, so that old results are made again.
+REVISIONS = {"preparation": 1, "alignment": 1, "registration": 1, "score": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """What is compared with what: a method under a variant's conditions."""
+
+    variant: str
+    method: Method
+    preparation: Preparation
+    alignment: Alignment
+
+    @property
+    def label(self) -> str:
+        """The arm's ``desc-`` label."""
+        return derivatives.description(self.variant, self.method.name)
+
+    @property
+    def hash(self) -> str:
+        """Digest of all parameters."""
+        return digest(self.method.name, self.method, self.preparation, self.alignment, REVISIONS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """One labelling of this run and how its maps come about."""
+
+    name: str
+    labeller: Labeller
+    structures: Mapping[int, str] | None = None
+    source: str = ""
+
+    def hash(self, scan: Scan) -> str:
+        """Digest of what this labelling of this scan depends on."""
+        files = [scan.labels[self.name]] if self.name in scan.labels else [scan.brain or scan, scan.mask]
+        return digest(self.labeller.name, self.labeller, [f.fingerprint for f in files if f is not None])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparing:
+    """Everything that is made of one scan alone."""
+
+    scan: Scan
+    variants: tuple[tuple[str, Preparation, str], ...]
+    labels: tuple[tuple[Labels, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligning:
+    """The affine map of one scan to the reference."""
+
+    scan: Scan
+    reference: Scan
+    variant: str
+    alignment: Alignment
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One pair to be registered and scored; hashes by labelling."""
+
+    pair: Pair
+    registration_hash: str
+    hashes: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One moving scan, one arm, some fixed scans: what one process does at a stretch."""
+
+    moving: Scan
+    arm: Arm
+    reference: Scan
+    tasks: tuple[Task, ...]
+    labels: tuple[Labels, ...]
+
+    @property
+    def digest(self) -> str:
+        """Names the batch's own files; the same pairs give the same name."""
+        return digest(self.moving.key, self.arm.label, [t.hashes for t in self.tasks])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What is already there.
+
+    Attributes
+    ----------
+    rows : frozenset of str
+        Hashes of score rows that need not be made again.
+    files : mapping
+        Path below the output folder → hash noted in its sidecar.
+    """
+
+    rows: frozenset[str] = frozenset()
+    files: Mapping[Path, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done.
+
+    Attributes
+    ----------
+    scans : tuple of Scan
+        Eligible scans: selected by the filters and with at least one label map, here or to be made.
+    pairs : tuple of Pair
+        The protocol's pairs, sampled before it was asked what is present.
+    asked : tuple of Pair
+        Those of `pairs` that this run was asked to do (participant and fixed labels).
+    runnable : tuple of Pair
+        Those of `asked` whose files are all here.
+    n_done : int
+        Registrations (pair × arm) that need not be repeated.
+    """
+
+    scans: tuple[Scan, ...]
+    unlabelled: tuple[Scan, ...]
+    pairs: tuple[Pair, ...]
+    asked: tuple[Pair, ...]
+    runnable: tuple[Pair, ...]
+    reference: Scan
+    arms: tuple[Arm, ...]
+    labels: tuple[Labels, ...]
+    preparing: tuple[Preparing, ...]
+    aligning: tuple[Aligning, ...]
+    batches: tuple[Batch, ...]
+    n_done: int
+
+    @property
+    def n_todo(self) -> int:
+        """Registrations (pair × arm) still to be run."""
+        return sum(len(b.tasks) for b in self.batches)
+
+    @property
+    def missing(self) -> tuple[Scan, ...]:
+        """Scans of the pairs asked for whose content is not here."""
+        scans = {s.name: s for p in self.asked for s in (p.moving, p.fixed)}
+        names = tuple(labelling.name for labelling in self.labels)
+        return tuple(s for _, s in sorted(scans.items()) if not is_present(s, names))
+
+
+def is_present(scan: Scan, labellings: tuple[str, ...]) -> bool:
+    """Whether all files of a scan that a run reads are here."""
+    return all(f.present for f in scan.needs(labellings))
+
+
+def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
+    """Every variant with every method, `identity` first; parameters checked."""
+    names = settings.methods or protocol.default_methods
+    names = ("identity", *dict.fromkeys(n for n in names if n != "identity"))
+    variants = [protocol.variant(n) for n in settings.variants] or list(protocol.variants)
+    arms = tuple(_arm(v, n, settings.sloppy) for v, n in product(variants, names))
+    labels: dict[str, Arm] = {}
+    for arm in arms:
+        if arm.label in labels:
+            raise UsageError(
+                f"Arms {arm.variant} × {arm.method.name} and {labels[arm.label].variant} × "
+                f"{labels[arm.label].method.name} have the same label '{arm.label}' in file names. Rename a variant."
+            )
+        labels[arm.label] = arm
+    return arms
+
+
+def _arm(variant: Variant, name: str, sloppy: bool) -> Arm:
+    method = registration.method(name, **variant.methods.get(name, {}))
+    preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
+    alignment = from_table(Alignment, variant.alignment, "[alignment]")
+    if sloppy:
+        method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
+    if complaint := method.missing():
+        raise MissingInputError(f"Method {name} cannot run here: {complaint}")
+    return Arm(variant=variant.name, method=method, preparation=preparation, alignment=alignment)
+
+
+def _native(table: Mapping[str, object]) -> Mapping[str, object]:
+    return {k: None if (k, v) == ("spacing", "native") else v for k, v in table.items()}
+
+
+def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> tuple[Labels, ...]:
+    """For every labelling asked for, where its maps come from: files that were found come before labellers."""
+    return tuple(_labels(n, protocol, dataset) for n in settings.labellings or protocol.default_labellings)
+
+
+def _labels(name: str, protocol: Protocol, dataset: Dataset) -> Labels:
+    given = protocol.labellings.get(name)
+    structures = given.structures if given else None
+    if name in dataset.found:
+        existing = segmentation.labeller("existing")
+        return Labels(name=name, labeller=existing, structures=structures, source=dataset.found[name])
+    if given is None:
+        makers = segmentation.labellings()
+        given = Labelling(labeller=makers[name].name if name in makers else "existing")
+    if given.labeller == "existing":
+        looked = f"the pattern {given.pattern}" if given.pattern else "the derivatives given"
+        known = sorted({*protocol.labellings, *dataset.found, *segmentation.labellings()})
+        raise MissingInputError(
+            f"No label map of labelling '{name}' was found by {looked}. Known here: {', '.join(known)}. Give a BIDS "
+            f"derivatives dataset with files …_seg-{name}_dseg.nii.gz by --derivatives NAME=PATH."
+        )
+    labeller = segmentation.labeller(given.labeller, **given.parameters)
+    if complaint := labeller.missing():
+        raise MissingInputError(f"Labeller {labeller.name} cannot run here: {complaint}")
+    return Labels(name=name, labeller=labeller, structures=structures, source=f"{labeller.name}: {labeller.summary}")
+
+
+def choose_pairs(scans: Sequence[Scan], seed: int, max_pairs: int | None) -> tuple[Pair, ...]:
+    """All ordered pairs of scans of one contrast, or a random subset of them.
+
+    The subset takes the pairs whose digests of seed and names are smallest, so that a pair's chance does not depend
+    on which other scans there are, and adding scans changes the subset little.
+    """
+    pairs = [Pair(moving=a, fixed=b) for a, b in permutations(scans, 2) if a.suffix == b.suffix]
+    if max_pairs is not None and max_pairs < len(pairs):
+
+        def rank(pair: Pair) -> bytes:
+            return hashlib.sha256(f"{seed}\n{pair.moving.name}\n{pair.fixed.name}".encode()).digest()
+
+        chosen = {id(p) for p in sorted(pairs, key=rank)[:max_pairs]}
+        pairs = [p for p in pairs if id(p) in chosen]
+    return tuple(pairs)
+
+
+def _asked(pairs: Iterable[Pair], settings: Settings) -> tuple[Pair, ...]:
+    moving, fixed = set(settings.participant_label), set(settings.fixed_label)
+    return tuple(
+        p for p in pairs if (not moving or p.moving.subject in moving) and (not fixed or p.fixed.subject in fixed)
+    )
+
+
+def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, ...]) -> Scan:
+    """Scan that all others are aligned to: the first that is here, or the named subject's first.
+
+    Raises
+    ------
+    MissingInputError
+        The named subject is not among the scans or its files are not here, or no scan is here.
+    """
+    candidates = [s for s in scans if wanted in ("first", s.subject)]
+    if not candidates:
+        subjects = ", ".join(sorted({s.subject for s in scans}))
+        raise MissingInputError(f"The protocol's reference is subject '{wanted}', but the scans are of: {subjects}.")
+    for scan in candidates:
+        if is_present(scan, labellings):
+            return scan
+    from lumirage_bids.dataset import datalad_get_line
+
+    scan = candidates[0]
+    line = datalad_get_line(scan.dataset, scan.needs(labellings))
+    raise MissingInputError(
+        f"The content of {scan.relative}, which others are aligned to, is not here. Get it by: {line}"
+    )
+
+
+def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings) -> None:
+    for option, wanted in (
+        ("--participant-label", settings.participant_label),
+        ("--fixed-label", settings.fixed_label),
+    ):
+        for subject in wanted:
+            if subject not in {s.subject for s in scans}:
+                have = ", ".join(sorted({s.subject for s in scans})) or "none"
+                raise MissingInputError(f"{option} {subject}: no eligible scan of that subject. There are: {have}.")
+    if len(scans) < 2:
+        raise NothingSelectedError(
+            f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check --bids-filter-file, --session-id "
+            "and which scans have label maps."
+        )
+
+
+def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Done = Done()) -> Plan:  # noqa: B008
+    """Decide everything before anything is done.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Scans that the filters select.
+    done : Done
+        What earlier runs left in the output folder.
+
+    Raises
+    ------
+    UsageError, MissingInputError, NothingSelectedError
+        Something asked for is unknown, not there, or leaves no pair.
+    """
+    arms = choose_arms(protocol, settings)
+    labels = choose_labels(protocol, settings, dataset)
+    names = tuple(labelling.name for labelling in labels)
+    selected = [s for s in dataset.scans if not settings.session_id or s.session in settings.session_id]
+    scans = tuple(s for s in selected if any(n in s.labels or n not in dataset.found for n in names))
+    _check_selection(scans, dataset, settings)
+    limit = settings.max_pairs if settings.max_pairs is not None else protocol.max_pairs
+    pairs = choose_pairs(scans, settings.seed, limit)
+    asked = _asked(pairs, settings)
+    if not asked:
+        raise NothingSelectedError(
+            f"No pair is left of {len(pairs)} pairs of {len(scans)} scans. Check --participant-label and --fixed-label."
+        )
+    reference = choose_reference(scans, protocol.reference, names)
+    runnable = tuple(p for p in asked if is_present(p.moving, names) and is_present(p.fixed, names))
+    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done)
+    batches, n_done = builder.batches(runnable, settings.nprocs) if settings.stage != "prepare" else ((), 0)
+    if settings.stage == "prepare":
+        involved = {s for p in runnable for s in (p.moving, p.fixed)}
+    else:
+        involved = {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
+    ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: s.name)
+    return Plan(
+        scans=scans,
+        unlabelled=tuple(s for s in selected if s not in scans),
+        pairs=pairs,
+        asked=asked,
+        runnable=runnable,
+        reference=reference,
+        arms=arms,
+        labels=labels,
+        preparing=tuple(p for s in ordered if (p := builder.preparing(s))),
+        aligning=tuple(a for s in ordered for a in builder.aligning(s)),
+        batches=batches,
+        n_done=n_done,
+    )
+
+
+class _Builder:
+    """Hashes, each computed once, and what they leave to do."""
+
+    def __init__(self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done) -> None:
+        self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
+        self.variants = {arm.variant: arm for arm in reversed(arms)}
+        # A hash asks the file system about its files, so once a scan, not once a pair.
+        self.prepared_hash = cache(self._prepared_hash)
+        self.alignment_hash = cache(self._alignment_hash)
+        self.label_hash = cache(lambda scan, index: labels[index].hash(scan))
+
+    def _prepared_hash(self, scan: Scan, variant: str) -> str:
+        files = [scan.brain or scan, scan.mask]
+        prints = [f.fingerprint for f in files if f is not None]
+        return digest(REVISIONS["preparation"], self.variants[variant].preparation, prints, scan.skull_stripped)
+
+    def _alignment_hash(self, scan: Scan, variant: str) -> str:
+        ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]
+        return digest(REVISIONS["alignment"], self.variants[variant].alignment, self.reference.name, ends)
+
+    def preparing(self, scan: Scan) -> Preparing | None:
+        variants = tuple(
+            (name, arm.preparation, value)
+            for name, arm in self.variants.items()
+            if self.done.files.get(derivatives.prepared_image(scan, name)) != (value := self.prepared_hash(scan, name))
+        )
+        labels = tuple(
+            (labelling, value)
+            for i, labelling in enumerate(self.labels)
+            if self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
+        )
+        return Preparing(scan=scan, variants=variants, labels=labels) if variants or labels else None
+
+    def aligning(self, scan: Scan) -> list[Aligning]:
+        return [
+            Aligning(scan=scan, reference=self.reference, variant=name, alignment=arm.alignment, hash=value)
+            for name, arm in self.variants.items()
+            if self.done.files.get(derivatives.alignment(scan, self.reference, name))
+            != (value := self.alignment_hash(scan, name))
+        ]
+
+    def task(self, pair: Pair, arm: Arm) -> Task:
+        scans = (pair.moving, pair.fixed)
+        ends = [self.alignment_hash(s, arm.variant) for s in scans]
+        names = [s.name for s in scans]
+        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, ends, names)
+        hashes = {
+            labelling.name: digest(REVISIONS["score"], registered, [self.label_hash(s, i) for s in scans])
+            for i, labelling in enumerate(self.labels)
+        }
+        return Task(pair=pair, registration_hash=registered, hashes=hashes)
+
+    def batches(self, pairs: Sequence[Pair], nprocs: int) -> tuple[tuple[Batch, ...], int]:
+        todo: dict[tuple[str, str], tuple[Arm, list[Task]]] = {}
+        n_done = 0
+        for arm, pair in product(self.arms, pairs):
+            task = self.task(pair, arm)
+            if self.done.rows.issuperset(task.hashes.values()):
+                n_done += 1
+            else:
+                todo.setdefault((arm.label, pair.moving.name), (arm, []))[1].append(task)
+        size = chunk_size(sum(len(tasks) for _, tasks in todo.values()), nprocs)
+        batches = [
+            Batch(
+                moving=tasks[0].pair.moving,
+                arm=arm,
+                reference=self.reference,
+                tasks=tuple(tasks[i : i + size]),
+                labels=self.labels,
+            )
+            for arm, tasks in todo.values()
+            for i in range(0, len(tasks), size)
+        ]
+        return tuple(batches), n_done
+
+
+def chunk_size(n: int, nprocs: int) -> int:
+    """Pairs a batch: enough batches to keep all workers busy to the end, few enough that starting them costs nothing."""
+    return max(1, min(50, n // (4 * nprocs)))

@@ -1,0 +1,30 @@
+"""Compile and cache the kernels, for images whose root is read-only when they run: ``python -m lumirage_bids.precompile``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lumirage_bids import registration
+from lumirage_bids.images import Volume
+from lumirage_bids.label_transfer import transfer_labels
+from lumirage_bids.measures.field import jacobian_determinant
+from lumirage_bids.registration.base import Context
+from lumirage_bids.transforms import DisplacementField, Transform
+
+
+def precompile() -> None:
+    """Use every kernel once, on volumes that are as small as can be."""
+    affine, shape = np.eye(4), (32, 32, 32)
+    distance = np.linalg.norm(np.indices(shape) - 15.5, axis=0)
+    image = Volume(array=np.clip(1.5 - distance / 10, 0, 1).astype(np.float32), affine=affine)
+    for name in ("greedy", "syn"):
+        registration.method(name).sloppy().register(image, image, Context())
+    field = DisplacementField(vectors=np.zeros((*shape, 3), np.float32), affine=affine)
+    transform = Transform((affine, field, affine))
+    jacobian_determinant(transform, shape, affine)
+    for dtype in (np.uint8, np.int16, np.int32):
+        transfer_labels(Volume(array=(distance < 8).astype(dtype), affine=affine), transform, shape, affine)
+
+
+if __name__ == "__main__":
+    precompile()

@@ -1,0 +1,224 @@
+"""What is made of one scan, once: prepared image, mask, label maps, alignment; each published whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lumirage_bids import derivatives
+from lumirage_bids.errors import BadDataError, CannotWriteError, LumirageError, MissingInputError
+from lumirage_bids.images import Volume, prepare, read_image, read_labels, write_image
+from lumirage_bids.plan import Aligning, Labels, Plan, Preparing
+from lumirage_bids.registration.alignment import align
+from lumirage_bids.registration.base import Context
+from lumirage_bids.segmentation import segment_checked
+from lumirage_bids.segmentation.brain_mask import brain_mask
+from lumirage_bids.transforms import Transform, read_itk, write_itk
+
+if TYPE_CHECKING:
+    from lumirage_bids.scans import Scan
+
+logger = logging.getLogger("lumirage")
+
+
+class NotPreparedError(BadDataError):
+    """A scan could not be prepared; the message says why."""
+
+
+def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
+    """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
+    scan = job.scan
+    with derivatives.lock(out_dir, scan.name):
+        source = scan.brain or scan
+        image: Volume | None = None
+        for variant, preparation, value in job.variants:
+            with _noting(out_dir, derivatives.prepared_image(scan, variant), value):
+                image = image or read_image(source.path)
+                mask, mask_source = brain_mask(scan, image, context)
+                prepared = prepare(image, mask, preparation)
+                meta = {
+                    "Sources": [derivatives.raw_uri(scan)],
+                    "SkullStripped": preparation.skull_strip,
+                    "MaskSource": mask_source,
+                    "NativeShape": list(image.shape),
+                    "NativeAffine": image.affine.tolist(),
+                    "Preparation": asdict(preparation),
+                    "Hash": value,
+                }
+                _publish(out_dir, derivatives.prepared_mask(scan, variant), prepared.mask, np.uint8, meta, Type="Brain")
+                _publish(out_dir, derivatives.prepared_image(scan, variant), prepared.image, np.float32, meta)
+        for labels, value in job.labels:
+            with _noting(out_dir, derivatives.label_map(scan, labels.name), value):
+                image = image or read_image(source.path)
+                _label(scan, image, labels, value, out_dir, context)
+
+
+def _label(scan: Scan, image: Volume, labels: Labels, value: str, out_dir: Path, context: Context) -> None:
+    mask, mask_source = brain_mask(scan, image, context)
+    volume, structures = segment_checked(labels.labeller, scan, image, mask, labels.name)
+    if labels.structures is not None:  # the protocol says which structures count
+        structures = labels.structures
+    publish_look_up_table(out_dir, labels.name, structures)
+    meta = {
+        "Sources": [derivatives.raw_uri(scan)],
+        "SpatialReference": derivatives.raw_uri(scan),
+        "Labeller": labels.labeller.name,
+        "Parameters": asdict(labels.labeller),
+        "MaskSource": mask_source,
+        "NativeShape": list(image.shape),
+        "NativeAffine": image.affine.tolist(),
+        "Hash": value,
+    }
+    _publish(out_dir, derivatives.label_map(scan, labels.name), volume, np.int32, meta)
+
+
+def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
+    """Find and publish the affine map from the reference's world to the scan's."""
+    target = derivatives.alignment(job.scan, job.reference, job.variant)
+    with derivatives.lock(out_dir, job.scan.name), _noting(out_dir, target, job.hash):
+        if job.scan.name == job.reference.name:
+            matrix = np.eye(4)
+        else:
+            on_mask = job.alignment.on == "mask"
+            read = read_prepared_mask if on_mask else read_prepared
+            reference, scan = (read(out_dir, s, job.variant) for s in (job.reference, job.scan))
+            matrix = align(reference, scan, alignment=job.alignment, context=context)
+        with derivatives.replacing(out_dir / target) as temporary:
+            write_itk(Transform((matrix,)), temporary)
+        derivatives.write_json(
+            derivatives.sidecar(out_dir / target),
+            {
+                "Description": "ITK affine; maps points of the reference's world to the scan's",
+                "Reference": job.reference.name,
+                "Alignment": asdict(job.alignment),
+                "Hash": job.hash,
+            },
+        )
+
+
+def _publish(
+    out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object], **more: object
+) -> None:
+    # The sidecar holds the hash and comes last, so an image with a hash is whole.
+    write_image(volume, out_dir / file, dtype)
+    derivatives.write_json(derivatives.sidecar(out_dir / file), {**meta, **more})
+
+
+def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str]) -> None:
+    """Add structures to a labelling's look-up table at the root of the output."""
+    import pandas as pd
+
+    from lumirage_bids.label_maps import read_lut
+
+    file = out_dir / derivatives.look_up_table(labelling)
+    with derivatives.lock(out_dir, file.name):
+        known = read_lut(file) if file.exists() else {}
+        if not structures.keys() <= known.keys():
+            merged = sorted({**structures, **known}.items())
+            derivatives.write_table(file, pd.DataFrame(merged, columns=["index", "name"]))
+
+
+@contextmanager
+def _noting(out_dir: Path, file: Path, value: str) -> Iterator[None]:
+    """Note why a file could not be made, so that its pairs can say so; forget the note when it was made."""
+    try:
+        yield
+    except (CannotWriteError, OSError):
+        raise  # the output folder is at fault, not the scan
+    except LumirageError as error:
+        logger.error("%s", error)
+        bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
+        _note(out_dir, file, value, f"bad data: {error}" if bad else str(error))
+    except Exception as error:  # a labeller or library may raise anything; the other scans must go on
+        logger.exception("%s could not be made", file)
+        _note(out_dir, file, value, f"{type(error).__name__}: {error}")
+    else:
+        (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
+
+
+def _note(out_dir: Path, file: Path, value: str, reason: str) -> None:
+    note = {"File": file.as_posix(), "Hash": value, "Reason": " ".join(reason.split())}
+    derivatives.write_json(out_dir / derivatives.failure(file), note)
+
+
+def check_prepared(plan: Plan) -> None:
+    """Refuse to register what has not been prepared.
+
+    Raises
+    ------
+    MissingInputError
+        Something is missing; the message names the command that makes it.
+    """
+    lacking = [p.scan.name for p in plan.preparing] + [a.scan.name for a in plan.aligning]
+    if lacking:
+        raise MissingInputError(
+            f"--stage register, but {len(set(lacking))} scan(s) are not prepared ({lacking[0]}, …). Give the same command "
+            "with --stage prepare first."
+        )
+
+
+def note_failure(job: Preparing | Aligning, out_dir: Path, reason: str) -> None:
+    """Note that a process ended before it had made its files."""
+    if isinstance(job, Aligning):
+        files = {derivatives.alignment(job.scan, job.reference, job.variant): job.hash}
+    else:
+        files = {derivatives.prepared_image(job.scan, name): value for name, _, value in job.variants}
+        files |= {derivatives.label_map(job.scan, labels.name): value for labels, value in job.labels}
+    for file, value in files.items():
+        if derivatives.read_json(derivatives.sidecar(out_dir / file)).get("Hash") != value:
+            _note(out_dir, file, value, reason)
+
+
+def made(out_dir: Path, file: Path, scan: Scan) -> Path:
+    """The absolute path of a file made earlier.
+
+    Raises
+    ------
+    NotPreparedError
+        It is not there, or what is there is older than the last, failed attempt to make it.
+    """
+    note = derivatives.read_json(out_dir / derivatives.failure(file))
+    if note:
+        raise NotPreparedError(note["Reason"])
+    if "Hash" not in derivatives.read_json(derivatives.sidecar(out_dir / file)):
+        raise NotPreparedError(f"{scan.name}: {file} has not been made. Run with --stage prepare first.")
+    return out_dir / file
+
+
+def read_prepared(out_dir: Path, scan: Scan, variant: str) -> Volume:
+    """Prepared image of a scan."""
+    return read_image(made(out_dir, derivatives.prepared_image(scan, variant), scan))
+
+
+def read_prepared_mask(out_dir: Path, scan: Scan, variant: str) -> Volume:
+    """Brain mask on the prepared grid, 0 or 1."""
+    made(out_dir, derivatives.prepared_image(scan, variant), scan)
+    volume = read_labels(out_dir / derivatives.prepared_mask(scan, variant))
+    return replace(volume, array=volume.array.astype(np.float32))
+
+
+def read_label_map(out_dir: Path, scan: Scan, labelling: str) -> Volume:
+    """Label map of a scan on its own grid."""
+    return read_labels(made(out_dir, derivatives.label_map(scan, labelling), scan))
+
+
+def native_grid(out_dir: Path, scan: Scan, labelling: str) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Shape and affine of the scan's image as it came."""
+    meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(scan, labelling)))
+    x, y, z = meta["NativeShape"]
+    return (x, y, z), np.array(meta["NativeAffine"])
+
+
+def read_alignment(out_dir: Path, scan: Scan, reference: Scan, variant: str) -> np.ndarray:
+    """Matrix from the reference's world to the scan's."""
+    transform = read_itk(made(out_dir, derivatives.alignment(scan, reference, variant), scan))
+    matrix = np.eye(4)
+    for step in transform.steps:
+        matrix = np.asarray(step) @ matrix
+    return matrix

@@ -1,0 +1,63 @@
+"""Progress over pairs with the time left: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LINE_EVERY_S = 30.0
+
+
+@contextmanager
+def bar(total: int, counter: Path) -> Iterator[Callable[[], None]]:
+    """Show how many pairs have ended; call what is yielded now and then.
+
+    Parameters
+    ----------
+    total : int
+        Pairs to be done.
+    counter : Path
+        File that grows by a byte for every pair that has ended.
+    """
+    from tqdm import tqdm
+
+    terminal = sys.stderr.isatty()
+    shown = tqdm(total=total, unit="pair", disable=not terminal, dynamic_ncols=True)
+    begin = last = time.monotonic()
+    done = 0
+
+    def tick() -> None:
+        nonlocal done, last
+        size = counter.stat().st_size if counter.exists() else 0
+        if size == done:
+            return
+        shown.update(size - done)
+        done = size
+        now = time.monotonic()
+        if not terminal and (now - last > LINE_EVERY_S or done == total):
+            left = (now - begin) / done * (total - done)
+            print(f"{done} of {total} pairs, {duration(now - begin)} so far, {duration(left)} left", flush=True)
+            last = now
+
+    try:
+        yield tick
+        tick()
+    finally:
+        shown.close()
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    Examples
+    --------
+    >>> duration(45), duration(90), duration(7500), duration(200_000)
+    ('45 s', '1.5 min', '2.1 h', '2.3 d')
+    """
+    for limit, unit, name in ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}" if unit == 1 else f"{seconds / unit:.1f} {name}"
+    return f"{seconds / 86400:.1f} d"

@@ -1,0 +1,327 @@
+"""One batch of pairs: register, carry the labels over, score, write the rows; a pair's failure is a row."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from lumirage_bids import derivatives, preparing, scores
+from lumirage_bids.label_maps import read_lut
+from lumirage_bids.errors import CannotWriteError, LumirageError
+from lumirage_bids.images import Volume, write_image
+from lumirage_bids.label_transfer import transfer_labels
+from lumirage_bids.measures.field import folding_percent, jacobian_determinant, sdlogj
+from lumirage_bids.measures.overlap import dice, scored_structures
+from lumirage_bids.memory import peak_memory
+from lumirage_bids.plan import Batch, Task
+from lumirage_bids.registration.base import Context
+from lumirage_bids.scans import Scan
+from lumirage_bids.transforms import Transform, read_itk, warp, write_itk
+
+logger = logging.getLogger("lumirage")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One scan of a pair, read: prepared image and mask, label maps, alignment, native grid."""
+
+    scan: Scan
+    image: Volume
+    mask: Volume
+    labels: Mapping[str, Volume]
+    grids: Mapping[str, tuple[tuple[int, int, int], np.ndarray]]
+    structures: Mapping[str, Mapping[int, str]]
+    failures: Mapping[str, str]
+    alignment: np.ndarray
+
+
+def read_side(out_dir: Path, scan: Scan, batch: Batch) -> Side:
+    """Read what was prepared of a scan; a labelling that could not be made is noted, not fatal."""
+    labels: dict[str, Volume] = {}
+    grids, failures = {}, {}
+    variant = batch.arm.variant
+    for labelling in batch.labels:
+        try:
+            labels[labelling.name] = preparing.read_label_map(out_dir, scan, labelling.name)
+            grids[labelling.name] = preparing.native_grid(out_dir, scan, labelling.name)
+        except LumirageError as error:
+            failures[labelling.name] = str(error)
+    return Side(
+        scan=scan,
+        image=preparing.read_prepared(out_dir, scan, variant),
+        mask=preparing.read_prepared_mask(out_dir, scan, variant),
+        labels=labels,
+        grids=grids,
+        structures={name: read_lut(out_dir / derivatives.look_up_table(name)) for name in labels},
+        failures=failures,
+        alignment=preparing.read_alignment(out_dir, scan, batch.reference, variant),
+    )
+
+
+class Rows:
+    """A batch's own files: a table of rows a labelling, and the slices; replaced whole after each pair."""
+
+    def __init__(self, batch: Batch, out_dir: Path) -> None:
+        self.batch, self.out_dir = batch, out_dir
+        arm, digest = batch.arm.label, batch.digest
+        self.files = {l.name: out_dir / derivatives.scores(batch.moving, l.name, arm, digest) for l in batch.labels}
+        self.rows = {name: scores.read_rows(file) for name, file in self.files.items()}
+        self.slices_file = out_dir / derivatives.slices(batch.moving, arm, digest)
+
+    def finished(self, task: Task) -> bool:
+        """Whether every labelling has this pair's row, with this hash."""
+        return all(task.hashes[name] in {r["hash"] for r in rows} for name, rows in self.rows.items())
+
+    def add(self, task: Task, by_labelling: Mapping[str, scores.Row]) -> None:
+        """Append a pair's rows and write the tables."""
+        for name, row in by_labelling.items():
+            rows = [r for r in self.rows[name] if r["fixed"] != task.pair.fixed.name]
+            self.rows[name] = [*rows, {**self._common(task, name), **row}]
+            indices = sorted({int(k[5:]) for r in self.rows[name] for k in r if k[5:].isdigit()})
+            scores.write_rows(self.files[name], self.rows[name], indices)
+
+    def fail(self, task: Task, reason: str) -> None:
+        """Append rows that say why a pair has no score."""
+        self.add(task, {name: {"status": "failed", "reason": reason} for name in self.files})
+
+    def add_slices(self, name: str, planes: Mapping[str, np.ndarray]) -> None:
+        """Keep a pair's moved labels in three planes."""
+        old = self.slices_file.read_bytes() if self.slices_file.exists() else b""
+        buffer = io.BytesIO(old)
+        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+            for plane, array in planes.items():
+                member = f"{name}/{plane}.npy"
+                if member not in archive.namelist():
+                    data = io.BytesIO()
+                    np.save(data, array)
+                    archive.writestr(member, data.getvalue())
+        with derivatives.replacing(self.slices_file) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+
+    def _common(self, task: Task, labelling: str) -> scores.Row:
+        arm, pair = self.batch.arm, task.pair
+        return {
+            "variant": arm.variant,
+            "method": arm.method.name,
+            "labelling": labelling,
+            "split": pair.split,
+            "moving": pair.moving.name,
+            "fixed": pair.fixed.name,
+            "similarity": arm.method.similarity_used,
+            "start": start_name(arm.alignment.transform, arm.alignment.on),
+            "input": input_name(arm.preparation),
+            "evaluation": "native",
+            "hash": task.hashes[labelling],
+            "registration_hash": task.registration_hash,
+            "arm_hash": arm.hash,
+            "finished": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "moving_subject": pair.moving.subject,
+            "fixed_subject": pair.fixed.subject,
+        }
+
+
+def start_name(transform: str, on: str) -> str:
+    """The start in words, for the column of that name."""
+    return "headers" if transform == "none" else f"{transform} on {on}"
+
+
+def input_name(preparation: object) -> str:
+    """The input in words, for the column of that name."""
+    spacing = getattr(preparation, "spacing", None)
+    return "native spacing" if spacing is None else f"{spacing:g} mm"
+
+
+def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started: Callable[[Task | None], None]) -> None:
+    """Register and score a batch's pairs that have no rows yet.
+
+    Parameters
+    ----------
+    started : callable
+        Told of each pair before it begins, and of None after it ended, so that whoever watches this process knows
+        which pair a sudden death belongs to.
+    """
+    rows = Rows(batch, out_dir)
+    todo = [t for t in batch.tasks if not rows.finished(t)]
+    if not todo:
+        return
+    try:
+        moving = read_side(out_dir, batch.moving, batch)
+    except LumirageError as error:
+        for task in todo:
+            rows.fail(task, str(error))
+            started(None)
+        return
+    for task in todo:
+        started(task)
+        try:
+            fixed = read_side(out_dir, task.pair.fixed, batch)
+            run_pair(task, batch, moving, fixed, rows, context, save)
+        except (CannotWriteError, OSError):
+            raise  # the output folder is at fault, not the pair
+        except LumirageError as error:
+            rows.fail(task, str(error))
+        except MemoryError:
+            rows.fail(task, "out of memory")
+        except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
+            logger.exception("%s → %s by %s failed", batch.moving.name, task.pair.fixed.name, batch.arm.label)
+            rows.fail(task, _reason(error))
+        started(None)
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error):
+        return "out of memory"
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+
+
+def run_pair(task: Task, batch: Batch, moving: Side, fixed: Side, rows: Rows, context: Context, save: str) -> None:
+    """Register one pair, carry over the labels of every labelling, score them and add the rows."""
+    # Alignments go from the reference's world to a scan's, so this goes from the fixed world to the moving one.
+    start = moving.alignment @ np.linalg.inv(fixed.alignment)
+    transform, cost = _registered(task, batch, moving, fixed, start, rows.out_dir, context)
+    total = transform.then(Transform((start,)))
+    determinant = jacobian_determinant(transform, fixed.image.shape, fixed.image.affine, threads=context.threads)
+    brain = fixed.mask.array > 0
+    common = {
+        "folding_percent": folding_percent(determinant, brain),
+        "sdlogj": sdlogj(determinant, brain),
+        **cost,
+    }
+    by_labelling: dict[str, scores.Row] = {}
+    moved: dict[str, Volume] = {}
+    for labels in batch.labels:
+        failure = moving.failures.get(labels.name) or fixed.failures.get(labels.name)
+        if failure:
+            by_labelling[labels.name] = {"status": "failed", "reason": failure}
+            continue
+        row, moved[labels.name] = score(labels.name, moving, fixed, total, context.threads)
+        by_labelling[labels.name] = {**common, **row}
+    _save(save, task, batch, moving, fixed, total, moved, cost, rows.out_dir, context)
+    first = next((labels.name for labels in batch.labels if labels.name in moving.labels), None)
+    if first is not None:
+        rows.add_slices(task.pair.fixed.key, moved_planes(moving.labels[first], total, fixed.mask, context.threads))
+    rows.add(task, by_labelling)
+
+
+def _registered(
+    task: Task, batch: Batch, moving: Side, fixed: Side, start: np.ndarray, out_dir: Path, context: Context
+) -> tuple[Transform, dict[str, float]]:
+    """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
+    file = out_dir / derivatives.transform(batch.moving, task.pair.fixed, batch.arm.label)
+    meta = derivatives.read_json(derivatives.sidecar(file))
+    if meta.get("Hash") == task.registration_hash and file.exists():
+        saved = read_itk(file)
+        # What was saved includes the start; scoring wants the deformation alone.
+        return saved.then(Transform((np.linalg.inv(start),))), {k: meta[k] for k in ("runtime_s", "memory_gb")}
+    started = replace(moving.image, affine=np.linalg.inv(start) @ moving.image.affine)
+    with peak_memory(context.device) as memory:
+        begin = time.perf_counter()
+        transform = batch.arm.method.register(fixed.image, started, context)
+        seconds = time.perf_counter() - begin
+    return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
+
+
+def _save(
+    save: str,
+    task: Task,
+    batch: Batch,
+    moving: Side,
+    fixed: Side,
+    total: Transform,
+    moved: Mapping[str, Volume],
+    cost: Mapping[str, float],
+    out_dir: Path,
+    context: Context,
+) -> None:
+    """Write what ``--save`` asks for: moved labels, moved image, transform; the sidecar last."""
+    scan, target, arm = batch.moving, task.pair.fixed, batch.arm.label
+    meta: dict[str, object] = {
+        "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
+        "SpatialReference": derivatives.raw_uri(target),
+        "Hash": task.registration_hash,
+    }
+    if save in ("labels", "all"):
+        for name, volume in moved.items():
+            file = out_dir / derivatives.moved(scan, target, arm, "dseg", ".nii.gz", seg=name)
+            write_image(volume, file, np.int32)
+            derivatives.write_json(derivatives.sidecar(file), meta)
+    if save in ("images", "all"):
+        file = out_dir / derivatives.moved(scan, target, arm, scan.suffix, ".nii.gz")
+        write_image(warp(moving.image, total, fixed.image, context.threads), file, np.float32)
+        skull_stripped = batch.arm.preparation.skull_strip
+        derivatives.write_json(derivatives.sidecar(file), {**meta, "SkullStripped": skull_stripped})
+    if save in ("transforms", "all"):
+        file = out_dir / derivatives.transform(scan, target, arm)
+        with derivatives.replacing(file) as temporary:
+            write_itk(total, temporary)
+        derivatives.write_json(derivatives.sidecar(file), {**meta, **cost})
+
+
+def score(name: str, moving: Side, fixed: Side, transform: Transform, threads: int) -> tuple[scores.Row, Volume]:
+    """Dice of every structure after and before, on the fixed scan's native grid; and the moved labels."""
+    shape, affine = fixed.grids[name]
+    native = on_grid(fixed.labels[name], shape, affine, threads)
+    moved = transfer_labels(moving.labels[name], transform, shape, affine, threads=threads)
+    volume = Volume(array=moved, affine=affine)
+    indices = scored_structures(fixed.labels[name].array, moving.labels[name].array, list(fixed.structures[name]))
+    if indices.size == 0:
+        return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}, volume
+    initial = transfer_labels(moving.labels[name], Transform(), shape, affine, threads=threads)
+    values = dice(native, moved, indices)
+    row = {
+        "status": "ok",
+        "dice_mean": float(values.mean()),
+        "n_structures": int(indices.size),
+        "dice_initial": float(dice(native, initial, indices).mean()),
+        **{f"{scores.PREFIX}{i}": float(v) for i, v in zip(indices, values, strict=True)},
+    }
+    return row, volume
+
+
+def on_grid(labels: Volume, shape: tuple[int, int, int], affine: np.ndarray, threads: int) -> np.ndarray:
+    """A label map on its scan's native grid; carried there through the headers where its own grid differs."""
+    if labels.shape == shape and np.allclose(labels.affine, affine, atol=1e-3):
+        return np.asarray(labels.array)
+    return transfer_labels(labels, Transform(), shape, affine, threads=threads)
+
+
+def moved_planes(labels: Volume, transform: Transform, mask: Volume, threads: int) -> dict[str, np.ndarray]:
+    """Moved labels in the three planes through the middle of the fixed scan's brain, on its prepared grid.
+
+    Parameters
+    ----------
+    labels : Volume
+        Labels of the moving scan on their own grid.
+    transform : Transform
+        Fixed world to moving world.
+    mask : Volume
+        Brain mask of the fixed scan on its prepared grid.
+
+    Returns
+    -------
+    dict
+        ``x``, ``y``, ``z`` → 2-D array across that axis, uint16.
+    """
+    planes = {}
+    for axis, index in enumerate(middle(mask)):
+        x, y, z = (1 if a == axis else n for a, n in enumerate(mask.shape))
+        affine = mask.affine.copy()
+        affine[:3, 3] += mask.affine[:3, axis] * index
+        moved = transfer_labels(labels, transform, (x, y, z), affine, threads=threads)
+        planes["xyz"[axis]] = moved.squeeze(axis).astype(np.uint16)
+    return planes
+
+
+def middle(mask: Volume) -> tuple[int, int, int]:
+    """Voxel in the middle of the box around a mask."""
+    spans = [np.flatnonzero(mask.array.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    x, y, z = (int(span[0] + span[-1]) // 2 for span in spans)
+    return x, y, z

@@ -1,0 +1,154 @@
+"""Rigid and affine registration by FireANTs. Loaded only while an alignment is sought, so torch is at the top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from lumirage_bids.registration._engine import Smoothing
+from lumirage_bids.registration._fireants import batch, prepare_torch, quiet
+from lumirage_bids.registration.alignment import FOREGROUND
+
+with quiet():
+    from fireants.registration.affine import AffineRegistration
+    from fireants.registration.rigid import RigidRegistration
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.registration.alignment import Alignment
+    from lumirage_bids.registration.base import Context
+
+Matrix = npt.NDArray[np.float64]
+
+SAMPLES = 65_536
+"""Voxels from which mutual information is estimated."""
+
+BINS = 32
+"""Bins of its histograms along either image's intensities."""
+
+
+class Rigid(Smoothing, RigidRegistration):  # type: ignore[misc]
+    """FireANTs' rigid registration."""
+
+
+class Affine(Smoothing, AffineRegistration):  # type: ignore[misc]
+    """FireANTs' affine registration."""
+
+
+class SoftDice(torch.nn.Module):
+    """One minus the Dice coefficient of two masks with values from 0 to 1."""
+
+    def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compare two masks of one shape; returns a scalar."""
+        return 1 - 2 * (predicted * target).sum() / (predicted.sum() + target.sum() + 1e-5)
+
+
+class MutualInformation(torch.nn.Module):
+    """Negative mutual information of two images, from at most `SAMPLES` evenly spread voxels.
+
+    The target's intensities fall into bins, the other image's are spread over four bins by a cubic B-spline, which
+    makes the joint histogram differentiable.
+
+    References
+    ----------
+    Mattes D, Haynor DR, Vesselle H, Lewellen TK, Eubank W. PET-CT image registration in the chest using free-form
+    deformations. IEEE Trans Med Imaging 22:120-128 (2003). doi:10.1109/TMI.2003.809072
+    """
+
+    def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compare two images of one shape with values from 0 to 1; returns a scalar."""
+        stride = max(1, target.numel() // SAMPLES) | 1  # odd: visits every column of a grid with an even width
+        moved, fixed = (image.reshape(-1)[::stride].clamp(0, 1) for image in (predicted, target))
+        position = moved * (BINS - 4) + 1.5
+        lower = position.detach().floor()
+        f = position - lower
+        spline = torch.stack(
+            [(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, 3 * (1 + f - f**2) * f + 1, f**3], dim=1
+        ) / (6 * moved.numel())  # fmt: skip
+        row = (fixed * BINS).long().clamp(max=BINS - 1)
+        cell = (row * BINS + lower.long() - 1)[:, None] + torch.arange(4, device=row.device)
+        joint = spline.new_zeros(BINS * BINS).index_add(0, cell.reshape(-1), spline.reshape(-1)).reshape(BINS, BINS)
+        independent = joint.sum(0, keepdim=True) * joint.sum(1, keepdim=True)
+        return -(joint * torch.log((joint + 1e-9) / (independent + 1e-9))).sum()
+
+
+class Search:
+    """The search for the map between two foregrounds, in coordinates around their centres of mass.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+        Values from 0 to 1.
+    centres : tuple of array, shape (3,)
+        Where coordinates are zero in the two worlds, mm.
+    unit : float
+        Length that is one, mm.
+    """
+
+    def __init__(
+        self,
+        *,
+        fixed: Volume,
+        moving: Volume,
+        centres: tuple[Matrix, Matrix],
+        unit: float,
+        alignment: Alignment,
+        context: Context,
+    ) -> None:
+        self.alignment = alignment
+        device = prepare_torch(context)
+        with quiet():
+            self.fixed, self.moving = (
+                batch(v, origin=c, device=device, unit=unit) for v, c in zip((fixed, moving), centres, strict=True)
+            )
+        self.loss = SoftDice() if alignment.on == "mask" else MutualInformation()
+
+    def run(self, starts: list[Matrix]) -> Matrix:
+        """Optimise from the best of the starts, rigid first; returns a matrix (4, 4) in units of the search."""
+        best = min(starts, key=self._loss_at)
+        rigid = self.alignment.transform == "rigid"
+        many = slice(None) if rigid else slice(1)
+        registration = self._registration(
+            Rigid, many, init_moment=self._tensor(best[:3, :3]), init_translation=self._tensor(best[:3, 3])
+        )
+        matrix = registration.get_rigid_matrix()
+        if not rigid:
+            matrix = self._registration(Affine, slice(None), init_rigid=matrix.detach()).get_affine_matrix()
+        return np.asarray(matrix.detach()[0].cpu().numpy(), dtype=np.float64)
+
+    def overlap(self, matrix: Matrix) -> float:
+        """Dice coefficient of the foregrounds when `matrix` carries the reference's points to the scan's."""
+        if not np.isfinite(matrix).all():
+            return 0.0
+        moved, fixed = (image > FOREGROUND for image in (self._moved(matrix), self.fixed()))
+        return float(2 * (moved & fixed).sum() / (moved.sum() + fixed.sum()))
+
+    def _registration(self, kind: type[Any], stages: slice, **start: torch.Tensor) -> Any:
+        """Set FireANTs up with the parameters that rigid and affine have in common and let it optimise."""
+        a = self.alignment
+        with quiet():
+            registration = kind(
+                list(a.scales[stages]), list(a.iterations[stages]), self.fixed, self.moving, loss_type="custom",
+                custom_loss=self.loss, loss_params={}, optimizer_lr=a.step, around_center=False, progress_bar=False,
+                max_tolerance_iters=20, **start,
+            )  # fmt: skip
+            registration.optimize()
+        return registration
+
+    def _loss_at(self, matrix: Matrix) -> float:
+        loss: torch.Tensor = self.loss(self._moved(matrix), self.fixed())
+        return float(loss.item())
+
+    @torch.no_grad()
+    def _moved(self, matrix: Matrix) -> torch.Tensor:
+        """Sample the moving image on the fixed grid."""
+        map_ = self.moving.get_phy2torch() @ self._tensor(matrix) @ self.fixed.get_torch2phy()
+        grid = functional.affine_grid(map_[:, :3], list(self.fixed().shape), align_corners=True)
+        return functional.grid_sample(self.moving(), grid, align_corners=True)
+
+    def _tensor(self, matrix: Matrix) -> torch.Tensor:
+        return torch.as_tensor(matrix, dtype=torch.float32, device=self.fixed.device)[None]

@@ -1,0 +1,161 @@
+"""FireANTs' Greedy and SyN with compiled steps on a CPU, and with compositions that are right for any pair of grids.
+
+FireANTs keeps the multi-resolution scheme, the sampling of images and the stopping rule. Replaced, in subclasses: the
+smoothing of images, and the optimiser of a warp. FireANTs samples the moving image at A x + u(x), where A takes the
+fixed grid's normalised coordinates to the moving grid's, and updates u(x) to d + u(x + d); that composes the maps only
+where A is the identity. Here the step d is taken in the fixed grid's coordinates and u(x) becomes A d + u(x + d), so
+that storage, field of view and rotation of the moving grid do not change the warp. For A = 1 both are the same.
+
+Loaded only while a method runs, so torch is imported at the top.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from lumirage_bids.registration._fireants import quiet
+
+with quiet():
+    from fireants.interpolator import fireants_interpolator
+    from fireants.losses.cc import separable_filtering
+    from fireants.registration.greedy import GreedyRegistration
+    from fireants.registration.optimizers.adam import WarpAdam
+    from fireants.registration.syn import SyNRegistration
+
+
+def gaussian(sigma: float) -> torch.Tensor:
+    """Weights of a Gaussian averaged over each voxel, cut off at two standard deviations (voxels), summing to one."""
+    tail = int(max(2 * sigma, 0.5) + 0.5)
+    edges = torch.arange(-tail, tail + 2) - 0.5
+    weights = torch.diff(torch.erf(edges / (math.sqrt(2) * sigma)))
+    return weights / weights.sum()
+
+
+def convolve(image: torch.Tensor, kernels: list[torch.Tensor]) -> torch.Tensor:
+    """Convolve every channel of (batch, channels, Z, Y, X) with a separable kernel, zeros outside."""
+    if image.device.type != "cpu" or image.dtype != torch.float32:
+        return separable_filtering(image, kernels)  # type: ignore[no-any-return]
+    from lumirage_bids.registration import _warp_kernels as kernel
+
+    last = image.detach().movedim(1, -1).contiguous()
+    out = [kernel.smooth(b.numpy(), [k.numpy() for k in kernels], torch.get_num_threads()) for b in last]
+    return torch.from_numpy(np.stack(out)).movedim(-1, 1)
+
+
+class Optimiser(WarpAdam):  # type: ignore[misc]
+    """Adam on the gradient of a warp, its step composed with the warp, as in FireANTs.
+
+    Parameters
+    ----------
+    warp : Parameter, shape (1, Z, Y, X, 3)
+        Displacements in the sampled grid's normalised coordinates.
+    linear : array, shape (3, 3)
+        Linear part of the map from the warp's to the sampled grid's normalised coordinates.
+    step : float
+        Longest step, half voxels of the longest axis.
+    smooth_warp_sigma, smooth_grad_sigma : float
+        Standard deviations of the Gaussians, voxels; zero for none.
+    """
+
+    def __init__(
+        self,
+        warp: torch.nn.Parameter,
+        linear: npt.NDArray[np.float64],
+        *,
+        step: float,
+        smooth_warp_sigma: float,
+        smooth_grad_sigma: float,
+    ) -> None:
+        super().__init__(warp, lr=step)
+        self.linear = torch.as_tensor(linear, dtype=warp.dtype, device=warp.device)
+        self.kernels = [
+            gaussian(sigma).to(warp) if sigma > 0 else None for sigma in (smooth_grad_sigma, smooth_warp_sigma)
+        ]
+
+    def set_data_and_size(self, warp: torch.nn.Parameter, size: list[int], grid_copy: Any = None) -> None:
+        """Go on with a resized warp."""
+        super().set_data_and_size(warp, size, grid_copy)
+        for tensor in (self.warp, self.exp_avg, self.exp_avg_sq):
+            tensor.data = tensor.data.contiguous()
+
+    def step(self, loss: torch.Tensor | None = None) -> None:
+        """Take one step along the gradient that the loss has left in the warp."""
+        self.step_t += 1
+        compiled = self.warp.device.type == "cpu" and self.warp.dtype == torch.float32
+        (self._step_compiled if compiled else self._step_torch)()
+
+    def _scale(self, longest: float) -> float:
+        """Factor for Adam's direction: against the gradient, no vector longer than the step."""
+        return -float(self.lr * self.half_resolution / max(longest + self.eps, 1.0))
+
+    def _step_compiled(self) -> None:
+        from lumirage_bids.registration import _warp_kernels as kernel
+
+        threads = torch.get_num_threads()
+        warp, gradient, mean, square = (
+            t.detach()[0].numpy() for t in (self.warp, self.warp.grad.contiguous(), self.exp_avg, self.exp_avg_sq)
+        )
+        of_gradient, of_warp = (None if k is None else [k.numpy()] * 3 for k in self.kernels)
+        if of_gradient:
+            gradient = kernel.smooth(gradient, of_gradient, threads)
+        linear = self.linear.numpy()
+        longest = kernel.adam_direction(
+            gradient, mean, square, linear=linear, betas=(self.beta1, self.beta2), step=self.step_t, threads=threads
+        )
+        composed = kernel.compose(warp, gradient, self._scale(longest), linear, threads)
+        if of_warp:
+            composed = kernel.smooth(composed, of_warp, threads)
+        self.warp.data = torch.from_numpy(composed)[None]
+
+    @torch.no_grad()
+    def _step_torch(self) -> None:
+        smooth_gradient, smooth_warp = (self._smoother(k) for k in self.kernels)
+        gradient = smooth_gradient(self.warp.grad) @ self.linear
+        self.exp_avg.lerp_(gradient, 1 - self.beta1)
+        self.exp_avg_sq.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
+        spread = (self.exp_avg_sq / (1 - self.beta2**self.step_t)).sqrt_().add_(self.eps)
+        direction = self.exp_avg / (1 - self.beta1**self.step_t) / spread
+        direction *= self._scale(direction.norm(dim=-1).max().item())
+        sampled = fireants_interpolator.warp_composer(
+            self.warp.data, affine=self.affine_init, v=direction, grid=self.grid, align_corners=True
+        )
+        self.warp.data = smooth_warp(sampled + direction @ self.linear.T).contiguous()
+
+    @staticmethod
+    def _smoother(kernel: torch.Tensor | None) -> Any:
+        def smooth(field: torch.Tensor) -> torch.Tensor:
+            if kernel is None:
+                return field
+            return separable_filtering(field.movedim(-1, 1).contiguous(), [kernel] * 3).movedim(1, -1)  # type: ignore[no-any-return]
+
+        return smooth
+
+
+class Smoothing:
+    """Mixin: image pyramids by `convolve` on a CPU; FireANTs' own way, which may be fused, on a GPU."""
+
+    def _downsample_image_and_mask(
+        self, arrays: torch.Tensor, *, size: list[int], mode: str, gaussians: Any = None, align_corners: bool = True
+    ) -> torch.Tensor:
+        if arrays.device.type != "cpu" or gaussians is None:
+            return super()._downsample_image_and_mask(  # type: ignore[misc,no-any-return]
+                arrays, size=size, mode=mode, gaussians=gaussians, align_corners=align_corners
+            )
+        return functional.interpolate(convolve(arrays, gaussians), size=size, mode=mode, align_corners=align_corners)
+
+    def _smooth_image_not_mask(self, arrays: torch.Tensor, gaussians: Any) -> torch.Tensor:
+        return convolve(arrays, gaussians)
+
+
+class Greedy(Smoothing, GreedyRegistration):  # type: ignore[misc]
+    """FireANTs' greedy registration: the moving image is sampled at A x + u(x)."""
+
+
+class Syn(Smoothing, SyNRegistration):  # type: ignore[misc]
+    """FireANTs' symmetric registration: moving at A x + u(x) and fixed at x + v(x) meet half-way."""

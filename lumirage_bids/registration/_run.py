@@ -1,0 +1,159 @@
+"""From two volumes to a displacement field by FireANTs. Loaded only while a method runs, so torch is at the top."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from lumirage_bids.errors import LumirageError
+from lumirage_bids.registration import _engine
+from lumirage_bids.registration._fireants import batch, centre, padded_shape, prepare_torch, quiet, to_world
+from lumirage_bids.registration._lncc import LocalNormalisedCrossCorrelation
+from lumirage_bids.transforms import DisplacementField, Transform
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.registration._deformable import Deformable
+    from lumirage_bids.registration.base import Context
+
+log = logging.getLogger(__name__)
+
+INVERSE_TOLERANCE = 0.01
+"""Largest residual of an inverted warp, voxels, at which the iteration ends."""
+
+INVERSE_ITERATIONS = 30
+
+
+def greedy(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
+    """Register by FireANTs' greedy method; see `Method.register`."""
+    registration = _optimised(method, fixed, moving, context, kind=_engine.Greedy, warps=("warp",))
+    warp = _resized(registration.warp.get_warp(), fixed)
+    return _transform(warp, _linear(moving), fixed)
+
+
+def syn(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
+    """Register by FireANTs' symmetric method; see `Method.register`.
+
+    Half-way points x go to A x + f(x) in the moving and to x + r(x) in the fixed image. With the inverse
+    x = p + v(p) of the latter a fixed point p goes to A (p + v(p)) + f(p + v(p)).
+    """
+    registration = _optimised(method, fixed, moving, context, kind=_engine.Syn, warps=("fwd_warp", "rev_warp"))
+    forward, reverse = (_resized(w.get_warp(), fixed) for w in (registration.fwd_warp, registration.rev_warp))
+    inverse = inverted(reverse)
+    in_mm = _residual(reverse, inverse) @ torch.as_tensor(_linear(fixed)).to(reverse).T
+    residual = in_mm.norm(dim=-1)
+    log.info(
+        "Inverse of SyN's reverse warp: residual %.4f mm on average, %.4f mm at most", residual.mean(), residual.max()
+    )
+    to_moving = torch.as_tensor(_to_moving(fixed, moving)).to(reverse)
+    total = _sampled(forward, inverse) + inverse @ to_moving.T
+    return _transform(total, _linear(moving), fixed)
+
+
+def _optimised(
+    method: Deformable, fixed: Volume, moving: Volume, context: Context, *, kind: type[Any], warps: tuple[str, ...]
+) -> Any:
+    """Set up FireANTs and let it optimise; warps other than the first belong to the fixed image."""
+    device = prepare_torch(context)
+    with quiet():
+        origin = centre(fixed)
+        images = [batch(v, origin=origin, device=device) for v in (fixed, moving)]
+        registration = kind(
+            list(method.scales), list(method.iterations), *images,
+            loss_type="custom", custom_loss=LocalNormalisedCrossCorrelation(method.window), loss_params={},
+            smooth_warp_sigma=0, smooth_grad_sigma=0, max_tolerance_iters=method.max_tolerance_iters,
+            progress_bar=False,
+        )  # fmt: skip
+        to_moving = _to_moving(fixed, moving)
+        for name, linear in zip(warps, (to_moving, np.eye(3)), strict=False):
+            warp = getattr(registration, name)
+            warp.optimizer = _engine.Optimiser(
+                warp.warp, linear, step=method.step,
+                smooth_warp_sigma=method.smooth_warp_sigma, smooth_grad_sigma=method.smooth_grad_sigma,
+            )  # fmt: skip
+        registration.optimize()
+    return registration
+
+
+def _linear(volume: Volume) -> npt.NDArray[np.float64]:
+    """Matrix (3, 3) that takes a displacement in the (padded) grid's normalised coordinates to mm in the world."""
+    return to_world(volume.affine, padded_shape(volume))[:3, :3]
+
+
+def _to_moving(fixed: Volume, moving: Volume) -> npt.NDArray[np.float64]:
+    """Matrix (3, 3) from the fixed grid's to the moving grid's normalised coordinates, the linear part."""
+    return np.asarray(np.linalg.solve(_linear(moving), _linear(fixed)), dtype=np.float64)
+
+
+def _resized(warp: torch.Tensor, fixed: Volume) -> torch.Tensor:
+    """Warp (1, Z, Y, X, 3) on the grid of the fixed image; it is smaller when the last scale is not 1."""
+    size = padded_shape(fixed)[::-1]
+    warp = warp.detach()
+    if warp.shape[1:4] == size:
+        return warp
+    return functional.interpolate(warp.movedim(-1, 1), size=size, mode="trilinear", align_corners=True).movedim(1, -1)
+
+
+def _transform(warp: torch.Tensor, linear: npt.NDArray[np.float64], fixed: Volume) -> Transform:
+    """Displacements in normalised coordinates as a field in mm on the fixed grid.
+
+    Both images share the world, so x and A x are one world point and only the warp moves it.
+    """
+    x, y, z = fixed.shape
+    vectors = (warp[0] @ torch.as_tensor(linear).to(warp).T).permute(2, 1, 0, 3)[:x, :y, :z]
+    if not torch.isfinite(vectors).all():
+        raise LumirageError("The registration diverged: its displacements are not finite. Try a smaller step.")
+    return Transform(
+        (
+            DisplacementField(
+                vectors=vectors.contiguous().cpu().numpy(), affine=np.array(fixed.affine, dtype=np.float64)
+            ),
+        )
+    )
+
+
+def inverted(warp: torch.Tensor) -> torch.Tensor:
+    """Invert x + warp(x) by the fixed-point iteration v(p) = −warp(p + v(p)).
+
+    Parameters
+    ----------
+    warp : tensor, shape (1, Z, Y, X, 3)
+        Displacements in normalised coordinates.
+
+    Returns
+    -------
+    tensor, shape (1, Z, Y, X, 3)
+        Displacements v with p + v(p) the point that the warp carries to p.
+
+    References
+    ----------
+    Chen M, Lu W, Chen Q, Ruchala KJ, Olivera GH. A simple fixed-point approach to invert a deformation field.
+    Med Phys 35:81-88 (2008). doi:10.1118/1.2816107
+    """
+    voxels = (torch.tensor(warp.shape[3:0:-1]).to(warp) - 1) / 2
+    inverse = -warp
+    for _ in range(INVERSE_ITERATIONS):
+        residual = _residual(warp, inverse)
+        if (residual * voxels).norm(dim=-1).max() < INVERSE_TOLERANCE:
+            break
+        inverse = inverse - residual
+    return inverse
+
+
+def _residual(warp: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+    """How far a point that goes back by the inverse and forth by the warp ends from where it was."""
+    return inverse + _sampled(warp, inverse)
+
+
+def _sampled(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
+    """Field at x + displacement(x), linear in between, its border value outside."""
+    identity = torch.eye(3, 4).to(field)[None]
+    points = functional.affine_grid(identity, [1, 1, *field.shape[1:4]], align_corners=True) + displacement
+    return functional.grid_sample(
+        field.movedim(-1, 1), points, mode="bilinear", padding_mode="border", align_corners=True
+    ).movedim(1, -1)

@@ -1,0 +1,214 @@
+"""Affine alignment of a scan to a reference: by centres of mass, then by FireANTs' rigid and affine registration.
+
+The reference's centre of mass and radius become origin and unit of length, so that one step size suits rotation,
+scaling and translation, human and macaque brains alike.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lumirage_bids.errors import BadDataError, UsageError
+from lumirage_bids.images import Volume
+from lumirage_bids.registration._deformable import check_pyramid, tenth
+from lumirage_bids.registration.base import Context
+
+if TYPE_CHECKING:
+    from lumirage_bids.registration._affine_search import Search
+
+log = logging.getLogger(__name__)
+
+Matrix = npt.NDArray[np.float64]
+
+FOREGROUND = 0.1
+"""Part of the intensity range above which a voxel counts as foreground."""
+
+WORSE = 0.02
+"""Loss of foreground overlap (Dice) at which a result is not believed."""
+
+DETERMINANTS = (0.3, 3.0)
+"""Change of volume that a result may have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment:
+    """How a scan is aligned to a reference.
+
+    Attributes
+    ----------
+    transform : str
+        ``none``, ``translation`` (centre of mass onto centre of mass), ``rigid`` or ``affine``.
+    on : str
+        What is aligned: ``image`` (similarity: mutual information) or ``mask`` (soft Dice).
+    max_voxels : int
+        The box around each foreground is first reduced by averaging to about this many voxels.
+    scales, iterations : tuple of int
+        Further factors by which both are reduced, and the number of iterations at each.
+    step : float
+        Adam's step: rotations in about half radians, scales as fractions, translations in radii of the reference.
+    """
+
+    transform: Literal["none", "translation", "rigid", "affine"] = "affine"
+    on: Literal["image", "mask"] = "image"
+    max_voxels: int = 1_000_000
+    scales: tuple[int, ...] = (4, 2, 1)
+    iterations: tuple[int, ...] = (200, 100, 50)
+    step: float = 3e-3
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that cannot be used."""
+        check_pyramid(self.scales, self.iterations)
+        if not 0 < self.step <= 0.1:
+            raise UsageError(f"step is {self.step}; allowed: above 0 and at most 0.1.")
+        if self.max_voxels < 32**3:
+            raise UsageError(f"max_voxels is {self.max_voxels}; allowed: at least {32**3}.")
+
+    def sloppy(self) -> Self:
+        """Return the same with a tenth of the iterations, at least one at each scale."""
+        return replace(self, iterations=tenth(self.iterations))
+
+
+def align(
+    reference: Volume, scan: Volume, *, alignment: Alignment | None = None, context: Context | None = None
+) -> Matrix:
+    """Find the affine map that carries points of the reference to the same anatomy in the scan.
+
+    Parameters
+    ----------
+    reference, scan : Volume
+        Images, or brain masks when ``alignment.on`` is ``mask``. Grids and world coordinates may differ in anything.
+    alignment : Alignment
+        What kind of map, and how it is found.
+    context : Context
+        Device and threads.
+
+    Returns
+    -------
+    array, shape (4, 4)
+        World points of the reference to world points of the scan (RAS+, mm): what a scan resampled onto the reference
+        is sampled with (ITK's direction).
+
+    Raises
+    ------
+    BadDataError
+        When a volume has no foreground or values that are not finite.
+
+    Notes
+    -----
+    A rigid or affine result that is not finite, changes volume by more than a factor of about three, or makes the
+    foregrounds overlap less than the translation did, is not believed: the translation is returned, with a warning.
+    """
+    alignment, context = alignment or Alignment(), context or Context()
+    if alignment.transform == "none":
+        return np.eye(4)
+    fixed, moving = (_foreground(v, name, alignment) for v, name in ((reference, "reference"), (scan, "scan")))
+    here, there = centre_of_mass(fixed), centre_of_mass(moving)
+    if alignment.transform == "translation":
+        return _about(np.eye(4), here, there, 1.0)
+    from lumirage_bids.registration._affine_search import Search
+
+    radius = float(np.sqrt(np.trace(_covariance(fixed))))
+    search = Search(
+        fixed=fixed, moving=moving, centres=(here, there), unit=radius, alignment=alignment, context=context
+    )
+    return _about(_believed(search, search.run(_starts(fixed, moving))), here, there, radius)
+
+
+def centre_of_mass(volume: Volume) -> Matrix:
+    """World point (RAS+, mm) that is the mean of the voxels' positions, weighted by intensity; shape (3,)."""
+    total = volume.array.sum(dtype=np.float64)
+    sums = [volume.array.sum(axis=tuple({0, 1, 2} - {i}), dtype=np.float64) for i in range(3)]
+    index = np.array([s @ np.arange(s.size) / total for s in sums])
+    return np.asarray(volume.affine[:3, :3] @ index + volume.affine[:3, 3], dtype=np.float64)
+
+
+def _covariance(volume: Volume) -> Matrix:
+    """Second central moments of the voxels' positions, weighted by intensity, mm², shape (3, 3)."""
+    total = volume.array.sum(dtype=np.float64)
+    second, means = np.zeros((3, 3)), np.zeros(3)
+    for i, j in product(range(3), repeat=2):
+        plane = volume.array.sum(axis=tuple({0, 1, 2} - {i, j}), dtype=np.float64)
+        along = [np.arange(n, dtype=np.float64) for n in plane.shape]
+        if i == j:
+            means[i] = plane @ along[0] / total
+            second[i, i] = plane @ along[0] ** 2 / total
+        else:
+            second[i, j] = along[0] @ plane @ along[1] / total
+    linear = np.asarray(volume.affine[:3, :3], dtype=np.float64)
+    return np.asarray(linear @ (second - np.outer(means, means)) @ linear.T, dtype=np.float64)
+
+
+def _starts(fixed: Volume, moving: Volume) -> list[Matrix]:
+    """Rotations to start from: none, and the four that carry principal axes onto principal axes."""
+    axes_fixed, axes_moving = (np.linalg.eigh(_covariance(v))[1] for v in (fixed, moving))
+    starts = [np.eye(4)]
+    for signs in product((1.0, -1.0), repeat=3):
+        rotation = axes_moving @ np.diag(signs) @ axes_fixed.T
+        if np.linalg.det(rotation) > 0:
+            starts.append(np.eye(4))
+            starts[-1][:3, :3] = rotation
+    return starts
+
+
+def _about(matrix: Matrix, here: Matrix, there: Matrix, unit: float) -> Matrix:
+    """Matrix between coordinates around `here` and `there`, in `unit` mm, as one between world coordinates in mm."""
+    world = matrix.copy()
+    world[:3, 3] = unit * matrix[:3, 3] + there - matrix[:3, :3] @ here
+    return world
+
+
+def _believed(search: Search, result: Matrix) -> Matrix:
+    """Return the result where it is plausible, else the translation."""
+    low, high = DETERMINANTS
+    determinant = float(np.linalg.det(result[:3, :3])) if np.isfinite(result).all() else np.nan
+    before, after = search.overlap(np.eye(4)), search.overlap(result)
+    log.info("Alignment: foregrounds overlap by %.3f (Dice), %.3f before; volume × %.3f", after, before, determinant)
+    if low <= determinant <= high and after >= before - WORSE:
+        return result
+    log.warning(
+        "The %s alignment failed (change of volume %.3g, foreground overlap %.3f, %.3f with the translation alone): "
+        "the translation is used.", search.alignment.transform, determinant, after, before,
+    )  # fmt: skip
+    return np.eye(4)
+
+
+def _foreground(volume: Volume, name: str, alignment: Alignment) -> Volume:
+    """Cut out the box around the foreground, scale it to [0, 1] and reduce it to about `max_voxels`."""
+    array = np.asarray(volume.array, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise BadDataError(f"The {name} to be aligned has values that are not finite. Replace them first.")
+    array = (array > 0).astype(np.float32) if alignment.on == "mask" else _scaled(array)
+    inside = array > FOREGROUND
+    if not inside.any():
+        raise BadDataError(f"The {name} to be aligned has no foreground: all values are equal or not above zero.")
+    box = []
+    for axis in range(3):
+        found = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
+        margin = 2 + (found[-1] - found[0]) // 10
+        box.append(slice(max(0, found[0] - margin), min(array.shape[axis], found[-1] + margin + 1)))
+    return _reduced(array[tuple(box)], [b.start for b in box], volume, alignment.max_voxels)
+
+
+def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Intensities from zero to the 99th percentile of the positive ones as 0 to 1."""
+    positive = array[array > 0]
+    top = np.percentile(positive, 99) if positive.size else 1.0
+    return np.clip(array / np.float32(top), 0, 1)
+
+
+def _reduced(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: int) -> Volume:
+    """Average blocks so that about `max_voxels`, as nearly cubic as can be, remain; `first` is its first voxel."""
+    side = (np.prod(np.multiply(array.shape, volume.spacing)) / max_voxels) ** (1 / 3)
+    factors = [max(1, round(side / s)) for s in volume.spacing]
+    array = np.pad(array, [(0, -n % f) for n, f in zip(array.shape, factors, strict=True)])
+    blocks = [n for size, f in zip(array.shape, factors, strict=True) for n in (size // f, f)]
+    affine = np.asarray(volume.affine, dtype=np.float64).copy()
+    affine[:3, 3] += affine[:3, :3] @ (np.array(first) + (np.array(factors) - 1) / 2)
+    affine[:3, :3] *= factors
+    return Volume(array=array.reshape(blocks).mean(axis=(1, 3, 5), dtype=np.float32), affine=affine)

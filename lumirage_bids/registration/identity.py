@@ -1,0 +1,31 @@
+"""No registration: the start as it is, which every other method is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from lumirage_bids.registration.base import Cost, Method
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.registration.base import Context
+    from lumirage_bids.transforms import Transform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Method):
+    """Leaves the moving scan where its start (baked into its affine) has put it."""
+
+    name: ClassVar[str] = "identity"
+    summary: ClassVar[str] = "no deformation: the start itself"
+
+    def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
+        """Return the identity."""
+        from lumirage_bids.transforms import Transform
+
+        return Transform(())
+
+    def cost(self, voxels: int, device: str) -> Cost:
+        """Nothing beyond the two images."""
+        return Cost(seconds=0.01, memory_gb=0.3 + voxels * 8e-9)

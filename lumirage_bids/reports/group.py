@@ -1,0 +1,260 @@
+"""The group's page: verdict, tables, figures, what failed or was missing, and how it was made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from markupsafe import Markup
+
+from lumirage_bids.derivatives import write_text
+from lumirage_bids.figures.effect_sizes import effect_matrix
+from lumirage_bids.figures.structures import structure_dots
+from lumirage_bids.figures.style import mark
+from lumirage_bids.figures.violins import MAX_POINTS, dice_violins
+from lumirage_bids.reports.pictures import save_figure, svg_markup
+from lumirage_bids.reports.rendering import render
+from lumirage_bids.reports.tables import Table, comparison_table, failure_table, structure_table, summary_table
+from lumirage_bids.reports.text import and_join
+from lumirage_bids.reports.verdict import THRESHOLD, verdicts
+from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, arm_labels, arms_of, primary_class
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: What stands on every page and picture of a run with ``--sloppy``.
+SLOPPY = "SLOPPY: not for publication"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupTables:
+    """The tables of a group level.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        The score table, a row per variant × method × labelling × pair.
+    structures : mapping of str to DataFrame
+        Labelling → a row per variant × method × pair, a column ``dice_<index>`` per structure.
+    luts : mapping of str to mapping of int to str
+        Labelling → index → name.
+    summary, comparisons, per_structure : DataFrame
+        What `lumirage_bids.stats` makes of the former.
+    """
+
+    pairs: pd.DataFrame
+    structures: Mapping[str, pd.DataFrame]
+    luts: Mapping[str, Mapping[int, str]]
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    per_structure: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingScan:
+    """A scan that was left out because its content is not here.
+
+    Attributes
+    ----------
+    name : str
+    get : str
+        The command that fetches it (``datalad get …``); empty where there is none.
+    """
+
+    name: str
+    get: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportContext:
+    """What a page tells about the run besides its numbers.
+
+    Attributes
+    ----------
+    dataset, protocol, command : str
+    created : datetime
+    versions : mapping of str to str
+        Software → version.
+    missing : sequence of MissingScan
+    notes : sequence of str
+        What the reader must know, shown at the top.
+    methods_text : sequence of str
+        Paragraphs for a methods section.
+    labelling_sources : mapping of str to str
+        Labelling → where its label maps come from.
+    sloppy : bool
+        Whether to mark the page and the figures as not for publication.
+    """
+
+    dataset: str
+    protocol: str
+    command: str
+    created: datetime
+    versions: Mapping[str, str]
+    missing: Sequence[MissingScan] = ()
+    notes: Sequence[str] = ()
+    methods_text: Sequence[str] = ()
+    labelling_sources: Mapping[str, str] = field(default_factory=dict)
+    sloppy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFigure:
+    """A figure of the page, and of ``figures/`` under its name.
+
+    Attributes
+    ----------
+    name : str
+        File name without extension; unique on the page.
+    figure : Figure
+    caption, alt : str
+    """
+
+    name: str
+    figure: Figure
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    name: str
+    caption: str
+    svg: Markup
+
+
+def write_group_report(group_dir: Path, tables: GroupTables, context: ReportContext) -> Path:
+    """Write ``report.html``, and its figures as SVG and PNG in ``figures/``.
+
+    Parameters
+    ----------
+    group_dir : Path
+        The folder that holds the group's tables, which the page links to.
+    tables : GroupTables
+    context : ReportContext
+
+    Returns
+    -------
+    Path
+        The page: one file, no network, everything from the data escaped.
+
+    Raises
+    ------
+    CannotWriteError
+        If the folder cannot be written.
+    """
+    drawings = {
+        kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
+        for kind, figures in group_figures(tables).items()
+    }
+    page = group_dir / "report.html"
+    write_text(page, _page(tables, context, drawings))
+    return page
+
+
+def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
+    """Save a figure and make it a part of the page."""
+    if sloppy:
+        mark(figure.figure, SLOPPY)
+    svg, _ = save_figure(figure.figure, folder, figure.name)
+    markup = svg_markup(svg.read_text("utf-8"), figure.name, figure.alt)
+    return _Drawing(name=figure.name, caption=figure.caption, svg=markup)
+
+
+def group_figures(tables: GroupTables) -> dict[str, list[ReportFigure]]:
+    """Draw the figures of each kind, ``violins``, ``effects`` and ``structures``: one per labelling with scores."""
+    figures: dict[str, list[ReportFigure]] = {"violins": [], "effects": [], "structures": []}
+    scored = tables.summary.dropna(subset="mean")
+    for number, labelling in enumerate(scored["labelling"].unique(), start=1):
+        name = f"{number}-{re.sub(r'[^0-9A-Za-z]+', '-', labelling)}"
+        figures["violins"].append(_violins(tables, labelling, f"dice-{name}"))
+        if (tables.comparisons["labelling"] == labelling).any():
+            figures["effects"].append(_effects(tables, labelling, f"effects-{name}"))
+        if (tables.per_structure["labelling"][tables.per_structure["n"] > 0] == labelling).any():
+            figures["structures"].append(_structures(tables, labelling, f"structures-{name}"))
+    return figures
+
+
+def _violins(tables: GroupTables, labelling: str, name: str) -> ReportFigure:
+    caption = (
+        f"Mean Dice of each pair, {labelling}. Shape: kernel density, cut at the lowest and the highest pair. Points: "
+        f"single pairs, at most {MAX_POINTS} a violin, evenly through their ranking. n: scored pairs."
+    )
+    alt = (
+        f"Violins of the mean Dice of the pairs, {labelling}: {_scene(tables, labelling)}. The summary has the numbers."
+    )
+    return ReportFigure(name=name, figure=dice_violins(tables.pairs, labelling), caption=caption, alt=alt)
+
+
+def _effects(tables: GroupTables, labelling: str, name: str) -> ReportFigure:
+    rows = tables.comparisons[tables.comparisons["labelling"] == labelling]
+    split = primary_class(rows["split"])
+    caption = (
+        f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”. Positive, blue: the row's Dice "
+        "is higher. Bands after Cohen: small from 0.2, medium from 0.5, large from 0.8."
+    )
+    alt = f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the numbers."
+    figure = effect_matrix(tables.comparisons, labelling, split)
+    return ReportFigure(name=name, figure=figure, caption=caption, alt=alt)
+
+
+def _structures(tables: GroupTables, labelling: str, name: str) -> ReportFigure:
+    rescans = (tables.pairs["split"] == SAME_SUBJECT).any()
+    caption = f"Mean Dice of each structure, {labelling}, over all pairs that have it{', rescans too' * bool(rescans)}."
+    alt = f"Dots of mean Dice per structure and method, {labelling}. The table below has the numbers."
+    return ReportFigure(name=name, figure=structure_dots(tables.per_structure, labelling), caption=caption, alt=alt)
+
+
+def _scene(tables: GroupTables, labelling: str) -> str:
+    rows = tables.pairs[tables.pairs["labelling"] == labelling]
+    methods = and_join(list(arm_labels(arms_of(rows)).values()))
+    return f"a panel for each of {and_join(list(rows['split'].unique()))}, a violin for each of {methods}"
+
+
+def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:
+    failed = tables.pairs[tables.pairs["status"] != "ok"]
+    return render(
+        "group.html",
+        title=f"Registration evaluation: {context.dataset}",
+        sloppy=SLOPPY if context.sloppy else "",
+        context=context,
+        facts=_facts(tables.pairs, context),
+        verdicts=verdicts(tables.summary, tables.comparisons),
+        threshold=THRESHOLD,
+        floor=FLOOR,
+        summary=summary_table(tables.summary) if len(tables.summary) else None,
+        comparisons=comparison_table(tables.comparisons) if len(tables.comparisons) else None,
+        structures=_structure_tables(tables),
+        failures=failure_table(tables.pairs) if len(failed) else None,
+        figures=figures,
+    )
+
+
+def _structure_tables(tables: GroupTables) -> list[Table]:
+    scored = tables.per_structure[tables.per_structure["n"] > 0]
+    return [
+        structure_table(scored, labelling, f"structure-table-{number}")
+        for number, labelling in enumerate(scored["labelling"].unique(), start=1)
+    ]
+
+
+def _facts(pairs: pd.DataFrame, context: ReportContext) -> dict[str, str]:
+    """Gather what stands under the title."""
+    ordered = pairs[["moving", "fixed"]].drop_duplicates()
+    scans = set(ordered["moving"]) | set(ordered["fixed"])
+    methods = [arm.method for arm in arms_of(pairs)]
+    facts = {
+        "Dataset": context.dataset,
+        "Protocol": context.protocol,
+        "Pairs": f"{len(ordered)} ordered pairs of {len(scans)} scans",
+        "Methods": ", ".join(dict.fromkeys(methods)) or "none",
+        "Labellings": ", ".join(pairs["labelling"].unique()) or "none",
+        "Made": context.created.strftime("%Y-%m-%d %H:%M %Z").strip(),
+    }
+    variants = pairs["variant"].unique()
+    return facts | ({"Variants": ", ".join(variants)} if len(variants) > 1 else {})

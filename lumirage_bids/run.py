@@ -1,0 +1,262 @@
+"""One run on an output folder: what it finds, what it records, where it works."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids import derivatives, scores, status
+from lumirage_bids.dataset import Dataset, Query, open_dataset, read_filter
+from lumirage_bids.logs import logging_to
+from lumirage_bids.plan import Done, Plan, make_plan
+from lumirage_bids.protocol import Protocol
+from lumirage_bids.registration.base import Context
+from lumirage_bids.settings import Settings
+
+if TYPE_CHECKING:
+    from lumirage_bids.workflows import Execution
+
+PACKAGES = (
+    "antspyx",
+    "fireants",
+    "nibabel",
+    "nilearn",
+    "nipype",
+    "numba",
+    "numpy",
+    "pandas",
+    "pybids",
+    "scipy",
+    "simpleitk",
+    "torch",
+)
+# A prepared image whose size is not known yet: a brain with a margin, mm³.
+BRAIN_BOX_MM3 = 160 * 200 * 180
+DESCRIPTION_COLUMNS = {
+    "desc_id": {"Description": "Label in file names"},
+    "description": {"Description": "What it stands for"},
+    "variant": scores.COLUMNS["variant"],
+    "method": scores.COLUMNS["method"],
+    "parameters": {"Description": "Parameters of method, preparation and alignment"},
+    "arm_hash": {"Description": "Digest of the parameters; only rows with it are summed up"},
+}
+
+
+def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
+    """Open the dataset and decide what is to be done."""
+    patterns = {n: l.pattern for n, l in protocol.labellings.items() if l.pattern}
+    wanted = settings.labellings or protocol.default_labellings
+    given = settings.bids_filter_file or protocol.filter
+    query = Query(
+        filters=read_filter(given) if isinstance(given, str) else given,
+        prefer=protocol.prefer,
+        label_patterns={n: p for n, p in patterns.items() if n in wanted},
+        mask_pattern=protocol.mask_pattern,
+        brain_pattern=protocol.brain_pattern,
+        derivatives=settings.derivatives,
+        labellings=tuple(n for n in wanted if _may_exist(n, protocol)),
+    )
+    dataset = open_dataset(
+        settings.bids_dir, query, database_dir=settings.bids_database_dir, validate=not settings.skip_bids_validation
+    )
+    return dataset, make_plan(dataset, protocol, settings, what_is_done(settings.out_dir, dataset))
+
+
+def _may_exist(labelling: str, protocol: Protocol) -> bool:
+    # A protocol that names a labeller with parameters means that one, whatever lies in the derivatives.
+    given = protocol.labellings.get(labelling)
+    return given is None or given.labeller == "existing" or not given.parameters
+
+
+def what_is_done(out_dir: Path, dataset: Dataset) -> Done:
+    """What earlier runs left: hashes of finished rows, and of files by their sidecars."""
+    if not out_dir.exists():
+        return Done()
+    rows: set[str] = set()
+    for table in scores.collect(out_dir).values():
+        final = [status.is_final(s, r) for s, r in zip(table["status"], table["reason"], strict=True)]
+        rows.update(table.loc[final, "hash"])
+    files = {}
+    for subject in sorted({s.subject for s in dataset.scans}):
+        for file in out_dir.glob(f"sub-{subject}/**/*.json"):
+            if "_scores" not in file.name:
+                files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
+    for file in out_dir.glob("logs/failures/*.json"):
+        note = derivatives.read_json(file)
+        if note and status.is_final("failed", note["Reason"]):
+            files[derivatives.sidecar(Path(note["File"]))] = note["Hash"]
+    return Done(rows=frozenset(rows), files=_Sidecars(files))
+
+
+class _Sidecars(dict[Path, str]):
+    """Hashes by data file, kept by sidecar."""
+
+    def get(self, file: Path, default: str | None = None) -> str | None:  # type: ignore[override]
+        return super().get(derivatives.sidecar(file), default)
+
+
+class Run:
+    """A participant run at work: root files, log, record of the settings, work folder.
+
+    Parameters
+    ----------
+    settings, protocol, dataset, plan
+        What was asked, and what was decided.
+    """
+
+    def __init__(self, settings: Settings, protocol: Protocol, dataset: Dataset, plan: Plan) -> None:
+        self.settings, self.protocol, self.dataset, self.plan = settings, protocol, dataset, plan
+        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
+        self.log_file = settings.out_dir / "logs" / f"{self.id}.log"
+        self.work_dir = (settings.work_dir or settings.out_dir / "work") / self.id
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Write the root files and the record, log to a file; remove the work folder when the block ended well."""
+        from lumirage_bids import workflows
+
+        out_dir = self.settings.out_dir
+        with derivatives.lock(out_dir, "root"):
+            derivatives.initialise(out_dir, self.dataset, self.protocol.name, self.settings.sloppy)
+            write_descriptions(out_dir, self.plan)
+            derivatives.write_json(out_dir / "scores.json", {**scores.COLUMNS, **scores.INTERNAL})
+        with derivatives.replacing(out_dir / "config" / f"{self.id}.toml") as temporary:
+            import tomli_w
+
+            temporary.write_bytes(tomli_w.dumps(self.record).encode())
+        self.work_dir.mkdir(parents=True)
+        with logging_to(self.log_file, self.settings.verbose):
+            workflows.configure(self.work_dir, self.settings.verbose)
+            yield
+        shutil.rmtree(self.work_dir, ignore_errors=True)
+
+    @cached_property
+    def record(self) -> dict[str, object]:
+        """Everything that tells how this run came about, as TOML."""
+        plan = self.plan
+        return {
+            "settings": self.settings.as_table(),
+            "protocol": {"name": self.protocol.name, "description": self.protocol.description},
+            "versions": versions(),
+            "machine": {"platform": platform.platform(), "cpus": os.cpu_count() or 0, "device": self.settings.device},
+            "plan": {
+                "reference": plan.reference.name,
+                "scans": [s.relative for s in plan.scans],
+                "pairs": len(plan.pairs),
+                "pairs_asked": len(plan.asked),
+                "missing": [s.relative for s in plan.missing],
+                "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
+                "notes": list(self.dataset.notes),
+            },
+            "labellings": {l.name: l.source for l in plan.labels},
+            "arms": {a.label: {"hash": a.hash, "parameters": arm_parameters(a)} for a in plan.arms},
+        }
+
+    def execution(self, tick: Callable[[], None]) -> Execution:
+        """How the graphs are run."""
+        import psutil
+
+        from lumirage_bids.workflows import Execution
+
+        s = self.settings
+        return Execution(
+            out_dir=s.out_dir,
+            work_dir=self.work_dir,
+            log_file=self.log_file,
+            verbose=s.verbose,
+            context=Context(device=s.device, threads=s.omp_nthreads, seed=s.seed),
+            save=s.save,
+            nprocs=s.nprocs,
+            memory_gb=s.mem or 0.9 * psutil.virtual_memory().total / 1e9,
+            voxels=expected_voxels(self.plan),
+            pair_timeout=s.pair_timeout,
+            plugin_file=s.use_plugin,
+            stop_on_first_crash=s.stop_on_first_crash,
+            write_graph=s.write_graph,
+            tick=tick,
+        )
+
+
+def expected_voxels(plan: Plan) -> int:
+    """About how many voxels a prepared image has, from the finest spacing of the plan."""
+    import nibabel as nib
+    import numpy as np
+
+    spacings = [a.preparation.spacing for a in plan.arms]
+    native = plan.reference.brain or plan.reference
+    try:
+        header = nib.load(native.path).header
+        zooms, full = header.get_zooms()[:3], float(np.prod(header.get_data_shape()[:3]))
+    except Exception:  # whatever is wrong with the file is reported when it is read  # noqa: BLE001
+        return BRAIN_BOX_MM3
+    voxel = min(float(np.prod(zooms)) if s is None else s**3 for s in spacings)
+    return int(min(BRAIN_BOX_MM3, full * float(np.prod(zooms))) / voxel)
+
+
+def arm_parameters(arm: object) -> str:
+    """All parameters of an arm in one line."""
+    from lumirage_bids.plan import Arm
+
+    assert isinstance(arm, Arm)
+    tables = {
+        arm.method.name: asdict(arm.method),
+        "preparation": asdict(arm.preparation),
+        "alignment": asdict(arm.alignment),
+    }
+    return "; ".join(f"{name}: " + ", ".join(f"{k}={v}" for k, v in t.items()) for name, t in tables.items())
+
+
+def write_descriptions(out_dir: Path, plan: Plan) -> None:
+    """Say what the ``desc-`` labels stand for; labels of earlier runs stay."""
+    import pandas as pd
+
+    file = out_dir / "descriptions.tsv"
+    rows = {r["desc_id"]: r for r in read_descriptions(out_dir).to_dict("records")}
+    for arm in plan.arms:
+        text = (
+            f"method {arm.method.name}, variant {arm.variant}; scores and slices carry a digest of their pairs after +"
+        )
+        rows[arm.label] = {
+            "desc_id": arm.label,
+            "description": text,
+            "variant": arm.variant,
+            "method": arm.method.name,
+            "parameters": arm_parameters(arm),
+            "arm_hash": arm.hash,
+        }
+        for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):
+            label = derivatives.variant_label(arm.variant, what)
+            rows[label] = {"desc_id": label, "description": f"{words}, variant {arm.variant}", "variant": arm.variant}
+    table = pd.DataFrame(list(rows.values()), columns=list(DESCRIPTION_COLUMNS))
+    derivatives.write_table(file, table, DESCRIPTION_COLUMNS)
+
+
+def read_descriptions(out_dir: Path) -> pd.DataFrame:  # noqa: F821
+    """The table of ``desc-`` labels; empty where there is none."""
+    import pandas as pd
+
+    file = out_dir / "descriptions.tsv"
+    if not file.exists():
+        return pd.DataFrame(columns=list(DESCRIPTION_COLUMNS))
+    return pd.read_csv(file, sep="\t", dtype=str, na_values=["n/a"], keep_default_na=False)
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, Python and the packages whose results depend on theirs."""
+    found = {"lumirage-bids": version("lumirage-bids"), "python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

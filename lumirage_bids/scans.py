@@ -1,0 +1,148 @@
+"""What is compared: scans, their label maps, and ordered pairs of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file of a dataset, whether or not its content is here.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is, or would be after ``datalad get``.
+    dataset : Path
+        Root of the (raw or derivative) dataset it belongs to; ``path`` lies below it.
+    """
+
+    path: Path
+    dataset: Path
+
+    @property
+    def present(self) -> bool:
+        """Whether the content can be read (a dangling git-annex link cannot)."""
+        return self.path.exists()
+
+    @property
+    def relative(self) -> str:
+        """POSIX path below the dataset's root."""
+        return self.path.relative_to(self.dataset).as_posix()
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes when the content does: the git-annex key, or size and modification time."""
+        if self.path.is_symlink():
+            key = Path(self.path.readlink()).name
+            if re.match(r"[A-Z0-9]+E?-s\d+--", key):
+                return f"{self.relative}:{key}"
+        if not self.path.exists():
+            return f"{self.relative}:absent"
+        stat = self.path.stat()
+        return f"{self.relative}:{stat.st_size}:{int(stat.st_mtime)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFile(File):
+    """A label map that somebody else made, with its look-up table.
+
+    Attributes
+    ----------
+    lut : Path or None
+        TSV with columns ``index`` and ``name``.
+    """
+
+    lut: Path | None = None
+
+
+def normalise_sequence(value: str) -> str:
+    """Spell a pulse sequence's name one way: ``MP-RAGE`` and ``mprage`` are ``MPRAGE``.
+
+    Examples
+    --------
+    >>> normalise_sequence("MP-RAGE")
+    'MPRAGE'
+    """
+    return re.sub(r"[^0-9A-Za-z]", "", value).upper()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan(File):
+    """One image of one subject and session.
+
+    Attributes
+    ----------
+    subject, session : str
+        BIDS labels without ``sub-`` and ``ses-``; session is None where the dataset has none.
+    suffix : str
+        Contrast as BIDS names it: ``T1w``, ``T2w``, ``FLAIR``, …
+    entities : mapping
+        All entities of the file name in order, short names (``sub``, ``ses``, ``acq``, …), without suffix.
+    sequence : str or None
+        Pulse sequence from the sidecar (``PulseSequenceType``), normalised.
+    skull_stripped : bool or None
+        What the sidecar says; None where it says nothing.
+    labels : mapping
+        Labelling name → label map found for this scan. Labellings made here are not among them.
+    mask : File or None
+        Brain mask found for this scan.
+    brain : File or None
+        Skull-stripped image to be used in place of ``path`` (Ultracortex ships these).
+    """
+
+    subject: str
+    session: str | None
+    suffix: str
+    entities: Mapping[str, str]
+    sequence: str | None = None
+    skull_stripped: bool | None = None
+    labels: Mapping[str, LabelFile] = field(default_factory=lambda: MappingProxyType({}))
+    mask: File | None = None
+    brain: File | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without extension; unique in a dataset."""
+        return re.sub(r"\.nii(\.gz)?$", "", self.path.name)
+
+    @property
+    def key(self) -> str:
+        """Subject, session and contrast: a valid BIDS label, unique in a dataset."""
+        return "+".join(x for x in (self.subject, self.session, self.suffix) if x)
+
+    @property
+    def kind(self) -> str:
+        """The sequence where it is known, else the contrast; what splits are made of."""
+        return self.sequence or self.suffix
+
+    def needs(self, labellings: tuple[str, ...] = ()) -> list[File]:
+        """Files whose content a registration of this scan reads."""
+        files: list[File | None] = [self.brain or self, self.mask]
+        for label_file in (self.labels[name] for name in labellings if name in self.labels):
+            files.append(label_file)
+            if label_file.lut:
+                files.append(File(path=label_file.lut, dataset=label_file.dataset))
+        return [f for f in files if f is not None]
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An ordered pair: ``moving`` is registered to ``fixed``."""
+
+    moving: Scan
+    fixed: Scan
+
+    @property
+    def split(self) -> str:
+        """Class of the pair: ``MPRAGE to MP2RAGE``, or ``same subject`` for rescans."""
+        if self.moving.subject == self.fixed.subject:
+            return "same subject"
+        return f"{self.moving.kind} to {self.fixed.kind}"

@@ -1,0 +1,130 @@
+"""The score tables: their columns, and how rows are read, kept apart and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lumirage_bids import derivatives
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = ("variant", "method", "labelling", "moving", "fixed")
+PREFIX = "dice_"  # of the columns that hold one structure each: dice_<index>
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "variant": {"Description": "Named preparation or parameters (descriptions.tsv)"},
+    "method": {"Description": "Registration method; identity is the affine start itself, the floor of the table"},
+    "labelling": {"Description": "Segmentation protocol whose label maps are scored"},
+    "split": {"Description": "Class of the pair: sequence or contrast of moving and fixed; 'same subject' for rescans"},
+    "moving": {"Description": "Scan that is registered (file name without extension)"},
+    "fixed": {"Description": "Scan that it is registered to (file name without extension)"},
+    "status": {"Description": "ok or failed"},
+    "reason": {"Description": "Why a pair failed"},
+    "dice_mean": {
+        "Description": "Mean over structures of the Dice coefficient 2|A∩B|/(|A|+|B|) of moved and fixed labels, on the "
+        "fixed scan's native grid, over the structures present in both native label maps; one lost on the way counts 0",
+        "Units": "1, higher is better",
+        "Reference": "https://doi.org/10.2307/1932409",
+    },
+    "n_structures": {"Description": "Structures scored: present in both native label maps, the same for every method"},
+    "dice_initial": {
+        "Description": "The same mean with the label maps as their headers place them, before any alignment",
+        "Units": "1, higher is better",
+    },
+    "folding_percent": {
+        "Description": "Share of the fixed brain mask's voxels where the Jacobian determinant of the deformation, in "
+        "physical units, is zero or negative",
+        "Units": "percent, lower is better",
+    },
+    "sdlogj": {
+        "Description": "Standard deviation in the fixed brain mask of the logarithm of the Jacobian determinant",
+        "Units": "1, lower is smoother",
+        "Reference": "https://doi.org/10.1109/TMI.2019.2897538",
+    },
+    "runtime_s": {
+        "Description": "Wall time of the registration alone, without start, reading and scoring",
+        "Units": "s",
+    },
+    "memory_gb": {
+        "Description": "Peak memory during the registration: of the process on a CPU, allocated on the device on a GPU",
+        "Units": "GB (10^9 bytes)",
+    },
+    "similarity": {"Description": "Image similarity that the method maximised"},
+    "start": {"Description": "Where the method started from, the same for all methods of a variant"},
+    "input": {"Description": "Images that the method saw"},
+    "evaluation": {"Description": "Grid that the labels were compared on: native is the fixed scan's own"},
+    "hash": {"Description": "Digest of everything that this row depends on"},
+}
+# Kept in the batches' own files only.
+INTERNAL: dict[str, dict[str, str]] = {
+    "registration_hash": {"Description": "Digest of everything that the transform depends on"},
+    "arm_hash": {"Description": "Digest of the method's, preparation's and alignment's parameters (descriptions.tsv)"},
+    "finished": {"Description": "When the row was written (UTC); the latest row of a pair counts"},
+    "moving_subject": {"Description": "Subject of the moving scan"},
+    "fixed_subject": {"Description": "Subject of the fixed scan"},
+}
+
+Row = dict[str, Any]
+
+
+def mean_dice(row: Mapping[str, float]) -> float:
+    """Mean over the structures of a row that were scored; NaN if none was."""
+    import math
+
+    values = [v for k, v in row.items() if k.startswith(PREFIX) and k[len(PREFIX) :].isdigit() and not math.isnan(v)]
+    return sum(values) / len(values) if values else math.nan
+
+
+def write_rows(file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
+    """Write one batch's rows: the key columns, the measures, one column a structure."""
+    import pandas as pd
+
+    columns = [*COLUMNS, *INTERNAL, *(f"{PREFIX}{i}" for i in indices)]
+    derivatives.write_table(file, pd.DataFrame(rows, columns=columns))
+
+
+def read_rows(file: Path) -> list[Row]:
+    """Rows of one batch; empty where the file does not exist."""
+    if not file.exists():
+        return []
+    return [{str(k): v for k, v in row.items()} for row in _read(file).to_dict("records")]
+
+
+def _read(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    text = {k: str for k in (*KEY, "split", "status", "reason", "hash", *INTERNAL)}
+    return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=text)
+
+
+def collect(out_dir: Path, subjects: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
+    """All rows below an output folder, by labelling; of several rows for one pair and arm the latest.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Derivatives of one or many participant runs.
+    subjects : iterable of str or None
+        Moving subjects to read; None for all.
+
+    Returns
+    -------
+    dict
+        Labelling → table with `COLUMNS`, `INTERNAL` and a column a structure.
+    """
+    import pandas as pd
+
+    folders = ["sub-*"] if subjects is None else [f"sub-{s}" for s in subjects]
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for folder in folders:
+        for file in sorted(out_dir.glob(f"{folder}/**/*_scores.tsv")):
+            frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file))
+    return {name: _latest(pd.concat(parts, ignore_index=True)) for name, parts in sorted(frames.items())}
+
+
+def _latest(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.sort_values([*KEY, "finished"], kind="stable", na_position="first")
+    return table.drop_duplicates(list(KEY), keep="last").reset_index(drop=True)

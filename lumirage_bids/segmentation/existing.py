@@ -1,0 +1,41 @@
+"""Label maps that somebody else made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from lumirage_bids.errors import MissingInputError
+from lumirage_bids.segmentation.base import Labeller
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.scans import Scan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Existing(Labeller):
+    """Read the map that was found for the scan."""
+
+    name: ClassVar[str] = "existing"
+    summary: ClassVar[str] = "label maps from --derivatives NAME=PATH or a protocol's path pattern"
+
+    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str) -> Volume:
+        """Read the map; see `Labeller.segment`."""
+        from lumirage_bids.images import read_labels
+
+        if labelling not in scan.labels:
+            raise MissingInputError(f"{scan.name} has no label map of labelling '{labelling}'.")
+        return read_labels(scan.labels[labelling].path)
+
+    def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
+        """Names from the map's own look-up table; ``label N`` for what it does not name."""
+        from lumirage_bids.label_maps import read_lut
+
+        lut = scan.labels[labelling].lut
+        named = read_lut(lut) if lut is not None else {}
+        present = np.flatnonzero(np.bincount(labels.array.reshape(-1)))
+        return {**{int(i): f"label {i}" for i in present if i != 0}, **named}

@@ -1,0 +1,75 @@
+"""What the user asked for: parsed once, frozen, passed on, saved with the output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The command line as data; the names are those of the options.
+
+    Attributes
+    ----------
+    bids_dir, out_dir : Path
+        Absolute paths of the dataset and of the derivatives made from it.
+    level : str
+        ``participant`` or ``group``.
+    participant_label, fixed_label : tuple of str
+        Subjects whose scans are moving, and fixed; empty for all.
+    mem : float or None
+        Memory that all workers together may use, GB; None for 90 % of what there is.
+    pair_timeout : float or None
+        Seconds after which a pair is stopped and recorded as failed.
+    command : str
+        The command as typed, for the record.
+    """
+
+    bids_dir: Path
+    out_dir: Path
+    level: str
+    protocol: str = "default"
+    methods: tuple[str, ...] = ()
+    labellings: tuple[str, ...] = ()
+    participant_label: tuple[str, ...] = ()
+    fixed_label: tuple[str, ...] = ()
+    session_id: tuple[str, ...] = ()
+    bids_filter_file: str | None = None
+    derivatives: Mapping[str, Path] = field(default_factory=dict)
+    max_pairs: int | None = None
+    seed: int = 0
+    variants: tuple[str, ...] = ()
+    stage: str = "all"
+    save: str = "none"
+    device: str = "auto"
+    nprocs: int = 1
+    omp_nthreads: int = 1
+    mem: float | None = None
+    pair_timeout: float | None = None
+    use_plugin: Path | None = None
+    work_dir: Path | None = None
+    dry_run: bool = False
+    reports_only: bool = False
+    write_graph: bool = False
+    stop_on_first_crash: bool = False
+    skip_bids_validation: bool = False
+    bids_database_dir: Path | None = None
+    sloppy: bool = False
+    verbose: int = 0
+    command: str = ""
+
+    def as_table(self) -> dict[str, object]:
+        """Every option as plain TOML values; what was not given is left out."""
+
+        def plain(value: object) -> object:
+            if isinstance(value, Path):
+                return str(value)
+            if isinstance(value, tuple):
+                return [plain(v) for v in value]
+            if isinstance(value, dict):
+                return {k: plain(v) for k, v in value.items()}
+            return value
+
+        return {k: plain(v) for k, v in asdict(self).items() if v is not None}

@@ -1,0 +1,101 @@
+"""JSON files that describe a dataset or an image, and what is read from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lumirage_bids.errors import InvalidDatasetError, MissingInputError
+from lumirage_bids.scans import normalise_sequence
+
+# Sequences that other fields than PulseSequenceType are trusted to name.
+KNOWN_SEQUENCES = frozenset({"MPRAGE", "MP2RAGE"})
+EXAMPLE = '{"Name": "My dataset", "BIDSVersion": "1.10.0"}'
+
+
+def read_description(root: Path, what: str) -> dict[str, Any]:
+    """Read and check a dataset's ``dataset_description.json``.
+
+    Parameters
+    ----------
+    root : Path
+        The dataset.
+    what : str
+        What it is, told in errors: ``BIDS dataset``.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such folder.
+    InvalidDatasetError
+        The file is missing, not a JSON object, or lacks ``Name`` or ``BIDSVersion``.
+    """
+    if not root.is_dir():
+        raise MissingInputError(f"There is no {what} {root}: {'not a folder' if root.exists() else 'no such folder'}.")
+    file = root / "dataset_description.json"
+    try:
+        content = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        remedy = "fetch its content with datalad get" if file.is_symlink() else f"write one, for example {EXAMPLE}"
+        raise InvalidDatasetError(f"{root} is not a {what}: it has no dataset_description.json; {remedy}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidDatasetError(
+            f"The dataset_description.json of {what} {root} cannot be read: {error}. It needs at least {EXAMPLE}."
+        ) from None
+    if not isinstance(content, dict):
+        raise InvalidDatasetError(f"The dataset_description.json of {what} {root} is not an object such as {EXAMPLE}.")
+    for key in ("Name", "BIDSVersion"):
+        if not isinstance(content.get(key), str) or not content[key]:
+            raise InvalidDatasetError(
+                f"The dataset_description.json of {what} {root} lacks the text {key!r}: got {content.get(key)!r:.80}. "
+                f"It needs at least {EXAMPLE}."
+            )
+    return content
+
+
+def sequence(metadata: Mapping[str, object]) -> str | None:
+    """Pulse sequence that a sidecar names, normalised; None where it names none, or several.
+
+    ``PulseSequenceType`` is taken as it is. Of other fields only those that spell a well-known sequence are trusted,
+    and only when they agree.
+
+    Examples
+    --------
+    >>> sequence({"PulseSequenceType": "MP-RAGE"}), sequence({"SequenceName": "tfl3d1_16ns"})
+    ('MPRAGE', None)
+    """
+    value = metadata.get("PulseSequenceType")
+    if isinstance(value, str) and (name := normalise_sequence(value)) and name != "NA":
+        return name
+    others = [metadata.get(key) for key in ("SequenceName", "PulseSequenceName", "PulseSequenceDetails")]
+    names = {normalise_sequence(v) for v in others if isinstance(v, str)} & KNOWN_SEQUENCES
+    return names.pop() if len(names) == 1 else None
+
+
+def truth(value: object) -> bool | None:
+    """Read a yes or no, also one written as text; None for anything else.
+
+    Examples
+    --------
+    >>> truth(True), truth("false"), truth(None)
+    (True, False, None)
+    """
+    return {"true": True, "false": False}.get(str(value).lower())
+
+
+def unusable(sidecars: Iterable[Path]) -> dict[Path, str]:
+    """Sidecars on which PyBIDS would stop → why: dangling links, broken JSON, and lists in place of objects."""
+    reasons = {}
+    for path in sidecars:
+        try:
+            content = json.loads(path.read_bytes().decode("utf-8"))
+        except FileNotFoundError:
+            reasons[path] = "content not here (dangling link)"
+        except (OSError, ValueError, RecursionError) as error:
+            reasons[path] = f"not readable ({error})"
+        else:
+            if not isinstance(content, dict):
+                reasons[path] = f"{type(content).__name__} in place of an object"
+    return reasons

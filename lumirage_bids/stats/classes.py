@@ -1,0 +1,93 @@
+"""What the rows of a score table are grouped by: arms, and classes of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+ALL = "all"
+DIFFERENT_SUBJECTS = "different subjects"
+SAME_SUBJECT = "same subject"
+#: The method that is the start itself: the floor that every other method is measured from.
+FLOOR = "identity"
+
+
+class Arm(NamedTuple):
+    """What is compared with what: a method under a variant."""
+
+    variant: str
+    method: str
+
+
+def arms_of(table: pd.DataFrame) -> list[Arm]:
+    """Arms of a table with columns ``variant`` and ``method``, in the order of every table and figure.
+
+    Methods come as they first appear, the floor ``identity`` before all others; within a method, variants come as
+    they first appear. So a difference "later minus earlier" is a gain over the floor wherever the floor takes part.
+    """
+    rows = table[["variant", "method"]].drop_duplicates()
+    variants = list(rows["variant"].unique())
+    methods = sorted(rows["method"].unique(), key=lambda method: method != FLOOR)
+    found = {Arm(*row) for row in rows.itertuples(index=False, name=None)}
+    return [Arm(v, m) for m in methods for v in variants if Arm(v, m) in found]
+
+
+def arm_labels(arms: Iterable[Arm]) -> dict[Arm, str]:
+    """Shortest unambiguous name of each arm: the variant is told only where there are several.
+
+    Examples
+    --------
+    >>> list(arm_labels([Arm("1mm", "syn"), Arm("1mm", "greedy")]).values())
+    ['syn', 'greedy']
+    >>> list(arm_labels([Arm("1mm", "syn"), Arm("0.6mm", "syn")]).values())
+    ['syn (1mm)', 'syn (0.6mm)']
+    """
+    arms = list(arms)
+    if len({arm.variant for arm in arms}) <= 1:
+        return {arm: arm.method for arm in arms}
+    return {arm: f"{arm.method} ({arm.variant})" for arm in arms}
+
+
+def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Classes of pairs to sum up, each with the splits it is made of, widest first.
+
+    Parameters
+    ----------
+    splits : iterable of str
+        The ``split`` of every pair, e.g. ``MPRAGE to MP2RAGE`` or ``same subject``.
+
+    Returns
+    -------
+    dict
+        ``all`` (every pair); ``different subjects`` where there are rescans to be left out; one class for each two
+        directions that both occur (``MP2RAGE and MPRAGE``); then every split itself, rescans last.
+
+    Examples
+    --------
+    >>> list(pair_classes(["T1w to T2w", "T2w to T1w", "same subject"]))
+    ['all', 'different subjects', 'T1w and T2w', 'T1w to T2w', 'T2w to T1w', 'same subject']
+    """
+    found = list(dict.fromkeys(splits))
+    between = [split for split in found if split != SAME_SUBJECT]
+    classes = {ALL: frozenset(found)} if found else {}
+    if between and len(between) < len(found):
+        classes[DIFFERENT_SUBJECTS] = frozenset(between)
+    for split in between:
+        moving, separator, fixed = split.partition(" to ")
+        back = f"{fixed} to {moving}"
+        if separator and moving < fixed and back in between:
+            classes[f"{moving} and {fixed}"] = frozenset([split, back])
+    plain = sorted(between) + [split for split in found if split == SAME_SUBJECT]
+    return classes | {split: frozenset([split]) for split in plain}
+
+
+def primary_class(classes: Iterable[str]) -> str:
+    """Name the class that a verdict is about: different subjects where rescans are among the pairs, else all pairs."""
+    return DIFFERENT_SUBJECTS if DIFFERENT_SUBJECTS in set(classes) else ALL
+
+
+def scored_dice(pairs: pd.DataFrame) -> pd.Series[float]:
+    """Mean Dice of each pair, NaN where the pair failed or had no structure to score."""
+    return pairs["dice_mean"].astype("float64").where(pairs["status"] == "ok")

@@ -1,0 +1,116 @@
+"""What happened to every pair, and the exit code that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids import derivatives, scores
+from lumirage_bids.plan import Plan, is_present
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {
+    "variant": scores.COLUMNS["variant"],
+    "method": scores.COLUMNS["method"],
+    "labelling": scores.COLUMNS["labelling"],
+    "moving": scores.COLUMNS["moving"],
+    "fixed": scores.COLUMNS["fixed"],
+    "status": {
+        "Description": "State of this pair",
+        "Levels": {
+            "ok": "registered and scored",
+            "failed": "could not be registered or scored; see reason",
+            "missing": "the content of a scan or of its label map is not here",
+            "pending": "not done yet",
+        },
+    },
+    "reason": {"Description": "Why a pair failed or which scan is missing"},
+}
+KILLED = "killed"
+
+
+def is_final(status: object, reason: object) -> bool:
+    """Whether a row need not be made again: everything but a process that was killed."""
+    return status == "ok" or not str(reason).startswith(KILLED)
+
+
+def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row for every pair of the protocol × arm × labelling.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of this run.
+    rows : dict
+        As `scores.collect` returns them.
+    """
+    import pandas as pd
+
+    names = tuple(labels.name for labels in plan.labels)
+    absent = {s.name for p in plan.pairs for s in (p.moving, p.fixed) if not is_present(s, names)}
+    pairs = pd.DataFrame([(p.moving.name, p.fixed.name) for p in plan.pairs], columns=["moving", "fixed"], dtype=object)
+    pairs["absent"] = [_absent(m, f, absent) for m, f in zip(pairs["moving"], pairs["fixed"], strict=True)]
+    parts = []
+    for arm in plan.arms:
+        for name in names:
+            part = pairs.assign(variant=arm.variant, method=arm.method.name, labelling=name)
+            parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    known = [t[[*scores.KEY, "status", "reason"]] for n, t in rows.items() if n in names]
+    if known:
+        table = table.merge(pd.concat(known), on=list(scores.KEY), how="left")
+    else:
+        table = table.assign(status=None, reason=None)
+    undone = table["status"].isna()
+    table.loc[undone, "status"] = "pending"
+    gone = undone & (table["absent"] != "")
+    table.loc[gone, "status"] = "missing"
+    table.loc[gone, "reason"] = table.loc[gone, "absent"]
+    return table[list(COLUMNS)]
+
+
+def _absent(moving: str, fixed: str, absent: set[str]) -> str:
+    return ", ".join(f"{name} is not here" for name in (moving, fixed) if name in absent)
+
+
+def write(out_dir: Path, table: pd.DataFrame) -> None:
+    """Write status.tsv and its data dictionary."""
+    derivatives.write_table(out_dir / "status.tsv", table, COLUMNS)
+
+
+def of_run(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """The rows of those pairs that this run was asked to do and could."""
+    asked = {(p.moving.name, p.fixed.name) for p in plan.runnable}
+    return table[[key in asked for key in zip(table["moving"], table["fixed"], strict=True)]]
+
+
+def exit_code(statuses: Iterable[str], reasons: Iterable[object]) -> int:
+    """Exit code of a run from its pairs: 0, 1, 65 when bad data left no pair, 75 when doing it again may help.
+
+    Examples
+    --------
+    >>> exit_code(["ok", "failed"], [None, "out of memory"])
+    1
+    >>> exit_code(["failed"], ["bad data: sub-1_T1w is 4D"])
+    65
+    >>> exit_code(["ok", "failed"], [None, "killed by SIGKILL (out of memory?)"])
+    75
+    """
+    pairs = list(zip(statuses, reasons, strict=True))
+    failed = [str(reason) for status, reason in pairs if status == "failed"]
+    if any(reason.startswith(KILLED) for reason in failed) or any(status == "pending" for status, _ in pairs):
+        return 75
+    if not failed:
+        return 0
+    return 65 if len(failed) == len(pairs) and all(r.startswith("bad data") for r in failed) else 1
+
+
+def preparation_code(plan: Plan, out_dir: Path) -> int:
+    """Exit code of a run that only prepared: 0, or 65 when a scan could not be prepared."""
+    files = [derivatives.prepared_image(p.scan, name) for p in plan.preparing for name, _, _ in p.variants]
+    files += [derivatives.label_map(p.scan, labels.name) for p in plan.preparing for labels, _ in p.labels]
+    files += [derivatives.alignment(a.scan, a.reference, a.variant) for a in plan.aligning]
+    return 65 if any((out_dir / derivatives.failure(f)).exists() for f in files) else 0

@@ -1,0 +1,198 @@
+"""Nipype graphs from a plan, and their execution."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lumirage_bids.errors import UsageError
+from lumirage_bids.logs import quieten
+from lumirage_bids.plan import Plan
+from lumirage_bids.registration.base import Context
+
+if TYPE_CHECKING:
+    from nipype.pipeline.engine import Workflow
+
+logger = logging.getLogger("lumirage")
+PREPARING_GB = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How graphs are run.
+
+    Attributes
+    ----------
+    voxels : int
+        About how many voxels a prepared image has; memory is planned by it.
+    memory_gb : float
+        What all nodes together may use, GB.
+    """
+
+    out_dir: Path
+    work_dir: Path
+    log_file: Path
+    verbose: int
+    context: Context
+    save: str
+    nprocs: int
+    memory_gb: float
+    voxels: int
+    pair_timeout: float | None
+    plugin_file: Path | None
+    stop_on_first_crash: bool
+    write_graph: bool
+    tick: Callable[[], None]
+
+    @property
+    def progress_dir(self) -> Path:
+        """Where nodes note what they are at."""
+        return self.work_dir / "progress"
+
+
+def configure(work_dir: Path, verbose: int) -> None:
+    """Keep Nipype from phoning home and from writing outside the work folder. Call before it is imported."""
+    os.environ["NIPYPE_NO_ET"] = "1"
+    os.environ["NIPYPE_CONFIG_DIR"] = str(work_dir / "nipype")
+    (work_dir / "nipype").mkdir(parents=True, exist_ok=True)
+    from nipype import config
+    from nipype import logging as nipype_logging
+
+    config.update_config(
+        {
+            "logging": {"log_to_file": "false", "log_directory": str(work_dir)},
+            "execution": {
+                "crashdump_dir": str(work_dir / "crash"),
+                "crashfile_format": "txt",
+                "check_version": "false",
+                "poll_sleep_duration": "0.2",
+                "create_report": "false",
+                "hash_method": "timestamp",
+            },
+        }
+    )
+    nipype_logging.update_logging(config)
+    quieten(verbose)
+
+
+def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
+    """Prepare each scan, then align it; the reference is prepared before any alignment."""
+    from nipype import Node, Workflow
+
+    from lumirage_bids.interfaces import Align, Prepare
+
+    workflow = Workflow(name="prepare", base_dir=str(execution.work_dir))
+    prepared = {}
+    for i, job in enumerate(plan.preparing):
+        node = _node(Node, Prepare(), f"prepare_{i}", job, execution, PREPARING_GB)
+        prepared[job.scan.name] = node
+        workflow.add_nodes([node])
+    for i, align in enumerate(plan.aligning):
+        node = _node(Node, Align(), f"align_{i}", align, execution, PREPARING_GB)
+        workflow.add_nodes([node])
+        for scan, entry in ((align.scan, "after"), (align.reference, "after_reference")):
+            if scan.name in prepared:
+                workflow.connect(prepared[scan.name], "done", node, entry)
+    return workflow
+
+
+def registration_graph(plan: Plan, execution: Execution) -> Workflow:
+    """One node a batch; they do not depend on one another."""
+    from nipype import Node, Workflow
+
+    from lumirage_bids.interfaces import Register
+
+    workflow = Workflow(name="register", base_dir=str(execution.work_dir))
+    for i, batch in enumerate(plan.batches):
+        memory = batch.arm.method.cost(execution.voxels, execution.context.device).memory_gb
+        node = _node(Node, Register(), f"register_{i}_{batch.arm.method.name}", batch, execution, memory)
+        node.inputs.save = execution.save
+        node.inputs.use_gpu = execution.context.device.startswith("cuda")
+        workflow.add_nodes([node])
+    return workflow
+
+
+def _node(make: Any, interface: Any, name: str, job: object, execution: Execution, memory_gb: float) -> Any:
+    # More than there is would never be started; then it gets all there is.
+    node = make(interface, name=name, n_procs=1, mem_gb=min(memory_gb, 0.99 * execution.memory_gb))
+    node.inputs.job = job
+    node.inputs.out_dir = str(execution.out_dir)
+    node.inputs.context = execution.context
+    node.inputs.progress_dir = str(execution.progress_dir)
+    return node
+
+
+def run(workflow: Workflow, execution: Execution) -> None:
+    """Run a graph to its end; failures are noted by the nodes themselves.
+
+    Raises
+    ------
+    UsageError
+        The plugin file is wrong.
+    RuntimeError
+        Nipype itself failed, or the first crash was to stop the run.
+    """
+    if not workflow.list_node_names():
+        return
+    execution.progress_dir.mkdir(parents=True, exist_ok=True)
+    workflow.config["execution"] = {"stop_on_first_crash": str(execution.stop_on_first_crash).lower()}
+    if execution.write_graph:
+        for kind in ("colored", "exec"):
+            workflow.write_graph(str(execution.out_dir / "logs" / f"{workflow.name}.dot"), graph2use=kind, format="svg")
+    plugin, arguments = _plugin(execution)
+    try:
+        workflow.run(plugin=plugin, plugin_args=arguments)
+    except RuntimeError as error:
+        if execution.stop_on_first_crash:
+            raise
+        logger.debug("Nipype: %s", error)
+    finally:
+        if hasattr(plugin, "stop"):
+            plugin.stop()
+
+
+def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
+    arguments: dict[str, Any] = {
+        "n_procs": execution.nprocs,
+        "memory_gb": execution.memory_gb,
+        "n_gpu_procs": execution.nprocs,
+        "raise_insufficient": False,
+        "pair_timeout": execution.pair_timeout,
+        "tick": execution.tick,
+        "log_file": str(execution.log_file),
+        "verbose": execution.verbose,
+    }
+    if execution.plugin_file is None:
+        from lumirage_bids.workflows.plugin import ProcessPerNodePlugin
+
+        return ProcessPerNodePlugin(plugin_args=arguments), arguments
+    table = read_plugin_file(execution.plugin_file)
+    if table["plugin"] == "MultiProc":
+        from lumirage_bids.workflows.plugin import ProcessPerNodePlugin
+
+        return ProcessPerNodePlugin(plugin_args={**arguments, **table["plugin_args"]}), arguments
+    return table["plugin"], table["plugin_args"]
+
+
+def read_plugin_file(path: Path) -> dict[str, Any]:
+    """Read a Nipype plugin file: YAML or JSON with ``plugin`` and ``plugin_args``, as fMRIPrep takes it."""
+    import yaml
+    from nipype.pipeline import plugins
+
+    try:
+        table = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"--use-plugin {path} cannot be read as YAML: {error}") from None
+    known = sorted(n.removesuffix("Plugin") for n in dir(plugins) if n.endswith("Plugin"))
+    if not isinstance(table, dict) or table.get("plugin") not in known or set(table) - {"plugin", "plugin_args"}:
+        raise UsageError(
+            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(known)}) and may have 'plugin_args' (a mapping)."
+        )
+    arguments = table.get("plugin_args") or {}
+    if not isinstance(arguments, dict):
+        raise UsageError(f"--use-plugin {path}: plugin_args = {arguments!r} is not a mapping.")
+    return {"plugin": table["plugin"], "plugin_args": arguments}

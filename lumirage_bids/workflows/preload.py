@@ -1,0 +1,12 @@
+"""Libraries that every node uses, loaded once by the server that processes are forked from."""
+
+import nibabel
+import nipype.pipeline.engine
+import numpy
+import pandas
+import scipy.ndimage
+import SimpleITK
+import torch
+
+import lumirage_bids.preparing
+import lumirage_bids.registering  # noqa: F401

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
+
+from lumirage_bids.figures.slices import ContourLayer, Planes, contours, cut, three_planes
+from lumirage_bids.figures.style import WIDTH, journal_style
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def box() -> np.ndarray:
+    labels = np.zeros((20, 24, 16), dtype=np.int16)
+    labels[5:9, 6:18, 4:12] = 7  # to the subject's left of the middle
+    return labels
+
+
+def test_cut_takes_the_planes_through_the_voxel():
+    volume = np.arange(4 * 5 * 6).reshape(4, 5, 6)
+    planes = cut(volume, (1, 2, 3))
+    assert [p.shape for p in planes] == [(5, 6), (4, 6), (4, 5)]
+    assert planes.sagittal[2, 3] == planes.coronal[1, 3] == planes.axial[1, 2] == volume[1, 2, 3]
+
+
+def test_contour_runs_half_way_between_inside_and_outside():
+    labels = np.zeros((10, 12), dtype=int)
+    labels[2:6, 3:9] = 5
+    ((label, line),) = contours(labels)
+    assert label == 5
+    assert line.min(axis=0).tolist() == [1.5, 2.5]
+    assert line.max(axis=0).tolist() == [5.5, 8.5]
+    assert (line[0] == line[-1]).all()
+
+
+def test_labels_at_the_edge_are_closed_and_neighbours_are_apart():
+    labels = np.ones((4, 4), dtype=int)
+    labels[:, 2:] = 2
+    found = dict(contours(labels))
+    assert set(found) == {1, 2}
+    assert found[1].min() == -0.5
+    assert all((line[0] == line[-1]).all() for line in found.values())
+
+
+def test_background_has_no_contour():
+    assert list(contours(np.zeros((5, 5), dtype=int))) == []
+
+
+def test_aspect_sides_and_colours():
+    labels = box()
+    planes = cut(labels, (7, 10, 8))
+    figure = three_planes(
+        planes, [ContourLayer(labels=planes, name="fixed", colour="#ff0000")], (1.0, 2.0, 3.0), "title"
+    )
+    with journal_style():
+        figure.draw_without_rendering()
+    assert figure.get_figwidth() == WIDTH
+    scales = []
+    for axes, size in zip(figure.axes, [(24 * 2, 16 * 3), (20, 16 * 3), (20, 24 * 2)], strict=True):
+        pixels = axes.get_window_extent()
+        assert pixels.height / pixels.width == pytest.approx(size[1] / size[0], rel=0.01)
+        scales.append(pixels.width / size[0])
+        marks = [text.get_text() for text in axes.texts][:2]
+        assert marks == (["P", "A"] if size[0] == 48 else ["L", "R"])
+    assert np.ptp(scales) / scales[0] < 0.02
+    # The box lies to the subject's left, so on the left, in mm.
+    (lines,) = figure.axes[2].findobj(LineCollection)
+    points = np.concatenate(lines.get_segments())
+    assert (points.min(axis=0), points.max(axis=0)) == (pytest.approx([4.5, 11.0]), pytest.approx([8.5, 35.0]))
+    assert lines.get_color()[0][:3].tolist() == [1, 0, 0]
+
+
+def test_an_empty_image_and_one_of_nans_are_drawn():
+    for value in (0.0, np.nan):
+        empty = Planes(np.full((4, 5), value), np.full((3, 5), value), np.full((3, 4), value))
+        figure = three_planes(empty, [], (1, 1, 1), "")
+        with journal_style():
+            figure.draw_without_rendering()
+
+
+def test_labels_on_another_grid_are_refused():
+    planes = cut(box(), (7, 10, 8))
+    other = cut(box()[:-1], (7, 10, 8))
+    with pytest.raises(ValueError, match="coronal slice of the image has shape \\(20, 16\\)"):
+        three_planes(planes, [ContourLayer(labels=other)], (1, 1, 1), "")

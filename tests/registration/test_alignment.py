@@ -1,0 +1,176 @@
+"""The alignment finds known maps between two views of one analytic head, however the headers put it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lumirage_bids.errors import BadDataError, UsageError
+from lumirage_bids.images import Volume
+from lumirage_bids.registration import Context
+from lumirage_bids.registration.alignment import Alignment, align, centre_of_mass
+
+Array = npt.NDArray[np.float64]
+
+RADII = np.array([62.0, 80.0, 52.0])
+
+
+def head(points: Array, contrast: float = 1.0) -> Array:
+    """An asymmetric head of human size around the origin, in mm; another contrast has another order of intensities."""
+    random = np.random.default_rng(3)
+    centres = random.uniform(-0.7, 0.7, (14, 3)) * RADII
+    widths, heights = random.uniform(9, 18, 14), random.uniform(-1, 1, 14)
+    texture = sum(
+        h * np.exp(-((points - c) ** 2).sum(-1) / (2 * w**2)) for c, w, h in zip(centres, widths, heights, strict=True)
+    )
+    inside = 1 / (1 + np.exp(20 * (np.sqrt(((points / RADII) ** 2).sum(-1)) - 1)))
+    return np.asarray(inside * np.clip(0.55 + 0.4 * texture, 0.1, 1) ** contrast)
+
+
+def rigid(degrees: tuple[float, float, float], shift: tuple[float, float, float], scale: float = 1.0) -> Array:
+    """Rotations around x, y and z, then a scale, then a shift."""
+    matrix = np.eye(4)
+    for axis, angle in enumerate(np.deg2rad(degrees)):
+        i, j = [k for k in range(3) if k != axis]
+        turn = np.eye(4)
+        turn[i, i] = turn[j, j] = np.cos(angle)
+        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        matrix = turn @ matrix
+    matrix[:3, :3] *= scale
+    matrix[:3, 3] = shift
+    return matrix
+
+
+def volume(place: Array | None = None, spacing: Any = 4.0, contrast: float = 1.0, mirrored: bool = False) -> Volume:
+    """The head, sampled on a grid in its own space whose header then moves it by `place`."""
+    spacing = np.broadcast_to(spacing, 3)
+    shape = np.ceil(2.4 * RADII / spacing).astype(int)
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = -spacing * (shape - 1) / 2 + [3.0, -5.0, 4.0]
+    if mirrored:
+        affine[0, 0], affine[0, 3] = -affine[0, 0], affine[0, 3] + spacing[0] * (shape[0] - 1)
+    points = np.moveaxis(np.indices(shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+    array = head(points, contrast).astype(np.float32)
+    return Volume(array=array, affine=(np.eye(4) if place is None else place) @ affine)
+
+
+def masked(image: Volume) -> Volume:
+    return Volume(array=(image.array > 0.05).astype(np.uint8), affine=image.affine)
+
+
+def error(found: Array, true: Array) -> float:
+    """Largest distance (mm) between the images of points in the head."""
+    points = np.c_[np.array(np.meshgrid(*np.outer([-0.7, 0, 0.7], RADII).T)).reshape(3, -1).T, np.ones(27)]
+    return float(np.linalg.norm((points @ (found - true).T)[:, :3], axis=1).max())
+
+
+POSES = {
+    "same place": rigid((0, 0, 0), (0, 0, 0)),
+    "origins far apart": rigid((0, 0, 0), (900, -700, 400)),
+    "oblique by 15": rigid((15, -10, 8), (12, -30, 5)),
+    "the other way": rigid((-9, 14, -13), (-40, 0, 60)),
+}
+
+
+@pytest.mark.parametrize("pose", POSES.values(), ids=POSES)
+@pytest.mark.parametrize("transform", ["rigid", "affine"])
+def test_poses_are_found(pose: Array, transform: Any) -> None:
+    found = align(volume(), volume(pose), alignment=Alignment(transform=transform))
+    assert error(found, pose) < 1.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"mirrored": True}, {"spacing": (3.0, 4.0, 6.0)}, {"contrast": 3.0}, {"contrast": -0.5}],
+    ids=["mirrored storage", "other spacing", "other contrast", "inverse contrast"],
+)
+def test_scans_of_other_kinds_are_aligned(options: dict[str, Any]) -> None:
+    pose = rigid((8, -6, 5), (20, 10, -30), scale=1.08)
+    assert error(align(volume(), volume(pose, **options)), pose) < 4.0
+
+
+def test_small_brains_in_small_voxels_are_aligned_as_well() -> None:
+    shrink = np.diag([0.35, 0.35, 0.35, 1.0])
+    pose = rigid((6, 9, -12), (15, 15, 15), scale=0.93)
+    reference, scan = (Volume(array=v.array, affine=shrink @ v.affine) for v in (volume(), volume(pose)))
+    found = np.linalg.inv(shrink) @ align(reference, scan) @ shrink
+    assert error(found, pose) < 1.0
+
+
+@pytest.mark.parametrize("transform", ["rigid", "affine"])
+def test_masks_are_aligned(transform: Any) -> None:
+    pose = rigid((6, -5, 10), (20, 10, -30), scale=1.0 if transform == "rigid" else 1.07)
+    found = align(masked(volume()), masked(volume(pose)), alignment=Alignment(transform=transform, on="mask"))
+    assert error(found, pose) < 4.0
+
+
+def test_a_head_on_its_side_is_turned_upright() -> None:
+    pose = rigid((90, 0, 0), (0, 0, 0))
+    found = align(volume(), volume(pose), alignment=Alignment(transform="rigid"))
+    assert error(found, pose) < 1.5
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.tuples(*[st.floats(-500, 500)] * 3), st.booleans())
+def test_translation_is_the_difference_of_centres(shift: tuple[float, float, float], mirrored: bool) -> None:
+    pose = rigid((0, 0, 0), shift)
+    found = align(volume(), volume(pose, mirrored=mirrored), alignment=Alignment(transform="translation"))
+    np.testing.assert_allclose(found[:3, :3], np.eye(3))
+    assert error(found, pose) < 0.3
+
+
+def test_none_is_the_identity() -> None:
+    found = align(volume(), volume(POSES["oblique by 15"]), alignment=Alignment(transform="none"))
+    np.testing.assert_array_equal(found, np.eye(4))
+
+
+def test_centre_of_mass_of_one_voxel_is_where_it_lies() -> None:
+    array = np.zeros((5, 6, 7), dtype=np.float32)
+    array[1, 2, 3] = 2.5
+    affine = rigid((10, 20, 30), (4, 5, 6), scale=2)
+    np.testing.assert_allclose(centre_of_mass(Volume(array=array, affine=affine)), (affine @ [1, 2, 3, 1])[:3])
+
+
+def test_inputs_are_not_changed_and_the_result_is_repeatable() -> None:
+    reference, scan = volume(), volume(POSES["oblique by 15"])
+    copies = [x.copy() for v in (reference, scan) for x in (v.array, v.affine)]
+    quick = Alignment().sloppy()
+    first, second = (align(reference, scan, alignment=quick, context=Context(threads=1)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    for before, after in zip(copies, (reference.array, reference.affine, scan.array, scan.affine), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_implausible_result_falls_back_to_the_translation(caplog: pytest.LogCaptureFixture) -> None:
+    reference = volume()
+    grown = Volume(array=reference.array, affine=np.diag([1.9, 1.9, 1.9, 1.0]) @ reference.affine)
+    found = align(reference, grown, alignment=replace(Alignment(on="mask"), iterations=(400, 100, 50), step=0.02))
+    np.testing.assert_allclose(found[:3, :3], np.eye(3))
+    assert "the translation is used" in caplog.text
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_nothing_to_align_is_said(value: float) -> None:
+    empty = Volume(array=np.full((40, 40, 40), value, dtype=np.float32), affine=np.eye(4))
+    with pytest.raises(BadDataError, match="scan to be aligned"):
+        align(volume(), empty)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"scales": (1, 2), "iterations": (1, 1)}, "decrease"),
+        ({"iterations": (1,)}, "one for each"),
+        ({"step": 0.0}, "above 0"),
+        ({"max_voxels": 10}, "at least 32768"),
+    ],
+)
+def test_parameters_are_checked(parameters: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Alignment(**parameters)

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lxml import html
+from stats.made_up import score_table
+
+from lumirage_bids.figures.slices import ContourLayer, cut, three_planes
+from lumirage_bids.figures.violins import dice_violins
+from lumirage_bids.reports.group import GroupTables, MissingScan, ReportContext, write_group_report
+from lumirage_bids.reports.pictures import save_figure, svg_markup
+from lumirage_bids.reports.subject import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.summaries import per_structure, summarise
+
+pytestmark = pytest.mark.filterwarnings("error")
+EVIL = '<script>alert("1")</script>'
+
+
+def tables(luts: dict[str, dict[int, str]] | None = None, **kind: object) -> GroupTables:
+    pairs, structures = score_table(**kind)  # type: ignore[arg-type]
+    luts = luts or {}
+    return GroupTables(
+        pairs=pairs,
+        structures=structures,
+        luts=luts,
+        summary=summarise(pairs),
+        comparisons=compare(pairs),
+        per_structure=per_structure(structures, luts),
+    )
+
+
+def context(**given: object) -> ReportContext:
+    base = {
+        **{"dataset": "Demo", "protocol": "default", "command": "lumirage IN OUT group"},
+        **{"created": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "versions": {"lumirage-bids": "0.1.0"}},
+    }
+    return ReportContext(**{**base, **given})  # type: ignore[arg-type]
+
+
+def page_of(folder: Path, group: GroupTables, **given: object) -> html.HtmlElement:
+    return html.document_fromstring(write_group_report(folder, group, context(**given)).read_bytes())
+
+
+def check_structure(page: html.HtmlElement) -> None:
+    """What every page owes its readers."""
+    assert page.get("lang") == "en"
+    assert [len(page.findall(f".//{tag}")) for tag in ("main", "header", "footer", "h1")] == [1, 1, 1, 1]
+    levels = [int(h.tag[1]) for h in page.iter("h1", "h2", "h3")]
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    ids = [element.get("id") for element in page.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    for element in page.iter():
+        for name, value in element.attrib.items():
+            reference = re.search(r"url\(#([^)]+)\)", value)
+            if reference or (name == "href" and value.startswith("#") and len(value) > 1):
+                assert (reference[1] if reference else value[1:]) in ids
+    for table in page.iter("table"):
+        assert table.find("caption").text_content()
+        width = len(table.findall(".//tr[@class='columns']/th[@scope='col']"))
+        for row in table.findall(".//tbody/tr"):
+            assert row[0].get("scope") == "row"
+            assert len(row) == width
+        for row in table.findall(".//tr[@class='groups']"):
+            assert sum(int(cell.get("colspan")) for cell in row) == width
+    assert all(image.get("alt") for image in page.iter("img"))
+    assert all(svg.get("role") == "img" and svg.get("aria-label") for svg in page.iter("svg"))
+
+
+def check_self_contained(page: html.HtmlElement) -> None:
+    for element in page.iter():
+        assert element.tag not in ("iframe", "object", "embed")
+        assert not element.get("src") or element.get("src").startswith("data:")
+        assert not [name for name in element.attrib if name.startswith("on")]
+    assert all(link.get("href").startswith("data:") for link in page.iter("link"))
+    (script,) = page.iter("script")
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    (policy,) = page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+
+
+def test_the_whole_page(tmp_path: Path):
+    group = tables(subjects=4, rescanned=2, failing=0.1, labellings=("braincolor", "tissue"), variants=("1mm", "0.6mm"))
+    missing = [MissingScan(name="sub-9_T1w", get="datalad get sub-9/anat/sub-9_T1w.nii.gz")]
+    page = page_of(tmp_path, group, missing=missing, notes=["Run with LNCC."], labelling_sources={"tissue": "Atropos"})
+    check_structure(page)
+    check_self_contained(page)
+    sections = [section.get("id") for section in page.iter("section")]
+    assert sections == ["verdict", "summary", "violins", "comparisons", "structures", "failures", "reading", "methods"]
+    assert len(page.findall(".//table[@id='summary-table']/tbody/tr")) == len(group.summary)
+    assert len(page.findall(".//table[@id='comparison-table']/tbody/tr")) == len(group.comparisons)
+    text = page.text_content()
+    for piece in ("Exploratory.", "Run with LNCC.", missing[0].get, "out of memory", "lumirage-bids 0.1.0", "Atropos"):
+        assert piece in text
+    assert "SLOPPY" not in text
+    links = {link.get("href") for link in page.iter("a") if link.get("href").startswith("figures/")}
+    assert links == {f"figures/{file.name}" for file in (tmp_path / "figures").iterdir()}
+    assert len(links) == 2 * 3 * 2
+
+
+def test_cells_hold_the_numbers_and_sort_by_them(tmp_path: Path):
+    group = tables(subjects=3, gains={"identity": 0.0, "syn": 0.2})
+    page = page_of(tmp_path, group)
+    first = page.find(".//table[@id='summary-table']/tbody/tr")
+    mean = group.summary["mean"].iloc[0]
+    assert any(cell.text == f"{mean:.3f}" and float(cell.get("data-sort")) == mean for cell in first.findall("td"))
+
+
+def test_everything_from_the_data_is_escaped(tmp_path: Path):
+    group = tables(
+        gains={"identity": 0.0, EVIL: 0.2},
+        subjects=4,
+        failing=0.3,
+        kinds=(f"A{EVIL}", "B"),
+        labellings=(f"../{EVIL}",),
+        luts={f"../{EVIL}": {1: EVIL}},
+    )
+    page = page_of(
+        tmp_path,
+        group,
+        dataset=EVIL,
+        protocol=EVIL,
+        command=EVIL,
+        versions={EVIL: EVIL},
+        missing=[MissingScan(name=EVIL, get=EVIL)],
+        notes=[EVIL],
+        methods_text=[EVIL],
+        labelling_sources={EVIL: EVIL},
+    )
+    assert len(list(page.iter("script"))) == 1
+    check_self_contained(page)
+    check_structure(page)
+    assert page.text_content().count(EVIL) > 15
+    # No label leads out of the folder.
+    assert {file.parent for file in tmp_path.rglob("*.svg")} == {tmp_path / "figures"}
+
+
+def test_sloppy_marks_page_and_figures(tmp_path: Path):
+    page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), sloppy=True)
+    assert page.findtext(".//title").startswith("SLOPPY")
+    assert "SLOPPY: not for publication" in page.find(".//header").text_content()
+    assert all("SLOPPY: not for publication" in f.read_text("utf-8") for f in tmp_path.rglob("*.svg"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            {"gains": {"syn": 0.2}, "subjects": 3},
+            "There is nothing to compare: the score table has fewer than two methods",
+        ),
+        ({"gains": {"syn": 0.2}, "failing": 1.0}, "No pair was scored."),
+        ({"subjects": 0}, "There is no pair in the score table"),
+        ({"subjects": 2, "kinds": ("T1w",)}, "Highest mean"),
+    ],
+)
+def test_thin_tables_are_met_with_words(tmp_path: Path, kind: dict[str, object], said: str):
+    group = tables(**kind) if kind.get("subjects") != 0 else empty()
+    page = page_of(tmp_path, group)
+    check_structure(page)
+    assert said in " ".join(page.text_content().split())
+
+
+def empty() -> GroupTables:
+    full, _ = score_table()
+    none = full.head(0)
+    return GroupTables(
+        pairs=none,
+        structures={},
+        luts={},
+        summary=summarise(none),
+        comparisons=compare(none),
+        per_structure=per_structure({}, {}),
+    )
+
+
+def test_the_same_tables_give_the_same_bytes(tmp_path: Path):
+    for folder in ("one", "two"):
+        write_group_report(tmp_path / folder, tables(subjects=3, kinds=("T1w",)), context())
+    files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*") if f.is_file())
+    assert len(files) == 7
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
+
+
+def test_figures_on_one_page_share_no_ids(tmp_path: Path):
+    figure = dice_violins(score_table()[0], "braincolor")
+    svg = save_figure(figure, tmp_path, "x")[0].read_text("utf-8")
+    assert "<dc:date>" not in svg
+    pages = [html.fragment_fromstring(str(svg_markup(svg, prefix, 'an "alt" <b>'))) for prefix in ("a", "b")]
+    one, two = ({e.get("id") for e in page.iter() if e.get("id")} for page in pages)
+    assert len(one) > 10
+    assert one.isdisjoint(two)
+    assert pages[0].get("aria-label") == 'an "alt" <b>'
+    assert not list(pages[0].iter("style", "metadata"))
+
+
+def test_subject_page(tmp_path: Path):
+    pairs, _ = score_table(failing=0.3)
+    rows = pairs[pairs["moving"].str.startswith("sub-00")]
+    slices = cut(random_volume(), (4, 4, 4))
+    figure = three_planes(
+        slices, [ContourLayer(labels=cut((random_volume() > 0.5).astype(int), (4, 4, 4)))], (1, 1, 1), ""
+    )
+    scans = [ScanPanel(name=f"sub-00 {EVIL}", description=[EVIL], figures=[("labels", figure)])]
+    shown = SubjectPage(subject="00", scans=scans, pairs=rows, pair_panels=[(EVIL, figure)], sloppy=True)
+    page = html.document_fromstring(write_subject_report(tmp_path / "sub-00.html", shown).read_bytes())
+    check_structure(page)
+    check_self_contained(page)
+    assert len(page.findall(".//table/tbody/tr")) == len(rows)
+    assert [image.get("alt") for image in page.iter("img")] == ["labels", EVIL]
+    assert "SLOPPY: not for publication" in page.text_content()
+
+
+def test_subject_page_without_anything(tmp_path: Path):
+    shown = SubjectPage(subject="00", scans=[], pairs=score_table()[0].head(0))
+    text = write_subject_report(tmp_path / "sub-00.html", shown).read_text("utf-8")
+    assert "No scan of this subject was prepared." in text
+    assert "has not been registered to any other yet" in text
+
+
+def random_volume() -> np.ndarray:
+    return np.random.default_rng(0).random((8, 9, 10))

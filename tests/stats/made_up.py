@@ -1,0 +1,52 @@
+"""Made-up score tables with the columns of real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+REASONS = ("out of memory", "killed by signal 9", "timed out after 600 s", "bad data: <script>alert(1)</script>")
+
+
+def score_table(
+    *,
+    subjects: int = 6,
+    rescanned: int = 0,
+    kinds: Sequence[str] = ("MPRAGE", "MP2RAGE"),
+    gains: Mapping[str, float] | None = None,
+    variants: Sequence[str] = ("default",),
+    labellings: Sequence[str] = ("braincolor",),
+    structures: int = 4,
+    failing: float = 0.0,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """All ordered pairs of the scans; crossed subject effects; `gains` is the Dice that each method adds."""
+    gains = {"identity": 0.0, "greedy": 0.2, "syn": 0.22} if gains is None else gains
+    random = np.random.default_rng(seed)
+    scans = [(f"{i:02d}", "1", kinds[i % len(kinds)]) for i in range(subjects)]
+    scans += [(subject, "2", kind) for subject, _, kind in scans[:rescanned]]
+    effect = dict(zip([s for s, _, _ in scans], random.normal(0, 0.02, len(scans)), strict=True))
+    rows, wide = [], {labelling: [] for labelling in labellings}
+    for moving, fixed in [(a, b) for a in scans for b in scans if a != b]:
+        same = moving[0] == fixed[0]
+        base = 0.42 + effect[moving[0]] + effect[fixed[0]] + 0.25 * same + random.normal(0, 0.02)
+        for labelling, variant, method in [(x, y, z) for x in labellings for y in variants for z in gains]:
+            failed = method != "identity" and random.random() < failing
+            key = {
+                **{"variant": variant, "method": method, "labelling": labelling},
+                "split": "same subject" if same else f"{moving[2]} to {fixed[2]}",
+                **{"moving": f"sub-{moving[0]}_ses-{moving[1]}_T1w", "fixed": f"sub-{fixed[0]}_ses-{fixed[1]}_T1w"},
+                "status": "failed" if failed else "ok",
+            }
+            dice = base + gains[method] * (0.3 if same else 1) + np.linspace(-0.1, 0.1, structures)
+            dice = np.full(structures, np.nan) if failed else dice + random.normal(0, 0.01, structures)
+            scores = {
+                **{"dice_mean": dice.mean(), "dice_initial": base - 0.1, "folding_percent": 0.1, "sdlogj": 0.3},
+                **{"runtime_s": 20.0, "memory_gb": 2.0, "n_structures": float(structures)},
+            }
+            scores = {name: np.nan if failed else value for name, value in scores.items()}
+            rows.append({**key, "reason": REASONS[len(rows) % 4] if failed else None, **scores})
+            wide[labelling].append({**key, **{f"dice_{i + 1}": x for i, x in enumerate(dice)}})
+    return pd.DataFrame(rows), {labelling: pd.DataFrame(of) for labelling, of in wide.items()}

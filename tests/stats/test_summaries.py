@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, pair_classes
+from lumirage_bids.stats.summaries import STRUCTURE_COLUMNS, SUMMARY_COLUMNS, per_structure, summarise
+from stats.made_up import score_table
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def pairs_of(dice: list[float], **columns: object) -> pd.DataFrame:
+    n = len(dice)
+    base = {
+        **{"variant": "default", "method": "syn", "labelling": "tissue", "split": "T1w to T1w", "status": "ok"},
+        **{"dice_initial": 0.3, "runtime_s": 1.0, "memory_gb": 1.0, "folding_percent": 0.0},
+        **{"moving": [f"m{i}" for i in range(n)], "fixed": [f"f{i}" for i in range(n)], "dice_mean": dice},
+    }
+    return pd.DataFrame(base | columns)
+
+
+def test_the_floor_comes_first_and_variants_follow_in_order():
+    pairs, _ = score_table(gains={"greedy": 0.2, "identity": 0.0}, variants=("1mm", "0.6mm"))
+    assert arms_of(pairs) == [
+        Arm(v, m) for m, v in [("identity", "1mm"), ("identity", "0.6mm"), ("greedy", "1mm"), ("greedy", "0.6mm")]
+    ]
+    assert len(set(arm_labels(arms_of(pairs)).values())) == 4
+
+
+@given(st.lists(st.sampled_from(["A to A", "A to B", "B to A", "B to B", "same subject"]), max_size=12))
+def test_classes_are_made_of_the_splits_that_occur(splits: list[str]):
+    classes = pair_classes(splits)
+    assert set().union(*classes.values()) == set(splits)
+    assert all(classes[split] == {split} for split in splits)
+    assert ("A and B" in classes) == ({"A to B", "B to A"} <= set(splits))
+    assert ("different subjects" in classes) == ("same subject" in splits and len(set(splits)) > 1)
+
+
+def test_untrimmed_and_trimmed_numbers_by_hand():
+    dice = [0.05, *np.linspace(0.5, 0.88, 39)]  # 40 pairs: 5 % are two
+    row = summarise(pairs_of(dice)).query("split == 'all'").iloc[0]
+    rest = np.sort(dice)[2:]
+    assert (row["n_pairs"], row["n_failed"]) == (40, 0)
+    assert row[["mean", "median", "std"]].to_list() == pytest.approx(
+        [np.mean(dice), np.median(dice), np.std(dice, ddof=1)]
+    )
+    assert row[["q25", "q75"]].to_list() == pytest.approx(np.quantile(dice, [0.25, 0.75]))
+    trimmed = row[["mean_trimmed", "median_trimmed", "std_trimmed"]].to_list()
+    assert trimmed == pytest.approx([rest.mean(), np.median(rest), rest.std(ddof=1)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9]), min_size=1, max_size=70))
+def test_trimming_drops_exactly_five_percent_even_among_ties(dice: list[float]):
+    row = summarise(pairs_of(dice)).iloc[0]
+    rest = np.sort(dice)[len(dice) * 5 // 100 :]
+    assert row["mean_trimmed"] == pytest.approx(rest.mean())
+    assert row["mean_trimmed"] >= row["mean"] - 1e-12
+
+
+def test_failed_pairs_are_counted_and_left_out():
+    table = summarise(pairs_of([0.5, 0.7, 0.99], status=["ok", "ok", "failed"]))
+    row = table.iloc[0]
+    assert (row["n_pairs"], row["n_failed"], row["mean"]) == (3, 1, pytest.approx(0.6))
+
+
+def test_an_arm_that_always_fails_keeps_its_row():
+    pairs, wide = score_table(gains={"identity": 0.0, "syn": 0.2}, failing=1.0)
+    rows = summarise(pairs).query("method == 'syn' and split == 'all'")
+    assert len(rows) == 1
+    assert rows.iloc[0]["n_failed"] == rows.iloc[0]["n_pairs"] == 30
+    assert np.isnan(rows.iloc[0]["mean"])
+    assert (per_structure(wide, {}).query("method == 'syn'")["n"] == 0).all()
+
+
+def test_rescans_are_in_all_but_not_in_different_subjects():
+    pairs, _ = score_table(rescanned=2, gains={"syn": 0.2})
+    n = summarise(pairs).set_index("split")["n_pairs"]
+    assert n["all"] == len(pairs) == 8 * 7
+    assert n["same subject"] == 4
+    assert n["different subjects"] == n["all"] - n["same subject"]
+    assert n["MP2RAGE and MPRAGE"] == n["MP2RAGE to MPRAGE"] + n["MPRAGE to MP2RAGE"]
+
+
+def test_labellings_are_never_mixed():
+    pairs = pd.concat([pairs_of([0.2, 0.2]), pairs_of([0.8, 0.8], labelling="braincolor")])
+    assert summarise(pairs).groupby("labelling")["mean"].agg(["min", "max"]).to_numpy().tolist() == [
+        [0.8, 0.8],
+        [0.2, 0.2],
+    ]
+
+
+def test_structures_are_summed_up_over_the_pairs_that_have_them():
+    key = {"variant": "default", "method": "syn", "split": "T1w to T1w", "fixed": "f", "status": "ok"}
+    wide = pd.DataFrame({**key, "moving": ["a", "b", "c"], "dice_17": [0.5, np.nan, 0.7], "dice_4": [0.1, 0.2, 0.3]})
+    table = per_structure({"tissue": wide}, {"tissue": {17: "Left-Hippocampus"}})
+    assert list(table.columns) == STRUCTURE_COLUMNS
+    assert table[["index", "name", "n"]].to_numpy().tolist() == [[4, "4", 3], [17, "Left-Hippocampus", 2]]
+    assert table["mean"].to_list() == pytest.approx([0.2, 0.6])
+    assert table["std"].to_list() == pytest.approx([0.1, np.sqrt(0.02)])
+
+
+def test_empty_tables_give_empty_tables():
+    assert list(summarise(pairs_of([])).columns) == SUMMARY_COLUMNS
+    assert len(summarise(pairs_of([]))) == 0
+    assert list(per_structure({}, {}).columns) == STRUCTURE_COLUMNS

@@ -1,0 +1,688 @@
+"""From BIDS trees, tidy and untidy, to scans."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lumirage_bids import errors
+from lumirage_bids.bids_names import ENTITIES, natural_key, parse_name
+from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter, read_lut
+from lumirage_bids.filters import check_filter, ready_made, selects
+from lumirage_bids.label_maps import belongs
+from lumirage_bids.scans import File, Scan
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = REPOSITORY.parent / "shared" / "data"
+T1W = {"t1w": {"suffix": "T1w"}}
+DESCRIPTION = {"Name": "Made up", "BIDSVersion": "1.10.0"}
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real datasets in ../shared/data are not here")
+
+
+def make(root: Path, *images: str, **files: object) -> Path:
+    """Write a dataset: empty images (dangling links where the name starts with !), and JSON or text by path."""
+    (root / "dataset_description.json").parent.mkdir(parents=True, exist_ok=True)
+    (root / "dataset_description.json").write_text(json.dumps(DESCRIPTION))
+    for image in images:
+        name = image.removeprefix("!")
+        entities, _ = parse_name(name) or ({}, "")
+        folder = Path(*(f"{k}-{entities[k]}" for k in ("sub", "ses") if k in entities), "anat")
+        put(root / (name if "/" in name else folder / name), None if image.startswith("!") else "")
+    for path, content in files.items():
+        put(root / path, content if isinstance(content, str) else json.dumps(content))
+    return root
+
+
+def put(path: Path, content: str | None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if content is None:
+        path.symlink_to("../.git/annex/objects/aa/SHA256E-s1--ab/SHA256E-s1--ab")
+    else:
+        path.write_text(content)
+
+
+def look(root: Path, filters: Mapping[str, Mapping[str, object]] = T1W, **query: Any) -> Dataset:
+    return open_dataset(root, Query(filters=filters, **query))
+
+
+def names(dataset: Dataset) -> list[str]:
+    return [scan.name for scan in dataset.scans]
+
+
+# The published trees
+
+
+@pytest.fixture(scope="session")
+def layouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("layouts")
+    for archive in sorted((DATA / "layouts").glob("*.tar.gz")):
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder / archive.name.split("-")[0], filter="tar")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def nimh_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("index")
+
+
+@needs_data
+class TestPublishedTrees:
+    def test_ultracortex(self, layouts: Path) -> None:
+        (root,) = (layouts / "ultracortex").iterdir()
+        derivatives = "derivatives/{}/sub-{{subject}}_ses-{{session}}_{}.nii"
+        dataset = look(
+            root,
+            label_patterns={"manual": derivatives.format("manual_segmentation", "seg")},
+            mask_pattern=derivatives.format("brainmasks", "brainmask"),
+            brain_pattern=derivatives.format("skullstrips", "skullstrip"),
+        )
+        first = [scan for scan in dataset.scans if scan.session == "1"]
+        labelled = [scan for scan in dataset.scans if "manual" in scan.labels]
+        assert (len(dataset.scans), len(first), len({scan.subject for scan in first})) == (86, 78, 78)
+        assert len(labelled) == 12
+        assert {scan.session for scan in labelled} == {"1"}
+        assert [scan.sequence for scan in first].count("MPRAGE") == 17
+        assert [scan.sequence for scan in first].count("MP2RAGE") == 61
+        assert sorted(scan.session or "" for scan in dataset.scans if scan.subject == "3") == ["1", "2", "3"]
+        assert all(scan.mask and scan.brain and not scan.present for scan in dataset.scans)
+        assert dataset.found["manual"].endswith("for 12 of 86 scans")
+        assert names(look(root, read_filter("ultracortex"))) == [scan.name for scan in first]
+
+    @pytest.mark.parametrize(
+        ("name", "n"), [("nimh-t1w", 155), ("nimh-t2w", 153), ("nimh-t2starw", 147), ("nimh-flair", 146)]
+    )
+    def test_nimh(self, layouts: Path, name: str, n: int, nimh_index: Path) -> None:
+        (root,) = (layouts / "nimh").iterdir()
+        dataset = open_dataset(root, Query(filters=read_filter(name)), database_dir=nimh_index)
+        assert len(dataset.scans) == len({scan.subject for scan in dataset.scans}) == n
+        assert len({scan.suffix for scan in dataset.scans}) == 1
+        assert not dataset.notes
+
+    def test_nimh_choices_follow_the_preference(self, layouts: Path, nimh_index: Path) -> None:
+        (root,) = (layouts / "nimh").iterdir()
+        query = Query(filters=read_filter("nimh-t1w"), prefer=({"rec": "SCIC"},))
+        dataset = open_dataset(root, query, database_dir=nimh_index)
+        assert {scan.entities["rec"] for scan in dataset.scans} == {"SCIC"}
+        assert {choice.reason for choice in dataset.choices} == {
+            "preferred: reconstruction SCIC",
+            "first in natural order",
+        }
+        plain = open_dataset(root, Query(filters=read_filter("nimh-t1w")), database_dir=nimh_index)
+        assert [scan.entities.get("rec") for scan in plain.scans].count(None) == 93
+
+    def test_oasis(self) -> None:
+        dataset = look(
+            DATA / "oasis-braincolor",
+            labellings=("tissue", "braincolor", "synthseg"),
+            derivatives={"braincolor": DATA / "oasis-braincolor/derivatives/braincolor"},
+        )
+        assert len(dataset.scans) == 10
+        assert dataset.found == {
+            n: f"existing maps seg-{n} from derivatives 'braincolor' for 10 of 10 scans"
+            for n in ("tissue", "braincolor")
+        }
+        scan = dataset.scans[0]
+        assert (scan.sequence, scan.skull_stripped, scan.kind) == ("MPRAGE", True, "MPRAGE")
+        assert scan.mask is not None
+        assert scan.mask.present
+        lut = scan.labels["braincolor"].lut
+        assert lut is not None
+        rows = [line.split("\t") for line in lut.read_text().splitlines()[1:]]
+        assert [[str(index), name] for index, name in read_lut(lut).items()] == [row for row in rows if row[0] != "0"]
+        assert read_lut(DATA / "oasis-braincolor/derivatives/braincolor/seg-tissue_dseg.tsv") == {
+            1: "CSF",
+            2: "GM",
+            3: "WM",
+        }
+
+    def test_several_contrasts(self) -> None:
+        dataset = look(DATA / "openms", {**T1W, "t2w": {}, "flair": {}})
+        assert [scan.suffix for scan in dataset.scans] == ["FLAIR", "T1w", "T2w"] * 2
+        assert {scan.session for scan in dataset.scans} == {None}
+
+
+# Untidy trees
+
+
+def test_derivatives_are_used_only_when_they_are_given(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", **{"derivatives/a.json": [1], "derivatives/masks/sub-1_mask.nii": ""})
+    made = make(root / "derivatives/mine", "sub-1_seg-tissue_dseg.nii")
+    put(root / "derivatives/broken/dataset_description.json", "{")
+    dataset = look(root, labellings=("tissue",))
+    assert names(dataset) == ["sub-1_T1w"]
+    assert not dataset.derivatives
+    assert not dataset.found
+    assert not dataset.notes
+    assert "tissue" in look(root, labellings=("tissue",), derivatives={"mine": made}).found
+
+
+def test_a_faulty_description_is_accepted_when_asked(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    (root / "dataset_description.json").unlink()
+    query = Query(filters=T1W)
+    with pytest.raises(errors.InvalidDatasetError):
+        open_dataset(root, query)
+    dataset = open_dataset(root, query, validate=False)
+    assert names(dataset) == ["sub-1_T1w"]
+    assert "dataset_description.json" in dataset.notes[0]
+
+
+@pytest.mark.parametrize("bad", ["[]", "{", '"text"', "null", "\xff", "[" * 100000])
+def test_a_bad_sidecar_costs_its_own_fields_only(tmp_path: Path, bad: str) -> None:
+    good = {"PulseSequenceType": "MP2RAGE"}
+    files = {"sub-1/anat/sub-1_T1w.json": bad, "sub-2/anat/sub-2_T1w.json": good}
+    dataset = look(make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii.gz", **files))
+    assert [scan.sequence for scan in dataset.scans] == [None, "MP2RAGE"]
+    (note,) = dataset.notes
+    assert "sub-1/anat/sub-1_T1w.json" in note
+
+
+def test_dangling_images_and_sidecars(tmp_path: Path) -> None:
+    root = make(tmp_path, "!sub-1_T1w.nii", "sub-2_T1w.nii", **{"T1w.json": {"PulseSequenceType": "MP-RAGE"}})
+    put(root / "sub-2/anat/sub-2_T1w.json", None)
+    dataset = look(root)
+    assert [(scan.present, scan.sequence) for scan in dataset.scans] == [(False, "MPRAGE"), (True, "MPRAGE")]
+    assert "dangling" in dataset.notes[0]
+
+
+def test_sidecars_are_inherited_and_the_nearest_wins(tmp_path: Path) -> None:
+    files = {
+        "T1w.json": {"PulseSequenceType": "MP-RAGE", "SkullStripped": False},
+        "sub-2/sub-2_T1w.json": {"SkullStripped": "true"},
+        "sub-2/ses-1/anat/sub-2_ses-1_T1w.json": {"PulseSequenceType": "MP2RAGE"},
+    }
+    dataset = look(make(tmp_path, "sub-1_T1w.nii", "sub-2_ses-1_T1w.nii", **files))
+    assert [(s.sequence, s.skull_stripped) for s in dataset.scans] == [("MPRAGE", False), ("MP2RAGE", True)]
+
+
+def test_folders_above_the_dataset_do_not_name_entities(tmp_path: Path) -> None:
+    root = make(
+        tmp_path / "sub-9_acq-x" / "ses-8" / "run-7" / "anat" / "data (1)+", "sub-1_T1w.nii", "sub-2_ses-1_T1w.nii"
+    )
+    assert names(look(root, {"t1w": {"acquisition": None, "run": None}})) == ["sub-1_T1w", "sub-2_ses-1_T1w"]
+    assert names(look(root, {"t1w": {"session": None}})) == ["sub-1_T1w"]
+
+
+def test_raw_folders_besides_anat_are_not_read(tmp_path: Path) -> None:
+    others = ("sourcedata/sub-1/anat/sub-1_T2w.nii", "code/sub-1_T2w.nii", "sub-1/func/sub-1_T2w.nii")
+    root = make(tmp_path, "sub-1_T1w.nii", *others, "sub-1/meg/sub-1_meg.ds/sub-1_T2w.nii", ".datalad/sub-1_T2w.nii")
+    with pytest.raises(errors.NothingSelectedError, match="Anatomical images there: 1 T1w"):
+        look(root, {"t2w": {}})
+
+
+def test_misnamed_images_are_left_out_and_told(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-1/anat/sub-2_T1w.nii", "sub-1/anat/sub-1_copy_T1w.nii")
+    dataset = look(root)
+    assert names(dataset) == ["sub-1_T1w"]
+    assert "2 image(s)" in dataset.notes[0]
+
+
+def test_keys_that_would_be_equal_are_refused(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-a+b_T1w.nii", "sub-a_ses-b_T1w.nii")
+    with pytest.raises(errors.InvalidDatasetError, match=r"a\+b\+T1w"):
+        look(root)
+
+
+def test_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(errors.MissingInputError, match="no such folder"):
+        look(tmp_path / "none")
+    put(tmp_path / "file", "")
+    with pytest.raises(errors.MissingInputError, match="not a folder"):
+        look(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no dataset_description.json"),
+        ("{", "cannot be read"),
+        ("[]", "not an object"),
+        ('{"Name": "x"}', "lacks the text 'BIDSVersion'"),
+        ('{"Name": 3, "BIDSVersion": "1.8.0"}', "lacks the text 'Name': got 3"),
+        ("\x80" * 4 + "{", "cannot be read"),
+    ],
+)
+def test_description_must_be_right(tmp_path: Path, content: str | None, said: str) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    (root / "dataset_description.json").unlink()
+    if content is not None:
+        put(root / "dataset_description.json", content)
+    with pytest.raises(errors.InvalidDatasetError, match=said):
+        look(root)
+
+
+def test_given_derivatives_must_be_datasets(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", "sub-1_T1w.nii")
+    with pytest.raises(errors.MissingInputError, match="--derivatives synthseg"):
+        look(root, derivatives={"synthseg": tmp_path / "none"})
+    (tmp_path / "flat").mkdir()
+    with pytest.raises(errors.InvalidDatasetError, match="BIDSVersion"):
+        look(root, derivatives={"flat": tmp_path / "flat"})
+
+
+# One scan per subject, session and contrast
+
+
+def test_choice_rules_in_order(tmp_path: Path) -> None:
+    images = ("sub-1_acq-b_T1w.nii", "!sub-1_acq-a_T1w.nii", "sub-1_acq-c_rec-x_T1w.nii", "sub-2_T1w.nii")
+    root = make(tmp_path, *images, "sub-3_run-10_T1w.nii", "sub-3_run-9_T1w.nii", "sub-3_acq-b_rec-y_run-1_T1w.nii")
+    dataset = look(root)
+    assert names(dataset) == ["sub-1_acq-a_T1w", "sub-2_T1w", "sub-3_run-9_T1w"]
+    first, second = dataset.choices
+    assert first.reason == "first in natural order"
+    assert first.others == ("sub-1/anat/sub-1_acq-b_T1w.nii", "sub-1/anat/sub-1_acq-c_rec-x_T1w.nii")
+    assert second.reason == "first in natural order"
+    preferred = look(root, prefer=({"rec": "x"}, {"acquisition": "b"}))
+    assert names(preferred) == ["sub-1_acq-c_rec-x_T1w", "sub-2_T1w", "sub-3_acq-b_rec-y_run-1_T1w"]
+    assert [choice.reason for choice in preferred.choices] == [
+        "preferred: reconstruction x",
+        "preferred: acquisition b",
+    ]
+
+
+def test_compressed_twin_and_presence_do_not_matter(tmp_path: Path) -> None:
+    dataset = look(make(tmp_path, "!sub-1_T1w.nii", "sub-1_T1w.nii.gz"))
+    assert [scan.path.name for scan in dataset.scans] == ["sub-1_T1w.nii"]
+
+
+def test_unknown_preference(tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError, match="unknown entity 'colour'"):
+        look(make(tmp_path, "sub-1_T1w.nii"), prefer=({"colour": "red"},))
+
+
+# Filters
+
+
+def test_filter_values(tmp_path: Path) -> None:
+    files = {"sub-1/anat/sub-1_acq-a_run-01_T1w.json": {"PulseSequenceType": "MP-RAGE", "EchoTime": 0.5, "Done": True}}
+    root = make(tmp_path, "sub-1_acq-a_run-01_T1w.nii", "sub-2_run-2_T1w.nii.gz", "sub-3_T1w.nii", **files)
+
+    def subjects(**query: object) -> str:
+        try:
+            return "".join(scan.subject for scan in look(root, {"t1w": query}).scans)
+        except errors.NothingSelectedError:
+            return ""
+
+    assert subjects(run=1) == subjects(run="1") == subjects(run="01") == "1"
+    assert subjects(run="*") == "12"
+    assert subjects(run=None) == "3"
+    assert subjects(run=[2, None]) == "23"
+    assert subjects(subject=3) == "3"
+    assert subjects(extension=".nii") == subjects(extension="nii") == "13"
+    assert subjects(PulseSequenceType="MP-RAGE", EchoTime=0.5, Done=True) == "1"
+    assert subjects(EchoTime="0.5") == subjects(Done=1) == subjects(Done=False) == subjects(datatype="func") == ""
+    assert subjects(EchoTime=None) == "23"
+    assert subjects(suffix=["T1w", "T2w"]) == "123"
+
+
+def test_queries_are_united(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-1_T2w.nii", "sub-2_PDw.nii")
+    assert names(look(root, {"t1w": {}, "pdw": {}})) == ["sub-1_T1w", "sub-2_PDw"]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("acq", "Did you mean 'acquisition'"),
+        ("PulsSequenceType", "Did you mean 'PulseSequenceType'"),
+        ("x", "Entities"),
+    ],
+)
+def test_unknown_keys(tmp_path: Path, key: str, said: str) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", **{"T1w.json": {"PulseSequenceType": "MP-RAGE"}})
+    with pytest.raises(errors.UsageError, match=f"unknown key '{key}'.*{said}"):
+        look(root, {"t1w": {key: "1"}})
+
+
+def test_ready_made_filters_are_right() -> None:
+    expected = "flair nimh-flair nimh-t1w nimh-t2starw nimh-t2w prime-de t1w t2starw t2w ultracortex"
+    assert ready_made() == expected.split()
+    assert sorted(p.stem for p in (REPOSITORY / "bids_filters").glob("*.json")) == ready_made()
+    for name in ready_made():
+        for query, entities in read_filter(name).items():
+            assert str(entities["suffix"]).lower() == query
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"t1w": {"session": 1,}}', "line 1, column 23"),
+        ('{\n"t1w": }', "line 2, column 8"),
+        ("", "line 1, column 1"),
+        ("[]", "expected queries"),
+        ("{}", "expected queries"),
+        ('{"bold": {}}', "unknown query 'bold'.*t1w, t2w, pdw"),
+        ('{"T1w": {}}', "unknown query 'T1w'. Did you mean 't1w'"),
+        ('{"t1w": []}', "must map entities"),
+        ('{"t1w": {"run": {}}}', "t1w.run"),
+        ('{"t1w": {"run": []}}', "t1w.run"),
+        ('{"t1w": {"run": NaN}}', "NaN"),
+        ('{"t1w": {}, "t1w": {}}', "'t1w' given twice"),
+        ('{"t1w": {"run": ' + "9" * 5000 + "}}", "cannot be read"),
+        ("[" * 100000, "cannot be read"),
+    ],
+)
+def test_wrong_filter_files(tmp_path: Path, text: str, said: str) -> None:
+    put(tmp_path / "f.json", text)
+    with pytest.raises(errors.UsageError, match=said):
+        read_filter(str(tmp_path / "f.json"))
+
+
+def test_filter_names(tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError, match=r"No filter is called 't3w'.*ultracortex"):
+        read_filter("t3w")
+    with pytest.raises(errors.MissingInputError, match="no filter file"):
+        read_filter(str(tmp_path / "none.json"))
+    with pytest.raises(errors.UsageError, match="cannot be read"):
+        read_filter(str(tmp_path))
+
+
+@settings(deadline=None)
+@given(
+    st.one_of(
+        st.binary(),
+        st.text().map(str.encode),
+        st.recursive(
+            st.none() | st.text() | st.floats(),
+            lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["t1w", "run", "x"]), x),
+        ).map(lambda x: json.dumps(x).encode()),
+    )
+)
+def test_fuzzed_filter_files(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.json"
+    path.write_bytes(content)
+    try:
+        assert read_filter(str(path))
+    except errors.UsageError as error:
+        said = str(error)
+    else:
+        said = str(path)
+    assert str(path) in said
+
+
+@given(st.text())
+def test_fuzzed_filter_names(name: str) -> None:
+    with pytest.raises((errors.UsageError, errors.MissingInputError)):
+        read_filter("not-" + name)
+
+
+VALUE = st.sampled_from(["1", "01", "2", "a"])
+KEY = st.sampled_from(["run", "acquisition", "EchoTime"])
+
+
+@given(KEY, VALUE, st.dictionaries(KEY, VALUE))
+def test_laws_of_selection(key: str, value: str, properties: dict[str, str]) -> None:
+    assert selects({}, properties)
+    assert selects({key: "*"}, properties) != selects({key: None}, properties)
+    assert selects({key: ["*", None]}, properties)
+    assert selects({key: [value, "2"]}, properties) == (
+        selects({key: value}, properties) or selects({key: "2"}, properties)
+    )
+    assert selects(properties, properties)
+    assert not selects({key: value}, properties) or selects({key: "*"}, properties)
+
+
+# Label maps and masks
+
+LABELS = st.sampled_from(["1", "2", "01"])
+ENTITY_SETS = st.dictionaries(st.sampled_from(["ses", "acq", "rec", "run", "space", "seg", "desc"]), LABELS)
+
+
+def scan_of(entities: Mapping[str, str]) -> Scan:
+    entities = {"sub": "1", **entities}
+    path = Path("/d/sub-1/anat", "_".join(f"{k}-{v}" for k, v in entities.items()) + "_T1w.nii")
+    session = entities.get("ses")
+    return Scan(path=path, dataset=Path("/d"), subject="1", session=session, suffix="T1w", entities=entities)
+
+
+@given(ENTITY_SETS, ENTITY_SETS)
+def test_laws_of_belonging(raw: dict[str, str], derived: dict[str, str]) -> None:
+    raw.pop("space", None)
+    scan, derived = scan_of(raw), {"sub": "1", **derived}
+    assert belongs(scan, scan.entities)
+    assert belongs(scan, {"sub": "1"})
+    assert belongs(scan, {**scan.entities, "space": "T1w"})
+    assert not belongs(scan, {**derived, "sub": "2"})
+    assert not belongs(scan, {**derived, "space": "MNI"})
+    fewer = {k: v for k, v in derived.items() if k not in raw}
+    if belongs(scan, derived):  # taking entities away never breaks a match
+        assert belongs(scan, fewer)
+    differs = [k for k in raw if k in derived and k != "run" and raw[k] != derived[k]]
+    assert not (differs and belongs(scan, derived))
+
+
+def test_label_maps_go_to_their_own_scan(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_acq-a_T1w.nii", "sub-1_acq-c_T2w.nii", "sub-2_ses-1_T1w.nii", "sub-2_ses-2_T1w.nii")
+    maps = ("sub-1_acq-a_space-T1w_seg-x_dseg.nii", "sub-1_acq-c_space-T2w_seg-x_dseg.nii.gz")
+    make(root / "derivatives/d", *maps, "sub-2_ses-1_seg-x_dseg.nii", "sub-2_ses-2_space-MNI_seg-x_dseg.nii")
+    make(root / "derivatives/d", "sub-1_acq-a_desc-brain_mask.nii", "!sub-2_ses-2_desc-brain_mask.nii")
+    dataset = look(root, {**T1W, "t2w": {}}, labellings=("x", "y"), derivatives={"d": root / "derivatives/d"})
+    maps_found = {scan.name: scan.labels["x"].path.name for scan in dataset.scans if "x" in scan.labels}
+    assert maps_found == {
+        "sub-1_acq-a_T1w": maps[0],
+        "sub-1_acq-c_T2w": maps[1],
+        "sub-2_ses-1_T1w": "sub-2_ses-1_seg-x_dseg.nii",
+    }
+    assert [scan.mask is not None for scan in dataset.scans] == [True, False, False, True]
+    assert dataset.found == {"x": "existing maps seg-x from derivatives 'd' for 3 of 4 scans"}
+    assert not dataset.notes
+
+
+def test_ambiguous_label_maps_are_told(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_acq-a_run-1_T1w.nii")
+    maps = ("sub-1_seg-x_dseg.nii", "sub-1_acq-a_desc-z_seg-x_dseg.nii", "sub-1_acq-a_res-2_seg-x_dseg.nii")
+    make(root / "derivatives/d", *maps)
+    make(tmp_path / "e", "sub-1_acq-a_seg-x_dseg.nii")
+    dataset = look(root, labellings=("x",), derivatives={"e": tmp_path / "e", "d": root / "derivatives/d"})
+    (scan,) = dataset.scans
+    assert scan.labels["x"].dataset == tmp_path / "e"
+    (note,) = dataset.notes
+    assert note.index("sub-1_acq-a_seg-x") < note.index("desc-z") < note.index("res-2") < note.index("sub-1_seg-x")
+    assert list(dataset.derivatives) == ["e", "d"]
+
+
+def test_patterns(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_acq-a_T1w.nii", "sub-2_T1w.nii", **{"labels/a-1.nii": "", "labels/a-1.tsv": ""})
+    put(root / "labels/T1w_2.nii", None)
+    put(root / "labels/seg-m_dseg.tsv", "index\tname\n1\ta\n")
+    dataset = look(root, label_patterns={"m": "labels/{acq}-{subject}.nii"}, mask_pattern="labels/{suffix}_{sub}.nii")
+    first, second = dataset.scans
+    assert first.labels["m"].path == root / "labels/a-1.nii"
+    assert first.labels["m"].lut == root / "labels/seg-m_dseg.tsv"
+    assert not second.labels
+    assert second.mask is not None
+    assert not second.mask.present
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{subject.__class__}",
+        "{colour}",
+        "{}",
+        "{subject",
+        "}",
+        "/{subject}",
+        "a/../../{subject}",
+        "{sub!r}",
+        "{sub:>9}",
+    ],
+)
+def test_wrong_patterns(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(errors.UsageError, match="labelling 'm'"):
+        look(make(tmp_path, "sub-1_T1w.nii"), label_patterns={"m": pattern})
+
+
+def test_nearest_look_up_table_wins(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii", "sub-3_T1w.nii")
+    d = make(root / "derivatives/d", *(f"sub-{i}_seg-x_dseg.nii" for i in "123"))
+    tables = ("seg-x_dseg.tsv", "dseg.tsv", "seg-y_dseg.tsv", "sub-1/anat/sub-1_seg-x_dseg.tsv", "sub-2/sub-2_dseg.tsv")
+    for table in tables:
+        put(d / table, "index\tname\n1\ta\n")
+    luts = [scan.labels["x"].lut for scan in look(root, labellings=("x",), derivatives={"d": d}).scans]
+    assert luts == [d / tables[3], d / tables[4], d / tables[0]]
+
+
+# Look-up tables
+
+
+def test_lut_keeps_order_and_drops_background(tmp_path: Path) -> None:
+    put(tmp_path / "l.tsv", "\ufeffname\tcolour\tindex\r\nBackground\t\t0\r\nB b\tred\t7\r\n\r\nA\t\t3\r\n")
+    assert list(read_lut(tmp_path / "l.tsv").items()) == [(7, "B b"), (3, "A")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1"),
+        ("index,name\n1,a\n", "line 1"),
+        ("index\tname\n1\ta\nx\tb\n", "line 3: index 'x'"),
+        ("index\tname\n1.0\ta\n", "line 2: index '1.0'"),
+        ("index\tname\n-1\ta\n", "line 2"),
+        ("index\tname\n1\n", "line 2: index 1 has no name"),
+        ("index\tname\n\n1\ta\n1\tb\n", "line 4: index 1 occurs twice"),
+        ("index\tname\n0\tBackground\n", "no structure"),
+    ],
+)
+def test_wrong_lut(tmp_path: Path, text: str, said: str) -> None:
+    put(tmp_path / "l.tsv", text)
+    with pytest.raises(errors.BadDataError, match=said):
+        read_lut(tmp_path / "l.tsv")
+
+
+def test_missing_lut(tmp_path: Path) -> None:
+    put(tmp_path / "l.tsv", None)
+    with pytest.raises(errors.MissingInputError):
+        read_lut(tmp_path / "l.tsv")
+
+
+ROWS = st.lists(st.lists(st.text("01579\t -ab\x00\u0661\x0b", max_size=5), max_size=3).map("\t".join)).map("\n".join)
+
+
+@given(st.binary() | ROWS.map(lambda rows: f"index\tname\n{rows}".encode()))
+def test_fuzzed_lut(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.tsv"
+    path.write_bytes(content)
+    try:
+        lut, said = read_lut(path), str(path)
+    except errors.BadDataError as error:
+        lut, said = {}, str(error)
+    assert str(path) in said
+    assert all(index > 0 and name for index, name in lut.items())
+
+
+# The kept index
+
+
+def test_index_is_kept_and_remade_when_the_tree_changes(tmp_path: Path) -> None:
+    root, index = make(tmp_path / "raw", "sub-1_T1w.nii", **{"sub-1/anat/sub-1_T1w.json": "[]"}), tmp_path / "index"
+
+    def opened() -> Dataset:
+        return open_dataset(root, Query(filters=T1W), database_dir=index)
+
+    def written() -> int:
+        (file,) = index.rglob("*.sqlite")
+        return file.stat().st_mtime_ns
+
+    first, at_first = opened(), written()
+    assert opened() == first == look(root)
+    assert first.notes
+    assert written() == at_first
+    make(root, "sub-2_T1w.nii")
+    assert names(opened()) == ["sub-1_T1w", "sub-2_T1w"]
+    assert written() > at_first
+    put(root / "sub-2/anat/sub-2_T1w.json", json.dumps({"PulseSequenceType": "MP2RAGE"}))
+    assert opened().scans[1].sequence == "MP2RAGE"
+    (root / "sub-1/anat/sub-1_T1w.nii").unlink()
+    assert names(opened()) == ["sub-2_T1w"]
+    assert not list(index.rglob(".building*"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database", None])
+def test_damaged_index_is_remade(tmp_path: Path, damage: bytes | None) -> None:
+    root, index = make(tmp_path / "raw", "sub-1_T1w.nii"), tmp_path / "index"
+    good = open_dataset(root, Query(filters=T1W), database_dir=index)
+    (file,) = index.rglob("*.sqlite")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if damage is None else damage)
+    assert open_dataset(root, Query(filters=T1W), database_dir=index) == good
+
+
+def test_index_that_cannot_be_written(tmp_path: Path) -> None:
+    put(tmp_path / "file", "")
+    with pytest.raises(errors.CannotWriteError, match="--bids-database-dir"):
+        open_dataset(make(tmp_path / "raw", "sub-1_T1w.nii"), Query(filters=T1W), database_dir=tmp_path / "file")
+
+
+def test_concurrent_runs_share_an_index(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", *(f"sub-{i}_T1w.nii" for i in range(20)))
+    code = (
+        "import os, sys; from pathlib import Path; from lumirage_bids.dataset import *\n"
+        "for i in range(6):\n"
+        "    query = Query(filters={'t1w': {}})\n"
+        "    dataset = open_dataset(Path(sys.argv[1]), query, database_dir=Path(sys.argv[2]))\n"
+        "    assert len(dataset.scans) == 20\n"
+        "    os.utime(Path(sys.argv[1], 'sub-1/anat/sub-1_T1w.nii'))\n"  # makes the index stale for all
+    )
+    command = [sys.executable, "-c", code, str(root), str(tmp_path / "index")]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for run in runs:
+        _, complaints = run.communicate(timeout=120)
+        assert run.returncode == 0, complaints
+
+
+# Odds and ends
+
+
+def test_datalad_line_survives_the_shell() -> None:
+    root, other = Path("/data/raw $(x)"), Path("/data/der")
+    files = [File(path=root / f"sub-{i}" / "a b'.nii", dataset=root) for i in (10, 9, 9)]
+    line = datalad_get_line(root, files)
+    assert shlex.split(line) == ["datalad", "get", "-d", str(root), *(f"{root}/sub-{i}/a b'.nii" for i in (9, 10))]
+    both = datalad_get_line(root, [*files, File(path=other / "m.nii", dataset=other)])
+    assert both == f"{line} && datalad get -d /data/der /data/der/m.nii"
+    assert datalad_get_line(root, []) == ""
+
+
+def test_relative_root_and_links_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "raw", "sub-1_T1w.nii")
+    (tmp_path / "link").symlink_to("raw")
+    monkeypatch.chdir(tmp_path)
+    assert look(Path("raw")).root == tmp_path / "raw"
+    (scan,) = look(Path("link")).scans
+    assert scan.relative == "sub-1/anat/sub-1_T1w.nii"
+    assert scan.dataset == tmp_path / "link"
+
+
+@given(st.lists(st.text("ab019-_"), unique=True))
+def test_natural_order_is_total(texts: list[str]) -> None:
+    backwards = texts[::-1]
+    assert sorted(texts, key=natural_key) == sorted(backwards, key=natural_key)
+    assert len({natural_key(text) for text in texts}) == len(texts)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ENTITIES)), st.from_regex(r"[0-9A-Za-z+]{1,3}", fullmatch=True)))
+def test_names_are_parsed_back(entities: dict[str, str]) -> None:
+    name = "_".join([*(f"{k}-{v}" for k, v in entities.items()), "T1w"])
+    assert parse_name(f"{name}.nii.gz") == (entities, "T1w")
+
+
+def test_checked_filters_are_stable() -> None:
+    once = check_filter({"t1w": {"run": [1, None]}}, "test")
+    assert check_filter(once, "test") == once == {"t1w": {"suffix": "T1w", "run": [1, None]}}
+
+
+def test_pybids_is_imported_late() -> None:
+    code = "import sys, lumirage_bids.dataset; sys.exit('bids' in sys.modules or 'nibabel' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ}).returncode == 0

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from lumirage_bids import derivatives, protocol
+from lumirage_bids.dataset import Dataset
+from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
+from lumirage_bids.plan import Done, Plan, choose_pairs, chunk_size, make_plan
+from lumirage_bids.scans import LabelFile, Pair, Scan
+from lumirage_bids.settings import Settings
+
+ROOT = Path("/data")
+
+
+def scan(
+    root: Path, subject: str, session: str | None = None, *, sequence: str = "MPRAGE", labelled: bool = True
+) -> Scan:
+    entities = {"sub": subject, **({"ses": session} if session else {})}
+    stem = "_".join(f"{k}-{v}" for k, v in entities.items())
+    label = LabelFile(path=root / f"{stem}_seg-manual_dseg.nii", dataset=root)
+    return Scan(
+        path=root / f"{stem}_T1w.nii",
+        dataset=root,
+        subject=subject,
+        session=session,
+        suffix="T1w",
+        entities=entities,
+        sequence=sequence,
+        labels={"manual": label} if labelled else {},
+    )
+
+
+def dataset(root: Path, scans: Sequence[Scan], *, present: Sequence[str] | None = None) -> Dataset:
+    """A dataset whose images are empty files; those of subjects that are not `present` are not there."""
+    for s in scans:
+        if present is None or s.subject in present:
+            for file in s.needs(("manual",)):
+                file.path.touch()
+    found = {"manual": "files"}
+    return Dataset(root=root, name="d", scans=tuple(scans), choices=(), notes=(), derivatives={}, found=found)
+
+
+def asked(root: Path, **changes: object) -> Settings:
+    base = Settings(bids_dir=root, out_dir=root / "out", level="participant", labellings=("manual",))
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def plan(
+    root: Path, scans: Sequence[Scan], present: Sequence[str] | None = None, done: Done = Done(), **changes: object
+) -> Plan:
+    return make_plan(dataset(root, scans, present=present), protocol.load("default"), asked(root, **changes), done)
+
+
+def test_all_ordered_pairs_and_their_splits(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, "1", "1"), scan(tmp_path, "1", "2"), scan(tmp_path, "2", "1", sequence="MP2RAGE")]
+    made = plan(tmp_path, scans)
+    assert [(p.moving.name, p.fixed.name, p.split) for p in made.pairs] == [
+        ("sub-1_ses-1_T1w", "sub-1_ses-2_T1w", "same subject"),
+        ("sub-1_ses-1_T1w", "sub-2_ses-1_T1w", "MPRAGE to MP2RAGE"),
+        ("sub-1_ses-2_T1w", "sub-1_ses-1_T1w", "same subject"),
+        ("sub-1_ses-2_T1w", "sub-2_ses-1_T1w", "MPRAGE to MP2RAGE"),
+        ("sub-2_ses-1_T1w", "sub-1_ses-1_T1w", "MP2RAGE to MPRAGE"),
+        ("sub-2_ses-1_T1w", "sub-1_ses-2_T1w", "MP2RAGE to MPRAGE"),
+    ]
+    assert made.n_todo == 6 * 2
+    assert [arm.label for arm in made.arms] == ["identity", "greedy"]
+
+
+def test_contrasts_are_not_mixed(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, "1"), scan(tmp_path, "2"), replace(scan(tmp_path, "3"), suffix="T2w")]
+    assert len(plan(tmp_path, scans).pairs) == 2
+
+
+def test_participants_move_and_others_stay_fixed(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    made = plan(tmp_path, scans, participant_label=("1",))
+    assert {(p.moving.subject, p.fixed.subject) for p in made.asked} == {("1", "2"), ("1", "3")}
+    made = plan(tmp_path, scans, participant_label=("1",), fixed_label=("3",))
+    assert {(p.moving.subject, p.fixed.subject) for p in made.asked} == {("1", "3")}
+    assert {p.scan.subject for p in made.preparing} == {"1", "3"}
+
+
+def test_what_is_missing_is_left_out_of_the_work_but_not_of_the_protocol(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, str(s)) for s in range(12)]
+    made = plan(tmp_path, scans, present=["3", "4", "7", "9"])
+    assert (len(made.pairs), len(made.runnable), len(made.missing)) == (132, 12, 8)
+    assert made.reference.subject == "3"
+    assert made.n_todo == 24
+
+
+def test_a_subset_is_drawn_before_it_is_asked_what_is_here(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, str(s)) for s in range(8)]
+    whole = plan(tmp_path, scans, max_pairs=20)
+    for s in scans[4:]:
+        for file in s.needs(("manual",)):
+            file.path.unlink()
+    part = plan(tmp_path, scans, present=[s.subject for s in scans[:4]], max_pairs=20)
+    assert [(p.moving.name, p.fixed.name) for p in part.pairs] == [(p.moving.name, p.fixed.name) for p in whole.pairs]
+    assert 0 < len(part.runnable) < 20
+
+
+@given(st.integers(3, 12), st.integers(0, 1000), st.integers(1, 50))
+@hypothesis_settings(deadline=None)
+def test_a_subset_changes_little_when_scans_are_added(n: int, seed: int, size: int) -> None:
+    scans = [scan(ROOT, str(s)) for s in range(n)]
+    few = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans[:-1], seed, size)}
+    many = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans, seed, size)}
+    new = scans[-1].name
+    assert {key for key in many if new not in key} <= few
+    assert len(many) == min(size, n * (n - 1))
+
+
+def test_scans_without_labels_are_not_eligible(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, "1"), scan(tmp_path, "2"), scan(tmp_path, "3", labelled=False)]
+    made = plan(tmp_path, scans)
+    assert [s.subject for s in made.scans] == ["1", "2"]
+    assert [s.subject for s in made.unlabelled] == ["3"]
+
+
+def finished(made: Plan) -> Done:
+    files = {}
+    for p in made.preparing:
+        files |= {derivatives.prepared_image(p.scan, name): value for name, _, value in p.variants}
+        files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
+    files |= {derivatives.alignment(a.scan, a.reference, a.variant): a.hash for a in made.aligning}
+    rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
+    return Done(rows=frozenset(rows), files=files)
+
+
+def test_what_is_done_is_not_planned_again(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    done = finished(plan(tmp_path, scans))
+    again = plan(tmp_path, scans, done=done)
+    assert (again.n_todo, again.n_done, again.preparing, again.aligning) == (0, 12, (), ())
+    more = plan(tmp_path, scans, done=done, methods=("greedy", "syn"))
+    assert {b.arm.label for b in more.batches} == {"syn"}
+
+
+def test_a_changed_parameter_or_file_is_planned_again(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    done = finished(plan(tmp_path, scans))
+    sloppy = plan(tmp_path, scans, done=done, sloppy=True)
+    assert sloppy.n_todo == 12
+    (tmp_path / "sub-2_T1w.nii").write_text("other content")
+    changed = plan(tmp_path, scans, done=done)
+    assert [p.scan.subject for p in changed.preparing] == ["2"]
+    assert all("2" in (b.moving.subject, t.pair.fixed.subject) for b in changed.batches for t in b.tasks)
+    assert changed.n_todo == 8
+    (tmp_path / "sub-2_T1w.nii").write_text("")
+    (tmp_path / "sub-3_seg-manual_dseg.nii").write_text("other labels")
+    relabelled = plan(tmp_path, scans, done=done)
+    assert {p.scan.subject for p in relabelled.preparing if not p.variants} == {"3"}
+
+
+def test_refusals_name_what_is_there(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    with pytest.raises(MissingInputError, match=r"--participant-label 7.*1, 2"):
+        plan(tmp_path, scans, participant_label=("7",))
+    with pytest.raises(MissingInputError, match=r"'synthseg'.*--derivatives NAME=PATH"):
+        plan(tmp_path, scans, labellings=("synthseg",))
+    with pytest.raises(UsageError, match="greedy"):
+        plan(tmp_path, scans, methods=("gredy",))
+    with pytest.raises(NothingSelectedError, match="a pair needs two"):
+        plan(tmp_path, scans[:1])
+    with pytest.raises(MissingInputError, match=r"datalad get"):
+        plan(tmp_path / "..", [scan(tmp_path / "none", s) for s in "12"], present=[])
+
+
+@given(st.integers(0, 100_000), st.integers(1, 64))
+def test_chunks_are_never_empty_nor_huge(n: int, nprocs: int) -> None:
+    assert 1 <= chunk_size(n, nprocs) <= 50
+
+
+def test_a_pair_of_one_subject_is_a_rescan() -> None:
+    pair = Pair(moving=scan(ROOT, "1", "1"), fixed=scan(ROOT, "1", "2", sequence="MP2RAGE"))
+    assert pair.split == "same subject"

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumirage_bids import protocol
+from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
+
+
+@pytest.mark.parametrize("name", protocol.names())
+def test_every_protocol_that_is_shipped_can_be_read(name: str) -> None:
+    loaded = protocol.load(name)
+    assert loaded.description
+    assert "identity" in loaded.default_methods
+
+
+def write(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "mine.toml"
+    file.write_text(text, "utf-8")
+    return str(file)
+
+
+def test_variants_change_what_they_name_and_keep_the_rest(tmp_path: Path) -> None:
+    loaded = protocol.load(
+        write(
+            tmp_path,
+            """
+            [preparation]
+            spacing = 1.0
+            skull_strip = false
+            [methods.greedy]
+            window = 5
+            [variants.fine]
+            preparation = {spacing = 0.5}
+            methods.greedy = {step = 0.1}
+            [variants.plain]
+            """,
+        )
+    )
+    fine, plain = loaded.variant("fine"), loaded.variant("plain")
+    assert fine.preparation == {"spacing": 0.5, "skull_strip": False}
+    assert fine.methods == {"greedy": {"window": 5, "step": 0.1}}
+    assert plain.preparation == {"spacing": 1.0, "skull_strip": False}
+    assert [v.name for v in loaded.variants] == ["fine", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nonsense = 1", ["unknown key 'nonsense'", "at the top level", "methods"]),
+        ("[scans]\nfiler = 't1w'", ["unknown key 'filer'", "[scans]", "filter"]),
+        ("scans = 3", ["scans = 3", "a table"]),
+        ("[scans]\nfilter = 3", ["scans.filter = 3"]),
+        ("[scans]\nmask = '/etc/passwd'", ["scans.mask", "stays below the dataset"]),
+        ("[scans]\nmask = '../x'", ["scans.mask", "stays below the dataset"]),
+        ("[labellings.a-b]", ["letters and digits"]),
+        ("[labellings.x]\nlabeller = 'atropos'\npattern = 'x'", ["only the labeller 'existing'"]),
+        ("[labellings.x.structures]\none = 'a'", ["positive indices and names"]),
+        ("[pairs]\nmax = 'ten'", ["pairs.max", "a whole number"]),
+        ("[variants.x]\nspacing = 1", ["unknown key 'spacing'", "[variants.x]"]),
+        ("[methods.greedy]\n[variants.x.methods.syn]\nstep = 1", ["variants.x.methods", "greedy"]),
+        ("[scans", ["not valid TOML"]),
+    ],
+)
+def test_a_wrong_file_is_refused_by_key_value_and_what_is_allowed(tmp_path: Path, text: str, words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        protocol.load(write(tmp_path, text))
+    for word in ["mine.toml", *words]:
+        assert word in str(caught.value)
+
+
+def test_unknown_names_list_the_known() -> None:
+    with pytest.raises(UsageError, match=r"'ultra'.*default.*ultracortex"):
+        protocol.load("ultra")
+    with pytest.raises(MissingInputError, match=r"gone\.toml"):
+        protocol.load("gone.toml")
+    with pytest.raises(UsageError, match=r"no variant '9mm'.*0\.6mm"):
+        protocol.load("ultracortex").variant("9mm")
+
+
+TOML_KEYS = st.sampled_from(["scans", "methods", "variants", "labellings", "filter", "mask", "x", "pairs", "max"])
+VALUES = st.sampled_from(["1", "'a'", "[]", "[1]", "{}", "{x=1}", "true", "1.5", "{a={b=1}}", "[{acq='x'}]"])
+
+
+@given(st.lists(st.tuples(st.lists(TOML_KEYS, min_size=1, max_size=3), VALUES), max_size=4))
+def test_any_file_gives_a_protocol_or_one_of_our_errors(
+    tmp_path_factory: pytest.TempPathFactory, items: list[tuple[list[str], str]]
+) -> None:
+    text = "\n".join(f"{'.'.join(keys)} = {value}" for keys, value in items)
+    file = tmp_path_factory.mktemp("fuzz") / "p.toml"
+    file.write_text(text, "utf-8")
+    try:
+        assert isinstance(protocol.load(str(file)), protocol.Protocol)
+    except LumirageError:
+        pass

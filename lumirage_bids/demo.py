@@ -24,10 +24,15 @@ STRUCTURES: dict[int, tuple[str, float]] = {
     9: ("Left putamen", 74),
     10: ("Right putamen", 74),
     11: ("Cerebrospinal fluid", 20),
+    12: ("Cerebellum", 70),
 }
-# Half axes and centres (mm, left side, RAS) of the ellipsoids that make up a brain.
+# Half axes and centres (mm, RAS; deep structures mirrored to the left) of the ellipsoids that make up a brain.
 BRAIN_MM = (68.0, 85.0, 62.0)
-DEEP = {5: ((8, 24, 9), (12, 4, 10)), 7: ((10, 15, 9), (12, -14, 0)), 9: ((6, 15, 9), (26, 6, 0))}
+DEEP = {
+    5: ((7.0, 26.0, 9.0), (12.0, 4.0, 12.0)),
+    7: ((10.0, 15.0, 9.0), (12.0, -14.0, -4.0)),
+    9: ((6.0, 15.0, 9.0), (27.0, 6.0, -4.0)),
+}
 
 Array = npt.NDArray[np.float64]
 
@@ -129,17 +134,24 @@ def _smooth_warp(shape: tuple[int, ...], spacing: float, rng: np.random.Generato
 def anatomy(points: Array, rng: np.random.Generator) -> npt.NDArray[np.int16]:
     """Labels at points (mm, RAS, shape (..., 3)); folds differ a little between subjects."""
     x, y, z = np.moveaxis(points, -1, 0)
-    radius = np.sqrt(sum((c / half) ** 2 for c, half in zip((x, y, z), BRAIN_MM, strict=True)))
-    phase = rng.normal(0, 0.4, 3)
-    folds = np.sin(x / 6 + phase[0]) * np.sin(y / 6 + phase[1]) * np.sin(z / 6 + phase[2])
-    depth = radius + 0.05 * folds
+    radius = _radius(points, BRAIN_MM, (0, 0, 0))
+    phase = rng.normal(0, 0.3, 3)
+    folds = np.sin(x / 4.5 + phase[0]) * np.sin(y / 4.5 + phase[1]) * np.sin(z / 4.5 + phase[2])
+    fissure = 0.25 * np.exp(-((x / 2.5) ** 2)) * (z > -15)
+    depth = radius + 0.12 * folds + fissure
     right = (x > 0).astype(np.int16)
     labels = np.zeros(x.shape, np.int16)
     labels[radius < 1.0] = 11
-    labels[depth < 0.94] = 1 + right[depth < 0.94]
-    labels[depth < 0.82] = 3 + right[depth < 0.82]
+    for limit, index in ((0.94, 1), (0.76, 3)):
+        labels[depth < limit] = index + right[depth < limit]
+    cerebellum = _radius(points, (45, 28, 22), (0, -48, -42)) < 1
+    labels[cerebellum] = 12
     for index, (half, centre) in DEEP.items():
-        offset = (np.abs(x) - centre[0], y - centre[1], z - centre[2])
-        inside = sum((c / h) ** 2 for c, h in zip(offset, half, strict=True)) < 1
+        inside = _radius(np.stack([np.abs(x), y, z], axis=-1), half, centre) < 1
         labels[inside] = index + right[inside]
     return labels
+
+
+def _radius(points: Array, half: tuple[float, float, float], centre: tuple[float, float, float]) -> Array:
+    """Distance from an ellipsoid's centre, 1 on its surface."""
+    return np.asarray(np.linalg.norm((points - centre) / half, axis=-1))

@@ -24,16 +24,13 @@ BIDS_VERSION = "1.10.0"
 # Order of entities in a derivative's file name (BIDS schema); those of the raw file come first, in their own order.
 DERIVED = ("from", "to", "mode", "space", "seg", "res", "desc")
 BIDSIGNORE = """\
-.bidsignore
-.lumirage/
-config/
-group/
-logs/
-work/
+.lumirage
+config
+group
+logs
+work
 *.html
 scores.json
-scans.tsv
-scans.json
 status.tsv
 status.json
 *_scores.tsv

@@ -214,7 +214,7 @@ def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tup
     matrix = preparing.read_alignment(out_dir, scan, plan.reference, variant)
     image = preparing.read_prepared(out_dir, scan, variant)
     aligned = reference.cut(warp(image, Transform((matrix,)), reference.mask).array)
-    layer = ContourLayer(labels=reference.brain, name=f"brain of {plan.reference.name}")
+    layer = ContourLayer(labels=reference.brain, name=f"brain of {plan.reference.name}", colour="#E69F00")
     caption = f"Aligned to {plan.reference.name}, variant {variant}; the contour is the reference's brain"
     return caption, three_planes(aligned, [layer], reference.spacing, scan.name)
 

@@ -44,6 +44,7 @@ def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
                 prepared = prepare(image, mask, preparation)
                 meta = {
                     "Sources": [derivatives.raw_uri(scan)],
+                    "SpatialReference": derivatives.raw_uri(scan),
                     "SkullStripped": preparation.skull_strip,
                     "MaskSource": mask_source,
                     "NativeShape": list(image.shape),
@@ -51,7 +52,7 @@ def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
                     "Preparation": asdict(preparation),
                     "Hash": value,
                 }
-                _publish(out_dir, derivatives.prepared_mask(scan, variant), prepared.mask, np.uint8, meta, Type="Brain")
+                _publish(out_dir, derivatives.prepared_mask(scan, variant), prepared.mask, np.uint8, {**meta, "Type": "Brain"})
                 _publish(out_dir, derivatives.prepared_image(scan, variant), prepared.image, np.float32, meta)
         for labels, value in job.labels:
             with _noting(out_dir, derivatives.label_map(scan, labels.name), value):
@@ -102,12 +103,10 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
         )
 
 
-def _publish(
-    out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object], **more: object
-) -> None:
+def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
     # The sidecar holds the hash and comes last, so an image with a hash is whole.
     write_image(volume, out_dir / file, dtype)
-    derivatives.write_json(derivatives.sidecar(out_dir / file), {**meta, **more})
+    derivatives.write_json(derivatives.sidecar(out_dir / file), meta)
 
 
 def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str]) -> None:

@@ -221,13 +221,13 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
     import pandas as pd
 
     file = out_dir / "descriptions.tsv"
-    rows = {r["desc_id"]: r for r in read_descriptions(out_dir).to_dict("records")}
+    rows = {r["desc_id"].removeprefix("desc-"): r for r in read_descriptions(out_dir).to_dict("records")}
     for arm in plan.arms:
         text = (
             f"method {arm.method.name}, variant {arm.variant}; scores and slices carry a digest of their pairs after +"
         )
         rows[arm.label] = {
-            "desc_id": arm.label,
+            "desc_id": f"desc-{arm.label}",
             "description": text,
             "variant": arm.variant,
             "method": arm.method.name,
@@ -236,7 +236,7 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
         }
         for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):
             label = derivatives.variant_label(arm.variant, what)
-            rows[label] = {"desc_id": label, "description": f"{words}, variant {arm.variant}", "variant": arm.variant}
+            rows[label] = {"desc_id": f"desc-{label}", "description": f"{words}, variant {arm.variant}", "variant": arm.variant}
     table = pd.DataFrame(list(rows.values()), columns=list(DESCRIPTION_COLUMNS))
     derivatives.write_table(file, table, DESCRIPTION_COLUMNS)
 

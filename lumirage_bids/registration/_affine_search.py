@@ -107,18 +107,28 @@ class Search:
             )
         self.loss = SoftDice() if alignment.on == "mask" else MutualInformation()
 
-    def run(self, starts: list[Matrix]) -> Matrix:
-        """Optimise from the best of the starts, rigid first; returns a matrix (4, 4) in units of the search."""
-        best = min(starts, key=self._loss_at)
-        rigid = self.alignment.transform == "rigid"
-        many = slice(None) if rigid else slice(1)
+    def run(self, starts: list[list[Matrix]]) -> Matrix:
+        """Optimise rigidly at the first scale from the best start of each group, and go on from the best result.
+
+        A start's own similarity tells too little: a brain turned by 180 degrees around a principal axis may look better
+        than one that is upright but tilted by 10, until both are optimised.
+
+        Returns
+        -------
+        array, shape (4, 4)
+            Between coordinates around the centres, in units of the search.
+        """
+        candidates = [self._rigid(min(group, key=self._loss_at), slice(1)) for group in starts]
+        best = min(candidates, key=self._loss_at)
+        if self.alignment.transform == "rigid":
+            return self._rigid(best, slice(1, None)) if len(self.alignment.scales) > 1 else best
+        return self._array(self._registration(Affine, slice(None), init_rigid=self._tensor(best)).get_affine_matrix())
+
+    def _rigid(self, start: Matrix, stages: slice) -> Matrix:
         registration = self._registration(
-            Rigid, many, init_moment=self._tensor(best[:3, :3]), init_translation=self._tensor(best[:3, 3])
+            Rigid, stages, init_moment=self._tensor(start[:3, :3]), init_translation=self._tensor(start[:3, 3])
         )
-        matrix = registration.get_rigid_matrix()
-        if not rigid:
-            matrix = self._registration(Affine, slice(None), init_rigid=matrix.detach()).get_affine_matrix()
-        return np.asarray(matrix.detach()[0].cpu().numpy(), dtype=np.float64)
+        return self._array(registration.get_rigid_matrix())
 
     def overlap(self, matrix: Matrix) -> float:
         """Dice coefficient of the foregrounds when `matrix` carries the reference's points to the scan's."""
@@ -149,6 +159,10 @@ class Search:
         map_ = self.moving.get_phy2torch() @ self._tensor(matrix) @ self.fixed.get_torch2phy()
         grid = functional.affine_grid(map_[:, :3], list(self.fixed().shape), align_corners=True)
         return functional.grid_sample(self.moving(), grid, align_corners=True)
+
+    @staticmethod
+    def _array(matrix: torch.Tensor) -> Matrix:
+        return np.asarray(matrix.detach()[0].cpu().numpy(), dtype=np.float64)
 
     def _tensor(self, matrix: Matrix) -> torch.Tensor:
         return torch.as_tensor(matrix, dtype=torch.float32, device=self.fixed.device)[None]

@@ -4,8 +4,6 @@ A window's sum moves along z, y and x by adding what enters and subtracting what
 the window's size. Sums are kept in double precision. Loaded only while a method runs, so numba is imported at the top.
 """
 
-# ruff: noqa: PLR0917 (compiled functions take their arrays by position)
-
 from __future__ import annotations
 
 import numpy as np

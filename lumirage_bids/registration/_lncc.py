@@ -103,9 +103,10 @@ def _with_torch(
 def _box(stack: torch.Tensor, radius: int) -> torch.Tensor:
     """Mean over a cube around every voxel, zeros outside; shape (channels, Z, Y, X), any number of channels."""
     for axis in range(3):
-        size, pad = [1, 1, 1], [0, 0, 0]
-        size[axis], pad[axis] = 2 * radius + 1, radius
-        stack = functional.avg_pool3d(stack[None], size, stride=1, padding=pad)[0]
+        size, pad = [1, 1, 1], [0] * 6
+        size[axis] = 2 * radius + 1
+        pad[4 - 2 * axis] = pad[5 - 2 * axis] = radius  # torch lists the last axis first
+        stack = functional.avg_pool3d(functional.pad(stack, pad)[None], size, stride=1)[0]
     return stack
 
 

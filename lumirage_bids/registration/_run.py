@@ -32,26 +32,33 @@ INVERSE_ITERATIONS = 30
 def greedy(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Register by FireANTs' greedy method; see `Method.register`."""
     registration = _optimised(method, fixed, moving, context, kind=_engine.Greedy, warps=("warp",))
-    warp = _resized(registration.warp.get_warp(), fixed)
-    return _transform(warp, _linear(moving), fixed)
+    return read_greedy(registration, fixed, moving)
 
 
 def syn(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
-    """Register by FireANTs' symmetric method; see `Method.register`.
+    """Register by FireANTs' symmetric method; see `Method.register`."""
+    registration = _optimised(method, fixed, moving, context, kind=_engine.Syn, warps=("fwd_warp", "rev_warp"))
+    return read_syn(registration, fixed, moving)
+
+
+def read_greedy(registration: Any, fixed: Volume, moving: Volume) -> Transform:
+    """Take the map out of FireANTs' greedy registration: fixed points x go to A x + u(x)."""
+    return _transform(_resized(registration.warp.get_warp(), fixed), _linear(moving), fixed)
+
+
+def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
+    """Take the map out of FireANTs' symmetric registration.
 
     Half-way points x go to A x + f(x) in the moving and to x + r(x) in the fixed image. With the inverse
     x = p + v(p) of the latter a fixed point p goes to A (p + v(p)) + f(p + v(p)).
     """
-    registration = _optimised(method, fixed, moving, context, kind=_engine.Syn, warps=("fwd_warp", "rev_warp"))
     forward, reverse = (_resized(w.get_warp(), fixed) for w in (registration.fwd_warp, registration.rev_warp))
     inverse = inverted(reverse)
-    in_mm = _residual(reverse, inverse) @ torch.as_tensor(_linear(fixed)).to(reverse).T
-    residual = in_mm.norm(dim=-1)
+    residual = (_residual(reverse, inverse) @ torch.as_tensor(_linear(fixed)).to(reverse).T).norm(dim=-1)
     log.info(
         "Inverse of SyN's reverse warp: residual %.4f mm on average, %.4f mm at most", residual.mean(), residual.max()
     )
-    to_moving = torch.as_tensor(_to_moving(fixed, moving)).to(reverse)
-    total = _sampled(forward, inverse) + inverse @ to_moving.T
+    total = _sampled(forward, inverse) + inverse @ torch.as_tensor(_to_moving(fixed, moving)).to(reverse).T
     return _transform(total, _linear(moving), fixed)
 
 

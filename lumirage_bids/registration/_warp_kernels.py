@@ -4,8 +4,6 @@ Each works on slabs of planes in several threads; what a voxel gets does not dep
 method runs, so numba is imported at the top.
 """
 
-# ruff: noqa: PLR0917 (compiled functions take their arrays by position)
-
 from __future__ import annotations
 
 from collections.abc import Sequence

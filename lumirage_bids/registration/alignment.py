@@ -113,11 +113,12 @@ def align(
         return _about(np.eye(4), here, there, 1.0)
     from lumirage_bids.registration._affine_search import Search
 
-    radius = float(np.sqrt(np.trace(_covariance(fixed))))
+    radius, other = (float(np.sqrt(np.trace(_covariance(v)))) for v in (fixed, moving))
+    scales = [1.0, other / radius] if alignment.transform == "affine" else [1.0]
     search = Search(
         fixed=fixed, moving=moving, centres=(here, there), unit=radius, alignment=alignment, context=context
     )
-    return _about(_believed(search, search.run(_starts(fixed, moving))), here, there, radius)
+    return _about(_believed(search, search.run(_starts(fixed, moving, scales))), here, there, radius)
 
 
 def centre_of_mass(volume: Volume) -> Matrix:
@@ -144,16 +145,16 @@ def _covariance(volume: Volume) -> Matrix:
     return np.asarray(linear @ (second - np.outer(means, means)) @ linear.T, dtype=np.float64)
 
 
-def _starts(fixed: Volume, moving: Volume) -> list[Matrix]:
-    """Rotations to start from: none, and the four that carry principal axes onto principal axes."""
+def _starts(fixed: Volume, moving: Volume, scales: list[float]) -> list[list[Matrix]]:
+    """Matrices to start from, each scaled: no rotation; and the four that carry principal axes onto principal axes."""
     axes_fixed, axes_moving = (np.linalg.eigh(_covariance(v))[1] for v in (fixed, moving))
-    starts = [np.eye(4)]
+    turned: list[Matrix] = []
     for signs in product((1.0, -1.0), repeat=3):
         rotation = axes_moving @ np.diag(signs) @ axes_fixed.T
         if np.linalg.det(rotation) > 0:
-            starts.append(np.eye(4))
-            starts[-1][:3, :3] = rotation
-    return starts
+            turned.append(np.eye(4))
+            turned[-1][:3, :3] = rotation
+    return [[m @ np.diag([s, s, s, 1.0]) for m, s in product(ms, scales)] for ms in ([np.eye(4)], turned)]
 
 
 def _about(matrix: Matrix, here: Matrix, there: Matrix, unit: float) -> Matrix:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids.errors import UsageError
+from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.parameters import discover, from_table
 from lumirage_bids.segmentation.base import Labeller
+from lumirage_bids.segmentation.plausibility import absent_structures, check_labels
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
     from lumirage_bids.scans import Scan
+
+__all__ = ["Labeller", "labeller", "labellers", "labellings", "segment_checked"]
+
+logger = logging.getLogger("lumirage")
 
 
 def labellers() -> dict[str, type[Labeller]]:
@@ -26,6 +32,11 @@ def labeller(name: str, **parameters: Any) -> Labeller:
     ------
     UsageError
         The labeller or a parameter is unknown, or a value is not allowed.
+
+    Examples
+    --------
+    >>> labeller("atropos", mrf=0.1).mrf
+    0.1
     """
     known = labellers()
     if name not in known:
@@ -41,6 +52,37 @@ def labellings() -> dict[str, type[Labeller]]:
 def segment_checked(
     made_by: Labeller, scan: Scan, image: Volume, mask: Volume, labelling: str
 ) -> tuple[Volume, Mapping[int, str]]:
-    """Label a scan and refuse what is implausible."""
+    """Label a scan and refuse what is implausible.
+
+    Parameters
+    ----------
+    made_by : Labeller
+    scan : Scan
+    image, mask : Volume
+        The scan's image and brain mask on one grid.
+    labelling : str
+
+    Returns
+    -------
+    labels : Volume
+        int32.
+    structures : mapping
+        Index → name, without background.
+
+    Raises
+    ------
+    BadDataError
+        The labels are implausible; the message lists every reason.
+    """
     labels = made_by.segment(scan, image, mask, labelling)
-    return labels, made_by.structures(scan, labelling, labels)
+    structures = made_by.structures(scan, labelling, labels)
+    problems = check_labels(labels, structures, mask, made_by.bounds)
+    if problems:
+        raise BadDataError(
+            f"{scan.name}: labels implausible: {'; '.join(problems)}. Give better ones with --derivatives, or leave "
+            "the scan out with a filter."
+        )
+    if absent := absent_structures(labels, structures):
+        logger.info("%s: labelling '%s' lacks %d structures of its table: %s", scan.name, labelling, len(absent),
+                    ", ".join(structures[i] for i in absent))  # fmt: skip
+    return labels, structures

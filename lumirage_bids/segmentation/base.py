@@ -18,11 +18,21 @@ class Labeller(ABC):
 
     A subclass is a frozen dataclass in a file of its own whose fields are its parameters: defaults, the
     ``[labellings.NAME]`` table of a protocol, the sidecar and the cache key at once.
+
+    Attributes
+    ----------
+    name, summary : str
+        How users call it, and one line about it.
+    labelling : str or None
+        The labelling that it makes; None where it reads whatever is there.
+    bounds : mapping
+        Index → lowest and highest plausible share of the labelled volume. Structures named here must be there.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     labelling: ClassVar[str | None] = None
+    bounds: ClassVar[Mapping[int, tuple[float, float]]] = {}
 
     @classmethod
     def missing(cls) -> str | None:

@@ -24,11 +24,22 @@ class Existing(Labeller):
     summary: ClassVar[str] = "label maps from --derivatives NAME=PATH or a protocol's path pattern"
 
     def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str) -> Volume:
-        """Read the map; see `Labeller.segment`."""
+        """Read the map; see `Labeller.segment`.
+
+        Raises
+        ------
+        MissingInputError
+            No map was found for the scan, or its content is not here.
+        BadDataError
+            It is no label map.
+        """
         from lumirage_bids.images import read_labels
 
         if labelling not in scan.labels:
-            raise MissingInputError(f"{scan.name} has no label map of labelling '{labelling}'.")
+            raise MissingInputError(
+                f"{scan.relative} has no label map of labelling '{labelling}'; it has "
+                f"{', '.join(scan.labels) or 'none'}. Name the folder that holds it with --derivatives {labelling}=PATH."
+            )
         return read_labels(scan.labels[labelling].path)
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
@@ -37,5 +48,5 @@ class Existing(Labeller):
 
         lut = scan.labels[labelling].lut
         named = read_lut(lut) if lut is not None else {}
-        present = np.flatnonzero(np.bincount(labels.array.reshape(-1)))
-        return {**{int(i): f"label {i}" for i in present if i != 0}, **named}
+        present = (int(i) for i in np.unique(labels.array) if i)
+        return {**{i: f"label {i}" for i in present}, **named}

@@ -62,7 +62,7 @@ def image(where: Volume, true_map: Map = lambda points: points) -> Volume:
 
 
 def shifted(points: Array) -> Array:
-    return points + [5.0, -4.0, 3.0]
+    return points + np.array([5.0, -4.0, 3.0])
 
 
 def bent(points: Array) -> Array:

@@ -70,6 +70,8 @@ def error(found: Array, true: Array) -> float:
     return float(np.linalg.norm((points @ (found - true).T)[:, :3], axis=1).max())
 
 
+QUICK = Alignment(scales=(2, 1), iterations=(100, 30))
+
 POSES = {
     "same place": rigid((0, 0, 0), (0, 0, 0)),
     "origins far apart": rigid((0, 0, 0), (900, -700, 400)),
@@ -81,8 +83,8 @@ POSES = {
 @pytest.mark.parametrize("pose", POSES.values(), ids=POSES)
 @pytest.mark.parametrize("transform", ["rigid", "affine"])
 def test_poses_are_found(pose: Array, transform: Any) -> None:
-    found = align(volume(), volume(pose), alignment=Alignment(transform=transform))
-    assert error(found, pose) < 1.0
+    found = align(volume(), volume(pose), alignment=replace(QUICK, transform=transform))
+    assert error(found, pose) < 1.5
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_poses_are_found(pose: Array, transform: Any) -> None:
 )
 def test_scans_of_other_kinds_are_aligned(options: dict[str, Any]) -> None:
     pose = rigid((8, -6, 5), (20, 10, -30), scale=1.08)
-    assert error(align(volume(), volume(pose, **options)), pose) < 4.0
+    assert error(align(volume(), volume(pose, **options), alignment=QUICK), pose) < 4.0
 
 
 def test_small_brains_in_small_voxels_are_aligned_as_well() -> None:
@@ -106,13 +108,18 @@ def test_small_brains_in_small_voxels_are_aligned_as_well() -> None:
 @pytest.mark.parametrize("transform", ["rigid", "affine"])
 def test_masks_are_aligned(transform: Any) -> None:
     pose = rigid((6, -5, 10), (20, 10, -30), scale=1.0 if transform == "rigid" else 1.07)
-    found = align(masked(volume()), masked(volume(pose)), alignment=Alignment(transform=transform, on="mask"))
-    assert error(found, pose) < 4.0
+    reference, scan = masked(volume()), masked(volume(pose))
+    found = align(reference, scan, alignment=replace(QUICK, transform=transform, on="mask"))
+    # Many affine maps carry one ellipsoid to another, so the points of the surface are compared, not what is inside.
+    index = np.argwhere(reference.array) @ reference.affine[:3, :3].T + reference.affine[:3, 3]
+    back = (index @ found[:3, :3].T + found[:3, 3] - pose[:3, 3]) @ np.linalg.inv(pose[:3, :3]).T
+    assert (head(back) > 0.05).mean() > 0.98
+    assert np.linalg.det(found[:3, :3]) == pytest.approx(np.linalg.det(pose[:3, :3]), rel=0.03)
 
 
 def test_a_head_on_its_side_is_turned_upright() -> None:
     pose = rigid((90, 0, 0), (0, 0, 0))
-    found = align(volume(), volume(pose), alignment=Alignment(transform="rigid"))
+    found = align(volume(), volume(pose), alignment=replace(QUICK, transform="rigid"))
     assert error(found, pose) < 1.5
 
 
@@ -148,9 +155,8 @@ def test_inputs_are_not_changed_and_the_result_is_repeatable() -> None:
 
 
 def test_implausible_result_falls_back_to_the_translation(caplog: pytest.LogCaptureFixture) -> None:
-    reference = volume()
-    grown = Volume(array=reference.array, affine=np.diag([1.9, 1.9, 1.9, 1.0]) @ reference.affine)
-    found = align(reference, grown, alignment=replace(Alignment(on="mask"), iterations=(400, 100, 50), step=0.02))
+    pose = np.diag([1.9, 1.9, 1.9, 1.0])
+    found = align(volume(), volume(pose), alignment=QUICK)
     np.testing.assert_allclose(found[:3, :3], np.eye(3))
     assert "the translation is used" in caplog.text
 

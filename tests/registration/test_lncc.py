@@ -1,4 +1,4 @@
-"""The local cross-correlation against its definition, against automatic differentiation, and against itself compiled."""
+"""The local cross-correlation, compiled and by torch, against its definition and automatic differentiation."""
 
 from __future__ import annotations
 

@@ -1,0 +1,203 @@
+"""Three tissues by Atropos: a Gaussian mixture with a Markov random field, as ANTs has it. Nothing is downloaded.
+
+Avants et al. 2011, doi:10.1007/s12021-011-9109-y; bias field: N4, Tustison et al. 2010, doi:10.1109/TMI.2010.2046908.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lumirage_bids.errors import BadDataError, UsageError
+from lumirage_bids.images import Volume, bounding_box, mask_on, reorient
+from lumirage_bids.segmentation.base import Labeller
+
+if TYPE_CHECKING:
+    from lumirage_bids.scans import Scan
+
+CSF, GM, WM = 1, 2, 3
+
+_T1 = (CSF, GM, WM)
+_T2 = (WM, GM, CSF)
+DARK_TO_BRIGHT: Mapping[str, tuple[int, int, int]] = {
+    "T1w": _T1,
+    "UNIT1": _T1,
+    "MP2RAGE": _T1,
+    "inplaneT1": _T1,
+    "T2w": _T2,
+    "inplaneT2": _T2,
+    "T2starw": _T2,
+    "PDw": _T2,
+    "FLAIR": (CSF, WM, GM),
+}
+"""Contrast → tissues from the darkest to the brightest."""
+
+N4_SIZE = 45
+"""About how many voxels the brain's longest side has when the bias field is estimated; the field is smooth."""
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Atropos(Labeller):
+    """Segment a brain of any size into CSF, grey and white matter by its intensities.
+
+    Intensities within the brain are first limited to a few deviations around the median: k-means starts from means
+    spread evenly over the range of values, so that a few bright voxels would otherwise get a class of their own, and
+    bright CSF on T2w would leave grey and white matter only one.
+
+    Attributes
+    ----------
+    mrf : float
+        Weight of the Markov random field over 3 × 3 × 3 voxels, 0 to 1.
+    iterations : int
+        Most iterations of the mixture; it stops by itself when the mean posterior no longer rises.
+    deviations : float
+        Intensities beyond this many deviations (1.4826 × median absolute deviation) from the median are limited.
+    bias_correction : bool
+        Whether N4 divides the image by a smooth field first.
+    """
+
+    name: ClassVar[str] = "atropos"
+    summary: ClassVar[str] = "CSF, grey and white matter from intensities by ANTs Atropos; no downloads"
+    labelling: ClassVar[str | None] = "tissue"
+    # Shares of the intracranial volume in adults from 20 to 90 years are about 10-35 % CSF, 35-50 % GM and 25-40 % WM
+    # (Courchesne et al. 2000, doi:10.1148/radiology.216.3.r00au37672); masks cut much or all of the outer CSF away,
+    # and partial volume goes either way. The bounds are wider: they catch lost and swapped classes, not atrophy.
+    bounds: ClassVar[Mapping[int, tuple[float, float]]] = {CSF: (0.03, 0.5), GM: (0.25, 0.7), WM: (0.15, 0.65)}
+
+    mrf: float = 0.2
+    iterations: int = 10
+    deviations: float = 3.5
+    bias_correction: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that cannot be used."""
+        if not 0 <= self.mrf <= 1:
+            raise ValueError(f"mrf is {self.mrf}; allowed: 0 to 1")
+        if self.iterations < 1:
+            raise ValueError(f"iterations is {self.iterations}; allowed: 1 or more")
+        if not self.deviations >= 1:
+            raise ValueError(f"deviations is {self.deviations}; allowed: 1 or more")
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """What is missing to run here; see `Labeller.missing`."""
+        from importlib.util import find_spec
+
+        return None if find_spec("ants") else "ANTsPy is not installed; pip install antspyx"
+
+    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str) -> Volume:
+        """Segment the brain; see `Labeller.segment`.
+
+        Raises
+        ------
+        UsageError
+            The order of intensities of this contrast is not known.
+        BadDataError
+            The mask is empty, or the brain has no contrast.
+        """
+        if scan.suffix not in DARK_TO_BRIGHT:
+            raise UsageError(
+                f"{scan.relative}: how bright tissues are on '{scan.suffix}' is not known; known are "
+                f"{', '.join(DARK_TO_BRIGHT)}. Give labels with --derivatives NAME=PATH."
+            )
+        # One orientation for all, so that how a file stores its voxels does not change a label.
+        upright = reorient(image)
+        inside = reorient(Volume(array=mask_on(mask, image), affine=image.affine)).array > 0
+        x, y, z = (slice(a, b) for a, b in bounding_box(inside))
+        box = (x, y, z)
+        values = upright.array[box].astype(np.float32)
+        labels = np.zeros(upright.shape, dtype=np.int32)
+        labels[box] = np.array((0, *DARK_TO_BRIGHT[scan.suffix]))[self._classes(values, inside[box], upright.spacing)]
+        back = reorient(Volume(array=labels, affine=upright.affine), _axes(image))
+        return Volume(array=back.array, affine=image.affine)
+
+    def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
+        """The three tissues."""
+        from lumirage_bids.label_maps import read_lut
+
+        return read_lut(Path(__file__).parents[1] / "luts" / "tissue.tsv")
+
+    def _classes(self, values: Floats, inside: Mask, spacing: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+        """Class of each voxel: 0 outside, 1 the darkest to 3 the brightest."""
+        values = limited(values, inside, self.deviations)
+        if self.bias_correction:
+            values = limited(_without_bias(values, inside, spacing), inside, self.deviations)
+        return _atropos(values, inside, spacing, mrf=self.mrf, iterations=self.iterations)
+
+
+def limited(values: Floats, inside: Mask, deviations: float) -> Floats:
+    """Limit intensities to some deviations around the median of the brain, and scale what remains to [0, 1].
+
+    Limits are nowhere beyond the percentiles 0.5 and 99.5.
+
+    Raises
+    ------
+    BadDataError
+        The brain has no contrast.
+    """
+    brain = values[inside]
+    low, middle, high = np.percentile(brain, (0.5, 50, 99.5))
+    reach = deviations * 1.4826 * np.median(np.abs(brain - middle))
+    if reach > 0:
+        low, high = max(low, middle - reach), min(high, middle + reach)
+    if not low < high:
+        raise BadDataError(f"the brain has no contrast: 99 % of its voxels are {low:g}")
+    return np.asarray((np.clip(values, low, high) - low) / (high - low), dtype=np.float32)
+
+
+def _without_bias(values: Floats, inside: Mask, spacing: npt.NDArray[np.float64]) -> Floats:
+    """Image divided by its bias field (N4); raised above 0 first, as N4 works on logarithms."""
+    import ants
+
+    shrink = max(1, round(max(values.shape) / N4_SIZE))
+    image, mask = (_ants_image(a, spacing) for a in (values + np.float32(0.1), inside))
+    convergence = {"iters": [50, 50, 30, 20], "tol": 1e-4}
+    corrected = ants.n4_bias_field_correction(image, mask=mask, shrink_factor=shrink, convergence=convergence)
+    return np.asarray(corrected.numpy(), dtype=np.float32)
+
+
+def _atropos(
+    values: Floats, inside: Mask, spacing: npt.NDArray[np.float64], *, mrf: float, iterations: int
+) -> npt.NDArray[np.intp]:
+    """Run Atropos with three classes from k-means."""
+    # ants.atropos() itself writes probability images to the temporary folder and leaves them there.
+    from ants.internal import get_lib_fn, get_pointer_string, process_arguments
+
+    image, mask = (_ants_image(a, spacing) for a in (values, inside))
+    out, region = image.clone("unsigned int"), mask.clone("unsigned int")
+    arguments = {
+        "d": 3,
+        "a": image,
+        "x": region,
+        "i": "KMeans[3]",
+        "m": f"[{mrf},1x1x1]",
+        "c": f"[{iterations},0]",
+        "r": 0,  # not a seed: whether to draw a random one
+        "o": get_pointer_string(out),
+    }
+    status = get_lib_fn("Atropos")(process_arguments(arguments))
+    if status != 0:
+        raise BadDataError(f"Atropos failed with status {status}; check the image and its mask")
+    return np.asarray(out.numpy(), dtype=np.intp)
+
+
+def _ants_image(array: npt.NDArray[Any], spacing: npt.NDArray[np.float64]) -> Any:
+    """ANTs image with this spacing; neither step needs to know where the image lies in the world."""
+    import ants
+
+    return ants.from_numpy(np.ascontiguousarray(array, dtype=np.float32), spacing=spacing.tolist())
+
+
+def _axes(volume: Volume) -> str:
+    """Where the axes of a volume point: ``LPS``, …"""
+    from nibabel.orientations import aff2axcodes
+
+    return "".join(aff2axcodes(volume.affine))

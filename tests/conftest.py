@@ -1,0 +1,68 @@
+"""A small synthetic dataset, and one finished run on it, for all tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How the program ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """Both streams."""
+        return self.out + self.err
+
+
+def run_program(arguments: Sequence[object], **environment: str) -> Outcome:
+    """Run the program as a user does, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lumirage_bids", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    return Outcome(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+@pytest.fixture(scope="session")
+def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three synthetic subjects at 5 mm; do not change it."""
+    from lumirage_bids.demo import write_dataset
+
+    folder = tmp_path_factory.mktemp("demo") / "bids"
+    write_dataset(folder, spacing=5.0)
+    return folder
+
+
+def options(dataset: Path) -> list[object]:
+    """Options for a quick run on the demo dataset, with its own labels."""
+    return [
+        *("--derivatives", f"truth={dataset / 'derivatives' / 'truth'}", "--labellings", "demo"),
+        *("--sloppy", "--device", "cpu", "--nprocs", "2", "--omp-nthreads", "1"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def finished_run(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output of participant and group on the demo dataset; do not change it."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    for level, more in (("participant", [*options(demo_dataset), "--save", "all"]), ("group", [])):
+        done = run_program([demo_dataset, out, level, *more])
+        assert done.code == 0, done.said
+    return out

@@ -1,0 +1,133 @@
+"""A whole run on the demo dataset: what is written, that it makes sense, and that a second run does nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import options, run_program
+
+from lumirage_bids import scores
+
+
+def table(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False)
+
+
+def test_every_pair_and_method_is_scored(finished_run: Path) -> None:
+    pairs = table(finished_run / "group" / "pairs.tsv")
+    assert list(pairs.columns) == list(scores.COLUMNS)
+    assert len(pairs) == 6 * 2
+    assert set(pairs["status"]) == {"ok"}
+    assert (pairs["moving"] != pairs["fixed"]).all()
+
+
+def test_registration_helps(finished_run: Path) -> None:
+    pairs = table(finished_run / "group" / "pairs.tsv").set_index(["method", "moving", "fixed"])["dice_mean"]
+    initial = table(finished_run / "group" / "pairs.tsv")["dice_initial"].mean()
+    assert pairs["identity"].mean() > initial + 0.05
+    assert (pairs["greedy"] > pairs["identity"]).all()
+
+
+def test_summary_is_the_mean_of_the_pairs(finished_run: Path) -> None:
+    pairs = table(finished_run / "group" / "pairs.tsv")
+    summary = table(finished_run / "group" / "summary.tsv")
+    row = summary[(summary["method"] == "greedy") & (summary["split"] == "all")].iloc[0]
+    assert row["n_pairs"] == 6
+    assert row["mean"] == pytest.approx(pairs.loc[pairs["method"] == "greedy", "dice_mean"].mean(), rel=1e-5)
+
+
+def test_the_mean_of_a_pair_is_over_its_structures(finished_run: Path) -> None:
+    rows = scores.collect(finished_run)["demo"]
+    columns = [c for c in rows.columns if c.startswith("dice_") and c[5:].isdigit()]
+    assert len(columns) == 12
+    np.testing.assert_allclose(rows[columns].mean(axis=1), rows["dice_mean"], rtol=1e-4)
+
+
+def test_every_table_has_a_data_dictionary(finished_run: Path) -> None:
+    tables = [*(finished_run / "group").glob("*.tsv"), finished_run / "status.tsv", finished_run / "descriptions.tsv"]
+    assert len(tables) == 6
+    for file in tables:
+        described = json.loads(file.with_suffix(".json").read_text())
+        assert set(described) == set(table(file).columns), file
+        assert all(entry["Description"] for entry in described.values())
+
+
+def test_output_is_valid_bids(finished_run: Path) -> None:
+    validator = Path(sys.executable).with_name("bids-validator-deno")
+    done = subprocess.run([validator, "--json", finished_run], capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)["issues"]["issues"]
+    assert [i for i in found if i["severity"] == "error"] == []
+
+
+def test_dice_can_be_recomputed_from_the_saved_labels(finished_run: Path, demo_dataset: Path) -> None:
+    (moved,) = finished_run.glob("sub-01/anat/*space-02+T1w_seg-demo_desc-greedy_dseg.nii.gz")
+    a = np.asarray(nib.load(moved).dataobj)
+    truth = nib.load(demo_dataset / "derivatives/truth/sub-02/anat/sub-02_seg-demo_dseg.nii.gz")
+    b = np.asarray(truth.dataobj)
+    np.testing.assert_allclose(nib.load(moved).affine, truth.affine, atol=1e-3)
+    dice = [2 * ((a == i) & (b == i)).sum() / ((a == i).sum() + (b == i).sum()) for i in range(1, 13)]
+    pairs = table(finished_run / "group" / "pairs.tsv").set_index(["method", "moving", "fixed"])
+    assert np.mean(dice) == pytest.approx(pairs.loc[("greedy", "sub-01_T1w", "sub-02_T1w"), "dice_mean"], abs=1e-4)
+
+
+def test_pages_are_whole_and_marked(finished_run: Path) -> None:
+    for page in [finished_run / "group" / "report.html", *(finished_run / f"sub-0{i}.html" for i in (1, 2, 3))]:
+        text = page.read_text()
+        assert text.rstrip().endswith("</html>")
+        assert "SLOPPY" in text
+        assert "http://" not in text.replace("http://www.w3.org", "")
+
+
+def test_nothing_temporary_is_left(finished_run: Path) -> None:
+    assert not list((finished_run / "work").glob("*"))
+    hidden = [p for p in finished_run.rglob(".*") if p.name not in {".bidsignore", ".lumirage"}]
+    assert hidden == []
+
+
+def test_a_second_run_does_nothing(finished_run: Path, demo_dataset: Path) -> None:
+    kept = {p: p.stat().st_mtime_ns for p in finished_run.glob("sub-*/**/*") if p.is_file()}
+    assert kept
+    done = run_program([demo_dataset, finished_run, "participant", *options(demo_dataset)])
+    assert done.code == 0, done.said
+    assert "12 done already, 0 to do" in done.out
+    assert {p: p.stat().st_mtime_ns for p in finished_run.glob("sub-*/**/*") if p.is_file()} == kept
+
+
+def test_a_dry_run_writes_nothing(demo_dataset: Path, tmp_path: Path) -> None:
+    done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), "--dry-run"])
+    assert done.code == 0, done.said
+    assert "Pairs: 6 in the protocol, 6 asked for, 6 can run" in done.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_runs_by_participant_add_up(finished_run: Path, demo_dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    common = [demo_dataset, out, "participant", *options(demo_dataset)]
+    assert run_program([*common, "--stage", "prepare"]).code == 0
+    for subject in ("01", "02", "03"):
+        done = run_program([*common, "--stage", "register", "--participant-label", subject])
+        assert done.code == 0, done.said
+    assert run_program([demo_dataset, out, "group"]).code == 0
+    exact = [c for c in scores.COLUMNS if c not in {"runtime_s", "memory_gb"}]
+    whole, parts = (table(o / "group" / "pairs.tsv")[exact] for o in (finished_run, out))
+    pd.testing.assert_frame_equal(whole, parts)
+
+
+def test_saved_transforms_are_scored_again_without_registering(finished_run: Path, demo_dataset: Path) -> None:
+    common = [demo_dataset, finished_run, "participant", *options(demo_dataset)]
+    before = table(finished_run / "group" / "pairs.tsv").set_index(["method", "moving", "fixed"])["dice_mean"]
+    for file in finished_run.glob("sub-01/anat/*_desc-greedy+*_scores.tsv"):
+        file.unlink()
+    done = run_program([*common, "--participant-label", "01"])
+    assert done.code == 0, done.said
+    rows = scores.collect(finished_run, ["01"])["demo"].set_index(["method", "moving", "fixed"])
+    again = rows.loc["greedy", "dice_mean"]
+    np.testing.assert_allclose(again, before.loc["greedy"].loc["sub-01_T1w"], atol=1e-3)
+    assert (rows.loc["greedy", "runtime_s"] > 0).all()

@@ -43,6 +43,7 @@ def participant(settings: Settings) -> int:
 def _work(run: Run, plan: Plan, settings: Settings) -> None:
     from lumirage_bids import progress, workflows
     from lumirage_bids.preparing import check_prepared
+    from lumirage_bids.registering import Rows
 
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)
@@ -51,6 +52,8 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
         else:
             workflows.run(workflows.preparation_graph(plan, execution), execution)
         if settings.stage != "prepare":
+            for batch in plan.batches:
+                Rows(batch, settings.out_dir).forget_killed()
             workflows.run(workflows.registration_graph(plan, execution), execution)
 
 
@@ -66,8 +69,9 @@ def _conclude(plan: Plan, settings: Settings) -> int:
         status.write(out_dir, table)
     pages.write_subject_pages(plan, rows, settings)
     mine = status.of_run(table, plan)
-    for (state, reason), n in mine[mine["status"] != "ok"].value_counts(["status", "reason"], dropna=False).items():
-        logger.error("%d row(s) %s: %s", n, state, reason)
+    undone = mine[mine["status"] != "ok"]
+    for (state, reason), group in undone.groupby(["status", "reason"], dropna=False):
+        logger.error("%d row(s) %s: %s", len(group), state, reason)
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
     return status.exit_code(mine["status"], mine["reason"])
 

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the main command."""
     p = _Parser(
         prog="lumirage",
-        description="Evaluate deformable brain image registration on a BIDS dataset, all methods under the same conditions.",
+        description="Evaluate deformable brain image registration on a BIDS dataset under the same conditions for all.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def write_dataset(folder: Path, *, spacing: float = 3.0, seed: int = 0) -> Path:
     return derivatives
 
 
-def _json(file: Path, content: dict[str, object]) -> None:
+def _json(file: Path, content: Mapping[str, object]) -> None:
     file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 

@@ -204,7 +204,7 @@ def read_json(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[str, str]] | None = None) -> None:
+def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Write a TSV, ``n/a`` for missing, and its data dictionary beside it."""
     with replacing(file) as temporary:
         table.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n")

@@ -24,8 +24,8 @@ def check_out_dir(settings: Settings) -> None:
     in_derivatives = len(out.parts) > len(bids.parts) + 1 and out.is_relative_to(bids / "derivatives")
     if out == bids or (out.is_relative_to(bids) and not in_derivatives) or bids.is_relative_to(out):
         raise UsageError(
-            f"OUT_DIR {out} must not be the dataset {bids}, lie in its raw tree or hold it. Give a folder elsewhere, or "
-            f"one like {bids / 'derivatives' / 'lumirage'}."
+            f"OUT_DIR {out} must not be the dataset {bids}, lie in its raw tree or hold it. Give a folder elsewhere "
+            f"or one like {bids / 'derivatives' / 'lumirage'}."
         )
     if out.exists() and not out.is_dir():
         raise CannotWriteError(f"OUT_DIR {out} is a file. Give a folder.")

@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -50,7 +51,7 @@ class Volume:
         Voxel indices to world coordinates, RAS+, mm.
     """
 
-    array: npt.NDArray[np.generic]
+    array: npt.NDArray[Any]
     affine: npt.NDArray[np.float64]
 
     @property
@@ -62,7 +63,12 @@ class Volume:
     @property
     def spacing(self) -> npt.NDArray[np.float64]:
         """Distance between voxel centres along each axis, mm, shape (3,)."""
-        return np.sqrt((np.asarray(self.affine)[:3, :3] ** 2).sum(axis=0))
+        return _lengths(self.affine)
+
+
+def _lengths(affine: FloatArray) -> FloatArray:
+    """Length of the step along each voxel axis, mm, shape (3,)."""
+    return np.asarray(np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(axis=0)), dtype=np.float64)
 
 
 # Reading and writing
@@ -154,6 +160,9 @@ def _read(path: Path) -> tuple[npt.NDArray[Any], FloatArray]:
     try:
         image = nibabel.load(path)
         _check_header(path, image)
+        if path.name.endswith(".nii.gz"):
+            # The checksum comes after the last voxel, where nibabel does not look: damage would pass for noise.
+            image = type(image).from_bytes(gzip.decompress(path.read_bytes()))
         exact = image.get_data_dtype().kind in "iu" and image.get_data_dtype().itemsize > 2
         array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
     except OSError as error:
@@ -175,7 +184,7 @@ def _check_header(path: Path, image: nibabel.spatialimages.SpatialImage) -> None
     if min(shape[:3]) < 2:
         raise BadDataError(f"{path}: shape {tuple(shape)}; every axis needs two voxels or more")
     linear = np.asarray(image.affine, dtype=np.float64)[:3, :3]
-    lengths = np.sqrt((linear**2).sum(axis=0))
+    lengths = _lengths(linear)
     if not np.isfinite(image.affine).all() or abs(np.linalg.det(linear)) < 1e-6 * max(lengths.prod(), 1e-12):
         raise BadDataError(f"{path}: the affine {np.round(linear, 4).tolist()} is singular; repair the header")
 
@@ -214,10 +223,11 @@ def write_image(volume: Volume, path: Path, dtype: npt.DTypeLike = np.float32) -
                 raw.write(content)
         temporary.replace(path)
     except OSError as error:
-        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
+        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
         raise (CannotWriteError if refused else InputOutputError)(f"{path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _nifti_bytes(volume: Volume, dtype: np.dtype[Any]) -> bytes:
@@ -239,7 +249,7 @@ def _nifti_bytes(volume: Volume, dtype: np.dtype[Any]) -> bytes:
 
 def _shears(affine: FloatArray) -> bool:
     """Whether the voxel axes are not at right angles."""
-    axes = affine[:3, :3] / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    axes = affine[:3, :3] / _lengths(affine)
     return not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4)
 
 
@@ -255,7 +265,7 @@ def reorient(volume: Volume, axes: str = "RAS") -> Volume:
     axes : str
         Direction in which each index grows: a letter of each of L/R, A/P and I/S.
     """
-    import nibabel.orientations as orientations
+    from nibabel import orientations
 
     current = orientations.io_orientation(volume.affine)
     change = orientations.ornt_transform(current, orientations.axcodes2ornt(axes))
@@ -280,7 +290,7 @@ def grid_for(shape: Shape, affine: FloatArray, spacing: float) -> tuple[Shape, F
         Two voxels or more along each axis.
     affine : array, shape (4, 4)
     """
-    old = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    old = _lengths(affine)
     # A field of view that is whole but for rounding must not gain a voxel.
     x, y, z = (max(2, int(np.ceil(n * s / spacing - 1e-3))) for n, s in zip(shape, old, strict=True))
     centre = affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
@@ -315,7 +325,7 @@ def resample(volume: Volume, shape: Shape, affine: FloatArray, order: Literal[0,
     """
     from scipy import ndimage
 
-    to_old = np.linalg.solve(volume.affine, affine)
+    to_old = np.asarray(np.linalg.solve(volume.affine, affine), dtype=np.float64)
     step = to_old[:3, :3]
     array: npt.NDArray[Any] = volume.array
     if order:
@@ -492,14 +502,9 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     BadDataError
         The mask does not overlap the image, or winsorising leaves no contrast.
     """
-    regrid: Callable[[Volume], Volume] = lambda v: (
-        v
-        if preparation.spacing is None
-        else resample_isotropic(  # noqa: E731
-            v, preparation.spacing
-        )
-    )
-    image = regrid(reorient(image, preparation.orientation))
+    image = reorient(image, preparation.orientation)
+    if preparation.spacing is not None:
+        image = resample_isotropic(image, preparation.spacing)
     inside = mask_on(mask, image)
     values = np.where(inside, image.array, 0) if preparation.skull_strip else image.array
     share, tail = inside.mean(), 1 - preparation.percentiles[1] / 100

@@ -17,10 +17,8 @@ def log_to(file: Path, verbose: int) -> list[logging.Handler]:
     to_file = logging.FileHandler(file, encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stdout)
-    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    to_terminal.setFormatter(_Brief())
     to_terminal.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
-    # A traceback belongs in the file.
-    to_terminal.addFilter(_without_traceback)
     handlers: list[logging.Handler] = [to_file, to_terminal]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
@@ -29,10 +27,11 @@ def log_to(file: Path, verbose: int) -> list[logging.Handler]:
     return handlers
 
 
-def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
-    brief = logging.makeLogRecord(record.__dict__)
-    brief.exc_info = brief.exc_text = None
-    return brief
+class _Brief(logging.Formatter):
+    """The message alone: a traceback belongs in the file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
 
 
 @contextmanager

@@ -145,11 +145,10 @@ def methods_text(about: Mapping[str, Any], record: Mapping[str, Any]) -> list[st
     arms = record.get("arms", {})
     plan = record.get("plan", {})
     return [
-        f"Scans were evaluated with LUMirage {found.get('lumirage-bids', '')}, protocol {about['Protocol']}, which prepares "
-        "every scan once, aligns it to a common reference "
-        f"({plan.get('reference', 'n/a')}), registers ordered pairs with each method from the same start, and carries the "
-        "moving scan's native label map to the fixed scan's native grid in one interpolation (trilinear interpolation of "
-        "every label's mask, arg-max).",
+        f"Scans were evaluated with LUMirage {found.get('lumirage-bids', '')}, protocol {about['Protocol']}. Every "
+        f"scan was prepared once and aligned to a common reference ({plan.get('reference', 'n/a')}); ordered pairs were "
+        "registered with each method from the same start; the moving scan's native label map was carried to the fixed "
+        "scan's native grid in one interpolation (trilinear interpolation of every label's mask, arg-max).",
         "Dice was averaged over the structures present in both native label maps of a pair, the same for every method.",
         *(f"{name}: {arm['parameters']}." for name, arm in arms.items()),
     ]

@@ -291,12 +291,12 @@ def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings
                 raise MissingInputError(f"{option} {subject}: no eligible scan of that subject. There are: {have}.")
     if len(scans) < 2:
         raise NothingSelectedError(
-            f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check --bids-filter-file, --session-id "
-            "and which scans have label maps."
+            f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check --bids-filter-file, "
+            "--session-id and  which scans have label maps."
         )
 
 
-def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Done = Done()) -> Plan:  # noqa: B008
+def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Done = Done()) -> Plan:
     """Decide everything before anything is done.
 
     Parameters
@@ -426,5 +426,5 @@ class _Builder:
 
 
 def chunk_size(n: int, nprocs: int) -> int:
-    """Pairs a batch: enough batches to keep all workers busy to the end, few enough that starting them costs nothing."""
+    """Pairs a batch: enough batches to keep all workers busy, few enough that starting them costs nothing."""
     return max(1, min(50, n // (4 * nprocs)))

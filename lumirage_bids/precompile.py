@@ -1,4 +1,4 @@
-"""Compile and cache the kernels, for images whose root is read-only when they run: ``python -m lumirage_bids.precompile``."""
+"""Compile and cache the kernels, for images with a read-only root: ``python -m lumirage_bids.precompile``."""
 
 from __future__ import annotations
 

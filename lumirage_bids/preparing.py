@@ -52,7 +52,13 @@ def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
                     "Preparation": asdict(preparation),
                     "Hash": value,
                 }
-                _publish(out_dir, derivatives.prepared_mask(scan, variant), prepared.mask, np.uint8, {**meta, "Type": "Brain"})
+                _publish(
+                    out_dir,
+                    derivatives.prepared_mask(scan, variant),
+                    prepared.mask,
+                    np.uint8,
+                    {**meta, "Type": "Brain"},
+                )
                 _publish(out_dir, derivatives.prepared_image(scan, variant), prepared.image, np.float32, meta)
         for labels, value in job.labels:
             with _noting(out_dir, derivatives.label_map(scan, labels.name), value):
@@ -157,8 +163,8 @@ def check_prepared(plan: Plan) -> None:
     lacking = [p.scan.name for p in plan.preparing] + [a.scan.name for a in plan.aligning]
     if lacking:
         raise MissingInputError(
-            f"--stage register, but {len(set(lacking))} scan(s) are not prepared ({lacking[0]}, …). Give the same command "
-            "with --stage prepare first."
+            f"--stage register, but {len(set(lacking))} scan(s) are not prepared ({lacking[0]}, …). Give the same "
+            "command with --stage prepare first."
         )
 
 

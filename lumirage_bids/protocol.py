@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from lumirage_bids.errors import MissingInputError, UsageError
-from lumirage_bids.scans import File
 
 Table = Mapping[str, Any]
 

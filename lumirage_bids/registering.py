@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lumirage_bids import derivatives, preparing, scores
-from lumirage_bids.label_maps import read_lut
+from lumirage_bids import derivatives, preparing, scores, status
 from lumirage_bids.errors import CannotWriteError, LumirageError
 from lumirage_bids.images import Volume, write_image
+from lumirage_bids.label_maps import read_lut
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.field import folding_percent, jacobian_determinant, sdlogj
 from lumirage_bids.measures.overlap import dice, scored_structures
@@ -72,7 +72,9 @@ class Rows:
     def __init__(self, batch: Batch, out_dir: Path) -> None:
         self.batch, self.out_dir = batch, out_dir
         arm, digest = batch.arm.label, batch.digest
-        self.files = {l.name: out_dir / derivatives.scores(batch.moving, l.name, arm, digest) for l in batch.labels}
+        self.files = {
+            labels.name: out_dir / derivatives.scores(batch.moving, labels.name, arm, digest) for labels in batch.labels
+        }
         self.rows = {name: scores.read_rows(file) for name, file in self.files.items()}
         self.slices_file = out_dir / derivatives.slices(batch.moving, arm, digest)
 
@@ -80,13 +82,24 @@ class Rows:
         """Whether every labelling has this pair's row, with this hash."""
         return all(task.hashes[name] in {r["hash"] for r in rows} for name, rows in self.rows.items())
 
+    def forget_killed(self) -> None:
+        """Drop rows of pairs whose process was killed in an earlier run, so that they are tried again."""
+        for name, rows in self.rows.items():
+            final = [r for r in rows if status.is_final(r["status"], r["reason"])]
+            if len(final) < len(rows):
+                self.rows[name] = final
+                self._write(name)
+
     def add(self, task: Task, by_labelling: Mapping[str, scores.Row]) -> None:
         """Append a pair's rows and write the tables."""
         for name, row in by_labelling.items():
             rows = [r for r in self.rows[name] if r["fixed"] != task.pair.fixed.name]
             self.rows[name] = [*rows, {**self._common(task, name), **row}]
-            indices = sorted({int(k[5:]) for r in self.rows[name] for k in r if k[5:].isdigit()})
-            scores.write_rows(self.files[name], self.rows[name], indices)
+            self._write(name)
+
+    def _write(self, name: str) -> None:
+        indices = sorted({int(k[5:]) for r in self.rows[name] for k in r if k[5:].isdigit()})
+        scores.write_rows(self.files[name], self.rows[name], indices)
 
     def fail(self, task: Task, reason: str) -> None:
         """Append rows that say why a pair has no score."""
@@ -163,7 +176,10 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
         started(task)
         try:
             fixed = read_side(out_dir, task.pair.fixed, batch)
-            run_pair(task, batch, moving, fixed, rows, context, save)
+            work = PairAtWork(
+                task=task, batch=batch, moving=moving, fixed=fixed, out_dir=out_dir, context=context, save=save
+            )
+            work.run(rows)
         except (CannotWriteError, OSError):
             raise  # the output folder is at fault, not the pair
         except LumirageError as error:
@@ -182,87 +198,89 @@ def _reason(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]
 
 
-def run_pair(task: Task, batch: Batch, moving: Side, fixed: Side, rows: Rows, context: Context, save: str) -> None:
-    """Register one pair, carry over the labels of every labelling, score them and add the rows."""
-    # Alignments go from the reference's world to a scan's, so this goes from the fixed world to the moving one.
-    start = moving.alignment @ np.linalg.inv(fixed.alignment)
-    transform, cost = _registered(task, batch, moving, fixed, start, rows.out_dir, context)
-    total = transform.then(Transform((start,)))
-    determinant = jacobian_determinant(transform, fixed.image.shape, fixed.image.affine, threads=context.threads)
-    brain = fixed.mask.array > 0
-    common = {
-        "folding_percent": folding_percent(determinant, brain),
-        "sdlogj": sdlogj(determinant, brain),
-        **cost,
-    }
-    by_labelling: dict[str, scores.Row] = {}
-    moved: dict[str, Volume] = {}
-    for labels in batch.labels:
-        failure = moving.failures.get(labels.name) or fixed.failures.get(labels.name)
-        if failure:
-            by_labelling[labels.name] = {"status": "failed", "reason": failure}
-            continue
-        row, moved[labels.name] = score(labels.name, moving, fixed, total, context.threads)
-        by_labelling[labels.name] = {**common, **row}
-    _save(save, task, batch, moving, fixed, total, moved, cost, rows.out_dir, context)
-    first = next((labels.name for labels in batch.labels if labels.name in moving.labels), None)
-    if first is not None:
-        rows.add_slices(task.pair.fixed.key, moved_planes(moving.labels[first], total, fixed.mask, context.threads))
-    rows.add(task, by_labelling)
+@dataclass(frozen=True, kw_only=True)
+class PairAtWork:
+    """One pair from its two sides to its rows."""
 
+    task: Task
+    batch: Batch
+    moving: Side
+    fixed: Side
+    out_dir: Path
+    context: Context
+    save: str
 
-def _registered(
-    task: Task, batch: Batch, moving: Side, fixed: Side, start: np.ndarray, out_dir: Path, context: Context
-) -> tuple[Transform, dict[str, float]]:
-    """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
-    file = out_dir / derivatives.transform(batch.moving, task.pair.fixed, batch.arm.label)
-    meta = derivatives.read_json(derivatives.sidecar(file))
-    if meta.get("Hash") == task.registration_hash and file.exists():
-        saved = read_itk(file)
-        # What was saved includes the start; scoring wants the deformation alone.
-        return saved.then(Transform((np.linalg.inv(start),))), {k: meta[k] for k in ("runtime_s", "memory_gb")}
-    started = replace(moving.image, affine=np.linalg.inv(start) @ moving.image.affine)
-    with peak_memory(context.device) as memory:
-        begin = time.perf_counter()
-        transform = batch.arm.method.register(fixed.image, started, context)
-        seconds = time.perf_counter() - begin
-    return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
+    @property
+    def start(self) -> np.ndarray:
+        """Fixed world to moving world by the two alignments, each from the reference's world to a scan's."""
+        return np.asarray(self.moving.alignment @ np.linalg.inv(self.fixed.alignment))
 
+    def run(self, rows: Rows) -> None:
+        """Register, carry over the labels of every labelling, score them and add the rows."""
+        transform, cost = self.registered()
+        total = transform.then(Transform((self.start,)))
+        measures = {**self.deformation(transform), **cost}
+        by_labelling: dict[str, scores.Row] = {}
+        moved: dict[str, Volume] = {}
+        for labels in self.batch.labels:
+            failure = self.moving.failures.get(labels.name) or self.fixed.failures.get(labels.name)
+            if failure:
+                by_labelling[labels.name] = {"status": "failed", "reason": failure}
+                continue
+            row, moved[labels.name] = score(labels.name, self.moving, self.fixed, total, self.context.threads)
+            by_labelling[labels.name] = {**measures, **row}
+        self.keep(total, moved, cost)
+        first = next((labels.name for labels in self.batch.labels if labels.name in self.moving.labels), None)
+        if first is not None:
+            planes = moved_planes(self.moving.labels[first], total, self.fixed.mask, self.context.threads)
+            rows.add_slices(self.fixed.scan.key, planes)
+        rows.add(self.task, by_labelling)
 
-def _save(
-    save: str,
-    task: Task,
-    batch: Batch,
-    moving: Side,
-    fixed: Side,
-    total: Transform,
-    moved: Mapping[str, Volume],
-    cost: Mapping[str, float],
-    out_dir: Path,
-    context: Context,
-) -> None:
-    """Write what ``--save`` asks for: moved labels, moved image, transform; the sidecar last."""
-    scan, target, arm = batch.moving, task.pair.fixed, batch.arm.label
-    meta: dict[str, object] = {
-        "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
-        "SpatialReference": derivatives.raw_uri(target),
-        "Hash": task.registration_hash,
-    }
-    if save in ("labels", "all"):
-        for name, volume in moved.items():
-            file = out_dir / derivatives.moved(scan, target, arm, "dseg", ".nii.gz", seg=name)
-            write_image(volume, file, np.int32)
-            derivatives.write_json(derivatives.sidecar(file), meta)
-    if save in ("images", "all"):
-        file = out_dir / derivatives.moved(scan, target, arm, scan.suffix, ".nii.gz")
-        write_image(warp(moving.image, total, fixed.image, context.threads), file, np.float32)
-        skull_stripped = batch.arm.preparation.skull_strip
-        derivatives.write_json(derivatives.sidecar(file), {**meta, "SkullStripped": skull_stripped})
-    if save in ("transforms", "all"):
-        file = out_dir / derivatives.transform(scan, target, arm)
-        with derivatives.replacing(file) as temporary:
-            write_itk(total, temporary)
-        derivatives.write_json(derivatives.sidecar(file), {**meta, **cost})
+    def registered(self) -> tuple[Transform, dict[str, float]]:
+        """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
+        file = self.out_dir / derivatives.transform(self.batch.moving, self.fixed.scan, self.batch.arm.label)
+        meta = derivatives.read_json(derivatives.sidecar(file))
+        if meta.get("Hash") == self.task.registration_hash and file.exists():
+            # What was saved includes the start; scoring wants the deformation alone.
+            without_start = Transform((np.linalg.inv(self.start),))
+            return read_itk(file).then(without_start), {k: meta[k] for k in ("runtime_s", "memory_gb")}
+        image = self.moving.image
+        started = replace(image, affine=np.linalg.inv(self.start) @ image.affine)
+        with peak_memory(self.context.device) as memory:
+            begin = time.perf_counter()
+            transform = self.batch.arm.method.register(self.fixed.image, started, self.context)
+            seconds = time.perf_counter() - begin
+        return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
+
+    def deformation(self, transform: Transform) -> dict[str, float]:
+        """Measures of the field within the fixed brain."""
+        image, brain = self.fixed.image, self.fixed.mask.array > 0
+        determinant = jacobian_determinant(transform, image.shape, image.affine, threads=self.context.threads)
+        return {"folding_percent": folding_percent(determinant, brain), "sdlogj": sdlogj(determinant, brain)}
+
+    def keep(self, total: Transform, moved: Mapping[str, Volume], cost: Mapping[str, float]) -> None:
+        """Write what ``--save`` asks for: moved labels, moved image, transform; the sidecar last."""
+        scan, target, arm = self.batch.moving, self.fixed.scan, self.batch.arm
+        meta: dict[str, object] = {
+            "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
+            "SpatialReference": derivatives.raw_uri(target),
+            "Hash": self.task.registration_hash,
+        }
+        if self.save in {"labels", "all"}:
+            for name, volume in moved.items():
+                file = self.out_dir / derivatives.moved(scan, target, arm.label, "dseg", ".nii.gz", seg=name)
+                write_image(volume, file, np.int32)
+                derivatives.write_json(derivatives.sidecar(file), meta)
+        if self.save in {"images", "all"}:
+            file = self.out_dir / derivatives.moved(scan, target, arm.label, scan.suffix, ".nii.gz")
+            write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
+            about = {**meta, "SkullStripped": arm.preparation.skull_strip}
+            derivatives.write_json(derivatives.sidecar(file), about)
+        if self.save in {"transforms", "all"}:
+            file = self.out_dir / derivatives.transform(scan, target, arm.label)
+            with derivatives.replacing(file) as temporary:
+                write_itk(total, temporary)
+            derivatives.write_json(derivatives.sidecar(file), {**meta, **cost})
 
 
 def score(name: str, moving: Side, fixed: Side, transform: Transform, threads: int) -> tuple[scores.Row, Volume]:

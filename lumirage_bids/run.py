@@ -24,6 +24,9 @@ from lumirage_bids.registration.base import Context
 from lumirage_bids.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from lumirage_bids.plan import Arm
     from lumirage_bids.workflows import Execution
 
 PACKAGES = (
@@ -54,7 +57,7 @@ DESCRIPTION_COLUMNS = {
 
 def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     """Open the dataset and decide what is to be done."""
-    patterns = {n: l.pattern for n, l in protocol.labellings.items() if l.pattern}
+    patterns = {name: given.pattern for name, given in protocol.labellings.items() if given.pattern}
     wanted = settings.labellings or protocol.default_labellings
     given = settings.bids_filter_file or protocol.filter
     query = Query(
@@ -158,7 +161,7 @@ class Run:
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),
             },
-            "labellings": {l.name: l.source for l in plan.labels},
+            "labellings": {labels.name: labels.source for labels in plan.labels},
             "arms": {a.label: {"hash": a.hash, "parameters": arm_parameters(a)} for a in plan.arms},
         }
 
@@ -197,17 +200,14 @@ def expected_voxels(plan: Plan) -> int:
     try:
         header = nib.load(native.path).header
         zooms, full = header.get_zooms()[:3], float(np.prod(header.get_data_shape()[:3]))
-    except Exception:  # whatever is wrong with the file is reported when it is read  # noqa: BLE001
+    except Exception:  # whatever is wrong with the file is reported when it is read
         return BRAIN_BOX_MM3
     voxel = min(float(np.prod(zooms)) if s is None else s**3 for s in spacings)
     return int(min(BRAIN_BOX_MM3, full * float(np.prod(zooms))) / voxel)
 
 
-def arm_parameters(arm: object) -> str:
+def arm_parameters(arm: Arm) -> str:
     """All parameters of an arm in one line."""
-    from lumirage_bids.plan import Arm
-
-    assert isinstance(arm, Arm)
     tables = {
         arm.method.name: asdict(arm.method),
         "preparation": asdict(arm.preparation),
@@ -236,12 +236,16 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
         }
         for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):
             label = derivatives.variant_label(arm.variant, what)
-            rows[label] = {"desc_id": f"desc-{label}", "description": f"{words}, variant {arm.variant}", "variant": arm.variant}
+            rows[label] = {
+                "desc_id": f"desc-{label}",
+                "description": f"{words}, variant {arm.variant}",
+                "variant": arm.variant,
+            }
     table = pd.DataFrame(list(rows.values()), columns=list(DESCRIPTION_COLUMNS))
     derivatives.write_table(file, table, DESCRIPTION_COLUMNS)
 
 
-def read_descriptions(out_dir: Path) -> pd.DataFrame:  # noqa: F821
+def read_descriptions(out_dir: Path) -> pd.DataFrame:
     """The table of ``desc-`` labels; empty where there is none."""
     import pandas as pd
 

@@ -24,8 +24,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "status": {"Description": "ok or failed"},
     "reason": {"Description": "Why a pair failed"},
     "dice_mean": {
-        "Description": "Mean over structures of the Dice coefficient 2|A∩B|/(|A|+|B|) of moved and fixed labels, on the "
-        "fixed scan's native grid, over the structures present in both native label maps; one lost on the way counts 0",
+        "Description": "Mean over structures of the Dice coefficient 2|A∩B|/(|A|+|B|) of moved and fixed labels, on "
+        "the fixed scan's native grid, over the structures present in both native label maps; one lost counts 0",
         "Units": "1, higher is better",
         "Reference": "https://doi.org/10.2307/1932409",
     },
@@ -96,7 +96,7 @@ def read_rows(file: Path) -> list[Row]:
 def _read(file: Path) -> pd.DataFrame:
     import pandas as pd
 
-    text = {k: str for k in (*KEY, "split", "status", "reason", "hash", *INTERNAL)}
+    text = dict.fromkeys((*KEY, "split", "status", "reason", "hash", *INTERNAL), str)
     return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=text)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lumirage_bids import derivatives, scores
 from lumirage_bids.plan import Plan, is_present
@@ -12,7 +12,7 @@ from lumirage_bids.plan import Plan, is_present
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = {
+COLUMNS: dict[str, dict[str, Any]] = {
     "variant": scores.COLUMNS["variant"],
     "method": scores.COLUMNS["method"],
     "labelling": scores.COLUMNS["labelling"],

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings as hypothesis_settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lumirage_bids import derivatives, protocol
@@ -52,9 +53,11 @@ def asked(root: Path, **changes: object) -> Settings:
 
 
 def plan(
-    root: Path, scans: Sequence[Scan], present: Sequence[str] | None = None, done: Done = Done(), **changes: object
+    root: Path, scans: Sequence[Scan], present: Sequence[str] | None = None, done: Done | None = None, **changes: object
 ) -> Plan:
-    return make_plan(dataset(root, scans, present=present), protocol.load("default"), asked(root, **changes), done)
+    return make_plan(
+        dataset(root, scans, present=present), protocol.load("default"), asked(root, **changes), done or Done()
+    )
 
 
 def test_all_ordered_pairs_and_their_splits(tmp_path: Path) -> None:

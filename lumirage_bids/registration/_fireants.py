@@ -72,7 +72,6 @@ def prepare_torch(context: Context) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise LumirageError(f"Device {context.device!r} was asked for, but torch sees no CUDA device. Use cpu.")
     torch.set_num_threads(context.threads)
-    torch.manual_seed(context.seed)
     return device
 
 

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INVERSE_TOLERANCE = 0.01
-"""Largest residual of an inverted warp, voxels, at which the iteration ends."""
+"""Residual of an inverted warp, voxels, below which a voxel is done."""
 
-INVERSE_ITERATIONS = 30
+INVERSE_ITERATIONS = 60
+
+FULL_STEPS = 15
+"""Iterations after which the steps are halved, and halved again."""
 
 
 def greedy(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
@@ -125,12 +128,14 @@ def _transform(warp: torch.Tensor, linear: npt.NDArray[np.float64], fixed: Volum
 
 
 def inverted(warp: torch.Tensor) -> torch.Tensor:
-    """Invert x + warp(x) by the fixed-point iteration v(p) = −warp(p + v(p)).
+    """Invert x + warp(x) by the fixed-point iteration v(p) = −warp(p + v(p)), voxel by voxel until it has converged.
+
+    Where the warp stretches more than twofold the plain iteration swings for ever, so the steps become smaller.
 
     Parameters
     ----------
     warp : tensor, shape (1, Z, Y, X, 3)
-        Displacements in normalised coordinates.
+        Displacements in normalised coordinates; linear in between, held at the border outside.
 
     Returns
     -------
@@ -143,13 +148,17 @@ def inverted(warp: torch.Tensor) -> torch.Tensor:
     Med Phys 35:81-88 (2008). doi:10.1118/1.2816107
     """
     voxels = (torch.tensor(warp.shape[3:0:-1]).to(warp) - 1) / 2
-    inverse = -warp
-    for _ in range(INVERSE_ITERATIONS):
-        residual = _residual(warp, inverse)
-        if (residual * voxels).norm(dim=-1).max() < INVERSE_TOLERANCE:
+    places = _places(warp).reshape(-1, 3)
+    inverse = -warp.reshape(-1, 3)
+    left = torch.arange(len(inverse), device=warp.device)
+    for iteration in range(INVERSE_ITERATIONS):
+        residual = inverse[left] + _at(warp, (places[left] + inverse[left])[None, None, None])[0, 0, 0]
+        far = (residual * voxels).norm(dim=-1) >= INVERSE_TOLERANCE
+        left, residual = left[far], residual[far]
+        if not len(left):
             break
-        inverse = inverse - residual
-    return inverse
+        inverse[left] -= residual * 0.5 ** (iteration // FULL_STEPS)
+    return inverse.reshape(warp.shape)
 
 
 def _residual(warp: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
@@ -158,9 +167,17 @@ def _residual(warp: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
 
 
 def _sampled(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
-    """Field at x + displacement(x), linear in between, its border value outside."""
-    identity = torch.eye(3, 4).to(field)[None]
-    points = functional.affine_grid(identity, [1, 1, *field.shape[1:4]], align_corners=True) + displacement
+    """Field at x + displacement(x), both of shape (1, Z, Y, X, 3)."""
+    return _at(field, _places(field) + displacement)
+
+
+def _places(field: torch.Tensor) -> torch.Tensor:
+    """Normalised coordinates of the voxel centres, shape (1, Z, Y, X, 3)."""
+    return functional.affine_grid(torch.eye(3, 4).to(field)[None], [1, 1, *field.shape[1:4]], align_corners=True)
+
+
+def _at(field: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Field at points (1, …, …, …, 3), linear in between, its border value outside."""
     return functional.grid_sample(
         field.movedim(-1, 1), points, mode="bilinear", padding_mode="border", align_corners=True
     ).movedim(1, -1)

@@ -22,7 +22,7 @@ logger = logging.getLogger("lumirage")
 
 def labellers() -> dict[str, type[Labeller]]:
     """Every labeller of the package, by name; none of their libraries are loaded."""
-    return discover(__name__, Labeller)
+    return discover(__name__, Labeller)  # type: ignore[type-abstract]
 
 
 def labeller(name: str, **parameters: Any) -> Labeller:

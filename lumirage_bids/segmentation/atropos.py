@@ -197,7 +197,7 @@ def _ants_image(array: npt.NDArray[Any], spacing: npt.NDArray[np.float64]) -> An
 
 
 def _axes(volume: Volume) -> str:
-    """Where the axes of a volume point: ``LPS``, …"""
+    """Letters of the directions in which the axes of a volume point, such as ``LPS``."""
     from nibabel.orientations import aff2axcodes
 
     return "".join(aff2axcodes(volume.affine))

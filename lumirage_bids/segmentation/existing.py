@@ -36,9 +36,10 @@ class Existing(Labeller):
         from lumirage_bids.images import read_labels
 
         if labelling not in scan.labels:
+            there = ", ".join(scan.labels) or "none"
             raise MissingInputError(
-                f"{scan.relative} has no label map of labelling '{labelling}'; it has "
-                f"{', '.join(scan.labels) or 'none'}. Name the folder that holds it with --derivatives {labelling}=PATH."
+                f"{scan.relative} has no label map of labelling '{labelling}' (found: {there}). "
+                f"Name the folder that holds one with --derivatives {labelling}=PATH."
             )
         return read_labels(scan.labels[labelling].path)
 

@@ -53,8 +53,8 @@ _COMPARISONS: dict[str, Entry] = {
     "mean_difference": {"Description": "mean_b - mean_a; positive where b is better", "Units": "1"},
     **{
         name: {
-            "Description": f"{word} end of the 95 % interval of the difference by the paired t distribution; pairs share "
-            "subjects, so it is too narrow",
+            "Description": f"{word} end of the 95 % interval of the difference by the paired t distribution; pairs "
+            "share subjects, so it is too narrow",
             "Units": "1",
         }
         for name, word in (("ci_low", "Lower"), ("ci_high", "Upper"))

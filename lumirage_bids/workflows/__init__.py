@@ -190,9 +190,9 @@ def read_plugin_file(path: Path) -> dict[str, Any]:
     known = sorted(n.removesuffix("Plugin") for n in dir(plugins) if n.endswith("Plugin"))
     if not isinstance(table, dict) or table.get("plugin") not in known or set(table) - {"plugin", "plugin_args"}:
         raise UsageError(
-            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(known)}) and may have 'plugin_args' (a mapping)."
+            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(known)}) and may have 'plugin_args' (a table)."
         )
     arguments = table.get("plugin_args") or {}
     if not isinstance(arguments, dict):
-        raise UsageError(f"--use-plugin {path}: plugin_args = {arguments!r} is not a mapping.")
+        raise UsageError(f"--use-plugin {path}: plugin_args = {arguments!r} is not a table.")
     return {"plugin": table["plugin"], "plugin_args": arguments}

@@ -105,7 +105,7 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
             self._go_on(taskid, job, f"timed out after {limit:g} s")
 
     def _go_on(self, taskid: int, job: _Job, reason: str) -> dict[str, Any] | None:
-        """Note the failure of the pair under way and run the node again for the rest; give up after two other deaths."""
+        """Note the failure of the pair under way and go on with the rest; give up after two other deaths."""
         from lumirage_bids.preparing import note_failure
         from lumirage_bids.registering import Rows
 

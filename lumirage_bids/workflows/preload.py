@@ -1,5 +1,6 @@
 """Libraries that every node uses, loaded once by the server that processes are forked from."""
 
+# ruff: noqa: F401
 import nibabel
 import nipype.pipeline.engine
 import numpy
@@ -9,4 +10,4 @@ import SimpleITK
 import torch
 
 import lumirage_bids.preparing
-import lumirage_bids.registering  # noqa: F401
+import lumirage_bids.registering

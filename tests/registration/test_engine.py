@@ -103,6 +103,16 @@ def test_inverse_undoes_the_warp(seed: int) -> None:
     assert residual.max() < 2 * _run.INVERSE_TOLERANCE
 
 
+def test_inverse_of_a_strong_stretch_is_found() -> None:
+    size = 33
+    axis = torch.linspace(-1, 1, size)
+    bump = 0.3 * torch.tanh(12 * axis)  # slope 3.6 at the centre: the plain iteration does not converge
+    warp = torch.zeros(1, size, size, size, 3)
+    warp[..., 0] = bump
+    residual = _run._residual(warp, _run.inverted(warp)) * (size - 1) / 2
+    assert residual[..., 4:-4, :].norm(dim=-1).max() < 2 * _run.INVERSE_TOLERANCE
+
+
 def test_fireants_is_quiet_and_leaves_logging_alone(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,53 @@
+"""A small brain made of nested ellipsoids: white matter in grey matter in CSF, all of known place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lumirage_bids.images import Volume, reorient
+from lumirage_bids.scans import LabelFile, Scan
+
+MEANS = {
+    "T1w": (0.0, 20.0, 60.0, 100.0),
+    "T2w": (0.0, 190.0, 85.0, 58.0),
+    "FLAIR": (0.0, 18.0, 95.0, 72.0),
+}
+
+
+def tissues(size: int = 40) -> np.ndarray:
+    """Tissue of each voxel, shape (size,) * 3: about 22 % CSF, 47 % GM, 31 % WM."""
+    axis = (np.arange(size) - (size - 1) / 2) / (size * 0.45)
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    # Folds make grey and white matter touch over a large surface, and nothing is symmetric.
+    radius = np.sqrt((x / 0.85) ** 2 + y**2 + (z / 0.9) ** 2) * (1 + 0.05 * np.sin(9 * x + 2) * np.cos(8 * y + 1))
+    return np.select([radius < 0.68, radius < 0.92, radius < 1], [3, 2, 1], 0)
+
+
+def brain(suffix: str = "T1w", *, axes: str = "RAS", bias: float = 0.0, spacing: float = 1.0) -> tuple[Volume, Volume]:
+    """Image and tissue map, both stored along `axes`."""
+    labels = tissues()
+    rng = np.random.default_rng(7)
+    array = np.array(MEANS[suffix])[labels] + 4 * rng.standard_normal(labels.shape)
+    ramp = np.linspace(-1, 1, labels.shape[1])[None, :, None]
+    array = np.where(labels > 0, np.maximum(array * np.exp(bias * ramp), 1), 0)
+    affine = np.array([[0.98, -0.199, 0, -20], [0.199, 0.98, 0, -10], [0, 0, 1, 5], [0, 0, 0, 1]])
+    affine[:3, :3] *= spacing
+    volumes = (Volume(array=a, affine=affine) for a in (array.astype(np.float32), labels.astype(np.int32)))
+    image, truth = (reorient(v, axes) for v in volumes)
+    return image, truth
+
+
+def scan(suffix: str = "T1w", folder: Path = Path("/data"), **more: object) -> Scan:
+    """A scan of this contrast; only its names are real unless the folder holds the file."""
+    path = folder / f"sub-1_{suffix}.nii.gz"
+    return Scan(path=path, dataset=folder, subject="1", session=None, suffix=suffix, entities={"sub": "1"}, **more)  # type: ignore[arg-type]
+
+
+def label_file(folder: Path, name: str, lut: Path | None = None) -> LabelFile:
+    return LabelFile(path=folder / name, dataset=folder, lut=lut)
+
+
+def dice(a: np.ndarray, b: np.ndarray, index: int) -> float:
+    return float(2 * ((a == index) & (b == index)).sum() / ((a == index).sum() + (b == index).sum()))

@@ -22,6 +22,7 @@ def participant(settings: Settings) -> int:
     from lumirage_bids import folders, protocol
     from lumirage_bids import run as runs
     from lumirage_bids.describe import describe
+    from lumirage_bids.plan import check_content
 
     experiment = protocol.load(settings.protocol)
     folders.check_out_dir(settings)
@@ -31,6 +32,7 @@ def participant(settings: Settings) -> int:
     if settings.dry_run:
         print(story)
         return 0
+    check_content(plan, settings)
     run = runs.Run(settings, experiment, dataset, plan)
     with run.recorded():
         for line in story.splitlines():

@@ -257,27 +257,48 @@ def _asked(pairs: Iterable[Pair], settings: Settings) -> tuple[Pair, ...]:
 
 
 def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, ...]) -> Scan:
-    """Scan that all others are aligned to: the first that is here, or the named subject's first.
+    """Scan that all others are aligned to: the first or the named subject's, one whose content is here if any is.
 
     Raises
     ------
     MissingInputError
-        The named subject is not among the scans or its files are not here, or no scan is here.
+        The named subject is not among the scans.
     """
     candidates = [s for s in scans if wanted in ("first", s.subject)]
     if not candidates:
         subjects = ", ".join(sorted({s.subject for s in scans}))
         raise MissingInputError(f"The protocol's reference is subject '{wanted}', but the scans are of: {subjects}.")
-    for scan in candidates:
-        if is_present(scan, labellings):
-            return scan
+    return next((s for s in candidates if is_present(s, labellings)), candidates[0])
+
+
+def check_content(plan: Plan, settings: Settings) -> None:
+    """Refuse to start where what was asked for by name, or the reference, or everything, is not here.
+
+    Raises
+    ------
+    MissingInputError
+        The message has the command that fetches it.
+    """
     from lumirage_bids.dataset import datalad_get_line
 
-    scan = candidates[0]
-    line = datalad_get_line(scan.dataset, scan.needs(labellings))
-    raise MissingInputError(
-        f"The content of {scan.relative}, which others are aligned to, is not here. Get it by: {line}"
-    )
+    names = tuple(labels.name for labels in plan.labels)
+
+    def refuse(what: str, scans: Sequence[Scan]) -> MissingInputError:
+        files = [f for s in scans for f in s.needs(names) if not f.present]
+        return MissingInputError(f"{what} is not here. To get it: {datalad_get_line(scans[0].dataset, files)}")
+
+    for option, wanted in (
+        ("--participant-label", settings.participant_label),
+        ("--fixed-label", settings.fixed_label),
+    ):
+        for subject in wanted:
+            own = [s for s in plan.scans if s.subject == subject]
+            if not any(is_present(s, names) for s in own):
+                raise refuse(f"{option} {subject}: the content of {own[0].relative}", own)
+    if not is_present(plan.reference, names):
+        raise refuse(f"The content of {plan.reference.relative}, to which others are aligned,", [plan.reference])
+    if not plan.runnable:
+        raise refuse(f"The content of all {len(plan.asked)} pairs", plan.missing)
 
 
 def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings) -> None:

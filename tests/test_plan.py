@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lumirage_bids import derivatives, protocol
 from lumirage_bids.dataset import Dataset
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
-from lumirage_bids.plan import Done, Plan, choose_pairs, chunk_size, make_plan
+from lumirage_bids.plan import Done, Plan, check_content, choose_pairs, chunk_size, make_plan
 from lumirage_bids.scans import LabelFile, Pair, Scan
 from lumirage_bids.settings import Settings
 
@@ -171,8 +171,17 @@ def test_refusals_name_what_is_there(tmp_path: Path) -> None:
         plan(tmp_path, scans, methods=("gredy",))
     with pytest.raises(NothingSelectedError, match="a pair needs two"):
         plan(tmp_path, scans[:1])
-    with pytest.raises(MissingInputError, match=r"datalad get"):
-        plan(tmp_path / "..", [scan(tmp_path / "none", s) for s in "12"], present=[])
+
+
+def test_content_that_is_needed_and_not_here_is_asked_for(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    nothing = plan(tmp_path, scans, present=[])
+    with pytest.raises(MissingInputError, match=r"sub-1_T1w\.nii, to which others are aligned.*datalad get"):
+        check_content(nothing, asked(tmp_path))
+    part = plan(tmp_path, scans, present=["1", "2"])
+    check_content(part, asked(tmp_path))
+    with pytest.raises(MissingInputError, match=r"--participant-label 3.*datalad get.*sub-3_T1w\.nii"):
+        check_content(part, asked(tmp_path, participant_label=("3",)))
 
 
 @given(st.integers(0, 100_000), st.integers(1, 64))

@@ -147,8 +147,8 @@ def methods_text(about: Mapping[str, Any], record: Mapping[str, Any]) -> list[st
     return [
         f"Scans were evaluated with LUMirage {found.get('lumirage-bids', '')}, protocol {about['Protocol']}. Every "
         f"scan was prepared once and aligned to a common reference ({plan.get('reference', 'n/a')}). Ordered pairs "
-        "were registered with each method from the same start. The moving scan's native label map was carried to the fixed "
-        "scan's native grid in one interpolation (trilinear interpolation of every label's mask, arg-max).",
+        "were registered with each method from the same start. The moving scan's native label map was carried to the "
+        "fixed scan's native grid in one interpolation (trilinear interpolation of every label's mask, arg-max).",
         "Dice was averaged over the structures present in both native label maps of a pair, the same for every method.",
         *(f"{name}: {arm['parameters']}." for name, arm in arms.items()),
     ]

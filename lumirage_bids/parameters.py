@@ -32,7 +32,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     Raises
     ------
     UsageError
-        A key that is no field, a value of the wrong type, or one that the class itself refuses (ValueError).
+        A key that is no field, a value of the wrong type, or one that the class itself refuses.
     """
     hints = typing.get_type_hints(cls)
     known = {f.name: hints[f.name] for f in fields(cls)}  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
             raise UsageError(f"{where}: {key} = {value!r} is not allowed; it must be {_words(known[key])}.") from None
     try:
         return cls(**values)
-    except ValueError as error:
+    except (ValueError, UsageError) as error:
         raise UsageError(f"{where}: {error}") from None
 
 
@@ -61,7 +61,7 @@ def _coerce(value: Any, kind: Any) -> Any:
                 continue
         raise TypeError
     if origin is Literal:
-        if value in get_args(kind):
+        if any(value == a and type(value) is type(a) for a in get_args(kind)):
             return value
         raise TypeError
     if origin is tuple:
@@ -96,7 +96,8 @@ def _words(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(repr(v) for v in get_args(kind))
     if origin is tuple:
-        return f"a list of {_words(get_args(kind)[0])}"
+        kinds = get_args(kind)
+        return f"a list of {'' if Ellipsis in kinds else f'{len(kinds)} times '}{_words(kinds[0])}"
     return {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "nothing"}.get(
         kind, str(kind)
     )
@@ -123,7 +124,8 @@ def _plain(value: object) -> object:
 def discover(package: str, base: type[T]) -> dict[str, type[T]]:
     """Concrete subclasses of a base class in the modules of a package, by their ``name``, sorted.
 
-    Modules whose names begin with an underscore are helpers and are not searched.
+    Modules whose names begin with an underscore are helpers and are not searched, nor are classes that a module only
+    imports.
     """
     found: dict[str, type[T]] = {}
     folder = importlib.import_module(package)
@@ -132,6 +134,7 @@ def discover(package: str, base: type[T]) -> dict[str, type[T]]:
             continue
         content = vars(importlib.import_module(f"{package}.{module.name}"))
         for value in content.values():
-            if isinstance(value, type) and issubclass(value, base) and "name" in vars(value):
+            own = isinstance(value, type) and value.__module__ == f"{package}.{module.name}"
+            if own and issubclass(value, base) and "name" in vars(value):
                 found[vars(value)["name"]] = value
     return dict(sorted(found.items()))

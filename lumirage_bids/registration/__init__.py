@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-from dataclasses import fields
-from typing import Any, get_type_hints
+from typing import Any
 
 from lumirage_bids.errors import UsageError
-from lumirage_bids.registration._parameters import describe, parse
+from lumirage_bids.parameters import discover, from_table
 from lumirage_bids.registration.base import Context, Cost, Method
 
 __all__ = ["Context", "Cost", "Method", "method", "methods"]
 
-_NOT_METHODS = {"base", "alignment"}
-
 
 def methods() -> dict[str, type[Method]]:
-    """Every method of the package, by name, sorted; none of their libraries are loaded.
-
-    A method is a subclass of `Method` with a `name` of its own, in a module whose name does not start with ``_``.
-    """
-    found: dict[str, type[Method]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if module.name.startswith("_") or module.name in _NOT_METHODS:
-            continue
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for _, kind in inspect.getmembers(loaded, inspect.isclass):
-            if issubclass(kind, Method) and kind.__module__ == loaded.__name__ and "name" in vars(kind):
-                found[kind.name] = kind
-    return dict(sorted(found.items()))
+    """Every method of the package, by name, sorted; none of their libraries are loaded."""
+    return discover(__name__, Method)  # type: ignore[type-abstract]
 
 
 def method(name: str, **parameters: Any) -> Method:
@@ -55,19 +38,5 @@ def method(name: str, **parameters: Any) -> Method:
     """
     known = methods()
     if name not in known:
-        raise UsageError(f"There is no method {name!r}; allowed: {', '.join(known)}.")
-    kind = known[name]
-    hints = get_type_hints(kind)
-    allowed = {f.name: hints[f.name] for f in fields(kind)}
-    values = {}
-    for key, value in parameters.items():
-        if key not in allowed:
-            names = ", ".join(f"{k} ({describe(h)})" for k, h in allowed.items()) or "none"
-            raise UsageError(f"Method {name!r} has no parameter {key!r}; allowed: {names}.")
-        try:
-            values[key] = parse(value, allowed[key])
-        except ValueError as error:
-            raise UsageError(
-                f"Parameter {key!r} of method {name!r} is {value!r}; allowed: {describe(allowed[key])}."
-            ) from error
-    return kind(**values)
+        raise UsageError(f"There is no method '{name}'. Known: {', '.join(known)}.")
+    return from_table(known[name], parameters, f"method {name}")

@@ -37,8 +37,14 @@ DARK_TO_BRIGHT: Mapping[str, tuple[int, int, int]] = {
 }
 """Contrast → tissues from the darkest to the brightest."""
 
-N4_SIZE = 45
-"""About how many voxels the brain's longest side has when the bias field is estimated; the field is smooth."""
+SHARES: Mapping[int, float] = {CSF: 0.2, GM: 0.45, WM: 0.35}
+"""Rough shares of a brain's volume; the medians that classes would have with them are where k-means starts."""
+
+N4_SIZE = 30
+"""Most voxels along the brain's longest side that N4 looks at: it fits a smooth field to every n-th voxel."""
+
+OUTER_SLOPE = 0.1
+"""What remains of the distance between intensities beyond the limits."""
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -48,9 +54,9 @@ Mask = npt.NDArray[np.bool_]
 class Atropos(Labeller):
     """Segment a brain of any size into CSF, grey and white matter by its intensities.
 
-    Intensities within the brain are first limited to a few deviations around the median: k-means starts from means
-    spread evenly over the range of values, so that a few bright voxels would otherwise get a class of their own, and
-    bright CSF on T2w would leave grey and white matter only one.
+    Intensities far from the brain's median are first compressed, and k-means starts from rough shares of the tissues:
+    a few bright voxels would otherwise get a class of their own, and bright CSF on T2w would leave grey and white
+    matter only one.
 
     Attributes
     ----------
@@ -59,7 +65,7 @@ class Atropos(Labeller):
     iterations : int
         Most iterations of the mixture; it stops by itself when the mean posterior no longer rises.
     deviations : float
-        Intensities beyond this many deviations (1.4826 × median absolute deviation) from the median are limited.
+        Intensities beyond this many deviations (1.4826 × median absolute deviation) from the median are compressed.
     bias_correction : bool
         Whether N4 divides the image by a smooth field first.
     """
@@ -115,7 +121,8 @@ class Atropos(Labeller):
         box = (x, y, z)
         values = upright.array[box].astype(np.float32)
         labels = np.zeros(upright.shape, dtype=np.int32)
-        labels[box] = np.array((0, *DARK_TO_BRIGHT[scan.suffix]))[self._classes(values, inside[box], upright.spacing)]
+        order = DARK_TO_BRIGHT[scan.suffix]
+        labels[box] = np.array((0, *order))[self._classes(values, inside[box], upright.spacing, order)]
         back = reorient(Volume(array=labels, affine=upright.affine), _axes(image))
         return Volume(array=back.array, affine=image.affine)
 
@@ -125,18 +132,25 @@ class Atropos(Labeller):
 
         return read_lut(Path(__file__).parents[1] / "luts" / "tissue.tsv")
 
-    def _classes(self, values: Floats, inside: Mask, spacing: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    def _classes(
+        self, values: Floats, inside: Mask, spacing: npt.NDArray[np.float64], order: tuple[int, ...]
+    ) -> npt.NDArray[np.intp]:
         """Class of each voxel: 0 outside, 1 the darkest to 3 the brightest."""
         values = limited(values, inside, self.deviations)
         if self.bias_correction:
             values = limited(_without_bias(values, inside, spacing), inside, self.deviations)
-        return _atropos(values, inside, spacing, mrf=self.mrf, iterations=self.iterations)
+        ends = np.cumsum([SHARES[tissue] for tissue in order])
+        middles = 100 * (ends - np.array([SHARES[tissue] for tissue in order]) / 2)
+        # Classes must start apart even where much of the brain is one value.
+        means = np.maximum.accumulate(np.percentile(values[inside], middles) + 0.01 * np.arange(len(order)))
+        return _atropos(values, inside, spacing, means, mrf=self.mrf, iterations=self.iterations)
 
 
 def limited(values: Floats, inside: Mask, deviations: float) -> Floats:
-    """Limit intensities to some deviations around the median of the brain, and scale what remains to [0, 1].
+    """Compress intensities far from the median of the brain, and scale the brain's range to [0, 100].
 
-    Limits are nowhere beyond the percentiles 0.5 and 99.5.
+    Beyond the limit a tenth of the distance remains: a class that lies there as a whole keeps a variance. Nothing goes
+    beyond the percentiles 0.5 and 99.5. Atropos refuses variances below 10^-6, hence 100 and not 1.
 
     Raises
     ------
@@ -145,29 +159,38 @@ def limited(values: Floats, inside: Mask, deviations: float) -> Floats:
     """
     brain = values[inside]
     low, middle, high = np.percentile(brain, (0.5, 50, 99.5))
-    reach = deviations * 1.4826 * np.median(np.abs(brain - middle))
-    if reach > 0:
-        low, high = max(low, middle - reach), min(high, middle + reach)
     if not low < high:
         raise BadDataError(f"the brain has no contrast: 99 % of its voxels are {low:g}")
-    return np.asarray((np.clip(values, low, high) - low) / (high - low), dtype=np.float32)
+    reach = deviations * 1.4826 * np.median(np.abs(brain - middle))
+    if reach == 0:  # more than half of the brain is one value
+        reach = high - low
+    inner = max(low, middle - reach), min(high, middle + reach)
+    ends = inner[0] - OUTER_SLOPE * (inner[0] - low), inner[1] + OUTER_SLOPE * (high - inner[1])
+    scaled = np.interp((ends[0], *inner, ends[1]), ends, (0, 100))
+    return np.asarray(np.interp(values, (low, *inner, high), scaled), dtype=np.float32)
 
 
 def _without_bias(values: Floats, inside: Mask, spacing: npt.NDArray[np.float64]) -> Floats:
     """Image divided by its bias field (N4); raised above 0 first, as N4 works on logarithms."""
     import ants
 
-    shrink = max(1, round(max(values.shape) / N4_SIZE))
-    image, mask = (_ants_image(a, spacing) for a in (values + np.float32(0.1), inside))
+    shrink = -(-max(values.shape) // N4_SIZE)
+    image, mask = (_ants_image(a, spacing) for a in (values + np.float32(10), inside))
     convergence = {"iters": [50, 50, 30, 20], "tol": 1e-4}
     corrected = ants.n4_bias_field_correction(image, mask=mask, shrink_factor=shrink, convergence=convergence)
     return np.asarray(corrected.numpy(), dtype=np.float32)
 
 
 def _atropos(
-    values: Floats, inside: Mask, spacing: npt.NDArray[np.float64], *, mrf: float, iterations: int
+    values: Floats,
+    inside: Mask,
+    spacing: npt.NDArray[np.float64],
+    means: npt.NDArray[np.float64],
+    *,
+    mrf: float,
+    iterations: int,
 ) -> npt.NDArray[np.intp]:
-    """Run Atropos with three classes from k-means."""
+    """Run Atropos with as many classes as there are means, k-means starting from those."""
     # ants.atropos() itself writes probability images to the temporary folder and leaves them there.
     from ants.internal import get_lib_fn, get_pointer_string, process_arguments
 
@@ -177,7 +200,7 @@ def _atropos(
         "d": 3,
         "a": image,
         "x": region,
-        "i": "KMeans[3]",
+        "i": f"KMeans[{len(means)},{'x'.join(f'{m:.4f}' for m in means)}]",
         "m": f"[{mrf},1x1x1]",
         "c": f"[{iterations},0]",
         "r": 0,  # not a seed: whether to draw a random one

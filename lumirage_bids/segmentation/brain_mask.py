@@ -30,7 +30,7 @@ MIN_SOLID = 0.5
 """Smallest share of its box that a brain fills; an ellipsoid fills 0.52, human brains 0.45 to 0.6 in oblique boxes."""
 MIN_INSIDE = 0.9
 """Smallest share of the template's brain that the image must cover."""
-MIN_EXPLAINED = 0.2
+MIN_EXPLAINED = 0.25
 """Smallest correlation ratio of a fit of the template."""
 
 

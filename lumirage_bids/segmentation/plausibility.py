@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -43,13 +42,12 @@ def check_labels(
         One sentence a problem; empty for a plausible map.
     """
     voxels = _counts(labels)
-    voxels[0] = 0
-    total = int(voxels.sum())
+    total = sum(voxels.values())
     if total < MIN_VOXELS:
         return [f"only {total} voxels are labelled, at least {MIN_VOXELS} are needed"]
     problems = []
     for index, (low, high) in (bounds or {}).items():
-        share = int(voxels[index]) / total if index < voxels.size else 0.0
+        share = voxels.get(index, 0) / total
         if not low <= share <= high:
             name = structures.get(index, f"label {index}")
             problems.append(f"{name} fills {share:.1%} of the labelled volume, plausible are {low:.0%} to {high:.0%}")
@@ -62,14 +60,20 @@ def check_labels(
 
 def absent_structures(labels: Volume, structures: Mapping[int, str]) -> list[int]:
     """Indices of structures that no voxel has, in the table's order."""
-    voxels = _counts(labels)
-    return [i for i in structures if i >= voxels.size or not voxels[i]]
+    there = _counts(labels)
+    return [i for i in structures if i not in there]
 
 
-def _counts(labels: Volume) -> npt.NDArray[np.int64]:
-    """Voxels of each label from 0 to the largest; labels beyond 10^6, which no table has, count as the last."""
-    array = np.minimum(labels.array.reshape(-1), 1_000_000).astype(np.int64)
-    return np.bincount(array)
+def _counts(labels: Volume) -> dict[int, int]:
+    """Voxels of each label that is there, without background."""
+    flat = labels.array.reshape(-1)
+    if flat.size and flat.max() < 2**16:  # much quicker than sorting
+        counts = np.bincount(flat)
+        found = np.flatnonzero(counts)
+        pairs = zip(found.tolist(), counts[found].tolist(), strict=True)
+    else:
+        pairs = zip(*(a.tolist() for a in np.unique(flat, return_counts=True)), strict=True)
+    return {index: number for index, number in pairs if index}
 
 
 def _share_outside(labels: Volume, image: Volume) -> float:

@@ -1,10 +1,11 @@
-"""A small brain made of nested ellipsoids: white matter in grey matter in CSF, all of known place."""
+"""A small brain of known anatomy: an ellipsoid of folded grey and white matter in CSF."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.images import Volume, reorient
 from lumirage_bids.scans import LabelFile, Scan
@@ -16,13 +17,15 @@ MEANS = {
 }
 
 
-def tissues(size: int = 40) -> np.ndarray:
-    """Tissue of each voxel, shape (size,) * 3: about 22 % CSF, 47 % GM, 31 % WM."""
+def tissues(size: int = 36) -> np.ndarray:
+    """Tissue of each voxel, shape (size,) * 3: about 25 % CSF around folded grey (45 %) and white matter (30 %)."""
     axis = (np.arange(size) - (size - 1) / 2) / (size * 0.45)
     x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
-    # Folds make grey and white matter touch over a large surface, and nothing is symmetric.
-    radius = np.sqrt((x / 0.85) ** 2 + y**2 + (z / 0.9) ** 2) * (1 + 0.05 * np.sin(9 * x + 2) * np.cos(8 * y + 1))
-    return np.select([radius < 0.68, radius < 0.92, radius < 1], [3, 2, 1], 0)
+    radius = np.sqrt((x / 0.85) ** 2 + y**2 + (z / 0.9) ** 2)
+    # Folds, not shells: a bias field must not be able to explain the anatomy.
+    folds = gaussian_filter(np.random.default_rng(11).standard_normal((size,) * 3), 2.0)
+    white = folds > np.quantile(folds[radius < 0.92], 0.6)
+    return np.select([radius >= 1, radius >= 0.92, white], [0, 1, 3], 2)
 
 
 def brain(suffix: str = "T1w", *, axes: str = "RAS", bias: float = 0.0, spacing: float = 1.0) -> tuple[Volume, Volume]:

@@ -1,0 +1,156 @@
+"""Where the brain is said to be, on synthetic heads of known brain and on data sets if they are there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from lumirage_bids.errors import BadDataError
+from lumirage_bids.images import Volume, pad_to, reorient, resample, write_image
+from lumirage_bids.registration.base import Context
+from lumirage_bids.scans import File
+from lumirage_bids.segmentation import _template
+from lumirage_bids.segmentation.brain_mask import brain_mask, skull_stripped_region, template_mask
+from segmentation.phantom import label_file, scan
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+@lru_cache
+def whole_head(*, tilt: float = 12.0, scale: float = 0.9, bias: float = 0.5) -> tuple[Volume, Volume]:
+    """The template's brain, tilted, shrunk, in a dark skull and a bright scalp on a neck, 4 mm; and its mask."""
+    template = _template.load_template(4.0)
+    pose = np.eye(4)
+    pose[:3, :3] = scale * _template._about_x(tilt)
+    pose[:3, 3] = 5, -12, 20
+    grid = pad_to(template.brain, tuple(n + 16 for n in template.brain.shape))  # type: ignore[arg-type]
+    brain, mask = (
+        resample(replace(v, affine=pose @ v.affine), grid.shape, grid.affine).array
+        for v in (template.brain, template.mask)
+    )
+    inside = mask >= 0.5
+    x, y, z = np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3).T
+    centre = np.argwhere(inside).mean(0)
+    radius = np.sqrt((((np.stack([x, y, z]) - centre[:, None]) * 4 / np.array([[85], [105], [95]])) ** 2).sum(0))
+    skull, scalp = (radius.reshape(grid.shape) < r for r in (1.0, 1.1))
+    neck = (np.hypot(x - centre[0], y - centre[1] + 3) * 4 < 60).reshape(grid.shape) & (
+        z.reshape(grid.shape) < centre[2]
+    )
+    rng = np.random.default_rng(0)
+    array = np.select([inside, skull, scalp | neck], [0.2 + 0.8 * brain, 0.1, 0.75], 0)
+    array = array * np.exp(bias * 12 * gaussian_filter(rng.standard_normal(grid.shape), 10)) + 0.02 * np.abs(
+        rng.standard_normal(grid.shape)
+    )
+    return (
+        Volume(array=(1000 * array).astype(np.float32), affine=grid.affine),
+        Volume(array=inside.astype(np.int32), affine=grid.affine),
+    )
+
+
+def test_template_finds_a_tilted_biased_brain() -> None:
+    image, truth = whole_head()
+    mask, source = brain_mask(scan(), image, Context())
+    assert source == "template"
+    assert dice(mask.array > 0, truth.array > 0) > 0.9
+
+
+def test_template_mask_does_not_depend_on_storage() -> None:
+    image, truth = whole_head()
+    stored = reorient(image, "PSL")
+    mask, _ = brain_mask(scan(), stored, Context(threads=2))
+    back = reorient(mask, "".join(nibabel.aff2axcodes(image.affine)))
+    assert dice(back.array > 0, brain_mask(scan(), image, Context())[0].array > 0) > 0.98
+
+
+def test_fits_that_cannot_be_a_brain_are_refused() -> None:
+    image, _ = whole_head()
+    rng = np.random.default_rng(0)
+    texture = gaussian_filter(rng.standard_normal(image.shape), 2)
+    for array in (texture, np.abs(texture) + 1):
+        with pytest.raises(BadDataError, match=r"sub-1_T1w.*no plausible brain mask.*--derivatives"):
+            template_mask(Volume(array=array.astype(np.float32), affine=image.affine), "sub-1_T1w.nii.gz")
+
+
+def test_explained_variance_tells_good_fits_from_bad() -> None:
+    image, _ = whole_head(bias=0.0)
+    fine = _template._levelled(image)
+    true = np.eye(4)
+    true[:3, :3] = 0.9 * _template._about_x(12.0)
+    true[:3, 3] = 5, -12, 20
+    good = _template.explained(fine, true)
+    assert good > 0.5
+    for shift in ((0, 0, 20), (0, 20, 0), (20, 0, 0)):
+        moved = true.copy()
+        moved[:3, 3] += shift
+        assert _template.explained(fine, moved) < good / 2
+
+
+def test_skull_stripped_images_are_recognised() -> None:
+    image, truth = whole_head()
+    stripped = replace(image, array=np.where(truth.array, image.array, 0))
+    hollow = stripped.array.copy()
+    i, j, k = np.argwhere(truth.array).mean(0).astype(int)
+    hollow[i, j, k] = 0  # a zero within the brain is brain
+    hollow[0, 0, 0] = 5  # a speck outside is not
+    mask, source = brain_mask(scan(), replace(image, array=hollow), Context())
+    assert source == "skull-stripped"
+    np.testing.assert_array_equal(mask.array, truth.array)
+    assert skull_stripped_region(image) is None
+
+
+def test_heads_on_empty_background_are_not_taken_for_brains() -> None:
+    image, _ = whole_head()
+    clean = np.where(image.array > 90, image.array, 0)
+    assert (clean == 0).mean() > 0.2
+    for spacing in (4.0, 2.0):  # the second is a head of a monkey's size, cut at the neck
+        affine = image.affine @ np.diag([spacing / 4] * 3 + [1])
+        assert skull_stripped_region(Volume(array=clean, affine=affine)) is None
+
+
+def test_what_the_sidecar_says_is_checked() -> None:
+    image, truth = whole_head()
+    stripped = replace(image, array=np.where(truth.array, image.array, 0))
+    mask, source = brain_mask(scan(skull_stripped=True), stripped, Context())
+    assert source == "skull-stripped"
+    np.testing.assert_array_equal(mask.array, truth.array)
+    with pytest.raises(BadDataError, match="SkullStripped"):
+        brain_mask(scan(skull_stripped=True), replace(image, array=image.array + 1), Context())
+
+
+def test_mask_file_comes_first_through_its_header(tmp_path: Path) -> None:
+    image, truth = whole_head()
+    write_image(reorient(truth, "LPS"), tmp_path / "m.nii.gz", np.uint8)
+    given = label_file(tmp_path, "m.nii.gz")
+    mask, source = brain_mask(scan(mask=File(path=given.path, dataset=given.dataset)), image, Context())
+    assert source == "existing"
+    assert mask.array.dtype == np.uint8
+    np.testing.assert_array_equal(mask.array, truth.array)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "oasis-braincolor/sub-1000/ses-1/anat/sub-1000_ses-1_T1w.nii.gz",
+        "openms/sub-07/anat/sub-07_FLAIR.nii.gz",
+        "macaque/sub-yerkes19/anat/sub-yerkes19_T1w.nii.gz",
+    ],
+)
+def test_real_skull_stripped_scans_are_recognised(file: str) -> None:
+    from lumirage_bids.images import read_image
+
+    if not (DATA / file).exists():
+        pytest.skip(f"shared/data/{file} is not here")
+    image = read_image(DATA / file)
+    region = skull_stripped_region(image)
+    assert region is not None
+    assert dice(region, image.array != 0) > 0.99

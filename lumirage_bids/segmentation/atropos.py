@@ -46,6 +46,9 @@ N4_SIZE = 30
 OUTER_SLOPE = 0.1
 """What remains of the distance between intensities beyond the limits."""
 
+JITTER = 0.02
+"""Standard deviation of the noise that is added, where the brain's range is 100."""
+
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -139,6 +142,8 @@ class Atropos(Labeller):
         values = limited(values, inside, self.deviations)
         if self.bias_correction:
             values = limited(_without_bias(values, inside, spacing), inside, self.deviations)
+        # A class of one single value has no variance, which Atropos refuses.
+        values = values + np.random.default_rng(0).normal(0, JITTER, values.shape).astype(np.float32)
         ends = np.cumsum([SHARES[tissue] for tissue in order])
         middles = 100 * (ends - np.array([SHARES[tissue] for tissue in order]) / 2)
         # Classes must start apart even where much of the brain is one value.
@@ -150,7 +155,7 @@ def limited(values: Floats, inside: Mask, deviations: float) -> Floats:
     """Compress intensities far from the median of the brain, and scale the brain's range to [0, 100].
 
     Beyond the limit a tenth of the distance remains: a class that lies there as a whole keeps a variance. Nothing goes
-    beyond the percentiles 0.5 and 99.5. Atropos refuses variances below 10^-6, hence 100 and not 1.
+    beyond the percentiles 0.5 and 99.5. The range is 100 and not 1 because Atropos refuses variances below 10^-6.
 
     Raises
     ------

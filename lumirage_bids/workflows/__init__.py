@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ def configure(work_dir: Path, verbose: int) -> None:
     os.environ["NIPYPE_NO_ET"] = "1"
     os.environ["NIPYPE_CONFIG_DIR"] = str(work_dir / "nipype")
     (work_dir / "nipype").mkdir(parents=True, exist_ok=True)
+    _use_compiled(work_dir / "numba")
     from nipype import config
     from nipype import logging as nipype_logging
 
@@ -77,6 +79,14 @@ def configure(work_dir: Path, verbose: int) -> None:
     )
     nipype_logging.update_logging(config)
     quieten(verbose)
+
+
+def _use_compiled(folder: Path) -> None:
+    """Numba uses a cache only where it may write, so one that a read-only image holds is copied first."""
+    compiled = Path(os.environ.get("NUMBA_CACHE_DIR", ""))
+    if "NUMBA_CACHE_DIR" in os.environ and compiled.is_dir() and not os.access(compiled, os.W_OK):
+        shutil.copytree(compiled, folder, copy_function=shutil.copy2)
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)
 
 
 def preparation_graph(plan: Plan, execution: Execution) -> Workflow:

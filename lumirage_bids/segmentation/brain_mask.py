@@ -66,7 +66,7 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, Mas
     elif (found := skull_stripped_region(image)) is not None:
         mask, source = found, "skull-stripped"
     else:
-        mask, source = template_mask(image, (scan.brain or scan).relative), "template"
+        mask, source = template_mask(image, scan.relative), "template"
     return Volume(array=mask.astype(np.uint8), affine=image.affine), source
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -110,11 +109,10 @@ def test_a_killed_program_goes_on_where_it_was(demo_dataset: Path, tmp_path: Pat
     out = tmp_path / "out"
     program = start(demo_dataset, out)
     wait_for(lambda: list(out.glob("sub-*/anat/*_scores.tsv")), program)
+    children = psutil.Process(program.pid).children(recursive=True)
     program.send_signal(signal.SIGKILL)
     program.communicate()
-    for child in psutil.process_iter():
-        if str(out) in " ".join(child.cmdline()) and child.pid != os.getpid():
-            child.kill()
+    psutil.wait_procs(children, timeout=30)
     finished = sum(len(t) for t in scores.collect(out).values())
     assert finished >= 1
     done = run_program([demo_dataset, out, "participant", *options(demo_dataset)])

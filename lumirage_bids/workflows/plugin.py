@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -36,12 +39,20 @@ class _Job:
 def _work(pipe: Connection, node: Any, taskid: int, log_file: str | None, verbose: int) -> None:
     # The parent decides what an interrupt means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     quieten(verbose)
     if log_file is not None:
         log_to(Path(log_file), verbose)
     result = run_node(node, False, taskid)
     pipe.send({"taskid": taskid, "traceback": result["traceback"], "result": None})
     pipe.close()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when the program is gone: the server it was forked from then ends, and its parent changes."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]

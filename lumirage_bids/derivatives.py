@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lumirage_bids.dataset import Dataset
 
 BIDS_VERSION = "1.10.0"
+SLOPPY = " (SLOPPY, not for publication)"
 # Order of entities in a derivative's file name (BIDS schema); those of the raw file come first, in their own order.
 DERIVED = ("from", "to", "mode", "space", "seg", "res", "desc")
 BIDSIGNORE = """\
@@ -236,7 +237,7 @@ def initialise(out_dir: Path, dataset: Dataset, protocol: str, sloppy: bool) -> 
     links = {"raw": dataset.root.as_uri()}
     made_by: dict[str, str] = {"Name": "LUMirage", "Version": __version__, "Description": f"protocol {protocol}"}
     content = {
-        "Name": f"LUMirage evaluation of {dataset.name}" + (" (SLOPPY, not for publication)" if sloppy else ""),
+        "Name": f"LUMirage evaluation of {dataset.name}" + (SLOPPY if sloppy else ""),
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [made_by],

@@ -38,7 +38,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     yield from _missing(plan, dataset)
     for arm in plan.arms:
         yield f"Method {arm.method.name}, variant {arm.variant}: {arm.method.summary}"
-    yield from _warnings(plan)
+    yield from warnings(plan)
     for note in dataset.notes:
         yield f"Note: {note}"
     yield from _work(plan, settings, voxels)
@@ -59,7 +59,8 @@ def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
     yield f"  {datalad_get_line(dataset.root, files)}"
 
 
-def _warnings(plan: Plan) -> Iterator[str]:
+def warnings(plan: Plan) -> Iterator[str]:
+    """What a reader of the results must know about their conditions."""
     mixed = sorted({p.split for p in plan.runnable if p.moving.kind != p.fixed.kind and p.split != "same subject"})
     unimodal = sorted({a.method.name for a in plan.arms if a.method.similarity_used == "lncc"})
     if mixed and unimodal:

@@ -108,15 +108,15 @@ def _context(settings: Settings, notes: list[str]) -> ReportContext:
     about = derivatives.read_json(out_dir / "dataset_description.json")
     records = list(_records(out_dir))
     latest: dict[str, Any] = records[-1] if records else {}
-    absent = sorted(_missing_scans(out_dir))
+    plan = latest.get("plan", {})
     return ReportContext(
-        dataset=str(about["Name"]).removeprefix("LUMirage evaluation of "),
+        dataset=str(about["Name"]).removeprefix("LUMirage evaluation of ").removesuffix(derivatives.SLOPPY),
         protocol=str(about["Protocol"]),
         command="\n".join([*dict.fromkeys(r["settings"]["command"] for r in records), settings.command]),
         created=datetime.now(UTC),
         versions=latest.get("versions", versions()),
-        missing=[MissingScan(name=name) for name in absent],
-        notes=[*notes, *latest.get("plan", {}).get("warnings", [])],
+        missing=[MissingScan(**scan) for scan in plan.get("missing", [])],
+        notes=[*notes, *plan.get("warnings", [])],
         methods_text=methods_text(about, latest),
         labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
         sloppy=bool(about.get("Sloppy")),
@@ -126,17 +126,6 @@ def _context(settings: Settings, notes: list[str]) -> ReportContext:
 def _records(out_dir: Path) -> Iterator[dict[str, Any]]:
     for file in sorted((out_dir / "config").glob("*.toml")):
         yield tomllib.loads(file.read_text("utf-8"))
-
-
-def _missing_scans(out_dir: Path) -> set[str]:
-    import pandas as pd
-
-    file = out_dir / "status.tsv"
-    if not file.exists():
-        return set()
-    table = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
-    reasons = table.loc[table["status"] == "missing", "reason"].unique()
-    return {part.removesuffix(" is not here") for reason in reasons for part in reason.split(", ")}
 
 
 def methods_text(about: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import derivatives, scores, status
-from lumirage_bids.dataset import Dataset, Query, open_dataset, read_filter
+from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
+from lumirage_bids.describe import warnings
 from lumirage_bids.logs import logging_to
 from lumirage_bids.plan import Done, Plan, make_plan
 from lumirage_bids.protocol import Protocol
 from lumirage_bids.registration.base import Context
+from lumirage_bids.scans import Scan
 from lumirage_bids.settings import Settings
 
 if TYPE_CHECKING:
@@ -157,13 +159,19 @@ class Run:
                 "scans": [s.relative for s in plan.scans],
                 "pairs": len(plan.pairs),
                 "pairs_asked": len(plan.asked),
-                "missing": [s.relative for s in plan.missing],
+                "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
+                "warnings": list(warnings(plan)),
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),
             },
             "labellings": {labels.name: labels.source for labels in plan.labels},
             "arms": {a.label: {"hash": a.hash, "parameters": arm_parameters(a)} for a in plan.arms},
         }
+
+    def get_line(self, scan: Scan) -> str:
+        """Command that fetches what is missing of a scan."""
+        wanted = scan.needs(tuple(labels.name for labels in self.plan.labels))
+        return datalad_get_line(self.dataset.root, [f for f in wanted if not f.present])
 
     def execution(self, tick: Callable[[], None]) -> Execution:
         """How the graphs are run."""

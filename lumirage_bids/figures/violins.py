@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +103,8 @@ def _violin(axes: Axes, place: int, values: _Floats, colour: str) -> None:
         return
     points = thin(values, MAX_POINTS)
     half = np.full(len(points), 0.12)
+    # Few pairs have no shape; then the points are all there is to see.
+    look: dict[str, Any] = {"color": colour, "markersize": 8.0, "alpha": 0.9}
     if len(values) >= _FEWEST_FOR_SHAPE and values[-1] - values[0] > 1e-9:
         density = gaussian_kde(thin(values, _KDE_POINTS))
         levels = np.linspace(values[0], values[-1], 120)
@@ -109,13 +112,14 @@ def _violin(axes: Axes, place: int, values: _Floats, colour: str) -> None:
         width = density(levels) * scale
         axes.fill_betweenx(levels, place - width, place + width, facecolor=colour, alpha=0.45, edgecolor=colour, lw=0.8)
         half = density(points) * scale
+        look = {"color": INK, "markersize": 2.2, "alpha": 0.45}
         for share, style in ((0.25, 0.8), (0.5, 1.8), (0.75, 0.8)):
             level = float(np.quantile(values, share))
             reach = float(density(level)[0]) * scale
             axes.plot([place - reach, place + reach], [level, level], color=INK, linewidth=style, solid_capstyle="butt")
     # A golden-ratio sequence spreads the points evenly and the same way every time.
     spread = (np.arange(1, len(points) + 1) * _GOLDEN) % 1 - 0.5
-    axes.plot(place + 1.5 * half * spread, points, ".", color=INK, markersize=2.2, alpha=0.45, markeredgewidth=0)
+    axes.plot(place + 1.5 * half * spread, points, ".", markeredgewidth=0, **look)
 
 
 def thin(values: _Floats, limit: int) -> _Floats:

@@ -57,15 +57,17 @@ def count(n: float) -> str:
 
 
 def significant(value: float) -> str:
-    """Write a quantity of unknown size with three significant digits.
+    """Write a quantity of unknown size with three significant digits; what is below a thousandth as that.
 
     Examples
     --------
-    >>> significant(21.437), significant(0.0123), significant(1234.5)
-    ('21.4', '0.0123', '1234')
+    >>> significant(21.437), significant(0.0123), significant(1234.5), significant(2.8e-5), significant(0)
+    ('21.4', '0.0123', '1234', '< 0.001', '0')
     """
     if not math.isfinite(value):
         return MISSING
+    if 0 < value < 0.001:
+        return "< 0.001"
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
 
 

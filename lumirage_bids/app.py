@@ -71,8 +71,8 @@ def _conclude(plan: Plan, settings: Settings) -> int:
         status.write(out_dir, table)
     pages.write_subject_pages(plan, rows, settings)
     mine = status.of_run(table, plan)
-    undone = mine[mine["status"] != "ok"]
-    for (state, reason), group in undone.groupby(["status", "reason"], dropna=False):
+    undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
+    for (state, reason), group in undone.groupby(["status", "reason"]):
         logger.error("%d row(s) %s: %s", len(group), state, reason)
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
     return status.exit_code(mine["status"], mine["reason"])

@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--sloppy", action="store_true", help="3 mm and a tenth of the iterations: to try, not to publish")
     how.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
     how.add_argument("--reports-only", action="store_true", help="only the reports, from what is there")
-    how.add_argument("--write-graph", action="store_true", help="draw the Nipype graphs into OUT_DIR/logs")
+    how.add_argument("--write-graph", action="store_true", help="write the Nipype graphs as OUT_DIR/logs/*.dot")
     how.add_argument("--stop-on-first-crash", action="store_true", help="end when Nipype meets an error of its own")
     return p
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lumirage_bids.derivatives import write_text
 from lumirage_bids.errors import UsageError
 from lumirage_bids.logs import quieten
 from lumirage_bids.plan import Plan
@@ -151,8 +152,7 @@ def run(workflow: Workflow, execution: Execution) -> None:
     execution.progress_dir.mkdir(parents=True, exist_ok=True)
     workflow.config["execution"] = {"stop_on_first_crash": str(execution.stop_on_first_crash).lower()}
     if execution.write_graph:
-        for kind in ("colored", "exec"):
-            workflow.write_graph(str(execution.out_dir / "logs" / f"{workflow.name}.dot"), graph2use=kind, format="svg")
+        write_text(execution.out_dir / "logs" / f"{workflow.name}.dot", as_dot(workflow))
     plugin, arguments = _plugin(execution)
     try:
         workflow.run(plugin=plugin, plugin_args=arguments)
@@ -163,6 +163,14 @@ def run(workflow: Workflow, execution: Execution) -> None:
     finally:
         if hasattr(plugin, "stop"):
             plugin.stop()
+
+
+def as_dot(workflow: Workflow) -> str:
+    """The graph in Graphviz' language; Nipype's own drawing needs Graphviz to be installed."""
+    graph = workflow._graph
+    nodes = [f'  "{node.name}";' for node in graph.nodes]
+    edges = [f'  "{a.name}" -> "{b.name}";' for a, b in graph.edges]
+    return "\n".join([f'digraph "{workflow.name}" {{', *nodes, *edges, "}", ""])
 
 
 def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:

@@ -100,6 +100,18 @@ def test_a_second_run_does_nothing(finished_run: Path, demo_dataset: Path) -> No
     assert {p: p.stat().st_mtime_ns for p in finished_run.glob("sub-*/**/*") if p.is_file()} == kept
 
 
+def test_other_plugin_subset_and_graph(demo_dataset: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.yml"
+    plugin.write_text("plugin: Linear\n")
+    more = ["--methods", "identity", "--use-plugin", plugin, "--max-pairs", "3", "--write-graph", "--seed", "7"]
+    done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), *more])
+    assert done.code == 0, done.said
+    status = table(tmp_path / "out" / "status.tsv")
+    assert list(status["status"]) == ["ok"] * 3
+    drawn = (tmp_path / "out" / "logs" / "prepare.dot").read_text()
+    assert '"prepare_0" -> "align_0";' in drawn
+
+
 def test_a_dry_run_writes_nothing(demo_dataset: Path, tmp_path: Path) -> None:
     done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), "--dry-run"])
     assert done.code == 0, done.said

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lumirage_bids import derivatives, pages, scores
+
+
+def row(**changes: Any) -> scores.Row:
+    base = {
+        "variant": "default",
+        "method": "greedy",
+        "labelling": "demo",
+        "split": "T1w to T1w",
+        "moving": "sub-1_T1w",
+        "fixed": "sub-2_T1w",
+        "status": "ok",
+        "dice_mean": 0.5,
+        "hash": "h1",
+        "arm_hash": "a1",
+        "finished": "2026-01-01T00:00:00.000000+00:00",
+        "moving_subject": "1",
+        "fixed_subject": "2",
+        "dice_1": 0.4,
+        "dice_7": 0.6,
+    }
+    return {**base, **changes}
+
+
+def write(out: Path, name: str, *rows: scores.Row) -> None:
+    scores.write_rows(out / f"sub-1/anat/sub-1_seg-demo_desc-greedy+{name}_scores.tsv", rows, [1, 7])
+
+
+def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
+    write(tmp_path, "x", row(), row(fixed="sub-3_T1w", status="failed", reason="out of memory", dice_mean=None))
+    first, second = scores.read_rows(tmp_path / "sub-1/anat/sub-1_seg-demo_desc-greedy+x_scores.tsv")
+    assert first["dice_7"] == 0.6
+    assert first["moving_subject"] == "1"
+    assert second["reason"] == "out of memory"
+    assert pd.isna(second["dice_mean"])
+
+
+def test_of_two_rows_for_one_pair_the_later_counts(tmp_path: Path) -> None:
+    write(tmp_path, "a", row(dice_mean=0.9, finished="2026-01-02T00:00:00.000000+00:00", hash="new"))
+    write(tmp_path, "b", row(dice_mean=0.1, hash="old"))
+    table = scores.collect(tmp_path)["demo"]
+    assert list(table["hash"]) == ["new"]
+
+
+def test_rows_of_other_parameters_are_left_out_and_it_is_said(tmp_path: Path) -> None:
+    write(tmp_path, "a", row(), row(fixed="sub-3_T1w", arm_hash="a0"))
+    described = pd.DataFrame({"desc_id": ["desc-greedy"], "arm_hash": ["a1"]})
+    derivatives.write_table(tmp_path / "descriptions.tsv", described)
+    rows, (note,) = pages.current_rows(tmp_path)
+    assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
+    assert note.startswith("1 rows of labelling demo")
+
+
+def test_a_label_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:
+    write(tmp_path, "a", row(hash="123e4", moving_subject="007"))
+    table = scores.collect(tmp_path)["demo"]
+    assert table.loc[0, "hash"] == "123e4"
+    assert table.loc[0, "moving_subject"] == "007"

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from lumirage_bids import derivatives
 from lumirage_bids.errors import BadDataError, CannotWriteError, LumirageError, MissingInputError
-from lumirage_bids.images import Volume, prepare, read_image, read_labels, write_image
+from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_labels, write_image
 from lumirage_bids.plan import Aligning, Labels, Plan, Preparing
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
@@ -33,62 +34,69 @@ class NotPreparedError(BadDataError):
 
 def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
     """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
-    scan = job.scan
-    with derivatives.lock(out_dir, scan.name):
-        source = scan.brain or scan
-        image: Volume | None = None
+    with derivatives.lock(out_dir, job.scan.name):
+        source = _Source(job.scan, context)
         for variant, preparation, value in job.variants:
-            with _noting(out_dir, derivatives.prepared_image(scan, variant), value):
-                image = image or read_image(source.path)
-                mask, mask_source = brain_mask(scan, image, context)
-                prepared = prepare(image, mask, preparation)
-                meta = {
-                    "Sources": [derivatives.raw_uri(scan)],
-                    "SpatialReference": derivatives.raw_uri(scan),
-                    "SkullStripped": preparation.skull_strip,
-                    "MaskSource": mask_source,
-                    "NativeShape": list(image.shape),
-                    "NativeAffine": image.affine.tolist(),
-                    "Preparation": asdict(preparation),
-                    "Hash": value,
-                }
-                _publish(
-                    out_dir,
-                    derivatives.prepared_mask(scan, variant),
-                    prepared.mask,
-                    np.uint8,
-                    {**meta, "Type": "Brain"},
-                )
-                _publish(out_dir, derivatives.prepared_image(scan, variant), prepared.image, np.float32, meta)
+            with _noting(out_dir, derivatives.prepared_image(job.scan, variant), value) as file:
+                if file is not None:
+                    _prepare(source, variant, preparation, value, out_dir)
         for labels, value in job.labels:
-            with _noting(out_dir, derivatives.label_map(scan, labels.name), value):
-                image = image or read_image(source.path)
-                _label(scan, image, labels, value, out_dir, context)
+            with _noting(out_dir, derivatives.label_map(job.scan, labels.name), value) as file:
+                if file is not None:
+                    _label(source, labels, value, out_dir)
 
 
-def _label(scan: Scan, image: Volume, labels: Labels, value: str, out_dir: Path, context: Context) -> None:
-    mask, mask_source = brain_mask(scan, image, context)
-    volume, structures = segment_checked(labels.labeller, scan, image, mask, labels.name)
+class _Source:
+    """A scan's image and brain mask, each read or found once, when first asked for."""
+
+    def __init__(self, scan: Scan, context: Context) -> None:
+        self.scan, self.context = scan, context
+
+    @cached_property
+    def image(self) -> Volume:
+        return read_image((self.scan.brain or self.scan).path)
+
+    @cached_property
+    def mask(self) -> tuple[Volume, str]:
+        return brain_mask(self.scan, self.image, self.context)
+
+    @property
+    def about(self) -> dict[str, object]:
+        """What every sidecar tells of where a file comes from."""
+        return {
+            "Sources": [derivatives.raw_uri(self.scan)],
+            "SpatialReference": derivatives.raw_uri(self.scan),
+            "MaskSource": self.mask[1],
+            "NativeShape": list(self.image.shape),
+            "NativeAffine": self.image.affine.tolist(),
+        }
+
+
+def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, out_dir: Path) -> None:
+    prepared = prepare(source.image, source.mask[0], preparation)
+    about = {"SkullStripped": preparation.skull_strip, "Preparation": asdict(preparation), "Hash": value}
+    meta = {**source.about, **about}
+    mask = derivatives.prepared_mask(source.scan, variant)
+    _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
+    _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
+
+
+def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
+    made_by = labels.labeller
+    volume, structures = segment_checked(made_by, source.scan, source.image, source.mask[0], labels.name)
     if labels.structures is not None:  # the protocol says which structures count
         structures = labels.structures
     publish_look_up_table(out_dir, labels.name, structures)
-    meta = {
-        "Sources": [derivatives.raw_uri(scan)],
-        "SpatialReference": derivatives.raw_uri(scan),
-        "Labeller": labels.labeller.name,
-        "Parameters": asdict(labels.labeller),
-        "MaskSource": mask_source,
-        "NativeShape": list(image.shape),
-        "NativeAffine": image.affine.tolist(),
-        "Hash": value,
-    }
-    _publish(out_dir, derivatives.label_map(scan, labels.name), volume, np.int32, meta)
+    about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Hash": value}
+    _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
 
 
 def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
     """Find and publish the affine map from the reference's world to the scan's."""
     target = derivatives.alignment(job.scan, job.reference, job.variant)
-    with derivatives.lock(out_dir, job.scan.name), _noting(out_dir, target, job.hash):
+    with derivatives.lock(out_dir, job.scan.name), _noting(out_dir, target, job.hash) as file:
+        if file is None:
+            return
         if job.scan.name == job.reference.name:
             matrix = np.eye(4)
         else:
@@ -96,10 +104,10 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
             read = read_prepared_mask if on_mask else read_prepared
             reference, scan = (read(out_dir, s, job.variant) for s in (job.reference, job.scan))
             matrix = align(reference, scan, alignment=job.alignment, context=context)
-        with derivatives.replacing(out_dir / target) as temporary:
+        with derivatives.replacing(file) as temporary:
             write_itk(Transform((matrix,)), temporary)
         derivatives.write_json(
-            derivatives.sidecar(out_dir / target),
+            derivatives.sidecar(file),
             {
                 "Description": "ITK affine; maps points of the reference's world to the scan's",
                 "Reference": job.reference.name,
@@ -130,10 +138,14 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
 
 
 @contextmanager
-def _noting(out_dir: Path, file: Path, value: str) -> Iterator[None]:
-    """Note why a file could not be made, so that its pairs can say so; forget the note when it was made."""
+def _noting(out_dir: Path, file: Path, value: str) -> Iterator[Path | None]:
+    """Note why a file could not be made, so that its pairs can say so; forget the note when it was made.
+
+    Yields the absolute path, or None where another run has made the file since this one was planned.
+    """
+    done = derivatives.read_json(derivatives.sidecar(out_dir / file)).get("Hash") == value
     try:
-        yield
+        yield None if done else out_dir / file
     except (CannotWriteError, OSError):
         raise  # the output folder is at fault, not the scan
     except LumirageError as error:

@@ -26,13 +26,14 @@ def participant(settings: Settings) -> int:
 
     experiment = protocol.load(settings.protocol)
     folders.check_out_dir(settings)
-    folders.check_same_experiment(settings, experiment.name)
     dataset, plan = runs.find(settings, experiment)
+    folders.check_same_experiment(settings, experiment.name, dataset.name)
     story = describe(plan, dataset, settings, runs.expected_voxels(plan))
     if settings.dry_run:
         print(story)
         return 0
-    check_content(plan, settings)
+    if not settings.reports_only:
+        check_content(plan, settings)
     run = runs.Run(settings, experiment, dataset, plan)
     with run.recorded():
         for line in story.splitlines():
@@ -66,7 +67,7 @@ def _conclude(plan: Plan, settings: Settings) -> int:
     if settings.stage == "prepare":
         return status.preparation_code(plan, out_dir)
     with derivatives.lock(out_dir, "root"):
-        rows = scores.collect(out_dir)
+        rows, _ = scores.current(out_dir)
         table = status.status_table(plan, rows)
         status.write(out_dir, table)
     pages.write_subject_pages(plan, rows, settings)

@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "--derivatives", nargs="+", default=[], metavar="NAME=PATH", help="datasets with label maps, masks"
     )
     what.add_argument("--max-pairs", type=_positive_int, metavar="N", help="a random subset of the ordered pairs")
-    what.add_argument("--seed", "--random-seed", type=int, default=0, metavar="N", help="of that subset and of methods")
+    what.add_argument("--seed", "--random-seed", type=int, default=0, metavar="N", help="of that subset")
 
     which = p.add_argument_group("which scans")
     which.add_argument("--participant-label", nargs="+", default=[], metavar="L", help="subjects whose scans move")
@@ -198,6 +199,8 @@ def resolve_device(text: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the return value is the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # A cluster ends a job by SIGTERM: to be treated as an interrupt from the keyboard.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _dispatch(arguments)
     except LumirageError as error:

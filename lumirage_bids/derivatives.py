@@ -219,12 +219,16 @@ def lock(out_dir: Path, name: str) -> Iterator[None]:
     from filelock import FileLock
 
     file = out_dir / ".lumirage" / "locks" / f"{name}.lock"
+    held = FileLock(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(file):
-            yield
+        held.acquire()
     except PermissionError as error:
         raise CannotWriteError(f"{error.filename or file} cannot be written: {error.strerror}.") from None
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def raw_uri(scan: Scan) -> str:
@@ -232,12 +236,17 @@ def raw_uri(scan: Scan) -> str:
     return f"bids:raw:{(scan.brain or scan).relative}"
 
 
+def dataset_name(raw: str, sloppy: bool) -> str:
+    """Name of the derivatives made from a dataset."""
+    return f"LUMirage evaluation of {raw}" + (SLOPPY if sloppy else "")
+
+
 def initialise(out_dir: Path, dataset: Dataset, protocol: str, sloppy: bool) -> None:
     """Write what every BIDS derivative dataset has at its root, if it is not there yet."""
     links = {"raw": dataset.root.as_uri()}
     made_by: dict[str, str] = {"Name": "LUMirage", "Version": __version__, "Description": f"protocol {protocol}"}
     content = {
-        "Name": f"LUMirage evaluation of {dataset.name}" + (SLOPPY if sloppy else ""),
+        "Name": dataset_name(dataset.name, sloppy),
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [made_by],

@@ -54,9 +54,3 @@ class InputOutputError(LumirageError):
     """The file system failed: disk full, connection to it lost."""
 
     exit_code = 74
-
-
-class TryAgainError(LumirageError):
-    """The run was interrupted; the same command goes on where it was."""
-
-    exit_code = 75

@@ -53,8 +53,8 @@ def _is_ours(out_dir: Path) -> bool:
     return isinstance(made_by, list) and any(isinstance(g, dict) and g.get("Name") == "LUMirage" for g in made_by)
 
 
-def check_same_experiment(settings: Settings, protocol: str) -> None:
-    """Refuse to mix protocols, or sloppy with serious results, in one output folder.
+def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> None:
+    """Refuse to mix protocols, datasets, or sloppy with serious results, in one output folder.
 
     Raises
     ------
@@ -68,6 +68,11 @@ def check_same_experiment(settings: Settings, protocol: str) -> None:
         raise UsageError(
             f"OUT_DIR {settings.out_dir} was made with protocol '{about.get('Protocol')}', this run has '{protocol}'. "
             "Give another output folder, or that protocol."
+        )
+    name = derivatives.dataset_name(dataset, settings.sloppy)
+    if bool(about.get("Sloppy")) == settings.sloppy and about.get("Name") != name:
+        raise UsageError(
+            f"OUT_DIR {settings.out_dir} holds '{about.get('Name')}', this run makes '{name}'. Give another folder."
         )
     if bool(about.get("Sloppy")) != settings.sloppy:
         was = "with" if about.get("Sloppy") else "without"

@@ -14,7 +14,7 @@ import numpy as np
 from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import LumirageError, MissingInputError
 from lumirage_bids.label_maps import read_lut
-from lumirage_bids.run import read_descriptions, versions
+from lumirage_bids.run import versions
 from lumirage_bids.scans import Scan
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
     from lumirage_bids.stats.comparisons import compare
     from lumirage_bids.stats.summaries import per_structure, summarise
 
-    rows, notes = current_rows(out_dir)
+    rows, notes = scores.current(out_dir)
     if not rows:
         raise MissingInputError(
             f"{out_dir} holds no scores. Run 'lumirage BIDS_DIR {out_dir} participant' to its end first."
@@ -79,22 +79,6 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
         per_structure=per_structure(structures, luts),
     )
     return tables, notes
-
-
-def current_rows(out_dir: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Rows made with the parameters that ``descriptions.tsv`` tells; others are left out, and it is said."""
-    hashes = set(read_descriptions(out_dir)["arm_hash"].dropna())
-    rows, notes = {}, []
-    for name, table in scores.collect(out_dir).items():
-        current = table[table["arm_hash"].isin(hashes)]
-        if len(current) < len(table):
-            n = len(table) - len(current)
-            notes.append(
-                f"{n} rows of labelling {name} were made with other parameters than the latest and are left out."
-            )
-        if len(current):
-            rows[name] = current.reset_index(drop=True)
-    return rows, notes
 
 
 def _is_structure(column: str) -> bool:
@@ -117,7 +101,7 @@ def _context(settings: Settings, notes: list[str]) -> ReportContext:
         versions=latest.get("versions", versions()),
         missing=[MissingScan(**scan) for scan in plan.get("missing", [])],
         notes=[*notes, *plan.get("warnings", [])],
-        methods_text=methods_text(about, latest),
+        methods_text=methods_text(about, latest, {k: v for r in records for k, v in r["arms"].items()}),
         labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
         sloppy=bool(about.get("Sloppy")),
     )
@@ -128,10 +112,9 @@ def _records(out_dir: Path) -> Iterator[dict[str, Any]]:
         yield tomllib.loads(file.read_text("utf-8"))
 
 
-def methods_text(about: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
+def methods_text(about: Mapping[str, Any], record: Mapping[str, Any], arms: Mapping[str, Any]) -> list[str]:
     """Paragraphs for a methods section, from what was done."""
     found = record.get("versions", {})
-    arms = record.get("arms", {})
     plan = record.get("plan", {})
     return [
         f"Scans were evaluated with LUMirage {found.get('lumirage-bids', '')}, protocol {about['Protocol']}. Every "
@@ -223,7 +206,7 @@ def _pair_panels(
         for place, word in (places if len(mine) > 2 else dict.fromkeys(range(len(mine)), "pair")).items():
             row = mine.iloc[place]
             fixed, moving = by_name[row["fixed"]], by_name[row["moving"]]
-            planes = read_planes(out_dir, moving, fixed, arm.label)
+            planes = read_planes(out_dir, moving, fixed, arm.label, first)
             if planes is None:
                 continue
             view = _View(out_dir, fixed, arm.variant)
@@ -235,15 +218,15 @@ def _pair_panels(
             yield caption, three_planes(view.image, layers, view.spacing, f"{moving.name} → {fixed.name}")
 
 
-def read_planes(out_dir: Path, moving: Scan, fixed: Scan, arm: str) -> Planes | None:
+def read_planes(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: str) -> Planes | None:
     """Moved labels of a pair in the fixed scan's three planes, kept when it was registered; the latest."""
     from lumirage_bids.figures.slices import Planes
 
     pattern = derivatives.slices(moving, arm, "*")
     for file in sorted(out_dir.glob(pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
         with np.load(file) as archive:
-            if f"{fixed.key}/x" in archive:
-                return Planes(*(archive[f"{fixed.key}/{plane}"] for plane in "xyz"))
+            if f"{fixed.key}/{labelling}/x" in archive:
+                return Planes(*(archive[f"{fixed.key}/{labelling}/{plane}"] for plane in "xyz"))
     return None
 
 

@@ -17,7 +17,7 @@ from lumirage_bids.parameters import digest, from_table
 from lumirage_bids.protocol import Labelling, Protocol, Variant
 from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.registration.base import Method
-from lumirage_bids.scans import Pair, Scan
+from lumirage_bids.scans import File, Pair, Scan
 from lumirage_bids.segmentation.base import Labeller
 from lumirage_bids.settings import Settings
 
@@ -59,8 +59,28 @@ class Labels:
 
     def hash(self, scan: Scan) -> str:
         """Digest of what this labelling of this scan depends on."""
-        files = [scan.labels[self.name]] if self.name in scan.labels else [scan.brain or scan, scan.mask]
-        return digest(self.labeller.name, self.labeller, [f.fingerprint for f in files if f is not None])
+        files = self.files(scan) if self.is_existing else [scan.brain or scan, scan.mask]
+        return digest(self.conditions, [f.fingerprint for f in files if f is not None])
+
+    @property
+    def is_existing(self) -> bool:
+        """Whether the maps are files that were found."""
+        return self.labeller.labelling is None
+
+    @property
+    def conditions(self) -> str:
+        """Digest of what is the same for all scans."""
+        structures = None if self.structures is None else sorted(self.structures.items())
+        return digest(self.labeller.name, self.labeller, structures)
+
+    def files(self, scan: Scan) -> list[File]:
+        """The map that was found for a scan and its look-up table."""
+        found = scan.labels[self.name]
+        return [found] if found.lut is None else [found, File(path=found.lut, dataset=found.lut.parent)]
+
+    def has(self, scan: Scan) -> bool:
+        """Whether the scan has this labelling, or can be given it."""
+        return not self.is_existing or self.name in scan.labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +122,19 @@ class Batch:
     tasks: tuple[Task, ...]
     labels: tuple[Labels, ...]
 
+    def conditions(self, labels: Labels) -> str:
+        """Digest of what the rows of this arm and a labelling must share."""
+        return conditions(self.arm, self.reference, labels)
+
     @property
     def digest(self) -> str:
         """Names the batch's own files; the same pairs give the same name."""
         return digest(self.moving.key, self.arm.label, [t.hashes for t in self.tasks])
+
+
+def conditions(arm: Arm, reference: Scan, labels: Labels) -> str:
+    """Digest of what the rows of an arm and a labelling must share to be summed up together."""
+    return digest(arm.hash, reference.name, labels.conditions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +169,8 @@ class Plan:
         Those of `asked` whose files are all here.
     n_done : int
         Registrations (pair × arm) that need not be repeated.
+    expected : mapping
+        (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
     """
 
     scans: tuple[Scan, ...]
@@ -154,11 +185,20 @@ class Plan:
     aligning: tuple[Aligning, ...]
     batches: tuple[Batch, ...]
     n_done: int
+    expected: Mapping[tuple[str, str, str, str], str]
 
     @property
     def n_todo(self) -> int:
         """Registrations (pair × arm) still to be run."""
         return sum(len(b.tasks) for b in self.batches)
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """``arm/labelling`` → digest of their conditions."""
+        return {
+            f"{arm.label}/{labels.name}": conditions(arm, self.reference, labels)
+            for arm, labels in product(self.arms, self.labels)
+        }
 
     @property
     def missing(self) -> tuple[Scan, ...]:
@@ -313,7 +353,7 @@ def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings
     if len(scans) < 2:
         raise NothingSelectedError(
             f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check --bids-filter-file, "
-            "--session-id and  which scans have label maps."
+            "--session-id and which scans have label maps."
         )
 
 
@@ -348,7 +388,8 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     reference = choose_reference(scans, protocol.reference, names)
     runnable = tuple(p for p in asked if is_present(p.moving, names) and is_present(p.fixed, names))
     builder = _Builder(arms=arms, labels=labels, reference=reference, done=done)
-    batches, n_done = builder.batches(runnable, settings.nprocs) if settings.stage != "prepare" else ((), 0)
+    tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
+    batches, n_done = builder.batches(tasks, settings.nprocs)
     if settings.stage == "prepare":
         involved = {s for p in runnable for s in (p.moving, p.fixed)}
     else:
@@ -367,6 +408,11 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         aligning=tuple(a for s in ordered for a in builder.aligning(s)),
         batches=batches,
         n_done=n_done,
+        expected={
+            (arm.label, name, t.pair.moving.name, t.pair.fixed.name): value
+            for arm, t in tasks
+            for name, value in t.hashes.items()
+        },
     )
 
 
@@ -399,7 +445,8 @@ class _Builder:
         labels = tuple(
             (labelling, value)
             for i, labelling in enumerate(self.labels)
-            if self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
+            if labelling.has(scan)
+            and self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
         )
         return Preparing(scan=scan, variants=variants, labels=labels) if variants or labels else None
 
@@ -417,20 +464,20 @@ class _Builder:
         names = [s.name for s in scans]
         registered = digest(REVISIONS["registration"], arm.method.name, arm.method, ends, names)
         hashes = {
-            labelling.name: digest(REVISIONS["score"], registered, [self.label_hash(s, i) for s in scans])
+            labelling.name: digest(REVISIONS["score"], registered, pair.split, [self.label_hash(s, i) for s in scans])
             for i, labelling in enumerate(self.labels)
+            if all(labelling.has(s) for s in scans)
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
 
-    def batches(self, pairs: Sequence[Pair], nprocs: int) -> tuple[tuple[Batch, ...], int]:
+    def batches(self, tasks: Sequence[tuple[Arm, Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
         todo: dict[tuple[str, str], tuple[Arm, list[Task]]] = {}
         n_done = 0
-        for arm, pair in product(self.arms, pairs):
-            task = self.task(pair, arm)
+        for arm, task in tasks:
             if self.done.rows.issuperset(task.hashes.values()):
                 n_done += 1
             else:
-                todo.setdefault((arm.label, pair.moving.name), (arm, []))[1].append(task)
+                todo.setdefault((arm.label, task.pair.moving.name), (arm, []))[1].append(task)
         size = chunk_size(sum(len(tasks) for _, tasks in todo.values()), nprocs)
         batches = [
             Batch(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lumirage_bids import derivatives
-from lumirage_bids.errors import BadDataError, CannotWriteError, LumirageError, MissingInputError
+from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_labels, write_image
 from lumirage_bids.plan import Aligning, Labels, Plan, Preparing
 from lumirage_bids.registration.alignment import align
@@ -66,7 +66,6 @@ class _Source:
         return {
             "Sources": [derivatives.raw_uri(self.scan)],
             "SpatialReference": derivatives.raw_uri(self.scan),
-            "MaskSource": self.mask[1],
             "NativeShape": list(self.image.shape),
             "NativeAffine": self.image.affine.tolist(),
         }
@@ -74,7 +73,12 @@ class _Source:
 
 def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, out_dir: Path) -> None:
     prepared = prepare(source.image, source.mask[0], preparation)
-    about = {"SkullStripped": preparation.skull_strip, "Preparation": asdict(preparation), "Hash": value}
+    about = {
+        "MaskSource": source.mask[1],
+        "SkullStripped": preparation.skull_strip,
+        "Preparation": asdict(preparation),
+        "Hash": value,
+    }
     meta = {**source.about, **about}
     mask = derivatives.prepared_mask(source.scan, variant)
     _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
@@ -83,7 +87,9 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
 
 def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     made_by = labels.labeller
-    volume, structures = segment_checked(made_by, source.scan, source.image, source.mask[0], labels.name)
+    # Maps that are there need no brain mask, only the image's grid.
+    mask = source.image if labels.is_existing else source.mask[0]
+    volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name)
     if labels.structures is not None:  # the protocol says which structures count
         structures = labels.structures
     publish_look_up_table(out_dir, labels.name, structures)
@@ -102,7 +108,11 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
         else:
             on_mask = job.alignment.on == "mask"
             read = read_prepared_mask if on_mask else read_prepared
-            reference, scan = (read(out_dir, s, job.variant) for s in (job.reference, job.scan))
+            scan = read(out_dir, job.scan, job.variant)
+            try:
+                reference = read(out_dir, job.reference, job.variant)
+            except NotPreparedError as error:
+                raise NotPreparedError(f"{error} (It is the reference that all scans are aligned to.)") from None
             matrix = align(reference, scan, alignment=job.alignment, context=context)
         with derivatives.replacing(file) as temporary:
             write_itk(Transform((matrix,)), temporary)
@@ -132,9 +142,11 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
     file = out_dir / derivatives.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
         known = read_lut(file) if file.exists() else {}
-        if not structures.keys() <= known.keys():
-            merged = sorted({**structures, **known}.items())
-            derivatives.write_table(file, pd.DataFrame(merged, columns=["index", "name"]))
+        # A name that some map's own table gives comes before the stopgap of one without a table.
+        named = {i: name for i, name in known.items() if name != f"label {i}"}
+        merged = dict(sorted({**known, **structures, **named}.items()))
+        if merged != known:
+            derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
 
 
 @contextmanager
@@ -146,7 +158,7 @@ def _noting(out_dir: Path, file: Path, value: str) -> Iterator[Path | None]:
     done = derivatives.read_json(derivatives.sidecar(out_dir / file)).get("Hash") == value
     try:
         yield None if done else out_dir / file
-    except (CannotWriteError, OSError):
+    except (CannotWriteError, InputOutputError, OSError):
         raise  # the output folder is at fault, not the scan
     except LumirageError as error:
         logger.error("%s", error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Protocol:
     default_methods: tuple[str, ...]
     variants: tuple[Variant, ...]
     max_pairs: int | None = None
-    multimodal_similarity_warning: bool = True
+    text: str = ""
 
     def variant(self, name: str) -> Variant:
         """Look a variant up by name."""
@@ -118,7 +118,7 @@ def load(name_or_path: str) -> Protocol:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"Protocol {name_or_path} is not valid TOML: {error}.") from None
-    return _Reader(name_or_path).protocol(name, table)
+    return replace(_Reader(name_or_path).protocol(name, table), text=text)
 
 
 def _read_text(path: Path) -> str:
@@ -179,8 +179,13 @@ class _Reader:
             default_labellings=tuple(labellings) or ("tissue",),
             default_methods=tuple(methods) or ("greedy",),
             variants=tuple(self.variant(base, k, v) for k, v in top["variants"].items()) or (base,),
-            max_pairs=self.get("pairs", pairs, "max", int),
+            max_pairs=self.positive("pairs.max", self.get("pairs", pairs, "max", int)),
         )
+
+    def positive(self, key: str, value: int | None) -> int | None:
+        if value is not None and value < 1:
+            raise self.fail(key, value, "it must be at least 1")
+        return value
 
     def tables(self, where: str, table: Table) -> dict[str, Table]:
         return {key: self.get(where, table, key, dict) for key in table}

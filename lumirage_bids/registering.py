@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from lumirage_bids import derivatives, preparing, scores, status
-from lumirage_bids.errors import CannotWriteError, LumirageError
+from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.field import folding_percent, jacobian_determinant, sdlogj
-from lumirage_bids.measures.overlap import dice, scored_structures
+from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.memory import peak_memory
-from lumirage_bids.plan import Batch, Task
+from lumirage_bids.plan import Batch, Labels, Task
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import Scan
 from lumirage_bids.transforms import Transform, read_itk, warp, write_itk
@@ -49,6 +49,8 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch) -> Side:
     grids, failures = {}, {}
     variant = batch.arm.variant
     for labelling in batch.labels:
+        if not labelling.has(scan):
+            continue
         try:
             labels[labelling.name] = preparing.read_label_map(out_dir, scan, labelling.name)
             grids[labelling.name] = preparing.native_grid(out_dir, scan, labelling.name)
@@ -76,11 +78,20 @@ class Rows:
             labels.name: out_dir / derivatives.scores(batch.moving, labels.name, arm, digest) for labels in batch.labels
         }
         self.rows = {name: scores.read_rows(file) for name, file in self.files.items()}
+        self.conditions = {labels.name: batch.conditions(labels) for labels in batch.labels}
         self.slices_file = out_dir / derivatives.slices(batch.moving, arm, digest)
 
     def finished(self, task: Task) -> bool:
         """Whether every labelling has this pair's row, with this hash."""
-        return all(task.hashes[name] in {r["hash"] for r in rows} for name, rows in self.rows.items())
+        return all(value in {r["hash"] for r in self.rows[name]} for name, value in task.hashes.items())
+
+    def renew(self, task: Task) -> None:
+        """Make the rows of a finished pair the latest: they count again after others had taken their place."""
+        for name, value in task.hashes.items():
+            for row in self.rows[name]:
+                if row["hash"] == value:
+                    row["finished"] = _now()
+            self._write(name)
 
     def forget_killed(self) -> None:
         """Drop rows of pairs whose process was killed in an earlier run, so that they are tried again."""
@@ -103,7 +114,7 @@ class Rows:
 
     def fail(self, task: Task, reason: str) -> None:
         """Append rows that say why a pair has no score."""
-        self.add(task, {name: {"status": "failed", "reason": reason} for name in self.files})
+        self.add(task, {name: {"status": "failed", "reason": reason} for name in task.hashes})
 
     def add_slices(self, name: str, planes: Mapping[str, np.ndarray]) -> None:
         """Keep a pair's moved labels in three planes."""
@@ -134,11 +145,15 @@ class Rows:
             "evaluation": "native",
             "hash": task.hashes[labelling],
             "registration_hash": task.registration_hash,
-            "arm_hash": arm.hash,
-            "finished": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "conditions": self.conditions[labelling],
+            "finished": _now(),
             "moving_subject": pair.moving.subject,
             "fixed_subject": pair.fixed.subject,
         }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def start_name(transform: str, on: str) -> str:
@@ -163,6 +178,9 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
     """
     rows = Rows(batch, out_dir)
     todo = [t for t in batch.tasks if not rows.finished(t)]
+    for task in batch.tasks:
+        if task not in todo:
+            rows.renew(task)
     if not todo:
         return
     try:
@@ -180,7 +198,7 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
                 task=task, batch=batch, moving=moving, fixed=fixed, out_dir=out_dir, context=context, save=save
             )
             work.run(rows)
-        except (CannotWriteError, OSError):
+        except (CannotWriteError, InputOutputError, OSError):
             raise  # the output folder is at fault, not the pair
         except LumirageError as error:
             rows.fail(task, str(error))
@@ -211,6 +229,11 @@ class PairAtWork:
     save: str
 
     @property
+    def labels(self) -> list[Labels]:
+        """Labellings that both scans have."""
+        return [labels for labels in self.batch.labels if labels.name in self.task.hashes]
+
+    @property
     def start(self) -> np.ndarray:
         """Fixed world to moving world by the two alignments, each from the reference's world to a scan's."""
         return np.asarray(self.moving.alignment @ np.linalg.inv(self.fixed.alignment))
@@ -222,18 +245,17 @@ class PairAtWork:
         measures = {**self.deformation(transform), **cost}
         by_labelling: dict[str, scores.Row] = {}
         moved: dict[str, Volume] = {}
-        for labels in self.batch.labels:
+        for labels in self.labels:
             failure = self.moving.failures.get(labels.name) or self.fixed.failures.get(labels.name)
             if failure:
                 by_labelling[labels.name] = {"status": "failed", "reason": failure}
                 continue
-            row, moved[labels.name] = score(labels.name, self.moving, self.fixed, total, self.context.threads)
+            row, moved[labels.name] = score(labels, self.moving, self.fixed, total, self.context.threads)
             by_labelling[labels.name] = {**measures, **row}
         self.keep(total, moved, cost)
-        first = next((labels.name for labels in self.batch.labels if labels.name in self.moving.labels), None)
-        if first is not None:
-            planes = moved_planes(self.moving.labels[first], total, self.fixed.mask, self.context.threads)
-            rows.add_slices(self.fixed.scan.key, planes)
+        for name in moved:
+            planes = moved_planes(self.moving.labels[name], total, self.fixed.mask, self.context.threads)
+            rows.add_slices(f"{self.fixed.scan.key}/{name}", planes)
         rows.add(self.task, by_labelling)
 
     def registered(self) -> tuple[Transform, dict[str, float]]:
@@ -248,7 +270,10 @@ class PairAtWork:
         started = replace(image, affine=np.linalg.inv(self.start) @ image.affine)
         with peak_memory(self.context.device) as memory:
             begin = time.perf_counter()
-            transform = self.batch.arm.method.register(self.fixed.image, started, self.context)
+            try:
+                transform = self.batch.arm.method.register(self.fixed.image, started, self.context)
+            except OSError as error:  # the method's own, not the output folder's
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
             seconds = time.perf_counter() - begin
         return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
 
@@ -283,16 +308,21 @@ class PairAtWork:
             derivatives.write_json(derivatives.sidecar(file), {**meta, **cost})
 
 
-def score(name: str, moving: Side, fixed: Side, transform: Transform, threads: int) -> tuple[scores.Row, Volume]:
+def score(labels: Labels, moving: Side, fixed: Side, transform: Transform, threads: int) -> tuple[scores.Row, Volume]:
     """Dice of every structure after and before, on the fixed scan's native grid; and the moved labels."""
+    name = labels.name
     shape, affine = fixed.grids[name]
     native = on_grid(fixed.labels[name], shape, affine, threads)
     moved = transfer_labels(moving.labels[name], transform, shape, affine, threads=threads)
     volume = Volume(array=moved, affine=affine)
-    indices = scored_structures(fixed.labels[name].array, moving.labels[name].array, list(fixed.structures[name]))
+    indices = scored_structures(
+        fixed.labels[name].array, moving.labels[name].array, list(labels.structures or fixed.structures[name])
+    )
     if indices.size == 0:
         return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}, volume
     initial = transfer_labels(moving.labels[name], Transform(), shape, affine, threads=threads)
+    # A small structure may vanish where the map is carried to the image's coarser grid: not scored then.
+    indices = indices[volumes(native, indices) > 0]
     values = dice(native, moved, indices)
     row = {
         "status": "ok",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -53,7 +54,6 @@ DESCRIPTION_COLUMNS = {
     "variant": scores.COLUMNS["variant"],
     "method": scores.COLUMNS["method"],
     "parameters": {"Description": "Parameters of method, preparation and alignment"},
-    "arm_hash": {"Description": "Digest of the parameters; only rows with it are summed up"},
 }
 
 
@@ -121,7 +121,8 @@ class Run:
 
     def __init__(self, settings: Settings, protocol: Protocol, dataset: Dataset, plan: Plan) -> None:
         self.settings, self.protocol, self.dataset, self.plan = settings, protocol, dataset, plan
-        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
+        # In a container every process has the same number, so a random part makes the name unique.
+        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self.log_file = settings.out_dir / "logs" / f"{self.id}.log"
         self.work_dir = (settings.work_dir or settings.out_dir / "work") / self.id
 
@@ -134,6 +135,7 @@ class Run:
         with derivatives.lock(out_dir, "root"):
             derivatives.initialise(out_dir, self.dataset, self.protocol.name, self.settings.sloppy)
             write_descriptions(out_dir, self.plan)
+            scores.note_conditions(out_dir, self.plan.conditions)
             derivatives.write_json(out_dir / "scores.json", {**scores.COLUMNS, **scores.INTERNAL})
         with derivatives.replacing(out_dir / "config" / f"{self.id}.toml") as temporary:
             import tomli_w
@@ -151,7 +153,7 @@ class Run:
         plan = self.plan
         return {
             "settings": self.settings.as_table(),
-            "protocol": {"name": self.protocol.name, "description": self.protocol.description},
+            "protocol": {"name": self.protocol.name, "text": self.protocol.text},
             "versions": versions(),
             "machine": {"platform": platform.platform(), "cpus": os.cpu_count() or 0, "device": self.settings.device},
             "plan": {
@@ -188,7 +190,7 @@ class Run:
             context=Context(device=s.device, threads=s.omp_nthreads, seed=s.seed),
             save=s.save,
             nprocs=s.nprocs,
-            memory_gb=s.mem or 0.9 * psutil.virtual_memory().total / 1e9,
+            memory_gb=s.mem or 0.9 * min(psutil.virtual_memory().total, cgroup_limit()) / 1e9,
             voxels=expected_voxels(self.plan),
             pair_timeout=s.pair_timeout,
             plugin_file=s.use_plugin,
@@ -196,6 +198,16 @@ class Run:
             write_graph=s.write_graph,
             tick=tick,
         )
+
+
+def cgroup_limit() -> float:
+    """Memory that a container or a cluster's job may use, bytes; infinite where there is no limit."""
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            return float(Path(file).read_text().replace("max", "inf"))
+        except (OSError, ValueError):
+            continue
+    return float("inf")
 
 
 def expected_voxels(plan: Plan) -> int:
@@ -240,7 +252,6 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
             "variant": arm.variant,
             "method": arm.method.name,
             "parameters": arm_parameters(arm),
-            "arm_hash": arm.hash,
         }
         for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):
             label = derivatives.variant_label(arm.variant, what)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
+CONDITIONS = Path(".lumirage", "conditions.json")
 PREFIX = "dice_"  # of the columns that hold one structure each: dice_<index>
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -61,21 +62,13 @@ COLUMNS: dict[str, dict[str, str]] = {
 # Kept in the batches' own files only.
 INTERNAL: dict[str, dict[str, str]] = {
     "registration_hash": {"Description": "Digest of everything that the transform depends on"},
-    "arm_hash": {"Description": "Digest of the method's, preparation's and alignment's parameters (descriptions.tsv)"},
+    "conditions": {"Description": "Digest of what rows must share to be summed up: parameters, reference, labeller"},
     "finished": {"Description": "When the row was written (UTC); the latest row of a pair counts"},
     "moving_subject": {"Description": "Subject of the moving scan"},
     "fixed_subject": {"Description": "Subject of the fixed scan"},
 }
 
 Row = dict[str, Any]
-
-
-def mean_dice(row: Mapping[str, float]) -> float:
-    """Mean over the structures of a row that were scored; NaN if none was."""
-    import math
-
-    values = [v for k, v in row.items() if k.startswith(PREFIX) and k[len(PREFIX) :].isdigit() and not math.isnan(v)]
-    return sum(values) / len(values) if values else math.nan
 
 
 def write_rows(file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
@@ -100,15 +93,13 @@ def _read(file: Path) -> pd.DataFrame:
     return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=text)
 
 
-def collect(out_dir: Path, subjects: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
-    """All rows below an output folder, by labelling; of several rows for one pair and arm the latest.
+def collect(out_dir: Path) -> dict[str, pd.DataFrame]:
+    """All rows below an output folder, by labelling; of several for one pair, arm and conditions the latest.
 
     Parameters
     ----------
     out_dir : Path
         Derivatives of one or many participant runs.
-    subjects : iterable of str or None
-        Moving subjects to read; None for all.
 
     Returns
     -------
@@ -117,14 +108,41 @@ def collect(out_dir: Path, subjects: Iterable[str] | None = None) -> dict[str, p
     """
     import pandas as pd
 
-    folders = ["sub-*"] if subjects is None else [f"sub-{s}" for s in subjects]
     frames: dict[str, list[pd.DataFrame]] = {}
-    for folder in folders:
-        for file in sorted(out_dir.glob(f"{folder}/**/*_scores.tsv")):
-            frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file))
+    for file in sorted(out_dir.glob("sub-*/**/*_scores.tsv")):
+        frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file))
     return {name: _latest(pd.concat(parts, ignore_index=True)) for name, parts in sorted(frames.items())}
 
 
+def current(out_dir: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Rows made under each arm's and labelling's latest conditions; others are left out, and it is said.
+
+    Returns
+    -------
+    rows : dict
+        As `collect` returns them, a row a pair, arm and labelling; labellings without any are not there.
+    notes : list of str
+        How many rows were left out.
+    """
+    wanted = derivatives.read_json(out_dir / CONDITIONS)
+    rows, notes = {}, []
+    for name, table in collect(out_dir).items():
+        arms = [derivatives.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]
+        fits = [wanted.get(f"{arm}/{name}") == c for arm, c in zip(arms, table["conditions"], strict=True)]
+        if len(table) > sum(fits):
+            n = len(table) - sum(fits)
+            notes.append(f"{n} rows of labelling {name} were made under other conditions than the latest and left out.")
+        if any(fits):
+            rows[name] = table[fits].reset_index(drop=True)
+    return rows, notes
+
+
+def note_conditions(out_dir: Path, conditions: Mapping[str, str]) -> None:
+    """Remember the latest conditions: ``arm/labelling`` → digest; those of other arms stay."""
+    derivatives.write_json(out_dir / CONDITIONS, {**derivatives.read_json(out_dir / CONDITIONS), **conditions})
+
+
 def _latest(table: pd.DataFrame) -> pd.DataFrame:
-    table = table.sort_values([*KEY, "finished"], kind="stable", na_position="first")
-    return table.drop_duplicates(list(KEY), keep="last").reset_index(drop=True)
+    key = [*KEY, "conditions"]
+    table = table.sort_values([*key, "finished"], kind="stable", na_position="first")
+    return table.drop_duplicates(key, keep="last").reset_index(drop=True)

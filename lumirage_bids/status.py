@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids import derivatives, scores
-from lumirage_bids.plan import Plan, is_present
+from lumirage_bids.plan import Labels, Plan, is_present
+from lumirage_bids.scans import Pair
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,23 +54,36 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     absent = {s.name for p in plan.pairs for s in (p.moving, p.fixed) if not is_present(s, names)}
     pairs = pd.DataFrame([(p.moving.name, p.fixed.name) for p in plan.pairs], columns=["moving", "fixed"], dtype=object)
     pairs["absent"] = [_absent(m, f, absent) for m, f in zip(pairs["moving"], pairs["fixed"], strict=True)]
+    unlabelled = {labels.name: [_lacking(p, labels) for p in plan.pairs] for labels in plan.labels}
     parts = []
     for arm in plan.arms:
         for name in names:
             part = pairs.assign(variant=arm.variant, method=arm.method.name, labelling=name)
+            part["absent"] = part["absent"].where(part["absent"] != "", unlabelled[name])
             parts.append(part)
     table = pd.concat(parts, ignore_index=True)
-    known = [t[[*scores.KEY, "status", "reason"]] for n, t in rows.items() if n in names]
+    known = [t[[*scores.KEY, "status", "reason", "hash"]] for n, t in rows.items() if n in names]
     if known:
         table = table.merge(pd.concat(known), on=list(scores.KEY), how="left")
     else:
-        table = table.assign(status=None, reason=None)
+        table = table.assign(status=None, reason=None, hash=None)
+    outdated = [plan.expected.get(k, h) != h for k, h in zip(_keys(table), table["hash"], strict=True)]
+    table.loc[outdated, ["status", "reason"]] = None
     undone = table["status"].isna()
     table.loc[undone, "status"] = "pending"
     gone = undone & (table["absent"] != "")
     table.loc[gone, "status"] = "missing"
     table.loc[gone, "reason"] = table.loc[gone, "absent"]
     return table[list(COLUMNS)]
+
+
+def _keys(table: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    arms = map(derivatives.description, table["variant"], table["method"])
+    return zip(arms, table["labelling"], table["moving"], table["fixed"], strict=True)
+
+
+def _lacking(pair: Pair, labels: Labels) -> str:
+    return ", ".join(f"{s.name} has no label map" for s in (pair.moving, pair.fixed) if not labels.has(s))
 
 
 def _absent(moving: str, fixed: str, absent: set[str]) -> str:
@@ -109,8 +123,17 @@ def exit_code(statuses: Iterable[str], reasons: Iterable[object]) -> int:
 
 
 def preparation_code(plan: Plan, out_dir: Path) -> int:
-    """Exit code of a run that only prepared: 0, or 65 when a scan could not be prepared."""
-    files = [derivatives.prepared_image(p.scan, name) for p in plan.preparing for name, _, _ in p.variants]
-    files += [derivatives.label_map(p.scan, labels.name) for p in plan.preparing for labels, _ in p.labels]
-    files += [derivatives.alignment(a.scan, a.reference, a.variant) for a in plan.aligning]
-    return 65 if any((out_dir / derivatives.failure(f)).exists() for f in files) else 0
+    """Exit code of a run that only prepared: 0, 1 when some scans failed, 65 when all did, 75 when one was killed."""
+    scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}
+    variants = {arm.variant for arm in plan.arms}
+    reasons: dict[str, list[str]] = {name: [] for name in scans}
+    for name, scan in scans.items():
+        files = [derivatives.prepared_image(scan, v) for v in variants]
+        files += [derivatives.alignment(scan, plan.reference, v) for v in variants]
+        files += [derivatives.label_map(scan, labels.name) for labels in plan.labels if labels.has(scan)]
+        notes = [derivatives.read_json(out_dir / derivatives.failure(f)) for f in files]
+        reasons[name] = [note["Reason"] for note in notes if note]
+    if any(r.startswith(KILLED) for rs in reasons.values() for r in rs):
+        return 75
+    failed = sum(1 for rs in reasons.values() if rs)
+    return 0 if not failed else 65 if failed == len(scans) else 1

@@ -41,7 +41,7 @@ def dataset(root: Path, scans: Sequence[Scan], *, present: Sequence[str] | None 
     """A dataset whose images are empty files; those of subjects that are not `present` are not there."""
     for s in scans:
         if present is None or s.subject in present:
-            for file in s.needs(("manual",)):
+            for file in s.needs(tuple(s.labels)):
                 file.path.touch()
     found = {"manual": "files"}
     return Dataset(root=root, name="d", scans=tuple(scans), choices=(), notes=(), derivatives={}, found=found)
@@ -159,6 +159,29 @@ def test_a_changed_parameter_or_file_is_planned_again(tmp_path: Path) -> None:
     (tmp_path / "sub-3_seg-manual_dseg.nii").write_text("other labels")
     relabelled = plan(tmp_path, scans, done=done)
     assert {p.scan.subject for p in relabelled.preparing if not p.variants} == {"3"}
+
+
+def test_a_labelling_that_one_scan_lacks_costs_only_its_own_rows(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    lacking = replace(scans[2], labels={"other": scans[2].labels["manual"]})
+    scans = [replace(s, labels={**s.labels, "other": s.labels["manual"]}) for s in scans[:2]] + [lacking]
+    found = replace(dataset(tmp_path, scans), found={"manual": "files", "other": "files"})
+    made = make_plan(found, protocol.load("default"), asked(tmp_path, labellings=("manual", "other")))
+    hashes = {(t.pair.moving.subject, t.pair.fixed.subject): set(t.hashes) for b in made.batches for t in b.tasks}
+    assert hashes[("1", "2")] == {"manual", "other"}
+    assert hashes[("1", "3")] == {"other"}
+    assert {labels.name for p in made.preparing if p.scan.subject == "3" for labels, _ in p.labels} == {"other"}
+
+
+def test_which_structures_count_is_part_of_the_result(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    text = '[labellings.manual]\n[labellings.manual.structures]\n1 = "a"\n'
+    plans = []
+    for more in ("", '2 = "b"\n'):
+        (tmp_path / "p.toml").write_text(text + more)
+        experiment = protocol.load(str(tmp_path / "p.toml"))
+        plans.append(make_plan(dataset(tmp_path, scans), experiment, asked(tmp_path)))
+    assert set(plans[0].expected.values()).isdisjoint(plans[1].expected.values())
 
 
 def test_refusals_name_what_is_there(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_variants_change_what_they_name_and_keep_the_rest(tmp_path: Path) -> Non
         ("[labellings.x]\nlabeller = 'atropos'\npattern = 'x'", ["only the labeller 'existing'"]),
         ("[labellings.x.structures]\none = 'a'", ["positive indices and names"]),
         ("[pairs]\nmax = 'ten'", ["pairs.max", "a whole number"]),
+        ("[pairs]\nmax = -3", ["pairs.max = -3", "at least 1"]),
         ("[variants.x]\nspacing = 1", ["unknown key 'spacing'", "[variants.x]"]),
         ("[methods.greedy]\n[variants.x.methods.syn]\nstep = 1", ["variants.x.methods", "greedy"]),
         ("[scans", ["not valid TOML"]),

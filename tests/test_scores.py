@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lumirage_bids import derivatives, pages, scores
+from lumirage_bids import scores
 
 
 def row(**changes: Any) -> scores.Row:
@@ -19,7 +19,7 @@ def row(**changes: Any) -> scores.Row:
         "status": "ok",
         "dice_mean": 0.5,
         "hash": "h1",
-        "arm_hash": "a1",
+        "conditions": "c1",
         "finished": "2026-01-01T00:00:00.000000+00:00",
         "moving_subject": "1",
         "fixed_subject": "2",
@@ -50,12 +50,21 @@ def test_of_two_rows_for_one_pair_the_later_counts(tmp_path: Path) -> None:
 
 
 def test_rows_of_other_parameters_are_left_out_and_it_is_said(tmp_path: Path) -> None:
-    write(tmp_path, "a", row(), row(fixed="sub-3_T1w", arm_hash="a0"))
-    described = pd.DataFrame({"desc_id": ["desc-greedy"], "arm_hash": ["a1"]})
-    derivatives.write_table(tmp_path / "descriptions.tsv", described)
-    rows, (note,) = pages.current_rows(tmp_path)
+    write(tmp_path, "a", row(), row(fixed="sub-3_T1w", conditions="c0"))
+    scores.note_conditions(tmp_path, {"greedy/demo": "c1"})
+    scores.note_conditions(tmp_path, {"syn/demo": "c7"})
+    rows, (note,) = scores.current(tmp_path)
     assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
     assert note.startswith("1 rows of labelling demo")
+
+
+def test_rows_of_parameters_that_come_back_count_again(tmp_path: Path) -> None:
+    write(tmp_path, "a", row(hash="h1", conditions="c1"))
+    write(tmp_path, "b", row(hash="h2", conditions="c2", finished="2026-02-01T00:00:00.000000+00:00"))
+    for conditions, want in (("c2", "h2"), ("c1", "h1")):
+        scores.note_conditions(tmp_path, {"greedy/demo": conditions})
+        rows, _ = scores.current(tmp_path)
+        assert list(rows["demo"]["hash"]) == [want]
 
 
 def test_a_label_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:

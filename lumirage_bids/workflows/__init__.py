@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.derivatives import write_text
-from lumirage_bids.errors import UsageError
+from lumirage_bids.errors import InputOutputError, UsageError
 from lumirage_bids.logs import quieten
 from lumirage_bids.plan import Plan
 from lumirage_bids.registration.base import Context
@@ -144,8 +144,8 @@ def run(workflow: Workflow, execution: Execution) -> None:
     ------
     UsageError
         The plugin file is wrong.
-    RuntimeError
-        Nipype itself failed, or the first crash was to stop the run.
+    InputOutputError
+        A node could not write its output, or Nipype itself failed.
     """
     if not workflow.list_node_names():
         return
@@ -157,9 +157,12 @@ def run(workflow: Workflow, execution: Execution) -> None:
     try:
         workflow.run(plugin=plugin, plugin_args=arguments)
     except RuntimeError as error:
-        if execution.stop_on_first_crash:
-            raise
-        logger.debug("Nipype: %s", error)
+        # What concerns a scan or a pair is noted by its node; what reaches Nipype concerns the run.
+        reason = str(error).strip().splitlines()[-1]
+        raise InputOutputError(
+            f"The {workflow.name} stage broke off: {reason} (details in {execution.log_file}). Mend the cause and "
+            "give the same command again; it goes on where it was."
+        ) from None
     finally:
         if hasattr(plugin, "stop"):
             plugin.stop()

@@ -155,6 +155,13 @@ def out_of_another_protocol(case: Case) -> None:
     (case.out / "dataset_description.json").write_text(json.dumps(about))
 
 
+def out_of_another_dataset(case: Case) -> None:
+    case.out.mkdir()
+    name = "LUMirage evaluation of ds-A (SLOPPY, not for publication)"
+    about = {"Name": name, "GeneratedBy": [{"Name": "LUMirage"}], "Protocol": "default", "Sloppy": True}
+    (case.out / "dataset_description.json").write_text(json.dumps(about))
+
+
 def both(*changes: Change) -> Change:
     def change(case: Case) -> None:
         for one in changes:
@@ -189,6 +196,7 @@ CASES: dict[str, tuple[Change, int, list[str]]] = {
     "OUT is a file": (out_is_a_file, 73, ["is a file"]),
     "OUT is another dataset": (out_is_another_dataset, 64, ["another dataset"]),
     "OUT of another protocol": (out_of_another_protocol, 64, ["'prime-de'", "'default'"]),
+    "OUT of another dataset": (out_of_another_dataset, 64, ["ds-A", "Synthetic brains"]),
 }
 
 

@@ -139,7 +139,7 @@ def test_saved_transforms_are_scored_again_without_registering(finished_run: Pat
         file.unlink()
     done = run_program([*common, "--participant-label", "01"])
     assert done.code == 0, done.said
-    rows = scores.collect(finished_run, ["01"])["demo"].set_index(["method", "moving", "fixed"])
-    again = rows.loc["greedy", "dice_mean"]
+    rows = scores.collect(finished_run)["demo"].set_index(["method", "moving", "fixed"])
+    again = rows.loc[("greedy", "sub-01_T1w"), "dice_mean"]
     np.testing.assert_allclose(again, before.loc["greedy"].loc["sub-01_T1w"], atol=1e-3)
     assert (rows.loc["greedy", "runtime_s"] > 0).all()

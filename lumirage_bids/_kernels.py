@@ -24,16 +24,16 @@ IntArray = npt.NDArray[np.integer]
 SNAP = 2.0**30
 
 
-def _compiled(function: Callable[Params, Result]) -> Callable[Params, Result]:
+def compiled(function: Callable[Params, Result]) -> Callable[Params, Result]:
     """Compile on first use, keeping the machine code on disk where that is possible."""
     try:
-        compiled: Callable[Params, Result] = numba.njit(nogil=True, cache=True)(function)
+        result: Callable[Params, Result] = numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # numba finds no folder to write to: NUMBA_CACHE_DIR, beside this file, the user's cache
-        compiled = numba.njit(nogil=True)(function)
-    return compiled
+        result = numba.njit(nogil=True)(function)
+    return result
 
 
-@_compiled
+@compiled
 def _transformed(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Apply an affine matrix to one point."""
     return (
@@ -43,7 +43,7 @@ def _transformed(matrix: FloatArray, x: float, y: float, z: float) -> tuple[floa
     )
 
 
-@_compiled
+@compiled
 def fill_grid(points: FloatArray, matrix: FloatArray, start: int) -> None:
     """Write the world points of a slab of voxels, whose first plane is `start`, into `points` (P, Y, Z, 3)."""
     for i in range(points.shape[0]):
@@ -55,7 +55,7 @@ def fill_grid(points: FloatArray, matrix: FloatArray, start: int) -> None:
                 points[i, j, k, 2] = z
 
 
-@_compiled
+@compiled
 def map_affine(points: FloatArray, matrix: FloatArray) -> None:
     """Apply an affine matrix to `points` (N, 3) in place."""
     for n in range(points.shape[0]):
@@ -65,7 +65,7 @@ def map_affine(points: FloatArray, matrix: FloatArray) -> None:
         points[n, 2] = z
 
 
-@_compiled
+@compiled
 def map_field(points: FloatArray, vectors: FloatArray, to_voxel: FloatArray) -> None:
     """Add displacements `vectors` (X, Y, Z, 3) to `points` (N, 3) in place.
 
@@ -92,14 +92,14 @@ def map_field(points: FloatArray, vectors: FloatArray, to_voxel: FloatArray) -> 
             points[n, c] += (v00 * (1.0 - fy) + v01 * fy) * (1.0 - fx) + (v10 * (1.0 - fy) + v11 * fy) * fx
 
 
-@_compiled
+@compiled
 def _snapped(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Give the voxel coordinates of one point, rounded to multiples of ``1 / SNAP``."""
     x, y, z = _transformed(matrix, x, y, z)
     return np.floor(x * SNAP + 0.5) / SNAP, np.floor(y * SNAP + 0.5) / SNAP, np.floor(z * SNAP + 0.5) / SNAP
 
 
-@_compiled
+@compiled
 def _elected(
     labels: IntArray,
     cell: tuple[int, int, int],
@@ -128,7 +128,7 @@ def _elected(
     return best
 
 
-@_compiled
+@compiled
 def vote(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArray) -> None:
     """Write the label that trilinear votes elect at each of `points` (N, 3) into `out` (N,)."""
     nx, ny, nz = labels.shape
@@ -155,7 +155,7 @@ def vote(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArr
         out[n] = _elected(labels, (i, j, k), (x - i, y - j, z - k), candidates, weights)
 
 
-@_compiled
+@compiled
 def look_up(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArray) -> None:
     """Write the label of the voxel nearest to each of `points` (N, 3) into `out` (N,); half-way goes up."""
     nx, ny, nz = labels.shape
@@ -167,7 +167,7 @@ def look_up(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: Int
             out[n] = 0
 
 
-@_compiled
+@compiled
 def determinants(points: FloatArray, first: int, voxel_volume: float, out: FloatArray) -> None:
     """Write the Jacobian determinants of a map sampled on a grid into `out` (P, Y, Z).
 

@@ -26,6 +26,7 @@ def participant(settings: Settings) -> int:
 
     experiment = protocol.load(settings.protocol)
     folders.check_out_dir(settings)
+    folders.check_plugin_file(settings)
     dataset, plan = runs.find(settings, experiment)
     folders.check_same_experiment(settings, experiment.name, dataset.name)
     story = describe(plan, dataset, settings, runs.expected_voxels(plan))

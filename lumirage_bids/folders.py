@@ -1,4 +1,4 @@
-"""Checks of the output folder before anything is written."""
+"""Checks of folders and files before anything is written."""
 
 from __future__ import annotations
 
@@ -79,6 +79,18 @@ def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> No
         raise UsageError(
             f"OUT_DIR {settings.out_dir} was made {was} --sloppy. Give another output folder, or do the same."
         )
+
+
+def check_plugin_file(settings: Settings) -> None:
+    """Refuse a plugin file that is not there.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    """
+    if settings.use_plugin is not None and not settings.use_plugin.is_file():
+        raise MissingInputError(f"--use-plugin {settings.use_plugin}: no such file. Give a Nipype plugin file (YAML).")
 
 
 def check_participant_output(settings: Settings) -> None:

@@ -209,9 +209,14 @@ def _pair_panels(
             planes = read_planes(out_dir, moving, fixed, arm.label, first)
             if planes is None:
                 continue
-            view = _View(out_dir, fixed, arm.variant)
+            try:
+                view = _View(out_dir, fixed, arm.variant)
+                own = view.labels(first)
+            except LumirageError as error:  # deleted since, or failed in another run: a picture less
+                logger.warning("No picture of %s on %s: %s", moving.name, fixed.name, error)
+                continue
             layers = [
-                ContourLayer(labels=view.labels(first), name=f"{first} of the fixed scan", colour="#E69F00"),
+                ContourLayer(labels=own, name=f"{first} of the fixed scan", colour="#E69F00"),
                 ContourLayer(labels=planes, name="moved labels", colour="#56B4E9"),
             ]
             caption = f"{arm.label}, {word}: {moving.name} on {fixed.name}, Dice {row['dice_mean']:.3f}"

@@ -128,6 +128,10 @@ def no_cuda(case: Case) -> None:
     case.arguments += ["--device", "cuda:99"]
 
 
+def no_plugin_file(case: Case) -> None:
+    case.arguments += ["--use-plugin", case.out / "plugin.yml"]
+
+
 def out_is_dataset(case: Case) -> None:
     case.out = case.bids
 
@@ -190,6 +194,7 @@ CASES: dict[str, tuple[Change, int, list[str]]] = {
     "unknown option": (unknown_option, 64, ["--metods"]),
     "number out of range": (bad_number, 64, ["--max-pairs", "-3"]),
     "no such GPU": (no_cuda, 64, ["cuda:99", "cpu"]),
+    "no such plugin file": (no_plugin_file, 66, ["plugin.yml"]),
     "OUT is the dataset": (out_is_dataset, 64, ["must not be the dataset"]),
     "OUT in the raw tree": (out_in_raw_tree, 64, ["raw tree"]),
     "OUT holds the dataset": (out_holds_dataset, 64, ["hold it"]),

@@ -1,5 +1,5 @@
 # Needs Python 3.11, make and git; everything else is installed into .venv.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV ?= .venv
 # CPU build of PyTorch where this index can be reached; for a GPU: TORCH_INDEX=https://download.pytorch.org/whl/cu128
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu

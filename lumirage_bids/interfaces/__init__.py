@@ -105,7 +105,9 @@ class Progress:
             self.count()
             return
         temporary = self.file.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"fixed": task.pair.fixed.name, "since": time.time()}), "utf-8")
+        temporary.write_text(
+            json.dumps({"fixed": task.pair.fixed.name, "since": time.time(), "pid": os.getpid()}), "utf-8"
+        )
         temporary.replace(self.file)
 
     def count(self) -> None:

@@ -68,7 +68,10 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
     measures = [*scores.COLUMNS, "moving_subject", "fixed_subject"]
     pairs = pd.concat([table[measures] for table in rows.values()], ignore_index=True)
     key = ["variant", "method", "moving", "fixed", "split", "status"]
-    structures = {name: table[[*key, *(c for c in table.columns if _is_structure(c))]] for name, table in rows.items()}
+    structures = {
+        name: table[[*key, *(c for c in table.columns if scores.structure_index(c) is not None)]]
+        for name, table in rows.items()
+    }
     luts = {name: read_lut(out_dir / derivatives.look_up_table(name)) for name in rows}
     tables = GroupTables(
         pairs=pairs,
@@ -79,10 +82,6 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
         per_structure=per_structure(structures, luts),
     )
     return tables, notes
-
-
-def _is_structure(column: str) -> bool:
-    return column.startswith(scores.PREFIX) and column[len(scores.PREFIX) :].isdigit()
 
 
 def _context(settings: Settings, notes: list[str]) -> ReportContext:

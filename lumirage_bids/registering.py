@@ -109,7 +109,7 @@ class Rows:
             self._write(name)
 
     def _write(self, name: str) -> None:
-        indices = sorted({int(k[5:]) for r in self.rows[name] for k in r if k[5:].isdigit()})
+        indices = sorted({i for r in self.rows[name] for k in r if (i := scores.structure_index(k)) is not None})
         scores.write_rows(self.files[name], self.rows[name], indices)
 
     def fail(self, task: Task, reason: str) -> None:

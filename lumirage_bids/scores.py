@@ -71,6 +71,18 @@ INTERNAL: dict[str, dict[str, str]] = {
 Row = dict[str, Any]
 
 
+def structure_index(column: str) -> int | None:
+    """Structure that a column holds; None for every other column.
+
+    Examples
+    --------
+    >>> structure_index("dice_17"), structure_index("dice_mean"), structure_index("hash")
+    (17, None, None)
+    """
+    index = column.removeprefix(PREFIX)
+    return int(index) if column.startswith(PREFIX) and index.isdigit() else None
+
+
 def write_rows(file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
     """Write one batch's rows: the key columns, the measures, one column a structure."""
     import pandas as pd

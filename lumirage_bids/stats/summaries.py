@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from lumirage_bids.scores import structure_index
 from lumirage_bids.stats.classes import arms_of, pair_classes, scored_dice
 
 #: Share of the pairs with the lowest Dice that the trimmed statistics leave out, percent.
@@ -104,12 +105,14 @@ def per_structure(structures: Mapping[str, pd.DataFrame], luts: Mapping[str, Map
     """
     tables = []
     for labelling, wide in structures.items():
-        scores = [column for column in wide.columns if column.startswith("dice_") and column[5:].isdigit()]
+        found = {column: i for column in wide.columns if (i := structure_index(column)) is not None}
         ok = wide[wide["status"] == "ok"]
         names = luts.get(labelling, {})
         for arm in arms_of(wide):
-            values = ok.loc[(ok["variant"] == arm.variant) & (ok["method"] == arm.method), scores].astype("float64")
-            index = np.array([int(column[5:]) for column in scores], dtype=np.int64)
+            values = ok.loc[(ok["variant"] == arm.variant) & (ok["method"] == arm.method), list(found)].astype(
+                "float64"
+            )
+            index = np.array(list(found.values()), dtype=np.int64)
             columns = {
                 **{"variant": arm.variant, "method": arm.method, "labelling": labelling, "index": index},
                 "name": [names.get(int(i), str(i)) for i in index],

@@ -168,6 +168,27 @@ def look_up(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: Int
 
 
 @compiled
+def count(labels: IntArray, counts: IntArray) -> None:
+    """Add the number of voxels of each label in `labels` (N,) to `counts`; labels beyond its end are left out."""
+    for n in range(labels.size):
+        if labels[n] < counts.size:
+            counts[labels[n]] += 1
+
+
+@compiled
+def count_overlap(fixed: IntArray, moved: IntArray, both: IntArray, either: IntArray) -> None:
+    """Add each label's voxels in both maps (N,) to `both` and the sum of its voxels in the two to `either`."""
+    for n in range(fixed.size):
+        one, other = fixed[n], moved[n]
+        if one < either.size:
+            either[one] += 1
+            if one == other:
+                both[one] += 1
+        if other < either.size:
+            either[other] += 1
+
+
+@compiled
 def determinants(points: FloatArray, first: int, voxel_volume: float, out: FloatArray) -> None:
     """Write the Jacobian determinants of a map sampled on a grid into `out` (P, Y, Z).
 

@@ -128,7 +128,19 @@ def read_labels(path: Path) -> Volume:
     BadDataError
         As for `read_image`; or a value is negative or further than 0.001 from an integer; or all labels are 0.
     """
-    values, affine = _read(path)
+    values, affine = _read(path, as_stored=True)
+    labels = values if values.dtype.kind in "biu" else _rounded(values, path)
+    if labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:
+        raise BadDataError(
+            f"{path}: labels from {labels.min():.0f} to {labels.max():.0f}; they must be 0 to 2147483647"
+        )
+    if not labels.any():
+        raise BadDataError(f"{path}: every label is 0; give a map with at least one structure")
+    return Volume(array=np.ascontiguousarray(labels, dtype=np.int32), affine=affine)
+
+
+def _rounded(values: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
+    """Labels stored as floating point numbers, which must be close to integers."""
     if not np.isfinite(values).all():
         raise BadDataError(f"{path}: a label map must not hold NaN or infinity")
     labels = np.rint(values)
@@ -138,17 +150,15 @@ def read_labels(path: Path) -> Volume:
             f"{path}: holds {values.flat[off.argmax()]:.6g}, but labels are integers; "
             "give a label map, neither an image nor a probability map"
         )
-    if labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:
-        raise BadDataError(
-            f"{path}: labels from {labels.min():.0f} to {labels.max():.0f}; they must be 0 to 2147483647"
-        )
-    if not labels.any():
-        raise BadDataError(f"{path}: every label is 0; give a map with at least one structure")
-    return Volume(array=labels.astype(np.int32), affine=affine)
+    return np.asarray(labels)
 
 
-def _read(path: Path) -> tuple[npt.NDArray[Any], FloatArray]:
-    """Real values (float32; float64 where float32 would round integers) and affine of a file with one volume."""
+def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], FloatArray]:
+    """Values in C order and affine of a file with one volume.
+
+    Values are float32, float64 where float32 would round integers; `as_stored` leaves integers that the header does
+    not scale as they are.
+    """
     import nibabel
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError
@@ -163,15 +173,19 @@ def _read(path: Path) -> tuple[npt.NDArray[Any], FloatArray]:
         if path.name.endswith(".nii.gz"):
             # The checksum comes after the last voxel, where nibabel does not look: damage would pass for noise.
             image = type(image).from_bytes(gzip.decompress(path.read_bytes()))
-        exact = image.get_data_dtype().kind in "iu" and image.get_data_dtype().itemsize > 2
-        array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
+        stored = image.get_data_dtype()
+        if as_stored and stored.kind in "iu" and getattr(image.dataobj, "slope", None) == 1 and not image.dataobj.inter:
+            array = np.asanyarray(image.dataobj)
+        else:
+            exact = stored.kind in "iu" and stored.itemsize > 2
+            array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
     except OSError as error:
         if error.errno and error.errno not in (errno.EINVAL, errno.ENODATA):
             raise InputOutputError(f"{path}: {error.strerror}") from error
         raise BadDataError(f"{path}: cannot be read, probably truncated ({error})") from error
     except (ImageFileError, HeaderDataError, WrapStructError, EOFError, zlib.error, ValueError) as error:
         raise BadDataError(f"{path}: cannot be read as an image ({error})") from error
-    return array.reshape(array.shape[:3]), np.asarray(image.affine, dtype=np.float64)
+    return np.ascontiguousarray(array.reshape(array.shape[:3])), np.asarray(image.affine, dtype=np.float64)
 
 
 def _check_header(path: Path, image: nibabel.spatialimages.SpatialImage) -> None:

@@ -8,6 +8,7 @@ from lumirage_bids import registration
 from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.field import jacobian_determinant
+from lumirage_bids.measures.overlap import dice, scored_structures
 from lumirage_bids.registration.base import Context
 from lumirage_bids.transforms import DisplacementField, Transform
 
@@ -23,7 +24,9 @@ def precompile() -> None:
     transform = Transform((affine, field, affine))
     jacobian_determinant(transform, shape, affine)
     for dtype in (np.uint8, np.int16, np.int32):
-        transfer_labels(Volume(array=(distance < 8).astype(dtype), affine=affine), transform, shape, affine)
+        labels = (distance < 8).astype(dtype)
+        moved = transfer_labels(Volume(array=labels, affine=affine), transform, shape, affine)
+        dice(labels, moved, scored_structures(labels, moved, [1]))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
@@ -11,9 +9,6 @@ from lumirage_bids.errors import BadDataError
 
 LabelArray = npt.NDArray[np.integer]
 Counts = npt.NDArray[np.int64]
-
-# Voxels counted at a time, so that what counting needs beside the maps stays at some ten MB.
-_CHUNK = 2**20
 
 
 def dice(fixed_labels: LabelArray, moved_labels: LabelArray, indices: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -48,12 +43,11 @@ def dice(fixed_labels: LabelArray, moved_labels: LabelArray, indices: npt.ArrayL
             f"The label maps to be compared have shapes {fixed_labels.shape} and {moved_labels.shape}; "
             "both must lie on the fixed scan's grid."
         )
+    from lumirage_bids import _kernels
+
     wanted = _as_indices(indices)
-    rest = int(wanted.max(initial=0)) + 1
-    both, either = np.zeros(rest + 1, np.int64), np.zeros(rest + 1, np.int64)
-    for fixed, moved in zip(_chunks(fixed_labels, rest), _chunks(moved_labels, rest), strict=True):
-        both += np.bincount(fixed[fixed == moved], minlength=rest + 1)
-        either += np.bincount(fixed, minlength=rest + 1) + np.bincount(moved, minlength=rest + 1)
+    both, either = (np.zeros(int(wanted.max(initial=0)) + 1, np.int64) for _ in range(2))
+    _kernels.count_overlap(_flat(fixed_labels), _flat(moved_labels), both, either)
     total = either[wanted]
     scores = np.full(len(wanted), np.nan)
     np.divide(2.0 * both[wanted], total, out=scores, where=total > 0)
@@ -80,11 +74,11 @@ def volumes(labels: LabelArray, indices: npt.ArrayLike) -> Counts:
     BadDataError
         If the map holds anything but non-negative integers.
     """
+    from lumirage_bids import _kernels
+
     wanted = _as_indices(indices)
-    rest = int(wanted.max(initial=0)) + 1
-    counts = np.zeros(rest + 1, np.int64)
-    for chunk in _chunks(labels, rest):
-        counts += np.bincount(chunk, minlength=rest + 1)
+    counts = np.zeros(int(wanted.max(initial=0)) + 1, np.int64)
+    _kernels.count(_flat(labels), counts)
     return counts[wanted]
 
 
@@ -125,13 +119,12 @@ def _as_indices(indices: npt.ArrayLike) -> Counts:
     return whole
 
 
-def _chunks(labels: LabelArray, rest: int) -> Iterator[LabelArray]:
-    """Go through a map in C order, part by part; labels above those asked for become `rest`."""
+def _flat(labels: LabelArray) -> LabelArray:
+    """Check a label map and lay it out in C order, one voxel after the other, in one of two types to compile for."""
     if labels.dtype.kind not in "bui":
         raise BadDataError(f"Labels are of type {labels.dtype}; they must be integers. Round them on reading.")
-    planes = max(1, _CHUNK // max(1, labels[:1].size))
-    for start in range(0, len(labels), planes):
-        chunk = labels[start : start + planes].ravel()
-        if chunk.size and chunk.min() < 0:
-            raise BadDataError(f"The label map holds the negative label {chunk.min()}; labels must be 0 or more.")
-        yield np.minimum(chunk, rest, dtype=np.int64)
+    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+        raise BadDataError(f"The label map holds the negative label {labels.min()}; labels must be 0 or more.")
+    small = np.can_cast(labels.dtype, np.int32)
+    flat: LabelArray = np.ascontiguousarray(labels, dtype=np.int32 if small else np.int64).reshape(-1)
+    return flat

@@ -1,17 +1,20 @@
 """FireANTs' Greedy and SyN with compiled steps on a CPU, and with compositions that are right for any pair of grids.
 
-FireANTs keeps the multi-resolution scheme, the sampling of images and the stopping rule. Replaced, in subclasses: the
-smoothing of images, and the optimiser of a warp. FireANTs samples the moving image at A x + u(x), where A takes the
-fixed grid's normalised coordinates to the moving grid's, and updates u(x) to d + u(x + d); that composes the maps only
-where A is the identity. Here the step d is taken in the fixed grid's coordinates and u(x) becomes A d + u(x + d), so
-that storage, field of view and rotation of the moving grid do not change the warp. For A = 1 both are the same.
+FireANTs keeps the multi-resolution scheme and the stopping rule. Replaced: the sampling of images, by a backend in its
+registry of samplers; and, in subclasses, the smoothing of images and the optimiser of a warp. FireANTs samples the
+moving image at A x + u(x), where A takes the fixed grid's normalised coordinates to the moving grid's, and updates u(x)
+to d + u(x + d); that composes the maps only where A is the identity. Here the step d is taken in the fixed grid's
+coordinates and u(x) becomes A d + u(x + d), so that storage, field of view and rotation of the moving grid do not
+change the warp. For A = 1 both are the same.
 
 Loaded only while a method runs, so torch is imported at the top.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -135,6 +138,63 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
             return separable_filtering(field.movedim(-1, 1).contiguous(), [kernel] * 3).movedim(1, -1)  # type: ignore[no-any-return]
 
         return smooth
+
+
+class _Sampled(torch.autograd.Function):
+    """Image at A x + u(x) with its derivative by u, both compiled; nothing the size of the field is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, image: torch.Tensor, displacement: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+        """Sample (Z', Y', X') at the points of a displacement (Z, Y, X, 3)."""
+        from lumirage_bids.registration import _sampling_kernels as kernel
+
+        ctx.save_for_backward(image, displacement, matrix)
+        arrays = (t.detach().numpy() for t in (image, displacement, matrix))
+        return torch.from_numpy(kernel.sample(*arrays, torch.get_num_threads()))
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: torch.Tensor) -> tuple[None, torch.Tensor, None]:
+        """Derivative by the displacement; images and matrices are not optimised."""
+        from lumirage_bids.registration import _sampling_kernels as kernel
+
+        arrays = [t.detach().numpy() for t in (*ctx.saved_tensors, outputs[0].contiguous())]
+        return None, torch.from_numpy(kernel.sample_gradient(*arrays, torch.get_num_threads())), None
+
+
+def _sampler(otherwise: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """FireANTs' sampler of volumes for what its registrations ask of it on a CPU, else `otherwise`."""
+
+    def sample(
+        input: torch.Tensor,
+        affine: torch.Tensor | None = None,
+        grid: torch.Tensor | None = None,
+        mode: str = "bilinear",
+        is_displacement: bool = True,
+        **rest: Any,
+    ) -> torch.Tensor:
+        usual = mode == "bilinear" and is_displacement and rest in ({}, {"align_corners": True})
+        if not usual or grid is None or input.requires_grad or {input.dtype, grid.dtype} != {torch.float32}:
+            return otherwise(input, affine, grid, mode=mode, is_displacement=is_displacement, **rest)
+        matrices = torch.eye(3, 4).expand(len(grid), 3, 4) if affine is None else affine.float()
+        images = input.contiguous().flatten(0, 1)
+        each = input.shape[1]
+        fields = grid.contiguous()
+        moved = [_Sampled.apply(image, fields[n // each], matrices[n // each]) for n, image in enumerate(images)]  # type: ignore[no-untyped-call]
+        return torch.stack(moved).reshape(*input.shape[:2], *grid.shape[1:4])
+
+    return sample
+
+
+@contextlib.contextmanager
+def compiled_sampling() -> Iterator[None]:
+    """Let FireANTs sample volumes on a CPU by our kernels; on a GPU it goes on as it does."""
+    samplers = fireants_interpolator._registry[False]
+    stock = samplers["grid_sample_3d"]
+    samplers["grid_sample_3d"] = _sampler(stock)
+    try:
+        yield
+    finally:
+        samplers["grid_sample_3d"] = stock
 
 
 class Smoothing:

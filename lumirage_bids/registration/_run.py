@@ -86,7 +86,8 @@ def _optimised(
                 warp.warp, linear, step=method.step,
                 smooth_warp_sigma=method.smooth_warp_sigma, smooth_grad_sigma=method.smooth_grad_sigma,
             )  # fmt: skip
-        registration.optimize()
+        with _engine.compiled_sampling():
+            registration.optimize()
     return registration
 
 
@@ -147,6 +148,15 @@ def inverted(warp: torch.Tensor) -> torch.Tensor:
     Chen M, Lu W, Chen Q, Ruchala KJ, Olivera GH. A simple fixed-point approach to invert a deformation field.
     Med Phys 35:81-88 (2008). doi:10.1118/1.2816107
     """
+    if _compiled(warp):
+        from lumirage_bids.registration import _inverse_kernels
+
+        return torch.from_numpy(
+            _inverse_kernels.inverted(
+                warp[0].contiguous().numpy(), tolerance=INVERSE_TOLERANCE, iterations=INVERSE_ITERATIONS,
+                full_steps=FULL_STEPS, threads=torch.get_num_threads(),
+            )
+        )[None]  # fmt: skip
     voxels = (torch.tensor(warp.shape[3:0:-1]).to(warp) - 1) / 2
     places = _places(warp).reshape(-1, 3)
     inverse = -warp.reshape(-1, 3)
@@ -168,7 +178,17 @@ def _residual(warp: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
 
 def _sampled(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
     """Field at x + displacement(x), both of shape (1, Z, Y, X, 3)."""
+    if _compiled(field):
+        from lumirage_bids.registration import _inverse_kernels
+
+        arrays = (t[0].contiguous().numpy() for t in (field, displacement))
+        return torch.from_numpy(_inverse_kernels.followed(*arrays, torch.get_num_threads()))[None]
     return _at(field, _places(field) + displacement)
+
+
+def _compiled(field: torch.Tensor) -> bool:
+    """Whether our kernels can work on a field; they are for single precision on a CPU."""
+    return field.device.type == "cpu" and field.dtype == torch.float32
 
 
 def _places(field: torch.Tensor) -> torch.Tensor:

@@ -79,27 +79,30 @@ def compose(warp: Float32, direction: Float32, scale: float, linear: npt.ArrayLi
 @compiled
 def _smooth(image, out, along_z, along_y, along_x, components, lo, hi):  # type: ignore[no-untyped-def]
     depth, height, width = image.shape
-    by_z = np.empty((height, width), dtype=np.float32)
-    by_y = np.empty(width, dtype=np.float32)
     rz, ry, rx = len(along_z) // 2, len(along_y) // 2, len(along_x) // 2
+    by_z = np.empty((height, width), dtype=np.float32)
+    by_y = np.zeros(width + 2 * rx * components, dtype=np.float32)  # with zeros at both ends
+    middle = by_y[rx * components : rx * components + width]
     for z in range(lo, hi):
         by_z[:] = 0
         for k in range(max(-rz, -z), min(rz + 1, depth - z)):
-            weight = along_z[k + rz]
             for y in range(height):
-                for x in range(width):
-                    by_z[y, x] += weight * image[z + k, y, x]
+                _add(by_z[y], along_z[k + rz], image[z + k, y])
         for y in range(height):
-            by_y[:] = 0
+            middle[:] = 0
             for k in range(max(-ry, -y), min(ry + 1, height - y)):
-                weight = along_y[k + ry]
-                for x in range(width):
-                    by_y[x] += weight * by_z[y + k, x]
-            out[z, y, :] = 0
-            for k in range(-rx, rx + 1):
-                weight, shift = along_x[k + rx], k * components
-                for x in range(max(0, -shift), min(width, width - shift)):
-                    out[z, y, x] += weight * by_y[x + shift]
+                _add(middle, along_y[k + ry], by_z[y + k])
+            row = out[z, y]
+            row[:] = 0
+            for k in range(2 * rx + 1):
+                _add(row, along_x[k], by_y[k * components : k * components + width])
+
+
+@compiled
+def _add(total, weight, row):  # type: ignore[no-untyped-def]
+    """Add a weighted row to another; a function of its own, so that its loop becomes vector instructions."""
+    for x in range(len(total)):
+        total[x] += weight * row[x]
 
 
 @compiled
@@ -138,6 +141,16 @@ def _compose(warp, direction, scale, linear, out, lo, hi):  # type: ignore[no-un
                 px, py, pz = x + d0 * half_x, y + d1 * half_y, z + d2 * half_z
                 x0, y0, z0 = int(np.floor(px)), int(np.floor(py)), int(np.floor(pz))
                 fx, fy, fz = np.float32(px - x0), np.float32(py - y0), np.float32(pz - z0)
+                gx, gy, gz = one - fx, one - fy, one - fz
+                if x0 >= 0 and y0 >= 0 and z0 >= 0 and x0 + 1 < width and y0 + 1 < height and z0 + 1 < depth:
+                    for i in range(3):
+                        a = warp[z0, y0, x0, i] * gx + warp[z0, y0, x0 + 1, i] * fx
+                        b = warp[z0, y0 + 1, x0, i] * gx + warp[z0, y0 + 1, x0 + 1, i] * fx
+                        c = warp[z0 + 1, y0, x0, i] * gx + warp[z0 + 1, y0, x0 + 1, i] * fx
+                        d = warp[z0 + 1, y0 + 1, x0, i] * gx + warp[z0 + 1, y0 + 1, x0 + 1, i] * fx
+                        moved = linear[i, 0] * d0 + linear[i, 1] * d1 + linear[i, 2] * d2
+                        out[z, y, x, i] = moved + (a * gy + b * fy) * gz + (c * gy + d * fy) * fz
+                    continue
                 s0 = s1 = s2 = np.float32(0)
                 for corner in range(8):
                     dx, dy, dz = corner & 1, (corner >> 1) & 1, corner >> 2

@@ -92,12 +92,13 @@ def group(settings: Settings) -> int:
     return 0
 
 
-def list_known(what: str) -> int:
+def list_known(what: str, weights: Path | None) -> int:
     """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
     if what == "methods":
         from lumirage_bids import registration
 
-        lines = [(name, cls.summary, cls.missing()) for name, cls in registration.methods().items()]
+        context = registration.Context(weights=weights)
+        lines = [(name, kind.summary, kind().missing(context)) for name, kind in registration.methods().items()]
     elif what == "labellings":
         from lumirage_bids import segmentation
 

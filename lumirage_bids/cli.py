@@ -157,8 +157,14 @@ def settings(argv: Sequence[str]) -> Settings:
         bids_database_dir=a.bids_database_dir.absolute() if a.bids_database_dir else None,
         sloppy=a.sloppy,
         verbose=a.verbose,
+        weights=_weights(),
         command=shlex.join(["lumirage", *argv]),
     )
+
+
+def _weights() -> Path | None:
+    folder = os.environ.get("LUMIRAGE_WEIGHTS")
+    return Path(folder).absolute() if folder else None
 
 
 def _derivatives(items: Sequence[str]) -> dict[str, Path]:
@@ -228,6 +234,6 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments and arguments[0] in LISTS:
         if len(arguments) != 1:
             raise UsageError(f"usage: lumirage {arguments[0]} (no further arguments).")
-        return app.list_known(arguments[0])
+        return app.list_known(arguments[0], _weights())
     given = settings(arguments)
     return app.participant(given) if given.level == "participant" else app.group(given)

@@ -150,8 +150,13 @@ def moved(moving: Scan, fixed: Scan, arm: str, suffix: str, extension: str, **en
 
 
 def transform(moving: Scan, fixed: Scan, arm: str) -> Path:
-    """ITK transform from the fixed scan's world to the moving scan's."""
+    """ITK transform from the fixed scan's world to the moving scan's: it resamples moving images on the fixed grid."""
     return path(moving, "xfm", ".h5", from_=moving.suffix, to=fixed.key, mode="image", desc=arm)
+
+
+def inverse_transform(moving: Scan, fixed: Scan, arm: str) -> Path:
+    """ITK transform from the moving scan's world to the fixed scan's."""
+    return path(moving, "xfm", ".h5", from_=fixed.key, to=moving.suffix, mode="image", desc=arm)
 
 
 def sidecar(file: Path) -> Path:

@@ -37,7 +37,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
         yield f"  {split}: {n}"
     yield from _missing(plan, dataset)
     for arm in plan.arms:
-        yield f"Method {arm.method.name}, variant {arm.variant}: {arm.method.summary}"
+        yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
     yield from warnings(plan)
     for note in dataset.notes:
         yield f"Note: {note}"
@@ -62,7 +62,7 @@ def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
 def warnings(plan: Plan) -> Iterator[str]:
     """What a reader of the results must know about their conditions."""
     mixed = sorted({p.split for p in plan.runnable if p.moving.kind != p.fixed.kind and p.split != "same subject"})
-    unimodal = sorted({a.method.name for a in plan.arms if a.method.similarity_used == "lncc"})
+    unimodal = sorted({a.name for a in plan.arms if a.method.similarity_for(multimodal=True) == "lncc"})
     if mixed and unimodal:
         yield (
             f"WARNING: pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "

@@ -19,7 +19,7 @@ class Peak:
 
 @contextmanager
 def peak_memory(device: str) -> Iterator[Peak]:
-    """Watch the peak memory of the block: resident memory of this process, or memory allocated on a CUDA device."""
+    """Watch the peak memory of the block: of this process and its children, or allocated on a CUDA device."""
     peak = Peak()
     if device.startswith("cuda"):
         import torch
@@ -33,9 +33,15 @@ def peak_memory(device: str) -> Iterator[Peak]:
 
     process, ended = psutil.Process(), threading.Event()
 
+    def resident(one: psutil.Process) -> int:
+        try:
+            return int(one.memory_info().rss)
+        except psutil.NoSuchProcess:  # a child that has ended meanwhile
+            return 0
+
     def watch() -> None:
         while True:
-            peak.peak_gb = max(peak.peak_gb, process.memory_info().rss / 1e9)
+            peak.peak_gb = max(peak.peak_gb, sum(map(resident, [process, *process.children(recursive=True)])) / 1e9)
             if ended.wait(INTERVAL_S):
                 return
 

@@ -198,7 +198,7 @@ def _pair_panels(
     first = plan.labels[0].name
     done = pairs[(pairs["labelling"] == first) & (pairs["status"] == "ok") & pairs["fixed"].isin(by_name.keys())]
     for arm in plan.arms:
-        mine = done[(done["variant"] == arm.variant) & (done["method"] == arm.method.name)].sort_values("dice_mean")
+        mine = done[(done["variant"] == arm.variant) & (done["method"] == arm.name)].sort_values("dice_mean")
         if mine.empty:
             continue
         places = {0: "worst", len(mine) // 2: "median", len(mine) - 1: "best"}

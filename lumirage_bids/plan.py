@@ -16,8 +16,8 @@ from lumirage_bids.images import Preparation
 from lumirage_bids.parameters import digest, from_table
 from lumirage_bids.protocol import Labelling, Protocol, Variant
 from lumirage_bids.registration.alignment import Alignment
-from lumirage_bids.registration.base import Method
-from lumirage_bids.scans import File, Pair, Scan
+from lumirage_bids.registration.base import Context, Method
+from lumirage_bids.scans import File, Pair, Scan, fingerprint
 from lumirage_bids.segmentation.base import Labeller
 from lumirage_bids.settings import Settings
 
@@ -33,6 +33,7 @@ class Arm:
     """What is compared with what: a method under a variant's conditions."""
 
     variant: str
+    name: str
     method: Method
     preparation: Preparation
     alignment: Alignment
@@ -40,12 +41,12 @@ class Arm:
     @property
     def label(self) -> str:
         """The arm's ``desc-`` label."""
-        return derivatives.description(self.variant, self.method.name)
+        return derivatives.description(self.variant, self.name)
 
     @property
     def hash(self) -> str:
         """Digest of all parameters."""
-        return digest(self.method.name, self.method, self.preparation, self.alignment, REVISIONS)
+        return digest(self.name, self.method.name, self.method, self.preparation, self.alignment, REVISIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,27 +219,28 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
     names = settings.methods or protocol.default_methods
     names = ("identity", *dict.fromkeys(n for n in names if n != "identity"))
     variants = [protocol.variant(n) for n in settings.variants] or list(protocol.variants)
-    arms = tuple(_arm(v, n, settings.sloppy) for v, n in product(variants, names))
+    arms = tuple(_arm(v, n, settings) for v, n in product(variants, names))
     labels: dict[str, Arm] = {}
     for arm in arms:
         if arm.label in labels:
             raise UsageError(
-                f"Arms {arm.variant} × {arm.method.name} and {labels[arm.label].variant} × "
-                f"{labels[arm.label].method.name} have the same label '{arm.label}' in file names. Rename a variant."
+                f"Arms {arm.variant} × {arm.name} and {labels[arm.label].variant} × "
+                f"{labels[arm.label].name} have the same label '{arm.label}' in file names. Rename a variant."
             )
         labels[arm.label] = arm
     return arms
 
 
-def _arm(variant: Variant, name: str, sloppy: bool) -> Arm:
-    method = registration.method(name, **variant.methods.get(name, {}))
+def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
+    parameters = dict(variant.methods.get(name, {}))
+    method = registration.method(parameters.pop("method", name), **parameters)
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
-    if sloppy:
+    if settings.sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
-    if complaint := method.missing():
+    if complaint := method.missing(Context(device=settings.device, weights=settings.weights)):
         raise MissingInputError(f"Method {name} cannot run here: {complaint}")
-    return Arm(variant=variant.name, method=method, preparation=preparation, alignment=alignment)
+    return Arm(variant=variant.name, name=name, method=method, preparation=preparation, alignment=alignment)
 
 
 def _native(table: Mapping[str, object]) -> Mapping[str, object]:
@@ -387,7 +389,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         )
     reference = choose_reference(scans, protocol.reference, names)
     runnable = tuple(p for p in asked if is_present(p.moving, names) and is_present(p.fixed, names))
-    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done)
+    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, weights=settings.weights)
     tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
     batches, n_done = builder.batches(tasks, settings.nprocs)
     if settings.stage == "prepare":
@@ -419,8 +421,10 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
 class _Builder:
     """Hashes, each computed once, and what they leave to do."""
 
-    def __init__(self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done) -> None:
-        self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
+    def __init__(
+        self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done, weights: Path | None
+    ) -> None:
+        self.arms, self.labels, self.reference, self.done, self.weights = arms, labels, reference, done, weights
         self.variants = {arm.variant: arm for arm in reversed(arms)}
         # A hash asks the file system about its files, so once a scan, not once a pair.
         self.prepared_hash = cache(self._prepared_hash)
@@ -462,7 +466,8 @@ class _Builder:
         scans = (pair.moving, pair.fixed)
         ends = [self.alignment_hash(s, arm.variant) for s in scans]
         names = [s.name for s in scans]
-        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, ends, names)
+        files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
+        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, files, ends, names)
         hashes = {
             labelling.name: digest(REVISIONS["score"], registered, pair.split, [self.label_hash(s, i) for s in scans])
             for i, labelling in enumerate(self.labels)
@@ -494,5 +499,11 @@ class _Builder:
 
 
 def chunk_size(n: int, nprocs: int) -> int:
-    """Pairs a batch: enough batches to keep all workers busy, few enough that starting them costs nothing."""
-    return max(1, min(50, n // (4 * nprocs)))
+    """Pairs a batch: enough batches to keep all workers busy, few enough that starting them costs nothing.
+
+    Examples
+    --------
+    >>> chunk_size(9900, 1), chunk_size(9900, 64), chunk_size(12, 2)
+    (100, 39, 2)
+    """
+    return max(1, min(100, n if nprocs == 1 else -(-n // (4 * nprocs))))

@@ -20,7 +20,8 @@ from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.segmentation import segment_checked
 from lumirage_bids.segmentation.brain_mask import brain_mask
-from lumirage_bids.transforms import Transform, read_itk, write_itk
+from lumirage_bids.transform_files import read_itk, write_itk
+from lumirage_bids.transforms import Transform
 
 if TYPE_CHECKING:
     from lumirage_bids.scans import Scan

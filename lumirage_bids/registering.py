@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -18,13 +19,14 @@ from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageErr
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.label_transfer import transfer_labels
-from lumirage_bids.measures.field import folding_percent, jacobian_determinant, sdlogj
+from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.memory import peak_memory
 from lumirage_bids.plan import Batch, Labels, Task
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import Scan
-from lumirage_bids.transforms import Transform, read_itk, warp, write_itk
+from lumirage_bids.transform_files import read_itk, write_itk
+from lumirage_bids.transforms import Transform, warp
 
 logger = logging.getLogger("lumirage")
 
@@ -134,14 +136,14 @@ class Rows:
         arm, pair = self.batch.arm, task.pair
         return {
             "variant": arm.variant,
-            "method": arm.method.name,
+            "method": arm.name,
             "labelling": labelling,
             "split": pair.split,
             "moving": pair.moving.name,
             "fixed": pair.fixed.name,
-            "similarity": arm.method.similarity_used,
-            "start": start_name(arm.alignment.transform, arm.alignment.on),
-            "input": input_name(arm.preparation),
+            "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
+            "start": arm.alignment.start if arm.method.takes_start else "own",
+            "input": arm.method.own_input or input_name(arm.preparation),
             "evaluation": "native",
             "hash": task.hashes[labelling],
             "registration_hash": task.registration_hash,
@@ -154,11 +156,6 @@ class Rows:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def start_name(transform: str, on: str) -> str:
-    """The start in words, for the column of that name."""
-    return "headers" if transform == "none" else f"{transform} on {on}"
 
 
 def input_name(preparation: object) -> str:
@@ -252,7 +249,7 @@ class PairAtWork:
                 continue
             row, moved[labels.name] = score(labels, self.moving, self.fixed, total, self.context.threads)
             by_labelling[labels.name] = {**measures, **row}
-        self.keep(total, moved, cost)
+        self.keep(transform, moved, cost)
         for name in moved:
             planes = moved_planes(self.moving.labels[name], total, self.fixed.mask, self.context.threads)
             rows.add_slices(f"{self.fixed.scan.key}/{name}", planes)
@@ -264,27 +261,52 @@ class PairAtWork:
         meta = derivatives.read_json(derivatives.sidecar(file))
         if meta.get("Hash") == self.task.registration_hash and file.exists():
             # What was saved includes the start; scoring wants the deformation alone.
-            without_start = Transform((np.linalg.inv(self.start),))
-            return read_itk(file).then(without_start), {k: meta[k] for k in ("runtime_s", "memory_gb")}
-        image = self.moving.image
-        started = replace(image, affine=np.linalg.inv(self.start) @ image.affine)
-        with peak_memory(self.context.device) as memory:
+            deformation = read_itk(file).then(Transform((np.linalg.inv(self.start),)))
+            back = self.out_dir / derivatives.inverse_transform(
+                self.batch.moving, self.fixed.scan, self.batch.arm.label
+            )
+            if back.exists():
+                inverse = Transform((self.start,)).then(read_itk(back))
+                deformation = replace(deformation, inverse=inverse)
+            return deformation, {k: meta[k] for k in ("runtime_s", "memory_gb") if k in meta}
+        moving, mask = (
+            replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
+        )
+        with (
+            tempfile.TemporaryDirectory(dir=self.context.work_dir) as scratch,
+            peak_memory(self.context.device) as memory,
+        ):
+            context = replace(
+                self.context,
+                work_dir=Path(scratch),
+                pair=self.task.pair,
+                fixed_mask=self.fixed.mask,
+                moving_mask=mask,
+                start=self.start,
+            )
             begin = time.perf_counter()
             try:
-                transform = self.batch.arm.method.register(self.fixed.image, started, self.context)
+                transform = self.batch.arm.method.register(self.fixed.image, moving, context)
             except OSError as error:  # the method's own, not the output folder's
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
             seconds = time.perf_counter() - begin
+        if not self.batch.arm.method.computes:
+            return transform, {}
         return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
 
     def deformation(self, transform: Transform) -> dict[str, float]:
         """Measures of the field within the fixed brain."""
         image, brain = self.fixed.image, self.fixed.mask.array > 0
         determinant = jacobian_determinant(transform, image.shape, image.affine, threads=self.context.threads)
-        return {"folding_percent": folding_percent(determinant, brain), "sdlogj": sdlogj(determinant, brain)}
+        return {
+            "folding_percent": folding_percent(determinant, brain),
+            "sdlogj": sdlogj(determinant, brain),
+            "inverse_consistency_mm": inverse_consistency(transform, brain, image.affine),
+        }
 
-    def keep(self, total: Transform, moved: Mapping[str, Volume], cost: Mapping[str, float]) -> None:
-        """Write what ``--save`` asks for: moved labels, moved image, transform; the sidecar last."""
+    def keep(self, transform: Transform, moved: Mapping[str, Volume], cost: Mapping[str, float]) -> None:
+        """Write what ``--save`` asks for: moved labels, moved image, transforms; the sidecars last."""
+        total = transform.then(Transform((self.start,)))
         scan, target, arm = self.batch.moving, self.fixed.scan, self.batch.arm
         meta: dict[str, object] = {
             "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
@@ -302,10 +324,14 @@ class PairAtWork:
             about = {**meta, "SkullStripped": arm.preparation.skull_strip}
             derivatives.write_json(derivatives.sidecar(file), about)
         if self.save in {"transforms", "all"}:
-            file = self.out_dir / derivatives.transform(scan, target, arm.label)
-            with derivatives.replacing(file) as temporary:
-                write_itk(total, temporary)
-            derivatives.write_json(derivatives.sidecar(file), {**meta, **cost})
+            files = {derivatives.transform(scan, target, arm.label): total}
+            if transform.inverse is not None:
+                back = Transform((np.linalg.inv(self.start),)).then(transform.inverse)
+                files = {derivatives.inverse_transform(scan, target, arm.label): back, **files}
+            for relative, map_ in files.items():
+                with derivatives.replacing(self.out_dir / relative) as temporary:
+                    write_itk(map_, temporary)
+                derivatives.write_json(derivatives.sidecar(self.out_dir / relative), {**meta, **cost})
 
 
 def score(labels: Labels, moving: Side, fixed: Side, transform: Transform, threads: int) -> tuple[scores.Row, Volume]:

@@ -141,7 +141,7 @@ class Run:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())
-        self.work_dir.mkdir(parents=True)
+        (self.work_dir / "scratch").mkdir(parents=True)
         with logging_to(self.log_file, self.settings.verbose):
             workflows.configure(self.work_dir, self.settings.verbose)
             yield
@@ -187,7 +187,13 @@ class Run:
             work_dir=self.work_dir,
             log_file=self.log_file,
             verbose=s.verbose,
-            context=Context(device=s.device, threads=s.omp_nthreads, seed=s.seed),
+            context=Context(
+                device=s.device,
+                threads=s.omp_nthreads,
+                seed=s.seed,
+                weights=s.weights,
+                work_dir=self.work_dir / "scratch",
+            ),
             save=s.save,
             nprocs=s.nprocs,
             memory_gb=s.mem or 0.9 * min(psutil.virtual_memory().total, cgroup_limit()) / 1e9,
@@ -229,7 +235,7 @@ def expected_voxels(plan: Plan) -> int:
 def arm_parameters(arm: Arm) -> str:
     """All parameters of an arm in one line."""
     tables = {
-        arm.method.name: asdict(arm.method),
+        arm.name: asdict(arm.method),
         "preparation": asdict(arm.preparation),
         "alignment": asdict(arm.alignment),
     }
@@ -243,14 +249,12 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
     file = out_dir / "descriptions.tsv"
     rows = {r["desc_id"].removeprefix("desc-"): r for r in read_descriptions(out_dir).to_dict("records")}
     for arm in plan.arms:
-        text = (
-            f"method {arm.method.name}, variant {arm.variant}; scores and slices carry a digest of their pairs after +"
-        )
+        text = f"method {arm.name}, variant {arm.variant}; scores and slices carry a digest of their pairs after +"
         rows[arm.label] = {
             "desc_id": f"desc-{arm.label}",
             "description": text,
             "variant": arm.variant,
-            "method": arm.method.name,
+            "method": arm.name,
             "parameters": arm_parameters(arm),
         }
         for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):

@@ -41,10 +41,15 @@ class File:
             key = Path(self.path.readlink()).name
             if re.match(r"[A-Z0-9]+E?-s\d+--", key):
                 return f"{self.relative}:{key}"
-        if not self.path.exists():
-            return f"{self.relative}:absent"
-        stat = self.path.stat()
-        return f"{self.relative}:{stat.st_size}:{int(stat.st_mtime)}"
+        return f"{self.relative}:{fingerprint(self.path)}"
+
+
+def fingerprint(path: Path) -> str:
+    """Size and modification time of a file: what changes when the content does."""
+    if not path.exists():
+        return "absent"
+    stat = path.stat()
+    return f"{stat.st_size}:{int(stat.st_mtime)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,3 +151,9 @@ class Pair:
         if self.moving.subject == self.fixed.subject:
             return "same subject"
         return f"{self.moving.kind} to {self.fixed.kind}"
+
+    @property
+    def multimodal(self) -> bool:
+        """Whether the scans differ in contrast, or in sequence where both are known."""
+        sequences = {s.sequence for s in (self.moving, self.fixed) if s.sequence}
+        return self.moving.suffix != self.fixed.suffix or len(sequences) > 1

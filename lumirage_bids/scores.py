@@ -45,6 +45,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         "Units": "1, lower is smoother",
         "Reference": "https://doi.org/10.1109/TMI.2019.2897538",
     },
+    "inverse_consistency_mm": {
+        "Description": "Mean distance in the fixed brain mask between a point and where it ends after the deformation "
+        "and the inverse that the method gives with it; n/a for a method without one",
+        "Units": "mm, lower is better",
+        "Reference": "https://doi.org/10.1109/42.932742",
+    },
     "runtime_s": {
         "Description": "Wall time of the registration alone, without start, reading and scoring",
         "Units": "s",
@@ -54,7 +60,10 @@ COLUMNS: dict[str, dict[str, str]] = {
         "Units": "GB (10^9 bytes)",
     },
     "similarity": {"Description": "Image similarity that the method maximised"},
-    "start": {"Description": "Where the method started from, the same for all methods of a variant"},
+    "start": {
+        "Description": "What the method started from: aligned, centre_of_mass or none, as the protocol says, the same "
+        "for all methods of a variant; own for a method that cannot take it"
+    },
     "input": {"Description": "Images that the method saw"},
     "evaluation": {"Description": "Grid that the labels were compared on: native is the fixed scan's own"},
     "hash": {"Description": "Digest of everything that this row depends on"},

@@ -23,6 +23,8 @@ class Settings:
         Memory that all workers together may use, GB; None for 90 % of what there is.
     pair_timeout : float or None
         Seconds after which a pair is stopped and recorded as failed.
+    weights : Path or None
+        Folder of network weights (environment variable LUMIRAGE_WEIGHTS).
     command : str
         The command as typed, for the record.
     """
@@ -58,6 +60,7 @@ class Settings:
     bids_database_dir: Path | None = None
     sloppy: bool = False
     verbose: int = 0
+    weights: Path | None = None
     command: str = ""
 
     def as_table(self) -> dict[str, object]:

@@ -58,7 +58,7 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     parts = []
     for arm in plan.arms:
         for name in names:
-            part = pairs.assign(variant=arm.variant, method=arm.method.name, labelling=name)
+            part = pairs.assign(variant=arm.variant, method=arm.name, labelling=name)
             part["absent"] = part["absent"].where(part["absent"] != "", unlabelled[name])
             parts.append(part)
     table = pd.concat(parts, ignore_index=True)

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.errors import BadDataError, CannotWriteError, MissingInputError, UsageError
+from lumirage_bids.errors import BadDataError
 
 if TYPE_CHECKING:
-    import SimpleITK
-
     from lumirage_bids.images import Volume
 
 FloatArray = npt.NDArray[np.floating]
 Shape = tuple[int, int, int]
 
-# ITK's world is LPS+: its first two axes point the other way.
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Points held at a time by a thread that works through a grid: 1.5 MB, so that they stay in the cache.
 _SLAB_POINTS = 65536
 
@@ -74,6 +69,8 @@ class Transform:
     ----------
     steps : tuple
         Affine matrices (4 × 4, RAS+ mm) and `DisplacementField` objects; empty for the identity.
+    inverse : Transform or None
+        The map back, moving world to fixed world, where the method has found that too; a chain (`then`) has none.
 
     Examples
     --------
@@ -83,6 +80,7 @@ class Transform:
     """
 
     steps: tuple[Step, ...] = ()
+    inverse: Transform | None = None
 
     @classmethod
     def affine(cls, matrix: npt.ArrayLike) -> Transform:
@@ -249,130 +247,3 @@ def warp(image: Volume, transform: Transform, grid: Volume, threads: int = 1) ->
 
     for_slabs(work, grid.shape, threads)
     return replace(grid, array=out)
-
-
-def write_itk(transform: Transform, path: Path) -> None:
-    """Write a transform as ITK does (LPS+, maps fixed points to moving points, as `Transform` does).
-
-    Parameters
-    ----------
-    transform : Transform
-        Chain of affine maps and displacement fields.
-    path : Path
-        ``.txt``, ``.tfm`` or ``.h5`` for affine maps; ``.h5`` (a composite transform) for anything with a field.
-
-    Raises
-    ------
-    UsageError
-        If the file's extension does not fit the transform.
-    CannotWriteError
-        If the file cannot be written.
-    """
-    import SimpleITK
-
-    folded = Transform().then(transform)
-    linear = not any(isinstance(step, DisplacementField) for step in folded.steps)
-    allowed = (".txt", ".tfm", ".h5") if linear else (".h5",)
-    if path.suffix not in allowed:
-        kind = "An affine transform" if linear else "A transform with a displacement field"
-        raise UsageError(f"{kind} cannot be written to {path}: the name must end with {' or '.join(allowed)}.")
-    if linear:
-        matrix = folded.steps[0] if folded.steps else np.eye(4)
-        itk: SimpleITK.Transform = _to_itk(matrix)
-    else:
-        # ITK applies the transform added last first.
-        itk = SimpleITK.CompositeTransform([_to_itk(step) for step in reversed(folded.steps)])
-    try:
-        SimpleITK.WriteTransform(itk, str(path))
-    except RuntimeError as error:
-        raise CannotWriteError(f"The transform could not be written to {path}: {_last_line(error)}") from error
-
-
-def read_itk(path: Path) -> Transform:
-    """Read a transform that ITK, ANTs or `write_itk` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        Linear, displacement field or composite transform (``.txt``, ``.tfm``, ``.mat``, ``.h5``), or a displacement
-        field as an ITK vector image (``.nii``, ``.nii.gz``, as ANTs' ``1Warp.nii.gz``).
-
-    Raises
-    ------
-    MissingInputError
-        If there is no such file.
-    BadDataError
-        If it is not such a transform.
-    """
-    import SimpleITK
-
-    if not path.exists():
-        raise MissingInputError(f"There is no transform file {path}.")
-    try:
-        if path.name.endswith((".nii", ".nii.gz")):
-            image = SimpleITK.ReadImage(str(path), SimpleITK.sitkVectorFloat64)
-            itk: SimpleITK.Transform = SimpleITK.DisplacementFieldTransform(image)
-        else:
-            itk = SimpleITK.ReadTransform(str(path))
-    except RuntimeError as error:
-        raise BadDataError(f"{path} is not a three-dimensional transform: {_last_line(error)}") from error
-    transform = Transform()
-    for part in _parts(itk):
-        transform = transform.then(_from_itk(part, path))
-    return transform
-
-
-def _last_line(error: RuntimeError) -> str:
-    """Keep what SimpleITK has to say, without where in its sources it said it."""
-    return str(error).strip().splitlines()[-1]
-
-
-def _to_itk(step: Step) -> Any:
-    """Express one step in LPS+ as an ITK transform."""
-    import SimpleITK
-
-    if not isinstance(step, DisplacementField):
-        matrix = _LPS @ step @ _LPS
-        return SimpleITK.AffineTransform(matrix[:3, :3].ravel().tolist(), matrix[:3, 3].tolist())
-    vectors = step.vectors.transpose(2, 1, 0, 3).astype(np.float64)
-    vectors *= np.diag(_LPS)[:3]
-    image = SimpleITK.GetImageFromArray(vectors, isVector=True)
-    affine = _LPS @ step.affine
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    image.SetOrigin(affine[:3, 3].tolist())
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((affine[:3, :3] / spacing).ravel().tolist())
-    return SimpleITK.DisplacementFieldTransform(image)
-
-
-def _parts(itk: Any) -> list[Any]:
-    """List the elementary parts of an ITK transform in the order in which they apply to a point."""
-    import SimpleITK
-
-    itk = itk.Downcast()
-    if not isinstance(itk, SimpleITK.CompositeTransform):
-        return [itk]
-    return [itk.GetNthTransform(n).Downcast() for n in reversed(range(itk.GetNumberOfTransforms()))]
-
-
-def _from_itk(itk: Any, path: Path) -> Transform:
-    """Express one elementary ITK transform in RAS+."""
-    import SimpleITK
-
-    if itk.GetDimension() == 3 and isinstance(itk, SimpleITK.DisplacementFieldTransform):
-        image = itk.GetDisplacementField()
-        vectors = SimpleITK.GetArrayViewFromImage(image).transpose(2, 1, 0, 3) * np.diag(_LPS)[:3]
-        affine = np.eye(4)
-        affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-        affine[:3, 3] = image.GetOrigin()
-        return Transform((DisplacementField(vectors=vectors, affine=_LPS @ affine),))
-    if itk.GetDimension() == 3 and itk.IsLinear():
-        # Whatever its parameters are, a linear map is known from where it takes the origin and the unit vectors.
-        origin, *units = (np.array(itk.TransformPoint(point)) for point in np.eye(4)[[3, 0, 1, 2], :3].tolist())
-        matrix = np.eye(4)
-        matrix[:3] = np.stack([*(unit - origin for unit in units), origin], axis=1)
-        return Transform.affine(_LPS @ matrix @ _LPS)
-    raise BadDataError(
-        f"{path} holds a {itk.GetName()} in {itk.GetDimension()} dimensions; "
-        "only linear maps and displacement fields in three are supported. Write it as a displacement field."
-    )

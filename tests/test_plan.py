@@ -209,7 +209,7 @@ def test_content_that_is_needed_and_not_here_is_asked_for(tmp_path: Path) -> Non
 
 @given(st.integers(0, 100_000), st.integers(1, 64))
 def test_chunks_are_never_empty_nor_huge(n: int, nprocs: int) -> None:
-    assert 1 <= chunk_size(n, nprocs) <= 50
+    assert 1 <= chunk_size(n, nprocs) <= 100
 
 
 def test_a_pair_of_one_subject_is_a_rescan() -> None:

@@ -62,6 +62,35 @@ def jacobian_determinant(
     return out
 
 
+def inverse_consistency(transform: Transform, mask: MaskArray, affine: npt.ArrayLike) -> float:
+    """Compute how far points of the mask end, on average, from where they began when they go there and back; mm.
+
+    Parameters
+    ----------
+    transform : Transform
+        Fixed world to moving world, with its `inverse`.
+    mask : array, shape (X, Y, Z)
+        Brain mask on the fixed grid; every value but 0 is inside.
+    affine : array, shape (4, 4)
+        Voxel indices of that grid to world coordinates (RAS+, mm).
+
+    Returns
+    -------
+    float
+        Mean distance, mm; 0 for an exact inverse, NaN where the method has none.
+
+    References
+    ----------
+    Christensen GE, Johnson HJ (2001), IEEE Trans Med Imaging 20:568-582, doi:10.1109/42.932742.
+    """
+    if transform.inverse is None:
+        return float("nan")
+    matrix = np.asarray(affine, dtype=np.float64)
+    points = np.argwhere(mask != 0) @ matrix[:3, :3].T + matrix[:3, 3]
+    back = transform.inverse.apply(transform.apply(points))
+    return float(np.linalg.norm(back - points, axis=1).mean())
+
+
 def folding_percent(determinant: DeterminantArray, mask: MaskArray) -> float:
     """Compute the percent of voxels in the mask whose Jacobian determinant is not positive; lower is better.
 

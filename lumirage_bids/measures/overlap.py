@@ -125,6 +125,6 @@ def _flat(labels: LabelArray) -> LabelArray:
         raise BadDataError(f"Labels are of type {labels.dtype}; they must be integers. Round them on reading.")
     if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
         raise BadDataError(f"The label map holds the negative label {labels.min()}; labels must be 0 or more.")
-    small = np.can_cast(labels.dtype, np.int32)
-    flat: LabelArray = np.ascontiguousarray(labels, dtype=np.int32 if small else np.int64).reshape(-1)
-    return flat
+    kind = np.int32 if np.can_cast(labels.dtype, np.int32) else np.int64
+    whole: LabelArray = labels.astype(kind, copy=False)
+    return np.ravel(whole)

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from lumirage_bids.registration._engine import Smoothing
 from lumirage_bids.registration._fireants import batch, prepare_torch, quiet
+from lumirage_bids.registration._mutual_information import MutualInformation
 from lumirage_bids.registration.alignment import FOREGROUND
 
 with quiet():
@@ -27,9 +28,6 @@ Matrix = npt.NDArray[np.float64]
 SAMPLES = 65_536
 """Voxels from which mutual information is estimated."""
 
-BINS = 32
-"""Bins of its histograms along either image's intensities."""
-
 
 class Rigid(Smoothing, RigidRegistration):  # type: ignore[misc]
     """FireANTs' rigid registration."""
@@ -45,35 +43,6 @@ class SoftDice(torch.nn.Module):
     def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Compare two masks of one shape; returns a scalar."""
         return 1 - 2 * (predicted * target).sum() / (predicted.sum() + target.sum() + 1e-5)
-
-
-class MutualInformation(torch.nn.Module):
-    """Negative mutual information of two images, from at most `SAMPLES` evenly spread voxels.
-
-    The target's intensities fall into bins, the other image's are spread over four bins by a cubic B-spline, which
-    makes the joint histogram differentiable.
-
-    References
-    ----------
-    Mattes D, Haynor DR, Vesselle H, Lewellen TK, Eubank W. PET-CT image registration in the chest using free-form
-    deformations. IEEE Trans Med Imaging 22:120-128 (2003). doi:10.1109/TMI.2003.809072
-    """
-
-    def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Compare two images of one shape with values from 0 to 1; returns a scalar."""
-        stride = max(1, target.numel() // SAMPLES) | 1  # odd: visits every column of a grid with an even width
-        moved, fixed = (image.reshape(-1)[::stride].clamp(0, 1) for image in (predicted, target))
-        position = moved * (BINS - 4) + 1.5
-        lower = position.detach().floor()
-        f = position - lower
-        spline = torch.stack(
-            [(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, 3 * (1 + f - f**2) * f + 1, f**3], dim=1
-        ) / (6 * moved.numel())  # fmt: skip
-        row = (fixed * BINS).long().clamp(max=BINS - 1)
-        cell = (row * BINS + lower.long() - 1)[:, None] + torch.arange(4, device=row.device)
-        joint = spline.new_zeros(BINS * BINS).index_add(0, cell.reshape(-1), spline.reshape(-1)).reshape(BINS, BINS)
-        independent = joint.sum(0, keepdim=True) * joint.sum(1, keepdim=True)
-        return -(joint * torch.log((joint + 1e-9) / (independent + 1e-9))).sum()
 
 
 class Search:
@@ -105,7 +74,7 @@ class Search:
             self.fixed, self.moving = (
                 batch(v, origin=c, device=device, unit=unit) for v, c in zip((fixed, moving), centres, strict=True)
             )
-        self.loss = SoftDice() if alignment.on == "mask" else MutualInformation()
+        self.loss = SoftDice() if alignment.on == "mask" else MutualInformation(SAMPLES)
 
     def run(self, starts: list[list[Matrix]]) -> Matrix:
         """Optimise rigidly at the first scale from the best start of each group, and go on from the best result.

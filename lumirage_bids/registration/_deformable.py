@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from lumirage_bids.errors import UsageError
 from lumirage_bids.registration.base import Cost, Method
@@ -21,9 +21,10 @@ class Deformable(Method):
     iterations : tuple of int
         Largest number of iterations at each scale.
     similarity : str
-        ``lncc``: squared local normalised cross-correlation.
+        ``lncc``: squared local normalised cross-correlation; ``mind``: MIND-SSC; ``mi``: mutual information; ``auto``:
+        ``mind`` for pairs of different contrast or sequence, else ``lncc``.
     window : int
-        Side of its cubic window, voxels, odd.
+        Side of the cubic window of ``lncc``, voxels, odd.
     step : float
         Longest step of an iteration, half voxels of the longest axis, at most 1.
     smooth_warp_sigma, smooth_grad_sigma : float
@@ -33,11 +34,9 @@ class Deformable(Method):
         Iterations over which the loss must not have risen, else the scale ends.
     """
 
-    similarity_used: ClassVar[str] = "lncc"
-
     scales: tuple[int, ...] = (8, 4, 2, 1)
     iterations: tuple[int, ...] = (200, 100, 50, 20)
-    similarity: Literal["lncc"] = "lncc"
+    similarity: Literal["auto", "lncc", "mind", "mi"] = "auto"
     window: int = 7
     step: float = 0.75
     smooth_warp_sigma: float = 0.5
@@ -58,6 +57,12 @@ class Deformable(Method):
             if not fine:
                 raise UsageError(f"{field} is {getattr(self, field)!r}; allowed: {allowed}.")
 
+    def similarity_for(self, *, multimodal: bool) -> str:
+        """Name of the similarity measure that is optimised."""
+        if self.similarity == "auto":
+            return "mind" if multimodal else "lncc"
+        return self.similarity
+
     def sloppy(self) -> Self:
         """Return the same with a tenth of the iterations, at least one at each scale."""
         return replace(self, iterations=tenth(self.iterations))
@@ -65,9 +70,11 @@ class Deformable(Method):
     def _cost(self, voxels: int, device: str, *, seconds: float, bytes_per_voxel: float) -> Cost:
         """Cost from seconds for one iteration of a million voxels and from bytes a voxel, both on two CPU cores."""
         work = sum(n * max(voxels / s**3, 32**3) for s, n in zip(self.scales, self.iterations, strict=True)) / 1e6
+        if self.similarity in ("mind", "mi"):
+            seconds, bytes_per_voxel = 2.5 * seconds, bytes_per_voxel + 100
         if device.startswith("cuda"):
             return Cost(seconds=5 + work * seconds / 50, memory_gb=1.5 + voxels * bytes_per_voxel * 1e-9)
-        return Cost(seconds=10 + work * seconds, memory_gb=0.6 + voxels * bytes_per_voxel * 1e-9)
+        return Cost(seconds=3 + work * seconds, memory_gb=0.6 + voxels * bytes_per_voxel * 1e-9)
 
 
 def check_pyramid(scales: tuple[int, ...], iterations: tuple[int, ...]) -> None:

@@ -56,8 +56,8 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
 
     Parameters
     ----------
-    warp : Parameter, shape (1, Z, Y, X, 3)
-        Displacements in the sampled grid's normalised coordinates.
+    warp : Parameter, shape (pairs, Z, Y, X, 3)
+        Displacements in the sampled grid's normalised coordinates; each pair's steps are its own.
     linear : array, shape (3, 3)
         Linear part of the map from the warp's to the sampled grid's normalised coordinates.
     step : float
@@ -87,23 +87,37 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
         for tensor in (self.warp, self.exp_avg, self.exp_avg_sq):
             tensor.data = tensor.data.contiguous()
 
+    def initialize_grid(self, size: list[int], grid_copy: Any = None) -> None:
+        """Keep no coordinates of the voxels: the kernels do without, and FireANTs makes them where it has none."""
+        self.grid = None
+
     def step(self, loss: torch.Tensor | None = None) -> None:
         """Take one step along the gradient that the loss has left in the warp."""
         self.step_t += 1
         compiled = self.warp.device.type == "cpu" and self.warp.dtype == torch.float32
         (self._step_compiled if compiled else self._step_torch)()
 
-    def _scale(self, longest: float) -> float:
+    def _scale(self, longest: torch.Tensor) -> torch.Tensor:
         """Factor for Adam's direction: against the gradient, no vector longer than the step."""
-        return -float(self.lr * self.half_resolution / max(longest + self.eps, 1.0))
+        scale: torch.Tensor = -self.lr * self.half_resolution / (longest + self.eps).clamp(min=1.0)
+        return scale
 
     def _step_compiled(self) -> None:
+        state = (self.warp, self.warp.grad.contiguous(), self.exp_avg, self.exp_avg_sq)
+        pairs = zip(*(t.detach().numpy() for t in state), strict=True)
+        self.warp.data = torch.stack([torch.from_numpy(self._stepped(*pair)) for pair in pairs])
+
+    def _stepped(
+        self,
+        warp: npt.NDArray[np.float32],
+        gradient: npt.NDArray[np.float32],
+        mean: npt.NDArray[np.float32],
+        square: npt.NDArray[np.float32],
+    ) -> npt.NDArray[np.float32]:
+        """One pair's warp after the step, shape (Z, Y, X, 3); its moments are updated in place."""
         from lumirage_bids.registration import _warp_kernels as kernel
 
         threads = torch.get_num_threads()
-        warp, gradient, mean, square = (
-            t.detach()[0].numpy() for t in (self.warp, self.warp.grad.contiguous(), self.exp_avg, self.exp_avg_sq)
-        )
         of_gradient, of_warp = (None if k is None else [k.numpy()] * 3 for k in self.kernels)
         if of_gradient:
             gradient = kernel.smooth(gradient, of_gradient, threads)
@@ -111,10 +125,9 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
         longest = kernel.adam_direction(
             gradient, mean, square, linear=linear, betas=(self.beta1, self.beta2), step=self.step_t, threads=threads
         )
-        composed = kernel.compose(warp, gradient, self._scale(longest), linear, threads)
-        if of_warp:
-            composed = kernel.smooth(composed, of_warp, threads)
-        self.warp.data = torch.from_numpy(composed)[None]
+        scale = float(self._scale(torch.tensor(longest)))
+        composed = kernel.compose(warp, gradient, scale, linear, threads)
+        return kernel.smooth(composed, of_warp, threads) if of_warp else composed
 
     @torch.no_grad()
     def _step_torch(self) -> None:
@@ -124,7 +137,7 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
         self.exp_avg_sq.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
         spread = (self.exp_avg_sq / (1 - self.beta2**self.step_t)).sqrt_().add_(self.eps)
         direction = self.exp_avg / (1 - self.beta1**self.step_t) / spread
-        direction *= self._scale(direction.norm(dim=-1).max().item())
+        direction *= self._scale(direction.norm(dim=-1).amax(dim=(1, 2, 3), keepdim=True))[..., None]
         sampled = fireants_interpolator.warp_composer(
             self.warp.data, affine=self.affine_init, v=direction, grid=self.grid, align_corners=True
         )
@@ -149,16 +162,18 @@ class _Sampled(torch.autograd.Function):
         from lumirage_bids.registration import _sampling_kernels as kernel
 
         ctx.save_for_backward(image, displacement, matrix)
-        arrays = (t.detach().numpy() for t in (image, displacement, matrix))
-        return torch.from_numpy(kernel.sample(*arrays, torch.get_num_threads()))
+        pixels, field, affine = (t.detach().numpy() for t in (image, displacement, matrix))
+        return torch.from_numpy(kernel.sample(pixels, field, affine, torch.get_num_threads()))
 
     @staticmethod
     def backward(ctx: Any, *outputs: torch.Tensor) -> tuple[None, torch.Tensor, None]:
         """Derivative by the displacement; images and matrices are not optimised."""
         from lumirage_bids.registration import _sampling_kernels as kernel
 
-        arrays = [t.detach().numpy() for t in (*ctx.saved_tensors, outputs[0].contiguous())]
-        return None, torch.from_numpy(kernel.sample_gradient(*arrays, torch.get_num_threads())), None
+        upstream = outputs[0].contiguous().numpy()
+        pixels, field, affine = (t.detach().numpy() for t in ctx.saved_tensors)
+        gradient = kernel.sample_gradient(pixels, field, affine, upstream, torch.get_num_threads())
+        return None, torch.from_numpy(gradient), None
 
 
 def _sampler(otherwise: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:

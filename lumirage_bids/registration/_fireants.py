@@ -89,7 +89,7 @@ def padded_shape(volume: Volume) -> tuple[int, ...]:
     return tuple(max(n, MINIMUM_SIZE) for n in volume.shape)
 
 
-def batch(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: float = 1.0) -> Any:
+def batch(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: float = 1.0, copies: int = 1) -> Any:
     """Hand a volume to FireANTs with its true affine, shear included.
 
     Parameters
@@ -100,6 +100,8 @@ def batch(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: 
         World point (mm) to work around: FireANTs keeps matrices in single precision.
     unit : float
         Length of FireANTs' unit of length, mm.
+    copies : int
+        How many times the batch holds the image.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def batch(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: 
         direction=affine[:3, :3] / unit,
         origin=(affine[:3, 3] - np.asarray(origin, dtype=np.float64)) / unit,
     )
-    return BatchedImages([image])
+    return BatchedImages([image] * copies)
 
 
 def centre(volume: Volume) -> npt.NDArray[np.float64]:

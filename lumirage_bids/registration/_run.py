@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from lumirage_bids.errors import LumirageError
 from lumirage_bids.registration import _engine
 from lumirage_bids.registration._fireants import batch, centre, padded_shape, prepare_torch, quiet, to_world
 from lumirage_bids.registration._lncc import LocalNormalisedCrossCorrelation
+from lumirage_bids.registration._mind import MindSsc
+from lumirage_bids.registration._mutual_information import MutualInformation
 from lumirage_bids.transforms import DisplacementField, Transform
 
 if TYPE_CHECKING:
@@ -32,16 +35,18 @@ FULL_STEPS = 15
 """Iterations after which the steps are halved, and halved again."""
 
 
+WARPS = {_engine.Greedy: ("warp",), _engine.Syn: ("fwd_warp", "rev_warp")}
+"""Names of a registration's warps; those other than the first belong to the fixed image."""
+
+
 def greedy(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Register by FireANTs' greedy method; see `Method.register`."""
-    registration = _optimised(method, fixed, moving, context, kind=_engine.Greedy, warps=("warp",))
-    return read_greedy(registration, fixed, moving)
+    return read_greedy(optimised(_engine.Greedy, method, fixed, moving, context), fixed, moving)
 
 
 def syn(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Register by FireANTs' symmetric method; see `Method.register`."""
-    registration = _optimised(method, fixed, moving, context, kind=_engine.Syn, warps=("fwd_warp", "rev_warp"))
-    return read_syn(registration, fixed, moving)
+    return read_syn(optimised(_engine.Syn, method, fixed, moving, context), fixed, moving)
 
 
 def read_greedy(registration: Any, fixed: Volume, moving: Volume) -> Transform:
@@ -53,7 +58,8 @@ def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
     """Take the map out of FireANTs' symmetric registration.
 
     Half-way points x go to A x + f(x) in the moving and to x + r(x) in the fixed image. With the inverse
-    x = p + v(p) of the latter a fixed point p goes to A (p + v(p)) + f(p + v(p)).
+    x = p + v(p) of the latter a fixed point p goes to A (p + v(p)) + f(p + v(p)). On the way back a moving point A q
+    goes to x = q + w(q), the inverse of x + A⁻¹ f(x), and from there to x + r(x).
     """
     forward, reverse = (_resized(w.get_warp(), fixed) for w in (registration.fwd_warp, registration.rev_warp))
     inverse = inverted(reverse)
@@ -61,26 +67,28 @@ def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
     log.info(
         "Inverse of SyN's reverse warp: residual %.4f mm on average, %.4f mm at most", residual.mean(), residual.max()
     )
-    total = _sampled(forward, inverse) + inverse @ torch.as_tensor(_to_moving(fixed, moving)).to(reverse).T
-    return _transform(total, _linear(moving), fixed)
+    to_moving = torch.as_tensor(_to_moving(fixed, moving)).to(reverse)
+    there = _transform(_sampled(forward, inverse) + inverse @ to_moving.T, _linear(moving), fixed)
+    inverse = inverted(forward @ torch.linalg.inv(to_moving).T)
+    return replace(there, inverse=_transform(inverse + _sampled(reverse, inverse), _linear(fixed), fixed))
 
 
-def _optimised(
-    method: Deformable, fixed: Volume, moving: Volume, context: Context, *, kind: type[Any], warps: tuple[str, ...]
+def optimised(
+    kind: type[Any], method: Deformable, fixed: Volume, moving: Volume, context: Context, *, copies: int = 1
 ) -> Any:
-    """Set up FireANTs and let it optimise; warps other than the first belong to the fixed image."""
+    """Set up FireANTs and let it optimise; so many copies of the pair at once, to measure what that costs."""
     device = prepare_torch(context)
+    multimodal = context.pair is not None and context.pair.multimodal
     with quiet():
         origin = centre(fixed)
-        images = [batch(v, origin=origin, device=device) for v in (fixed, moving)]
+        images = [batch(v, origin=origin, device=device, copies=copies) for v in (fixed, moving)]
         registration = kind(
             list(method.scales), list(method.iterations), *images,
-            loss_type="custom", custom_loss=LocalNormalisedCrossCorrelation(method.window), loss_params={},
+            loss_type="custom", custom_loss=_loss(method, multimodal), loss_params={},
             smooth_warp_sigma=0, smooth_grad_sigma=0, max_tolerance_iters=method.max_tolerance_iters,
             progress_bar=False,
         )  # fmt: skip
-        to_moving = _to_moving(fixed, moving)
-        for name, linear in zip(warps, (to_moving, np.eye(3)), strict=False):
+        for name, linear in zip(WARPS[kind], (_to_moving(fixed, moving), np.eye(3)), strict=False):
             warp = getattr(registration, name)
             warp.optimizer = _engine.Optimiser(
                 warp.warp, linear, step=method.step,
@@ -89,6 +97,14 @@ def _optimised(
         with _engine.compiled_sampling():
             registration.optimize()
     return registration
+
+
+def _loss(method: Deformable, multimodal: bool) -> torch.nn.Module:
+    """What is minimised."""
+    similarity = method.similarity_for(multimodal=multimodal)
+    if similarity == "lncc":
+        return LocalNormalisedCrossCorrelation(method.window)
+    return MindSsc() if similarity == "mind" else MutualInformation()
 
 
 def _linear(volume: Volume) -> npt.NDArray[np.float64]:
@@ -181,8 +197,8 @@ def _sampled(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
     if _compiled(field):
         from lumirage_bids.registration import _inverse_kernels
 
-        arrays = (t[0].contiguous().numpy() for t in (field, displacement))
-        return torch.from_numpy(_inverse_kernels.followed(*arrays, torch.get_num_threads()))[None]
+        values, steps = (t[0].contiguous().numpy() for t in (field, displacement))
+        return torch.from_numpy(_inverse_kernels.followed(values, steps, torch.get_num_threads()))[None]
     return _at(field, _places(field) + displacement)
 
 

@@ -42,8 +42,11 @@ class Alignment:
 
     Attributes
     ----------
+    start : str
+        What every method starts from: ``aligned`` (the transform that was found), ``centre_of_mass`` (one onto the
+        other), or ``none`` (the world coordinates of the headers).
     transform : str
-        ``none``, ``translation`` (centre of mass onto centre of mass), ``rigid`` or ``affine``.
+        What is looked for when the start is ``aligned``: ``rigid`` or ``affine``.
     on : str
         What is aligned: ``image`` (similarity: mutual information) or ``mask`` (soft Dice).
     max_voxels : int
@@ -54,7 +57,8 @@ class Alignment:
         Adam's step: rotations in about half radians, scales as fractions, translations in radii of the reference.
     """
 
-    transform: Literal["none", "translation", "rigid", "affine"] = "affine"
+    start: Literal["aligned", "centre_of_mass", "none"] = "aligned"
+    transform: Literal["rigid", "affine"] = "affine"
     on: Literal["image", "mask"] = "image"
     max_voxels: int = 1_000_000
     scales: tuple[int, ...] = (4, 2, 1)
@@ -105,11 +109,11 @@ def align(
     foregrounds overlap less than the translation did, is not believed: the translation is returned, with a warning.
     """
     alignment, context = alignment or Alignment(), context or Context()
-    if alignment.transform == "none":
+    if alignment.start == "none":
         return np.eye(4)
     fixed, moving = (_foreground(v, name, alignment) for v, name in ((reference, "reference"), (scan, "scan")))
     here, there = centre_of_mass(fixed), centre_of_mass(moving)
-    if alignment.transform == "translation":
+    if alignment.start == "centre_of_mass":
         return _about(np.eye(4), here, there, 1.0)
     from lumirage_bids.registration._affine_search import Search
 

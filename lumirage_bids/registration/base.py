@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from lumirage_bids.images import Volume
+    from lumirage_bids.scans import Pair
     from lumirage_bids.transforms import Transform
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
-    """Where a method runs: nothing in it may change the result beyond rounding.
+    """Where a method runs, and what else is known of the pair at hand.
+
+    Device, threads and scratch folder may not change a result beyond rounding.
 
     Attributes
     ----------
@@ -25,13 +31,27 @@ class Context:
     seed : int
         For methods that draw random numbers.
     work_dir : Path or None
-        Scratch folder of this pair, for methods that call other programs.
+        Scratch folder of this pair, which exists and is empty, for methods that call other programs.
+    weights : Path or None
+        Folder of network weights that the user has got.
+    pair : Pair or None
+        The scans that the images are of, for methods that look something up by name or choose by contrast.
+    fixed_mask, moving_mask : Volume or None
+        Brain masks on the grids of the images, the moving one's affine with the start too.
+    start : array, shape (4, 4), or None
+        The start that the moving image's affine holds: fixed world to native moving world (RAS+, mm); None for the
+        identity.
     """
 
     device: str = "cpu"
     threads: int = 1
     seed: int = 0
     work_dir: Path | None = None
+    weights: Path | None = None
+    pair: Pair | None = None
+    fixed_mask: Volume | None = None
+    moving_mask: Volume | None = None
+    start: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +73,26 @@ class Method(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    similarity_used: ClassVar[str] = "n/a"
+    computes: ClassVar[bool] = True
+    """Whether a registration takes place here, whose run time and memory mean something."""
+    takes_start: ClassVar[bool] = True
+    """Whether the method begins at the start that all methods get; else its rows and the audit say so."""
 
-    @classmethod
-    def missing(cls) -> str | None:
+    def missing(self, context: Context) -> str | None:
         """Say what is missing to run here and how to get it; None when nothing is."""
+        return None
+
+    def files(self, context: Context) -> tuple[Path, ...]:
+        """Files besides the images on which the result depends: weights, or a field that somebody else made."""
+        return ()
+
+    def similarity_for(self, *, multimodal: bool) -> str:
+        """Name of the similarity measure that is optimised for a pair: ``lncc``, ``mind``, …; ``n/a`` for none."""
+        return "n/a"
+
+    @property
+    def own_input(self) -> str | None:
+        """What the method sees, in words, where that is not the prepared images themselves."""
         return None
 
     @abstractmethod

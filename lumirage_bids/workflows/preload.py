@@ -11,3 +11,7 @@ import torch
 
 import lumirage_bids.preparing
 import lumirage_bids.registering
+import lumirage_bids.registration._box_sums
+import lumirage_bids.registration._run
+import lumirage_bids.registration._sampling_kernels
+import lumirage_bids.registration._warp_kernels

@@ -169,3 +169,20 @@ def test_compiled_inverse_and_composition_are_torchs(amplitude: float) -> None:
     residuals = [(_run._residual(warp, i) * voxels).norm(dim=-1) for i in inverse]
     torch.testing.assert_close(*[(r < _run.INVERSE_TOLERANCE).float().mean() for r in residuals], atol=2e-3, rtol=0)
     torch.testing.assert_close(_run._sampled(warp, other), _run._sampled(warp.double(), other.double()).float())
+
+
+def test_pairs_registered_together_do_not_touch_each_other() -> None:
+    apart = [parameter(seed, scale) for seed, scale in ((1, 0.03), (2, 0.1))]
+    apart[1].grad *= 50
+    together = torch.nn.Parameter(torch.cat([p.data for p in apart]))
+    together.grad = torch.cat([p.grad for p in apart])
+    plain = torch.nn.Parameter(together.data.clone())
+    plain.grad = together.grad.clone()
+    for one in apart:
+        optimiser(one, LINEAR).step()
+    optimiser(together, LINEAR).step()
+    torch_step = optimiser(plain, LINEAR)
+    torch_step.step_t += 1
+    torch_step._step_torch()
+    torch.testing.assert_close(together.data, torch.cat([p.data for p in apart]), atol=0, rtol=0)
+    torch.testing.assert_close(plain.data, together.data, atol=1e-6, rtol=1e-4)

@@ -1,0 +1,190 @@
+"""Vector field attention (VFA), by its authors' own program, which the user installs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.registration.base import Cost, Method
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.registration.base import Context
+    from lumirage_bids.transforms import Transform
+
+# What is left to the program: both images are on the network's grid already.
+_STEPS = ("Nifti2Array", "DatatypeConversion", "RangeNormalize", "ToTensor")
+_MULTIPLE = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vfa(Method):
+    """Calls ``vfa-run`` on the grid that the network was trained on and reads the positions it samples.
+
+    The program is not part of this package (it is under the GPL). Both images are brought onto the network's grid
+    here, the moving one with the start; clipping at the 1st and 99th percentile and scaling to [0, 1] is the program's.
+
+    Attributes
+    ----------
+    program : str
+        Name of the program on the PATH, or its path in full; a script of yours that calls a container will do.
+    checkpoint : str
+        Network weights; where it is empty the only .pth file of the folder ``vfa`` in the folder of weights.
+    params : str
+        Hyper-parameters of the network; where it is empty ``params.json`` beside the checkpoint.
+    shape : tuple of int
+        Voxels of the network's grid, multiples of 16; that of LUMIR's images as published.
+    orientation : str
+        Where its axes point.
+    spacing : float
+        Its voxel size, mm.
+
+    References
+    ----------
+    Liu Y, Chen J, Zuo L, Carass A, Prince JL. Vector field attention for deformable image registration. J Med Imaging
+    11:064001 (2024). doi:10.1117/1.JMI.11.6.064001
+    """
+
+    name: ClassVar[str] = "vfa"
+    summary: ClassVar[str] = "vector field attention, trained for LUMIR; needs vfa-run and its weights"
+
+    program: str = "vfa-run"
+    checkpoint: str = ""
+    params: str = ""
+    shape: tuple[int, int, int] = (160, 224, 192)
+    orientation: str = "RAS"
+    spacing: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a grid that the network cannot halve often enough."""
+        if any(n < _MULTIPLE or n % _MULTIPLE for n in self.shape):
+            raise UsageError(f"shape is {list(self.shape)}; allowed: multiples of {_MULTIPLE}.")
+
+    def missing(self, context: Context) -> str | None:
+        """The program or the weights."""
+        from lumirage_bids.registration._programs import missing_program
+
+        if complaint := missing_program(self.program):
+            return f"{complaint} (github.com/yihao6/vfa, or the container yihao6/vfa)"
+        try:
+            self._weights(context)
+        except MissingInputError as error:
+            return str(error)
+        return None
+
+    def files(self, context: Context) -> tuple[Path, ...]:
+        """Weights and hyper-parameters."""
+        try:
+            return self._weights(context)
+        except MissingInputError:
+            return ()
+
+    @property
+    def own_input(self) -> str | None:
+        """Both images on the network's grid."""
+        return f"{' × '.join(map(str, self.shape))} voxels of {self.spacing:g} mm, {self.orientation}"
+
+    def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
+        """Register; see `Method.register`."""
+        from lumirage_bids.images import Volume, write_image
+        from lumirage_bids.registration._network_grid import NetworkGrid, field_on, network_grid, network_input
+        from lumirage_bids.registration._programs import made_file, run_program, scratch
+
+        checkpoint, params = self._weights(context)
+        grid = network_grid(fixed, NetworkGrid(shape=self.shape, orientation=self.orientation, spacing=self.spacing))
+        with scratch(context) as folder:
+            for name, image in {"fixed": fixed, "moving": moving}.items():
+                array = network_input(image, grid, "none", name)
+                write_image(Volume(array=array, affine=grid.affine), folder / f"{name}.nii.gz")
+            (folder / "pairs.json").write_text(json.dumps(self._pairs(folder)), "utf-8")
+            argv = [
+                self.program, "evaluate", "--checkpoint", str(checkpoint), "--params", str(params),
+                "--eval_data_configs", str(folder / "pairs.json"), "--save_results", "1",
+                f"--gpu={_gpu(context.device)}",
+            ]  # fmt: skip
+            run_program(argv, context, folder)
+            positions = _positions(made_file(folder / "pair_grid.nii.gz", argv), grid)
+        index = np.moveaxis(np.indices(grid.shape, dtype=np.float32), 0, -1)
+        return field_on(grid, positions - index)
+
+    def _pairs(self, folder: Path) -> dict[str, object]:
+        """Return what the program is told of the pair."""
+        return {
+            "loader": "Pairwise",
+            "shape": [1, *self.shape],
+            "labels": [],
+            "transform": [{"class_name": name} for name in _STEPS],
+            "pairs": [
+                {
+                    "f_img": str(folder / "fixed.nii.gz"),
+                    "m_img": str(folder / "moving.nii.gz"),
+                    # The program appends _grid.nii.gz to it.
+                    "prefix": str(folder / "pair"),
+                }
+            ],
+        }
+
+    def _weights(self, context: Context) -> tuple[Path, Path]:
+        """Find checkpoint and hyper-parameters.
+
+        Raises
+        ------
+        MissingInputError
+            One of them is not there; the message says how to get it.
+        """
+        get = (
+            "get vfa_v0.0.6_lumir.zip, which github.com/yihao6/vfa links to, and unpack it into the folder 'vfa' of "
+            "the folder that LUMIRAGE_WEIGHTS names, or give the parameters checkpoint and params"
+        )
+        if self.checkpoint:
+            checkpoint = Path(self.checkpoint)
+        else:
+            found = sorted((context.weights / "vfa").rglob("*.pth")) if context.weights else []
+            if len(found) != 1:
+                names = ", ".join(map(str, found)) or "no .pth file"
+                raise MissingInputError(f"one network is needed and there is {names}; {get}")
+            checkpoint = found[0]
+        params = Path(self.params) if self.params else checkpoint.with_name("params.json")
+        for file in (checkpoint, params):
+            if not file.is_file():
+                raise MissingInputError(f"there is no file {file}; {get}")
+        return checkpoint.absolute(), params.absolute()
+
+    def cost(self, voxels: int, device: str) -> Cost:
+        """Memory as published by others, 1.35 GB for a million voxels; time a guess."""
+        size = float(np.prod(self.shape))
+        seconds = 15 + size * (1e-6 if device.startswith("cuda") else 3e-5)
+        return Cost(seconds=seconds, memory_gb=1 + size * 1350e-9 + voxels * 8e-9)
+
+
+def _gpu(device: str) -> str:
+    """GPU as the program wants it, which makes only that one visible; -1 for none.
+
+    Examples
+    --------
+    >>> _gpu("cpu")
+    '-1'
+    """
+    if not device.startswith("cuda"):
+        return "-1"
+    index = int(device.partition(":")[2] or 0)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[index].strip() if visible else str(index)
+
+
+def _positions(path: Path, grid: Volume) -> np.ndarray:
+    """Read the positions (voxels of the grid) at which the moving image is sampled, shape (X, Y, Z, 3)."""
+    import nibabel
+
+    positions = np.squeeze(np.asarray(nibabel.load(path).dataobj, dtype=np.float32))
+    if positions.shape != (*grid.shape, 3):
+        raise BadDataError(
+            f"The program's {path.name} has shape {positions.shape}; {(*grid.shape, 3)} was expected: another version?"
+        )
+    return positions

@@ -1,0 +1,102 @@
+"""What an image, its brain mask and a label map tell of each other: facts that the audit of a run rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from lumirage_bids.errors import BadDataError
+from lumirage_bids.images import Volume, bounding_box, mask_on, same_grid
+from lumirage_bids.label_transfer import transfer_labels
+from lumirage_bids.measures.information import boundary_contrast, mutual_information
+from lumirage_bids.measures.overlap import volumes
+from lumirage_bids.transforms import Transform
+
+DIGITS = 4
+"""Significant digits that are kept."""
+
+
+def scan_facts(
+    image: Volume, mask: Volume | None, labels: Volume, structures: Iterable[int], *, threads: int = 1
+) -> dict[str, object]:
+    """Facts of one scan and one of its label maps, as they came, for the label map's sidecar.
+
+    Parameters
+    ----------
+    image : Volume
+        Native image.
+    mask : Volume or None
+        Brain mask, on any grid; None where there is none, in which case what is labelled counts as brain.
+    labels : Volume
+        Label map on any grid.
+    structures : iterable of int
+        Indices of the labelling's structures.
+    threads : int
+        Number of threads; no influence on the result.
+
+    Returns
+    -------
+    dict
+        To be written as JSON:
+
+        ``BrainExtent``
+            Size of the box around the brain along the image's axes, mm.
+        ``MutualInformation``, ``LabelEntropy``
+            Of intensities and labels in the brain, bits; see `mutual_information`.
+        ``Structures``
+            Index (as text) → ``Volume`` (mm³), ``Contrast`` (0 to 1), ``Bare`` (share of the boundary without
+            contrast), see `boundary_contrast`, and ``Cut``, the share of the boundary that is the edge of the image.
+            Absent structures are not there.
+
+    Raises
+    ------
+    BadDataError
+        The map labels nothing inside the image, or the image is not finite.
+    """
+    grid = labels.array if same_grid(labels, image) else None
+    if grid is None:
+        grid = transfer_labels(labels, Transform(), image.shape, image.affine, threads=threads)
+    labelled = grid > 0
+    if not labelled.any():
+        raise BadDataError("The map labels nothing inside the image; check the headers of both.")
+    brain = labelled if mask is None else mask_on(mask, image)
+    indices = np.array([i for i in structures if i > 0], dtype=np.int64)
+    sizes = volumes(grid, indices)
+    indices, sizes = indices[sizes > 0], sizes[sizes > 0]
+    information = mutual_information(image.array, grid, brain | labelled)
+    boundary = boundary_contrast(image.array, grid, brain | labelled, indices, image.spacing)
+    edge = _edge_areas(grid, indices, image.spacing)
+    columns = {
+        "Volume": sizes * float(np.prod(image.spacing)),
+        "Contrast": boundary.contrast,
+        "Bare": boundary.bare,
+        "Cut": np.divide(edge, edge + boundary.area, out=np.zeros(len(edge)), where=edge > 0),
+    }
+    box = bounding_box(brain)
+    return {
+        "BrainExtent": [_rounded(x) for x in (box[:, 1] - box[:, 0]) * image.spacing],
+        "MutualInformation": _rounded(information.mutual),
+        "LabelEntropy": _rounded(information.entropy),
+        "Structures": {
+            str(index): {name: _rounded(values[n]) for name, values in columns.items()}
+            for n, index in enumerate(indices)
+        },
+    }
+
+
+def _edge_areas(
+    labels: npt.NDArray[np.integer], indices: npt.NDArray[np.int64], spacing: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Area of each structure that lies on the six sides of the grid, mm²."""
+    area = np.zeros(len(indices))
+    for axis in range(3):
+        for side in (0, -1):
+            area += volumes(np.take(labels, side, axis), indices) * np.prod(np.delete(spacing, axis))
+    return area
+
+
+def _rounded(value: float) -> float | None:
+    """Value with `DIGITS` significant digits; None, JSON's null, where there is none."""
+    return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None

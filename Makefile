@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow benchmark lint format clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -17,6 +17,14 @@ test: $(VENV)/installed
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow
+
+# Small: that the benchmarks run and write their tables. docs/performance.md says how to measure.
+benchmark: $(VENV)/installed
+	mkdir -p build
+	$(BIN)/python benchmarks/label_transfer.py --side 72 --repeats 1 --out build/label_transfer.json
+	$(BIN)/python benchmarks/registration.py --side 48 --sloppy --out build/registration.json
+	$(BIN)/python benchmarks/gpu.py --side 48 --device cpu --spacings 1 --sloppy --methods greedy --out build/gpu.json
+	$(BIN)/python benchmarks/app.py --sloppy --out build/app.json
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

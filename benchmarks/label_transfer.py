@@ -37,12 +37,12 @@ LabelArray = npt.NDArray[np.integer]
 Run = Callable[[], LabelArray]
 
 
-def synthetic_labels(structures: int = 139) -> tuple[Volume, Volume]:
+def synthetic_labels(structures: int = 139, side: int = 192) -> tuple[Volume, Volume]:
     """Make two label maps at 1 mm: cells of random points in an ellipsoid, and the same ones elsewhere."""
     from scipy.spatial import cKDTree
 
     rng = np.random.default_rng(0)
-    shape = (160, 192, 160)
+    shape = (side * 5 // 6, side, side * 5 // 6)
     voxels = np.moveaxis(np.indices(shape), 0, -1)
     inside = (((voxels / np.array(shape) - 0.5) / 0.45) ** 2).sum(axis=-1) < 1
     points = voxels[inside][rng.integers(0, inside.sum(), structures)]
@@ -142,7 +142,7 @@ def compete(name: str, case: Path, threads: int, repeats: int) -> None:
     with np.load(case) as data:
         field = DisplacementField(vectors=data["vectors"], affine=data["affine"])
         moving = Volume(array=data["labels"], affine=data["moving_affine"])
-    small = (slice(60, 100),) * 3
+    small = (slice(20, 60),) * 3
     COMPETITORS[name](
         Volume(array=moving.array[small], affine=moving.affine),
         DisplacementField(vectors=field.vectors[small], affine=field.affine),
@@ -164,7 +164,7 @@ def compete(name: str, case: Path, threads: int, repeats: int) -> None:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Let all competitors run on one case and compare their labels with the first one's."""
-    fixed, moving = oasis_labels(options.oasis) if options.oasis else synthetic_labels()
+    fixed, moving = oasis_labels(options.oasis) if options.oasis else synthetic_labels(side=options.side)
     if options.spacing:
         fixed, moving = finer(fixed, options.spacing), finer(moving, options.spacing)
     case = folder / "case.npz"
@@ -196,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--oasis", type=Path, help="BIDS folder with derivatives/braincolor; else synthetic labels")
     parser.add_argument("--spacing", type=float, help="resample both label maps to this spacing, mm")
+    parser.add_argument("--side", type=int, default=192, help="voxels along the longest axis of synthetic labels")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--competitors", nargs="+", choices=COMPETITORS, default=list(COMPETITORS))

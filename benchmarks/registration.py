@@ -7,9 +7,9 @@ all threads; they tell on a busy machine) are for the registration up to the fie
 FireANTs' own inversion ignores that the grids differ. With labels, Dice is the mean over structures present in both.
 
     python benchmarks/registration.py --fixed F.nii.gz --moving M.nii.gz [--fixed-labels F --moving-labels M]
-        [--start translation|affine] [--methods greedy syn] [--threads 2] [--sloppy] [--out FILE.json]
+        [--start centre_of_mass|aligned|none] [--methods greedy syn] [--threads 2] [--sloppy] [--out FILE.json]
 
-Without images a synthetic pair of 128 voxels a side is made. Linux and macOS, for the peak memory.
+Without images a synthetic pair is made, 128 voxels (or --side) a side. Linux and macOS, for the peak memory.
 """
 
 from __future__ import annotations
@@ -114,10 +114,10 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         given = options.fixed_labels and options.moving_labels
         labels = (read_labels(options.fixed_labels), read_labels(options.moving_labels)) if given else None
     else:
-        *images, fixed_labels, moving_labels = synthetic()
+        *images, fixed_labels, moving_labels = synthetic(options.side)
         labels = (fixed_labels, moving_labels)
     fixed, moving = (Volume(array=rescale(winsorise(v.array)), affine=v.affine) for v in images)
-    start = align(fixed, moving, alignment=Alignment(transform=options.start), context=Context(threads=options.threads))
+    start = align(fixed, moving, alignment=Alignment(start=options.start), context=Context(threads=options.threads))
     moving = Volume(array=moving.array, affine=np.linalg.inv(start) @ moving.affine)
     case = folder / "case.pickle"
     case.write_bytes(pickle.dumps((fixed, moving)))
@@ -178,9 +178,10 @@ def main() -> None:
     parser.add_argument("--moving", type=Path)
     parser.add_argument("--fixed-labels", type=Path)
     parser.add_argument("--moving-labels", type=Path)
-    parser.add_argument("--start", choices=["none", "translation", "rigid", "affine"], default="translation")
+    parser.add_argument("--start", choices=["aligned", "centre_of_mass", "none"], default="centre_of_mass")
     parser.add_argument("--methods", nargs="+", choices=["greedy", "syn"], default=["greedy", "syn"])
     parser.add_argument("--competitors", nargs="+", choices=COMPETITORS, default=list(COMPETITORS))
+    parser.add_argument("--side", type=int, default=128, help="voxels a side of the synthetic pair")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sloppy", action="store_true", help="a tenth of the iterations")
     parser.add_argument("--out", type=Path, help="write the numbers here as JSON")

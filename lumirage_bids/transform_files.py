@@ -1,4 +1,4 @@
-"""Transforms in files: ITK's, Learn2Reg's and FSL's.
+"""Transforms in files: ITK's, Learn2Reg's, FSL's and displacements in RAS+.
 
 Whatever the file holds, what is read maps points of the fixed world to points of the moving world (RAS+, mm).
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lumirage_bids.images import Volume
 
-Format = Literal["auto", "itk", "learn2reg", "fsl"]
+Format = Literal["auto", "itk", "learn2reg", "fsl", "ras"]
 """Whose conventions a file follows; ``auto``: as its name and header tell, where they do."""
 
 # ITK's world is LPS+: its first two axes point the other way.
@@ -33,12 +33,12 @@ def read_transform(
     Parameters
     ----------
     path : Path
-        See `read_itk`, `read_learn2reg` and `read_fsl`.
-    format : {"auto", "itk", "learn2reg", "fsl"}
+        See `read_itk`, `read_learn2reg`, `read_fsl` and `read_ras`.
+    format : {"auto", "itk", "learn2reg", "fsl", "ras"}
         Whose conventions the file follows.
     fixed, moving : Volume
         The images that were registered, on the grids that the program saw; only shape and affine are used. ITK's
-        files do without.
+        files, and displacements in RAS+, do without.
 
     Returns
     -------
@@ -54,13 +54,15 @@ def read_transform(
     UsageError
         The format is not told by the file, or the grids are not given.
     """
-    from lumirage_bids.voxel_fields import read_fsl, read_learn2reg
+    from lumirage_bids.voxel_fields import read_fsl, read_learn2reg, read_ras
 
     if not path.exists():
         raise MissingInputError(f"There is no transform file {path}.")
     kind = _format(path) if format == "auto" else format
     if kind == "itk":
         return read_itk(path)
+    if kind == "ras":
+        return read_ras(path)
     if fixed is None or moving is None:
         raise UsageError(f"{path} is in the units of the images' grids; give the fixed and the moving image.")
     return (read_fsl if kind == "fsl" else read_learn2reg)(path, fixed, moving)
@@ -80,7 +82,7 @@ def _format(path: Path) -> Literal["itk", "learn2reg", "fsl"]:
             return "itk"
         raise UsageError(
             f"{path} has shape {header.get_data_shape()} and does not say whether its vectors are voxels (Learn2Reg) "
-            'or mm (FSL); say format = "learn2reg" or format = "fsl".'
+            'or mm (FSL; or RAS+, as SynthMorph\'s); say format = "learn2reg", "fsl" or "ras".'
         )
     return "fsl" if path.suffix in {".mat", ".txt"} and is_matrix(path) else "itk"
 

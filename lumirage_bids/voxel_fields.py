@@ -1,4 +1,4 @@
-"""Transforms in units of the images' grids: Learn2Reg's fields (voxels), FSL's fields and matrices (scaled voxels).
+"""Transforms other than ITK's: Learn2Reg's fields (voxels), FSL's fields and matrices (scaled voxels), RAS+ fields.
 
 Such a file alone says nothing of the world; the grids of the fixed and of the moving image do. A field becomes a
 displacement within the fixed world, followed by the affine map between the two worlds that equal coordinates imply.
@@ -107,6 +107,25 @@ def read_fsl(path: Path, fixed: Volume, moving: Volume) -> Transform:
     if _variation(vectors - coordinates) < _variation(vectors):
         vectors = vectors - coordinates
     return _between(vectors, to_fixed, to_moving, fixed, moving)
+
+
+def read_ras(path: Path) -> Transform:
+    """Read a displacement field in mm along the world's axes (RAS+) on its own grid, as SynthMorph writes it.
+
+    Parameters
+    ----------
+    path : Path
+        ``.nii``, ``.nii.gz`` of shape (X, Y, Z, 3): a point goes from where its header places the voxel to there plus
+        the vector.
+
+    Raises
+    ------
+    BadDataError
+        If the file does not hold such a field.
+    """
+    vectors = _nifti(path)
+    _check(path, vectors, vectors.shape[:3])
+    return Transform((DisplacementField(vectors=vectors, affine=_affine(path)),))
 
 
 def _between(

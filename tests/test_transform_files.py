@@ -351,3 +351,13 @@ def test_format_is_told_by_name_and_content(tmp_path):
     np.testing.assert_allclose(read_transform(tmp_path / "chain.h5").apply(points), transform.apply(points), atol=1e-3)
     ants.write_transform(ants.create_ants_transform(translation=(1, 2, 3)), str(tmp_path / "0GenericAffine.mat"))
     np.testing.assert_allclose(read_transform(tmp_path / "0GenericAffine.mat").apply([0, 0, 0]), [-1, -2, 3])
+
+
+def test_displacements_in_ras_are_taken_as_they_are(tmp_path: Path) -> None:
+    affine = np.array([[0.0, -2, 0, 5], [1.5, 0, 0, -3], [0, 0, -1, 9], [0, 0, 0, 1]])
+    vectors = np.random.default_rng(0).normal(size=(4, 5, 6, 3)).astype(np.float32)
+    nib.Nifti1Image(vectors, affine).to_filename(tmp_path / "warp.nii.gz")
+    read = read_transform(tmp_path / "warp.nii.gz", "ras")
+    voxel = np.array([2, 3, 4])
+    here = affine[:3, :3] @ voxel + affine[:3, 3]
+    np.testing.assert_allclose(read.apply(here), here + vectors[tuple(voxel)], rtol=1e-6)

@@ -54,7 +54,7 @@ class Command(Method):
 
     argv: tuple[str, ...] = ()
     output: str = "transform.nii.gz"
-    format: Literal["auto", "itk", "learn2reg", "fsl"] = "auto"
+    format: Literal["auto", "itk", "learn2reg", "fsl", "ras"] = "auto"
     grid: Literal["fixed", "own"] = "fixed"
     similarity: str = "n/a"
 

@@ -47,7 +47,7 @@ class Precomputed(Method):
     computes: ClassVar[bool] = False
 
     path: str = ""
-    format: Literal["auto", "itk", "learn2reg", "fsl"] = "auto"
+    format: Literal["auto", "itk", "learn2reg", "fsl", "ras"] = "auto"
     space: Literal["native", "prepared"] = "native"
     similarity: str = "n/a"
 

@@ -94,15 +94,17 @@ def group(settings: Settings) -> int:
 
 def list_known(what: str, weights: Path | None) -> int:
     """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
+    from lumirage_bids.registration.base import Context
+
+    context = Context(weights=weights)
     if what == "methods":
         from lumirage_bids import registration
 
-        context = registration.Context(weights=weights)
         lines = [(name, kind.summary, kind().missing(context)) for name, kind in registration.methods().items()]
     elif what == "labellings":
         from lumirage_bids import segmentation
 
-        lines = [(name, cls.summary, cls.missing()) for name, cls in segmentation.labellings().items()]
+        lines = [(name, cls.summary, cls().missing(context)) for name, cls in segmentation.labellings().items()]
     else:
         from lumirage_bids import protocol
 

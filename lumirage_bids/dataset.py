@@ -18,7 +18,7 @@ from lumirage_bids.choices import Choice, choose
 from lumirage_bids.errors import InputOutputError, InvalidDatasetError, NothingSelectedError
 from lumirage_bids.filters import FILE_KEYS, Filter, check_filter, check_keys, read_filter, selects
 from lumirage_bids.index_cache import IndexCache, read_tree
-from lumirage_bids.label_maps import Derivatives, Pattern, Source, find_lut, read_lut
+from lumirage_bids.label_maps import Derivatives, Layout, Pattern, Source, find_lut, read_lut
 from lumirage_bids.scans import File, LabelFile, Scan
 from lumirage_bids.sidecars import read_description, sequence, truth, unusable
 
@@ -54,6 +54,8 @@ class Query:
         Name → root of derivative datasets, besides those in the dataset's ``derivatives`` folder.
     labellings : tuple of str
         Labellings to look for as ``seg-NAME`` in the derivative datasets.
+    layouts : mapping
+        Name in `derivatives` → layout of that folder, if it is no BIDS dataset.
     """
 
     filters: Filter
@@ -63,6 +65,7 @@ class Query:
     brain_pattern: str | None = None
     derivatives: Mapping[str, Path] = field(default_factory=dict)
     labellings: tuple[str, ...] = ()
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +128,8 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     """
     root = Path(os.path.abspath(root))  # noqa: PTH100 (links in the path stay as the user wrote them)
     name, notes = _name(root, validate)
-    datasets = _derivative_datasets(query.derivatives)
-    sources, masks, brain = _sources(query, Derivatives(datasets))
+    datasets, native = _derivative_datasets(query.derivatives, query.layouts)
+    sources, masks, brain = _sources(query, Derivatives(datasets, native))
     candidates, more = _candidates(root, check_filter(query.filters, "of the query"), database_dir)
     scans, choices = choose(candidates, query.prefer)
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
@@ -170,12 +173,19 @@ def _name(root: Path, validate: bool) -> tuple[str, list[str]]:
         return root.name, [f"Accepted all the same: {error}"]
 
 
-def _derivative_datasets(given: Mapping[str, Path]) -> dict[str, Path]:
-    """Check the derivative datasets given; no others are looked through, not even those below ``derivatives/``."""
+def _derivative_datasets(
+    given: Mapping[str, Path], layouts: Mapping[str, Layout]
+) -> tuple[dict[str, Path], dict[str, Layout]]:
+    """Check the derivative datasets given, and tell the layouts of those that are no BIDS datasets.
+
+    No others are looked through, not even those below ``derivatives/``.
+    """
     datasets = {name: Path(os.path.abspath(path)) for name, path in given.items()}  # noqa: PTH100
+    native = {n: layouts[n] for n, p in datasets.items() if n in layouts and layouts[n].may_be(p)}
     for name, path in datasets.items():
-        read_description(path, f"derivative dataset (--derivatives {name})")
-    return datasets
+        if name not in native:
+            read_description(path, f"derivative dataset (--derivatives {name})")
+    return datasets, native
 
 
 def _sources(query: Query, derivatives: Derivatives) -> tuple[dict[str, Source], Source, Pattern | None]:

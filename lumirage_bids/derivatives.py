@@ -237,8 +237,8 @@ def lock(out_dir: Path, name: str) -> Iterator[None]:
 
 
 def raw_uri(scan: Scan) -> str:
-    """``bids:raw:`` URI of a scan's image."""
-    return f"bids:raw:{(scan.brain or scan).relative}"
+    """``bids:raw:`` URI of a scan's image, ``bids:templateflow:`` of a template's."""
+    return f"bids:{'templateflow' if scan.template else 'raw'}:{(scan.brain or scan).relative}"
 
 
 def dataset_name(raw: str, sloppy: bool) -> str:
@@ -249,6 +249,7 @@ def dataset_name(raw: str, sloppy: bool) -> str:
 def initialise(out_dir: Path, dataset: Dataset, protocol: str, sloppy: bool) -> None:
     """Write what every BIDS derivative dataset has at its root, if it is not there yet."""
     links = {"raw": dataset.root.as_uri()}
+    links |= {name: root.as_uri() for name, root in dataset.derivatives.items() if name == "templateflow"}
     made_by: dict[str, str] = {"Name": "LUMirage", "Version": __version__, "Description": f"protocol {protocol}"}
     content = {
         "Name": dataset_name(dataset.name, sloppy),

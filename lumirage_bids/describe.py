@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from lumirage_bids.dataset import Dataset, datalad_get_line
-from lumirage_bids.plan import Plan
+from lumirage_bids.plan import Plan, needs
 from lumirage_bids.progress import duration
 from lumirage_bids.settings import Settings
 
@@ -38,6 +38,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     yield from _missing(plan, dataset)
     for arm in plan.arms:
         yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
+    yield from (f"NEEDED: {need}" for need in needs(plan, settings))
     yield from warnings(plan)
     for note in dataset.notes:
         yield f"Note: {note}"

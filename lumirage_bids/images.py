@@ -21,7 +21,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, MissingInputError
+from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, MissingInputError, UsageError
 
 if TYPE_CHECKING:
     import nibabel
@@ -474,6 +474,8 @@ class Preparation:
         Kept on each side of the brain when cropping, mm.
     orientation : str
         Where the axes point: ``RAS``, ``LPS``, …
+    multiple : int
+        Every axis is padded with background at both ends to a multiple of so many voxels.
     """
 
     spacing: float | None = None
@@ -482,6 +484,12 @@ class Preparation:
     crop: Literal["brain", "none"] = "brain"
     margin_mm: float = 10
     orientation: str = "RAS"
+    multiple: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be padded to."""
+        if self.multiple < 1:
+            raise UsageError(f"multiple is {self.multiple}; allowed: at least 1.")
 
     def sloppy(self) -> Self:
         """The same preparation at 3 mm or coarser, for trying things out."""
@@ -529,13 +537,10 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
         )
     ready = Volume(array=rescale(winsorise(values, *preparation.percentiles)), affine=image.affine)
     region = Volume(array=inside, affine=image.affine)
-    if preparation.crop == "none":
-        return Prepared(image=ready, mask=region)
-    box = bounding_box(inside)
-    return Prepared(
-        image=crop(ready, box, preparation.margin_mm),
-        mask=crop(region, box, preparation.margin_mm),
-    )
+    if preparation.crop == "brain":
+        box = bounding_box(inside)
+        ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
+    return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
 
 
 def same_grid(a: Volume, b: Volume) -> bool:

@@ -6,9 +6,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Formatter
+from types import MappingProxyType
 
 from lumirage_bids.bids_names import ENTITIES, long_name, natural_key, parse_name, same_value
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
@@ -46,22 +48,29 @@ def closeness(scan: Scan, entities: Mapping[str, str]) -> tuple[int, int]:
 
 
 class Derivatives:
-    """Label maps and masks of BIDS derivative datasets.
+    """Label maps and masks of BIDS derivative datasets, and of folders that programs left.
 
     Parameters
     ----------
     datasets : mapping
         Name → root, in the order in which they are looked through.
+    layouts : mapping
+        Name → layout of those that are no BIDS datasets.
     """
 
-    def __init__(self, datasets: Mapping[str, Path]) -> None:
-        self.datasets = datasets
+    def __init__(self, datasets: Mapping[str, Path], layouts: Mapping[str, Layout] = MappingProxyType({})) -> None:
+        self.datasets, self.layouts = datasets, layouts
         self._images = cache(_images)
 
     def find(self, scan: Scan, suffix: str, entity: str, value: str) -> list[File]:
         """Find the images with this suffix and entity (``seg-tissue``) that belong to a scan, best first."""
         found = []
-        for order, root in enumerate(self.datasets.values()):
+        for order, (name, root) in enumerate(self.datasets.items()):
+            if name in self.layouts:
+                if file := self.layouts[name].find(root, scan, suffix, value):
+                    # Found by the scan's whole name, so nothing is closer.
+                    found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
+                continue
             for path, entities, its_suffix in self._candidates(root, scan):
                 if its_suffix == suffix and entities.get(entity) == value and belongs(scan, entities):
                     file = File(path=path, dataset=root)
@@ -96,7 +105,8 @@ class Pattern:
     Parameters
     ----------
     text : str
-        Relative path; placeholders are ``{suffix}`` and entities by long or short name.
+        Relative path; placeholders are ``{name}`` (the scan's file name without extension), ``{suffix}`` and entities
+        by long or short name.
     what : str
         What the pattern is for, told in errors.
 
@@ -107,28 +117,61 @@ class Pattern:
     """
 
     def __init__(self, text: str, what: str) -> None:
-        allowed = {*ENTITIES, *ENTITIES.values(), "suffix"}
+        allowed = {*ENTITIES, *ENTITIES.values(), "suffix", "name"}
         try:
             fields = list(Formatter().parse(text))
         except ValueError as error:
             raise UsageError(f"Path pattern {text!r} of {what}: {error}. Write placeholders as {{subject}}.") from None
         for _, name, form, conversion in fields:
             if name is not None and (name not in allowed or form or conversion):
-                known = ", ".join(dict.fromkeys(["suffix", *ENTITIES.values()]))
+                known = ", ".join(dict.fromkeys(["name", "suffix", *ENTITIES.values()]))
                 raise UsageError(f"Path pattern {text!r} of {what}: unknown placeholder {name!r}. Known: {known}.")
         if not text or Path(text).is_absolute() or ".." in Path(text).parts:
             raise UsageError(f"Path pattern {text!r} of {what} must be a path below the dataset, without '..'.")
         self.text = text
 
-    def find(self, scan: Scan) -> File | None:
-        """Find the file or link named for a scan; None where it is not there or the scan lacks an entity."""
-        values = {"suffix": scan.suffix}
+    def find(self, scan: Scan, root: Path | None = None) -> File | None:
+        """Find the file or link named for a scan, below its own dataset or `root`.
+
+        None where it is not there or the scan lacks an entity.
+        """
+        root = root or scan.dataset
+        values = {"suffix": scan.suffix, "name": scan.name}
         values |= {name: value for key, value in scan.entities.items() for name in (key, long_name(key))}
         try:
-            path = scan.dataset / self.text.format_map(values)
+            path = root / self.text.format_map(values)
         except KeyError:
             return None
-        return File(path=path, dataset=scan.dataset) if os.path.lexists(path) else None
+        return File(path=path, dataset=root) if os.path.lexists(path) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where a program leaves label maps and masks below its output folder, which is no BIDS dataset.
+
+    Attributes
+    ----------
+    name : str
+        Name by which such a folder is given: ``--derivatives NAME=FOLDER``.
+    labels : mapping
+        Labelling → path patterns (see `Pattern`), the first that there is counts.
+    masks : tuple of str
+        Path patterns of brain masks.
+    """
+
+    name: str
+    labels: Mapping[str, tuple[str, ...]]
+    masks: tuple[str, ...] = ()
+
+    def may_be(self, root: Path) -> bool:
+        """Whether a folder may have this layout: it is no BIDS dataset."""
+        return root.is_dir() and not os.path.lexists(root / "dataset_description.json")
+
+    def find(self, root: Path, scan: Scan, suffix: str, labelling: str) -> File | None:
+        """Find a scan's label map (suffix ``dseg``) or brain mask (suffix ``mask``) in such a folder."""
+        texts = self.labels.get(labelling, ()) if suffix == "dseg" else self.masks if suffix == "mask" else ()
+        found = (Pattern(text, f"layout {self.name!r}").find(scan, root) for text in texts)
+        return next((file for file in found if file), None)
 
 
 class Source:

@@ -7,6 +7,7 @@ number of labels, and where the eight agree, as they mostly do, there is nothing
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,24 @@ import numpy.typing as npt
 from lumirage_bids.errors import BadDataError
 from lumirage_bids.images import Volume
 from lumirage_bids.transforms import Shape, Transform, for_slabs, inverse_affine, mapped_grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How label maps are compared.
+
+    Attributes
+    ----------
+    grid : str
+        ``native``: moving labels are carried once, from their native grid to the fixed scan's, and compared there.
+        ``prepared``: besides, both maps are first resampled to their scans' prepared grids, and compared on the fixed
+        one, as published evaluations did.
+    transfer : str
+        ``linear`` (trilinear votes) or ``nearest`` (for comparison only).
+    """
+
+    grid: Literal["native", "prepared"] = "native"
+    transfer: Literal["linear", "nearest"] = "linear"
 
 
 def transfer_labels(

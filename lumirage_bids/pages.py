@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,13 @@ def write_group(settings: Settings) -> Path:
     MissingInputError
         There are no rows.
     """
+    from lumirage_bids.audit import AUDIT, audit_table, read_conditions
+    from lumirage_bids.published import PUBLISHED, published_comparison
+    from lumirage_bids.reports.audit_section import audit_section
     from lumirage_bids.reports.group import write_group_report
-    from lumirage_bids.stats.dictionaries import COMPARISONS, STRUCTURES, SUMMARY
+    from lumirage_bids.stats.dictionaries import COMPARISONS, FAILURES, STRUCTURE_DIFFERENCES, STRUCTURES, SUMMARY
+    from lumirage_bids.stats.structures import structure_differences
+    from lumirage_bids.stats.summaries import failures
 
     out_dir = settings.out_dir
     tables, notes = group_tables(out_dir)
@@ -49,7 +55,16 @@ def write_group(settings: Settings) -> Path:
     derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
     derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
     derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
-    return write_group_report(folder, tables, _context(settings, notes))
+    derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
+    differences = structure_differences(tables.structures, tables.luts)
+    derivatives.write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
+    context = _context(settings, notes)
+    audited = audit_section(read_conditions(out_dir, tables.pairs, tables.structures, tables.luts))
+    derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
+    published = published_comparison(tables.pairs, context.protocol, sloppy=context.sloppy)
+    if len(published):
+        derivatives.write_table(folder / "published.tsv", published, PUBLISHED)
+    return write_group_report(folder, tables, replace(context, audit=audited, published=published))
 
 
 def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
@@ -239,7 +254,7 @@ class _View:
 
     def __init__(self, out_dir: Path, scan: Scan, variant: str) -> None:
         from lumirage_bids import preparing
-        from lumirage_bids.registering import middle
+        from lumirage_bids.scoring import middle
 
         self.out_dir, self.scan = out_dir, scan
         self.mask: Volume = preparing.read_prepared_mask(out_dir, scan, variant)
@@ -261,7 +276,7 @@ class _View:
         """The scan's own labels in the same planes."""
         from lumirage_bids import preparing
         from lumirage_bids.figures.slices import Planes
-        from lumirage_bids.registering import moved_planes
+        from lumirage_bids.scoring import moved_planes
         from lumirage_bids.transforms import Transform
 
         labels = preparing.read_label_map(self.out_dir, self.scan, labelling)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import permutations, product
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import derivatives, registration, segmentation
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.images import Preparation
+from lumirage_bids.label_transfer import Evaluation
+from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest, from_table
 from lumirage_bids.protocol import Labelling, Protocol, Variant
 from lumirage_bids.registration.alignment import Alignment
@@ -37,6 +38,7 @@ class Arm:
     method: Method
     preparation: Preparation
     alignment: Alignment
+    evaluation: Evaluation
 
     @property
     def label(self) -> str:
@@ -46,7 +48,8 @@ class Arm:
     @property
     def hash(self) -> str:
         """Digest of all parameters."""
-        return digest(self.name, self.method.name, self.method, self.preparation, self.alignment, REVISIONS)
+        conditions = (self.preparation, self.alignment, self.evaluation)
+        return digest(self.name, self.method.name, self.method, *conditions, REVISIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class Labels:
     @property
     def is_existing(self) -> bool:
         """Whether the maps are files that were found."""
-        return self.labeller.labelling is None
+        return self.labeller.reads
 
     @property
     def conditions(self) -> str:
@@ -168,6 +171,8 @@ class Plan:
         Those of `pairs` that this run was asked to do (participant and fixed labels).
     runnable : tuple of Pair
         Those of `asked` whose files are all here.
+    found : frozenset of str
+        Labellings whose maps were found.
     n_done : int
         Registrations (pair × arm) that need not be repeated.
     expected : mapping
@@ -186,6 +191,7 @@ class Plan:
     aligning: tuple[Aligning, ...]
     batches: tuple[Batch, ...]
     n_done: int
+    found: frozenset[str]
     expected: Mapping[tuple[str, str, str, str], str]
 
     @property
@@ -236,11 +242,33 @@ def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
     method = registration.method(parameters.pop("method", name), **parameters)
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
+    evaluation = from_table(Evaluation, variant.evaluation, "[evaluation]")
     if settings.sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
-    if complaint := method.missing(Context(device=settings.device, weights=settings.weights)):
+    if (complaint := method.missing(_here(settings))) and not settings.dry_run:
         raise MissingInputError(f"Method {name} cannot run here: {complaint}")
-    return Arm(variant=variant.name, name=name, method=method, preparation=preparation, alignment=alignment)
+    return Arm(
+        variant=variant.name,
+        name=name,
+        method=method,
+        preparation=preparation,
+        alignment=alignment,
+        evaluation=evaluation,
+    )
+
+
+def _here(settings: Settings) -> Context:
+    return Context(device=settings.device, weights=settings.weights)
+
+
+def needs(plan: Plan, settings: Settings) -> Iterator[str]:
+    """What is missing to carry out a plan that was made to be looked at only."""
+    for name, method in {arm.name: arm.method for arm in plan.arms}.items():
+        if complaint := method.missing(_here(settings)):
+            yield f"method {name}: {complaint}"
+    for labels in plan.labels:
+        if labels.name not in plan.found and (complaint := labels.labeller.missing(_here(settings))):
+            yield f"labelling {labels.name}: {complaint}"
 
 
 def _native(table: Mapping[str, object]) -> Mapping[str, object]:
@@ -249,15 +277,15 @@ def _native(table: Mapping[str, object]) -> Mapping[str, object]:
 
 def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> tuple[Labels, ...]:
     """For every labelling asked for, where its maps come from: files that were found come before labellers."""
-    return tuple(_labels(n, protocol, dataset) for n in settings.labellings or protocol.default_labellings)
+    return tuple(_labels(n, protocol, settings, dataset) for n in settings.labellings or protocol.default_labellings)
 
 
-def _labels(name: str, protocol: Protocol, dataset: Dataset) -> Labels:
+def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> Labels:
     given = protocol.labellings.get(name)
     structures = given.structures if given else None
     if name in dataset.found:
-        existing = segmentation.labeller("existing")
-        return Labels(name=name, labeller=existing, structures=structures, source=dataset.found[name])
+        reader = segmentation.reader(name)
+        return Labels(name=name, labeller=reader, structures=structures, source=dataset.found[name])
     if given is None:
         makers = segmentation.labellings()
         given = Labelling(labeller=makers[name].name if name in makers else "existing")
@@ -269,26 +297,12 @@ def _labels(name: str, protocol: Protocol, dataset: Dataset) -> Labels:
             f"derivatives dataset with files …_seg-{name}_dseg.nii.gz by --derivatives NAME=PATH."
         )
     labeller = segmentation.labeller(given.labeller, **given.parameters)
-    if complaint := labeller.missing():
-        raise MissingInputError(f"Labeller {labeller.name} cannot run here: {complaint}")
+    if (complaint := labeller.missing(_here(settings))) and not settings.dry_run:
+        raise MissingInputError(
+            f"Labelling '{name}' cannot be made here by {labeller.name}: {complaint}. Maps that are there, as files "
+            f"…_seg-{name}_dseg.nii.gz of a BIDS derivatives dataset, are read with --derivatives NAME=PATH."
+        )
     return Labels(name=name, labeller=labeller, structures=structures, source=f"{labeller.name}: {labeller.summary}")
-
-
-def choose_pairs(scans: Sequence[Scan], seed: int, max_pairs: int | None) -> tuple[Pair, ...]:
-    """All ordered pairs of scans of one contrast, or a random subset of them.
-
-    The subset takes the pairs whose digests of seed and names are smallest, so that a pair's chance does not depend
-    on which other scans there are, and adding scans changes the subset little.
-    """
-    pairs = [Pair(moving=a, fixed=b) for a, b in permutations(scans, 2) if a.suffix == b.suffix]
-    if max_pairs is not None and max_pairs < len(pairs):
-
-        def rank(pair: Pair) -> bytes:
-            return hashlib.sha256(f"{seed}\n{pair.moving.name}\n{pair.fixed.name}".encode()).digest()
-
-        chosen = {id(p) for p in sorted(pairs, key=rank)[:max_pairs]}
-        pairs = [p for p in pairs if id(p) in chosen]
-    return tuple(pairs)
 
 
 def _asked(pairs: Iterable[Pair], settings: Settings) -> tuple[Pair, ...]:
@@ -377,11 +391,11 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     arms = choose_arms(protocol, settings)
     labels = choose_labels(protocol, settings, dataset)
     names = tuple(labelling.name for labelling in labels)
-    selected = [s for s in dataset.scans if not settings.session_id or s.session in settings.session_id]
-    scans = tuple(s for s in selected if any(n in s.labels or n not in dataset.found for n in names))
+    selected = [s for s in dataset.scans if s.template or not settings.session_id or s.session in settings.session_id]
+    eligible = tuple(s for s in selected if any(n in s.labels or n not in dataset.found for n in names))
+    scans = sample_subjects(eligible, settings.seed, protocol.pairs.subjects)
     _check_selection(scans, dataset, settings)
-    limit = settings.max_pairs if settings.max_pairs is not None else protocol.max_pairs
-    pairs = choose_pairs(scans, settings.seed, limit)
+    pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
     asked = _asked(pairs, settings)
     if not asked:
         raise NothingSelectedError(
@@ -399,7 +413,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: s.name)
     return Plan(
         scans=scans,
-        unlabelled=tuple(s for s in selected if s not in scans),
+        unlabelled=tuple(s for s in selected if s not in eligible),
         pairs=pairs,
         asked=asked,
         runnable=runnable,
@@ -410,6 +424,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         aligning=tuple(a for s in ordered for a in builder.aligning(s)),
         batches=batches,
         n_done=n_done,
+        found=frozenset(dataset.found),
         expected={
             (arm.label, name, t.pair.moving.name, t.pair.fixed.name): value
             for arm, t in tasks
@@ -469,7 +484,9 @@ class _Builder:
         files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
         registered = digest(REVISIONS["registration"], arm.method.name, arm.method, files, ends, names)
         hashes = {
-            labelling.name: digest(REVISIONS["score"], registered, pair.split, [self.label_hash(s, i) for s in scans])
+            labelling.name: digest(
+                REVISIONS["score"], registered, arm.evaluation, pair.split, [self.label_hash(s, i) for s in scans]
+            )
             for i, labelling in enumerate(self.labels)
             if all(labelling.has(s) for s in scans)
         }

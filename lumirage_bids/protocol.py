@@ -13,6 +13,12 @@ from lumirage_bids.errors import MissingInputError, UsageError
 
 Table = Mapping[str, Any]
 
+SECTIONS = (
+    "scans", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants", "pairs",
+)  # fmt: skip
+REPLACED = frozenset({"labellings", "pairs", "variants"})
+"""Sections that come whole from the protocol that is extended, or not at all: to name some means no others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
@@ -38,12 +44,36 @@ class Labelling:
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One named way to prepare, align and register; values are checked where they are used."""
+    """One named way to prepare, align, register and evaluate; values are checked where they are used."""
 
     name: str
     preparation: Table = field(default_factory=dict)
     alignment: Table = field(default_factory=dict)
+    evaluation: Table = field(default_factory=dict)
     methods: Mapping[str, Table] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRule:
+    """Which ordered pairs of scans are registered.
+
+    Attributes
+    ----------
+    subjects : int or None
+        Size of the random sample of subjects that pairs are made of; None for all.
+    splits : tuple of str
+        Classes of pairs that are taken (``MPRAGE to MP2RAGE``, ``same subject``); empty for all.
+    file : Path or None
+        TSV with columns ``moving`` and ``fixed``; None for all ordered pairs within a contrast.
+    max, max_per_contrast : int or None
+        Size of the random subset of pairs, in all and of each contrast.
+    """
+
+    subjects: int | None = None
+    splits: tuple[str, ...] = ()
+    file: Path | None = None
+    max: int | None = None
+    max_per_contrast: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +90,8 @@ class Protocol:
         Scan that all others are aligned to: ``first`` (by name) or a subject label.
     labellings : mapping
         Labelling → where its maps come from. The first ``default_labellings`` are used unless others are asked for.
+        template : mapping or None
+        Arguments of `templates.template_scan`: a template among the scans.
     """
 
     name: str
@@ -74,7 +106,8 @@ class Protocol:
     default_labellings: tuple[str, ...]
     default_methods: tuple[str, ...]
     variants: tuple[Variant, ...]
-    max_pairs: int | None = None
+    pairs: PairRule = PairRule()
+    template: Table | None = None
     text: str = ""
 
     def variant(self, name: str) -> Variant:
@@ -102,23 +135,56 @@ def load(name_or_path: str) -> Protocol:
     MissingInputError
         The file does not exist.
     """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise MissingInputError(f"No protocol file {path}. Give a TOML file or one of: {', '.join(names())}.")
-        text, name = _read_text(path), path.stem
-    elif name_or_path in names():
-        text = (resources.files("lumirage_bids") / "protocols" / f"{name_or_path}.toml").read_text("utf-8")
-        name = name_or_path
-    else:
-        raise UsageError(
-            f"No protocol is called '{name_or_path}'. Known: {', '.join(names())}; or give a file that ends in .toml."
-        )
+    name, table, text = _merged(name_or_path, ())
+    return replace(_Reader(name_or_path).protocol(name, table), text=text)
+
+
+def _merged(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str, Any], str]:
+    """Name, table and text of a protocol, laid over those of the protocol that it extends."""
+    if name_or_path in children:
+        raise UsageError(f"Protocols extend each other in a circle: {' → '.join((*children, name_or_path))}.")
+    name, text, folder = _source(name_or_path)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"Protocol {name_or_path} is not valid TOML: {error}.") from None
-    return replace(_Reader(name_or_path).protocol(name, table), text=text)
+    if "pairs" in table and isinstance(table["pairs"], dict) and isinstance(table["pairs"].get("file"), str):
+        table["pairs"]["file"] = str(folder / table["pairs"]["file"])
+    parent = table.pop("extends", None)
+    if parent is None:
+        return name, table, text
+    if not isinstance(parent, str):
+        raise UsageError(f"Protocol {name_or_path}: extends = {parent!r} is not allowed; name a protocol or a file.")
+    if parent.endswith(".toml"):
+        parent = str(folder / parent)
+    _, below, its_text = _merged(parent, (*children, name_or_path))
+    for section in REPLACED & table.keys():
+        below.pop(section, None)
+    return name, _laid_over(table, below), f"{text}\n# Extends {parent}:\n\n{its_text}"
+
+
+def _laid_over(table: dict[str, Any], below: dict[str, Any]) -> dict[str, Any]:
+    """Merge two tables key by key; where both have a value that is not a table, the upper one's counts."""
+    merged = dict(below)
+    for key, value in table.items():
+        lower = below.get(key)
+        merged[key] = _laid_over(value, lower) if isinstance(value, dict) and isinstance(lower, dict) else value
+    return merged
+
+
+def _source(name_or_path: str) -> tuple[str, str, Path]:
+    """Name and text of a protocol, and the folder that paths in it start from."""
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path).absolute()
+        if not path.is_file():
+            raise MissingInputError(f"No protocol file {path}. Give a TOML file or one of: {', '.join(names())}.")
+        return path.stem, _read_text(path), path.parent
+    if name_or_path not in names():
+        raise UsageError(
+            f"No protocol is called '{name_or_path}'. Known: {', '.join(names())}; or give a file that ends in .toml."
+        )
+    shipped = resources.files("lumirage_bids") / "protocols" / f"{name_or_path}.toml"
+    return name_or_path, shipped.read_text("utf-8"), Path.cwd()
 
 
 def _read_text(path: Path) -> str:
@@ -151,18 +217,33 @@ class _Reader:
         return value
 
     def protocol(self, name: str, table: Table) -> Protocol:
-        sections = ("scans", "labellings", "preparation", "alignment", "methods", "variants", "pairs")
+        sections = (
+            "scans",
+            "labellings",
+            "preparation",
+            "alignment",
+            "evaluation",
+            "methods",
+            "variants",
+            "pairs",
+            "template",
+        )
         self.known("", table, "description", *sections)
         top = {s: self.get("", table, s, dict, {}) for s in sections}
         scans, pairs = top["scans"], top["pairs"]
         self.known("scans", scans, "filter", "prefer", "mask", "brain")
-        self.known("pairs", pairs, "max")
         alignment = dict(top["alignment"])
         reference = self.get("alignment", alignment, "reference", str, "first")
         alignment.pop("reference", None)
         labellings = {k: self.labelling(k, v) for k, v in top["labellings"].items()}
         methods = self.tables("methods", top["methods"])
-        base = Variant(name="default", preparation=top["preparation"], alignment=alignment, methods=methods)
+        base = Variant(
+            name="default",
+            preparation=top["preparation"],
+            alignment=alignment,
+            evaluation=top["evaluation"],
+            methods=methods,
+        )
         filter_ = scans.get("filter", "t1w")
         if not isinstance(filter_, str | dict):
             raise self.fail("scans.filter", filter_, "it must be the name of a filter, a file, or a table")
@@ -179,12 +260,41 @@ class _Reader:
             default_labellings=tuple(labellings) or ("tissue",),
             default_methods=tuple(methods) or ("greedy",),
             variants=tuple(self.variant(base, k, v) for k, v in top["variants"].items()) or (base,),
-            max_pairs=self.positive("pairs.max", self.get("pairs", pairs, "max", int)),
+            pairs=self.pair_rule(pairs),
+            template=self.template(top["template"]),
         )
 
-    def positive(self, key: str, value: int | None) -> int | None:
-        if value is not None and value < 1:
-            raise self.fail(key, value, "it must be at least 1")
+    def template(self, table: Table) -> Table | None:
+        if not table:
+            return None
+        self.known("template", table, "name", "resolution", "suffix", "cohort", "atlases")
+        kinds = {"name": str, "resolution": int, "suffix": str, "cohort": int, "atlases": dict}
+        given = {key: self.get("template", table, key, kind) for key, kind in kinds.items() if key in table}
+        if "name" not in given:
+            raise self.fail("template.name", None, 'name a template of TemplateFlow, such as "MNI152NLin2009cAsym"')
+        for labelling, entities in given.get("atlases", {}).items():
+            if not isinstance(entities, dict) or not all(isinstance(v, str) for v in entities.values()):
+                raise self.fail(f"template.atlases.{labelling}", entities, 'give entities: {atlas = "…", desc = "…"}')
+        return given
+
+    def pair_rule(self, table: Table) -> PairRule:
+        self.known("pairs", table, "subjects", "splits", "file", "max", "max_per_contrast")
+        splits = self.get("pairs", table, "splits", list, [])
+        if not all(isinstance(s, str) for s in splits):
+            raise self.fail("pairs.splits", splits, 'give names of splits, such as ["MPRAGE to MP2RAGE"]')
+        file = self.get("pairs", table, "file", str)
+        return PairRule(
+            subjects=self.at_least("pairs", table, "subjects", 2),
+            splits=tuple(splits),
+            file=None if file is None else Path(file),
+            max=self.at_least("pairs", table, "max", 1),
+            max_per_contrast=self.at_least("pairs", table, "max_per_contrast", 1),
+        )
+
+    def at_least(self, where: str, table: Table, key: str, least: int) -> int | None:
+        value: int | None = self.get(where, table, key, int)
+        if value is not None and value < least:
+            raise self.fail(f"{where}.{key}", value, f"it must be at least {least}")
         return value
 
     def tables(self, where: str, table: Table) -> dict[str, Table]:
@@ -223,7 +333,7 @@ class _Reader:
         where = f"variants.{name}"
         if not isinstance(table, dict):
             raise self.fail(where, table, "it must be a table")
-        self.known(where, table, "preparation", "alignment", "methods")
+        self.known(where, table, "preparation", "alignment", "evaluation", "methods")
         changed = self.tables(f"{where}.methods", self.get(where, table, "methods", dict, {}))
         for method in changed:
             if method not in base.methods:
@@ -232,5 +342,6 @@ class _Reader:
             name=name,
             preparation={**base.preparation, **self.get(where, table, "preparation", dict, {})},
             alignment={**base.alignment, **self.get(where, table, "alignment", dict, {})},
+            evaluation={**base.evaluation, **self.get(where, table, "evaluation", dict, {})},
             methods={m: {**p, **changed.get(m, {})} for m, p in base.methods.items()},
         )

@@ -14,60 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from lumirage_bids import derivatives, preparing, scores, status
+from lumirage_bids import derivatives, scores, status
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
-from lumirage_bids.label_maps import read_lut
-from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
-from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.memory import peak_memory
 from lumirage_bids.plan import Batch, Labels, Task
 from lumirage_bids.registration.base import Context
-from lumirage_bids.scans import Scan
+from lumirage_bids.scoring import Side, moved_planes, read_side, score
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform, warp
 
 logger = logging.getLogger("lumirage")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One scan of a pair, read: prepared image and mask, label maps, alignment, native grid."""
-
-    scan: Scan
-    image: Volume
-    mask: Volume
-    labels: Mapping[str, Volume]
-    grids: Mapping[str, tuple[tuple[int, int, int], np.ndarray]]
-    structures: Mapping[str, Mapping[int, str]]
-    failures: Mapping[str, str]
-    alignment: np.ndarray
-
-
-def read_side(out_dir: Path, scan: Scan, batch: Batch) -> Side:
-    """Read what was prepared of a scan; a labelling that could not be made is noted, not fatal."""
-    labels: dict[str, Volume] = {}
-    grids, failures = {}, {}
-    variant = batch.arm.variant
-    for labelling in batch.labels:
-        if not labelling.has(scan):
-            continue
-        try:
-            labels[labelling.name] = preparing.read_label_map(out_dir, scan, labelling.name)
-            grids[labelling.name] = preparing.native_grid(out_dir, scan, labelling.name)
-        except LumirageError as error:
-            failures[labelling.name] = str(error)
-    return Side(
-        scan=scan,
-        image=preparing.read_prepared(out_dir, scan, variant),
-        mask=preparing.read_prepared_mask(out_dir, scan, variant),
-        labels=labels,
-        grids=grids,
-        structures={name: read_lut(out_dir / derivatives.look_up_table(name)) for name in labels},
-        failures=failures,
-        alignment=preparing.read_alignment(out_dir, scan, batch.reference, variant),
-    )
 
 
 class Rows:
@@ -144,7 +102,7 @@ class Rows:
             "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
             "start": arm.alignment.start if arm.method.takes_start else "own",
             "input": arm.method.own_input or input_name(arm.preparation),
-            "evaluation": "native",
+            "evaluation": "native" if arm.evaluation.transfer == "linear" else f"native, {arm.evaluation.transfer}",
             "hash": task.hashes[labelling],
             "registration_hash": task.registration_hash,
             "conditions": self.conditions[labelling],
@@ -247,7 +205,9 @@ class PairAtWork:
             if failure:
                 by_labelling[labels.name] = {"status": "failed", "reason": failure}
                 continue
-            row, moved[labels.name] = score(labels, self.moving, self.fixed, total, self.context.threads)
+            row, moved[labels.name] = score(
+                labels, self.moving, self.fixed, total, self.batch.arm.evaluation, self.context.threads
+            )
             by_labelling[labels.name] = {**measures, **row}
         self.keep(transform, moved, cost)
         for name in moved:
@@ -257,18 +217,23 @@ class PairAtWork:
 
     def registered(self) -> tuple[Transform, dict[str, float]]:
         """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
-        file = self.out_dir / derivatives.transform(self.batch.moving, self.fixed.scan, self.batch.arm.label)
-        meta = derivatives.read_json(derivatives.sidecar(file))
-        if meta.get("Hash") == self.task.registration_hash and file.exists():
-            # What was saved includes the start; scoring wants the deformation alone.
-            deformation = read_itk(file).then(Transform((np.linalg.inv(self.start),)))
-            back = self.out_dir / derivatives.inverse_transform(
-                self.batch.moving, self.fixed.scan, self.batch.arm.label
-            )
-            if back.exists():
-                inverse = Transform((self.start,)).then(read_itk(back))
-                deformation = replace(deformation, inverse=inverse)
-            return deformation, {k: meta[k] for k in ("runtime_s", "memory_gb") if k in meta}
+        return self._saved() or self._made()
+
+    def _saved(self) -> tuple[Transform, dict[str, float]] | None:
+        """What an earlier run saved; a file includes the start, scoring wants the deformation alone."""
+        ends = (self.batch.moving, self.fixed.scan, self.batch.arm.label)
+        there, back = (self.out_dir / f(*ends) for f in (derivatives.transform, derivatives.inverse_transform))
+        notes = [derivatives.read_json(derivatives.sidecar(f)) if f.exists() else {} for f in (there, back)]
+        current = [n.get("Hash") == self.task.registration_hash for n in notes]
+        if not current[0]:
+            return None
+        deformation = read_itk(there).then(Transform((np.linalg.inv(self.start),)))
+        if current[1]:
+            deformation = replace(deformation, inverse=Transform((self.start,)).then(read_itk(back)))
+        return deformation, {k: notes[0][k] for k in ("runtime_s", "memory_gb") if k in notes[0]}
+
+    def _made(self) -> tuple[Transform, dict[str, float]]:
+        """Run the method, and say what it took."""
         moving, mask = (
             replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
         )
@@ -332,70 +297,3 @@ class PairAtWork:
                 with derivatives.replacing(self.out_dir / relative) as temporary:
                     write_itk(map_, temporary)
                 derivatives.write_json(derivatives.sidecar(self.out_dir / relative), {**meta, **cost})
-
-
-def score(labels: Labels, moving: Side, fixed: Side, transform: Transform, threads: int) -> tuple[scores.Row, Volume]:
-    """Dice of every structure after and before, on the fixed scan's native grid; and the moved labels."""
-    name = labels.name
-    shape, affine = fixed.grids[name]
-    native = on_grid(fixed.labels[name], shape, affine, threads)
-    moved = transfer_labels(moving.labels[name], transform, shape, affine, threads=threads)
-    volume = Volume(array=moved, affine=affine)
-    indices = scored_structures(
-        fixed.labels[name].array, moving.labels[name].array, list(labels.structures or fixed.structures[name])
-    )
-    if indices.size == 0:
-        return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}, volume
-    initial = transfer_labels(moving.labels[name], Transform(), shape, affine, threads=threads)
-    # A small structure may vanish where the map is carried to the image's coarser grid: not scored then.
-    indices = indices[volumes(native, indices) > 0]
-    values = dice(native, moved, indices)
-    row = {
-        "status": "ok",
-        "dice_mean": float(values.mean()),
-        "n_structures": int(indices.size),
-        "dice_initial": float(dice(native, initial, indices).mean()),
-        **{f"{scores.PREFIX}{i}": float(v) for i, v in zip(indices, values, strict=True)},
-    }
-    return row, volume
-
-
-def on_grid(labels: Volume, shape: tuple[int, int, int], affine: np.ndarray, threads: int) -> np.ndarray:
-    """A label map on its scan's native grid; carried there through the headers where its own grid differs."""
-    if labels.shape == shape and np.allclose(labels.affine, affine, atol=1e-3):
-        return np.asarray(labels.array)
-    return transfer_labels(labels, Transform(), shape, affine, threads=threads)
-
-
-def moved_planes(labels: Volume, transform: Transform, mask: Volume, threads: int) -> dict[str, np.ndarray]:
-    """Moved labels in the three planes through the middle of the fixed scan's brain, on its prepared grid.
-
-    Parameters
-    ----------
-    labels : Volume
-        Labels of the moving scan on their own grid.
-    transform : Transform
-        Fixed world to moving world.
-    mask : Volume
-        Brain mask of the fixed scan on its prepared grid.
-
-    Returns
-    -------
-    dict
-        ``x``, ``y``, ``z`` → 2-D array across that axis, uint16.
-    """
-    planes = {}
-    for axis, index in enumerate(middle(mask)):
-        x, y, z = (1 if a == axis else n for a, n in enumerate(mask.shape))
-        affine = mask.affine.copy()
-        affine[:3, 3] += mask.affine[:3, axis] * index
-        moved = transfer_labels(labels, transform, (x, y, z), affine, threads=threads)
-        planes["xyz"[axis]] = moved.squeeze(axis).astype(np.uint16)
-    return planes
-
-
-def middle(mask: Volume) -> tuple[int, int, int]:
-    """Voxel in the middle of the box around a mask."""
-    spans = [np.flatnonzero(mask.array.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    x, y, z = (int(span[0] + span[-1]) // 2 for span in spans)
-    return x, y, z

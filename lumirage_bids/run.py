@@ -7,16 +7,16 @@ import platform
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lumirage_bids import derivatives, scores, status
+from lumirage_bids import derivatives, scores, segmentation, status
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
 from lumirage_bids.logs import logging_to
@@ -70,11 +70,24 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
         brain_pattern=protocol.brain_pattern,
         derivatives=settings.derivatives,
         labellings=tuple(n for n in wanted if _may_exist(n, protocol)),
+        layouts=segmentation.layouts(),
     )
     dataset = open_dataset(
         settings.bids_dir, query, database_dir=settings.bids_database_dir, validate=not settings.skip_bids_validation
     )
+    if protocol.template is not None:
+        dataset = _with_template(dataset, protocol.template)
     return dataset, make_plan(dataset, protocol, settings, what_is_done(settings.out_dir, dataset))
+
+
+def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
+    """Put a template of TemplateFlow among the scans."""
+    from lumirage_bids.templates import template_scan
+
+    scan = template_scan(template["name"], **{k: v for k, v in template.items() if k != "name"})
+    return replace(
+        dataset, scans=(*dataset.scans, scan), derivatives={**dataset.derivatives, "templateflow": scan.dataset}
+    )
 
 
 def _may_exist(labelling: str, protocol: Protocol) -> bool:

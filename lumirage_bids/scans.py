@@ -98,6 +98,8 @@ class Scan(File):
         Brain mask found for this scan.
     brain : File or None
         Skull-stripped image to be used in place of ``path`` (Ultracortex ships these).
+    template : bool
+        Whether it is no subject's scan but a template's.
     """
 
     subject: str
@@ -109,6 +111,7 @@ class Scan(File):
     labels: Mapping[str, LabelFile] = field(default_factory=lambda: MappingProxyType({}))
     mask: File | None = None
     brain: File | None = None
+    template: bool = False
 
     @property
     def name(self) -> str:
@@ -147,7 +150,9 @@ class Pair:
 
     @property
     def split(self) -> str:
-        """Class of the pair: ``MPRAGE to MP2RAGE``, or ``same subject`` for rescans."""
+        """Class of the pair: ``MPRAGE to MP2RAGE``; ``same subject`` for rescans, ``template to subject`` and back."""
+        if self.moving.template or self.fixed.template:
+            return " to ".join("template" if s.template else "subject" for s in (self.moving, self.fixed))
         if self.moving.subject == self.fixed.subject:
             return "same subject"
         return f"{self.moving.kind} to {self.fixed.kind}"

@@ -35,6 +35,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         "Description": "The same mean with the label maps as their headers place them, before any alignment",
         "Units": "1, higher is better",
     },
+    "dice_prepared": {
+        "Description": "Mean Dice the way published evaluations took it: both label maps are resampled to the prepared "
+        "grids first, and compared on the fixed one; n/a where the protocol does not ask for it",
+        "Units": "1, higher is better",
+    },
     "folding_percent": {
         "Description": "Share of the fixed brain mask's voxels where the Jacobian determinant of the deformation, in "
         "physical units, is zero or negative",

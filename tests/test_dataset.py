@@ -347,7 +347,7 @@ def test_unknown_keys(tmp_path: Path, key: str, said: str) -> None:
 
 
 def test_ready_made_filters_are_right() -> None:
-    expected = "flair nimh-flair nimh-t1w nimh-t2starw nimh-t2w prime-de t1w t2starw t2w ultracortex"
+    expected = "flair nimh-flair nimh-ood nimh-t1w nimh-t2starw nimh-t2w prime-de t1w t2starw t2w ultracortex"
     assert ready_made() == expected.split()
     assert sorted(p.stem for p in (REPOSITORY / "bids_filters").glob("*.json")) == ready_made()
     for name in ready_made():

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import aff2axcodes
 
-from lumirage_bids.errors import BadDataError, CannotWriteError, MissingInputError
+from lumirage_bids.errors import BadDataError, CannotWriteError, MissingInputError, UsageError
 from lumirage_bids.images import (
     Preparation,
     Volume,
@@ -461,3 +461,20 @@ def test_sloppy_is_three_millimetres_or_coarser() -> None:
     assert [Preparation(spacing=s).sloppy().spacing for s in (None, 0.6, 5.0)] == [3.0, 3.0, 5.0]
     prepared = prepare(*head(), Preparation(margin_mm=4).sloppy())
     np.testing.assert_allclose(prepared.image.spacing, 3)
+
+
+def test_a_multiple_below_one_is_refused() -> None:
+    with pytest.raises(UsageError, match="multiple is 0"):
+        Preparation(multiple=0)
+
+
+def test_a_prepared_scan_is_padded_to_a_multiple() -> None:
+    rng = np.random.default_rng(0)
+    affine = np.diag([1.0, 1.2, 0.9, 1.0])
+    image = Volume(array=rng.random((40, 36, 44)).astype(np.float32), affine=affine)
+    mask = Volume(array=np.pad(np.ones((20, 16, 24), bool), 10), affine=affine)
+    plain, wide = (prepare(image, mask, Preparation(margin_mm=0, multiple=n)) for n in (1, 16))
+    assert plain.image.shape == (20, 16, 24)
+    assert wide.image.shape == wide.mask.shape == (32, 16, 32)
+    assert wide.mask.array.sum() == plain.mask.array.sum()
+    np.testing.assert_array_equal(resample(wide.image, plain.image.shape, plain.image.affine).array, plain.image.array)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from lumirage_bids import derivatives, protocol
 from lumirage_bids.dataset import Dataset
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
-from lumirage_bids.plan import Done, Plan, check_content, choose_pairs, chunk_size, make_plan
+from lumirage_bids.pairs import choose_pairs
+from lumirage_bids.plan import Done, Plan, check_content, chunk_size, make_plan, needs
+from lumirage_bids.protocol import PairRule
 from lumirage_bids.scans import LabelFile, Pair, Scan
 from lumirage_bids.settings import Settings
 
@@ -112,8 +114,8 @@ def test_a_subset_is_drawn_before_it_is_asked_what_is_here(tmp_path: Path) -> No
 @hypothesis_settings(deadline=None)
 def test_a_subset_changes_little_when_scans_are_added(n: int, seed: int, size: int) -> None:
     scans = [scan(ROOT, str(s)) for s in range(n)]
-    few = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans[:-1], seed, size)}
-    many = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans, seed, size)}
+    few = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans[:-1], PairRule(), seed, size)}
+    many = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans, PairRule(), seed, size)}
     new = scans[-1].name
     assert {key for key in many if new not in key} <= few
     assert len(many) == min(size, n * (n - 1))
@@ -215,3 +217,13 @@ def test_chunks_are_never_empty_nor_huge(n: int, nprocs: int) -> None:
 def test_a_pair_of_one_subject_is_a_rescan() -> None:
     pair = Pair(moving=scan(ROOT, "1", "1"), fixed=scan(ROOT, "1", "2", sequence="MP2RAGE"))
     assert pair.split == "same subject"
+
+
+def test_a_plan_to_be_looked_at_says_what_is_needed(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    with pytest.raises(MissingInputError, match=r"lapirn.*LUMIRAGE_WEIGHTS"):
+        plan(tmp_path, scans, methods=("lapirn",))
+    made = plan(tmp_path, scans, methods=("lapirn",), dry_run=True)
+    (need,) = needs(made, asked(tmp_path, dry_run=True))
+    assert need.startswith("method lapirn: ")
+    assert "LUMIRAGE_WEIGHTS" in need

@@ -96,3 +96,80 @@ def test_any_file_gives_a_protocol_or_one_of_our_errors(
     file.write_text(text, "utf-8")
     with contextlib.suppress(LumirageError):
         assert isinstance(protocol.load(str(file)), protocol.Protocol)
+
+
+def test_a_protocol_lays_its_tables_over_those_it_extends(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        """
+        description = "base"
+        [preparation]
+        spacing = 1.0
+        crop = "none"
+        [labellings.one]
+        [labellings.two]
+        [pairs]
+        subjects = 10
+        [methods.greedy]
+        window = 5
+        step = 0.5
+        [variants.a]
+        """,
+        "utf-8",
+    )
+    child = protocol.load(
+        write(
+            tmp_path,
+            """
+            extends = "base.toml"
+            [preparation]
+            spacing = 2.0
+            [labellings.three]
+            [pairs]
+            max = 7
+            [methods.greedy]
+            step = 0.25
+            [methods.syn]
+            [variants.b]
+            preparation = {crop = "brain"}
+            """,
+        )
+    )
+    assert child.name == "mine"
+    assert child.description == "base"
+    assert child.default_methods == ("greedy", "syn")
+    assert child.default_labellings == ("three",)
+    assert (child.pairs.subjects, child.pairs.max) == (None, 7)
+    (variant,) = child.variants
+    assert variant.name == "b"
+    assert variant.preparation == {"spacing": 2.0, "crop": "brain"}
+    assert variant.methods["greedy"] == {"window": 5, "step": 0.25}
+    assert 'description = "base"' in child.text
+    assert "step = 0.25" in child.text
+
+
+def test_extending_in_a_circle_is_refused(tmp_path: Path) -> None:
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{one}.toml").write_text(f'extends = "{other}.toml"', "utf-8")
+    with pytest.raises(UsageError, match="circle"):
+        protocol.load(str(tmp_path / "a.toml"))
+    with pytest.raises(UsageError, match=r"extends = 3"):
+        protocol.load(write(tmp_path, "extends = 3"))
+    with pytest.raises(MissingInputError, match=r"gone\.toml"):
+        protocol.load(write(tmp_path, 'extends = "gone.toml"'))
+
+
+def test_a_file_of_pairs_lies_beside_the_protocol(tmp_path: Path) -> None:
+    assert protocol.load(write(tmp_path, '[pairs]\nfile = "mine.tsv"')).pairs.file == tmp_path / "mine.tsv"
+    with pytest.raises(UsageError, match=r"pairs\.subjects = 1 .*at least 2"):
+        protocol.load(write(tmp_path, "[pairs]\nsubjects = 1"))
+
+
+def test_a_template_is_named_and_its_atlases_chosen(tmp_path: Path) -> None:
+    text = '[template]\nname = "MNI"\nresolution = 2\natlases = {aseg = {seg = "aseg"}}'
+    assert protocol.load(write(tmp_path, text)).template == {
+        "name": "MNI", "resolution": 2, "atlases": {"aseg": {"seg": "aseg"}},
+    }  # fmt: skip
+    assert protocol.load(write(tmp_path, "")).template is None
+    for wrong, said in (("resolution = 1", "template.name"), ('name = "M"\natlases = {a = 1}', r"atlases\.a = 1")):
+        with pytest.raises(UsageError, match=said):
+            protocol.load(write(tmp_path, f"[template]\n{wrong}"))

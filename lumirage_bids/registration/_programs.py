@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lumirage_bids.errors import LumirageError, MissingInputError
@@ -40,7 +41,24 @@ def scratch(context: Context) -> Iterator[Path]:
         yield Path(folder)
 
 
-def run_program(argv: Sequence[str], context: Context, folder: Path) -> None:
+def visible_device(device: str) -> str:
+    """GPU as ``CUDA_VISIBLE_DEVICES`` wants it, so that a program sees that one only; -1 for none.
+
+    Examples
+    --------
+    >>> visible_device("cpu")
+    '-1'
+    """
+    if not device.startswith("cuda"):
+        return "-1"
+    index = int(device.partition(":")[2] or 0)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[index].strip() if visible else str(index)
+
+
+def run_program(
+    argv: Sequence[str], context: Context, folder: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Run a program to its end, without a shell, in a folder of its own.
 
     It, and every process that it started, ends when this process does, even by SIGKILL. What it prints goes to a file
@@ -54,6 +72,8 @@ def run_program(argv: Sequence[str], context: Context, folder: Path) -> None:
         Gives the number of threads, to OpenMP and ITK.
     folder : Path
         Working directory of the program.
+    environment : mapping
+        Environment variables besides the caller's.
 
     Raises
     ------
@@ -65,7 +85,9 @@ def run_program(argv: Sequence[str], context: Context, folder: Path) -> None:
     if complaint := missing_program(argv[0]):
         raise MissingInputError(f"{complaint[0].upper()}{complaint[1:]}.")
     threads = str(context.threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": threads}
+    environment = {
+        **os.environ, "OMP_NUM_THREADS": threads, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": threads, **environment
+    }  # fmt: skip
     watchdog = [sys.executable, "-I", "-S", str(Path(__file__).with_name("_watchdog.py"))]
     printed = folder / "printed.log"
     with printed.open("wb") as log:

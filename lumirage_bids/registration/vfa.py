@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -94,7 +93,7 @@ class Vfa(Method):
         """Register; see `Method.register`."""
         from lumirage_bids.images import Volume, write_image
         from lumirage_bids.registration._network_grid import NetworkGrid, field_on, network_grid, network_input
-        from lumirage_bids.registration._programs import made_file, run_program, scratch
+        from lumirage_bids.registration._programs import made_file, run_program, scratch, visible_device
 
         checkpoint, params = self._weights(context)
         grid = network_grid(fixed, NetworkGrid(shape=self.shape, orientation=self.orientation, spacing=self.spacing))
@@ -106,7 +105,7 @@ class Vfa(Method):
             argv = [
                 self.program, "evaluate", "--checkpoint", str(checkpoint), "--params", str(params),
                 "--eval_data_configs", str(folder / "pairs.json"), "--save_results", "1",
-                f"--gpu={_gpu(context.device)}",
+                f"--gpu={visible_device(context.device)}",
             ]  # fmt: skip
             run_program(argv, context, folder)
             positions = _positions(made_file(folder / "pair_grid.nii.gz", argv), grid)
@@ -161,21 +160,6 @@ class Vfa(Method):
         size = float(np.prod(self.shape))
         seconds = 15 + size * (1e-6 if device.startswith("cuda") else 3e-5)
         return Cost(seconds=seconds, memory_gb=1 + size * 1350e-9 + voxels * 8e-9)
-
-
-def _gpu(device: str) -> str:
-    """GPU as the program wants it, which makes only that one visible; -1 for none.
-
-    Examples
-    --------
-    >>> _gpu("cpu")
-    '-1'
-    """
-    if not device.startswith("cuda"):
-        return "-1"
-    index = int(device.partition(":")[2] or 0)
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return visible.split(",")[index].strip() if visible else str(index)
 
 
 def _positions(path: Path, grid: Volume) -> np.ndarray:

@@ -13,11 +13,16 @@ from lumirage_bids.segmentation.plausibility import absent_structures, check_lab
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
+    from lumirage_bids.label_maps import Layout
+    from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import Scan
 
-__all__ = ["Labeller", "labeller", "labellers", "labellings", "segment_checked"]
+__all__ = ["Labeller", "labeller", "labellers", "labellings", "layouts", "reader", "segment_checked"]
 
 logger = logging.getLogger("lumirage")
+
+LISTED = 10
+"""Most structures that a message lists."""
 
 
 def labellers() -> dict[str, type[Labeller]]:
@@ -45,12 +50,29 @@ def labeller(name: str, **parameters: Any) -> Labeller:
 
 
 def labellings() -> dict[str, type[Labeller]]:
-    """Labellings that can be made here → the labeller that makes them."""
+    """Labellings with a labeller of their own → that labeller."""
     return {cls.labelling: cls for cls in labellers().values() if cls.labelling is not None}
 
 
+def layouts() -> dict[str, Layout]:
+    """Layouts of folders that programs other than ours leave → by the name such a folder is given with."""
+    return {cls.layout.name: cls.layout for cls in labellers().values() if cls.layout is not None}
+
+
+def reader(labelling: str) -> Labeller:
+    """Make the labeller that reads maps of a labelling that were found.
+
+    Examples
+    --------
+    >>> reader("manual").name, reader("slant").name
+    ('existing', 'slant')
+    """
+    own = labellings().get(labelling)
+    return own() if own is not None and own.reads else labeller("existing")
+
+
 def segment_checked(
-    made_by: Labeller, scan: Scan, image: Volume, mask: Volume, labelling: str
+    made_by: Labeller, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context
 ) -> tuple[Volume, Mapping[int, str]]:
     """Label a scan and refuse what is implausible.
 
@@ -61,6 +83,8 @@ def segment_checked(
     image, mask : Volume
         The scan's image and brain mask on one grid.
     labelling : str
+    context : Context
+        See `Labeller.segment`.
 
     Returns
     -------
@@ -74,7 +98,7 @@ def segment_checked(
     BadDataError
         The labels are implausible; the message lists every reason.
     """
-    labels = made_by.segment(scan, image, mask, labelling)
+    labels = made_by.segment(scan, image, mask, labelling, context)
     structures = made_by.structures(scan, labelling, labels)
     problems = check_labels(labels, structures, mask, made_by.bounds)
     if problems:
@@ -83,6 +107,6 @@ def segment_checked(
             "the scan out with a filter."
         )
     if absent := absent_structures(labels, structures):
-        logger.info("%s: labelling '%s' lacks %d structures of its table: %s", scan.name, labelling, len(absent),
-                    ", ".join(structures[i] for i in absent))  # fmt: skip
+        named = ", ".join(structures[i] for i in absent[:LISTED]) + (", …" if len(absent) > LISTED else "")
+        logger.info("%s: labelling '%s' lacks %d structures of its table: %s", scan.name, labelling, len(absent), named)
     return labels, structures

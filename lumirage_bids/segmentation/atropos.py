@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from lumirage_bids.images import Volume, bounding_box, mask_on, reorient
 from lumirage_bids.segmentation.base import Labeller
 
 if TYPE_CHECKING:
+    from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import Scan
 
 CSF, GM, WM = 1, 2, 3
@@ -95,14 +95,13 @@ class Atropos(Labeller):
         if not self.deviations >= 1:
             raise ValueError(f"deviations is {self.deviations}; allowed: 1 or more")
 
-    @classmethod
-    def missing(cls) -> str | None:
-        """What is missing to run here; see `Labeller.missing`."""
+    def missing(self, context: Context) -> str | None:
+        """ANTsPy."""
         from importlib.util import find_spec
 
         return None if find_spec("ants") else "ANTsPy is not installed; pip install antspyx"
 
-    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str) -> Volume:
+    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:
         """Segment the brain; see `Labeller.segment`.
 
         Raises
@@ -131,9 +130,9 @@ class Atropos(Labeller):
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
         """The three tissues."""
-        from lumirage_bids.label_maps import read_lut
+        from lumirage_bids.segmentation._program import packaged_table
 
-        return read_lut(Path(__file__).parents[1] / "luts" / "tissue.tsv")
+        return packaged_table("tissue")
 
     def _classes(
         self, values: Floats, inside: Mask, spacing: npt.NDArray[np.float64], order: tuple[int, ...]

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from lumirage_bids.label_maps import Layout
+
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
+    from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import Scan
 
 
@@ -24,7 +27,11 @@ class Labeller(ABC):
     name, summary : str
         How users call it, and one line about it.
     labelling : str or None
-        The labelling that it makes; None where it reads whatever is there.
+        The labelling that it makes or reads; None where that may be any.
+    reads : bool
+        Whether it reads maps that were found for the scans, rather than making them.
+    layout : Layout or None
+        Where the program that made such maps leaves them.
     bounds : mapping
         Index → lowest and highest plausible share of the labelled volume. Structures named here must be there.
     """
@@ -32,15 +39,16 @@ class Labeller(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     labelling: ClassVar[str | None] = None
+    reads: ClassVar[bool] = False
+    layout: ClassVar[Layout | None] = None
     bounds: ClassVar[Mapping[int, tuple[float, float]]] = {}
 
-    @classmethod
-    def missing(cls) -> str | None:
-        """What is missing to run here and how to get it; None when nothing is."""
+    def missing(self, context: Context) -> str | None:
+        """Say what is missing to run here and how to get it; None when nothing is."""
         return None
 
     @abstractmethod
-    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str) -> Volume:
+    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:
         """Label a scan.
 
         Parameters
@@ -51,11 +59,13 @@ class Labeller(ABC):
             Its image as it came, and its brain mask on the same grid.
         labelling : str
             Name of the labelling.
+        context : Context
+            Device, threads, weights and scratch folder; they may not change the labels.
 
         Returns
         -------
         Volume
-            Labels, int32, 0 for background; existing maps on their own grid, others on the image's.
+            Labels, int32, 0 for background; maps that were found on their own grid, others on the image's.
         """
 
     @abstractmethod

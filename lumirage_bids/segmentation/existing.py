@@ -13,6 +13,7 @@ from lumirage_bids.segmentation.base import Labeller
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
+    from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import Scan
 
 
@@ -21,9 +22,10 @@ class Existing(Labeller):
     """Read the map that was found for the scan."""
 
     name: ClassVar[str] = "existing"
+    reads: ClassVar[bool] = True
     summary: ClassVar[str] = "label maps from --derivatives NAME=PATH or a protocol's path pattern"
 
-    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str) -> Volume:
+    def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:
         """Read the map; see `Labeller.segment`.
 
         Raises

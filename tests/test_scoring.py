@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.images import Volume, reorient
 from lumirage_bids.memory import peak_memory
-from lumirage_bids.registering import middle, moved_planes, on_grid
+from lumirage_bids.scoring import Side, dice_prepared, middle, moved_planes, on_grid
 from lumirage_bids.transforms import Transform
 
 
@@ -43,3 +43,28 @@ def test_peak_memory_sees_what_was_held() -> None:
         held = np.ones(50_000_000)
         held.sum()
     assert large.peak_gb > small.peak_gb + 0.3
+
+
+def side(spacing: float) -> Side:
+    """A scan whose prepared grid covers its native one with cubic voxels of a spacing (mm)."""
+    native = labels()
+    extent = np.array(native.shape) * native.spacing
+    shape = tuple(int(n) for n in np.ceil(extent / spacing))
+    affine = np.diag([spacing] * 3 + [1.0])
+    affine[:3, 3] = native.affine[:3, 3]
+    image = Volume(array=np.zeros(shape, np.float32), affine=affine)
+    return Side(
+        scan=None, image=image, mask=image, labels={"made": native}, grids={}, structures={}, failures={},
+        alignment=np.eye(4),
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def test_dice_on_prepared_grids_is_that_of_maps_resampled_first() -> None:
+    indices = np.arange(1, 5)
+    same = dice_prepared("made", side(1.0), side(1.0), Transform(), indices, "linear", 1)
+    assert same == 1.0
+    # The same anatomy, seen on another prepared grid, no longer fits itself: what that way of scoring adds.
+    other = dice_prepared("made", side(2.0), side(1.0), Transform(), indices, "linear", 1)
+    nearest = dice_prepared("made", side(2.0), side(1.0), Transform(), indices, "nearest", 1)
+    assert 0.2 < other < 0.9
+    assert nearest != other

@@ -1,0 +1,155 @@
+"""One pair's labels: read from what was prepared, carried over, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lumirage_bids import derivatives, preparing, scores
+from lumirage_bids.errors import LumirageError
+from lumirage_bids.images import Volume
+from lumirage_bids.label_maps import read_lut
+from lumirage_bids.label_transfer import Evaluation, transfer_labels
+from lumirage_bids.measures.overlap import dice, scored_structures, volumes
+from lumirage_bids.plan import Batch, Labels
+from lumirage_bids.scans import Scan
+from lumirage_bids.transforms import Transform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One scan of a pair, read: prepared image and mask, label maps, alignment, native grid."""
+
+    scan: Scan
+    image: Volume
+    mask: Volume
+    labels: Mapping[str, Volume]
+    grids: Mapping[str, tuple[tuple[int, int, int], np.ndarray]]
+    structures: Mapping[str, Mapping[int, str]]
+    failures: Mapping[str, str]
+    alignment: np.ndarray
+
+
+def read_side(out_dir: Path, scan: Scan, batch: Batch) -> Side:
+    """Read what was prepared of a scan; a labelling that could not be made is noted, not fatal."""
+    labels: dict[str, Volume] = {}
+    grids, failures = {}, {}
+    variant = batch.arm.variant
+    for labelling in batch.labels:
+        if not labelling.has(scan):
+            continue
+        try:
+            labels[labelling.name] = preparing.read_label_map(out_dir, scan, labelling.name)
+            grids[labelling.name] = preparing.native_grid(out_dir, scan, labelling.name)
+        except LumirageError as error:
+            failures[labelling.name] = str(error)
+    return Side(
+        scan=scan,
+        image=preparing.read_prepared(out_dir, scan, variant),
+        mask=preparing.read_prepared_mask(out_dir, scan, variant),
+        labels=labels,
+        grids=grids,
+        structures={name: read_lut(out_dir / derivatives.look_up_table(name)) for name in labels},
+        failures=failures,
+        alignment=preparing.read_alignment(out_dir, scan, batch.reference, variant),
+    )
+
+
+def score(
+    labels: Labels, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
+) -> tuple[scores.Row, Volume]:
+    """Dice of every structure after and before, on the fixed scan's native grid; and the moved labels."""
+    name = labels.name
+    shape, affine = fixed.grids[name]
+    native = on_grid(fixed.labels[name], shape, affine, threads)
+    how = evaluation.transfer
+    moved = transfer_labels(moving.labels[name], transform, shape, affine, threads=threads, method=how)
+    volume = Volume(array=moved, affine=affine)
+    indices = scored_structures(
+        fixed.labels[name].array, moving.labels[name].array, list(labels.structures or fixed.structures[name])
+    )
+    if indices.size == 0:
+        return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}, volume
+    initial = transfer_labels(moving.labels[name], Transform(), shape, affine, threads=threads, method=how)
+    # A small structure may vanish where the map is carried to the image's coarser grid: not scored then.
+    indices = indices[volumes(native, indices) > 0]
+    values = dice(native, moved, indices)
+    row = {
+        "status": "ok",
+        "dice_mean": float(values.mean()),
+        "n_structures": int(indices.size),
+        "dice_initial": float(dice(native, initial, indices).mean()),
+        **{f"{scores.PREFIX}{i}": float(v) for i, v in zip(indices, values, strict=True)},
+    }
+    if evaluation.grid == "prepared":
+        row["dice_prepared"] = dice_prepared(name, moving, fixed, transform, indices, how, threads)
+    return row, volume
+
+
+def dice_prepared(
+    labelling: str,
+    moving: Side,
+    fixed: Side,
+    transform: Transform,
+    indices: np.ndarray,
+    how: Literal["linear", "nearest"],
+    threads: int,
+) -> float:
+    """Mean Dice as published: both label maps are resampled to the prepared grids before one is carried over."""
+    on_moving, on_fixed = (
+        Volume(
+            array=transfer_labels(
+                side.labels[labelling], Transform(), side.image.shape, side.image.affine, threads=threads, method=how
+            ),
+            affine=side.image.affine,
+        )
+        for side in (moving, fixed)
+    )
+    moved = transfer_labels(on_moving, transform, on_fixed.shape, on_fixed.affine, threads=threads, method=how)
+    kept = indices[volumes(on_fixed.array, indices) > 0]
+    return float(dice(on_fixed.array, moved, kept).mean()) if kept.size else float("nan")
+
+
+def on_grid(labels: Volume, shape: tuple[int, int, int], affine: np.ndarray, threads: int) -> np.ndarray:
+    """A label map on its scan's native grid; carried there through the headers where its own grid differs."""
+    if labels.shape == shape and np.allclose(labels.affine, affine, atol=1e-3):
+        return np.asarray(labels.array)
+    return transfer_labels(labels, Transform(), shape, affine, threads=threads)
+
+
+def moved_planes(labels: Volume, transform: Transform, mask: Volume, threads: int) -> dict[str, np.ndarray]:
+    """Moved labels in the three planes through the middle of the fixed scan's brain, on its prepared grid.
+
+    Parameters
+    ----------
+    labels : Volume
+        Labels of the moving scan on their own grid.
+    transform : Transform
+        Fixed world to moving world.
+    mask : Volume
+        Brain mask of the fixed scan on its prepared grid.
+
+    Returns
+    -------
+    dict
+        ``x``, ``y``, ``z`` → 2-D array across that axis, uint16.
+    """
+    planes = {}
+    for axis, index in enumerate(middle(mask)):
+        x, y, z = (1 if a == axis else n for a, n in enumerate(mask.shape))
+        affine = mask.affine.copy()
+        affine[:3, 3] += mask.affine[:3, axis] * index
+        moved = transfer_labels(labels, transform, (x, y, z), affine, threads=threads)
+        planes["xyz"[axis]] = moved.squeeze(axis).astype(np.uint16)
+    return planes
+
+
+def middle(mask: Volume) -> tuple[int, int, int]:
+    """Voxel in the middle of the box around a mask."""
+    spans = [np.flatnonzero(mask.array.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    x, y, z = (int(span[0] + span[-1]) // 2 for span in spans)
+    return x, y, z

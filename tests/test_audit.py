@@ -1,0 +1,378 @@
+"""Every rule of the audit: found where the condition is there, silent where it is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from lxml import html
+from stats.made_up import score_table
+
+from lumirage_bids.audit import (
+    AUDIT,
+    SEVERITIES,
+    Conditions,
+    Finding,
+    ScanFacts,
+    StructureFacts,
+    audit,
+    audit_table,
+    labels_from_intensities,
+    read_conditions,
+    unchecked,
+)
+from lumirage_bids.audit.recipe import recipe
+from lumirage_bids.reports.audit_section import audit_section
+from lumirage_bids.reports.group import GroupTables, ReportContext, write_group_report
+from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.summaries import per_structure, summarise
+
+
+def conditions(columns: dict[str, Any] | None = None, **kind: Any) -> Conditions:
+    """A run without fault: one contrast, one start, one grid, all structures in all scans."""
+    pairs, structures = score_table(**{"kinds": ("MPRAGE",), "subjects": 4, **kind})
+    fine = {"similarity": "lncc", "start": "aligned", "input": "native spacing", "evaluation": "native"}
+    pairs = pairs.assign(**{**fine, **(columns or {})})
+    names = sorted(set(pairs["moving"]))
+    count = sum(c.startswith("dice_") for c in structures["braincolor"].columns)
+    facts = {i: StructureFacts(volume=100, contrast=0.9, bare=0.0, cut=0.0) for i in range(1, count + 1)}
+    scan = ScanFacts(
+        spacing=(1, 1, 1), brain_extent=(140, 170, 130), mutual_information=1, label_entropy=4, structures=facts
+    )
+    return Conditions(
+        pairs=pairs,
+        structures=structures,
+        luts={"braincolor": {i: f"structure {i}" for i in facts}},
+        scans={"braincolor": dict.fromkeys(names, scan)},
+        preparations={v: {"spacing": None, "orientation": "RAS"} for v in pairs["variant"].unique()},
+        sources={"braincolor": "existing maps by 'braincolor'"},
+    )
+
+
+def found(c: Conditions) -> dict[str, Finding]:
+    return {finding.id: finding for finding in audit(c)}
+
+
+def changed(c: Conditions, rows: pd.Series, **values: Any) -> Conditions:
+    pairs = c.pairs.copy()
+    for column, value in values.items():
+        pairs.loc[rows, column] = value
+    return replace(c, pairs=pairs)
+
+
+def with_facts(c: Conditions, **values: Any) -> Conditions:
+    scans = {name: {s: replace(f, **values) for s, f in of.items()} for name, of in c.scans.items()}
+    return replace(c, scans=scans)
+
+
+def test_nothing_is_found_where_nothing_is_wrong():
+    assert audit(conditions()) == []
+    assert unchecked(conditions()) == []
+    assert list(audit_table([]).columns) == list(AUDIT)
+
+
+# Methods
+
+
+def test_unimodal_similarity_on_pairs_of_two_sequences():
+    c = conditions(kinds=("MPRAGE", "MP2RAGE"))
+    finding = found(c)["unimodal-similarity"]
+    assert finding.severity == "serious"
+    # Two scans of each sequence: 8 of the 12 ordered pairs cross.
+    assert "greedy (lncc): 8 of 12 pairs" in finding.evidence
+    assert "unimodal-similarity" not in found(conditions({"similarity": "mind"}, kinds=("MPRAGE", "MP2RAGE")))
+
+
+def test_a_sequence_that_is_not_known_is_not_another_sequence():
+    assert "unimodal-similarity" not in found(conditions(kinds=("MPRAGE", "T1w")))
+
+
+def test_unimodal_similarity_on_another_contrast_of_the_same_subject():
+    c = conditions(rescanned=1)
+    rescans = c.pairs["split"] == "same subject"
+    other = c.pairs.loc[rescans, "moving"].str.replace("T1w", "T2w")
+    assert "unimodal-similarity" not in found(c)
+    assert "greedy (lncc): 2 of 20 pairs" in found(changed(c, rescans, moving=other))["unimodal-similarity"].evidence
+
+
+def test_unequal_start():
+    c = conditions()
+    of_syn = c.pairs["method"] == "syn"
+    finding = found(changed(c, of_syn, start="own"))["unequal-start"]
+    assert "syn: own" in finding.evidence
+    assert "greedy: aligned" in finding.evidence
+
+
+def test_another_start_in_another_variant_is_meant():
+    c = conditions(variants=("a", "b"))
+    assert "unequal-start" not in found(changed(c, c.pairs["variant"] == "b", start="centre_of_mass"))
+
+
+def test_unequal_input_but_for_the_floor():
+    c = conditions()
+    assert "syn: 1 mm" in found(changed(c, c.pairs["method"] == "syn", input="1 mm"))["unequal-input"].evidence
+    assert "unequal-input" not in found(changed(c, c.pairs["method"] == "identity", input="1 mm"))
+
+
+def test_registered_below_native():
+    c = replace(conditions({"input": "1 mm"}), preparations={"default": {"spacing": 1.0}})
+    fine = with_facts(c, spacing=(0.6, 0.6, 2.0))
+    finding = found(fine)["registered-below-native"]
+    assert "greedy: 1 mm, where 4 of 4 scans are finer, down to 0.6 mm" in finding.evidence
+    assert "registered-below-native" not in found(c)
+
+
+def test_a_networks_own_grid_below_native():
+    c = conditions()
+    c = with_facts(
+        changed(c, c.pairs["method"] == "syn", input="160 × 192 × 144 voxels of 1 mm, RAS"), spacing=(0.6,) * 3
+    )
+    evidence = found(c)["registered-below-native"].evidence
+    assert "syn: 1 mm" in evidence
+    assert "greedy" not in evidence
+
+
+def test_evaluated_below_native():
+    c = replace(conditions(), preparations={"default": {"spacing": 1.0}})
+    c = replace(c, pairs=c.pairs.assign(dice_prepared=c.pairs["dice_mean"] + 0.05))
+    assert "+0.050" in found(with_facts(c, spacing=(0.6,) * 3))["evaluated-below-native"].evidence
+    assert "evaluated-below-native" not in found(c)
+
+
+def learned(suffix: str = "T1w", seen: str = "160 × 192 × 144 voxels of 1 mm, RAS") -> Conditions:
+    c = conditions(gains={"identity": 0, "greedy": 0.2, "lapirn": 0.1})
+    pairs = c.pairs.replace("T1w", suffix, regex=True)
+    scans = {"braincolor": {s.replace("T1w", suffix): f for s, f in c.scans["braincolor"].items()}}
+    c = replace(c, pairs=pairs, scans=scans)
+    return changed(c, pairs["method"] == "lapirn", input=seen)
+
+
+def test_off_training_contrast():
+    finding = found(learned("T2w"))["off-training-contrast"]
+    assert "12 of 12 pairs have T2w" in finding.evidence
+    assert "off-training-contrast" not in found(learned())
+
+
+def test_off_training_contrast_under_another_name():
+    c = learned("FLAIR")
+    c = replace(c, pairs=c.pairs.replace("lapirn", "mine"), methods={"mine": "lapirn"})
+    assert "mine" in found(c)["off-training-contrast"].what
+
+
+def test_off_training_grid():
+    assert "off-training-grid" in found(learned(seen="as-given: as prepared, padded"))
+    assert "off-training-grid" not in found(learned())
+
+
+def test_trained_on_these_scans():
+    c = replace(learned(), dataset="LUMirage evaluation of Skull-stripped OASIS T1w scans")
+    assert "OASIS" in found(c)["training-data"].evidence
+    # LUMirage is not LUMIR, in whose data VFA was trained.
+    vfa = replace(c, pairs=c.pairs.replace("lapirn", "vfa"), dataset="LUMirage evaluation of scans")
+    assert "training-data" not in found(vfa)
+
+
+def test_unknown_training():
+    c = conditions(gains={"identity": 0, "torchscript": 0.1})
+    assert found(c)["training-unknown"].severity == "note"
+    assert "training-unknown" not in found(learned())
+
+
+def test_brain_beyond_the_networks_grid():
+    finding = found(with_facts(learned(), brain_extent=(150, 205, 140)))["brain-beyond-network-grid"]
+    assert "13 mm" in finding.evidence
+    # Turned axes fit too.
+    assert "brain-beyond-network-grid" not in found(with_facts(learned(), brain_extent=(190, 140, 155)))
+
+
+def test_tuned_on_the_same_pairs():
+    c = replace(conditions(), tuned={"greedy": "window chosen on these subjects", "vfa": "not run"})
+    assert [f.what for f in audit(c) if f.id == "tuned-on-pairs"] == [
+        "Parameters of greedy were chosen by its scores on the pairs that are scored here."
+    ]
+
+
+# Labels and scores
+
+
+@pytest.mark.parametrize(
+    ("sources", "critical"),
+    [
+        ({"tissue": "atropos: CSF, grey and white matter"}, True),
+        ({"tissue": "atropos: CSF, grey and white matter", "manual": "existing maps"}, False),
+        ({"tissue": "existing maps by atropos"}, False),
+        ({}, False),
+    ],
+)
+def test_labels_from_intensities(sources, critical):
+    assert bool(labels_from_intensities(sources)) is critical
+
+
+def test_labels_from_intensities_come_first():
+    c = replace(conditions(), sources={"braincolor": "atropos: three tissues", "unused": "manual"})
+    findings = audit(replace(c, tuned={"greedy": "yes"}))
+    assert (findings[0].id, findings[0].severity) == ("labels-from-intensities", "critical")
+
+
+def test_structures_without_a_boundary():
+    c = conditions()
+    scan = next(iter(c.scans["braincolor"].values()))
+    bare = {**scan.structures, 2: StructureFacts(volume=100, contrast=0.2, bare=0.8, cut=0)}
+    finding = found(with_facts(c, structures=bare))["no-intensity-boundary"]
+    assert finding.what.startswith("1 of 4 structures")
+    assert "structure 2 (80 %)" in finding.evidence
+    assert "25 % of the mean" in finding.evidence
+    rows = c.structures["braincolor"]
+    rest = rows.loc[rows["method"] == "greedy", ["dice_1", "dice_3", "dice_4"]].mean(axis=1).mean()
+    assert f"without them {rest:.3f}" in finding.evidence
+
+
+def test_a_reversal_by_structures_without_a_boundary_is_serious():
+    c = conditions(gains={"identity": 0, "greedy": 0.2, "syn": 0.21})
+    wide = c.structures["braincolor"].copy()
+    wide.loc[wide["method"] == "greedy", "dice_2"] += 0.3
+    scan = next(iter(c.scans["braincolor"].values()))
+    bare = {**scan.structures, 2: StructureFacts(volume=100, contrast=0.05, bare=0.4, cut=0)}
+    finding = found(with_facts(replace(c, structures={"braincolor": wide}), structures=bare))["no-intensity-boundary"]
+    assert finding.severity == "serious"
+    assert "order of greedy and syn is reversed" in finding.evidence
+
+
+def test_absent_structures_under_the_other_rules():
+    c = conditions()
+    names = {**c.luts["braincolor"], 5: "nowhere"}
+    finding = found(replace(c, luts={"braincolor": names}))["absent-structures"]
+    rows = c.structures["braincolor"]
+    here = rows.loc[rows["method"] == "greedy", [f"dice_{i}" for i in range(1, 5)]].mean(axis=1).mean()
+    assert f"greedy {here:.3f}, scored as 0 {here * 4 / 5:.3f}, as 1 {(here * 4 + 1) / 5:.3f}" in finding.evidence
+    assert "1.0 of 5 a pair" in finding.evidence
+    assert "1 in every pair" in finding.evidence
+    assert finding.severity == "moderate"
+
+
+def test_nearest_transfer():
+    c = conditions()
+    assert (
+        found(changed(c, c.pairs["method"] == "syn", evaluation="native, nearest"))["nearest-transfer"].severity
+        == "serious"
+    )
+    assert found(conditions({"evaluation": "native, nearest"}))["nearest-transfer"].severity == "moderate"
+
+
+def test_cut_labels():
+    c = conditions()
+    scan = next(iter(c.scans["braincolor"].values()))
+    cut = {**scan.structures, 3: StructureFacts(volume=100, contrast=0.9, bare=0, cut=0.12)}
+    finding = found(with_facts(c, structures=cut))["labels-cut"]
+    assert "4 of 4 scans, 1 structures: structure 3" in finding.evidence
+    assert "12 % of the surface" in finding.evidence
+
+
+def test_network_labels_beside_a_network():
+    both = replace(learned(), sources={"braincolor": "slant: 133 structures"})
+    assert "slant" in found(both)["network-labels"].evidence
+    assert "network-labels" not in found(learned())
+    assert "network-labels" not in found(replace(conditions(), sources={"braincolor": "slant: 133 structures"}))
+
+
+def test_trimming():
+    """Greedy fails on two pairs, SyN on two others: trimmed, each is judged on what the other one found hard."""
+    c = conditions(subjects=7, gains={"identity": 0, "greedy": 0.2, "syn": 0.21})
+    pairs = sorted(set(zip(c.pairs["moving"], c.pairs["fixed"], strict=True)))
+    for method, bad, lost in (("greedy", pairs[:2], 0.1), ("syn", pairs[2:4], 0.4)):
+        chosen = np.array([p in bad for p in zip(c.pairs["moving"], c.pairs["fixed"], strict=True)])
+        rows = (c.pairs["method"] == method) & chosen
+        c = changed(c, rows, dice_mean=c.pairs.loc[rows, "dice_mean"] - lost)
+    finding = found(c)["trimming"]
+    assert finding.severity == "serious"
+    assert "0 % of the dropped pairs shared" in finding.evidence
+    assert "order of greedy and syn is reversed" in finding.evidence
+
+
+def test_trimming_that_drops_the_same_pairs_breaks_nothing():
+    c = conditions(subjects=7, gains={"identity": 0, "greedy": 0.2})
+    greedy = c.pairs[c.pairs["method"] == "greedy"]
+    same = greedy.assign(method="syn", dice_mean=greedy["dice_mean"] + 0.1)
+    assert "trimming" not in found(replace(c, pairs=pd.concat([c.pairs, same], ignore_index=True)))
+
+
+# The whole
+
+
+def test_every_finding_can_be_written_and_says_what_to_do():
+    c = replace(learned("T2w"), tuned={"greedy": "yes"}, sources={"braincolor": "slant: x"})
+    findings = audit(with_facts(c, spacing=(0.5,) * 3, brain_extent=(300,) * 3))
+    assert len(findings) >= 5
+    order = [list(SEVERITIES).index(f.severity) for f in findings]
+    assert order == sorted(order)
+    table = audit_table(findings)
+    assert list(table.columns) == list(AUDIT)
+    assert table.map(len).to_numpy().min() > 3
+    assert not table.map(lambda text: "\t" in text or "nan" in text).to_numpy().any()
+
+
+def test_conditions_are_read_from_derivatives(tmp_path: Path):
+    c = conditions()
+    scan = "sub-00_ses-1"
+    folder = tmp_path / "sub-00" / "ses-1" / "anat"
+    folder.mkdir(parents=True)
+    affine = np.diag([0.6, 0.6, 2.0, 1])
+    facts = {
+        "BrainExtent": [150.0, 160.0, 170.0],
+        "MutualInformation": 1.1,
+        "LabelEntropy": None,
+        "Structures": {"1": {"Volume": 5.0, "Contrast": None, "Bare": 0.5, "Cut": 0.0}},
+    }
+    meta = {"Labeller": "atropos", "NativeAffine": affine.tolist(), "Facts": facts}
+    (folder / f"{scan}_space-T1w_seg-braincolor_dseg.json").write_text(json.dumps(meta))
+    (folder / f"{scan}_space-01+1+T1w_seg-braincolor_desc-greedy_dseg.json").write_text(json.dumps(meta))
+    (folder / f"{scan}_desc-0p6mm+prepared_T1w.json").write_text('{"Preparation": {"spacing": 0.6}}')
+    (tmp_path / "descriptions.tsv").write_text("desc_id\tvariant\ndesc-0p6mm+prepared\t0.6mm\ndesc-x\tn/a\n")
+    (tmp_path / "config").mkdir()
+    record = '[labellings]\nbraincolor = "atropos: y"\n[methods]\nmine = "vfa"\n[tuned]\nmine = "said so"\n'
+    (tmp_path / "config" / "1.toml").write_text(record)
+    read = read_conditions(tmp_path, c.pairs, c.structures, c.luts)
+    assert list(read.scans["braincolor"]) == [f"{scan}_T1w"]
+    one = read.scans["braincolor"][f"{scan}_T1w"]
+    assert one.spacing == pytest.approx((0.6, 0.6, 2))
+    assert one.structures[1].bare == 0.5
+    assert np.isnan([one.structures[1].contrast, one.label_entropy]).all()
+    assert read.preparations == {"0.6mm": {"spacing": 0.6}}
+    assert (read.sources, read.methods) == ({"braincolor": "atropos: y"}, {"mine": "vfa"})
+    assert read.tuned == {"mine": "said so"}
+    assert "3 of 4 scans" in unchecked(read)[0]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_page_shows_findings_or_says_that_there_are_none(tmp_path, there):
+    c = conditions({"evaluation": "native, nearest"} if there else {}, gains={"identity": 0, "<b>evil": 0.1})
+    tables = GroupTables(
+        pairs=c.pairs,
+        structures=c.structures,
+        luts=c.luts,
+        summary=summarise(c.pairs),
+        comparisons=compare(c.pairs),
+        per_structure=per_structure(c.structures, c.luts),
+    )
+    created = datetime(2026, 1, 2, tzinfo=UTC)
+    about = {"dataset": "D", "protocol": "default", "command": "x", "created": created, "versions": {}}
+    page = write_group_report(tmp_path, tables, ReportContext(**about, audit=audit_section(c)))
+    section = html.document_fromstring(page.read_bytes()).get_element_by_id("audit")
+    text = section.text_content()
+    assert ("No findings" in text) is not there
+    assert ("nearest neighbour" in text) is there
+    assert len(section.findall(".//li/h3")) == there
+    assert section.find(".//b") is None
+    assert section.find(".//figure//svg") is not None
+
+
+def test_the_recipe_tells_what_this_runs_images_say():
+    assert "1.00 bits, 25 % of what there is to know" in recipe(conditions())[0]
+    assert "Here" not in recipe(replace(conditions(), scans={}))[0]
+    assert all("doi:" in p or "PMLR" in p for p in recipe(conditions())[:3])

@@ -7,9 +7,11 @@ import numpy as np
 from lumirage_bids import registration
 from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import transfer_labels
+from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import jacobian_determinant
 from lumirage_bids.measures.overlap import dice, scored_structures
 from lumirage_bids.registration.base import Context
+from lumirage_bids.scan_facts import scan_facts
 from lumirage_bids.transforms import DisplacementField, Transform
 
 
@@ -23,6 +25,9 @@ def precompile() -> None:
     field = DisplacementField(vectors=np.zeros((*shape, 3), np.float32), affine=affine)
     transform = Transform((affine, field, affine))
     jacobian_determinant(transform, shape, affine)
+    non_diffeomorphic(transform, distance < 8, affine)
+    segments = Volume(array=(distance < 8).astype(np.int32), affine=affine)
+    scan_facts(image, None, segments, {1: "ball"}, threads=1)
     for dtype in (np.uint8, np.int16, np.int32):
         labels = (distance < 8).astype(dtype)
         moved = transfer_labels(Volume(array=labels, affine=affine), transform, shape, affine)

@@ -24,7 +24,8 @@ from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform
 
 if TYPE_CHECKING:
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.scan_facts import scan_facts
+from lumirage_bids.scans import Scan
 
 logger = logging.getLogger("lumirage")
 
@@ -90,11 +91,13 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     made_by = labels.labeller
     # Maps that are there need no brain mask, only the image's grid.
     mask = source.image if labels.is_existing else source.mask[0]
-    volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name)
+    volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
     if labels.structures is not None:  # the protocol says which structures count
         structures = labels.structures
     publish_look_up_table(out_dir, labels.name, structures)
-    about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Hash": value}
+    brain = None if labels.is_existing else mask
+    facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
+    about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Facts": facts, "Hash": value}
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
 
 

@@ -14,9 +14,11 @@ from markupsafe import Markup
 
 from lumirage_bids.derivatives import write_text
 from lumirage_bids.figures.effect_sizes import effect_matrix
+from lumirage_bids.figures.information import dice_against_information
 from lumirage_bids.figures.structures import structure_dots
 from lumirage_bids.figures.style import mark
 from lumirage_bids.figures.violins import MAX_POINTS, dice_violins
+from lumirage_bids.reports.audit_section import AuditSection, published_differences, published_table
 from lumirage_bids.reports.pictures import save_figure, svg_markup
 from lumirage_bids.reports.rendering import render
 from lumirage_bids.reports.tables import Table, comparison_table, failure_table, structure_table, summary_table
@@ -89,6 +91,10 @@ class ReportContext:
         Labelling → where its label maps come from.
     sloppy : bool
         Whether to mark the page and the figures as not for publication.
+    audit : AuditSection or None
+        What was found of the run's conditions; None where nobody looked.
+    published : DataFrame or None
+        Rows of `lumirage_bids.published.published_comparison`.
     """
 
     dataset: str
@@ -101,6 +107,8 @@ class ReportContext:
     methods_text: Sequence[str] = ()
     labelling_sources: Mapping[str, str] = field(default_factory=dict)
     sloppy: bool = False
+    audit: AuditSection | None = None
+    published: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +158,7 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
     """
     drawings = {
         kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
-        for kind, figures in group_figures(tables).items()
+        for kind, figures in group_figures(tables, context.audit).items()
     }
     page = group_dir / "report.html"
     write_text(page, _page(tables, context, drawings))
@@ -166,9 +174,9 @@ def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
     return _Drawing(name=figure.name, caption=figure.caption, svg=markup)
 
 
-def group_figures(tables: GroupTables) -> dict[str, list[ReportFigure]]:
-    """Draw the figures of each kind, ``violins``, ``effects`` and ``structures``: one per labelling with scores."""
-    figures: dict[str, list[ReportFigure]] = {"violins": [], "effects": [], "structures": []}
+def group_figures(tables: GroupTables, audit: AuditSection | None = None) -> dict[str, list[ReportFigure]]:
+    """Draw the figures of each kind, ``violins``, ``effects`` and so on: one per labelling with scores."""
+    figures: dict[str, list[ReportFigure]] = {"violins": [], "effects": [], "structures": [], "information": []}
     scored = tables.summary.dropna(subset="mean")
     for number, labelling in enumerate(scored["labelling"].unique(), start=1):
         name = f"{number}-{re.sub(r'[^0-9A-Za-z]+', '-', labelling)}"
@@ -177,6 +185,8 @@ def group_figures(tables: GroupTables) -> dict[str, list[ReportFigure]]:
             figures["effects"].append(_effects(tables, labelling, f"effects-{name}"))
         if (tables.per_structure["labelling"][tables.per_structure["n"] > 0] == labelling).any():
             figures["structures"].append(_structures(tables, labelling, f"structures-{name}"))
+        if audit and audit.contrasts.get(labelling):
+            figures["information"].append(_information(tables, audit, labelling, f"information-{name}"))
     return figures
 
 
@@ -210,6 +220,19 @@ def _structures(tables: GroupTables, labelling: str, name: str) -> ReportFigure:
     return ReportFigure(name=name, figure=structure_dots(tables.per_structure, labelling), caption=caption, alt=alt)
 
 
+def _information(tables: GroupTables, audit: AuditSection, labelling: str, name: str) -> ReportFigure:
+    contrasts, information = audit.contrasts[labelling], audit.information.get(labelling, {})
+    caption = (
+        f"Mean Dice against what the image tells of the labels, {labelling}. Left: structures, by the contrast at "
+        "their boundary (0: none). Right: fixed scans, by the mutual information of intensity and label. ρ: "
+        "Spearman's rank correlation. A method that sees intensities alone is expected to rise to the right; large "
+        "structures score higher whatever their contrast."
+    )
+    alt = f"Two scatter plots of mean Dice, {labelling}: against boundary contrast, and against mutual information."
+    figure = dice_against_information(tables.per_structure, tables.pairs, contrasts, information, labelling)
+    return ReportFigure(name=name, figure=figure, caption=caption, alt=alt)
+
+
 def _scene(tables: GroupTables, labelling: str) -> str:
     rows = tables.pairs[tables.pairs["labelling"] == labelling]
     methods = and_join(list(arm_labels(arms_of(rows)).values()))
@@ -218,6 +241,7 @@ def _scene(tables: GroupTables, labelling: str) -> str:
 
 def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:
     failed = tables.pairs[tables.pairs["status"] != "ok"]
+    published = context.published if context.published is not None and len(context.published) else None
     return render(
         "group.html",
         title=f"Registration evaluation: {context.dataset}",
@@ -232,6 +256,9 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         structures=_structure_tables(tables),
         failures=failure_table(tables.pairs) if len(failed) else None,
         figures=figures,
+        audit=context.audit,
+        published=None if published is None else published_table(published),
+        differences=[] if published is None else published_differences(published),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from lumirage_bids.figures.effect_sizes import band
 from lumirage_bids.reports.text import and_join, count, fixed, p_value
 from lumirage_bids.stats.classes import ALL, FLOOR, SAME_SUBJECT, Arm, arm_labels, arms_of, primary_class
+from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 #: Effects below this are called no difference: the threshold of the published evaluation.
 THRESHOLD = 0.2
@@ -66,9 +68,11 @@ def _verdict(labelling: str, split: str, summary: pd.DataFrame, comparisons: pd.
     between = [row for row in rows if FLOOR not in (row["method_a"], row["method_b"])]
     sentences = [
         *_differences(between),
+        *_equivalences(between),
         *_floor([row for row in rows if row["method_a"] == FLOOR != row["method_b"]]),
         *_reversals(comparisons, labels),
         *_failures(summary, labels),
+        *_worst_case(between),
     ]
     pairs = "all pairs" if split == ALL else f"pairs of {split}"
     return Verdict(
@@ -124,14 +128,41 @@ def _differences(rows: list[_Row]) -> list[str]:
 
 def _difference(row: _Row) -> str:
     d, difference = abs(row["d_z"]), abs(row["mean_difference"])
-    low, high = sorted((row["ci_low"], row["ci_high"]))
-    if row["mean_difference"] < 0:
-        low, high = -high, -low
-    sure = "" if row["p_holm"] < ALPHA else f" Not certain: p = {p_value(row['p_holm'])} after Holm's correction."
+    interval, sure = "", f" No interval: {row['refused']}."
+    if math.isfinite(row["ci_low"]):
+        low, high = _ends(row, "ci")
+        interval, sure = f"95 % interval {fixed(low)} to {fixed(high)}; ", _certainty(row)
     return (
-        f"{row['high']} is above {row['low']} by {fixed(difference)} Dice "
-        f"(95 % interval {fixed(low)} to {fixed(high)}; d_z {fixed(d, 2)}, {band(d)}; {count(row['n'])} pairs).{sure}"
+        f"{row['high']} is above {row['low']} by {fixed(difference)} Dice ({interval}d_z {fixed(d, 2)}, {band(d)}; "
+        f"{count(row['n'])} pairs of {count(row['n_subjects'])} subjects).{sure}"
     )
+
+
+def _ends(row: _Row, name: str) -> tuple[float, float]:
+    """Ends of an interval of the higher arm over the lower."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return (low, high) if row["mean_difference"] >= 0 else (-high, -low)
+
+
+def _certainty(row: _Row) -> str:
+    """Say what is doubtful about a difference: that it is one, or that it is beyond the threshold."""
+    if not row["p_holm"] < ALPHA:
+        return f" Not certain: p = {p_value(row['p_holm'])} after Holm's correction."
+    low, high = _ends(row, "d_z")
+    if low < THRESHOLD:
+        return f" Its d_z may be below {THRESHOLD}: 95 % interval {fixed(low, 2)} to {fixed(high, 2)}."
+    return ""
+
+
+def _equivalences(rows: list[_Row]) -> list[str]:
+    """Tell which methods are equal for all practical purposes."""
+    equal = [row for row in rows if row["p_equivalence_holm"] < ALPHA]
+    if not equal:
+        return []
+    names = [f"{row['a']} and {row['b']}" for row in equal[:_MOST]]
+    more = [f"{len(equal) - _MOST} others"] if len(equal) > _MOST else []
+    margin = f"± {equal[0]['equivalence_margin']:g} Dice"
+    return [f"Equivalent within {margin} (two one-sided tests, Holm's correction): {'; '.join(names + more)}."]
 
 
 def _floor(rows: list[_Row]) -> list[str]:
@@ -160,11 +191,25 @@ def _reversals(comparisons: pd.DataFrame, labels: dict[Arm, str]) -> list[str]:
 
 
 def _failures(summary: pd.DataFrame, labels: dict[Arm, str]) -> list[str]:
-    failed = summary[summary["n_failed"] > 0]
-    if failed.empty:
-        return []
-    parts = [
-        f"{labels[Arm(row['variant'], row['method'])]} {count(row['n_failed'])} of {count(row['n_pairs'])}"
-        for row in failed.to_dict("records")
+    told = []
+    for column, what, remark in (
+        ("n_failed", "Pairs without a score", " They are left out of the means, which may flatter a method."),
+        ("n_below_initial", "Pairs with Dice below the initial one", ""),
+        ("n_folding", f"Pairs with more than {FOLDING_LIMIT_PERCENT:g} % of the brain folded", ""),
+    ):
+        parts = [
+            f"{labels[Arm(row['variant'], row['method'])]} {count(row[column])} of {count(row['n_pairs'])}"
+            for row in summary[summary[column] > 0].to_dict("records")
+        ]
+        told += [f"{what}: {', '.join(parts)}.{remark}"] if parts else []
+    return told
+
+
+def _worst_case(rows: list[_Row]) -> list[str]:
+    """Tell where scoring failed pairs as 0 turns an order around."""
+    turned = [row for row in rows if row["mean_difference"] * row["worst_case_difference"] < 0]
+    return [
+        f"With failed pairs scored 0 the order turns around: {row['low']} is above {row['high']} by "
+        f"{fixed(abs(row['worst_case_difference']))} Dice over {count(row['worst_case_n'])} pairs."
+        for row in turned[:_MOST]
     ]
-    return [f"Pairs without a score: {', '.join(parts)}. They are left out of the means, which may flatter a method."]

@@ -18,32 +18,70 @@ def verdict_on(pairs: pd.DataFrame) -> Verdict:
 
 
 def test_a_difference_is_told_with_its_direction_and_size():
-    pairs, _ = score_table(gains={"identity": 0.0, "greedy": 0.25, "syn": 0.20})
+    pairs, _ = score_table(subjects=12, gains={"identity": 0.0, "greedy": 0.25, "syn": 0.20})
     verdict = verdict_on(pairs)
     assert verdict.headline.startswith("Highest mean: greedy, mean Dice 0.")
     row = compare(pairs).query("split == 'all' and method_a == 'greedy' and method_b == 'syn'").iloc[0]
     assert row["mean_difference"] < 0
     assert verdict.sentences[0].startswith(f"greedy is above syn by {-row['mean_difference']:.3f} Dice (95 % interval ")
     assert (
-        f"{-row['ci_high']:.3f} to {-row['ci_low']:.3f}; d_z {-row['d_z']:.2f}, large; 30 pairs" in verdict.sentences[0]
+        f"{-row['ci_high']:.3f} to {-row['ci_low']:.3f}; d_z {-row['d_z']:.2f}, large; 132 pairs of 12 subjects)."
+        in verdict.sentences[0]
     )
     assert any(s.startswith("Gain over the affine start (identity), in Dice: greedy +0.2") for s in verdict.sentences)
 
 
 def test_a_small_difference_is_called_none():
     pairs, _ = score_table(subjects=12, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2}, seed=1)
+    assert compare(pairs)["p_equivalence_holm"].iloc[0] < 0.05
     d = compare(pairs)["d_z"].iloc[0]
     assert abs(d) < 0.2
     verdict = verdict_on(pairs)
     assert verdict.sentences == (
         f"No difference beyond |d_z| = 0.2 between greedy and syn (d_z {d:+.2f}).".replace("-", "−"),
+        "Equivalent within ± 0.01 Dice (two one-sided tests, Holm's correction): greedy and syn.",
     )
     assert "not different from it by the threshold" in verdict.headline
 
 
 def test_an_uncertain_difference_is_said_to_be():
-    pairs, _ = score_table(subjects=2, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.22})
-    assert "Not certain: p = " in verdict_on(pairs).sentences[0]
+    pairs, _ = score_table(subjects=10, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2})
+    harder = dict(zip(pairs["moving"].unique(), np.linspace(-0.04, 0.06, 10), strict=True))
+    pairs["dice_mean"] += (pairs["method"] == "syn") * pairs["moving"].map(harder)
+    assert "Not certain: p = 0." in verdict_on(pairs).sentences[0]
+
+
+def test_a_difference_that_may_be_within_the_threshold_is_said_to_be():
+    pairs, _ = score_table(subjects=16, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2022})
+    row = compare(pairs).iloc[0]
+    assert row["p_holm"] < 0.05
+    assert row["d_z_low"] < 0.2 < row["d_z"]
+    assert "Its d_z may be below 0.2: 95 % interval 0." in verdict_on(pairs).sentences[0]
+
+
+def test_without_an_interval_the_reason_is_told():
+    pairs, _ = score_table(subjects=3, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.22})
+    told = verdict_on(pairs).sentences[0]
+    assert told.endswith("No interval: 3 subjects take part on one side, at least 10 are needed for an interval.")
+    assert "95 %" not in told
+
+
+def test_failures_that_turn_the_order_around_are_told():
+    pairs, _ = score_table(subjects=12, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.22})
+    lost = (pairs["method"] == "syn") & pairs["fixed"].str.startswith(("sub-01", "sub-02"))
+    pairs.loc[lost, ["status", "dice_mean"]] = ["failed", np.nan]
+    told = verdict_on(pairs).sentences
+    assert "Pairs without a score: syn 22 of 132. They are left out of the means, which may flatter a method." in told
+    assert told[-1].startswith("With failed pairs scored 0 the order turns around: greedy is above syn by 0.")
+
+
+def test_registrations_that_did_harm_are_counted():
+    pairs, _ = score_table(subjects=4, kinds=("T1w",), gains={"syn": -0.3})
+    told = verdict_on(pairs.assign(folding_percent=2.0)).sentences
+    assert told == (
+        "Pairs with Dice below the initial one: syn 12 of 12.",
+        "Pairs with more than 1 % of the brain folded: syn 12 of 12.",
+    )
 
 
 def test_a_method_below_the_floor_is_pointed_at():

@@ -1,0 +1,176 @@
+"""What is known of a run at the group level: its scores, and the conditions that they came about under."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lumirage_bids import derivatives
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LABEL_SIDECAR = re.compile(r"(?P<scan>.+)_space-(?P<suffix>[^_]+)_seg-(?P<labelling>[^_]+)_dseg\.json")
+_PREPARED = re.compile(r".+_desc-(?P<label>[0-9A-Za-z+]*prepared)_[^_]+\.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureFacts:
+    """One structure of one scan: volume, mm³; contrast and bare share of its boundary; share cut by the image's edge.
+
+    See `lumirage_bids.scan_facts.scan_facts`.
+    """
+
+    volume: float
+    contrast: float
+    bare: float
+    cut: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanFacts:
+    """One scan with one labelling.
+
+    Attributes
+    ----------
+    labeller : str
+        What made the label map; ``existing`` for one that was there.
+    spacing : tuple of float
+        Native voxel size of the image, mm.
+    brain_extent : tuple of float
+        Box around the brain along the native axes, mm; empty where it is not known.
+    mutual_information, label_entropy : float
+        Bits; NaN where not known.
+    structures : mapping
+        Index → facts; empty where they are not known.
+    """
+
+    labeller: str = "existing"
+    spacing: tuple[float, ...]
+    brain_extent: tuple[float, ...] = ()
+    mutual_information: float = float("nan")
+    label_entropy: float = float("nan")
+    structures: Mapping[int, StructureFacts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Everything that the rules of the audit look at.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        The score table, a row per variant × method × labelling × pair.
+    structures : mapping of str to DataFrame
+        Labelling → a row per variant × method × pair, a column ``dice_<index>`` per structure.
+    luts : mapping of str to mapping of int to str
+        Labelling → index → name.
+    scans : mapping
+        Labelling → scan → facts.
+    preparations : mapping
+        Variant → fields of its preparation.
+    sources : mapping of str to str
+        Labelling → where its maps come from, in words that begin with the labeller's name where one made them.
+    methods : mapping of str to str
+        Method as it is called in the tables → the method that it is, where the protocol renames one.
+    dataset : str
+        Its name.
+    tuned : mapping of str to str
+        Method → what the protocol declares of parameters that were chosen by the scores of these very pairs.
+    """
+
+    pairs: pd.DataFrame
+    structures: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    luts: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    scans: Mapping[str, Mapping[str, ScanFacts]] = field(default_factory=dict)
+    preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
+    dataset: str = ""
+    tuned: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_conditions(
+    out_dir: Path,
+    pairs: pd.DataFrame,
+    structures: Mapping[str, pd.DataFrame],
+    luts: Mapping[str, Mapping[int, str]],
+) -> Conditions:
+    """Put scores and what the derivatives' sidecars and the records of the runs say side by side.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Derivatives of one or many participant runs.
+    pairs, structures, luts
+        As in `Conditions`.
+    """
+    records = [tomllib.loads(file.read_text("utf-8")) for file in sorted((out_dir / "config").glob("*.toml"))]
+    wanted = set(pairs["moving"]) | set(pairs["fixed"])
+    scans: dict[str, dict[str, ScanFacts]] = {}
+    for labelling, scan, meta in _label_sidecars(out_dir):
+        if scan in wanted and "NativeAffine" in meta:
+            scans.setdefault(labelling, {})[scan] = _scan_facts(meta)
+    return Conditions(
+        pairs=pairs,
+        structures=structures,
+        luts=luts,
+        scans=scans,
+        preparations=dict(_preparations(out_dir)),
+        sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
+        methods={k: v for r in records for k, v in r.get("methods", {}).items()},
+        dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
+        tuned={k: v for r in records for k, v in r.get("tuned", {}).items()},
+    )
+
+
+def _label_sidecars(out_dir: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Labelling, scan and content of the sidecar of every scan's own label map."""
+    for file in sorted(out_dir.glob("sub-*/**/*_dseg.json")):
+        # Moved labels have a desc- and lie in another scan's space.
+        if (match := _LABEL_SIDECAR.fullmatch(file.name)) and "+" not in match["suffix"]:
+            yield match["labelling"], f"{match['scan']}_{match['suffix']}", derivatives.read_json(file)
+
+
+def _scan_facts(meta: Mapping[str, Any]) -> ScanFacts:
+    affine = np.array(meta["NativeAffine"], dtype=np.float64)
+    found = meta.get("Facts", {})
+    return ScanFacts(
+        labeller=str(meta.get("Labeller", "existing")),
+        spacing=tuple(float(s) for s in np.linalg.norm(affine[:3, :3], axis=0)),
+        brain_extent=tuple(float(x) for x in found.get("BrainExtent", ())),
+        mutual_information=_number(found.get("MutualInformation")),
+        label_entropy=_number(found.get("LabelEntropy")),
+        structures={
+            int(index): StructureFacts(**{name.lower(): _number(value) for name, value in of.items()})
+            for index, of in found.get("Structures", {}).items()
+        },
+    )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _preparations(out_dir: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Variant and preparation, from one prepared image each."""
+    import pandas as pd
+
+    file = out_dir / "descriptions.tsv"
+    if not file.exists():
+        return
+    told = pd.read_csv(file, sep="\t", dtype=str, na_values=["n/a"], keep_default_na=False)
+    variants = dict(zip(told["desc_id"].str.removeprefix("desc-"), told["variant"], strict=True))
+    seen: set[str] = set()
+    for sidecar in sorted(out_dir.glob("sub-*/**/*prepared_*.json")):
+        match = _PREPARED.fullmatch(sidecar.name)
+        variant = variants.get(match["label"]) if match else None
+        if isinstance(variant, str) and variant not in seen:
+            seen.add(variant)
+            yield variant, derivatives.read_json(sidecar).get("Preparation", {})

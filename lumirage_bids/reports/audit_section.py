@@ -1,0 +1,85 @@
+"""The parts of the group's page about conditions: audit, what the image tells of the labels, next to the paper."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from lumirage_bids.audit import SEVERITIES, Conditions, Finding, audit, mean_facts, unchecked
+from lumirage_bids.audit.recipe import recipe
+from lumirage_bids.reports.tables import Column, Table, make_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSection:
+    """What a page tells of a run's conditions.
+
+    Attributes
+    ----------
+    findings : sequence of Finding
+        Worst first.
+    unchecked : sequence of str
+        What could not be looked into.
+    recipe : sequence of str
+        Paragraphs on which paradigm to choose.
+    contrasts : mapping
+        Labelling → structure → mean contrast at its boundary; empty where it is not known.
+    information : mapping
+        Labelling → scan → mutual information of intensity and label, bits.
+    """
+
+    findings: Sequence[Finding]
+    unchecked: Sequence[str] = ()
+    recipe: Sequence[str] = ()
+    contrasts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    information: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def severities(self) -> dict[str, str]:
+        """Severities that occur → what they mean."""
+        return {s: meaning for s, meaning in SEVERITIES.items() if any(f.severity == s for f in self.findings)}
+
+
+def audit_section(conditions: Conditions) -> AuditSection:
+    """Audit a run and gather what its page tells about it."""
+    known = {name: {scan: f.mutual_information for scan, f in of.items()} for name, of in conditions.scans.items()}
+    contrasts = {name: {i: f.contrast for i, f in mean_facts(conditions, name).items()} for name in conditions.scans}
+    return AuditSection(
+        findings=audit(conditions),
+        unchecked=unchecked(conditions),
+        recipe=recipe(conditions),
+        contrasts={name: of for name, of in contrasts.items() if of},
+        information={n: {s: x for s, x in of.items() if np.isfinite(x)} for n, of in known.items()},
+    )
+
+
+def published_table(published: pd.DataFrame) -> Table:
+    """Lay out a run's numbers beside the paper's."""
+    columns = [
+        Column(key="source", title="Paper"),
+        Column(key="pairs", title="Pairs of", keep=True),
+        Column(key="method", title="Method", keep=True),
+        Column(key="variant", title="Variant"),
+        Column(key="labelling", title="Labelling"),
+        Column(key="evaluation", title="Labels on grid", keep=True),
+        Column(key="quantity", title="Quantity", keep=True),
+        Column(key="ours", title="Here", kind="dice", group="Dice"),
+        Column(key="published", title="Paper", kind="dice", group="Dice"),
+        Column(key="difference", title="Difference", kind="difference", group="Dice"),
+        Column(key="n_pairs", title="Here", kind="count", group="Pairs"),
+        Column(key="n_pairs_published", title="Paper", kind="count", group="Pairs"),
+    ]
+    return make_table("published-table", "This run beside the published values.", published, columns)
+
+
+def published_differences(published: pd.DataFrame) -> list[str]:
+    """Say once each what differs from the paper, and in how many rows of the table; numbers of pairs stand there."""
+    told: Counter[str] = Counter()
+    for conditions in published["conditions"]:
+        told.update(part for part in str(conditions).split("; ") if not part.endswith(" pairs"))
+    n = len(published)
+    return [part if rows == n else f"{part} ({rows} of {n} rows)" for part, rows in told.items()]

@@ -30,10 +30,16 @@ class Evaluation:
         one, as published evaluations did.
     transfer : str
         ``linear`` (trilinear votes) or ``nearest`` (for comparison only).
+    surface : bool
+        Whether surface distances are measured too (some seconds a pair).
+    diffeomorphism : bool
+        Whether the volume that is not diffeomorphic is measured too (some seconds a pair).
     """
 
     grid: Literal["native", "prepared"] = "native"
     transfer: Literal["linear", "nearest"] = "linear"
+    surface: bool = False
+    diffeomorphism: bool = False
 
 
 def transfer_labels(

@@ -15,6 +15,7 @@ Table = Mapping[str, Any]
 
 SECTIONS = (
     "scans", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants", "pairs",
+    "tuned",
 )  # fmt: skip
 REPLACED = frozenset({"labellings", "pairs", "variants"})
 """Sections that come whole from the protocol that is extended, or not at all: to name some means no others."""
@@ -92,6 +93,8 @@ class Protocol:
         Labelling → where its maps come from. The first ``default_labellings`` are used unless others are asked for.
         template : mapping or None
         Arguments of `templates.template_scan`: a template among the scans.
+    tuned : mapping
+        Method → what of it was chosen on the pairs that are evaluated, as its author declares.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Protocol:
     variants: tuple[Variant, ...]
     pairs: PairRule = PairRule()
     template: Table | None = None
+    tuned: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
     def variant(self, name: str) -> Variant:
@@ -217,19 +221,8 @@ class _Reader:
         return value
 
     def protocol(self, name: str, table: Table) -> Protocol:
-        sections = (
-            "scans",
-            "labellings",
-            "preparation",
-            "alignment",
-            "evaluation",
-            "methods",
-            "variants",
-            "pairs",
-            "template",
-        )
-        self.known("", table, "description", *sections)
-        top = {s: self.get("", table, s, dict, {}) for s in sections}
+        self.known("", table, "description", *SECTIONS)
+        top = {s: self.get("", table, s, dict, {}) for s in SECTIONS}
         scans, pairs = top["scans"], top["pairs"]
         self.known("scans", scans, "filter", "prefer", "mask", "brain")
         alignment = dict(top["alignment"])
@@ -262,6 +255,7 @@ class _Reader:
             variants=tuple(self.variant(base, k, v) for k, v in top["variants"].items()) or (base,),
             pairs=self.pair_rule(pairs),
             template=self.template(top["template"]),
+            tuned={key: self.get("tuned", top["tuned"], key, str) for key in top["tuned"]},
         )
 
     def template(self, table: Table) -> Table | None:

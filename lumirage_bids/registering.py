@@ -17,6 +17,7 @@ import numpy as np
 from lumirage_bids import derivatives, scores, status
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
+from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.memory import peak_memory
 from lumirage_bids.plan import Batch, Labels, Task
@@ -263,11 +264,15 @@ class PairAtWork:
         """Measures of the field within the fixed brain."""
         image, brain = self.fixed.image, self.fixed.mask.array > 0
         determinant = jacobian_determinant(transform, image.shape, image.affine, threads=self.context.threads)
-        return {
+        measures = {
             "folding_percent": folding_percent(determinant, brain),
             "sdlogj": sdlogj(determinant, brain),
             "inverse_consistency_mm": inverse_consistency(transform, brain, image.affine),
         }
+        if self.batch.arm.evaluation.diffeomorphism:
+            found = non_diffeomorphic(transform, brain, image.affine, threads=self.context.threads)
+            measures["ndv_percent"] = found.volume_percent
+        return measures
 
     def keep(self, transform: Transform, moved: Mapping[str, Volume], cost: Mapping[str, float]) -> None:
         """Write what ``--save`` asks for: moved labels, moved image, transforms; the sidecars last."""

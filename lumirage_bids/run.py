@@ -180,6 +180,8 @@ class Run:
                 "notes": list(self.dataset.notes),
             },
             "labellings": {labels.name: labels.source for labels in plan.labels},
+            "methods": {a.name: a.method.name for a in plan.arms},
+            "tuned": dict(self.protocol.tuned),
             "arms": {a.label: {"hash": a.hash, "parameters": arm_parameters(a)} for a in plan.arms},
         }
 

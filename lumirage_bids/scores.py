@@ -50,6 +50,22 @@ COLUMNS: dict[str, dict[str, str]] = {
         "Units": "1, lower is smoother",
         "Reference": "https://doi.org/10.1109/TMI.2019.2897538",
     },
+    "ndv_percent": {
+        "Description": "Share of the fixed brain mask's volume that the deformation does not map diffeomorphically, by "
+        "digital Jacobian determinants; n/a where the protocol does not ask for it",
+        "Units": "percent, lower is better",
+        "Reference": "https://doi.org/10.1007/s11263-024-02047-1",
+    },
+    "hd95_mm": {
+        "Description": "Mean over scored structures of the 95th percentile of distances between the surfaces of fixed "
+        "and moved labels, both ways; structures lost on the way are left out; n/a where not asked for",
+        "Units": "mm, lower is better",
+        "Reference": "https://doi.org/10.1109/TMI.2022.3213983",
+    },
+    "assd_mm": {
+        "Description": "The same of the mean distance between the surfaces",
+        "Units": "mm, lower is better",
+    },
     "inverse_consistency_mm": {
         "Description": "Mean distance in the fixed brain mask between a point and where it ends after the deformation "
         "and the inverse that the method gives with it; n/a for a method without one",
@@ -116,7 +132,9 @@ def _read(file: Path) -> pd.DataFrame:
     import pandas as pd
 
     text = dict.fromkeys((*KEY, "split", "status", "reason", "hash", *INTERNAL), str)
-    return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=text)
+    table = pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=text)
+    # Columns that an earlier version did not write are empty.
+    return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
 
 
 def collect(out_dir: Path) -> dict[str, pd.DataFrame]:

@@ -15,6 +15,7 @@ from lumirage_bids.images import Volume
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
+from lumirage_bids.measures.surface import surface_distances
 from lumirage_bids.plan import Batch, Labels
 from lumirage_bids.scans import Scan
 from lumirage_bids.transforms import Transform
@@ -85,9 +86,18 @@ def score(
         "dice_initial": float(dice(native, initial, indices).mean()),
         **{f"{scores.PREFIX}{i}": float(v) for i, v in zip(indices, values, strict=True)},
     }
+    if evaluation.surface:
+        distances = surface_distances(native, moved, indices, volume.spacing)
+        row["hd95_mm"], row["assd_mm"] = (mean_of_finite(d) for d in (distances.hd95, distances.average))
     if evaluation.grid == "prepared":
         row["dice_prepared"] = dice_prepared(name, moving, fixed, transform, indices, how, threads)
     return row, volume
+
+
+def mean_of_finite(values: np.ndarray) -> float:
+    """Mean of the values that are there; NaN where none is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
 
 
 def dice_prepared(

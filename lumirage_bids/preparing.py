@@ -18,14 +18,14 @@ from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_
 from lumirage_bids.plan import Aligning, Labels, Plan, Preparing
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
+from lumirage_bids.scan_facts import scan_facts
 from lumirage_bids.segmentation import segment_checked
 from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform
 
 if TYPE_CHECKING:
-    from lumirage_bids.scan_facts import scan_facts
-from lumirage_bids.scans import Scan
+    from lumirage_bids.scans import Scan
 
 logger = logging.getLogger("lumirage")
 

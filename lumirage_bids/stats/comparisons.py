@@ -2,104 +2,168 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.stats.classes import Arm, arms_of, pair_classes, scored_dice
+from lumirage_bids.stats.classes import pair_classes
+from lumirage_bids.stats.effects import MOMENTS, Effects, effects, moments, plain_tests
+from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
+from lumirage_bids.stats.resampling import (
+    RESAMPLES,
+    Floats,
+    Resampling,
+    p_equivalence,
+    p_value,
+    refusal,
+    resampling,
+    standard_error,
+    t_interval,
+)
 
+#: Differences in mean Dice that surely lie within this are called equivalent.
+EQUIVALENCE_MARGIN = 0.01
+_SIZES = ("d_z", "d_av", "d_pooled", "hedges_g")
+_ENDS = ("low", "high")
 COMPARISON_COLUMNS = [
-    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "split", "n", "n_failed"),
-    *("mean_a", "mean_b", "mean_difference", "ci_low", "ci_high"),
-    *("d_z", "d_av", "d_pooled", "hedges_g", "t", "p", "p_holm"),
+    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "split", "n", "n_failed", "n_subjects"),
+    *("mean_a", "mean_b", "mean_difference", "se", "ci_low", "ci_high"),
+    *(*_SIZES, "t", "p", "p_holm"),
+    *(f"{size}_{end}" for size in _SIZES for end in _ENDS),
+    *("equivalence_margin", "p_equivalence", "p_equivalence_holm"),
+    *("p_t", "w", "p_wilcoxon"),
+    *("worst_case_n", "worst_case_difference", "worst_case_ci_low", "worst_case_ci_high"),
+    *("worst_case_d_z", "worst_case_p", "resampled", "refused"),
 ]
-CONFIDENCE = 0.95
-#: Standard deviations of Dice below this are rounding, not spread (Dice lies in [0, 1]).
-_NO_SPREAD = 1e-12
+#: Columns of the worst case and what they are of the usual one.
+_WORST_CASE = {
+    **{"n": "n", "difference": "mean_difference", "ci_low": "ci_low", "ci_high": "ci_high", "d_z": "d_z", "p": "p"},
+}
 
-_Floats = npt.NDArray[np.float64]
+_TEXTS = ("variant_a", "method_a", "variant_b", "method_b", "labelling", "split", "resampled", "refused")
+_COUNTS = ("n", "n_failed", "n_subjects", "worst_case_n")
 
-
-class PairedEffect(NamedTuple):
-    """A paired difference of b over a; see `paired_effect`."""
-
-    mean_a: float
-    mean_b: float
-    mean_difference: float
-    ci_low: float
-    ci_high: float
-    d_z: float
-    d_av: float
-    d_pooled: float
-    hedges_g: float
-    t: float
-    p: float
+_Row = dict[str, object]
 
 
-def paired_effect(a: _Floats, b: _Floats) -> PairedEffect:
-    r"""Difference, effect sizes and paired t-test of two arms on the same pairs.
+def compare(pairs: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+    """Compare every two arms on the pairs that both scored.
 
     Parameters
     ----------
-    a, b : array, shape (n,)
-        Finite scores of the same pairs in the same order. Differences are b − a: positive where b is better.
+    pairs : DataFrame
+        A row per variant × method × labelling × pair, with columns variant, method, labelling, split, moving,
+        fixed, status and dice_mean. The subject of a scan is the first entity of its name.
+    resamples, seed : int
+        Of the node bootstrap; the same seed gives the same table.
 
     Returns
     -------
-    PairedEffect
-        ``ci_low``, ``ci_high``: 95 % interval of the mean difference by the paired t. Effect sizes, with m the mean
-        and s the standard deviation (n − 1) of the differences, s_a and s_b those of the arms:
+    DataFrame
+        A row per labelling × class of pairs × two arms a, b in the order of `arms_of`, with `COMPARISON_COLUMNS`.
+        ``n`` pairs were scored in both arms; ``n_failed`` further pairs were run in both but lack a score in at least
+        one. Differences are b − a. Standard error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come
+        from the node bootstrap of `lumirage_bids.stats.resampling`; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the
+        pairs for independent. ``worst_case_…`` scores failed pairs as 0. Holm's correction is over all tests of the
+        table; classes that hold the same pairs (``all`` and the only split) are one test.
 
-        - ``d_z`` = m / s
-        - ``d_av`` = m / ((s_a + s_b) / 2)
-        - ``d_pooled`` = m / √((s_a² + s_b²) / 2), the d of independent groups, which ignores the pairing
-        - ``hedges_g`` = d_av · (1 − 3 / (4 (n − 1) − 1)), the g_av that is recommended for paired designs
-
-        What needs a spread is NaN for n < 2 and where all differences (or both arms) are equal.
-
-    Notes
-    -----
-    The t-test and its interval take the pairs for independent. They are not: a subject recurs in many pairs.
-    The interval is too narrow and p too small; n pairs carry less information than n subjects would.
-
-    References
-    ----------
-    Lakens 2013, doi:10.3389/fpsyg.2013.00863: d_z, d_av, d_s (here ``d_pooled``) and g_av, the last with the paired
-    design's n − 1 degrees of freedom as in the spreadsheet that accompanies the paper.
+    Raises
+    ------
+    BadDataError
+        If a pair has more than one row in an arm and labelling.
     """
-    nan = float("nan")
-    n = len(a)
+    refuse_duplicates(pairs)
+    rows: list[_Row] = []
+    tests: list[tuple[object, ...]] = []
+    for labelling, of_labelling in pairs.groupby("labelling", sort=False):
+        table = side_by_side(of_labelling)
+        done: dict[frozenset[str], list[_Row]] = {}
+        for name, members in pair_classes(table.split).items():
+            if members not in done:
+                done[members] = _compare_class(table.only(np.isin(table.split, list(members))), resamples, seed)
+            rows += [{"labelling": labelling, "split": name, **row} for row in done[members]]
+            tests += [(labelling, members, place) for place in range(len(done[members]))]
+    compared = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
+    numbers = compared.columns.difference([*_TEXTS, *_COUNTS], sort=False)
+    compared = compared.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(_COUNTS, "int64"))
+    for column in ("p", "p_equivalence"):
+        compared[f"{column}_holm"] = _holm_once(compared[column].to_numpy(dtype=np.float64), tests)
+    return compared
+
+
+def _compare_class(table: SideBySide, resamples: int, seed: int) -> list[_Row]:
+    """Make a row for every two arms over all pairs of a table; failed pairs at worst score 0."""
+    drawn = resampling(table.moving, table.fixed, resamples=resamples, seed=seed)
+    worst = np.where(table.failed, 0.0, table.dice)
+    couples = list(combinations(range(len(table.arms)), 2))
+    fallible = [couple for couple in couples if table.failed[:, couple].any()]
+    usual = dict(zip(couples, _infer(drawn, table.dice, couples, resamples), strict=True))
+    at_worst = usual | dict(zip(fallible, _infer(drawn, worst, fallible, resamples), strict=True))
+    return [_row(table, couple, usual[couple], at_worst[couple], drawn.what) for couple in couples]
+
+
+def _row(table: SideBySide, couple: tuple[int, int], found: _Row, at_worst: _Row, resampled: str) -> _Row:
+    a, b = (table.dice[:, arm] for arm in couple)
+    scored = np.isfinite(a) & np.isfinite(b)
+    arms = zip("ab", (table.arms[arm] for arm in couple), strict=True)
+    return {
+        **{f"{what}_{side}": value for side, arm in arms for what, value in arm._asdict().items()},
+        "n_failed": int(table.ran[:, couple].all(axis=1).sum() - scored.sum()),
+        **{"mean_a": _mean(a[scored]), "mean_b": _mean(b[scored])},
+        **found,
+        **plain_tests(a[scored], b[scored])._asdict(),
+        **{f"worst_case_{name}": at_worst.get(key) for name, key in _WORST_CASE.items()},
+        "equivalence_margin": EQUIVALENCE_MARGIN,
+        "resampled": resampled,
+    }
+
+
+def _infer(drawn: Resampling, scores: Floats, couples: Sequence[tuple[int, int]], resamples: int) -> Iterator[_Row]:
+    """Give difference and effect sizes of every two columns of the scores, with what the resamples say of them."""
+    if not couples:
+        return
+    centre = np.array([_mean(column[np.isfinite(column)]) for column in scores.T])
+    centred = scores - centre  # large means lose digits of the spreads
+    sums = drawn.sums(lambda part: np.concatenate([moments(centred[part, a], centred[part, b]) for a, b in couples], 1))
+    sums = sums.reshape(resamples + 1, len(couples), MOMENTS)
+    for place, (a, b) in enumerate(couples):
+        both = np.isfinite(scores[:, a]) & np.isfinite(scores[:, b])
+        found = effects(sums[:, place], float(centre[b] - centre[a]), int(both.sum()))
+        yield _inference(found, int(both.sum()), drawn.subjects(both))
+
+
+def _inference(found: Effects, n: int, subjects: int) -> _Row:
+    """Standard error, intervals and p-values; missing where they are refused, with the reason."""
+    observed = {name: float(values[0]) for name, values in found._asdict().items()}
+    row: _Row = {"n": n, "n_subjects": subjects, **observed, "refused": _refusal(n, subjects, observed["d_z"])}
+    if row["refused"]:
+        return row
+    errors = {name: standard_error(values[1:], subjects) for name, values in found._asdict().items()}
+    ends = {name: t_interval(observed[name], error, subjects) for name, error in errors.items()}
+    difference, error = observed["mean_difference"], errors["mean_difference"]
+    return row | {
+        "se": float(error),
+        **{f"ci_{end}": float(value) for end, value in zip(_ENDS, ends["mean_difference"], strict=True)},
+        **{f"{size}_{end}": float(v) for size in _SIZES for end, v in zip(_ENDS, ends[size], strict=True)},
+        "p": float(p_value(difference, error, subjects)),
+        "p_equivalence": float(p_equivalence(difference, error, subjects, EQUIVALENCE_MARGIN)),
+    }
+
+
+def _refusal(n: int, subjects: int, d_z: float) -> str | None:
     if n == 0:
-        return PairedEffect(*[nan] * len(PairedEffect._fields))
-    difference = b - a
-    mean = float(difference.mean())
-    start = (float(a.mean()), float(b.mean()), mean)
-    if n < 2:
-        return PairedEffect(*start, *[nan] * 8)
-    spread_a, spread_b, spread = (float(x.std(ddof=1)) for x in (a, b, difference))
-    d_av = _ratio(mean, (spread_a + spread_b) / 2)
-    d_pooled = _ratio(mean, float(np.sqrt((spread_a**2 + spread_b**2) / 2)))
-    hedges_g = d_av * (1 - 3 / (4 * (n - 1) - 1))
-    if spread < _NO_SPREAD:
-        return PairedEffect(*start, nan, nan, nan, d_av, d_pooled, hedges_g, nan, nan)
-    test = stats.ttest_rel(b, a)
-    interval = test.confidence_interval(CONFIDENCE)
-    ends = (float(interval.low), float(interval.high))
-    return PairedEffect(
-        *start, *ends, mean / spread, d_av, d_pooled, hedges_g, float(test.statistic), float(test.pvalue)
-    )
+        return "no pair was scored in both arms"
+    return refusal(subjects) or (None if np.isfinite(d_z) else "the differences do not vary")
 
 
-def _ratio(mean: float, spread: float) -> float:
-    return mean / spread if spread >= _NO_SPREAD else float("nan")
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
-def holm(p: npt.ArrayLike) -> _Floats:
+def holm(p: npt.ArrayLike) -> Floats:
     """Adjust p-values for the number of tests by Holm's step-down method.
 
     Parameters
@@ -130,76 +194,9 @@ def holm(p: npt.ArrayLike) -> _Floats:
     return adjusted
 
 
-def compare(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Compare every two arms on the pairs that both scored.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        A row per variant × method × labelling × pair, with columns variant, method, labelling, split, moving,
-        fixed, status and dice_mean.
-
-    Returns
-    -------
-    DataFrame
-        A row per labelling × class of pairs × two arms a, b in the order of `arms_of`. ``n`` pairs were scored in
-        both arms; ``n_failed`` further pairs were run in both but lack a score in at least one. Other columns: see
-        `paired_effect`. ``p_holm`` is adjusted over all tests of the table; classes that hold the same pairs (``all``
-        and the only split) are one test.
-
-    Raises
-    ------
-    BadDataError
-        If a pair has more than one row in an arm and labelling.
-    """
-    _refuse_duplicates(pairs)
-    rows: list[tuple[object, ...]] = []
-    tests: list[tuple[object, ...]] = []
-    for labelling, of_labelling in pairs.assign(dice=scored_dice(pairs)).groupby("labelling", sort=False):
-        arms, dice, present, split = _side_by_side(of_labelling)
-        for name, members in pair_classes(split).items():
-            inside = np.isin(split, list(members))
-            for i, j in combinations(range(len(arms)), 2):
-                both_run = inside & present[:, i] & present[:, j]
-                scored = both_run & np.isfinite(dice[:, i]) & np.isfinite(dice[:, j])
-                n = int(scored.sum())
-                effect = paired_effect(dice[scored, i], dice[scored, j])
-                rows.append((*arms[i], *arms[j], labelling, name, n, int(both_run.sum()) - n, *effect))
-                tests.append((labelling, arms[i], arms[j], members))
-    table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS[:-1])
-    table["p_holm"] = _holm_once(table["p"].to_numpy(dtype=np.float64), tests)
-    return table
-
-
-def _holm_once(p: _Floats, tests: list[tuple[object, ...]]) -> _Floats:
+def _holm_once(p: Floats, tests: list[tuple[object, ...]]) -> Floats:
     """Holm over the distinct tests; rows of one test share its value."""
     first = {test: row for row, test in reversed(list(enumerate(tests)))}
     distinct = list(first.values())
     adjusted = dict(zip(distinct, holm(p[distinct]), strict=True))
     return np.array([adjusted[first[test]] for test in tests], dtype=np.float64)
-
-
-def _side_by_side(rows: pd.DataFrame) -> tuple[list[Arm], _Floats, npt.NDArray[np.bool_], npt.NDArray[np.object_]]:
-    """Dice and presence, each (pairs, arms), and the split of each pair."""
-    arms = arms_of(rows)
-    column = pd.MultiIndex.from_frame(rows[["variant", "method"]]).map({arm: i for i, arm in enumerate(arms)})
-    key = pd.MultiIndex.from_frame(rows[["moving", "fixed"]])
-    codes, pairs = key.factorize()
-    dice = np.full((len(pairs), len(arms)), np.nan)
-    present = np.zeros(dice.shape, dtype=np.bool_)
-    dice[codes, column] = rows["dice"]
-    present[codes, column] = True
-    split = np.empty(len(pairs), dtype=np.object_)
-    split[codes] = rows["split"]
-    return arms, dice, present, split
-
-
-def _refuse_duplicates(pairs: pd.DataFrame) -> None:
-    key = ["variant", "method", "labelling", "moving", "fixed"]
-    double = pairs.duplicated(key)
-    if double.any():
-        found = ", ".join(f"{name} {value!r}" for name, value in pairs.loc[double, key].iloc[0].items())
-        raise BadDataError(
-            f"{int(double.sum())} rows of the score table repeat an earlier one, first: {found}. A pair may have one "
-            "row per variant, method and labelling. Remove the rows that are out of date and run group again."
-        )

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare, holm, paired_effect
+from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, EQUIVALENCE_MARGIN, compare, holm
+from lumirage_bids.stats.effects import Effects, effects, moments, plain_tests
 from stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -26,51 +27,75 @@ def two_arms(a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
     return pd.concat(arms, ignore_index=True)
 
 
+def effects_of(a: np.ndarray, b: np.ndarray) -> Effects:
+    return effects(moments(a, b).sum(axis=0), 0.0, len(a))
+
+
 def test_effect_sizes_of_differences_with_known_moments():
     # Differences with mean exactly 0.02 and standard deviation exactly 0.04: d_z is 0.5.
     random = np.random.default_rng(0)
     z = stats.zscore(random.normal(size=100), ddof=1)
     a = 0.6 + 0.05 * stats.zscore(random.normal(size=100), ddof=1)
-    effect = paired_effect(a, a + 0.02 + 0.04 * z)
+    b = a + 0.02 + 0.04 * z
+    effect = effects_of(a, b)
     spread_b = np.std(a + 0.04 * z, ddof=1)
+    assert effect.mean_difference == pytest.approx(0.02)
     assert effect.d_z == pytest.approx(0.5)
     assert effect.d_av == pytest.approx(0.02 / ((0.05 + spread_b) / 2))
     assert effect.d_pooled == pytest.approx(0.02 / np.sqrt((0.05**2 + spread_b**2) / 2))
     assert effect.hedges_g == pytest.approx(effect.d_av * (1 - 3 / (4 * 99 - 1)))
-    assert effect.t == pytest.approx(0.5 * np.sqrt(100))
-    half = stats.t.ppf(0.975, 99) * 0.04 / 10
-    assert (effect.ci_low, effect.ci_high) == pytest.approx((0.02 - half, 0.02 + half))
-    assert effect.p == pytest.approx(2 * stats.t.sf(5.0, 99))
+    tests = plain_tests(a, b)
+    assert tests.t == pytest.approx(0.5 * np.sqrt(100))
+    assert tests.p_t == pytest.approx(2 * stats.t.sf(5.0, 99))
 
 
 def test_the_published_example_of_within_subject_effects():
-    # Lakens 2013, Table 1, and its spreadsheet: t(9) = 4.74, p = .001, 95 % CI [0.52, 1.48], Hedges's g_av = 1.03.
+    # Lakens 2013, Table 1, and its spreadsheet: t(9) = 4.74, p = .001, Hedges's g_av = 1.03.
     first, second = np.array([9, 7, 8, 9, 8, 9, 9, 10, 9, 9.0]), np.array([9, 6, 7, 8, 7, 9, 8, 8, 8, 7.0])
-    effect = paired_effect(second, first)
-    assert (effect.mean_b, effect.mean_a, effect.mean_difference) == pytest.approx((8.7, 7.7, 1.0))
-    assert effect.t == pytest.approx(4.74, abs=0.005)
-    assert effect.p == pytest.approx(0.001, abs=0.0005)
-    assert (effect.ci_low, effect.ci_high) == pytest.approx((0.52, 1.48), abs=0.005)
+    effect, tests = effects_of(second, first), plain_tests(second, first)
+    assert effect.mean_difference == pytest.approx(1.0)
+    assert tests.t == pytest.approx(4.74, abs=0.005)
+    assert tests.p_t == pytest.approx(0.001, abs=0.0005)
     assert effect.d_z == pytest.approx(1.50, abs=0.005)
     assert effect.d_av == pytest.approx(1.13, abs=0.005)
     assert effect.hedges_g == pytest.approx(1.03, abs=0.005)
 
 
+def test_weights_count_like_copies():
+    random = np.random.default_rng(0)
+    a, b, times = random.random(20), random.random(20), random.integers(0, 4, 20)
+    weighted = effects(times @ moments(a, b), 0.0, 20)
+    copies = effects(moments(a.repeat(times), b.repeat(times)).sum(axis=0), 0.0, 20)
+    assert np.array(weighted) == pytest.approx(np.array(copies))
+
+
+def test_taking_a_constant_off_the_scores_changes_nothing_but_the_shift():
+    random = np.random.default_rng(0)
+    a, b = random.random(20), random.random(20)
+    shifted = effects(moments(a - 0.5, b - 0.7).sum(axis=0), 0.2, 20)
+    assert np.array(shifted) == pytest.approx(np.array(effects_of(a, b)))
+
+
 @given(arrays(float, 12, elements=UNIT), arrays(float, 12, elements=UNIT))
 def test_swapping_the_arms_only_changes_signs(a: np.ndarray, b: np.ndarray):
-    there, back = paired_effect(a, b), paired_effect(b, a)
-    for name in ("mean_difference", "d_z", "d_av", "d_pooled", "hedges_g", "t"):
-        assert getattr(there, name) == pytest.approx(-getattr(back, name), nan_ok=True, abs=1e-12)
-    assert there.ci_low == pytest.approx(-back.ci_high, nan_ok=True, abs=1e-12)
-    assert there.p == pytest.approx(back.p, nan_ok=True)
+    there, back = effects_of(a, b), effects_of(b, a)
+    assert np.array(there) == pytest.approx(-np.array(back), nan_ok=True, abs=1e-12)
+    assert plain_tests(a, b).p_t == pytest.approx(plain_tests(b, a).p_t, nan_ok=True)
+    assert plain_tests(a, b).p_wilcoxon == pytest.approx(plain_tests(b, a).p_wilcoxon, nan_ok=True)
+
+
+def test_wilcoxon_is_exact_for_few_pairs_without_ties():
+    # All six differences positive: one of 2^6 orders of signs on each side.
+    tests = plain_tests(np.zeros(6), np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
+    assert (tests.w, tests.p_wilcoxon) == (0.0, pytest.approx(2 / 2**6))
 
 
 @pytest.mark.parametrize(
     ("a", "b"), [([], []), ([0.5], [0.6]), ([0.5, 0.6, 0.7], [0.6, 0.7, 0.8]), ([0.5] * 3, [0.5] * 3)]
 )
 def test_without_spread_there_is_no_effect_size(a: list[float], b: list[float]):
-    effect = paired_effect(np.array(a), np.array(b))
-    assert np.isnan([effect.d_z, effect.t, effect.p, effect.ci_low]).all()
+    effect = effects_of(np.array(a), np.array(b))
+    assert np.isnan([effect.d_z, *plain_tests(np.array(a), np.array(b))]).all()
     assert effect.mean_difference == pytest.approx(np.mean(b) - np.mean(a) if a else np.nan, nan_ok=True)
 
 
@@ -152,3 +177,99 @@ def test_a_hundred_thousand_rows_take_seconds():
     start = time.process_time()
     assert len(compare(pd.concat(arms, ignore_index=True))) == 6
     assert time.process_time() - start < 10
+
+
+def many(**kind: object) -> pd.DataFrame:
+    pairs, _ = score_table(**{"subjects": 14, "kinds": ("T1w",), "gains": {"greedy": 0.2, "syn": 0.21}, **kind})
+    return pairs
+
+
+def test_intervals_come_from_subjects_and_the_plain_tests_from_pairs():
+    pairs = many()
+    row = compare(pairs).iloc[0]
+    assert (row["n"], row["n_subjects"], row["resampled"]) == (14 * 13, 14, "subjects")
+    assert pd.isna(row["refused"])
+    a, b = (pairs.loc[pairs["method"] == m, "dice_mean"].to_numpy() for m in ("greedy", "syn"))
+    plain = stats.ttest_rel(b, a)
+    assert (row["t"], row["p_t"]) == pytest.approx((plain.statistic, plain.pvalue))
+    assert row["p_wilcoxon"] == pytest.approx(stats.wilcoxon(b - a).pvalue)
+    assert row["p"] == pytest.approx(2 * stats.t.sf(abs(row["mean_difference"] / row["se"]), 13))
+    half = stats.t.ppf(0.975, 13) * row["se"]
+    assert row["ci_low"] == pytest.approx((b - a).mean() - half)
+    assert row["ci_high"] == pytest.approx((b - a).mean() + half)
+    for size in ("d_z", "d_av", "d_pooled", "hedges_g"):
+        assert row[f"{size}_low"] < row[size] < row[f"{size}_high"]
+
+
+def test_where_subjects_matter_intervals_are_wider_than_those_of_independent_pairs():
+    pairs = many()
+    harder = {f"sub-{i:02d}_ses-1_T1w": x for i, x in enumerate(np.random.default_rng(3).normal(0, 0.05, 14))}
+    syn = pairs["method"] == "syn"
+    pairs.loc[syn, "dice_mean"] += pairs.loc[syn, "moving"].map(harder)
+    row = compare(pairs).iloc[0]
+    assert row["se"] > 2.5 * row["mean_difference"] / row["t"]
+    assert row["p"] > row["p_t"]
+
+
+def test_swapped_arms_have_the_same_p_and_mirrored_intervals():
+    pairs = many()
+    there = compare(pairs).iloc[0]
+    back = compare(pairs.sort_values("method", ascending=False, kind="stable")).iloc[0]
+    assert (there["method_a"], back["method_a"]) == ("greedy", "syn")
+    assert there["p"] == pytest.approx(back["p"])
+    assert there["p_equivalence"] == pytest.approx(back["p_equivalence"])
+    for name in ("ci", "d_z", "hedges_g"):
+        assert there[f"{name}_low"] == pytest.approx(-back[f"{name}_high"])
+
+
+def test_equivalence_and_difference_are_told_apart():
+    equal, above = (compare(many(gains={"greedy": 0.2, "syn": 0.2 + gain})).iloc[0] for gain in (0.0, 0.02))
+    assert equal["equivalence_margin"] == EQUIVALENCE_MARGIN == 0.01
+    assert equal["p_equivalence"] < 0.05 < equal["p"]
+    assert above["p"] < 0.05 < above["p_equivalence"]
+    inside = EQUIVALENCE_MARGIN - abs(equal["mean_difference"])
+    assert equal["p_equivalence"] == pytest.approx(stats.t.sf(inside / equal["se"], 13))
+
+
+def test_few_subjects_are_refused_an_interval_with_a_reason():
+    pairs, _ = score_table(subjects=2, kinds=("T1w",))
+    row = compare(pairs).iloc[0]
+    assert np.isnan([row["se"], row["ci_low"], row["p"], row["p_holm"], row["d_z_low"], row["worst_case_p"]]).all()
+    assert row["refused"] == "2 subjects take part on one side, at least 10 are needed for an interval"
+    assert np.isfinite(row["mean_difference"])
+
+
+def test_arms_without_a_common_pair_and_without_spread_say_so():
+    pairs = many()
+    failed = pairs.assign(status=pairs["status"].mask(pairs["method"] == "syn", "failed"))
+    row = compare(failed).iloc[0]
+    assert (row["n"], row["n_failed"], row["refused"]) == (0, 14 * 13, "no pair was scored in both arms")
+    assert row["worst_case_difference"] == pytest.approx(-failed.query("method == 'greedy'")["dice_mean"].mean())
+    same = pairs.assign(dice_mean=0.5)
+    assert compare(same).iloc[0]["refused"] == "the differences do not vary"
+
+
+def test_the_worst_case_scores_failed_pairs_as_nothing():
+    pairs = many(failing=0.1)
+    row = compare(pairs).iloc[0]
+    zeroed = pairs.assign(dice_mean=pairs["dice_mean"].mask(pairs["status"] == "failed", 0.0), status="ok")
+    expected = compare(zeroed).iloc[0]
+    assert row["worst_case_n"] == expected["n"] == 14 * 13 == row["n"] + row["n_failed"]
+    assert row["n"] < expected["n"]
+    for worst, usual in (("difference", "mean_difference"), ("ci_low", "ci_low"), ("d_z", "d_z"), ("p", "p")):
+        assert row[f"worst_case_{worst}"] == pytest.approx(expected[usual])
+
+
+def test_a_seed_fixes_every_number():
+    pairs = many(failing=0.1)
+    pd.testing.assert_frame_equal(compare(pairs), compare(pairs))
+    once, other = compare(pairs).iloc[0], compare(pairs, seed=1).iloc[0]
+    assert once["se"] != other["se"]
+    assert once["se"] == pytest.approx(other["se"], rel=0.15)
+
+
+def test_holm_is_over_all_rows_of_the_table():
+    table = compare(many(gains={"identity": 0.0, "greedy": 0.002, "syn": 0.004}))
+    alone = table[table["split"] == "all"]
+    assert alone["p_holm"].to_numpy() == pytest.approx(holm(alone["p"]))
+    assert alone["p_equivalence_holm"].to_numpy() == pytest.approx(holm(alone["p_equivalence"]))

@@ -6,8 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lumirage_bids.stats import dictionaries
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, pair_classes
-from lumirage_bids.stats.summaries import STRUCTURE_COLUMNS, SUMMARY_COLUMNS, per_structure, summarise
+from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS
+from lumirage_bids.stats.structures import STRUCTURE_DIFFERENCE_COLUMNS
+from lumirage_bids.stats.summaries import (
+    FAILURE_COLUMNS,
+    FOLDING_LIMIT_PERCENT,
+    STRUCTURE_COLUMNS,
+    SUMMARY_COLUMNS,
+    failures,
+    per_structure,
+    summarise,
+)
 from stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -108,3 +119,63 @@ def test_empty_tables_give_empty_tables():
     assert list(summarise(pairs_of([])).columns) == SUMMARY_COLUMNS
     assert len(summarise(pairs_of([]))) == 0
     assert list(per_structure({}, {}).columns) == STRUCTURE_COLUMNS
+
+
+def test_robustness_and_worst_case_by_hand():
+    dice = [*np.linspace(0.5, 0.9, 11), 0.0]
+    status = ["ok"] * 11 + ["failed"]
+    row = summarise(pairs_of(dice, status=status)).iloc[0]
+    assert row["robustness_30"] == pytest.approx(0.62)  # the fourth of eleven
+    assert row["mean_worst_case"] == pytest.approx(0.7 * 11 / 12)
+
+
+def test_each_way_to_fail_is_counted_and_a_pair_only_once_in_the_rate():
+    table = summarise(
+        pairs_of(
+            [0.5, 0.2, 0.5, 0.1, np.nan],
+            status=["ok", "ok", "ok", "ok", "failed"],
+            dice_initial=[0.3, 0.3, 0.3, 0.3, np.nan],
+            folding_percent=[FOLDING_LIMIT_PERCENT, 0.0, 1.5, 3.0, np.nan],
+        )
+    )
+    row = table.iloc[0]
+    assert row[["n_failed", "n_below_initial", "n_folding"]].to_list() == [1, 2, 2]
+    assert row["failure_percent"] == pytest.approx(80)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_measures_without_any_number_stay_missing(missing: object):
+    row = summarise(pairs_of([0.5, 0.7], runtime_s=missing, memory_gb=missing, folding_percent=missing)).iloc[0]
+    assert np.isnan([row["runtime_s_median"], row["memory_gb_max"], row["folding_percent_mean"]]).all()
+    assert (row["mean"], row["n_folding"], row["failure_percent"]) == (pytest.approx(0.6), 0, 0)
+
+
+def test_failures_are_counted_by_reason():
+    pairs, _ = score_table(subjects=8, gains={"identity": 0.0, "syn": 0.2}, failing=0.4)
+    table = failures(pairs)
+    assert list(table.columns) == FAILURE_COLUMNS
+    every = table[table["split"] == "all"]
+    assert set(every["method"]) == {"syn"}
+    assert every["n"].is_monotonic_decreasing
+    assert every["n"].sum() == (pairs["status"] == "failed").sum()
+    assert every["percent"].to_numpy() == pytest.approx(100 * every["n"] / (8 * 7))
+    assert every.set_index("reason")["n"].to_dict() == pairs["reason"].value_counts().to_dict()
+
+
+def test_without_failures_the_table_of_failures_is_empty():
+    for pairs in (score_table()[0], score_table()[0].head(0)):
+        assert list(failures(pairs).columns) == FAILURE_COLUMNS
+        assert len(failures(pairs)) == 0
+
+
+def test_every_column_of_every_table_is_defined():
+    for columns, entries in (
+        (SUMMARY_COLUMNS, dictionaries.SUMMARY),
+        (STRUCTURE_COLUMNS, dictionaries.STRUCTURES),
+        (COMPARISON_COLUMNS, dictionaries.COMPARISONS),
+        (FAILURE_COLUMNS, dictionaries.FAILURES),
+        (STRUCTURE_DIFFERENCE_COLUMNS, dictionaries.STRUCTURE_DIFFERENCES),
+    ):
+        assert list(entries) == columns
+        assert len(columns) == len(set(columns))
+        assert all(entry["Description"] for entry in entries.values())

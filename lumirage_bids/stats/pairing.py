@@ -1,0 +1,153 @@
+"""Score tables side by side: a row per pair, a column per arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lumirage_bids.errors import BadDataError
+from lumirage_bids.scores import structure_index
+from lumirage_bids.stats.classes import Arm, arms_of, scored_dice
+from lumirage_bids.stats.resampling import Floats, Indices, Mask
+
+_Names = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideBySide:
+    """Dice of pairs in every arm.
+
+    Attributes
+    ----------
+    arms : list of Arm
+        In the order of `lumirage_bids.stats.classes.arms_of`.
+    dice : array, shape (pairs, arms)
+        NaN where a pair was not run, failed, or had no structure to score.
+    ran, failed : array, shape (pairs, arms)
+        Whether the arm has a row of the pair; whether that row is one of a failure.
+    moving, fixed, split : array, shape (pairs,)
+        Subjects of the pair's scans, and the pair's split.
+    """
+
+    arms: list[Arm]
+    dice: Floats
+    ran: Mask
+    failed: Mask
+    moving: _Names
+    fixed: _Names
+    split: _Names
+
+    def only(self, pairs: Mask) -> SideBySide:
+        """Keep some pairs."""
+        parts = ("dice", "ran", "failed", "moving", "fixed", "split")
+        return replace(self, **{part: getattr(self, part)[pairs] for part in parts})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureScores:
+    """Dice of every structure of pairs in every arm.
+
+    Attributes
+    ----------
+    pairs : SideBySide
+        The pairs, without ``dice``: it is all NaN.
+    index : array, shape (structures,)
+        Labels of the structures.
+    dice : array, shape (pairs, structures, arms)
+        NaN where a pair was not run or failed, or a native label map lacks the structure.
+    """
+
+    pairs: SideBySide
+    index: npt.NDArray[np.int64]
+    dice: Floats
+
+    def only(self, pairs: Mask) -> StructureScores:
+        """Keep some pairs."""
+        return self if pairs.all() else replace(self, pairs=self.pairs.only(pairs), dice=self.dice[pairs])
+
+
+def structure_scores(wide: pd.DataFrame) -> StructureScores:
+    """Put the arms of one labelling's table of structures side by side.
+
+    Parameters
+    ----------
+    wide : DataFrame
+        A row per arm and pair: columns variant, method, moving, fixed, split, status and ``dice_<index>``.
+    """
+    found = {i: column for column in wide.columns if (i := structure_index(column)) is not None}
+    index = np.array(sorted(found), dtype=np.int64)
+    keys = ["variant", "method", "moving", "fixed", "split", "status"]
+    pairs, (pair, arm) = _pivot(wide[keys].assign(dice_mean=np.nan))
+    dice = np.full((len(pairs.split), len(index), len(pairs.arms)), np.nan)
+    ok = (wide["status"] == "ok").to_numpy()
+    for place, i in enumerate(index):  # column by column: a copy of all of them would double the memory
+        dice[pair[ok], place, arm[ok]] = wide[found[i]].to_numpy(dtype=np.float64)[ok]
+    return StructureScores(pairs=pairs, index=index, dice=dice)
+
+
+def side_by_side(rows: pd.DataFrame) -> SideBySide:
+    """Put the arms of one labelling's score table side by side.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns variant, method, moving, fixed, split, status and dice_mean; one row per arm and pair.
+    """
+    return _pivot(rows)[0]
+
+
+def _pivot(rows: pd.DataFrame) -> tuple[SideBySide, tuple[Indices, Indices]]:
+    """Put arms side by side, and tell the pair and the arm of each row."""
+    arms = arms_of(rows)
+    (moving, moving_names), (fixed, fixed_names) = (pd.factorize(rows[side]) for side in ("moving", "fixed"))
+    codes, pairs = pd.factorize(moving * (len(fixed_names) + 1) + fixed)
+    where = codes, _arm_codes(rows, arms)
+    dice = np.full((len(pairs), len(arms)), np.nan)
+    ran, failed = np.zeros(dice.shape, dtype=np.bool_), np.zeros(dice.shape, dtype=np.bool_)
+    dice[where], ran[where], failed[where] = scored_dice(rows), True, rows["status"] != "ok"
+    split = np.empty(len(pairs), dtype=np.object_)
+    split[codes] = rows["split"]
+    table = SideBySide(
+        arms=arms,
+        dice=dice,
+        ran=ran,
+        failed=failed,
+        moving=subjects_of(moving_names)[pairs // (len(fixed_names) + 1)],
+        fixed=subjects_of(fixed_names)[pairs % (len(fixed_names) + 1)],
+        split=split,
+    )
+    return table, where
+
+
+def _arm_codes(rows: pd.DataFrame, arms: list[Arm]) -> Indices:
+    """Place of each row's arm among the arms."""
+    codes = np.zeros(len(rows), dtype=np.intp)
+    for place, arm in enumerate(arms):
+        codes[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)] = place
+    return codes
+
+
+def subjects_of(scans: pd.Series[str] | pd.Index[str]) -> _Names:
+    """Subject of each scan: what its name begins with, as BIDS has it.
+
+    Examples
+    --------
+    >>> subjects_of(pd.Series(["sub-01_ses-1_T1w", "sub-02_T2w"])).tolist()
+    ['sub-01', 'sub-02']
+    """
+    return np.array([str(scan).split("_", 1)[0] for scan in scans], dtype=np.object_)
+
+
+def refuse_duplicates(pairs: pd.DataFrame) -> None:
+    """Raise BadDataError if a pair has more than one row in an arm and labelling."""
+    key = ["variant", "method", "labelling", "moving", "fixed"]
+    double = pairs.duplicated(key)
+    if double.any():
+        found = ", ".join(f"{name} {value!r}" for name, value in pairs.loc[double, key].iloc[0].items())
+        raise BadDataError(
+            f"{int(double.sum())} rows of the score table repeat an earlier one, first: {found}. A pair may have one "
+            "row per variant, method and labelling. Remove the rows that are out of date and run group again."
+        )

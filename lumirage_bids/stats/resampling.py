@@ -1,0 +1,188 @@
+"""How sure a number over pairs is: subjects are resampled, and their pairs with them.
+
+A subject recurs in many pairs, moving in some and fixed in others, so pairs are not independent and subjects are what
+is drawn from a population. Every resample draws as many subjects as there are, with replacement and with all their
+scans together; a pair then counts as often as its moving subject times its fixed subject was drawn, and a subject
+drawn twice makes no pair with itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+#: With fewer subjects, intervals of effect sizes are endless and say nothing (docs/statistics.md): all are refused.
+FEWEST_SUBJECTS = 10
+_CHUNK = 1024  # pairs at a time: 1024 x 1000 weights are 8 MB
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampling:
+    """Pairs by their subjects, and how often each resample drew each subject.
+
+    Attributes
+    ----------
+    moving, fixed : array, shape (pairs,)
+        Rows of ``weights`` of the moving and of the fixed subject.
+    weights : array, shape (subjects + 1, 1 + resamples)
+        How often a resample drew a subject; the first column is the sample itself, all ones. Where no subject is both
+        moving and fixed, the two sides are drawn apart. The last row is all ones, for `_partner`.
+    what : str
+        What is drawn: ``subjects``, ``moving and fixed subjects`` (apart), or only one side, where the other is one
+        subject; what is then found holds for that subject.
+    """
+
+    moving: Indices
+    fixed: Indices
+    weights: Floats
+    what: str
+
+    def sums(self, columns: Callable[[slice], Floats]) -> Floats:
+        """Weighted sums over the pairs.
+
+        Parameters
+        ----------
+        columns : callable
+            Slice of the pairs → array, shape (pairs of the slice, columns). Called chunk by chunk, so that the
+            columns of all pairs never need to exist at once.
+
+        Returns
+        -------
+        array, shape (1 + resamples, columns)
+            The first row is the plain sum.
+        """
+        total: Floats | float = 0.0
+        for start in range(0, len(self.moving), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            drawn = self.weights[self.moving[part]]
+            drawn *= self.weights[self._partner[part]]
+            total = total + drawn.T @ columns(part)
+        return np.asarray(total)
+
+    @cached_property
+    def _partner(self) -> Indices:
+        """Rows of the second factor of a pair's weight: a subject's rescans come along as often as it is drawn."""
+        return np.where(self.moving == self.fixed, len(self.weights) - 1, self.fixed)
+
+    def means(self, columns: Callable[[slice], Floats]) -> Floats:
+        """Weighted means over the pairs that have a finite value; as `sums`, NaN where no pair has one."""
+
+        def both(part: slice) -> Floats:
+            values = columns(part)
+            known = np.isfinite(values)
+            return np.concatenate([np.where(known, values, 0.0), known], axis=1)
+
+        total, weight = np.split(self.sums(both), 2, axis=1)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / weight)
+
+    def subjects(self, used: Mask) -> int:
+        """Subjects that an interval over these pairs rests on: those of the side that has fewer."""
+        sides = [int(np.count_nonzero(np.bincount(side[used]))) for side in (self.moving, self.fixed)]
+        varied = [n for n in sides if n > 1] if min(sides) <= 1 and self.what != "subjects" else sides
+        return min(varied, default=min(sides))
+
+
+def resampling(moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Resampling:
+    """Draw the subjects of ordered pairs.
+
+    Parameters
+    ----------
+    moving, fixed : array-like, shape (pairs,)
+        Subject of each pair's moving and fixed scan. The order of the pairs does not change the draw.
+    resamples : int
+    seed : int
+        The same seed draws the same.
+
+    References
+    ----------
+    Snijders and Borgatti 1999, Connections 22(2):161–170 (drawing the nodes of a network, here without the pairs of a
+    subject with its own copy); Owen 2007, doi:10.1214/07-AOAS122 (both sides apart).
+    """
+    sides = [np.asarray(moving, dtype=np.object_), np.asarray(fixed, dtype=np.object_)]
+    found = [np.unique(side) for side in sides]
+    together = len(np.intersect1d(found[0], found[1])) > 0
+    pools = [np.unique(np.concatenate(found))] if together else found
+    rows = [np.searchsorted(pools[0], sides[0]), np.searchsorted(pools[-1], sides[1])]
+    random = np.random.default_rng(seed)
+    drawn = [random.multinomial(len(pool), np.full(len(pool), 1 / max(1, len(pool))), size=resamples) for pool in pools]
+    weights = np.ones((sum(map(len, pools)) + 1, 1 + resamples))
+    weights[:-1, 1:] = np.concatenate(drawn, axis=1).T
+    offset = 0 if together else len(pools[0])
+    varied = [name for name, pool in zip(("moving", "fixed"), found, strict=True) if len(pool) > 1]
+    what = "subjects" if together or not varied else f"{' and '.join(varied)} subjects"
+    return Resampling(moving=rows[0], fixed=rows[1] + offset, weights=weights, what=what)
+
+
+def refusal(subjects: int) -> str | None:
+    """Why there is no interval; None where there is one."""
+    if subjects >= FEWEST_SUBJECTS:
+        return None
+    return f"{subjects} subjects take part on one side, at least {FEWEST_SUBJECTS} are needed for an interval"
+
+
+def standard_error(replicates: Floats, subjects: npt.ArrayLike) -> Floats:
+    """Standard error of numbers by their values in the resamples.
+
+    Parameters
+    ----------
+    replicates : array, shape (resamples, ...)
+        NaN where a resample left no pair.
+    subjects : array-like, shape (...)
+        A bootstrap's spread is too small by √((n - 1) / n); this is undone.
+
+    References
+    ----------
+    Hesterberg 2015, doi:10.1080/00031305.2015.1089789
+    """
+    n = np.asarray(subjects, dtype=np.float64)
+    return np.asarray(np.nanstd(replicates, axis=0, ddof=1) * np.sqrt(n / (n - 1)))
+
+
+def t_interval(estimate: npt.ArrayLike, error: npt.ArrayLike, subjects: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Ends of the 95 % interval by the t distribution with ``subjects - 1`` degrees of freedom."""
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, np.asarray(subjects) - 1) * np.asarray(error)
+    return np.asarray(estimate) - half, np.asarray(estimate) + half
+
+
+def intervals(values: Floats, subjects: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Ends of the intervals of many numbers, NaN where `refusal` has a reason.
+
+    Parameters
+    ----------
+    values : array, shape (1 + resamples, numbers)
+        As `Resampling.means` gives them: first the number itself.
+    subjects : array, shape (numbers,)
+    """
+    low, high = np.full((2, len(subjects)), np.nan)
+    given = subjects >= FEWEST_SUBJECTS
+    error = standard_error(values[1:, given], subjects[given])
+    low[given], high[given] = t_interval(values[0, given], error, subjects[given])
+    return low, high
+
+
+def p_value(estimate: npt.ArrayLike, error: npt.ArrayLike, subjects: int) -> Floats:
+    """Two-sided p-value of no difference, by the same t distribution as `t_interval`."""
+    return np.asarray(2 * stats.t.sf(np.abs(np.asarray(estimate) / np.asarray(error)), subjects - 1))
+
+
+def p_equivalence(estimate: npt.ArrayLike, error: npt.ArrayLike, subjects: int, margin: float) -> Floats:
+    """P-value of two one-sided tests: small where the difference surely lies within ± ``margin``.
+
+    References
+    ----------
+    Schuirmann 1987, doi:10.1007/BF01068419
+    """
+    inside = margin - np.abs(np.asarray(estimate))
+    return np.asarray(stats.t.sf(inside / np.asarray(error), subjects - 1))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.structures import STRUCTURE_DIFFERENCE_COLUMNS, structure_differences
+from lumirage_bids.stats.summaries import per_structure
+from stats.made_up import score_table
+
+pytestmark = pytest.mark.filterwarnings("error")
+GAINS = {"greedy": 0.2, "syn": 0.22}
+
+
+def with_holes(**kind: object) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Scores where some native maps lack some structures, the same in every arm."""
+    pairs, wide = score_table(**{"subjects": 12, "kinds": ("T1w",), "gains": GAINS, **kind})
+    table = wide["braincolor"]
+    table.loc[table["moving"].str.startswith("sub-03"), "dice_2"] = np.nan
+    table["dice_3"] += 0.1 * (table["method"] == "syn")
+    pairs["dice_mean"] = table.filter(regex=r"dice_\d").mean(axis=1)
+    return pairs, wide
+
+
+def test_contributions_add_up_to_the_difference_in_mean_dice():
+    pairs, wide = with_holes(failing=0.05)
+    table = structure_differences(wide, {"braincolor": {3: "Left-Caudate"}})
+    row = compare(pairs).iloc[0]
+    assert list(table.columns) == STRUCTURE_DIFFERENCE_COLUMNS
+    assert table["contribution"].sum() == pytest.approx(row["mean_difference"])
+    assert table["contribution_percent"].sum() == pytest.approx(100)
+    assert table["name"].to_list()[0] == "Left-Caudate"
+    assert table["rank"].to_list() == [1, 2, 3, 4]
+    assert table["contribution"].abs().is_monotonic_decreasing
+    assert dict(zip(table["index"], table["n"], strict=True))[2] < row["n"]
+
+
+def test_a_structures_difference_is_compared_like_the_mean():
+    # With one structure, the pair's mean is that structure.
+    pairs, wide = score_table(subjects=12, kinds=("T1w",), gains=GAINS, structures=1)
+    row, found = compare(pairs).iloc[0], structure_differences(wide, {}).iloc[0]
+    for name in ("n", "n_subjects", "mean_difference", "ci_low", "ci_high", "d_z"):
+        assert found[name] == pytest.approx(row[name])
+    assert found["name"] == "1"
+
+
+def test_rescans_are_left_out():
+    pairs, wide = score_table(subjects=12, rescanned=3, kinds=("T1w",), gains=GAINS)
+    n = compare(pairs).query("split == 'different subjects'")["n"].iloc[0]
+    assert (structure_differences(wide, {})["n"] == n).all()
+
+
+def test_means_of_structures_have_intervals_where_there_are_subjects_enough():
+    _, wide = with_holes()
+    table = per_structure(wide, {}).set_index(["method", "index"])
+    own = wide["braincolor"].query("method == 'syn'")
+    assert table.loc[("syn", 2), "mean"] == pytest.approx(own["dice_2"].mean())
+    assert (table["ci_low"] < table["mean"]).all()
+    assert (table["mean"] < table["ci_high"]).all()
+    assert table["n_subjects"].to_dict() == {
+        (m, i): 11 if i == 2 else 12 for m in ("greedy", "syn") for i in range(1, 5)
+    }
+    few = per_structure(score_table(subjects=4)[1], {})
+    assert few[["ci_low", "ci_high"]].isna().all(axis=None)
+    assert few["mean"].notna().all()
+
+
+def test_one_method_and_no_table_give_empty_tables():
+    _, wide = score_table(gains={"syn": 0.2})
+    for structures in (wide, {}):
+        table = structure_differences(structures, {})
+        assert list(table.columns) == STRUCTURE_DIFFERENCE_COLUMNS
+        assert len(table) == 0

@@ -44,7 +44,6 @@ def write_group(settings: Settings) -> Path:
     from lumirage_bids.reports.audit_section import audit_section
     from lumirage_bids.reports.group import write_group_report
     from lumirage_bids.stats.dictionaries import COMPARISONS, FAILURES, STRUCTURE_DIFFERENCES, STRUCTURES, SUMMARY
-    from lumirage_bids.stats.structures import structure_differences
     from lumirage_bids.stats.summaries import failures
 
     out_dir = settings.out_dir
@@ -56,7 +55,7 @@ def write_group(settings: Settings) -> Path:
     derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
     derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
     derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
-    differences = structure_differences(tables.structures, tables.luts)
+    differences = tables.structure_differences
     derivatives.write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
     context = _context(settings, notes)
     audited = audit_section(read_conditions(out_dir, tables.pairs, tables.structures, tables.luts))
@@ -73,6 +72,7 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
 
     from lumirage_bids.reports.group import GroupTables
     from lumirage_bids.stats.comparisons import compare
+    from lumirage_bids.stats.structures import structure_differences
     from lumirage_bids.stats.summaries import per_structure, summarise
 
     rows, notes = scores.current(out_dir)
@@ -95,6 +95,7 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
         summary=summarise(pairs),
         comparisons=compare(pairs),
         per_structure=per_structure(structures, luts),
+        structure_differences=structure_differences(structures, luts),
     )
     return tables, notes
 

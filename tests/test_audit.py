@@ -31,6 +31,7 @@ from lumirage_bids.audit.recipe import recipe
 from lumirage_bids.reports.audit_section import audit_section
 from lumirage_bids.reports.group import GroupTables, ReportContext, write_group_report
 from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.structures import structure_differences
 from lumirage_bids.stats.summaries import per_structure, summarise
 
 
@@ -359,6 +360,7 @@ def test_the_page_shows_findings_or_says_that_there_are_none(tmp_path, there):
         summary=summarise(c.pairs),
         comparisons=compare(c.pairs),
         per_structure=per_structure(c.structures, c.luts),
+        structure_differences=structure_differences(c.structures, c.luts),
     )
     created = datetime(2026, 1, 2, tzinfo=UTC)
     about = {"dataset": "D", "protocol": "default", "command": "x", "created": created, "versions": {}}

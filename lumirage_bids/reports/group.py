@@ -21,7 +21,14 @@ from lumirage_bids.figures.violins import MAX_POINTS, dice_violins
 from lumirage_bids.reports.audit_section import AuditSection, published_differences, published_table
 from lumirage_bids.reports.pictures import save_figure, svg_markup
 from lumirage_bids.reports.rendering import render
-from lumirage_bids.reports.tables import Table, comparison_table, failure_table, structure_table, summary_table
+from lumirage_bids.reports.tables import (
+    Table,
+    comparison_table,
+    failure_table,
+    structure_difference_table,
+    structure_table,
+    summary_table,
+)
 from lumirage_bids.reports.text import and_join
 from lumirage_bids.reports.verdict import THRESHOLD, verdicts
 from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, arm_labels, arms_of, primary_class
@@ -45,7 +52,7 @@ class GroupTables:
         Labelling → a row per variant × method × pair, a column ``dice_<index>`` per structure.
     luts : mapping of str to mapping of int to str
         Labelling → index → name.
-    summary, comparisons, per_structure : DataFrame
+    summary, comparisons, per_structure, structure_differences : DataFrame
         What `lumirage_bids.stats` makes of the former.
     """
 
@@ -55,6 +62,7 @@ class GroupTables:
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     per_structure: pd.DataFrame
+    structure_differences: pd.DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,10 +272,13 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
 
 def _structure_tables(tables: GroupTables) -> list[Table]:
     scored = tables.per_structure[tables.per_structure["n"] > 0]
-    return [
-        structure_table(scored, labelling, f"structure-table-{number}")
-        for number, labelling in enumerate(scored["labelling"].unique(), start=1)
-    ]
+    differences = tables.structure_differences
+    made = []
+    for number, labelling in enumerate(scored["labelling"].unique(), start=1):
+        made.append(structure_table(scored, labelling, f"structure-table-{number}"))
+        if (differences["labelling"] == labelling).any():
+            made.append(structure_difference_table(differences, labelling, f"structure-differences-{number}"))
+    return made
 
 
 def _facts(pairs: pd.DataFrame, context: ReportContext) -> dict[str, str]:

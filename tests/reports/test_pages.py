@@ -18,6 +18,7 @@ from lumirage_bids.reports.group import GroupTables, MissingScan, ReportContext,
 from lumirage_bids.reports.pictures import save_figure, svg_markup
 from lumirage_bids.reports.subject import ScanPanel, SubjectPage, write_subject_report
 from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.structures import structure_differences
 from lumirage_bids.stats.summaries import per_structure, summarise
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -34,6 +35,7 @@ def tables(luts: dict[str, dict[int, str]] | None = None, **kind: object) -> Gro
         summary=summarise(pairs),
         comparisons=compare(pairs),
         per_structure=per_structure(structures, luts),
+        structure_differences=structure_differences(structures, luts),
     )
 
 
@@ -98,7 +100,14 @@ def test_the_whole_page(tmp_path: Path):
     assert len(page.findall(".//table[@id='summary-table']/tbody/tr")) == len(group.summary)
     assert len(page.findall(".//table[@id='comparison-table']/tbody/tr")) == len(group.comparisons)
     text = page.text_content()
-    for piece in ("Exploratory.", "Run with LNCC.", missing[0].get, "out of memory", "lumirage-bids 0.1.0", "Atropos"):
+    for piece in (
+        "bootstrap of subjects",
+        "Run with LNCC.",
+        missing[0].get,
+        "out of memory",
+        "lumirage-bids 0.1.0",
+        "Atropos",
+    ):
         assert piece in text
     assert "SLOPPY" not in text
     links = {link.get("href") for link in page.iter("a") if link.get("href").startswith("figures/")}
@@ -179,6 +188,7 @@ def empty() -> GroupTables:
         summary=summarise(none),
         comparisons=compare(none),
         per_structure=per_structure({}, {}),
+        structure_differences=structure_differences({}, {}),
     )
 
 

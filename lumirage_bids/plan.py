@@ -238,8 +238,7 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
 
 
 def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
-    parameters = dict(variant.methods.get(name, {}))
-    method = registration.method(parameters.pop("method", name), **parameters)
+    method = _method(name, dict(variant.methods.get(name, {})))
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluation = from_table(Evaluation, variant.evaluation, "[evaluation]")
@@ -255,6 +254,21 @@ def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
         alignment=alignment,
         evaluation=evaluation,
     )
+
+
+def _method(name: str, parameters: dict[str, object]) -> Method:
+    """Make the method of a ``[methods.NAME]`` table, whose key ``method`` says which it is where NAME does not."""
+    kind = parameters.pop("method", name)
+    known = registration.methods()
+    if not isinstance(kind, str) or (name in known and kind != name):
+        raise UsageError(
+            f"[methods.{name}] method = {kind!r} is not allowed; "
+            + (f"'{name}' is itself a method: choose another name." if name in known else "name a method.")
+        )
+    try:
+        return registration.method(kind, **parameters)
+    except UsageError as error:
+        raise error if kind == name else UsageError(f"[methods.{name}]: {error}") from None
 
 
 def _here(settings: Settings) -> Context:
@@ -403,7 +417,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         )
     reference = choose_reference(scans, protocol.reference, names)
     runnable = tuple(p for p in asked if is_present(p.moving, names) and is_present(p.fixed, names))
-    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, weights=settings.weights)
+    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
     tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
     batches, n_done = builder.batches(tasks, settings.nprocs)
     if settings.stage == "prepare":
@@ -437,9 +451,10 @@ class _Builder:
     """Hashes, each computed once, and what they leave to do."""
 
     def __init__(
-        self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done, weights: Path | None
+        self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done, settings: Settings
     ) -> None:
-        self.arms, self.labels, self.reference, self.done, self.weights = arms, labels, reference, done, weights
+        self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
+        self.weights, self.seed = settings.weights, settings.seed
         self.variants = {arm.variant: arm for arm in reversed(arms)}
         # A hash asks the file system about its files, so once a scan, not once a pair.
         self.prepared_hash = cache(self._prepared_hash)
@@ -482,10 +497,17 @@ class _Builder:
         ends = [self.alignment_hash(s, arm.variant) for s in scans]
         names = [s.name for s in scans]
         files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
-        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, files, ends, names)
+        # Contrast and seed are known from sidecars and the command line, not from the images.
+        extra = (arm.method.similarity_for(multimodal=pair.multimodal), self.seed if arm.method.uses_seed else None)
+        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, extra, files, ends, names)
         hashes = {
             labelling.name: digest(
-                REVISIONS["score"], registered, arm.evaluation, pair.split, [self.label_hash(s, i) for s in scans]
+                REVISIONS["score"],
+                registered,
+                (arm.variant, arm.name),
+                arm.evaluation,
+                pair.split,
+                [self.label_hash(s, i) for s in scans],
             )
             for i, labelling in enumerate(self.labels)
             if all(labelling.has(s) for s in scans)

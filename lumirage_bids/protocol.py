@@ -230,6 +230,13 @@ class _Reader:
         alignment.pop("reference", None)
         labellings = {k: self.labelling(k, v) for k, v in top["labellings"].items()}
         methods = self.tables("methods", top["methods"])
+        for section, its in (("methods", methods), ("variants", top["variants"])):
+            for key in its:
+                if not any(c.isascii() and c.isalnum() for c in key):
+                    raise self.fail(section, key, "a name has at least one letter or digit (it goes into file names)")
+        for key in top["tuned"]:
+            if key not in methods:
+                raise self.fail("tuned", key, f"methods of this protocol: {', '.join(methods) or 'none'}")
         base = Variant(
             name="default",
             preparation=top["preparation"],

@@ -157,7 +157,10 @@ class Run:
         (self.work_dir / "scratch").mkdir(parents=True)
         with logging_to(self.log_file, self.settings.verbose):
             workflows.configure(self.work_dir, self.settings.verbose)
-            yield
+            try:
+                yield
+            finally:
+                shutil.rmtree(self.work_dir / "scratch", ignore_errors=True)
         shutil.rmtree(self.work_dir, ignore_errors=True)
 
     @cached_property
@@ -250,9 +253,10 @@ def expected_voxels(plan: Plan) -> int:
 def arm_parameters(arm: Arm) -> str:
     """All parameters of an arm in one line."""
     tables = {
-        arm.name: asdict(arm.method),
+        arm.name: {"method": arm.method.name, **asdict(arm.method)},
         "preparation": asdict(arm.preparation),
         "alignment": asdict(arm.alignment),
+        "evaluation": asdict(arm.evaluation),
     }
     return "; ".join(f"{name}: " + ", ".join(f"{k}={v}" for k, v in t.items()) for name, t in tables.items())
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,9 +58,8 @@ def asked(root: Path, **changes: object) -> Settings:
 def plan(
     root: Path, scans: Sequence[Scan], present: Sequence[str] | None = None, done: Done | None = None, **changes: object
 ) -> Plan:
-    return make_plan(
-        dataset(root, scans, present=present), protocol.load("default"), asked(root, **changes), done or Done()
-    )
+    settings = asked(root, **changes)
+    return make_plan(dataset(root, scans, present=present), protocol.load(settings.protocol), settings, done or Done())
 
 
 def test_all_ordered_pairs_and_their_splits(tmp_path: Path) -> None:
@@ -227,3 +227,57 @@ def test_a_plan_to_be_looked_at_says_what_is_needed(tmp_path: Path) -> None:
     (need,) = needs(made, asked(tmp_path, dry_run=True))
     assert need.startswith("method lapirn: ")
     assert "LUMIRAGE_WEIGHTS" in need
+
+
+def written(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "mine.toml"
+    file.write_text(text, "utf-8")
+    return str(file)
+
+
+def registered(made: Plan) -> dict[str, set[str]]:
+    """Arm → registration hashes of its pairs."""
+    return {
+        arm.label: {t.registration_hash for b in made.batches if b.arm == arm for t in b.tasks} for arm in made.arms
+    }
+
+
+def test_arms_that_compute_the_same_have_rows_of_their_own(tmp_path: Path) -> None:
+    mine = written(tmp_path, "[methods.greedy]\n[methods.other]\nmethod = 'greedy'\n[variants.a]\n[variants.b]")
+    made = plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=mine)
+    hashes = [h for batch in made.batches for task in batch.tasks for h in task.hashes.values()]
+    assert len(hashes) == len(set(hashes)) == 2 * 2 * 3
+    assert registered(made)["a+greedy"] == registered(made)["b+greedy"] == registered(made)["a+other"]
+
+
+def test_a_sequence_that_changes_the_similarity_changes_the_registration(tmp_path: Path) -> None:
+    alike = [scan(tmp_path, s) for s in "12"]
+    unlike = [alike[0], replace(alike[1], sequence="MP2RAGE")]
+    before, after = (registered(plan(tmp_path, scans, methods=("greedy",))) for scans in (alike, unlike))
+    assert before["greedy"].isdisjoint(after["greedy"])
+    assert before["identity"] == after["identity"]
+
+
+def test_the_seed_counts_where_a_method_uses_it(tmp_path: Path) -> None:
+    text = "[methods.{name}]\nmethod = 'command'\nargv = ['{python}', '{argument}']\n"
+    tables = (("plain", "{output}"), ("drawn", "{seed}"))
+    mine = written(tmp_path, "".join(text.format(name=n, python=sys.executable, argument=a) for n, a in tables))
+    scans = [scan(tmp_path, s) for s in "12"]
+    before, after = (registered(plan(tmp_path, scans, protocol=mine, seed=seed)) for seed in (0, 1))
+    assert before["plain"] == after["plain"]
+    assert before["drawn"].isdisjoint(after["drawn"])
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[methods.identity]\nmethod = 'greedy'", "'identity' is itself a method"),
+        ("[methods.syn]\nmethod = 'greedy'", "'syn' is itself a method"),
+        ("[methods.mine]\nmethod = []", r"\[methods.mine\] method = \[\]"),
+        ("[methods.mine]\nmethod = 'gredy'", "There is no method 'gredy'"),
+        ("[methods.mine]\nmethod = 'greedy'\nwindow = 4", r"\[methods.mine\].*window is 4"),
+    ],
+)
+def test_a_methods_name_and_kind_must_agree(tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, table))

@@ -173,3 +173,17 @@ def test_a_template_is_named_and_its_atlases_chosen(tmp_path: Path) -> None:
     for wrong, said in (("resolution = 1", "template.name"), ('name = "M"\natlases = {a = 1}', r"atlases\.a = 1")):
         with pytest.raises(UsageError, match=said):
             protocol.load(write(tmp_path, f"[template]\n{wrong}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[methods.'']", "at least one letter or digit"),
+        ("[methods.'!!']", "at least one letter or digit"),
+        ("[variants.'-']", "at least one letter or digit"),
+        ("[methods.greedy]\n[tuned]\ngredy = 'step'", "tuned = 'gredy'.*greedy"),
+    ],
+)
+def test_names_that_cannot_be_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        protocol.load(write(tmp_path, text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,8 +126,18 @@ def read_conditions(
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
         dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
-        tuned={k: v for r in records for k, v in r.get("tuned", {}).items()},
+        tuned=_latest_tuned(records),
     )
+
+
+def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Declarations of the last run that had the method."""
+    tuned: dict[str, str] = {}
+    for record in records:
+        for method in record.get("methods", {}):
+            tuned.pop(method, None)
+        tuned.update(record.get("tuned", {}))
+    return tuned
 
 
 def _label_sidecars(out_dir: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:

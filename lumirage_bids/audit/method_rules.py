@@ -42,11 +42,15 @@ def is_multimodal(moving: str, fixed: str, split: str) -> bool:
     True
     >>> is_multimodal("sub-1_T1w", "sub-2_T1w", "MPRAGE to T1w")
     False
+    >>> is_multimodal("tpl-MNI152NLin2009cAsym_res-01_T1w", "sub-2_T1w", "template to subject")
+    False
     """
     contrasts = suffix(moving), suffix(fixed)
     if contrasts[0] != contrasts[1]:
         return True
     kinds = split.split(" to ")
+    if "template" in kinds:  # its sequence is not known
+        return False
     # A split names the contrast where the sequence is not known.
     return split != SAME_SUBJECT and len(set(kinds)) > 1 and not set(kinds) & set(contrasts)
 

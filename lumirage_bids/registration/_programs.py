@@ -91,9 +91,11 @@ def run_program(
     watchdog = [sys.executable, "-I", "-S", str(Path(__file__).with_name("_watchdog.py"))]
     printed = folder / "printed.log"
     with printed.open("wb") as log:
+        # In a session of its own, so that a signal to our process group does not end the watchdog before the program.
         child = subprocess.Popen(
-            [*watchdog, *argv], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
-        )
+            [*watchdog, *argv], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=log,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
         try:
             code = child.wait()
         finally:

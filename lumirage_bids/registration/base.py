@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -62,6 +63,18 @@ class Cost:
     memory_gb: float
 
 
+def weights_file(name: str, context: Context) -> Path:
+    """File of weights that a parameter names: in full, or below the folder of weights.
+
+    A path relative to the working directory would not do: processes that register have another one.
+    """
+    path = Path(name)
+    if name.startswith("~"):
+        with suppress(RuntimeError):  # there is no such user
+            path = path.expanduser()
+    return path if context.weights is None else context.weights / path
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
     """One way to register a moving scan to a fixed scan.
@@ -77,6 +90,11 @@ class Method(ABC):
     """Whether a registration takes place here, whose run time and memory mean something."""
     takes_start: ClassVar[bool] = True
     """Whether the method begins at the start that all methods get; else its rows and the audit say so."""
+
+    @property
+    def uses_seed(self) -> bool:
+        """Whether the result depends on the context's seed."""
+        return False
 
     def missing(self, context: Context) -> str | None:
         """Say what is missing to run here and how to get it; None when nothing is."""

@@ -71,6 +71,11 @@ class Command(Method):
         if path.is_absolute() or ".." in path.parts or not path.name:
             raise UsageError(f"output is {self.output!r}; it must be the name of a file below the working folder.")
 
+    @property
+    def uses_seed(self) -> bool:
+        """Whether the program is told the seed."""
+        return any("seed" in _fields(part) for part in self.argv)
+
     def missing(self, context: Context) -> str | None:
         """The command, or its program."""
         from lumirage_bids.registration._programs import missing_program

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lumirage_bids.errors import MissingInputError, UsageError
-from lumirage_bids.registration.base import Cost, Method
+from lumirage_bids.registration.base import Cost, Method, weights_file
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -74,7 +74,7 @@ class Lapirn(Method):
     def _places(self, context: Context) -> list[Path]:
         """Where the weights may be."""
         if self.weights:
-            return [Path(self.weights).expanduser()]
+            return [weights_file(self.weights, context)]
         folders = [context.weights, context.weights / "lapirn"] if context.weights else []
         return [folder / self._published_name for folder in folders]
 
@@ -91,7 +91,7 @@ class Lapirn(Method):
 
     def files(self, context: Context) -> tuple[Path, ...]:
         """Return the file of weights, where it is there."""
-        return tuple(path for path in self._places(context) if path.is_file())[:1]
+        return tuple(path for path in self._places(context) if path.is_absolute() and path.is_file())[:1]
 
     @property
     def own_input(self) -> str:

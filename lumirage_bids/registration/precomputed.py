@@ -54,9 +54,14 @@ class Precomputed(Method):
     def __post_init__(self) -> None:
         """Refuse a path with placeholders that there are not, or with the same file for all pairs."""
         try:
-            found = {field for _, field, _, _ in string.Formatter().parse(self.path) if field is not None}
+            parts = list(string.Formatter().parse(self.path))
         except ValueError as error:
             raise UsageError(f"path is {self.path!r}: {error}; write {{{{ for a brace.") from None
+        if any(spec or conversion for _, _, spec, conversion in parts):
+            raise UsageError(
+                f"path is {self.path!r}; a placeholder is a name in braces, no more: BIDS labels are text."
+            )
+        found = {field for _, field, _, _ in parts if field is not None}
         if unknown := found - set(PLACEHOLDERS):
             raise UsageError(
                 f"path holds the placeholder {{{min(unknown)}}}; there are "

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.registration._network_grid import NetworkGrid, Normalisation
-from lumirage_bids.registration.base import Cost, Method
+from lumirage_bids.registration.base import Cost, Method, weights_file
 
 if TYPE_CHECKING:
     import torch
@@ -84,17 +84,18 @@ class Torchscript(Method):
         if not self.model:
             return "the parameter model is not set: give the path of a file that torch.jit.save wrote"
         if not self.files(context):
-            where = f" in the working directory or in {context.weights}" if context.weights else ""
-            return f"there is no file {self.model}{where}: give the path of a file that torch.jit.save wrote"
+            return (
+                f"there is no file {weights_file(self.model, context)}: give the path of a file that torch.jit.save "
+                "wrote, in full or below the folder that LUMIRAGE_WEIGHTS names"
+            )
         return None
 
     def files(self, context: Context) -> tuple[Path, ...]:
         """Return the model's file, where it is there."""
         if not self.model:
             return ()
-        path = Path(self.model).expanduser()
-        places = [path, context.weights / path] if context.weights else [path]
-        return tuple(place for place in places if place.is_file())[:1]
+        path = weights_file(self.model, context)
+        return (path,) if path.is_absolute() and path.is_file() else ()
 
     @property
     def own_input(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.registration.base import Cost, Method
+from lumirage_bids.registration.base import Cost, Method, weights_file
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -142,18 +142,18 @@ class Vfa(Method):
             "the folder that LUMIRAGE_WEIGHTS names, or give the parameters checkpoint and params"
         )
         if self.checkpoint:
-            checkpoint = Path(self.checkpoint)
+            checkpoint = weights_file(self.checkpoint, context)
         else:
             found = sorted((context.weights / "vfa").rglob("*.pth")) if context.weights else []
             if len(found) != 1:
                 names = ", ".join(map(str, found)) or "no .pth file"
                 raise MissingInputError(f"one network is needed and there is {names}; {get}")
             checkpoint = found[0]
-        params = Path(self.params) if self.params else checkpoint.with_name("params.json")
+        params = weights_file(self.params, context) if self.params else checkpoint.with_name("params.json")
         for file in (checkpoint, params):
-            if not file.is_file():
+            if not file.is_absolute() or not file.is_file():
                 raise MissingInputError(f"there is no file {file}; {get}")
-        return checkpoint.absolute(), params.absolute()
+        return checkpoint, params
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Memory as published by others, 1.35 GB for a million voxels; time a guess."""

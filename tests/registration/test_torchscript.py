@@ -197,7 +197,7 @@ def test_model_is_looked_for_in_the_folder_of_weights(saved: Callable[[nn.Module
     assert "parameter model is not set" in str(method("torchscript").missing(Context()))
     assert method("torchscript").files(Context()) == ()
     complaint = made("network.pt").missing(Context(weights=path.parent / "elsewhere"))
-    assert "no file network.pt" in str(complaint)
+    assert f"no file {path.parent / 'elsewhere' / 'network.pt'}" in str(complaint)
     assert "elsewhere" in str(complaint)
     assert made("network.pt").missing(Context(weights=path.parent)) is None
     assert made("network.pt").files(Context(weights=path.parent)) == (path,)

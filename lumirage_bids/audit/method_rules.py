@@ -83,34 +83,37 @@ def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
 
 def unequal_start(c: Conditions) -> Iterator[Finding]:
     """Methods of one variant that began elsewhere."""
-    rows = registrations(c)
-    for variant, of in rows.groupby("variant", sort=False):
-        starts = of.groupby("method", sort=False)["start"].agg(lambda s: " or ".join(sorted(set(s))))
-        if starts.nunique() > 1:
-            yield Finding(
-                id="unequal-start",
-                severity="serious",
-                what=f"Methods of variant {variant} did not begin at the same start.",
-                evidence="; ".join(f"{method}: {start}" for method, start in starts.items()) + ".",
-                remedy="Give all methods the same start, or compare only those that share one: part of the "
-                "difference is the start's.",
-            )
+    for variant, told in _differing(registrations(c), "start"):
+        yield Finding(
+            id="unequal-start",
+            severity="serious",
+            what=f"Methods of variant {variant} did not begin at the same start.",
+            evidence=told,
+            remedy="Give all methods the same start, or compare only those that share one: part of the "
+            "difference is the start's.",
+        )
 
 
 def unequal_input(c: Conditions) -> Iterator[Finding]:
     """Methods of one variant that saw other images."""
     rows = registrations(c)
-    for variant, of in rows[rows["method"] != FLOOR].groupby("variant", sort=False):
-        inputs = of.groupby("method", sort=False)["input"].agg(lambda s: " or ".join(sorted(set(s))))
-        if inputs.nunique() > 1:
-            yield Finding(
-                id="unequal-input",
-                severity="moderate",
-                what=f"Methods of variant {variant} saw images on different grids.",
-                evidence="; ".join(f"{method}: {seen}" for method, seen in inputs.items()) + ".",
-                remedy="Add a variant whose preparation gives every method the grid of the coarsest one, to tell "
-                "what the grid does from what the method does.",
-            )
+    for variant, told in _differing(rows[rows["method"] != FLOOR], "input"):
+        yield Finding(
+            id="unequal-input",
+            severity="moderate",
+            what=f"Methods of variant {variant} saw images on different grids.",
+            evidence=told,
+            remedy="Add a variant whose preparation gives every method the grid of the coarsest one, to tell "
+            "what the grid does from what the method does.",
+        )
+
+
+def _differing(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, str]]:
+    """Variants whose methods have different values of a column; and what each has."""
+    for variant, of in rows.groupby("variant", sort=False):
+        values = of.groupby("method", sort=False)[column].agg(lambda s: " or ".join(sorted(set(s))))
+        if values.nunique() > 1:
+            yield str(variant), "; ".join(f"{method}: {value}" for method, value in values.items()) + "."
 
 
 def below_native_resolution(c: Conditions) -> Iterator[Finding]:

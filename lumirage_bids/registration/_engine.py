@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from lumirage_bids.registration._fireants import quiet
+from lumirage_bids.registration._fireants import fits_kernels, quiet
 
 with quiet():
     from fireants.interpolator import fireants_interpolator
@@ -42,7 +42,7 @@ def gaussian(sigma: float) -> torch.Tensor:
 
 def convolve(image: torch.Tensor, kernels: list[torch.Tensor]) -> torch.Tensor:
     """Convolve every channel of (batch, channels, Z, Y, X) with a separable kernel, zeros outside."""
-    if image.device.type != "cpu" or image.dtype != torch.float32:
+    if not fits_kernels(image):
         return separable_filtering(image, kernels)  # type: ignore[no-any-return]
     from lumirage_bids.registration import _warp_kernels as kernel
 
@@ -94,8 +94,7 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
     def step(self, loss: torch.Tensor | None = None) -> None:
         """Take one step along the gradient that the loss has left in the warp."""
         self.step_t += 1
-        compiled = self.warp.device.type == "cpu" and self.warp.dtype == torch.float32
-        (self._step_compiled if compiled else self._step_torch)()
+        (self._step_compiled if fits_kernels(self.warp) else self._step_torch)()
 
     def _scale(self, longest: torch.Tensor) -> torch.Tensor:
         """Factor for Adam's direction: against the gradient, no vector longer than the step."""

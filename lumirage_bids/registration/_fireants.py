@@ -75,6 +75,11 @@ def prepare_torch(context: Context) -> torch.device:
     return device
 
 
+def fits_kernels(tensor: torch.Tensor) -> bool:
+    """Whether our compiled loops can work on a tensor: they are for single precision on a CPU."""
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32
+
+
 def to_world(affine: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """Matrix (4, 4) from the normalised coordinates of a grid to its world coordinates (RAS+, mm)."""
     half = (np.array(shape, dtype=np.float64) - 1) / 2

@@ -25,6 +25,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from lumirage_bids.registration._fireants import fits_kernels
+
 SMOOTH = 1e-5
 """The constant s: keeps windows without contrast from counting."""
 
@@ -57,7 +59,7 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: torch.Tensor, other: torch.Tensor, radius: int) -> torch.Tensor:
         """Return the loss of two arrays of shape (Z, Y, X) and keep the gradients that will be asked for."""
-        compute = _on_cpu if image.device.type == "cpu" and image.dtype == torch.float32 else _with_torch
+        compute = _on_cpu if fits_kernels(image) else _with_torch
         loss, gradients = compute(image.detach(), other.detach(), radius, ctx.needs_input_grad[:2])
         ctx.save_for_backward(*gradients)
         return loss

@@ -35,6 +35,7 @@ import torch
 from torch.nn import functional
 
 from lumirage_bids.errors import UsageError
+from lumirage_bids.registration._fireants import fits_kernels
 
 LIMITS = (1e-3, 1e3)
 """Least and largest variance, as a multiple of its mean over the image."""
@@ -108,7 +109,7 @@ class MindSsc(torch.nn.Module):
 
     def _loss(self, image: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         """Compare two arrays of shape (Z, Y, X)."""
-        if image.device.type == "cpu" and image.dtype == other.dtype == torch.float32:
+        if fits_kernels(image) and fits_kernels(other):
             loss: torch.Tensor = _Loss.apply(image, other, self.radius, self.dilation)  # type: ignore[no-untyped-call]
             return loss
         first, second = (descriptor(each, self.radius, self.dilation) for each in (image, other))

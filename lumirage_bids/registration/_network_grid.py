@@ -54,6 +54,11 @@ class NetworkGrid:
         if np.shape(self.spacing) not in {(), (3,)} or not np.all(np.asarray(self.spacing) > 0):
             raise UsageError(f"spacing is {self.spacing!r}; allowed: one number or three, above 0 (mm).")
 
+    def __str__(self) -> str:
+        """Words for the column ``input``, which the audit reads."""
+        spacing = " × ".join(f"{s:g}" for s in np.atleast_1d(self.spacing))
+        return f"{' × '.join(map(str, self.shape))} voxels of {spacing} mm, {self.orientation}"
+
 
 def network_grid(fixed: Volume, grid: NetworkGrid) -> Volume:
     """Place a network's grid over a fixed image.

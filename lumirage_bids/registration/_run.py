@@ -13,7 +13,15 @@ from torch.nn import functional
 
 from lumirage_bids.errors import LumirageError
 from lumirage_bids.registration import _engine
-from lumirage_bids.registration._fireants import batch, centre, padded_shape, prepare_torch, quiet, to_world
+from lumirage_bids.registration._fireants import (
+    batch,
+    centre,
+    fits_kernels,
+    padded_shape,
+    prepare_torch,
+    quiet,
+    to_world,
+)
 from lumirage_bids.registration._lncc import LocalNormalisedCrossCorrelation
 from lumirage_bids.registration._mind import MindSsc
 from lumirage_bids.registration._mutual_information import MutualInformation
@@ -164,7 +172,7 @@ def inverted(warp: torch.Tensor) -> torch.Tensor:
     Chen M, Lu W, Chen Q, Ruchala KJ, Olivera GH. A simple fixed-point approach to invert a deformation field.
     Med Phys 35:81-88 (2008). doi:10.1118/1.2816107
     """
-    if _compiled(warp):
+    if fits_kernels(warp):
         from lumirage_bids.registration import _inverse_kernels
 
         return torch.from_numpy(
@@ -194,17 +202,12 @@ def _residual(warp: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
 
 def _sampled(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
     """Field at x + displacement(x), both of shape (1, Z, Y, X, 3)."""
-    if _compiled(field):
+    if fits_kernels(field):
         from lumirage_bids.registration import _inverse_kernels
 
         values, steps = (t[0].contiguous().numpy() for t in (field, displacement))
         return torch.from_numpy(_inverse_kernels.followed(values, steps, torch.get_num_threads()))[None]
     return _at(field, _places(field) + displacement)
-
-
-def _compiled(field: torch.Tensor) -> bool:
-    """Whether our kernels can work on a field; they are for single precision on a CPU."""
-    return field.device.type == "cpu" and field.dtype == torch.float32
 
 
 def _places(field: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lumirage_bids.errors import MissingInputError, UsageError
+from lumirage_bids.registration._network_grid import NetworkGrid
 from lumirage_bids.registration.base import Cost, Method, weights_file
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ class Lapirn(Method):
     def own_input(self) -> str:
         """What the network sees."""
         if self.input == "trained":
-            voxels = " × ".join(map(str, SHAPE))
-            return f"{voxels} voxels of {SPACING:g} mm, {ORIENTATION}, intensities 0 to {self.peak:g}"
+            return f"{_trained_grid()}, intensities 0 to {self.peak:g}"
         return f"as-given: as prepared, moving image on the fixed grid, padded to multiples of {MULTIPLE} voxels"
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
@@ -120,10 +120,10 @@ class Lapirn(Method):
 
     def _grid(self, fixed: Volume) -> Volume:
         """Grid that both images are brought onto."""
-        from lumirage_bids.registration._network_grid import NetworkGrid, network_grid, padded_grid
+        from lumirage_bids.registration._network_grid import network_grid, padded_grid
 
         if self.input == "trained":
-            return network_grid(fixed, NetworkGrid(shape=SHAPE, orientation=ORIENTATION, spacing=SPACING))
+            return network_grid(fixed, _trained_grid())
         return padded_grid(fixed, MULTIPLE)
 
     def cost(self, voxels: int, device: str) -> Cost:
@@ -132,3 +132,7 @@ class Lapirn(Method):
         if device.startswith("cuda"):
             return Cost(seconds=2 + size * 1e-7, memory_gb=0.7 + size * 0.65e-6 + voxels * 8e-9)
         return Cost(seconds=3 + size * 7e-6, memory_gb=0.7 + size * 0.65e-6 + voxels * 40e-9)
+
+
+def _trained_grid() -> NetworkGrid:
+    return NetworkGrid(shape=SHAPE, orientation=ORIENTATION, spacing=SPACING)

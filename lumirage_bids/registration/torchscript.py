@@ -100,9 +100,7 @@ class Torchscript(Method):
     @property
     def own_input(self) -> str:
         """What the network sees."""
-        voxels = " × ".join(map(str, self.shape))
-        spacing = " × ".join(f"{s:g}" for s in np.atleast_1d(self.spacing))
-        return f"{voxels} voxels of {spacing} mm, {self.orientation}, normalisation {self.normalisation}"
+        return f"{self._grid()}, normalisation {self.normalisation}"
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""

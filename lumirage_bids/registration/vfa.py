@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.registration._network_grid import NetworkGrid
 from lumirage_bids.registration.base import Cost, Method, weights_file
 
 if TYPE_CHECKING:
@@ -87,16 +88,20 @@ class Vfa(Method):
     @property
     def own_input(self) -> str | None:
         """Both images on the network's grid."""
-        return f"{' × '.join(map(str, self.shape))} voxels of {self.spacing:g} mm, {self.orientation}"
+        return str(self._grid)
+
+    @property
+    def _grid(self) -> NetworkGrid:
+        return NetworkGrid(shape=self.shape, orientation=self.orientation, spacing=self.spacing)
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
         from lumirage_bids.images import Volume, write_image
-        from lumirage_bids.registration._network_grid import NetworkGrid, field_on, network_grid, network_input
+        from lumirage_bids.registration._network_grid import field_on, network_grid, network_input
         from lumirage_bids.registration._programs import made_file, run_program, scratch, visible_device
 
         checkpoint, params = self._weights(context)
-        grid = network_grid(fixed, NetworkGrid(shape=self.shape, orientation=self.orientation, spacing=self.spacing))
+        grid = network_grid(fixed, self._grid)
         with scratch(context) as folder:
             for name, image in {"fixed": fixed, "moving": moving}.items():
                 array = network_input(image, grid, "none", name)

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from registration import score, synthetic
+from registration import add_pair_options, pair_of, score
 
-from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_labels
+from lumirage_bids.images import Preparation, Volume, prepare
 from lumirage_bids.registration import Context, _engine, _run, method
 from lumirage_bids.transforms import Transform
 
@@ -62,13 +62,7 @@ def timed(
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """A row for every spacing, method and number of pairs a call; what fails, for lack of memory say, is a row too."""
-    if options.fixed:
-        images = [read_image(p) for p in (options.fixed, options.moving)]
-        given = options.fixed_labels and options.moving_labels
-        labels = tuple(read_labels(p) for p in (options.fixed_labels, options.moving_labels)) if given else None
-    else:
-        *images, fixed_labels, moving_labels = synthetic(options.side)
-        labels = (fixed_labels, moving_labels)
+    images, labels = pair_of(options)
     rows = []
     for spacing in options.spacings:
         fixed, moving = (at_spacing(v, spacing) for v in images)
@@ -102,15 +96,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fixed", type=Path)
-    parser.add_argument("--moving", type=Path)
-    parser.add_argument("--fixed-labels", type=Path)
-    parser.add_argument("--moving-labels", type=Path)
+    add_pair_options(parser, side=192)
     parser.add_argument("--spacings", type=float, nargs="+", default=[1.0, 0.6])
     parser.add_argument("--methods", nargs="+", choices=["greedy", "syn"], default=["greedy", "syn"])
     parser.add_argument("--together", type=int, nargs="+", default=[1, 4], help="pairs in one call")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--side", type=int, default=192, help="voxels a side of the synthetic pair")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sloppy", action="store_true", help="a tenth of the iterations")
     parser.add_argument("--out", type=Path, help="write the numbers here as JSON")

@@ -107,15 +107,26 @@ def score(transform: Transform, labels: tuple[Any, Any], start: npt.NDArray[np.f
     return float(dice(fixed.array, moved, indices).mean())
 
 
+def pair_of(options: argparse.Namespace) -> tuple[list[Volume], tuple[Volume, Volume] | None]:
+    """Fixed and moving image, and their labels where there are any, as `add_pair_options` lets the user choose."""
+    if not options.fixed:
+        fixed, moving, *labels = synthetic(options.side)
+        return [fixed, moving], (labels[0], labels[1])
+    images = [read_image(p) for p in (options.fixed, options.moving)]
+    given = options.fixed_labels and options.moving_labels
+    return images, (read_labels(options.fixed_labels), read_labels(options.moving_labels)) if given else None
+
+
+def add_pair_options(parser: argparse.ArgumentParser, side: int) -> None:
+    """Options for a pair of images of the user's, or a synthetic one of so many voxels a side."""
+    for name in ("fixed", "moving", "fixed-labels", "moving-labels"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--side", type=int, default=side, help="voxels a side of the synthetic pair")
+
+
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Let every competitor run every method and score the results."""
-    if options.fixed:
-        images = [read_image(p) for p in (options.fixed, options.moving)]
-        given = options.fixed_labels and options.moving_labels
-        labels = (read_labels(options.fixed_labels), read_labels(options.moving_labels)) if given else None
-    else:
-        *images, fixed_labels, moving_labels = synthetic(options.side)
-        labels = (fixed_labels, moving_labels)
+    images, labels = pair_of(options)
     fixed, moving = (Volume(array=rescale(winsorise(v.array)), affine=v.affine) for v in images)
     start = align(fixed, moving, alignment=Alignment(start=options.start), context=Context(threads=options.threads))
     moving = Volume(array=moving.array, affine=np.linalg.inv(start) @ moving.affine)
@@ -174,14 +185,10 @@ def print_row(row: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fixed", type=Path)
-    parser.add_argument("--moving", type=Path)
-    parser.add_argument("--fixed-labels", type=Path)
-    parser.add_argument("--moving-labels", type=Path)
+    add_pair_options(parser, side=128)
     parser.add_argument("--start", choices=["aligned", "centre_of_mass", "none"], default="centre_of_mass")
     parser.add_argument("--methods", nargs="+", choices=["greedy", "syn"], default=["greedy", "syn"])
     parser.add_argument("--competitors", nargs="+", choices=COMPETITORS, default=list(COMPETITORS))
-    parser.add_argument("--side", type=int, default=128, help="voxels a side of the synthetic pair")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sloppy", action="store_true", help="a tenth of the iterations")
     parser.add_argument("--out", type=Path, help="write the numbers here as JSON")

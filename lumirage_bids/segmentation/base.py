@@ -32,6 +32,9 @@ class Labeller(ABC):
         Whether it reads maps that were found for the scans, rather than making them.
     layout : Layout or None
         Where the program that made such maps leaves them.
+    memory_gb : float
+        What labelling a scan is expected to take, GB (10^9 bytes), if more than preparing it; scans are prepared
+        beside each other only as far as memory goes.
     bounds : mapping
         Index → lowest and highest plausible share of the labelled volume. Structures named here must be there.
     """
@@ -41,6 +44,7 @@ class Labeller(ABC):
     labelling: ClassVar[str | None] = None
     reads: ClassVar[bool] = False
     layout: ClassVar[Layout | None] = None
+    memory_gb: ClassVar[float] = 0.0
     bounds: ClassVar[Mapping[int, tuple[float, float]]] = {}
 
     def missing(self, context: Context) -> str | None:

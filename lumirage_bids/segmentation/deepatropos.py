@@ -37,6 +37,8 @@ class DeepAtropos(Labeller):
     name: ClassVar[str] = "deepatropos"
     summary: ClassVar[str] = "six tissues on T1w by ANTsPyNet's Deep Atropos; needs antspynet and its weights"
     labelling: ClassVar[str | None] = "deepatropos"
+    # An estimate: TensorFlow, a network at 1 mm, and ANTs' registration to MNI.
+    memory_gb: ClassVar[float] = 12.0
     # Wide: they catch lost and swapped classes, not atrophy.
     bounds: ClassVar[Mapping[int, tuple[float, float]]] = {
         1: (0.02, 0.5), 2: (0.2, 0.65), 3: (0.15, 0.5), 4: (0.005, 0.1), 5: (0.004, 0.08), 6: (0.03, 0.2),

@@ -50,6 +50,8 @@ class SynthSeg(Labeller):
     name: ClassVar[str] = "synthseg"
     summary: ClassVar[str] = "32 structures on any contrast by FreeSurfer's mri_synthseg, which you install"
     labelling: ClassVar[str | None] = "synthseg"
+    # An estimate: at 1 mm its network holds several arrays of some 2 GB each, and each thread adds to that.
+    memory_gb: ClassVar[float] = 16.0
     # White matter of each hemisphere fills about 15 % of the labelled volume, CSF included.
     bounds: ClassVar[Mapping[int, tuple[float, float]]] = {2: (0.05, 0.35), 41: (0.05, 0.35)}
 

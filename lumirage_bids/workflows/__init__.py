@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids.derivatives import write_text
 from lumirage_bids.errors import InputOutputError, UsageError
 from lumirage_bids.logs import quieten
-from lumirage_bids.plan import Plan
+from lumirage_bids.plan import Plan, Preparing
 from lumirage_bids.registration.base import Context
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("lumirage")
 PREPARING_GB = 4.0
+"""What preparing or aligning a scan takes at most, besides labelling it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
     workflow = Workflow(name="prepare", base_dir=str(execution.work_dir))
     prepared = {}
     for i, job in enumerate(plan.preparing):
-        node = _node(Node, Prepare(), f"prepare_{i}", job, execution, PREPARING_GB)
+        node = _node(Node, Prepare(), f"prepare_{i}", job, execution, preparing_gb(job))
         prepared[job.scan.name] = node
         workflow.add_nodes([node])
     for i, align in enumerate(plan.aligning):
@@ -125,6 +126,11 @@ def registration_graph(plan: Plan, execution: Execution) -> Workflow:
         node.inputs.use_gpu = execution.context.device.startswith("cuda")
         workflow.add_nodes([node])
     return workflow
+
+
+def preparing_gb(job: Preparing) -> float:
+    """Memory that preparing and labelling a scan takes at most, GB; one is done after the other."""
+    return max([PREPARING_GB, *(labels.labeller.memory_gb for labels, _ in job.labels)])
 
 
 def _node(make: Any, interface: Any, name: str, job: object, execution: Execution, memory_gb: float) -> Any:

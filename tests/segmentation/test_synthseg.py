@@ -50,6 +50,18 @@ def test_the_program_is_told_what_was_asked_for(tmp_path: Path) -> None:
     assert asked["visible"] == "-1"
 
 
+def test_its_memory_is_planned_for(tmp_path: Path) -> None:
+    from lumirage_bids.plan import Labels, Preparing
+    from lumirage_bids.workflows import PREPARING_GB, preparing_gb
+
+    big = Labels(name="synthseg", labeller=labeller("synthseg", program=synthseg(tmp_path)))
+    small = Labels(name="tissue", labeller=labeller("atropos"))
+    both, alone = (((big, ""), (small, "")), ((small, ""),))
+    jobs = [Preparing(scan=scan(), variants=(), labels=labels) for labels in (both, alone)]
+    assert [preparing_gb(job) for job in jobs] == [big.labeller.memory_gb, PREPARING_GB]
+    assert big.labeller.memory_gb > PREPARING_GB
+
+
 def test_names_are_freesurfers(tmp_path: Path) -> None:
     image, truth = brain()
     whole, parcellated = (labeller("synthseg", program=synthseg(tmp_path), parc=parc) for parc in (False, True))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lumirage_bids import errors
@@ -389,7 +389,6 @@ def test_filter_names(tmp_path: Path) -> None:
         read_filter(str(tmp_path))
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.binary(),

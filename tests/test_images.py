@@ -185,7 +185,7 @@ def test_nearly_whole_labels_are_accepted(tmp_path: Path) -> None:
 # Writing
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds, packed=st.booleans())
 def test_write_then_read(tmp_path_factory: pytest.TempPathFactory, seed: int, packed: bool) -> None:
     volume = noise(np.random.default_rng(seed))
@@ -242,7 +242,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 # Grids: what is where in the world
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds, axes=st.sampled_from(AXES))
 def test_reorient_moves_nothing_in_the_world(seed: int, axes: str) -> None:
     volume = noise(np.random.default_rng(seed))
@@ -251,7 +251,7 @@ def test_reorient_moves_nothing_in_the_world(seed: int, axes: str) -> None:
     assert by_place(turned) == by_place(volume)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds, axes=st.sampled_from(AXES), spacing=st.floats(0.6, 3))
 def test_storage_does_not_change_resampling(seed: int, axes: str, spacing: float) -> None:
     volume = noise(np.random.default_rng(seed))
@@ -261,7 +261,7 @@ def test_storage_does_not_change_resampling(seed: int, axes: str, spacing: float
     np.testing.assert_allclose(got.array, expected.array, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, axes=st.sampled_from(AXES), margin=st.floats(0, 4), multiple=st.integers(1, 8))
 def test_crop_and_pad_keep_places(seed: int, axes: str, margin: float, multiple: int) -> None:
     rng = np.random.default_rng(seed)
@@ -291,7 +291,7 @@ def test_pad_refuses_to_crop() -> None:
         pad_to(Volume(array=RAMP, affine=np.eye(4)), (4, 4, 8))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds, spacing=st.floats(0.4, 4))
 def test_isotropic_grid_covers_the_field_of_view(seed: int, spacing: float) -> None:
     volume = noise(np.random.default_rng(seed))
@@ -304,7 +304,7 @@ def test_isotropic_grid_covers_the_field_of_view(seed: int, spacing: float) -> N
     assert np.all((extent < old_extent + spacing) | (np.array(shape) == 2))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_resampling_is_exact_for_linear_images(seed: int) -> None:
     """Linear interpolation of a plane is the plane, on any grid whose voxels are no larger."""

@@ -74,7 +74,7 @@ def one_hot(labels, voxels):
 
 
 @given(seeds, st.sampled_from([np.uint8, np.int16, np.uint16, np.int32, np.int64]), st.integers(1, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_equals_one_hot_bit_for_bit(seed, dtype, threads):
     rng = np.random.default_rng(seed)
     values = rng.integers(0, min(np.iinfo(dtype).max, 16200), 6, endpoint=True).astype(dtype)
@@ -86,7 +86,7 @@ def test_equals_one_hot_bit_for_bit(seed, dtype, threads):
 
 
 @given(seeds)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_equals_one_hot_where_many_ties_are(seed):
     """Shifts by half a voxel along x and some quarters along y and z, between grids with odd origins."""
     rng = np.random.default_rng(seed)
@@ -143,7 +143,7 @@ def place(image, affine):
 
 
 @given(seeds, st.permutations(range(3)), st.tuples(*[st.sampled_from([-1, 1])] * 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_does_not_depend_on_how_scans_are_stored(seed, axes, signs):
     rng = np.random.default_rng(seed)
     labels, transform, shape, affine = random_case(rng, np.array([0, 1, 2, 3], np.uint8))

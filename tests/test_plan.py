@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lumirage_bids import derivatives, protocol
@@ -111,7 +110,6 @@ def test_a_subset_is_drawn_before_it_is_asked_what_is_here(tmp_path: Path) -> No
 
 
 @given(st.integers(3, 12), st.integers(0, 1000), st.integers(1, 50))
-@hypothesis_settings(deadline=None)
 def test_a_subset_changes_little_when_scans_are_added(n: int, seed: int, size: int) -> None:
     scans = [scan(ROOT, str(s)) for s in range(n)]
     few = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans[:-1], PairRule(), seed, size)}

@@ -18,7 +18,7 @@ def labels() -> Volume:
 
 
 @given(st.permutations([0, 1, 2]), st.tuples(*[st.booleans()] * 3))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_map_stored_otherwise_is_the_same_on_the_scans_grid(order: list[int], flip: tuple[bool, bool, bool]) -> None:
     truth = labels()
     axes = "".join({0: "RL", 1: "AP", 2: "SI"}[a][f] for a, f in zip(order, flip, strict=True))

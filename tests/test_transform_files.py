@@ -31,7 +31,7 @@ def itk_points(itk, points):
 
 
 @given(seeds)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_written_chain_is_what_itk_understands_and_reads_back(tmp_path, seed):
     transform, points = random_chain(np.random.default_rng(seed))
     path = tmp_path / "chain.h5"
@@ -159,7 +159,7 @@ def by_ants(image, fixed, path, *, linear):
 
 @pytest.mark.parametrize("program", [by_simpleitk, by_ants])
 @given(seed=seeds)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_other_programs_resample_by_the_written_file_as_we_do(tmp_path, program, seed):
     image, labels, fixed, transform = overlapping_pair(np.random.default_rng(seed))
     path = tmp_path / "chain.h5"

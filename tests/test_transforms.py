@@ -23,7 +23,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_field_is_interpolated_linearly_and_is_nothing_outside(seed):
     rng = np.random.default_rng(seed)
     field = random_field(rng)
@@ -40,7 +40,7 @@ def test_field_is_interpolated_linearly_and_is_nothing_outside(seed):
 
 
 @given(seeds)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_then_is_application_in_order_and_folds_affines(seed):
     rng = np.random.default_rng(seed)
     a, b = Transform.affine(random_affine(rng)), Transform.affine(random_affine(rng))
@@ -52,7 +52,7 @@ def test_then_is_application_in_order_and_folds_affines(seed):
 
 
 @given(seeds)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_displacement_on_samples_the_chain_at_voxel_centres(seed):
     rng = np.random.default_rng(seed)
     transform, _ = random_chain(rng)

@@ -29,7 +29,7 @@ def world_of(shape, affine):
 
 
 @given(seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_affine_gives_the_determinant_of_its_matrix(seed):
     rng = np.random.default_rng(seed)
     matrix = np.eye(4)
@@ -45,7 +45,7 @@ def test_affine_gives_the_determinant_of_its_matrix(seed):
 
 
 @given(seeds)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_smooth_map_gives_its_analytic_determinant(seed):
     """u = a (sin k·x) d for every point x has the determinant 1 + a cos(k·x) k·d, on whatever grid."""
     rng = np.random.default_rng(seed)
@@ -82,7 +82,7 @@ def test_known_fold_is_counted():
 
 
 @given(seeds, st.permutations(range(3)), st.tuples(*[st.sampled_from([-1, 1])] * 3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_numbers_do_not_depend_on_storage_or_place(seed, axes, signs):
     """The same map, on a grid stored in another orientation and turned in the world as a whole."""
     rng = np.random.default_rng(seed)

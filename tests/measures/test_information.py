@@ -36,7 +36,7 @@ def test_half_of_the_labels_told_is_one_bit_of_two():
     assert found.mutual == pytest.approx(1, abs=0.01)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(maps, st.integers(0, 2**32 - 1), st.floats(0.1, 10), st.floats(-5, 5))
 def test_information_does_not_depend_on_units_and_names(labels, seed, gain, offset):
     image = np.random.default_rng(seed).integers(0, 50, SHAPE).astype(float)
@@ -68,7 +68,7 @@ def by_pairs(image: np.ndarray, labels: np.ndarray, index: int, spacing: np.ndar
     return float(np.average(deltas, weights=areas)), sum(areas)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(maps, st.integers(0, 2**32 - 1))
 def test_contrast_is_cliffs_delta_over_the_faces(labels, seed):
     # Four intensities, each in a bin of its own.

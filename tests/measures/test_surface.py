@@ -55,7 +55,7 @@ def percentile(pairs: list[tuple[float, float]]) -> float:
     raise AssertionError
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(maps, maps, st.tuples(*[st.sampled_from([0.5, 1.0, 3.0])] * 3))
 def test_distances_are_those_of_every_corner_to_every_other(fixed, moved, size):
     spacing = np.array(size)

@@ -123,7 +123,7 @@ def test_a_head_on_its_side_is_turned_upright() -> None:
     assert error(found, pose) < 1.5
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.tuples(*[st.floats(-500, 500)] * 3), st.booleans())
 def test_translation_is_the_difference_of_centres(shift: tuple[float, float, float], mirrored: bool) -> None:
     pose = rigid((0, 0, 0), shift)

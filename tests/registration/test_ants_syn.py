@@ -61,7 +61,7 @@ def test_sheared_start_is_seen_but_is_no_part_of_the_result(tmp_path):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_unsheared_axes_are_at_right_angles_and_the_map_between_is_exact(seed):
     rng = np.random.default_rng(seed)
     plain = random_grid(rng)[1]

@@ -64,7 +64,7 @@ def test_gaussian_is_fireants(sigma: float) -> None:
     torch.testing.assert_close(_engine.gaussian(sigma), gaussian_1d(torch.tensor(sigma), truncated=2))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(0, 2), st.sampled_from([0.5, 1.0, 2.5]), st.integers(0, 9))
 def test_compiled_smoothing_is_a_convolution(channels: int, sigma: float, seed: int) -> None:
     image = torch.rand(1, channels + 1, *SIZE, generator=torch.Generator().manual_seed(seed))
@@ -92,7 +92,7 @@ def test_composition_of_linear_warps_is_exact_inside() -> None:
     np.testing.assert_allclose(composed[2:-2, 2:-2, 2:-2], expected[2:-2, 2:-2, 2:-2], atol=1e-5)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.integers(0, 50))
 def test_inverse_undoes_the_warp(seed: int) -> None:
     warp = parameter(seed).detach() * 1.5

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from nibabel.affines import apply_affine
@@ -64,7 +64,6 @@ def test_grid_is_in_the_middle_and_points_where_it_should() -> None:
     assert np.abs(off).max() <= 0.5 + 1e-3
 
 
-@settings(deadline=None)
 @given(turn=st.tuples(*[st.floats(-20, 20)] * 3), orientation=orientations)
 def test_grid_turns_with_an_oblique_scan(turn: tuple[float, float, float], orientation: str) -> None:
     rotation = np.eye(4)
@@ -76,7 +75,6 @@ def test_grid_turns_with_an_oblique_scan(turn: tuple[float, float, float], orien
     np.testing.assert_allclose(oblique.affine, rotation @ straight.affine, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(stored=orientations, orientation=orientations)
 def test_storage_of_an_image_does_not_matter(stored: str, orientation: str) -> None:
     image, wanted = head(spacing=(1, 1.2, 0.9)), NetworkGrid(shape=(24, 23, 22), orientation=orientation)
@@ -146,7 +144,6 @@ def test_own_grid_is_lengthened_at_the_ends_only() -> None:
     assert padded_grid(grid, 8).shape == grid.shape
 
 
-@settings(deadline=None)
 @given(
     arrays(np.float32, (5, 4, 3), elements=st.floats(-1e4, 1e4, width=16)).filter(lambda a: np.ptp(a) > 1),
     st.sampled_from(["minmax", "percentile"]),
@@ -170,7 +167,6 @@ def test_normalised_to_zscores_or_not_at_all() -> None:
     assert normalised(array, "percentile")[1:].std() > 1000 * normalised(array, "minmax")[1:].std()
 
 
-@settings(deadline=None)
 @given(orientations, st.tuples(*[st.floats(-3, 3, width=32)] * 3))
 def test_one_voxel_of_displacement_is_one_step_of_the_grid(
     orientation: str, voxels: tuple[float, float, float]

@@ -64,7 +64,7 @@ def test_untrimmed_and_trimmed_numbers_by_hand():
     assert trimmed == pytest.approx([rest.mean(), np.median(rest), rest.std(ddof=1)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9]), min_size=1, max_size=70))
 def test_trimming_drops_exactly_five_percent_even_among_ties(dice: list[float]):
     row = summarise(pairs_of(dice)).iloc[0]

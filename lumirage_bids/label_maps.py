@@ -75,7 +75,8 @@ class Derivatives:
                 if its_suffix == suffix and entities.get(entity) == value and belongs(scan, entities):
                     file = File(path=path, dataset=root)
                     found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
-        return [file for _, file in sorted(found, key=lambda item: item[0])]
+        # A folder may be given under several names.
+        return list({file.path: file for _, file in sorted(found, key=lambda item: item[0])}.values())
 
     def _candidates(self, root: Path, scan: Scan) -> list[tuple[Path, dict[str, str], str]]:
         subject = root / f"sub-{scan.subject}"

@@ -492,6 +492,14 @@ def test_ambiguous_label_maps_are_told(tmp_path: Path) -> None:
     assert list(dataset.derivatives) == ["e", "d"]
 
 
+def test_a_folder_under_two_names_is_not_ambiguous(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    make(root / "derivatives/d", "sub-1_seg-x_dseg.nii")
+    dataset = look(root, labellings=("x",), derivatives={name: root / "derivatives/d" for name in ("x", "y")})
+    assert not dataset.notes
+    assert dataset.found == {"x": "existing maps seg-x from derivatives 'x' for 1 of 1 scans"}
+
+
 def test_patterns(tmp_path: Path) -> None:
     root = make(tmp_path, "sub-1_acq-a_T1w.nii", "sub-2_T1w.nii", **{"labels/a-1.nii": "", "labels/a-1.tsv": ""})
     put(root / "labels/T1w_2.nii", None)

@@ -55,6 +55,17 @@ AUDIT: dict[str, dict[str, object]] = {
 """Data dictionary of ``group/audit.tsv``."""
 
 
+def signed(value: float) -> str:
+    """Write a difference with its sign.
+
+    Examples
+    --------
+    >>> signed(0.0541), signed(-0.081)
+    ('+0.054', '−0.081')
+    """
+    return f"{value:+.3f}".replace("-", "−")
+
+
 def ranked(findings: Sequence[Finding]) -> list[Finding]:
     """Sort by severity, worst first; equal ones stay in their order."""
     order = list(SEVERITIES)

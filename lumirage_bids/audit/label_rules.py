@@ -10,7 +10,7 @@ import numpy as np
 
 from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions, StructureFacts
-from lumirage_bids.audit.finding import Finding, Severity
+from lumirage_bids.audit.finding import Finding, Severity, signed
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.scores import structure_index
 from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of, scored_dice
@@ -258,7 +258,7 @@ def trimming(c: Conditions) -> Iterator[Finding]:
             change = max(change, abs(after - before))
             share = len(dropped[a] & dropped[b]) / len(either)
             parts.append(
-                f"{b} − {a}: {before:+.3f} becomes {after:+.3f}, {100 * share:.0f} % of the dropped pairs shared"
+                f"{b} − {a}: {signed(before)} becomes {signed(after)}, {100 * share:.0f} % of the dropped pairs shared"
             )
         if parts:
             turned = _reversed(whole, kept)
@@ -267,9 +267,7 @@ def trimming(c: Conditions) -> Iterator[Finding]:
                 id="trimming",
                 severity=severity,
                 what=f"The trimmed columns of {labelling} drop other pairs for each method.",
-                evidence=f"{'; '.join(parts[:4])}{'; …' if len(parts) > 4 else ''}.{_changes(turned)}".replace(
-                    "-", "−"
-                ),
+                evidence=f"{'; '.join(parts[:4])}{'; …' if len(parts) > 4 else ''}.{_changes(turned)}",
                 remedy="Compare methods by the untrimmed, paired numbers; the trimmed ones stand there only for "
                 "comparison with the published evaluation.",
             )

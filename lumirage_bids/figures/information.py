@@ -72,7 +72,8 @@ def _cloud(axes: Axes, table: pd.DataFrame, arms: list[Arm]) -> None:
     for arm in arms:
         of = table[(table["variant"] == arm.variant) & (table["method"] == arm.method)].dropna(subset=["x", "mean"])
         rho = _rank_correlation(of)
-        told = f"{labels[arm]} (ρ = {rho:+.2f})".replace("-", "−") if np.isfinite(rho) else labels[arm]
+        sign = "−" if rho < 0 else "+"
+        told = f"{labels[arm]} (ρ = {sign}{abs(rho):.2f})" if np.isfinite(rho) else labels[arm]
         axes.plot(of["x"], of["mean"], markers[arm], color=colours[arm], markersize=3.4, label=told)
     axes.grid(axis="both")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=min(len(arms), 2))

@@ -495,7 +495,7 @@ def test_ambiguous_label_maps_are_told(tmp_path: Path) -> None:
 def test_a_folder_under_two_names_is_not_ambiguous(tmp_path: Path) -> None:
     root = make(tmp_path, "sub-1_T1w.nii")
     make(root / "derivatives/d", "sub-1_seg-x_dseg.nii")
-    dataset = look(root, labellings=("x",), derivatives={name: root / "derivatives/d" for name in ("x", "y")})
+    dataset = look(root, labellings=("x",), derivatives=dict.fromkeys(("x", "y"), root / "derivatives/d"))
     assert not dataset.notes
     assert dataset.found == {"x": "existing maps seg-x from derivatives 'x' for 1 of 1 scans"}
 

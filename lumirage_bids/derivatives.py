@@ -34,6 +34,7 @@ work
 scores.json
 status.tsv
 status.json
+*_agreement.json
 *_scores.tsv
 *_slices.npz
 *_xfm.*
@@ -121,6 +122,11 @@ def prepared_mask(scan: Scan, variant: str) -> Path:
 def label_map(scan: Scan, labelling: str) -> Path:
     """Label map of a scan, on the grid it was made on."""
     return path(scan, "dseg", ".nii.gz", space=scan.suffix, seg=labelling)
+
+
+def agreement(scan: Scan, labelling: str, reference: str) -> Path:
+    """How well a labelling's map of a scan agrees with a reference's of the same scan; a JSON."""
+    return path(scan, "agreement", ".json", space=scan.suffix, seg=labelling, desc=reference)
 
 
 def look_up_table(labelling: str) -> Path:

@@ -39,6 +39,7 @@ def write_group(settings: Settings) -> Path:
     MissingInputError
         There are no rows.
     """
+    from lumirage_bids import accuracy
     from lumirage_bids.audit import AUDIT, audit_table, read_conditions
     from lumirage_bids.published import PUBLISHED, published_comparison
     from lumirage_bids.reports.audit_section import audit_section
@@ -57,7 +58,11 @@ def write_group(settings: Settings) -> Path:
     derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
     differences = tables.structure_differences
     derivatives.write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
-    context = _context(settings, notes)
+    labellers, about_labellers = accuracy.collect(out_dir)
+    if len(labellers):
+        derivatives.write_table(folder / "labellers.tsv", labellers, accuracy.COLUMNS)
+    summed_up = accuracy.summarise(labellers)
+    context = replace(_context(settings, notes), labellers=summed_up, labeller_notes=about_labellers)
     audited = audit_section(read_conditions(out_dir, tables.pairs, tables.structures, tables.luts))
     derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
     published = published_comparison(tables.pairs, context.protocol, sloppy=context.sloppy)
@@ -87,7 +92,9 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
         name: table[[*key, *(c for c in table.columns if scores.structure_index(c) is not None)]]
         for name, table in rows.items()
     }
-    luts = {name: read_lut(out_dir / derivatives.look_up_table(name)) for name in rows}
+    tables_of_names = {name: out_dir / derivatives.look_up_table(name) for name in rows}
+    # A labelling that failed on every scan has rows that say so, and no table.
+    luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
     tables = GroupTables(
         pairs=pairs,
         structures=structures,
@@ -177,7 +184,7 @@ def _scan_panel(scan: Scan, plan: Plan, out_dir: Path) -> ScanPanel:
         try:
             view = _View(out_dir, scan, variant)
             spacing = view.spacing
-            for labels in plan.labels:
+            for labels in (labels for labels in plan.labels if labels.has(scan)):
                 layer = ContourLayer(labels=view.labels(labels.name))
                 caption = f"Prepared image, variant {variant}, with labelling {labels.name} ({labels.source})"
                 figures.append((caption, three_planes(view.image, [layer], spacing, scan.name)))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lumirage_bids import derivatives, registration, segmentation
+from lumirage_bids import accuracy, derivatives, registration, segmentation
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.images import Preparation
 from lumirage_bids.label_transfer import Evaluation
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest, from_table
 from lumirage_bids.protocol import Labelling, Protocol, Variant
+from lumirage_bids.references import references
 from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.registration.base import Context, Method
 from lumirage_bids.scans import File, Pair, Scan, fingerprint
@@ -54,12 +55,13 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """One labelling of this run and how its maps come about."""
+    """One labelling of this run, how its maps come about, and which other's they are scored against."""
 
     name: str
     labeller: Labeller
     structures: Mapping[int, str] | None = None
     source: str = ""
+    reference: str | None = None
 
     def hash(self, scan: Scan) -> str:
         """Digest of what this labelling of this scan depends on."""
@@ -94,6 +96,7 @@ class Preparing:
     scan: Scan
     variants: tuple[tuple[str, Preparation, str], ...]
     labels: tuple[tuple[Labels, str], ...]
+    agreements: tuple[tuple[Labels, Labels, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +137,11 @@ class Batch:
     def digest(self) -> str:
         """Names the batch's own files; the same pairs give the same name."""
         return digest(self.moving.key, self.arm.label, [t.hashes for t in self.tasks])
+
+
+def agreement_conditions(labels: Labels, reference: Labels) -> str:
+    """Digest of what the agreements of a labelling with its reference must share to be summed up together."""
+    return digest("agreement", labels.conditions, reference.conditions)
 
 
 def conditions(arm: Arm, reference: Scan, labels: Labels) -> str:
@@ -201,11 +209,17 @@ class Plan:
 
     @property
     def conditions(self) -> dict[str, str]:
-        """``arm/labelling`` → digest of their conditions."""
-        return {
+        """``arm/labelling``, and ``labelling against reference``, → digest of their conditions."""
+        scored = {
             f"{arm.label}/{labels.name}": conditions(arm, self.reference, labels)
             for arm, labels in product(self.arms, self.labels)
         }
+        against = {
+            accuracy.key(a.name, b.name): agreement_conditions(a, b)
+            for a, b in product(self.labels, self.labels)
+            if a.reference == b.name
+        }
+        return scored | against
 
     @property
     def missing(self) -> tuple[Scan, ...]:
@@ -291,7 +305,12 @@ def _native(table: Mapping[str, object]) -> Mapping[str, object]:
 
 def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> tuple[Labels, ...]:
     """For every labelling asked for, where its maps come from: files that were found come before labellers."""
-    return tuple(_labels(n, protocol, settings, dataset) for n in settings.labellings or protocol.default_labellings)
+    names = settings.labellings or protocol.default_labellings
+    compared = references(protocol, names)
+    optional = {n for n in compared if n not in dataset.found and segmentation.reads(protocol.labellings[n].labeller)}
+    return tuple(
+        replace(_labels(n, protocol, settings, dataset), reference=compared.get(n)) for n in names if n not in optional
+    )
 
 
 def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> Labels:
@@ -482,7 +501,17 @@ class _Builder:
             if labelling.has(scan)
             and self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
         )
-        return Preparing(scan=scan, variants=variants, labels=labels) if variants or labels else None
+        agreements = tuple(self._agreements(scan))
+        todo = variants or labels or agreements
+        return Preparing(scan=scan, variants=variants, labels=labels, agreements=agreements) if todo else None
+
+    def _agreements(self, scan: Scan) -> Iterator[tuple[Labels, Labels, str]]:
+        for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):
+            if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
+                hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
+                value = digest(agreement_conditions(labelling, reference), hashes)
+                if self.done.files.get(derivatives.agreement(scan, labelling.name, reference.name)) != value:
+                    yield labelling, reference, value
 
     def aligning(self, scan: Scan) -> list[Aligning]:
         return [

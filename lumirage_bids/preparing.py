@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lumirage_bids import derivatives
+from lumirage_bids.accuracy import agreement
 from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_labels, write_image
-from lumirage_bids.plan import Aligning, Labels, Plan, Preparing
+from lumirage_bids.label_maps import read_lut
+from lumirage_bids.plan import Aligning, Labels, Plan, Preparing, agreement_conditions
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import scan_facts
-from lumirage_bids.segmentation import segment_checked
+from lumirage_bids.segmentation import named_structures, segment_checked
 from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform
@@ -46,6 +48,11 @@ def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
             with _noting(out_dir, derivatives.label_map(job.scan, labels.name), value) as file:
                 if file is not None:
                     _label(source, labels, value, out_dir)
+        for labels, reference, value in job.agreements:
+            with _noting(out_dir, derivatives.agreement(job.scan, labels.name, reference.name), value) as file:
+                if file is not None:
+                    content = _agreement(job.scan, labels, reference, out_dir, context)
+                    derivatives.write_json(file, {**content, "Hash": value})
 
 
 class _Source:
@@ -92,13 +99,34 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     # Maps that are there need no brain mask, only the image's grid.
     mask = source.image if labels.is_existing else source.mask[0]
     volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
-    if labels.structures is not None:  # the protocol says which structures count
-        structures = labels.structures
+    if labels.structures is not None:
+        structures = named_structures(volume, labels.structures, source.scan, labels.name)
     publish_look_up_table(out_dir, labels.name, structures)
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
     about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Facts": facts, "Hash": value}
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
+
+
+def _agreement(scan: Scan, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:
+    ours, theirs = (read_label_map(out_dir, scan, which.name) for which in (labels, reference))
+    names, its_names = (
+        which.structures or read_lut(out_dir / derivatives.look_up_table(which.name)) for which in (labels, reference)
+    )
+    try:
+        found = agreement(ours, theirs, names, its_names, threads=context.threads)
+    except BadDataError as error:
+        raise BadDataError(f"{scan.name}, labelling '{labels.name}' against '{reference.name}': {error}") from None
+    return {
+        "Description": f"Agreement of the label map {labels.name} with {reference.name} of the same scan",
+        "Labelling": labels.name,
+        "Reference": reference.name,
+        "Scan": scan.name,
+        "Contrast": scan.suffix,
+        "Sequence": scan.sequence,
+        **found,
+        "Conditions": agreement_conditions(labels, reference),
+    }
 
 
 def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
@@ -140,8 +168,6 @@ def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic],
 def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str]) -> None:
     """Add structures to a labelling's look-up table at the root of the output."""
     import pandas as pd
-
-    from lumirage_bids.label_maps import read_lut
 
     file = out_dir / derivatives.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
@@ -188,7 +214,7 @@ def check_prepared(plan: Plan) -> None:
     MissingInputError
         Something is missing; the message names the command that makes it.
     """
-    lacking = [p.scan.name for p in plan.preparing] + [a.scan.name for a in plan.aligning]
+    lacking = [p.scan.name for p in plan.preparing if p.variants or p.labels] + [a.scan.name for a in plan.aligning]
     if lacking:
         raise MissingInputError(
             f"--stage register, but {len(set(lacking))} scan(s) are not prepared ({lacking[0]}, …). Give the same "

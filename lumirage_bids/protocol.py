@@ -33,6 +33,8 @@ class Labelling:
         Path pattern of existing maps below the dataset; None when they come from ``--derivatives``.
     structures : mapping or None
         Index → name, where the protocol gives it.
+    reference : str or None
+        Labelling whose maps of the same scans its own are scored against.
     parameters : mapping
         Fields of the labeller.
     """
@@ -40,6 +42,7 @@ class Labelling:
     labeller: str
     pattern: str | None = None
     structures: Mapping[int, str] | None = None
+    reference: str | None = None
     parameters: Table = field(default_factory=dict)
 
 
@@ -229,6 +232,7 @@ class _Reader:
         reference = self.get("alignment", alignment, "reference", str, "first")
         alignment.pop("reference", None)
         labellings = {k: self.labelling(k, v) for k, v in top["labellings"].items()}
+        self.references(labellings)
         methods = self.tables("methods", top["methods"])
         for section, its in (("methods", methods), ("variants", top["variants"])):
             for key in its:
@@ -319,7 +323,8 @@ class _Reader:
         if not name.isalnum():
             raise self.fail(where, name, "a labelling's name has letters and digits only (it becomes a BIDS label)")
         structures = self.get(where, table, "structures", dict)
-        rest = {k: v for k, v in table.items() if k not in {"labeller", "pattern", "structures"}}
+        rest = {k: v for k, v in table.items() if k not in {"labeller", "pattern", "structures", "reference"}}
+        reference = self.get(where, table, "reference", str)
         pattern = self.pattern(where, table, "pattern")
         labeller = self.get(where, table, "labeller", str, "existing")
         if pattern is not None and labeller != "existing":
@@ -328,7 +333,20 @@ class _Reader:
             if not all(k.isdigit() and int(k) > 0 and isinstance(v, str) for k, v in structures.items()):
                 raise self.fail(f"{where}.structures", structures, 'give positive indices and names: 4 = "Ventricle"')
             structures = {int(k): v for k, v in structures.items()}
-        return Labelling(labeller=labeller, pattern=pattern, structures=structures, parameters=rest)
+        return Labelling(
+            labeller=labeller, pattern=pattern, structures=structures, reference=reference, parameters=rest
+        )
+
+    def references(self, labellings: Mapping[str, Labelling]) -> None:
+        allowed = [name for name, labelling in labellings.items() if labelling.reference is None]
+        for name, labelling in labellings.items():
+            if labelling.reference is not None and labelling.reference not in allowed:
+                known = ", ".join(allowed) or "none"
+                raise self.fail(
+                    f"labellings.{name}.reference",
+                    labelling.reference,
+                    f"name another labelling of this protocol that has no reference itself: {known}",
+                )
 
     def variant(self, base: Variant, name: str, table: object) -> Variant:
         where = f"variants.{name}"

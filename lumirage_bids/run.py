@@ -22,6 +22,7 @@ from lumirage_bids.describe import warnings
 from lumirage_bids.logs import logging_to
 from lumirage_bids.plan import Done, Plan, make_plan
 from lumirage_bids.protocol import Protocol
+from lumirage_bids.references import leave_out_absent
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import Scan
 from lumirage_bids.settings import Settings
@@ -77,6 +78,7 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     )
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
+    dataset = leave_out_absent(dataset, protocol, wanted)
     return dataset, make_plan(dataset, protocol, settings, what_is_done(settings.out_dir, dataset))
 
 

@@ -25,6 +25,7 @@ from lumirage_bids.reports.tables import (
     Table,
     comparison_table,
     failure_table,
+    labeller_table,
     structure_difference_table,
     structure_table,
     summary_table,
@@ -103,6 +104,10 @@ class ReportContext:
         What was found of the run's conditions; None where nobody looked.
     published : DataFrame or None
         Rows of `lumirage_bids.published.published_comparison`.
+    labellers : DataFrame or None
+        Rows of `lumirage_bids.accuracy.summarise`.
+    labeller_notes : sequence of str
+        What those comparisons lacked, left out, or failed of.
     """
 
     dataset: str
@@ -117,6 +122,8 @@ class ReportContext:
     sloppy: bool = False
     audit: AuditSection | None = None
     published: pd.DataFrame | None = None
+    labellers: pd.DataFrame | None = None
+    labeller_notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +272,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         failures=failure_table(tables.pairs) if len(failed) else None,
         figures=figures,
         audit=context.audit,
+        labellers=None if context.labellers is None or context.labellers.empty else labeller_table(context.labellers),
         published=None if published is None else published_table(published),
         differences=[] if published is None else published_differences(published),
     )

@@ -234,6 +234,26 @@ def structure_difference_table(differences: pd.DataFrame, labelling: str, name: 
     return make_table(name, caption, data, columns)
 
 
+def labeller_table(summary: pd.DataFrame) -> Table:
+    """Lay out how well labellers agree with their references, a row a structure and one over all.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of `lumirage_bids.accuracy.summarise`.
+    """
+    columns = [
+        Column(key="labelling", title="Labelling"),
+        Column(key="reference", title="Reference", keep=True),
+        Column(key="name", title="Structure", keep=True),
+        Column(key="n", title="Scans", kind="count"),
+        Column(key="mean", title="Mean Dice", kind="dice"),
+        Column(key="std", title="SD", kind="dice"),
+    ]
+    caption = "Dice of a labeller's maps with a reference's of the same scans. Mean and SD: over scans."
+    return make_table("labeller-table", caption, summary, columns)
+
+
 def failure_table(pairs: pd.DataFrame) -> Table:
     """Lay out how many pairs failed, by method and reason."""
     failed = pairs[pairs["status"] != "ok"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.parameters import discover, from_table
 from lumirage_bids.segmentation.base import Labeller
-from lumirage_bids.segmentation.plausibility import absent_structures, check_labels
+from lumirage_bids.segmentation.plausibility import absent_structures, check_labels, unnamed_structures
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import Scan
 
-__all__ = ["Labeller", "labeller", "labellers", "labellings", "layouts", "reader", "segment_checked"]
+__all__ = [
+    "Labeller",
+    "labeller",
+    "labellers",
+    "labellings",
+    "layouts",
+    "named_structures",
+    "reader",
+    "reads",
+    "segment_checked",
+]
 
 logger = logging.getLogger("lumirage")
 
@@ -71,6 +81,11 @@ def reader(labelling: str) -> Labeller:
     return own() if own is not None and own.reads else labeller("existing")
 
 
+def reads(name: str) -> bool:
+    """Whether a labeller reads maps that were found for the scans, rather than making them; unknown ones do not."""
+    return name in (known := labellers()) and known[name].reads
+
+
 def segment_checked(
     made_by: Labeller, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context
 ) -> tuple[Volume, Mapping[int, str]]:
@@ -110,3 +125,47 @@ def segment_checked(
         named = ", ".join(structures[i] for i in absent[:LISTED]) + (", …" if len(absent) > LISTED else "")
         logger.info("%s: labelling '%s' lacks %d structures of its table: %s", scan.name, labelling, len(absent), named)
     return labels, structures
+
+
+def named_structures(labels: Volume, structures: Mapping[int, str], scan: Scan, labelling: str) -> Mapping[int, str]:
+    """Check the structures that a protocol names for a labelling against a map.
+
+    Parameters
+    ----------
+    labels : Volume
+        The map.
+    structures : mapping
+        Index → name, of the protocol.
+    scan : Scan
+    labelling : str
+
+    Returns
+    -------
+    mapping
+        `structures`, which alone are scored. Other indices of the map are left out, and it is said.
+
+    Raises
+    ------
+    BadDataError
+        The map has none of them; the message says which indices it has.
+    """
+    unnamed = unnamed_structures(labels, structures)
+    absent = absent_structures(labels, structures)
+    if len(absent) == len(structures):
+        raise BadDataError(
+            f"{scan.name}: the map of labelling '{labelling}' has none of the structures that the protocol names "
+            f"({_some(structures)}), but {_some(unnamed)}. Say in the protocol what these are, as "
+            f'{next(iter(unnamed))} = "NAME" under [labellings.{labelling}.structures].'
+        )
+    if unnamed:
+        # Both at once looks as if the map's indices meant something else than the protocol says.
+        doubt = f"; {_some(absent)} are not there: check [labellings.{labelling}.structures]" if absent else ""
+        counts = _some(f"{i} ({n} voxels)" for i, n in unnamed.items())
+        message = "%s: labelling '%s': indices that the protocol does not name are left out: %s%s"
+        logger.log(logging.WARNING if absent else logging.INFO, message, scan.name, labelling, counts, doubt)
+    return structures
+
+
+def _some(items: Iterable[object]) -> str:
+    listed = [str(item) for item in items]
+    return ", ".join(listed[:LISTED]) + (", …" if len(listed) > LISTED else "")

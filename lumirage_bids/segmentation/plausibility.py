@@ -64,6 +64,11 @@ def absent_structures(labels: Volume, structures: Mapping[int, str]) -> list[int
     return [i for i in structures if i not in there]
 
 
+def unnamed_structures(labels: Volume, structures: Mapping[int, str]) -> dict[int, int]:
+    """Index → voxels of what a map has and a table does not name."""
+    return {i: n for i, n in _counts(labels).items() if i not in structures}
+
+
 def _counts(labels: Volume) -> dict[int, int]:
     """Voxels of each label that is there, without background."""
     flat = labels.array.reshape(-1)

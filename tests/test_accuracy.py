@@ -1,0 +1,137 @@
+"""A label map against a reference's map of the same scan."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from segmentation.phantom import brain, dice, scan
+
+from lumirage_bids import accuracy
+from lumirage_bids.accuracy import agreement, collect, summarise
+from lumirage_bids.errors import BadDataError
+from lumirage_bids.images import Volume, reorient
+from lumirage_bids.segmentation import named_structures
+
+MANUAL = {1: "Left cortex", 2: "Left white matter", 3: "Right cortex"}
+FREESURFER = {3: "Left-Cortex", 2: "left white_matter", 42: "Right cortex", 41: "Right white matter"}
+SAME = {1: 3, 2: 2, 3: 42}
+MAPS = arrays(np.int32, (4, 3, 5), elements=st.sampled_from([0, 1, 2, 3, 7]))
+
+
+def renumbered(array: np.ndarray) -> np.ndarray:
+    table = np.arange(8)
+    table[list(SAME)] = list(SAME.values())
+    return table[array].astype(np.int32)
+
+
+@given(MAPS, MAPS)
+@hypothesis_settings(deadline=None)
+def test_structures_are_matched_by_name_and_scored_where_both_maps_have_them(a: np.ndarray, b: np.ndarray) -> None:
+    labels, reference = Volume(array=renumbered(a), affine=np.eye(4)), Volume(array=b, affine=np.eye(4))
+    there = {i for i in SAME if (b == i).any()}
+    both = {i for i in there if (a == i).any()}
+    if not both:
+        with pytest.raises(BadDataError, match="no structure is in both maps by name"):
+            agreement(labels, reference, FREESURFER, MANUAL)
+        return
+    found = agreement(labels, reference, FREESURFER, MANUAL)
+    scored = {index: s["Dice"] for index, s in found["Structures"].items()}
+    assert scored == pytest.approx({str(SAME[i]): dice(a, b, i) for i in both})
+    assert {s["Name"] for s in found["Structures"].values()} == {MANUAL[i] for i in both}
+    assert set(found["Lacking"]) == {MANUAL[i] for i in there - both}
+    assert found["Unnamed"] == ({"7": int((a == 7).sum())} if (a == 7).any() else {})
+
+
+def test_how_a_map_is_stored_does_not_matter() -> None:
+    _, truth = brain()
+    names = {1: "CSF", 2: "grey", 3: "white"}
+    worse = Volume(array=np.roll(truth.array, 1, axis=0), affine=truth.affine)
+    plain = agreement(worse, truth, names, names)
+    assert plain == agreement(reorient(worse, "LPI"), truth, names, names)
+    assert plain["Structures"]["2"]["Dice"] == pytest.approx(dice(worse.array, truth.array, 2))
+    shifted = truth.affine.copy()
+    shifted[:3, 3] -= truth.affine[:3, 0]  # the same map, its header moved by the voxel that the array was
+    moved_back = agreement(Volume(array=worse.array, affine=shifted), truth, names, names)
+    assert all(s["Dice"] > 0.999 for s in moved_back["Structures"].values())
+
+
+def test_several_indices_of_one_name_are_one_structure() -> None:
+    labels = Volume(array=np.array([[[3, 42, 0, 0]]], np.int32), affine=np.eye(4))
+    reference = Volume(array=np.array([[[1, 1, 1, 0]]], np.int32), affine=np.eye(4))
+    found = agreement(labels, reference, {3: "cortex", 42: "Cortex"}, {1: "cortex"})
+    assert found["Structures"] == {"3": {"Name": "cortex", "Dice": pytest.approx(2 * 2 / (2 + 3))}}
+
+
+def test_what_the_maps_have_is_told_where_nothing_fits() -> None:
+    volume = Volume(array=np.array([[[1, 2, 10**9]]], np.int64), affine=np.eye(4))
+    with pytest.raises(
+        BadDataError, match=r"1 \(a\), 2 \(not named\), 1000000000 \(not named\), the reference 1 \(b\)"
+    ):
+        agreement(volume, volume, {1: "a"}, {1: "b"})
+
+
+def test_indices_that_the_protocol_does_not_name(caplog: pytest.LogCaptureFixture) -> None:
+    _, truth = brain()
+    with pytest.raises(BadDataError, match=r"\(2002, 2041\), but 1, 2, 3\. .* 1 = \"NAME\" under \[labellings\.fs\."):
+        named_structures(truth, {2002: "a", 2041: "b"}, scan(), "fs")
+    with caplog.at_level("INFO", "lumirage"):
+        assert named_structures(truth, {1: "a", 2: "b", 3: "c"}, scan(), "fs") == {1: "a", 2: "b", 3: "c"}
+        assert caplog.records == []
+        named_structures(truth, {1: "a", 2: "b"}, scan(), "fs")
+        named_structures(truth, {1: "a", 9: "b"}, scan(), "fs")
+    harmless, doubtful = caplog.records
+    assert (harmless.levelname, doubtful.levelname) == ("INFO", "WARNING")
+    assert f"left out: 3 ({(truth.array == 3).sum()} voxels)" in harmless.message
+    assert "9 are not there: check [labellings.fs.structures]" in doubtful.message
+
+
+def written(out_dir: Path, subject: str, conditions: str = "c", **scored: float) -> None:
+    found = {
+        "Labelling": "auto", "Reference": "manual", "Scan": f"sub-{subject}_T1w", "Contrast": "T1w", "Sequence": None,
+        "Structures": {str(i): {"Name": name, "Dice": d} for i, (name, d) in enumerate(scored.items(), 1)},
+        "Lacking": ["d"], "Unnamed": {"77": 2}, "Conditions": conditions,
+    }  # fmt: skip
+    file = out_dir / f"sub-{subject}" / "anat" / f"sub-{subject}_space-T1w_seg-auto_desc-manual_agreement.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(found), "utf-8")
+
+
+def test_agreements_under_the_latest_conditions_are_summed_up(tmp_path: Path) -> None:
+    (tmp_path / ".lumirage").mkdir()
+    latest = {accuracy.key("auto", "manual"): "c", "greedy/auto": "other"}
+    (tmp_path / ".lumirage" / "conditions.json").write_text(json.dumps(latest), "utf-8")
+    (tmp_path / "logs" / "failures").mkdir(parents=True)
+    failure = tmp_path / "logs" / "failures" / "sub-9_space-T1w_seg-auto_desc-manual_agreement.json"
+    failure.write_text(json.dumps({"Reason": "bad data: empty"}), "utf-8")
+    written(tmp_path, "1", a=0.8, b=0.6)
+    written(tmp_path, "2", a=0.9, b=0.5)
+    written(tmp_path, "3", conditions="before", a=0.1)
+    table, notes = collect(tmp_path)
+    assert list(table.columns) == list(accuracy.COLUMNS)
+    assert sorted(set(table["scan"])) == ["sub-1_T1w", "sub-2_T1w"]
+    assert notes == [
+        "Labelling auto lacks d on 2 scan(s) on which its reference has it.",
+        "Labelling auto: indices that the protocol does not name are left out: 77 (4 voxels).",
+        "On 1 scan(s) a labelling could not be scored against its reference: bad data: empty",
+    ]
+    rows = summarise(table).set_index("name")
+    assert rows.loc["a", ["n", "mean"]].tolist() == [2, pytest.approx(0.85)]
+    assert rows.loc["b", "std"] == pytest.approx(np.std([0.6, 0.5], ddof=1))
+    assert rows.loc["all structures", ["mean", "std"]].tolist() == [pytest.approx(0.7), pytest.approx(0)]
+    assert rows["index"].isna().tolist() == [False, False, True]
+
+
+def test_without_references_there_is_nothing(tmp_path: Path) -> None:
+    table, notes = collect(tmp_path)
+    assert table.empty
+    assert notes == []
+    assert summarise(table).empty
+    assert isinstance(summarise(table), pd.DataFrame)

@@ -15,6 +15,7 @@ import numpy as np
 from lumirage_bids import derivatives
 from lumirage_bids.accuracy import agreement
 from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
+from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_labels, write_image
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.plan import Aligning, Labels, Plan, Preparing, agreement_conditions
@@ -91,6 +92,9 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
     meta = {**source.about, **about}
     mask = derivatives.prepared_mask(source.scan, variant)
     _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
+    # For the group level, which reads no images.
+    meta |= {"Scan": source.scan.name, "Variant": variant, "Kind": source.scan.kind}
+    meta["Histogram"] = histogram(prepared.image, prepared.mask)
     _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
 
 

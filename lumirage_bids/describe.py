@@ -19,9 +19,8 @@ def describe(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> s
 
 
 def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Iterator[str]:
-    subjects = len({s.subject for s in plan.scans})
     yield f"Dataset {dataset.name!r} at {dataset.root}"
-    yield f"Scans: {len(plan.scans)} of {subjects} subjects; all are aligned to {plan.reference.name}"
+    yield f"Scans: {len(plan.scans)} of {len(plan.subjects)} subjects; all are aligned to {plan.reference.name}"
     yield from _some("  ", [s.relative for s in plan.scans])
     for choice in dataset.choices[:MOST]:
         yield f"  chosen {choice.chosen} over {', '.join(choice.others)}: {choice.reason}"
@@ -32,6 +31,9 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
         yield from _some("  ", [s.relative for s in plan.unlabelled])
     for labels in plan.labels:
         yield f"Labelling {labels.name}: {labels.source}"
+    if len(plan.subjects) < plan.n_subjects or len(plan.pairs) < plan.n_pairs:
+        drawn = f"{len(plan.subjects)} of {plan.n_subjects} subjects, {len(plan.pairs)} of {plan.n_pairs} pairs"
+        yield f"Random sample, seed {settings.seed}: {drawn}; status.tsv lists the pairs"
     yield f"Pairs: {len(plan.pairs)} in the protocol, {len(plan.asked)} asked for, {len(plan.runnable)} can run"
     for split, n in sorted(Counter(p.split for p in plan.asked).items()):
         yield f"  {split}: {n}"

@@ -175,6 +175,8 @@ class Plan:
         Eligible scans: selected by the filters and with at least one label map, here or to be made.
     pairs : tuple of Pair
         The protocol's pairs, sampled before it was asked what is present.
+    n_subjects, n_pairs : int
+        Subjects, and pairs of the sampled subjects, that there were to draw from.
     asked : tuple of Pair
         Those of `pairs` that this run was asked to do (participant and fixed labels).
     runnable : tuple of Pair
@@ -190,6 +192,8 @@ class Plan:
     scans: tuple[Scan, ...]
     unlabelled: tuple[Scan, ...]
     pairs: tuple[Pair, ...]
+    n_subjects: int
+    n_pairs: int
     asked: tuple[Pair, ...]
     runnable: tuple[Pair, ...]
     reference: Scan
@@ -220,6 +224,11 @@ class Plan:
             if a.reference == b.name
         }
         return scored | against
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects that the pairs are made of, all or a sample."""
+        return tuple(sorted({s.subject for s in self.scans if not s.template}))
 
     @property
     def missing(self) -> tuple[Scan, ...]:
@@ -429,6 +438,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     scans = sample_subjects(eligible, settings.seed, protocol.pairs.subjects)
     _check_selection(scans, dataset, settings)
     pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
+    possible = choose_pairs(scans, replace(protocol.pairs, max=None, max_per_contrast=None), settings.seed)
     asked = _asked(pairs, settings)
     if not asked:
         raise NothingSelectedError(
@@ -448,6 +458,8 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         scans=scans,
         unlabelled=tuple(s for s in selected if s not in eligible),
         pairs=pairs,
+        n_subjects=len({s.subject for s in eligible if not s.template}),
+        n_pairs=len(possible),
         asked=asked,
         runnable=runnable,
         reference=reference,

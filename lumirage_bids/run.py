@@ -177,7 +177,10 @@ class Run:
             "plan": {
                 "reference": plan.reference.name,
                 "scans": [s.relative for s in plan.scans],
+                "subjects": list(plan.subjects),
+                "subjects_to_draw_from": plan.n_subjects,
                 "pairs": len(plan.pairs),
+                "pairs_to_draw_from": plan.n_pairs,
                 "pairs_asked": len(plan.asked),
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
                 "warnings": list(warnings(plan)),

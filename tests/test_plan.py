@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids import derivatives, protocol
+from lumirage_bids import derivatives, protocol, status
 from lumirage_bids.dataset import Dataset
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.pairs import choose_pairs
@@ -107,6 +107,17 @@ def test_a_subset_is_drawn_before_it_is_asked_what_is_here(tmp_path: Path) -> No
     part = plan(tmp_path, scans, present=[s.subject for s in scans[:4]], max_pairs=20)
     assert [(p.moving.name, p.fixed.name) for p in part.pairs] == [(p.moving.name, p.fixed.name) for p in whole.pairs]
     assert 0 < len(part.runnable) < 20
+
+
+def test_the_pairs_of_a_sample_are_read_back_from_its_status_table(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, str(s)) for s in range(9)]
+    sampled = written(tmp_path, "[pairs]\nsubjects = 6\n[methods.greedy]")
+    drawn = plan(tmp_path, scans, present=["1", "4"], protocol=sampled, max_pairs=12, seed=3)
+    assert (len(drawn.subjects), drawn.n_subjects, len(drawn.pairs), drawn.n_pairs) == (6, 9, 12, 30)
+    status.write(tmp_path / "out", status.status_table(drawn, {}))
+    listed = written(tmp_path, "[pairs]\nfile = 'out/status.tsv'")
+    again = plan(tmp_path, scans, protocol=listed, seed=4)
+    assert [(p.moving.name, p.fixed.name) for p in again.pairs] == [(p.moving.name, p.fixed.name) for p in drawn.pairs]
 
 
 @given(st.integers(3, 12), st.integers(0, 1000), st.integers(1, 50))

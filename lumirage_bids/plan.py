@@ -449,10 +449,11 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
     tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
     batches, n_done = builder.batches(tasks, settings.nprocs)
-    if settings.stage == "prepare":
-        involved = {s for p in runnable for s in (p.moving, p.fixed)}
-    else:
-        involved = {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
+    involved = {s for p in runnable for s in (p.moving, p.fixed)}
+    if settings.stage != "prepare":
+        # A reference may have been named after all pairs were done.
+        compared = {s for s in involved if any(builder.agreements(s))}
+        involved = compared | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
     ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: s.name)
     return Plan(
         scans=scans,
@@ -513,11 +514,11 @@ class _Builder:
             if labelling.has(scan)
             and self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
         )
-        agreements = tuple(self._agreements(scan))
+        agreements = tuple(self.agreements(scan))
         todo = variants or labels or agreements
         return Preparing(scan=scan, variants=variants, labels=labels, agreements=agreements) if todo else None
 
-    def _agreements(self, scan: Scan) -> Iterator[tuple[Labels, Labels, str]]:
+    def agreements(self, scan: Scan) -> Iterator[tuple[Labels, Labels, str]]:
         for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):
             if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
                 hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]

@@ -120,7 +120,8 @@ def finished(made: Plan) -> Done:
         files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
         files |= {derivatives.agreement(p.scan, a.name, b.name): value for a, b, value in p.agreements}
     files |= {derivatives.alignment(a.scan, a.reference, a.variant): a.hash for a in made.aligning}
-    return Done(files=files)
+    rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
+    return Done(rows=frozenset(rows), files=files)
 
 
 def test_a_changed_map_of_either_is_compared_again(tmp_path: Path, experiment: protocol.Protocol) -> None:
@@ -141,3 +142,6 @@ def test_a_reference_changes_no_score(tmp_path: Path, experiment: protocol.Proto
     without = plan(found, protocol.load(str(tmp_path / "plain.toml")))
     assert without.expected == plan(found, experiment).expected
     assert without.conditions.items() < plan(found, experiment).conditions.items()
+    later = plan(found, experiment, finished(without))
+    assert later.n_todo == 0
+    assert [(p.variants, p.labels, len(p.agreements)) for p in later.preparing] == [((), (), 1)] * 3

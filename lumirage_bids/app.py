@@ -19,14 +19,15 @@ logger = logging.getLogger("lumirage")
 
 def participant(settings: Settings) -> int:
     """Prepare scans, register and score pairs, write rows and subject pages; the return value is the exit code."""
-    from lumirage_bids import folders, protocol
+    from lumirage_bids import folders, protocol, workflows
     from lumirage_bids import run as runs
     from lumirage_bids.describe import describe
     from lumirage_bids.plan import check_content
 
     experiment = protocol.load(settings.protocol)
-    folders.check_out_dir(settings)
-    folders.check_plugin_file(settings)
+    folders.check_folders(settings)
+    if settings.use_plugin is not None:
+        workflows.read_plugin_file(settings.use_plugin)  # before anything is written
     dataset, plan = runs.find(settings, experiment)
     folders.check_same_experiment(settings, experiment.name, dataset.name)
     story = describe(plan, dataset, settings, runs.expected_voxels(plan))

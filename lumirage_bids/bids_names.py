@@ -43,6 +43,8 @@ ENTITIES = MappingProxyType(
         "desc": "desc",
     }
 )
+# Value of an entity.
+LABEL = re.compile(r"[0-9A-Za-z+]+")
 # Entities whose value is a number: run-1 and run-01 are the same.
 INDICES = frozenset({"run", "echo", "flip", "inv", "split", "chunk"})
 # Suffixes of the anat folder, BIDS 1.10.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 import shlex
 import signal
 import sys
@@ -190,7 +191,7 @@ def resolve_device(text: str) -> str:
     if text == "cpu":
         return text
     index = text.removeprefix("cuda:") if text.startswith("cuda:") else "0"
-    if text not in ("auto", "cuda") and not (text.startswith("cuda:") and index.isdigit()):
+    if text not in ("auto", "cuda") and not (re.fullmatch("cuda:[0-9]{1,3}", text)):
         raise UsageError(f"--device {text} is not allowed; give auto, cpu, cuda or cuda:N.")
     import torch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -10,41 +11,62 @@ from lumirage_bids.errors import CannotWriteError, MissingInputError, UsageError
 from lumirage_bids.settings import Settings
 
 
-def check_out_dir(settings: Settings) -> None:
-    """Refuse an output folder that would harm the dataset or cannot be written.
+def check_folders(settings: Settings) -> None:
+    """Refuse output, work and index folders that would harm the dataset or another program's output.
 
     Raises
     ------
     UsageError
-        OUT_DIR is the dataset, lies in its raw tree, holds it, or holds something else's derivatives.
+        A folder is the dataset, lies in its raw tree or holds it; or OUT_DIR holds something else's derivatives.
     CannotWriteError
-        OUT_DIR cannot be written.
+        A folder cannot be written.
     """
-    bids, out = settings.bids_dir.resolve(), settings.out_dir.resolve()
-    in_derivatives = len(out.parts) > len(bids.parts) + 1 and out.is_relative_to(bids / "derivatives")
-    if out == bids or (out.is_relative_to(bids) and not in_derivatives) or bids.is_relative_to(out):
-        raise UsageError(
-            f"OUT_DIR {out} must not be the dataset {bids}, lie in its raw tree or hold it. Give a folder elsewhere "
-            f"or one like {bids / 'derivatives' / 'lumirage'}."
-        )
-    if out.exists() and not out.is_dir():
-        raise CannotWriteError(f"OUT_DIR {out} is a file. Give a folder.")
+    others = {"--work-dir": settings.work_dir, "--bids-database-dir": settings.bids_database_dir}
+    given = {"OUT_DIR": settings.out_dir, **{what: folder for what, folder in others.items() if folder is not None}}
+    for what, folder in given.items():
+        _check_outside_raw_tree(what, folder, settings.bids_dir)
+        if not settings.dry_run:
+            _check_writable(what, folder)
+    out = settings.out_dir
     about = out / "dataset_description.json"
     if about.exists() and not _is_ours(out):
         raise UsageError(
             f"OUT_DIR {out} holds another dataset ({about.name} is not LUMirage's). Give a folder of its own."
         )
-    if not settings.dry_run:
-        _check_writable(out)
+    if not about.exists() and (other := next(out.glob("sub-*"), None)):
+        raise UsageError(
+            f"OUT_DIR {out} holds something else's output ({other.name}, but no {about.name} of LUMirage's). Give a "
+            "folder of its own."
+        )
 
 
-def _check_writable(folder: Path) -> None:
-    existing = next(p for p in (folder, *folder.parents) if p.exists())
+def _check_outside_raw_tree(what: str, folder: Path, bids_dir: Path) -> None:
+    """Refuse a folder that is the dataset or in its raw tree; and an output folder around it."""
+    # Not Path.resolve, which raises where links form a circle.
+    bids, real = (Path(os.path.realpath(path)) for path in (bids_dir, folder))
+    in_derivatives = len(real.parts) > len(bids.parts) + 1 and real.is_relative_to(bids / "derivatives")
+    # Work and index folders may be /tmp: what is written there is in folders of their own.
+    holds = what == "OUT_DIR" and bids.is_relative_to(real)
+    if real == bids or (real.is_relative_to(bids) and not in_derivatives) or holds:
+        raise UsageError(
+            f"{what} {real} must not be the dataset {bids}, lie in its raw tree or hold it. Give a folder elsewhere "
+            f"or one like {bids / 'derivatives' / 'lumirage'}."
+        )
+
+
+def _check_writable(what: str, folder: Path) -> None:
     try:
+        if folder.is_symlink() and not folder.exists():
+            raise CannotWriteError(f"{what} {folder} is a link to nowhere. Give a folder.")
+        existing = next(p for p in (folder, *folder.parents) if p.exists())
+        if not existing.is_dir():
+            raise CannotWriteError(f"{what} {folder}: {existing} is a file. Give a folder.")
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise CannotWriteError(f"OUT_DIR {folder} cannot be written: {error.strerror} at {existing}.") from None
+        raise CannotWriteError(
+            f"{what} {folder} cannot be written: {error.strerror}. Check permissions, or give another folder."
+        ) from None
 
 
 def _is_ours(out_dir: Path) -> bool:
@@ -81,18 +103,6 @@ def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> No
         )
 
 
-def check_plugin_file(settings: Settings) -> None:
-    """Refuse a plugin file that is not there.
-
-    Raises
-    ------
-    MissingInputError
-        There is no such file.
-    """
-    if settings.use_plugin is not None and not settings.use_plugin.is_file():
-        raise MissingInputError(f"--use-plugin {settings.use_plugin}: no such file. Give a Nipype plugin file (YAML).")
-
-
 def check_participant_output(settings: Settings) -> None:
     """Refuse a group run on a folder that no participant run has written.
 
@@ -105,4 +115,4 @@ def check_participant_output(settings: Settings) -> None:
         raise MissingInputError(
             f"OUT_DIR {settings.out_dir} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
         )
-    _check_writable(settings.out_dir)
+    _check_writable("OUT_DIR", settings.out_dir)

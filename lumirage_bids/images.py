@@ -10,6 +10,7 @@ import errno
 import gzip
 import itertools
 import logging
+import math
 import os
 import zlib
 from contextlib import suppress
@@ -26,7 +27,7 @@ from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputErro
 if TYPE_CHECKING:
     import nibabel
 
-LOGGER = logging.getLogger(__name__)
+LOGGER = logging.getLogger("lumirage")
 
 FloatArray = npt.NDArray[np.float64]
 Shape = tuple[int, int, int]
@@ -35,6 +36,8 @@ Box = npt.NDArray[np.int64]
 
 NATIVE_TOLERANCE = 0.01
 """Relative difference of spacings below which a grid counts as the wanted one."""
+SLACK = 1 << 20
+"""Bytes that a file may hold after its last voxel."""
 SLOPPY_SPACING = 3.0
 """Finest spacing of a sloppy preparation, mm."""
 
@@ -170,9 +173,7 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
     try:
         image = nibabel.load(path)
         _check_header(path, image)
-        if path.name.endswith(".nii.gz"):
-            # The checksum comes after the last voxel, where nibabel does not look: damage would pass for noise.
-            image = type(image).from_bytes(gzip.decompress(path.read_bytes()))
+        image = _whole(path, image)
         stored = image.get_data_dtype()
         if as_stored and stored.kind in "iu" and getattr(image.dataobj, "slope", None) == 1 and not image.dataobj.inter:
             array = np.asanyarray(image.dataobj)
@@ -180,12 +181,40 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
             exact = stored.kind in "iu" and stored.itemsize > 2
             array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
     except OSError as error:
-        if error.errno and error.errno not in (errno.EINVAL, errno.ENODATA):
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise MissingInputError(f"{path}: {error.strerror}; check who may read it") from error
+        if error.errno and error.errno not in (errno.EINVAL, errno.ENODATA, errno.EISDIR):
             raise InputOutputError(f"{path}: {error.strerror}") from error
         raise BadDataError(f"{path}: cannot be read, probably truncated ({error})") from error
     except (ImageFileError, HeaderDataError, WrapStructError, EOFError, zlib.error, ValueError) as error:
         raise BadDataError(f"{path}: cannot be read as an image ({error})") from error
     return np.ascontiguousarray(array.reshape(array.shape[:3])), np.asarray(image.affine, dtype=np.float64)
+
+
+def _whole(path: Path, image: Any) -> Any:
+    """The image, packed content checked to its end: no fewer voxels than the header says, and no flood of more.
+
+    A header may claim any shape, and a few packed bytes may unpack to any number, so memory is taken as bytes come.
+    """
+    if not hasattr(image.dataobj, "offset") or not path.name.endswith((".nii", ".nii.gz")):
+        return image
+    needed = int(image.dataobj.offset) + math.prod(image.shape) * image.get_data_dtype().itemsize
+    content = bytearray()
+    if path.name.endswith(".nii"):
+        there = path.stat().st_size
+    else:
+        # The checksum comes after the last voxel, where nibabel does not look: damage would pass for noise.
+        with gzip.open(path) as unpacked:
+            while (chunk := unpacked.read(1 << 24)) and len(content) <= needed + SLACK:
+                content += chunk
+        there = len(content)
+        image = type(image).from_bytes(bytes(content)) if needed <= there <= needed + SLACK else image
+    if not needed <= there <= needed + SLACK:
+        raise BadDataError(
+            f"{path}: {there if there < needed else f'more than {needed + SLACK}'} bytes, but its header tells of "
+            f"{needed} (shape {tuple(image.shape)}); probably truncated or damaged: get the file again"
+        )
+    return image
 
 
 def _check_header(path: Path, image: nibabel.spatialimages.SpatialImage) -> None:
@@ -487,9 +516,18 @@ class Preparation:
     multiple: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be padded to."""
-        if self.multiple < 1:
-            raise UsageError(f"multiple is {self.multiple}; allowed: at least 1.")
+        """Refuse what no scan can be prepared with."""
+        if self.spacing is not None and not 0.05 <= self.spacing <= 50:
+            raise UsageError(f"spacing is {self.spacing:g}; allowed: 0.05 to 50 mm, or nothing for the native one.")
+        low, high = self.percentiles
+        if not 0 <= low < high <= 100:
+            raise UsageError(f"percentiles are {low:g} and {high:g}; allowed: 0 to 100, the lower one first.")
+        if self.margin_mm < 0:
+            raise UsageError(f"margin_mm is {self.margin_mm:g}; allowed: at least 0.")
+        if len(self.orientation) != 3 or any(len({*self.orientation} & {*axis}) != 1 for axis in ("LR", "AP", "IS")):
+            raise UsageError(f"orientation is {self.orientation!r}; allowed: a letter of each of L/R, A/P and I/S.")
+        if not 1 <= self.multiple <= 512:
+            raise UsageError(f"multiple is {self.multiple}; allowed: 1 to 512 voxels.")
 
     def sloppy(self) -> Self:
         """The same preparation at 3 mm or coarser, for trying things out."""

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import pkgutil
+import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
@@ -72,7 +73,9 @@ def _coerce(value: Any, kind: Any) -> Any:
         raise TypeError
     if isinstance(value, bool) and kind is not bool:
         raise TypeError
-    if kind is float and isinstance(value, int):
+    if kind is float and isinstance(value, int | float):
+        if not -sys.float_info.max <= value <= sys.float_info.max:  # NaN, infinity
+            raise TypeError
         return float(value)
     if isinstance(kind, type) and isinstance(value, kind):
         return value
@@ -98,9 +101,13 @@ def _words(kind: Any) -> str:
     if origin is tuple:
         kinds = get_args(kind)
         return f"a list of {'' if Ellipsis in kinds else f'{len(kinds)} times '}{_words(kinds[0])}"
-    return {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "nothing"}.get(
-        kind, str(kind)
-    )
+    return {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        NoneType: "nothing",
+    }.get(kind, str(kind))
 
 
 def digest(*parts: object) -> str:

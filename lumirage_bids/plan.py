@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import accuracy, derivatives, registration, segmentation
+from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.images import Preparation
 from lumirage_bids.label_transfer import Evaluation
@@ -323,8 +324,14 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
 
 
 def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> Labels:
+    if not LABEL.fullmatch(name):
+        raise UsageError(
+            f"Labelling {name!r} is not allowed; its name has letters and digits only (it goes into paths)."
+        )
     given = protocol.labellings.get(name)
     structures = given.structures if given else None
+    if given is not None and given.labeller != "existing":
+        segmentation.labeller(given.labeller, **given.parameters)  # refuses one that there is not
     if name in dataset.found:
         reader = segmentation.reader(name)
         return Labels(name=name, labeller=reader, structures=structures, source=dataset.found[name])

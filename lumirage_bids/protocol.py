@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import MissingInputError, UsageError
 
 Table = Mapping[str, Any]
@@ -153,7 +155,7 @@ def _merged(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str
     name, text, folder = _source(name_or_path)
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"Protocol {name_or_path} is not valid TOML: {error}.") from None
     if "pairs" in table and isinstance(table["pairs"], dict) and isinstance(table["pairs"].get("file"), str):
         table["pairs"]["file"] = str(folder / table["pairs"]["file"])
@@ -312,15 +314,15 @@ class _Reader:
 
     def pattern(self, where: str, table: Table, key: str) -> str | None:
         pattern = self.get(where, table, key, str)
-        if pattern is not None and (Path(pattern).is_absolute() or ".." in Path(pattern).parts):
-            raise self.fail(f"{where}.{key}", pattern, "a path pattern stays below the dataset")
+        if pattern is not None and (not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts):
+            raise self.fail(f"{where}.{key}", pattern, "a path pattern names a file below the dataset")
         return str(pattern) if pattern is not None else None
 
     def labelling(self, name: str, table: object) -> Labelling:
         where = f"labellings.{name}"
         if not isinstance(table, dict):
             raise self.fail(where, table, "it must be a table")
-        if not name.isalnum():
+        if not LABEL.fullmatch(name):
             raise self.fail(where, name, "a labelling's name has letters and digits only (it becomes a BIDS label)")
         structures = self.get(where, table, "structures", dict)
         rest = {k: v for k, v in table.items() if k not in {"labeller", "pattern", "structures", "reference"}}
@@ -330,7 +332,7 @@ class _Reader:
         if pattern is not None and labeller != "existing":
             raise self.fail(f"{where}.pattern", pattern, "only the labeller 'existing' reads files by a pattern")
         if structures is not None:
-            if not all(k.isdigit() and int(k) > 0 and isinstance(v, str) for k, v in structures.items()):
+            if not all(re.fullmatch("0*[1-9][0-9]{0,8}", k) and isinstance(v, str) for k, v in structures.items()):
                 raise self.fail(f"{where}.structures", structures, 'give positive indices and names: 4 = "Ventricle"')
             structures = {int(k): v for k, v in structures.items()}
         return Labelling(

@@ -150,7 +150,7 @@ def read_itk(path: Path) -> Transform:
             itk: SimpleITK.Transform = SimpleITK.DisplacementFieldTransform(image)
         else:
             itk = SimpleITK.ReadTransform(str(path))
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeDecodeError) as error:  # the latter where an error's text quotes the file
         raise BadDataError(f"{path} is not a three-dimensional transform: {_last_line(error)}") from error
     transform = Transform()
     for part in _parts(itk):
@@ -158,7 +158,7 @@ def read_itk(path: Path) -> Transform:
     return transform
 
 
-def _last_line(error: RuntimeError) -> str:
+def _last_line(error: Exception) -> str:
     """Keep what SimpleITK has to say, without where in its sources it said it."""
     return str(error).strip().splitlines()[-1]
 

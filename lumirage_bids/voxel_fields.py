@@ -201,10 +201,12 @@ def _affine(path: Path) -> FloatArray:
 def _load(path: Path) -> nibabel.Nifti1Image:
     import nibabel
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
 
     try:
         return nibabel.Nifti1Image.from_filename(path)
-    except (ImageFileError, OSError, EOFError, zlib.error, ValueError) as error:
+    except (ImageFileError, HeaderDataError, WrapStructError, OSError, EOFError, zlib.error, ValueError) as error:
         raise BadDataError(f"{path} cannot be read as NIfTI: {error}") from error
 
 

@@ -13,7 +13,7 @@ from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.images import Shape, Volume, bounding_box, reorient, resample, rescale, winsorise
 from lumirage_bids.transforms import DisplacementField, Transform
 
-LOGGER = logging.getLogger(__name__)
+LOGGER = logging.getLogger("lumirage")
 
 FloatArray = npt.NDArray[np.float64]
 Normalisation = Literal["minmax", "percentile", "zscore", "none"]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lumirage_bids.registration._deformable import Deformable
     from lumirage_bids.registration.base import Context
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("lumirage")
 
 INVERSE_TOLERANCE = 0.01
 """Residual of an inverted warp, voxels, below which a voxel is done."""
@@ -72,7 +72,7 @@ def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
     forward, reverse = (_resized(w.get_warp(), fixed) for w in (registration.fwd_warp, registration.rev_warp))
     inverse = inverted(reverse)
     residual = (_residual(reverse, inverse) @ torch.as_tensor(_linear(fixed)).to(reverse).T).norm(dim=-1)
-    log.info(
+    log.debug(
         "Inverse of SyN's reverse warp: residual %.4f mm on average, %.4f mm at most", residual.mean(), residual.max()
     )
     to_moving = torch.as_tensor(_to_moving(fixed, moving)).to(reverse)

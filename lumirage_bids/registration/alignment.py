@@ -22,7 +22,7 @@ from lumirage_bids.registration.base import Context
 if TYPE_CHECKING:
     from lumirage_bids.registration._affine_search import Search
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("lumirage")
 
 Matrix = npt.NDArray[np.float64]
 
@@ -173,7 +173,7 @@ def _believed(search: Search, result: Matrix) -> Matrix:
     low, high = DETERMINANTS
     determinant = float(np.linalg.det(result[:3, :3])) if np.isfinite(result).all() else np.nan
     before, after = search.overlap(np.eye(4)), search.overlap(result)
-    log.info("Alignment: foregrounds overlap by %.3f (Dice), %.3f before; volume × %.3f", after, before, determinant)
+    log.debug("Alignment: foregrounds overlap by %.3f (Dice), %.3f before; volume × %.3f", after, before, determinant)
     if low <= determinant <= high and after >= before - WORSE:
         return result
     log.warning(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.derivatives import write_text
-from lumirage_bids.errors import InputOutputError, UsageError
+from lumirage_bids.errors import InputOutputError, MissingInputError, UsageError
 from lumirage_bids.logs import quieten
 from lumirage_bids.plan import Plan, Preparing
 from lumirage_bids.registration.base import Context
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lumirage")
 PREPARING_GB = 4.0
 """What preparing or aligning a scan takes at most, besides labelling it."""
+# Those of Nipype 1.11, so that a plugin file is checked before Nipype is configured and imported.
+PLUGINS = (
+    "Condor", "CondorDAGMan", "Debug", "IPython", "LSF", "LegacyMultiProc", "Linear", "MultiProc", "OAR", "PBS",
+    "PBSGraph", "SGE", "SGEGraph", "SLURM", "SLURMGraph", "SomaFlow",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,20 +211,34 @@ def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
 
 
 def read_plugin_file(path: Path) -> dict[str, Any]:
-    """Read a Nipype plugin file: YAML or JSON with ``plugin`` and ``plugin_args``, as fMRIPrep takes it."""
-    import yaml
-    from nipype.pipeline import plugins
+    """Read a Nipype plugin file: YAML or JSON with ``plugin`` and ``plugin_args``, as fMRIPrep takes it.
 
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    UsageError
+        It is no such file, or names a plugin that there is not.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise MissingInputError(f"--use-plugin {path}: no such file. Give a Nipype plugin file (YAML).")
     try:
         table = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"--use-plugin {path} cannot be read as YAML: {error}") from None
-    known = sorted(n.removesuffix("Plugin") for n in dir(plugins) if n.endswith("Plugin"))
-    if not isinstance(table, dict) or table.get("plugin") not in known or set(table) - {"plugin", "plugin_args"}:
+    if not isinstance(table, dict) or table.get("plugin") not in PLUGINS or set(table) - {"plugin", "plugin_args"}:
         raise UsageError(
-            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(known)}) and may have 'plugin_args' (a table)."
+            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(PLUGINS)}) and may have 'plugin_args' (a table)."
         )
     arguments = table.get("plugin_args") or {}
     if not isinstance(arguments, dict):
-        raise UsageError(f"--use-plugin {path}: plugin_args = {arguments!r} is not a table.")
+        raise UsageError(f"--use-plugin {path}: plugin_args = {arguments!r:.80} is not a table.")
+    for key in ("n_procs", "memory_gb"):
+        value = arguments.get(key, 1)
+        if not isinstance(value, int | float) or not value > 0:
+            raise UsageError(
+                f"--use-plugin {path}: {key} = {value!r:.80} is not allowed; it must be a positive number."
+            )
     return {"plugin": table["plugin"], "plugin_args": arguments}

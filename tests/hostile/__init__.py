@@ -1,0 +1,1 @@
+"""What the program does with input that is broken or meant to harm."""

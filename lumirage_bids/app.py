@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lumirage_bids import __version__
 from lumirage_bids.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def participant(settings: Settings) -> int:
         workflows.read_plugin_file(settings.use_plugin)  # before anything is written
     dataset, plan = runs.find(settings, experiment)
     folders.check_same_experiment(settings, experiment.name, dataset.name)
+    made_with = folders.made_by_version(settings.out_dir)
     story = describe(plan, dataset, settings, runs.expected_voxels(plan))
+    if made_with not in ("", __version__):
+        story += f"\nOutput: goes on with what version {made_with} left; what has the same digest is not made again."
     if settings.dry_run:
         print(story)
         return 0

@@ -6,8 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from lumirage_bids import derivatives
+from lumirage_bids import __version__, derivatives
 from lumirage_bids.errors import CannotWriteError, MissingInputError, UsageError
+from lumirage_bids.provenance import release
 from lumirage_bids.settings import Settings
 
 
@@ -33,11 +34,31 @@ def check_folders(settings: Settings) -> None:
         raise UsageError(
             f"OUT_DIR {out} holds another dataset ({about.name} is not LUMirage's). Give a folder of its own."
         )
+    _check_not_newer(out)
     if not about.exists() and (other := next(out.glob("sub-*"), None)):
         raise UsageError(
             f"OUT_DIR {out} holds something else's output ({other.name}, but no {about.name} of LUMirage's). Give a "
             "folder of its own."
         )
+
+
+def _check_not_newer(out_dir: Path) -> None:
+    """Refuse the output of a newer version, whose tables this one may not understand."""
+    made_with = made_by_version(out_dir)
+    if release(made_with) > release(__version__):
+        raise UsageError(
+            f"OUT_DIR {out_dir} was made by LUMirage {made_with}, this is {__version__}. Use a version as new, "
+            "or give another output folder."
+        )
+
+
+def made_by_version(out_dir: Path) -> str:
+    """Version of this program that wrote the output folder last; empty where it does not say."""
+    made_by = derivatives.read_json(out_dir / "dataset_description.json").get("GeneratedBy")
+    ours = (
+        [g for g in made_by if isinstance(g, dict) and g.get("Name") == "LUMirage"] if isinstance(made_by, list) else []
+    )
+    return str(ours[0].get("Version", "")) if ours else ""
 
 
 def _check_outside_raw_tree(what: str, folder: Path, bids_dir: Path) -> None:
@@ -115,4 +136,5 @@ def check_participant_output(settings: Settings) -> None:
         raise MissingInputError(
             f"OUT_DIR {settings.out_dir} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
         )
+    _check_not_newer(settings.out_dir)
     _check_writable("OUT_DIR", settings.out_dir)

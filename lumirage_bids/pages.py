@@ -15,7 +15,7 @@ import numpy as np
 from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import LumirageError, MissingInputError
 from lumirage_bids.label_maps import read_lut
-from lumirage_bids.run import versions
+from lumirage_bids.provenance import versions
 from lumirage_bids.scans import Scan
 
 if TYPE_CHECKING:

@@ -325,9 +325,7 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
 
 def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> Labels:
     if not LABEL.fullmatch(name):
-        raise UsageError(
-            f"Labelling {name!r} is not allowed; its name has letters and digits only (it goes into paths)."
-        )
+        raise UsageError(f"Labelling {name!r} is not allowed; letters and digits only (it goes into file names).")
     given = protocol.labellings.get(name)
     structures = given.structures if given else None
     if given is not None and given.labeller != "existing":

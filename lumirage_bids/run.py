@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import secrets
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +18,7 @@ from lumirage_bids.describe import warnings
 from lumirage_bids.logs import logging_to
 from lumirage_bids.plan import Done, Plan, make_plan
 from lumirage_bids.protocol import Protocol
+from lumirage_bids.provenance import machine, versions
 from lumirage_bids.references import leave_out_absent
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import Scan
@@ -33,20 +30,6 @@ if TYPE_CHECKING:
     from lumirage_bids.plan import Arm
     from lumirage_bids.workflows import Execution
 
-PACKAGES = (
-    "antspyx",
-    "fireants",
-    "nibabel",
-    "nilearn",
-    "nipype",
-    "numba",
-    "numpy",
-    "pandas",
-    "pybids",
-    "scipy",
-    "simpleitk",
-    "torch",
-)
 # A prepared image whose size is not known yet: a brain with a margin, mm³.
 BRAIN_BOX_MM3 = 160 * 200 * 180
 DESCRIPTION_COLUMNS = {
@@ -173,7 +156,7 @@ class Run:
             "settings": self.settings.as_table(),
             "protocol": {"name": self.protocol.name, "text": self.protocol.text},
             "versions": versions(),
-            "machine": {"platform": platform.platform(), "cpus": os.cpu_count() or 0, "device": self.settings.device},
+            "machine": machine(self.settings.device),
             "plan": {
                 "reference": plan.reference.name,
                 "scans": [s.relative for s in plan.scans],
@@ -300,14 +283,3 @@ def read_descriptions(out_dir: Path) -> pd.DataFrame:
     if not file.exists():
         return pd.DataFrame(columns=list(DESCRIPTION_COLUMNS))
     return pd.read_csv(file, sep="\t", dtype=str, na_values=["n/a"], keep_default_na=False)
-
-
-def versions() -> dict[str, str]:
-    """Versions of this program, Python and the packages whose results depend on theirs."""
-    found = {"lumirage-bids": version("lumirage-bids"), "python": sys.version.split()[0]}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found

@@ -230,7 +230,7 @@ def read_plugin_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"--use-plugin {path} cannot be read as YAML: {error}") from None
     if not isinstance(table, dict) or table.get("plugin") not in PLUGINS or set(table) - {"plugin", "plugin_args"}:
         raise UsageError(
-            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(PLUGINS)}) and may have 'plugin_args' (a table)."
+            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(PLUGINS)}) and may have a table 'plugin_args'."
         )
     arguments = table.get("plugin_args") or {}
     if not isinstance(arguments, dict):

@@ -182,6 +182,7 @@ def ran(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[W
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
         change(w, label)
+    w.protocol('[alignment]\nstart = "none"')
     w.give("--fixed-label", "01", "--nprocs", "2", "--methods", "identity")
     before = state(w)
     environment = {"HOME": str(w.home)}

@@ -1,0 +1,88 @@
+"""What a run was made with: versions of programs, and the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "antspyx",
+    "fireants",
+    "nibabel",
+    "nilearn",
+    "nipype",
+    "numba",
+    "numpy",
+    "pandas",
+    "pybids",
+    "scipy",
+    "simpleitk",
+    "torch",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, Python and the packages whose results depend on theirs."""
+    found = {"lumirage-bids": version("lumirage-bids"), "python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def machine(device: str) -> dict[str, object]:
+    """The machine that a run is on, as plain TOML values.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda:N``, which is then told of too.
+    """
+    import psutil
+
+    found: dict[str, object] = {
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": psutil.cpu_count(logical=False) or 0,
+        "cpus": os.cpu_count() or 0,
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "device": device,
+    }
+    if device.startswith("cuda"):
+        import torch
+
+        about = torch.cuda.get_device_properties(device)
+        found |= {
+            "gpu": about.name,
+            "gpu_memory_gb": round(about.total_memory / 1e9, 1),
+            "cuda": str(torch.version.cuda),
+        }
+    return found
+
+
+def _cpu() -> str:
+    """Model of the processor; the architecture where the system does not tell it."""
+    try:
+        told = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        told = ""
+    model = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    return model[1] if model else platform.processor() or platform.machine()
+
+
+def release(text: object) -> tuple[int, ...]:
+    """A version's numbers, to be compared; none where it has none.
+
+    Examples
+    --------
+    >>> release("0.10.2.dev1") > release("0.9"), release(None)
+    (True, ())
+    """
+    numbers = re.match(r"\d+(\.\d+)*", str(text))
+    return tuple(map(int, numbers[0].split("."))) if numbers else ()

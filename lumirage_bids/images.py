@@ -230,6 +230,8 @@ def _check_header(path: Path, image: nibabel.spatialimages.SpatialImage) -> None
     lengths = _lengths(linear)
     if not np.isfinite(image.affine).all() or abs(np.linalg.det(linear)) < 1e-6 * max(lengths.prod(), 1e-12):
         raise BadDataError(f"{path}: the affine {np.round(linear, 4).tolist()} is singular; repair the header")
+    if "sform_code" in image.header and image.header["sform_code"] == image.header["qform_code"] == 0:
+        LOGGER.warning("%s: the header does not place it in the world; its orientation is a guess of nibabel's", path)
 
 
 def write_image(volume: Volume, path: Path, dtype: npt.DTypeLike = np.float32) -> None:

@@ -315,7 +315,7 @@ class _Reader:
     def pattern(self, where: str, table: Table, key: str) -> str | None:
         pattern = self.get(where, table, key, str)
         if pattern is not None and (not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts):
-            raise self.fail(f"{where}.{key}", pattern, "a path pattern names a file below the dataset")
+            raise self.fail(f"{where}.{key}", pattern, "a path pattern stays below the dataset")
         return str(pattern) if pattern is not None else None
 
     def labelling(self, name: str, table: object) -> Labelling:

@@ -41,7 +41,7 @@ many = settings(
     report_multiple_bugs=False,
     max_examples=150,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 logging.getLogger("lumirage").setLevel(logging.ERROR)
 

@@ -17,7 +17,7 @@ from lumirage_bids.label_transfer import Evaluation
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest, from_table
 from lumirage_bids.protocol import Labelling, Protocol, Variant
-from lumirage_bids.references import references
+from lumirage_bids.reference_maps import references
 from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.registration.base import Context, Method
 from lumirage_bids.scans import File, Pair, Scan, fingerprint

@@ -19,7 +19,7 @@ from lumirage_bids.logs import logging_to
 from lumirage_bids.plan import Done, Plan, make_plan
 from lumirage_bids.protocol import Protocol
 from lumirage_bids.provenance import machine, versions
-from lumirage_bids.references import leave_out_absent
+from lumirage_bids.reference_maps import leave_out_absent
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import Scan
 from lumirage_bids.settings import Settings

@@ -11,7 +11,7 @@ from lumirage_bids import derivatives, protocol
 from lumirage_bids.dataset import Dataset
 from lumirage_bids.errors import MissingInputError
 from lumirage_bids.plan import Done, Plan, make_plan
-from lumirage_bids.references import leave_out_absent, references
+from lumirage_bids.reference_maps import leave_out_absent, references
 from lumirage_bids.scans import LabelFile, Scan
 from lumirage_bids.settings import Settings
 

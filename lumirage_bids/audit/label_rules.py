@@ -51,7 +51,7 @@ def labels_from_intensities(sources: Mapping[str, str]) -> str:
     if not made_by or not set(made_by.values()) <= INTENSITY_LABELLERS:
         return ""
     return (
-        f"The only labels ({', '.join(made_by)}) are classes of the very intensities that the methods match: a method "
+        f"The labels ({', '.join(made_by)}) are classes of the very intensities that the methods match: a method "
         "that copies intensities scores well wherever it moves anatomy. They show that a run works, not which method "
         "is better."
     )

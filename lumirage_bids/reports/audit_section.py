@@ -39,6 +39,11 @@ class AuditSection:
     information: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
+    def doubtful(self) -> list[Finding]:
+        """Findings that can reverse a conclusion, or forbid one."""
+        return [finding for finding in self.findings if finding.severity in ("critical", "serious")]
+
+    @property
     def severities(self) -> dict[str, str]:
         """Severities that occur → what they mean."""
         return {s: meaning for s, meaning in SEVERITIES.items() if any(f.severity == s for f in self.findings)}

@@ -19,8 +19,10 @@ from lumirage_bids.figures.structures import structure_dots
 from lumirage_bids.figures.style import mark
 from lumirage_bids.figures.violins import MAX_POINTS, dice_violins
 from lumirage_bids.reports.audit_section import AuditSection, published_differences, published_table
+from lumirage_bids.reports.pair_table import pair_tables
 from lumirage_bids.reports.pictures import save_figure, svg_markup
 from lumirage_bids.reports.rendering import render
+from lumirage_bids.reports.sentences import THRESHOLD
 from lumirage_bids.reports.tables import (
     Table,
     comparison_table,
@@ -31,7 +33,7 @@ from lumirage_bids.reports.tables import (
     summary_table,
 )
 from lumirage_bids.reports.text import and_join
-from lumirage_bids.reports.verdict import THRESHOLD, verdicts
+from lumirage_bids.reports.verdict import verdicts
 from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, arm_labels, arms_of, primary_class
 
 if TYPE_CHECKING:
@@ -263,12 +265,13 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         sloppy=SLOPPY if context.sloppy else "",
         context=context,
         facts=_facts(tables.pairs, context),
-        verdicts=verdicts(tables.summary, tables.comparisons),
+        verdicts=verdicts(tables.summary, tables.comparisons, context.labelling_sources),
         threshold=THRESHOLD,
         floor=FLOOR,
         summary=summary_table(tables.summary) if len(tables.summary) else None,
         comparisons=comparison_table(tables.comparisons) if len(tables.comparisons) else None,
         structures=_structure_tables(tables),
+        pairs=pair_tables(tables.pairs),
         failures=failure_table(tables.pairs) if len(failed) else None,
         figures=figures,
         audit=context.audit,

@@ -22,7 +22,7 @@ def fixed(value: float, digits: int = 3, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
-def span(low: float, high: float, *, sign: bool = False) -> str:
+def span(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:
     """Write an interval.
 
     Examples
@@ -31,7 +31,7 @@ def span(low: float, high: float, *, sign: bool = False) -> str:
     ('0.100 to 0.250', '–')
     """
     known = math.isfinite(low) and math.isfinite(high)
-    return f"{fixed(low, sign=sign)} to {fixed(high, sign=sign)}" if known else MISSING
+    return f"{fixed(low, digits, sign=sign)} to {fixed(high, digits, sign=sign)}" if known else MISSING
 
 
 def p_value(p: float) -> str:

@@ -96,7 +96,9 @@ def test_the_whole_page(tmp_path: Path):
     check_structure(page)
     check_self_contained(page)
     sections = [section.get("id") for section in page.iter("section")]
-    assert sections == ["verdict", "summary", "violins", "comparisons", "structures", "failures", "reading", "methods"]
+    assert sections == [
+        *("verdict", "summary", "violins", "comparisons", "structures", "pairs", "failures", "reading", "methods"),
+    ]
     assert len(page.findall(".//table[@id='summary-table']/tbody/tr")) == len(group.summary)
     assert len(page.findall(".//table[@id='comparison-table']/tbody/tr")) == len(group.comparisons)
     text = page.text_content()

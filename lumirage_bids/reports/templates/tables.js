@@ -1,36 +1,45 @@
 "use strict";
 // Tables sort by a click on a heading and filter by text; without scripts they are plain tables.
 for (const table of document.querySelectorAll("table.data")) {
-  const body = table.tBodies[0];
-  const rows = Array.from(body.rows);
-  const headings = Array.from(table.querySelectorAll("tr.columns th"));
-  if (rows.length > 1) headings.forEach((heading, place) => makeSortable(heading, place, headings, body));
+  const rows = Array.from(table.tBodies[0].rows);
+  if (rows.length > 1) makeSortable(table, rows);
   if (rows.length > 8) addFilter(table, rows);
 }
+// Tables of pairs are drawn a page at a time, from numbers that their element carries.
+for (const table of document.querySelectorAll("table.pairs")) drawPairs(table, JSON.parse(table.dataset.pairs));
 
-function makeSortable(heading, place, headings, body) {
-  // The name stays outside the button: browsers that repeat headings on every printed page leave buttons out.
-  const button = document.createElement("button");
-  button.type = "button";
-  button.setAttribute("aria-label", `Sort by ${heading.textContent}`);
-  heading.append(button);
-  const numeric = heading.classList.contains("number");
-  heading.addEventListener("click", () => {
-    const down = heading.getAttribute("aria-sort") === "ascending";
-    headings.forEach((other) => other.removeAttribute("aria-sort"));
-    heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const sorted = Array.from(body.rows, (row) => [row.cells[place].dataset.sort, row]);
+function onSort(table, sort) {
+  const headings = Array.from(table.querySelectorAll("tr.columns th"));
+  headings.forEach((heading, place) => {
+    // The name stays outside the button: browsers that repeat headings on every printed page leave buttons out.
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("aria-label", `Sort by ${heading.textContent}`);
+    heading.append(button);
+    heading.addEventListener("click", () => {
+      const down = heading.getAttribute("aria-sort") === "ascending";
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+      sort(place, down, heading.classList.contains("number"));
+    });
+  });
+}
+
+function makeSortable(table, rows) {
+  onSort(table, (place, down, numeric) => {
+    const sorted = rows.map((row) => [row.cells[place].dataset.sort, row]);
     sorted.sort(([a], [b]) => {
       // What has no value stays last either way.
       if (a === "" || b === "") return (a === "") - (b === "");
       const order = numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true });
       return down ? -order : order;
     });
-    body.append(...sorted.map(([, row]) => row));
+    table.tBodies[0].append(...sorted.map(([, row]) => row));
   });
 }
 
-function addFilter(table, rows) {
+// A box over the table; `show` gets the words to look for and returns what is said of the rows.
+function addBox(table, show) {
   const box = document.createElement("div");
   box.className = "filter";
   const label = document.createElement("label");
@@ -39,17 +48,86 @@ function addFilter(table, rows) {
   input.type = "search";
   label.append(input);
   const told = document.createElement("output");
-  told.textContent = `${rows.length} rows`;
   box.append(label, told);
   table.closest(".scroll").before(box);
+  const update = () => (told.textContent = show(input.value.toLowerCase().split(/\s+/).filter(Boolean)));
+  input.addEventListener("input", update);
+  update();
+  return { box, update };
+}
+
+function addFilter(table, rows) {
   const texts = rows.map((row) => Array.from(row.cells, (cell) => cell.textContent).join(" ").toLowerCase());
-  input.addEventListener("input", () => {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    rows.forEach((row, i) => {
-      row.hidden = !words.every((word) => texts[i].includes(word));
-      shown += !row.hidden;
-    });
-    told.textContent = `${shown} of ${rows.length} rows`;
+  addBox(table, (words) => {
+    rows.forEach((row, i) => (row.hidden = !words.every((word) => texts[i].includes(word))));
+    const shown = rows.filter((row) => !row.hidden).length;
+    return words.length ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
   });
+}
+
+function drawPairs(table, { scans, splits, moving, fixed, split, dice }) {
+  const size = 50;
+  const all = Array.from(moving.keys());
+  const names = [(i) => scans[moving[i]], (i) => scans[fixed[i]], (i) => splits[split[i]]];
+  const texts = all.map((i) => names.map((name) => name(i)).join(" ").toLowerCase());
+  let order = all;
+  let found = all;
+  let first = 0;
+  const written = (score) => (score === null ? "–" : score < 0 ? "failed" : (score / 1000).toFixed(3));
+
+  function draw() {
+    const rows = found.slice(first, first + size).map((i) => {
+      const row = document.createElement("tr");
+      [...names.map((name) => name(i)), ...dice.map((scores) => written(scores[i]))].forEach((text, place) => {
+        const cell = document.createElement(place ? "td" : "th");
+        if (!place) cell.scope = "row";
+        if (place >= names.length) cell.className = "number";
+        cell.textContent = text;
+        row.append(cell);
+      });
+      return row;
+    });
+    table.tBodies[0].replaceChildren(...rows);
+    back.disabled = first === 0;
+    on.disabled = first + size >= found.length;
+    return found.length ? `${first + 1} to ${Math.min(first + size, found.length)} of ${found.length} pairs` : "no pair";
+  }
+
+  onSort(table, (place, down) => {
+    const ranked = (values) => {
+      const ranks = new Map([...values].sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map((v, i) => [v, i]));
+      return (i) => ranks.get(names[place](i));
+    };
+    const key = place < names.length ? ranked(place < 2 ? scans : splits) : (i) => dice[place - names.length][i];
+    const none = (value) => value === null || value < 0;
+    order = [...all].sort((i, j) => {
+      const [a, b] = [key(i), key(j)];
+      if (none(a) || none(b)) return none(a) - none(b);
+      return down ? b - a : a - b;
+    });
+    first = 0;
+    update();
+  });
+
+  const turn = (words, pages) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = words;
+    button.addEventListener("click", () => {
+      first += pages * size;
+      update();
+    });
+    return button;
+  };
+  const back = turn("Previous", -1);
+  const on = turn("Next", 1);
+  let last = "";
+  const { box, update } = addBox(table, (words) => {
+    if (words.join(" ") !== last) first = 0;
+    last = words.join(" ");
+    found = words.length ? order.filter((i) => words.every((word) => texts[i].includes(word))) : order;
+    return draw();
+  });
+  box.append(back, on);
+  table.closest("[hidden]").hidden = false;
 }

@@ -21,6 +21,7 @@ from lumirage_bids.scans import Scan
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lumirage_bids.audit import Conditions
     from lumirage_bids.figures.slices import Planes
     from lumirage_bids.images import Volume
     from lumirage_bids.plan import Plan
@@ -61,9 +62,13 @@ def write_group(settings: Settings) -> Path:
     labellers, about_labellers = accuracy.collect(out_dir)
     if len(labellers):
         derivatives.write_table(folder / "labellers.tsv", labellers, accuracy.COLUMNS)
-    summed_up = accuracy.summarise(labellers)
-    context = replace(_context(settings, notes), labellers=summed_up, labeller_notes=about_labellers)
-    audited = audit_section(read_conditions(out_dir, tables.pairs, tables.structures, tables.luts))
+    conditions = read_conditions(out_dir, tables.pairs, tables.structures, tables.luts)
+    context = replace(
+        _context(settings, notes, conditions, tables.comparisons),
+        labellers=accuracy.summarise(labellers),
+        labeller_notes=about_labellers,
+    )
+    audited = audit_section(conditions)
     derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
     published = published_comparison(tables.pairs, context.protocol, sloppy=context.sloppy)
     if len(published):
@@ -107,45 +112,52 @@ def group_tables(out_dir: Path) -> tuple[GroupTables, list[str]]:
     return tables, notes
 
 
-def _context(settings: Settings, notes: list[str]) -> ReportContext:
+def _context(settings: Settings, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame) -> ReportContext:
     from lumirage_bids.reports.group import MissingScan, ReportContext
+    from lumirage_bids.reports.methods_text import RunFacts, methods_text
 
     out_dir = settings.out_dir
     about = derivatives.read_json(out_dir / "dataset_description.json")
     records = list(_records(out_dir))
     latest: dict[str, Any] = records[-1] if records else {}
     plan = latest.get("plan", {})
-    return ReportContext(
+    run = RunFacts(
         dataset=str(about["Name"]).removeprefix("LUMirage evaluation of ").removesuffix(derivatives.SLOPPY),
         protocol=str(about["Protocol"]),
+        versions=latest.get("versions", versions()),
+        reference=str(plan.get("reference", "")),
+        arms={k: v for r in records for k, v in r["arms"].items()},
+        conditions=conditions,
+        comparisons=comparisons,
+        masks={derivatives.read_json(f).get("MaskSource", "") for f in out_dir.glob("sub-*/**/*prepared_*.json")},
+        template="templateflow" in about.get("DatasetLinks", {}),
+    )
+    return ReportContext(
+        dataset=run.dataset,
+        protocol=run.protocol,
         command="\n".join([*dict.fromkeys(r["settings"]["command"] for r in records), settings.command]),
         created=datetime.now(UTC),
-        versions=latest.get("versions", versions()),
+        versions=run.versions,
         missing=[MissingScan(**scan) for scan in plan.get("missing", [])],
         notes=[*notes, *plan.get("warnings", [])],
-        methods_text=methods_text(about, latest, {k: v for r in records for k, v in r["arms"].items()}),
+        methods_text=methods_text(run),
+        arms=dict(_told(run.arms)),
         labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
         sloppy=bool(about.get("Sloppy")),
     )
 
 
+def _told(arms: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Digest and parameters of each arm in words."""
+    for label, arm in arms.items():
+        tables = {name: table for name, table in arm.items() if isinstance(table, dict)}
+        words = [f"{name}: {', '.join(f'{k} = {v}' for k, v in table.items())}" for name, table in tables.items()]
+        yield label, "; ".join([f"digest {arm['hash']}", *words])
+
+
 def _records(out_dir: Path) -> Iterator[dict[str, Any]]:
     for file in sorted((out_dir / "config").glob("*.toml")):
         yield tomllib.loads(file.read_text("utf-8"))
-
-
-def methods_text(about: Mapping[str, Any], record: Mapping[str, Any], arms: Mapping[str, Any]) -> list[str]:
-    """Paragraphs for a methods section, from what was done."""
-    found = record.get("versions", {})
-    plan = record.get("plan", {})
-    return [
-        f"Scans were evaluated with LUMirage {found.get('lumirage-bids', '')}, protocol {about['Protocol']}. Every "
-        f"scan was prepared once and aligned to a common reference ({plan.get('reference', 'n/a')}). Ordered pairs "
-        "were registered with each method from the same start. The moving scan's native label map was carried to the "
-        "fixed scan's native grid in one interpolation (trilinear interpolation of every label's mask, arg-max).",
-        "Dice was averaged over the structures present in both native label maps of a pair, the same for every method.",
-        *(f"{name}: {arm['parameters']}." for name, arm in arms.items()),
-    ]
 
 
 def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: Settings) -> None:

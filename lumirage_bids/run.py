@@ -173,7 +173,7 @@ class Run:
             "labellings": {labels.name: labels.source for labels in plan.labels},
             "methods": {a.name: a.method.name for a in plan.arms},
             "tuned": dict(self.protocol.tuned),
-            "arms": {a.label: {"hash": a.hash, "parameters": arm_parameters(a)} for a in plan.arms},
+            "arms": {a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **_known(a)} for a in plan.arms},
         }
 
     def get_line(self, scan: Scan) -> str:
@@ -238,14 +238,24 @@ def expected_voxels(plan: Plan) -> int:
     return int(min(BRAIN_BOX_MM3, full * float(np.prod(zooms))) / voxel)
 
 
-def arm_parameters(arm: Arm) -> str:
-    """All parameters of an arm in one line."""
-    tables = {
-        arm.name: {"method": arm.method.name, **asdict(arm.method)},
+def arm_tables(arm: Arm) -> dict[str, dict[str, Any]]:
+    """All parameters of an arm: of its method, preparation, alignment and evaluation."""
+    return {
+        "method": {"method": arm.method.name, **asdict(arm.method)},
         "preparation": asdict(arm.preparation),
         "alignment": asdict(arm.alignment),
         "evaluation": asdict(arm.evaluation),
     }
+
+
+def _known(arm: Arm) -> dict[str, dict[str, Any]]:
+    """The same without what is None, which TOML cannot say."""
+    return {name: {k: v for k, v in table.items() if v is not None} for name, table in arm_tables(arm).items()}
+
+
+def arm_parameters(arm: Arm) -> str:
+    """All parameters of an arm in one line."""
+    tables = {arm.name if name == "method" else name: table for name, table in arm_tables(arm).items()}
     return "; ".join(f"{name}: " + ", ".join(f"{k}={v}" for k, v in t.items()) for name, t in tables.items())
 
 

@@ -58,10 +58,13 @@ class AntsSyn(Method):
     ----------
     Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with cross-correlation. Med
     Image Anal 12:26-41 (2008). doi:10.1016/j.media.2007.06.004
+    Tustison NJ et al. The ANTsX ecosystem for quantitative biological and medical imaging. Sci Rep 11:9068 (2021).
+    doi:10.1038/s41598-021-87564-6
     """
 
     name: ClassVar[str] = "ants_syn"
     summary: ClassVar[str] = "ANTs SyN: symmetric diffeomorphic, mutual information or others, CPU"
+    references: ClassVar[tuple[str, ...]] = ("avants2008", "tustison2021")
 
     metric: Literal["cc", "mattes", "meansquares"] = "mattes"
     radius: int = 2

@@ -24,6 +24,7 @@ class Greedy(Deformable):
 
     name: ClassVar[str] = "greedy"
     summary: ClassVar[str] = "FireANTs greedy: one diffeomorphic warp, local cross-correlation"
+    references: ClassVar[tuple[str, ...]] = ("jena2024fireants",)
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""

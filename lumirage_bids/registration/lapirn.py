@@ -57,6 +57,7 @@ class Lapirn(Method):
 
     name: ClassVar[str] = "lapirn"
     summary: ClassVar[str] = "LapIRN: pretrained Laplacian pyramid network (weights are not included)"
+    references: ClassVar[tuple[str, ...]] = ("mok2020",)
 
     flavour: Literal["disp", "diff"] = "disp"
     weights: str = ""

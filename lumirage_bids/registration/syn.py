@@ -27,6 +27,7 @@ class Syn(Deformable):
 
     name: ClassVar[str] = "syn"
     summary: ClassVar[str] = "FireANTs SyN: two diffeomorphic warps that meet half-way, local cross-correlation"
+    references: ClassVar[tuple[str, ...]] = ("jena2024fireants", "avants2008")
 
     step: float = 0.375
 

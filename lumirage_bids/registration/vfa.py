@@ -53,6 +53,7 @@ class Vfa(Method):
 
     name: ClassVar[str] = "vfa"
     summary: ClassVar[str] = "vector field attention, trained for LUMIR; needs vfa-run and its weights"
+    references: ClassVar[tuple[str, ...]] = ("liu2024vfa",)
 
     program: str = "vfa-run"
     checkpoint: str = ""

@@ -19,6 +19,7 @@ from lumirage_bids.figures.structures import structure_dots
 from lumirage_bids.figures.style import mark
 from lumirage_bids.figures.violins import MAX_POINTS, dice_violins
 from lumirage_bids.reports.audit_section import AuditSection, published_differences, published_table
+from lumirage_bids.reports.methods_text import citation_bibtex, citation_markdown, cited, pieces
 from lumirage_bids.reports.pair_table import pair_tables
 from lumirage_bids.reports.pictures import save_figure, svg_markup
 from lumirage_bids.reports.rendering import render
@@ -97,7 +98,9 @@ class ReportContext:
     notes : sequence of str
         What the reader must know, shown at the top.
     methods_text : sequence of str
-        Paragraphs for a methods section.
+        Paragraphs for a methods section, see `lumirage_bids.reports.methods_text`.
+    arms : mapping of str to str
+        Arm → its digest and all its parameters, in words.
     labelling_sources : mapping of str to str
         Labelling → where its label maps come from.
     sloppy : bool
@@ -120,6 +123,7 @@ class ReportContext:
     missing: Sequence[MissingScan] = ()
     notes: Sequence[str] = ()
     methods_text: Sequence[str] = ()
+    arms: Mapping[str, str] = field(default_factory=dict)
     labelling_sources: Mapping[str, str] = field(default_factory=dict)
     sloppy: bool = False
     audit: AuditSection | None = None
@@ -154,7 +158,7 @@ class _Drawing:
 
 
 def write_group_report(group_dir: Path, tables: GroupTables, context: ReportContext) -> Path:
-    """Write ``report.html``, and its figures as SVG and PNG in ``figures/``.
+    """Write ``report.html``, its figures as SVG and PNG in ``figures/``, and ``CITATION.md`` and ``.bib``.
 
     Parameters
     ----------
@@ -177,6 +181,8 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
         kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
         for kind, figures in group_figures(tables, context.audit).items()
     }
+    write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))
+    write_text(group_dir / "CITATION.bib", citation_bibtex(context.methods_text))
     page = group_dir / "report.html"
     write_text(page, _page(tables, context, drawings))
     return page
@@ -276,6 +282,8 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         figures=figures,
         audit=context.audit,
         labellers=None if context.labellers is None or context.labellers.empty else labeller_table(context.labellers),
+        methods=[list(pieces(paragraph)) for paragraph in context.methods_text],
+        references=cited(context.methods_text),
         published=None if published is None else published_table(published),
         differences=[] if published is None else published_differences(published),
     )

@@ -75,6 +75,7 @@ class Atropos(Labeller):
 
     name: ClassVar[str] = "atropos"
     summary: ClassVar[str] = "CSF, grey and white matter from intensities by ANTs Atropos; no downloads"
+    references: ClassVar[tuple[str, ...]] = ("avants2011", "tustison2010")
     labelling: ClassVar[str | None] = "tissue"
     # Shares of the intracranial volume in adults from 20 to 90 years are about 10-35 % CSF, 35-50 % GM and 25-40 % WM
     # (Courchesne et al. 2000, doi:10.1148/radiology.216.3.r00au37672); masks cut much or all of the outer CSF away,

@@ -26,6 +26,8 @@ class Labeller(ABC):
     ----------
     name, summary : str
         How users call it, and one line about it.
+    references : tuple of str
+        Keys of `lumirage_bids.references` that whoever uses its labels should cite.
     labelling : str or None
         The labelling that it makes or reads; None where that may be any.
     reads : bool
@@ -41,6 +43,7 @@ class Labeller(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    references: ClassVar[tuple[str, ...]] = ()
     labelling: ClassVar[str | None] = None
     reads: ClassVar[bool] = False
     layout: ClassVar[Layout | None] = None

@@ -36,6 +36,7 @@ class DeepAtropos(Labeller):
 
     name: ClassVar[str] = "deepatropos"
     summary: ClassVar[str] = "six tissues on T1w by ANTsPyNet's Deep Atropos; needs antspynet and its weights"
+    references: ClassVar[tuple[str, ...]] = ("tustison2021",)
     labelling: ClassVar[str | None] = "deepatropos"
     # An estimate: TensorFlow, a network at 1 mm, and ANTs' registration to MNI.
     memory_gb: ClassVar[float] = 12.0

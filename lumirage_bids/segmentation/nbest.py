@@ -43,6 +43,7 @@ class NBest(Importer):
 
     name: ClassVar[str] = "nbest"
     summary: ClassVar[str] = "three tissues of the cerebrum of other primates, read from what nBEST's container wrote"
+    references: ClassVar[tuple[str, ...]] = ("zhong2024",)
     labelling: ClassVar[str | None] = "nbest"
     layout: ClassVar[Layout] = LAYOUT
     recipe: ClassVar[str] = (
@@ -59,10 +60,16 @@ class NBestSubcortical(Importer):
     Thalamus, caudate, putamen, pallidum, hippocampus and amygdala of macaques. Releases differ in whether the sides
     are told apart, and none publishes its indices: names come from a table ``seg-nbestsubcortical_dseg.tsv`` in the
     folder, or are ``label N``.
+
+    References
+    ----------
+    Zhong T et al. nBEST: Deep-learning-based non-human primates Brain Extraction and Segmentation Toolbox across ages,
+    sites and species. NeuroImage 295:120652 (2024). doi:10.1016/j.neuroimage.2024.120652
     """
 
     name: ClassVar[str] = "nbestsubcortical"
     summary: ClassVar[str] = "six subcortical structures of macaques, read from what nBEST's container wrote"
+    references: ClassVar[tuple[str, ...]] = ("zhong2024",)
     labelling: ClassVar[str | None] = "nbestsubcortical"
     layout: ClassVar[Layout] = LAYOUT
     recipe: ClassVar[str] = NBest.recipe.replace("nBEST.py", "nBEST_subcortical_SDM.py")

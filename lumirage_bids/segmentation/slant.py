@@ -24,6 +24,7 @@ class Slant(Importer):
 
     name: ClassVar[str] = "slant"
     summary: ClassVar[str] = "132 BrainCOLOR structures on T1w, read from what SLANT's container wrote"
+    references: ClassVar[tuple[str, ...]] = ("huo2019",)
     labelling: ClassVar[str | None] = "slant"
     layout: ClassVar[Layout] = Layout(
         name="slant", labels={"slant": tuple(f"{folder}FinalResult/{{name}}_seg.nii.gz" for folder in FOLDERS)}

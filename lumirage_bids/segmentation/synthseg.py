@@ -49,6 +49,7 @@ class SynthSeg(Labeller):
 
     name: ClassVar[str] = "synthseg"
     summary: ClassVar[str] = "32 structures on any contrast by FreeSurfer's mri_synthseg, which you install"
+    references: ClassVar[tuple[str, ...]] = ("billot2023",)
     labelling: ClassVar[str | None] = "synthseg"
     # An estimate: at 1 mm its network holds several arrays of some 2 GB each, and each thread adds to that.
     memory_gb: ClassVar[float] = 16.0

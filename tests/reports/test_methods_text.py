@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import inspect
+import re
+
+import pandas as pd
+import pytest
+from stats.made_up import score_table
+
+from lumirage_bids import registration, segmentation
+from lumirage_bids.audit import Conditions
+from lumirage_bids.references import references
+from lumirage_bids.reports import methods_text as module
+from lumirage_bids.reports.methods_text import (
+    RunFacts,
+    citation_bibtex,
+    citation_markdown,
+    cited,
+    methods_text,
+    pieces,
+)
+from lumirage_bids.stats.comparisons import compare
+
+KINDS = [*registration.methods().values(), *segmentation.labellers().values()]
+
+
+def facts(pairs: pd.DataFrame, **given: object) -> RunFacts:
+    method = {"method": "greedy", "scales": [4, 2, 1], "similarity": "auto"}
+    aligned = {"start": "aligned", "transform": "affine", "on": "image"}
+    arm = {
+        "name": "mine",
+        "variant": "default",
+        "method": method,
+        "alignment": aligned,
+        "evaluation": {"transfer": "linear"},
+    }
+    conditions = Conditions(
+        pairs=pairs,
+        sources={"braincolor": "existing maps", "tissue": "atropos: three tissues"},
+        methods={"mine": "greedy", "ants_syn": "ants_syn"},
+        preparations={
+            "default": {"spacing": 1.0, "skull_strip": True, "percentiles": [1, 99], "crop": "brain", "margin_mm": 10}
+        },
+    )
+    base = {"dataset": "Demo", "protocol": "default", "versions": {"pybids": "0.22.0"}, "reference": "sub-1_T1w"}
+    return RunFacts(**{**base, "arms": {"mine": arm}, "conditions": conditions, "comparisons": compare(pairs), **given})  # type: ignore[arg-type]
+
+
+def pairs_of(**given: object) -> pd.DataFrame:
+    made = {
+        "gains": {"mine": 0.2, "ants_syn": 0.2},
+        "subjects": 10,
+        "kinds": ("T1w",),
+        "labellings": ("braincolor", "tissue"),
+    }
+    pairs, _ = score_table(**{**made, **given})  # type: ignore[arg-type]
+    return pairs.assign(start="aligned", similarity=pairs["method"].map({"mine": "mind", "ants_syn": "mi"}))
+
+
+def test_only_what_was_used_is_cited():
+    keys = {reference.key for reference in cited(methods_text(facts(pairs_of(), masks={"template"})))}
+    assert {"lumirage", "jena2026", "jena2024fireants", "avants2008", "heinrich2013", "mattes2003"} <= keys
+    assert {"avants2011", "fonov2011", "snijders1999", "holm1979", "schuirmann1987", "yarkoni2019"} <= keys
+    assert keys.isdisjoint({"mok2020", "liu2024vfa", "billot2023", "ciric2022", "owen2007", "hering2023"})
+
+
+def test_the_text_says_what_was_done():
+    told = citation_markdown(methods_text(facts(pairs_of())))
+    for piece in (
+        "10 scans of 10 subjects were found by PyBIDS 0.22.0 (Yarkoni et al., 2019). 90 ordered pairs",
+        "resampled to 1 mm, skull-stripped, winsorised at percentiles 1 and 99",
+        "Method mine: FireANTs greedy",
+        "It optimised MIND-SSC (Heinrich et al., 2013). Parameters: scales 4 2 1, similarity auto.",
+        "Labelling tissue (Avants et al., 2011; Tustison et al., 2010): atropos: three tissues.",
+        "- Yarkoni T, Markiewicz CJ, de la Vega A, et al. (2019). PyBIDS: Python tools for BIDS datasets.",
+    ):
+        assert piece in told
+
+
+def test_intervals_that_were_refused_are_not_described():
+    told = " ".join(methods_text(facts(pairs_of(subjects=4))))
+    assert "Intervals and p-values were not computed: that takes at least 10 subjects." in told
+    assert "bootstrap" not in told
+
+
+def test_a_run_without_records_still_has_a_text():
+    pairs = pairs_of(gains={"unknown": 0.1}).assign(start=None)
+    bare = facts(pairs, arms={}, versions={}, reference="", conditions=Conditions(pairs=pairs))
+    told = methods_text(bare)
+    assert "Method unknown." in told
+    assert "Labelling braincolor." in told
+
+
+def test_text_from_the_data_cannot_break_the_files():
+    name = "a [@nobody] <script> \n [@dice1945"
+    told = methods_text(facts(pairs_of(), dataset=name))
+    assert "\\<script>" in citation_markdown(told)
+    assert "[@nobody]" in "".join(text for text, _ in pieces(told[0]))
+    assert "nobody" not in citation_bibtex(told)
+
+
+def test_citations_in_words_and_whole_paragraph():
+    assert list(pieces("a [@holm1979; @dice1945] b")) == [
+        *(("a (", ""), ("Holm, 1979", "holm1979"), ("; ", ""), ("Dice, 1945", "dice1945"), (") b", "")),
+    ]
+    assert list(pieces("nothing")) == [("nothing", "")]
+
+
+def test_every_reference_is_read_and_used():
+    of_kinds = {key for kind in KINDS for key in kind.references}
+    of_text = set(re.findall(r"@(\w+\d{4}\w*|lumirage)", inspect.getsource(module)))
+    assert of_kinds | of_text == set(references())
+
+
+def test_references_are_told_apart_and_found():
+    found = references()
+    assert len({reference.cited for reference in found.values()}) == len(found)
+    for reference in found.values():
+        assert re.fullmatch(
+            r"https://(doi\.org/10\.\d{4,}/\S+|arxiv\.org/\S+|openreview\.net/\S+|www\.jstor\.org/\S+)|", reference.url
+        )
+        assert reference.bibtex.count("{") == reference.bibtex.count("}")
+        assert not re.search(r"[{}]", reference.text)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.references], ids=lambda kind: kind.name)
+def test_a_docstring_names_the_same_publications(kind: type):
+    # What a class says of its sources is in its docstring or its module's.
+    told = inspect.getdoc(kind) + (inspect.getmodule(kind).__doc__ or "")
+    urls = [references()[key].url for key in kind.references]
+    for url in urls:
+        assert url.removeprefix("https://doi.org/").removeprefix("https://arxiv.org/abs/") in told

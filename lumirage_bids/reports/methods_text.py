@@ -177,7 +177,7 @@ def _start(run: RunFacts) -> Iterator[str]:
         kinds = sorted({f"{table['transform']}, driven by {by[table['on']]}" for table in tables})
         how = f", {and_join(kinds)}" if kinds else ""
         to = f" of every scan to {run.reference}" if run.reference else ""
-        yield f"Every method began at the same start, an alignment{to} by FireANTs [@jena2024fireants]{how}."
+        yield f"Methods began at an alignment{to} by FireANTs [@jena2024fireants]{how}."
     yield from (_STARTS[start] for start in ("centre_of_mass", "none") if start in found)
     if "own" in found:
         rows = run.conditions.pairs

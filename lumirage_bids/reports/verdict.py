@@ -115,6 +115,6 @@ def _lead(name: str, rows: Sequence[Row]) -> str:
     if told or not rows or any(pd.isna(row["d_z"]) for row in rows):
         return told
     if not all(math.isfinite(row["d_z_low"]) for row in rows):
-        return f"; beyond |d_z| = {THRESHOLD} above every other, with what certainty is not known"
+        return f"; beyond |d_z| = {THRESHOLD} above every other, with too few subjects to say how surely"
     certain = "for certain" if all(sure(row) for row in rows) else "though not all for certain"
     return f"; beyond |d_z| = {THRESHOLD} above every other, {certain}"

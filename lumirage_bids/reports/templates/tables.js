@@ -7,6 +7,10 @@ for (const table of document.querySelectorAll("table.data")) {
 }
 // Tables of pairs are drawn a page at a time, from numbers that their element carries.
 for (const table of document.querySelectorAll("table.pairs")) drawPairs(table, JSON.parse(table.dataset.pairs));
+// What is folded away is printed too.
+const folded = document.querySelectorAll("details:not([open])");
+addEventListener("beforeprint", () => folded.forEach((details) => (details.open = true)));
+addEventListener("afterprint", () => folded.forEach((details) => (details.open = false)));
 
 function onSort(table, sort) {
   const headings = Array.from(table.querySelectorAll("tr.columns th"));

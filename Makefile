@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-slow benchmark lint format clean
+.PHONY: demo test test-slow test-browser benchmark lint format clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -17,6 +17,11 @@ test: $(VENV)/installed
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow
+
+# Pages in a browser, by axe: needs npm, and Chromium on the PATH.
+test-browser: $(VENV)/installed
+	npm install --silent --no-save --prefix build axe-core@4
+	AXE_CORE=$(CURDIR)/build/node_modules/axe-core/axe.min.js $(BIN)/python -m pytest -m browser
 
 # Small: that the benchmarks run and write their tables. docs/performance.md says how to measure.
 benchmark: $(VENV)/installed

@@ -1,8 +1,10 @@
-"""TOML that users are told to paste is accepted."""
+"""TOML that users are told to paste is accepted; Python that they are told to paste runs."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,23 @@ def test_toml_of_the_docs_is_a_protocol(block: str, tmp_path: Path) -> None:
         for name, table in variant.methods.items():
             parameters = dict(table)
             registration.method(parameters.pop("method", name), **parameters)
+
+
+PYTHON = [
+    pytest.param(block, id=f"{page}-{number}")
+    for page in ("outputs.md", "statistics.md")
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_python_of_the_docs_reads_the_tables(block: str, finished_run: Path) -> None:
+    code = block.replace("OUT/", f"{finished_run}/").replace('"OUT"', repr(str(finished_run)))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=finished_run.parent,
+    )
+    assert done.returncode == 0, done.stderr

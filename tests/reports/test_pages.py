@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from lxml import html
 from stats.made_up import score_table
 
+from lumirage_bids.audit import Finding
 from lumirage_bids.figures.slices import ContourLayer, cut, three_planes
 from lumirage_bids.figures.violins import dice_violins
+from lumirage_bids.reports.audit_section import AuditSection
 from lumirage_bids.reports.group import GroupTables, MissingScan, ReportContext, write_group_report
 from lumirage_bids.reports.pictures import save_figure, svg_markup
 from lumirage_bids.reports.subject import ScanPanel, SubjectPage, write_subject_report
@@ -154,6 +157,41 @@ def test_everything_from_the_data_is_escaped(tmp_path: Path):
     assert {file.parent for file in tmp_path.rglob("*.svg")} == {tmp_path / "figures"}
 
 
+def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
+    group = tables(subjects=3, kinds=("T1w",), labellings=("tissue", "manual"))
+    sources = {"tissue": "atropos: three tissues", "manual": "existing maps"}
+    verdict = page_of(tmp_path, group, labelling_sources=sources).find(".//section[@id='verdict']")
+    headlines = [line.text_content() for line in verdict.findall("p[@class='headline']")]
+    assert headlines[0].startswith("No verdict. The labels (tissue)")
+    assert headlines[1].startswith("Highest mean")
+
+
+def test_serious_findings_stand_beside_the_verdict(tmp_path: Path):
+    worst = Finding(id="unequal-start", severity="serious", what="a", evidence="b", remedy="c")
+    for severity, told in (("serious", True), ("note", False)):
+        audit = AuditSection(findings=[replace(worst, severity=severity)])
+        page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), audit=audit)
+        assert ("can reverse or make up a difference" in page.find(".//section[@id='verdict']").text_content()) == told
+
+
+def test_citations_lead_to_the_references(tmp_path: Path):
+    page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), methods_text=["Overlap [@dice1945; @holm1979]."])
+    section = page.find(".//section[@id='methods']")
+    assert "Overlap (Dice, 1945; Holm, 1979)." in section.text_content()
+    listed = [item.get("id") for item in section.findall(".//ul[@class='references']/li")]
+    assert listed == ["ref-dice1945", "ref-holm1979"]
+    check_structure(page)
+    assert "Overlap (Dice, 1945; Holm, 1979)." in (tmp_path / "CITATION.md").read_text("utf-8")
+    assert (tmp_path / "CITATION.bib").read_text("utf-8").count("@article{") == 2
+
+
+def test_too_many_pairs_are_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lumirage_bids.reports.pair_table.MOST_PAIRS", 5)
+    page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)))
+    assert not page.findall(".//table[@class='pairs']")
+    assert "too many to list here" in " ".join(page.text_content().split())
+
+
 def test_sloppy_marks_page_and_figures(tmp_path: Path):
     page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), sloppy=True)
     assert page.findtext(".//title").startswith("SLOPPY")
@@ -198,7 +236,7 @@ def test_the_same_tables_give_the_same_bytes(tmp_path: Path):
     for folder in ("one", "two"):
         write_group_report(tmp_path / folder, tables(subjects=3, kinds=("T1w",)), context())
     files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*") if f.is_file())
-    assert len(files) == 7
+    assert len(files) == 9
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
 
 

@@ -131,6 +131,7 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
         comparisons=comparisons,
         masks={derivatives.read_json(f).get("MaskSource", "") for f in out_dir.glob("sub-*/**/*prepared_*.json")},
         template="templateflow" in about.get("DatasetLinks", {}),
+        sloppy=bool(about.get("Sloppy")),
     )
     return ReportContext(
         dataset=run.dataset,
@@ -143,7 +144,7 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
         methods_text=methods_text(run),
         arms=dict(_told(run.arms)),
         labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
-        sloppy=bool(about.get("Sloppy")),
+        sloppy=run.sloppy,
     )
 
 

@@ -55,6 +55,8 @@ class RunFacts:
         Where brain masks came from: ``existing``, ``skull-stripped``, ``template``.
     template : bool
         Whether a template of TemplateFlow was among the scans.
+    sloppy : bool
+        Whether images were coarse and iterations few, to try things out.
     """
 
     dataset: str
@@ -66,11 +68,16 @@ class RunFacts:
     comparisons: pd.DataFrame
     masks: Iterable[str] = field(default_factory=tuple)
     template: bool = False
+    sloppy: bool = False
 
 
 def methods_text(run: RunFacts) -> list[str]:
     """Write the paragraphs."""
+    tried = (
+        ["This was a sloppy run, coarse and with a tenth of the iterations, not for publication."] if run.sloppy else []
+    )
     return [
+        *tried,
         _design(run),
         *_preparation(run),
         *_start(run),

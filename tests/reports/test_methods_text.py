@@ -83,6 +83,11 @@ def test_intervals_that_were_refused_are_not_described():
     assert "bootstrap" not in told
 
 
+def test_a_sloppy_run_says_so_first():
+    assert "not for publication" in methods_text(facts(pairs_of(), sloppy=True))[0]
+    assert "not for publication" not in " ".join(methods_text(facts(pairs_of())))
+
+
 def test_a_run_without_records_still_has_a_text():
     pairs = pairs_of(gains={"unknown": 0.1}).assign(start=None)
     bare = facts(pairs, arms={}, versions={}, reference="", conditions=Conditions(pairs=pairs))

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ IGNORED = (
     r"^/sub-[^/]*/ses-[^/]*/(?!anat(/|$)|[^/]*\.json$)",
     r"/anat/(?!.*\.(nii|nii\.gz|json)$)",
 )
+T1W: Filter = {"t1w": {"suffix": "T1w"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,9 @@ class Query:
         Labellings to look for as ``seg-NAME`` in the derivative datasets.
     layouts : mapping
         Name in `derivatives` → layout of that folder, if it is no BIDS dataset.
+    t1w_labellings : tuple of str
+        Labellings of sessions' T1w scans that are carried to their other scans; where there are none, those T1w scans
+        are not looked for.
     """
 
     filters: Filter
@@ -66,6 +70,7 @@ class Query:
     derivatives: Mapping[str, Path] = field(default_factory=dict)
     labellings: tuple[str, ...] = ()
     layouts: Mapping[str, Layout] = field(default_factory=dict)
+    t1w_labellings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,10 +134,15 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     root = Path(os.path.abspath(root))  # noqa: PTH100 (links in the path stay as the user wrote them)
     name, notes = _name(root, validate)
     datasets, native = _derivative_datasets(query.derivatives, query.layouts)
-    sources, masks, brain = _sources(query, Derivatives(datasets, native))
-    candidates, more = _candidates(root, check_filter(query.filters, "of the query"), database_dir)
+    derivatives = Derivatives(datasets, native)
+    sources, masks, brain = _sources(query, query.labellings, derivatives)
+    wanted = [check_filter(query.filters, "of the query"), *([T1W] if query.t1w_labellings else [])]
+    (candidates, *others), more = _candidates(root, wanted, database_dir)
     scans, choices = choose(candidates, query.prefer)
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
+    if others:
+        scans, its_choices, its_notes = _with_t1w(scans, others[0], query, derivatives)
+        choices, more = (*choices, *its_choices), [*more, *its_notes]
     return Dataset(
         root=root,
         name=name,
@@ -188,35 +198,41 @@ def _derivative_datasets(
     return datasets, native
 
 
-def _sources(query: Query, derivatives: Derivatives) -> tuple[dict[str, Source], Source, Pattern | None]:
+def _sources(
+    query: Query, labellings: Iterable[str], derivatives: Derivatives
+) -> tuple[dict[str, Source], Source, Pattern | None]:
     """Where label maps, masks and skull-stripped images are to be looked for."""
     patterns = {name: Pattern(text, f"labelling {name!r}") for name, text in query.label_patterns.items()}
     mask = Pattern(query.mask_pattern, "the brain mask") if query.mask_pattern else None
     brain = Pattern(query.brain_pattern, "the skull-stripped image") if query.brain_pattern else None
-    names = dict.fromkeys((*query.labellings, *patterns))
+    names = dict.fromkeys((*labellings, *patterns))
     sources = {name: Source.labels(name, patterns.get(name), derivatives) for name in names}
     return sources, Source.mask(mask, derivatives), brain
 
 
-def _candidates(root: Path, filters: Filter, database_dir: Path | None) -> tuple[list[Scan], list[str]]:
-    """Images that fit one of the queries, without labels and masks; and what to tell the user."""
+def _candidates(root: Path, wanted: Sequence[Filter], database_dir: Path | None) -> tuple[list[list[Scan]], list[str]]:
+    """Images that fit one of the queries of each filter, without labels and masks; and what to tell the user."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyBIDS' own: nothing that a user could act on
         layout, kept_notes = _layout(root, database_dir)
         with closing(layout.session):
-            check_keys(filters, layout.get_entities(metadata=True))
+            for filters in wanted:
+                check_keys(filters, layout.get_entities(metadata=True))
             files = {Path(f.path).relative_to(root): f for f in layout.get(extension=[".nii", ".nii.gz"])}
             right = {path: file for path, file in files.items() if _in_place(path)}
-            scans = [scan for path, file in right.items() if (scan := _select(path, file, root, filters))]
+            found = [
+                [scan for path, file in right.items() if (scan := _select(path, file, root, filters))]
+                for filters in wanted
+            ]
     notes = [*kept_notes, *_misplaced_note([path for path in files if path not in right])]
-    if not scans:
+    if not found[0]:
         suffixes = [path.name.split(".")[0].rpartition("_")[2] for path in right]
         counts = ", ".join(f"{suffixes.count(s)} {s}" for s in sorted(set(suffixes))) or "none"
         raise NothingSelectedError(
-            f"No image of {root} fits the filter {json.dumps(filters)}. Anatomical images there: {counts}. "
+            f"No image of {root} fits the filter {json.dumps(wanted[0])}. Anatomical images there: {counts}. "
             f"Check --bids-filter-file. {' '.join(notes)}".rstrip()
         )
-    return scans, notes
+    return found, notes
 
 
 def _in_place(relative: Path) -> bool:
@@ -311,6 +327,38 @@ def _config(root: Path) -> dict[str, Any]:
     for entity in config["entities"]:
         entity["pattern"] = f"^{re.escape(str(root))}(?s:/.*?)?{entity['pattern']}"
     return {"name": "bids", "entities": config["entities"]}
+
+
+def _with_t1w(
+    scans: Sequence[Scan], candidates: Iterable[Scan], query: Query, derivatives: Derivatives
+) -> tuple[list[Scan], list[Choice], list[str]]:
+    """Attach the session's T1w scan: one that is selected, else the one that the preferences choose.
+
+    Returns
+    -------
+    scans, choices, notes
+        All scans; where there were several T1w scans to take from; what to tell the user.
+    """
+    every, masks, brain = _sources(query, query.t1w_labellings, derivatives)
+    sources = {name: every[name] for name in query.t1w_labellings}
+    chosen, choices = choose(candidates, query.prefer)
+    own = {_session(s) for s in scans if s.suffix == "T1w"}
+    others = {_session(s) for s in scans if s.suffix != "T1w"}
+    by_session = {_session(s): s for s in (*chosen, *(s for s in scans if s.suffix == "T1w"))}
+    t1w = {key: _complete(s, sources, masks, brain) for key, s in by_session.items() if key in own | others}
+    lacking = [s.relative for s in scans if _session(s) not in t1w]
+    notes = [note for source in sources.values() for note in source.notes()]
+    if lacking:
+        notes.append(
+            f"No T1w scan in the session of {len(lacking)} scan(s), so that no labels can be carried to them: "
+            f"{lacking[0]}{', …' if lacking[1:] else ''}."
+        )
+    attached = [replace(s, t1w=t1w.get(_session(s))) for s in scans]
+    return attached, [c for c in choices if (c.subject, c.session) in others - own], notes
+
+
+def _session(scan: Scan) -> tuple[str, str | None]:
+    return scan.subject, scan.session
 
 
 def _complete(scan: Scan, sources: Mapping[str, Source], masks: Source, brain: Pattern | None) -> Scan:

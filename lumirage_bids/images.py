@@ -111,6 +111,15 @@ def read_image(path: Path) -> Volume:
     return Volume(array=array, affine=affine)
 
 
+def read_grid(path: Path) -> tuple[Shape, FloatArray]:
+    """Shape and affine (voxel indices to world coordinates, RAS+, mm) of an image of ours; voxels are not read."""
+    import nibabel
+
+    image = nibabel.load(path)
+    x, y, z = image.shape
+    return (x, y, z), np.asarray(image.affine, dtype=np.float64)
+
+
 def read_labels(path: Path) -> Volume:
     """Read a label map.
 

@@ -28,18 +28,32 @@ class Evaluation:
         ``native``: moving labels are carried once, from their native grid to the fixed scan's, and compared there.
         ``prepared``: besides, both maps are first resampled to their scans' prepared grids, and compared on the fixed
         one, as published evaluations did.
+        ``reference``: both maps are first carried through their scans' alignments to the prepared grid of the scan that
+        all are aligned to, and compared there alone, as the LUMIR challenge does in MNI space.
     transfer : str
-        ``linear`` (trilinear votes) or ``nearest`` (for comparison only).
+        ``linear`` (trilinear votes) or ``nearest`` (for comparison only); of every step.
     surface : bool
         Whether surface distances are measured too (some seconds a pair).
     diffeomorphism : bool
         Whether the volume that is not diffeomorphic is measured too (some seconds a pair).
     """
 
-    grid: Literal["native", "prepared"] = "native"
+    grid: Literal["native", "prepared", "reference"] = "native"
     transfer: Literal["linear", "nearest"] = "linear"
     surface: bool = False
     diffeomorphism: bool = False
+
+    @property
+    def words(self) -> str:
+        """Where and how the labels behind ``dice_mean`` are compared; ``prepared`` adds a column to ``native``.
+
+        Examples
+        --------
+        >>> Evaluation().words, Evaluation(grid="reference", transfer="nearest").words
+        ('native', 'reference, nearest')
+        """
+        grid = "reference" if self.grid == "reference" else "native"
+        return grid if self.transfer == "linear" else f"{grid}, {self.transfer}"
 
 
 def transfer_labels(

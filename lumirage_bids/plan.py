@@ -20,7 +20,7 @@ from lumirage_bids.protocol import Labelling, Protocol, Variant
 from lumirage_bids.reference_maps import references
 from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.registration.base import Context, Method
-from lumirage_bids.scans import File, Pair, Scan, fingerprint
+from lumirage_bids.scans import Pair, Scan, fingerprint
 from lumirage_bids.segmentation.base import Labeller
 from lumirage_bids.settings import Settings
 
@@ -66,8 +66,7 @@ class Labels:
 
     def hash(self, scan: Scan) -> str:
         """Digest of what this labelling of this scan depends on."""
-        files = self.files(scan) if self.is_existing else [scan.brain or scan, scan.mask]
-        return digest(self.conditions, [f.fingerprint for f in files if f is not None])
+        return digest(self.conditions, [f.fingerprint for f in self.labeller.files(scan, self.name)])
 
     @property
     def is_existing(self) -> bool:
@@ -80,14 +79,9 @@ class Labels:
         structures = None if self.structures is None else sorted(self.structures.items())
         return digest(self.labeller.name, self.labeller, structures)
 
-    def files(self, scan: Scan) -> list[File]:
-        """The map that was found for a scan and its look-up table."""
-        found = scan.labels[self.name]
-        return [found] if found.lut is None else [found, File(path=found.lut, dataset=found.lut.parent)]
-
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""
-        return not self.is_existing or self.name in scan.labels
+        return self.labeller.available(scan, self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,7 +299,8 @@ def needs(plan: Plan, settings: Settings) -> Iterator[str]:
         if complaint := method.missing(_here(settings)):
             yield f"method {name}: {complaint}"
     for labels in plan.labels:
-        if labels.name not in plan.found and (complaint := labels.labeller.missing(_here(settings))):
+        there = labels.name in plan.found or _starts_from_maps(labels.labeller, plan.scans)
+        if not there and (complaint := labels.labeller.missing(_here(settings))):
             yield f"labelling {labels.name}: {complaint}"
 
 
@@ -344,12 +339,19 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
             f"derivatives dataset with files …_seg-{name}_dseg.nii.gz by --derivatives NAME=PATH."
         )
     labeller = segmentation.labeller(given.labeller, **given.parameters)
-    if (complaint := labeller.missing(_here(settings))) and not settings.dry_run:
+    complaint = labeller.missing(_here(settings))
+    if complaint and not settings.dry_run and not _starts_from_maps(labeller, dataset.scans):
         raise MissingInputError(
             f"Labelling '{name}' cannot be made here by {labeller.name}: {complaint}. Maps that are there, as files "
             f"…_seg-{name}_dseg.nii.gz of a BIDS derivatives dataset, are read with --derivatives NAME=PATH."
         )
     return Labels(name=name, labeller=labeller, structures=structures, source=f"{labeller.name}: {labeller.summary}")
+
+
+def _starts_from_maps(labeller: Labeller, scans: Iterable[Scan]) -> bool:
+    """Whether maps were found of the T1w labelling that a labeller carries to other scans."""
+    t1w = [scan.t1w for scan in scans if scan.t1w]
+    return labeller.of_t1w is not None and any(labeller.of_t1w in scan.labels for scan in t1w)
 
 
 def _asked(pairs: Iterable[Pair], settings: Settings) -> tuple[Pair, ...]:
@@ -439,7 +441,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     labels = choose_labels(protocol, settings, dataset)
     names = tuple(labelling.name for labelling in labels)
     selected = [s for s in dataset.scans if s.template or not settings.session_id or s.session in settings.session_id]
-    eligible = tuple(s for s in selected if any(n in s.labels or n not in dataset.found for n in names))
+    eligible = tuple(s for s in selected if any(labelling.has(s) for labelling in labels))
     scans = sample_subjects(eligible, settings.seed, protocol.pairs.subjects)
     _check_selection(scans, dataset, settings)
     pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
@@ -449,7 +451,8 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         raise NothingSelectedError(
             f"No pair is left of {len(pairs)} pairs of {len(scans)} scans. Check --participant-label and --fixed-label."
         )
-    reference = choose_reference(scans, protocol.reference, names)
+    # A template may be the reference though it has no label map.
+    reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
     runnable = tuple(p for p in asked if is_present(p.moving, names) and is_present(p.fixed, names))
     builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
     tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
@@ -462,7 +465,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: s.name)
     return Plan(
         scans=scans,
-        unlabelled=tuple(s for s in selected if s not in eligible),
+        unlabelled=tuple(s for s in selected if s not in eligible and s is not reference),
         pairs=pairs,
         n_subjects=len({s.subject for s in eligible if not s.template}),
         n_pairs=len(possible),

@@ -16,7 +16,7 @@ from lumirage_bids import derivatives
 from lumirage_bids.accuracy import agreement
 from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.histograms import histogram
-from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_labels, write_image
+from lumirage_bids.images import Preparation, Volume, prepare, read_grid, read_image, read_labels, write_image
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.plan import Aligning, Labels, Plan, Preparing, agreement_conditions
 from lumirage_bids.registration.alignment import align
@@ -109,6 +109,8 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
     about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Facts": facts, "Hash": value}
+    if made_by.of_t1w and source.scan.t1w:
+        about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
 
 
@@ -257,6 +259,11 @@ def made(out_dir: Path, file: Path, scan: Scan) -> Path:
 def read_prepared(out_dir: Path, scan: Scan, variant: str) -> Volume:
     """Prepared image of a scan."""
     return read_image(made(out_dir, derivatives.prepared_image(scan, variant), scan))
+
+
+def prepared_grid(out_dir: Path, scan: Scan, variant: str) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Shape and affine of a scan's prepared image."""
+    return read_grid(made(out_dir, derivatives.prepared_image(scan, variant), scan))
 
 
 def read_prepared_mask(out_dir: Path, scan: Scan, variant: str) -> Volume:

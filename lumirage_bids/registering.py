@@ -7,7 +7,7 @@ import logging
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from lumirage_bids import derivatives, scores, status
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
+from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.memory import peak_memory
@@ -103,7 +104,7 @@ class Rows:
             "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
             "start": arm.alignment.start if arm.method.takes_start else "own",
             "input": arm.method.own_input or input_name(arm.preparation),
-            "evaluation": "native" if arm.evaluation.transfer == "linear" else f"native, {arm.evaluation.transfer}",
+            "evaluation": arm.evaluation.words,
             "hash": task.hashes[labelling],
             "registration_hash": task.registration_hash,
             "conditions": self.conditions[labelling],
@@ -140,7 +141,7 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
     if not todo:
         return
     try:
-        moving = read_side(out_dir, batch.moving, batch)
+        moving = read_side(out_dir, batch.moving, batch, context.threads)
     except LumirageError as error:
         for task in todo:
             rows.fail(task, str(error))
@@ -149,7 +150,7 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
     for task in todo:
         started(task)
         try:
-            fixed = read_side(out_dir, task.pair.fixed, batch)
+            fixed = read_side(out_dir, task.pair.fixed, batch, context.threads)
             work = PairAtWork(
                 task=task, batch=batch, moving=moving, fixed=fixed, out_dir=out_dir, context=context, save=save
             )
@@ -200,18 +201,17 @@ class PairAtWork:
         total = transform.then(Transform((self.start,)))
         measures = {**self.deformation(transform), **cost}
         by_labelling: dict[str, scores.Row] = {}
-        moved: dict[str, Volume] = {}
+        scored: list[str] = []
         for labels in self.labels:
             failure = self.moving.failures.get(labels.name) or self.fixed.failures.get(labels.name)
             if failure:
                 by_labelling[labels.name] = {"status": "failed", "reason": failure}
                 continue
-            row, moved[labels.name] = score(
-                labels, self.moving, self.fixed, total, self.batch.arm.evaluation, self.context.threads
-            )
+            row = score(labels, self.moving, self.fixed, total, self.batch.arm.evaluation, self.context.threads)
             by_labelling[labels.name] = {**measures, **row}
-        self.keep(transform, moved, cost)
-        for name in moved:
+            scored.append(labels.name)
+        self.keep(transform, scored, cost)
+        for name in scored:
             planes = moved_planes(self.moving.labels[name], total, self.fixed.mask, self.context.threads)
             rows.add_slices(f"{self.fixed.scan.key}/{name}", planes)
         rows.add(self.task, by_labelling)
@@ -274,8 +274,8 @@ class PairAtWork:
             measures["ndv_percent"] = found.volume_percent
         return measures
 
-    def keep(self, transform: Transform, moved: Mapping[str, Volume], cost: Mapping[str, float]) -> None:
-        """Write what ``--save`` asks for: moved labels, moved image, transforms; the sidecars last."""
+    def keep(self, transform: Transform, scored: Sequence[str], cost: Mapping[str, float]) -> None:
+        """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""
         total = transform.then(Transform((self.start,)))
         scan, target, arm = self.batch.moving, self.fixed.scan, self.batch.arm
         meta: dict[str, object] = {
@@ -284,9 +284,12 @@ class PairAtWork:
             "Hash": self.task.registration_hash,
         }
         if self.save in {"labels", "all"}:
-            for name, volume in moved.items():
+            how, threads = arm.evaluation.transfer, self.context.threads
+            for name in scored:
+                shape, affine = self.fixed.grids[name]
+                array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
                 file = self.out_dir / derivatives.moved(scan, target, arm.label, "dseg", ".nii.gz", seg=name)
-                write_image(volume, file, np.int32)
+                write_image(Volume(array=array, affine=affine), file, np.int32)
                 derivatives.write_json(derivatives.sidecar(file), meta)
         if self.save in {"images", "all"}:
             file = self.out_dir / derivatives.moved(scan, target, arm.label, scan.suffix, ".nii.gz")

@@ -55,6 +55,7 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
         derivatives=settings.derivatives,
         labellings=tuple(n for n in wanted if _may_exist(n, protocol)),
         layouts=segmentation.layouts(),
+        t1w_labellings=tuple(dict.fromkeys(of for n in wanted if (of := _of_t1w(n, protocol)))),
     )
     dataset = open_dataset(
         settings.bids_dir, query, database_dir=settings.bids_database_dir, validate=not settings.skip_bids_validation
@@ -79,6 +80,12 @@ def _may_exist(labelling: str, protocol: Protocol) -> bool:
     # A protocol that names a labeller with parameters means that one, whatever lies in the derivatives.
     given = protocol.labellings.get(labelling)
     return given is None or given.labeller == "existing" or not given.parameters
+
+
+def _of_t1w(labelling: str, protocol: Protocol) -> str | None:
+    """Labelling of the sessions' T1w scans that a labelling starts from."""
+    given = protocol.labellings.get(labelling)
+    return segmentation.labeller(given.labeller, **given.parameters).of_t1w if given else None
 
 
 def what_is_done(out_dir: Path, dataset: Dataset) -> Done:

@@ -100,6 +100,9 @@ class Scan(File):
         Skull-stripped image to be used in place of ``path`` (Ultracortex ships these).
     template : bool
         Whether it is no subject's scan but a template's.
+    t1w : Scan or None
+        T1w scan of the same session, with the label maps found for it, where a labelling carries these over; a T1w
+        scan's is the scan itself.
     """
 
     subject: str
@@ -112,6 +115,7 @@ class Scan(File):
     mask: File | None = None
     brain: File | None = None
     template: bool = False
+    t1w: Scan | None = None
 
     @property
     def name(self) -> str:
@@ -135,6 +139,8 @@ class Scan(File):
             files.append(label_file)
             if label_file.lut:
                 files.append(File(path=label_file.lut, dataset=label_file.dataset))
+        if self.t1w is not None:
+            files.extend(self.t1w.needs(tuple(self.t1w.labels)))
         return [f for f in files if f is not None]
 
     def __hash__(self) -> int:

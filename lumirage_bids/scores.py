@@ -26,11 +26,11 @@ COLUMNS: dict[str, dict[str, str]] = {
     "reason": {"Description": "Why a pair failed"},
     "dice_mean": {
         "Description": "Mean over structures of the Dice coefficient 2|A∩B|/(|A|+|B|) of moved and fixed labels, on "
-        "the fixed scan's native grid, over the structures present in both native label maps; one lost counts 0",
+        "the grid that column evaluation names, over the structures present in both label maps; one lost counts 0",
         "Units": "1, higher is better",
         "Reference": "https://doi.org/10.2307/1932409",
     },
-    "n_structures": {"Description": "Structures scored: present in both native label maps, the same for every method"},
+    "n_structures": {"Description": "Structures scored: present in both label maps, the same for every method"},
     "dice_initial": {
         "Description": "The same mean with the label maps as their headers place them, before any alignment",
         "Units": "1, higher is better",
@@ -86,7 +86,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         "for all methods of a variant; own for a method that cannot take it"
     },
     "input": {"Description": "Images that the method saw"},
-    "evaluation": {"Description": "Grid that the labels were compared on: native is the fixed scan's own"},
+    "evaluation": {
+        "Description": "Grid that the labels were compared on, and nearest where they were carried over by nearest "
+        "neighbour: native is the fixed scan's own; reference the prepared one of the scan that all are aligned to, "
+        "which both label maps were carried to first"
+    },
     "hash": {"Description": "Digest of everything that this row depends on"},
 }
 # Kept in the batches' own files only.

@@ -23,19 +23,23 @@ from lumirage_bids.transforms import Transform
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One scan of a pair, read: prepared image and mask, label maps, alignment, native grid."""
+    """One scan of a pair, read: prepared image and mask, label maps, alignment, native grid.
+
+    `at_reference` holds the label maps on the reference's prepared grid, where they are compared there.
+    """
 
     scan: Scan
     image: Volume
     mask: Volume
     labels: Mapping[str, Volume]
+    at_reference: Mapping[str, Volume]
     grids: Mapping[str, tuple[tuple[int, int, int], np.ndarray]]
     structures: Mapping[str, Mapping[int, str]]
     failures: Mapping[str, str]
     alignment: np.ndarray
 
 
-def read_side(out_dir: Path, scan: Scan, batch: Batch) -> Side:
+def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
     """Read what was prepared of a scan; a labelling that could not be made is noted, not fatal."""
     labels: dict[str, Volume] = {}
     grids, failures = {}, {}
@@ -48,50 +52,103 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch) -> Side:
             grids[labelling.name] = preparing.native_grid(out_dir, scan, labelling.name)
         except LumirageError as error:
             failures[labelling.name] = str(error)
+    alignment = preparing.read_alignment(out_dir, scan, batch.reference, variant)
+    at_reference: dict[str, Volume] = {}
+    if batch.arm.evaluation.grid == "reference":
+        shape, affine = preparing.prepared_grid(out_dir, batch.reference, variant)
+        way, how = Transform((alignment,)), batch.arm.evaluation.transfer
+        for name, volume in labels.items():
+            array = transfer_labels(volume, way, shape, affine, threads=threads, method=how)
+            at_reference[name] = Volume(array=array, affine=affine)
     return Side(
         scan=scan,
         image=preparing.read_prepared(out_dir, scan, variant),
         mask=preparing.read_prepared_mask(out_dir, scan, variant),
         labels=labels,
+        at_reference=at_reference,
         grids=grids,
         structures={name: read_lut(out_dir / derivatives.look_up_table(name)) for name in labels},
         failures=failures,
-        alignment=preparing.read_alignment(out_dir, scan, batch.reference, variant),
+        alignment=alignment,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The two label maps of a pair, and the way from the grid that they are compared on to the moving one.
+
+    Attributes
+    ----------
+    fixed : Volume
+        Labels of the fixed scan on the grid of the comparison.
+    moving : Volume
+        Labels of the moving scan before they are carried over.
+    transform, initial : Transform
+        World of the grid to the world of `moving`: as registered, and as the headers alone place the scans.
+    """
+
+    fixed: Volume
+    moving: Volume
+    transform: Transform
+    initial: Transform
+
+
+def compared(
+    labelling: str, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
+) -> Compared:
+    """Where the labels of a pair are compared: on the fixed scan's native grid, or on the reference's prepared one.
+
+    Parameters
+    ----------
+    transform : Transform
+        Fixed world to moving world, alignments included.
+    """
+    if evaluation.grid == "reference":
+        out, back = Transform((fixed.alignment,)), Transform((np.linalg.inv(moving.alignment),))
+        return Compared(
+            fixed=fixed.at_reference[labelling],
+            moving=moving.at_reference[labelling],
+            transform=out.then(transform).then(back),
+            initial=out.then(back),
+        )
+    shape, affine = fixed.grids[labelling]
+    native = on_grid(fixed.labels[labelling], shape, affine, threads)
+    return Compared(
+        fixed=Volume(array=native, affine=affine),
+        moving=moving.labels[labelling],
+        transform=transform,
+        initial=Transform(),
     )
 
 
 def score(
     labels: Labels, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
-) -> tuple[scores.Row, Volume]:
-    """Dice of every structure after and before, on the fixed scan's native grid; and the moved labels."""
-    name = labels.name
-    shape, affine = fixed.grids[name]
-    native = on_grid(fixed.labels[name], shape, affine, threads)
-    how = evaluation.transfer
-    moved = transfer_labels(moving.labels[name], transform, shape, affine, threads=threads, method=how)
-    volume = Volume(array=moved, affine=affine)
-    indices = scored_structures(
-        fixed.labels[name].array, moving.labels[name].array, list(labels.structures or fixed.structures[name])
-    )
+) -> scores.Row:
+    """Dice of every structure after and before, and the measures that the evaluation asks for besides."""
+    name, how = labels.name, evaluation.transfer
+    maps = compared(name, moving, fixed, transform, evaluation, threads)
+    target, grid = maps.fixed.array, (maps.fixed.shape, maps.fixed.affine)
+    # A small structure may vanish where a map is carried to a coarser grid: not scored then.
+    indices = scored_structures(target, maps.moving.array, list(labels.structures or fixed.structures[name]))
     if indices.size == 0:
-        return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}, volume
-    initial = transfer_labels(moving.labels[name], Transform(), shape, affine, threads=threads, method=how)
-    # A small structure may vanish where the map is carried to the image's coarser grid: not scored then.
-    indices = indices[volumes(native, indices) > 0]
-    values = dice(native, moved, indices)
+        return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}
+    moved, initial = (
+        transfer_labels(maps.moving, way, *grid, threads=threads, method=how) for way in (maps.transform, maps.initial)
+    )
+    values = dice(target, moved, indices)
     row = {
         "status": "ok",
         "dice_mean": float(values.mean()),
         "n_structures": int(indices.size),
-        "dice_initial": float(dice(native, initial, indices).mean()),
+        "dice_initial": float(dice(target, initial, indices).mean()),
         **{f"{scores.PREFIX}{i}": float(v) for i, v in zip(indices, values, strict=True)},
     }
     if evaluation.surface:
-        distances = surface_distances(native, moved, indices, volume.spacing)
+        distances = surface_distances(target, moved, indices, maps.fixed.spacing)
         row["hd95_mm"], row["assd_mm"] = (mean_of_finite(d) for d in (distances.hd95, distances.average))
     if evaluation.grid == "prepared":
         row["dice_prepared"] = dice_prepared(name, moving, fixed, transform, indices, how, threads)
-    return row, volume
+    return row
 
 
 def mean_of_finite(values: np.ndarray) -> float:

@@ -266,6 +266,37 @@ def test_nearest_transfer():
     assert found(conditions({"evaluation": "native, nearest"}))["nearest-transfer"].severity == "moderate"
 
 
+def test_labels_on_the_references_grid():
+    assert found(conditions({"evaluation": "reference, nearest"}))["reference-grid"].severity == "moderate"
+    c = conditions(variants=("own", "lumir"))
+    there = changed(c, c.pairs["variant"] == "lumir", evaluation="reference, nearest")
+    finding = found(there)["reference-grid"]
+    assert finding.severity == "serious"
+    assert "on native grids" in finding.evidence
+    assert "reversed" not in finding.evidence
+    best = (c.pairs["variant"] == "lumir") & (c.pairs["method"] == "syn")
+    assert "reversed" in found(changed(there, best, dice_mean=0.01))["reference-grid"].evidence
+    assert "reference-grid" not in found(c)
+
+
+def test_labels_carried_from_another_contrast():
+    c = conditions()
+    carried = with_facts(c, labeller="carried")
+    assert "carried-labels" not in found(carried)  # T1w scans have their own
+    scans = {"braincolor": {s.replace("T1w", "T2w"): f for s, f in carried.scans["braincolor"].items()}}
+    c = replace(carried, pairs=c.pairs.replace("T1w", "T2w", regex=True), scans=scans)
+    finding = found(c)["carried-labels"]
+    assert finding.severity == "moderate"
+    assert "T2w" in finding.what
+    own = c.pairs.assign(labelling="own")
+    own.loc[own["method"] == "syn", "dice_mean"] = 0.01
+    facts = {s: replace(f, labeller="existing") for s, f in scans["braincolor"].items()}
+    both = replace(c, pairs=pd.concat([c.pairs, own], ignore_index=True), scans={**scans, "own": facts})
+    finding = found(both)["carried-labels"]
+    assert finding.severity == "serious"
+    assert "by own: " in finding.evidence
+
+
 def test_cut_labels():
     c = conditions()
     scan = next(iter(c.scans["braincolor"].values()))

@@ -693,3 +693,41 @@ def test_checked_filters_are_stable() -> None:
 def test_pybids_is_imported_late() -> None:
     code = "import sys, lumirage_bids.dataset; sys.exit('bids' in sys.modules or 'nibabel' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ}).returncode == 0
+
+
+# T1w scans whose labels are carried to other contrasts
+
+T2W = {"t2w": {"suffix": "T2w"}}
+SESSION = ["sub-1_ses-1_T2w.nii.gz", "sub-1_ses-1_acq-a_T1w.nii.gz", "sub-1_ses-1_acq-b_T1w.nii.gz"]
+
+
+def test_the_sessions_t1w_scan_is_found_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    root = make(tmp_path, *SESSION, "sub-1_ses-2_T2w.nii.gz", "sub-2_T2w.nii.gz", "sub-2_T1w.nii.gz")
+    assert all(s.t1w is None for s in look(root, T2W).scans)
+    found = look(root, T2W, t1w_labellings=("any",), prefer=({"acq": "b"},))
+    t1w = {s.name: s.t1w.name if s.t1w else None for s in found.scans}
+    assert t1w == {
+        "sub-1_ses-1_T2w": "sub-1_ses-1_acq-b_T1w", "sub-1_ses-2_T2w": None, "sub-2_T2w": "sub-2_T1w",
+    }  # fmt: skip
+    assert any("No T1w scan in the session of 1 scan(s)" in n and "sub-1_ses-2_T2w" in n for n in found.notes)
+    (choice,) = found.choices
+    assert choice.chosen.endswith("acq-b_T1w.nii.gz")
+
+
+def test_a_selected_t1w_scan_is_its_own_and_its_sessions(tmp_path: Path) -> None:
+    root = make(tmp_path, *SESSION)
+    both = {**T2W, "t1w": {"suffix": "T1w", "acquisition": "b"}}
+    found = look(root, both, t1w_labellings=("any",))
+    assert {s.t1w.name for s in found.scans if s.t1w} == {"sub-1_ses-1_acq-b_T1w"}
+    assert found.choices == ()
+
+
+def test_maps_of_the_t1w_scan_are_found_and_needed(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", "sub-1_T2w.nii.gz", "!sub-1_T1w.nii.gz")
+    maps = make(tmp_path / "maps", "sub-1_space-T1w_seg-mine_dseg.nii.gz")
+    found = look(root, T2W, t1w_labellings=("mine",), labellings=("mine",), derivatives={"maps": maps})
+    (scan,) = found.scans
+    assert scan.t1w is not None
+    assert list(scan.t1w.labels) == ["mine"]
+    assert (dict(scan.labels), dict(found.found)) == ({}, {})
+    assert [f.path.name for f in scan.needs() if not f.present] == ["sub-1_T1w.nii.gz"]

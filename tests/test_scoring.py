@@ -5,8 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumirage_bids.images import Volume, reorient
+from lumirage_bids.label_transfer import Evaluation, transfer_labels
+from lumirage_bids.measures.overlap import dice
 from lumirage_bids.memory import peak_memory
-from lumirage_bids.scoring import Side, dice_prepared, middle, moved_planes, on_grid
+from lumirage_bids.plan import Labels
+from lumirage_bids.scoring import Side, dice_prepared, middle, moved_planes, on_grid, score
+from lumirage_bids.segmentation import labeller
 from lumirage_bids.transforms import Transform
 
 
@@ -54,8 +58,8 @@ def side(spacing: float) -> Side:
     affine[:3, 3] = native.affine[:3, 3]
     image = Volume(array=np.zeros(shape, np.float32), affine=affine)
     return Side(
-        scan=None, image=image, mask=image, labels={"made": native}, grids={}, structures={}, failures={},
-        alignment=np.eye(4),
+        scan=None, image=image, mask=image, labels={"made": native}, at_reference={}, grids={}, structures={},
+        failures={}, alignment=np.eye(4),
     )  # type: ignore[arg-type]  # fmt: skip
 
 
@@ -68,3 +72,60 @@ def test_dice_on_prepared_grids_is_that_of_maps_resampled_first() -> None:
     nearest = dice_prepared("made", side(2.0), side(1.0), Transform(), indices, "nearest", 1)
     assert 0.2 < other < 0.9
     assert nearest != other
+
+
+GRID = np.diag([2.0, 2.0, 2.0, 1.0])
+affines = st.lists(st.floats(-0.2, 0.2), min_size=9, max_size=9).map(
+    lambda x: np.block([[np.eye(3) + np.reshape(x, (3, 3)), np.reshape(x[:3], (3, 1)) * 20], [np.zeros((1, 3)), 1]])
+)
+
+
+def at_reference(alignment: np.ndarray, seed: int, how: str) -> Side:
+    """A scan whose labels were carried through its alignment to a grid of 2 mm around them."""
+    rng = np.random.default_rng(seed)
+    native = Volume(array=rng.integers(0, 4, (8, 9, 10)).astype(np.int32), affine=alignment @ GRID)
+    there = transfer_labels(native, Transform((alignment,)), (11, 12, 13), GRID, method=how)  # type: ignore[arg-type]
+    return Side(
+        scan=None, image=native, mask=native, labels={"made": native},
+        at_reference={"made": Volume(array=there, affine=GRID)}, grids={"made": (native.shape, native.affine)},
+        structures={"made": {1: "a", 2: "b", 3: "c"}}, failures={}, alignment=alignment,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+MADE = Labels(name="made", labeller=labeller("existing"))
+
+
+@given(affines, affines, st.sampled_from(["linear", "nearest"]), st.integers(0, 2))
+@settings(deadline=None, max_examples=30)
+def test_on_the_references_grid_maps_are_compared_where_the_alignments_put_them(
+    to_fixed: np.ndarray, to_moving: np.ndarray, how: str, step: int
+) -> None:
+    """What a method does is a shift by whole voxels of the reference's grid, so that the answer is known."""
+    fixed, moving = at_reference(to_fixed, 1, how), at_reference(to_moving, 2, how)
+    shift = np.eye(4)
+    shift[0, 3] = 2.0 * step
+    total = Transform((to_moving @ shift @ np.linalg.inv(to_fixed),))
+    row = score(MADE, moving, fixed, total, Evaluation(grid="reference", transfer=how), 1)  # type: ignore[arg-type]
+    target, source = (side.at_reference["made"].array for side in (fixed, moving))
+    moved = np.zeros_like(source)
+    moved[: len(source) - step] = source[step:]
+    np.testing.assert_allclose([row[f"dice_{i}"] for i in (1, 2, 3)], dice(target, moved, [1, 2, 3]), atol=1e-12)
+
+
+def test_before_any_alignment_the_headers_place_the_labels() -> None:
+    moved = np.eye(4)
+    moved[0, 3] = 6.0
+    fixed, moving = at_reference(np.eye(4), 1, "linear"), at_reference(moved, 1, "linear")
+    row = score(MADE, moving, fixed, Transform((moved,)), Evaluation(grid="reference"), 1)
+    assert row["dice_mean"] == 1.0
+    target = fixed.at_reference["made"].array
+    shifted = np.zeros_like(target)
+    shifted[3:] = target[:-3]
+    assert row["dice_initial"] == dice(target, shifted, [1, 2, 3]).mean()
+
+
+def test_the_native_grid_does_not_ask_for_the_references() -> None:
+    fixed = at_reference(np.eye(4), 1, "linear")
+    row = score(MADE, fixed, fixed, Transform(), Evaluation(), 1)
+    assert (row["dice_mean"], row["dice_initial"], row["n_structures"]) == (1.0, 1.0, 3)
+    assert "dice_prepared" not in row

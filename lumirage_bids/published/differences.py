@@ -46,6 +46,8 @@ def differing_conditions(rows: pd.DataFrame, protocol: str, n_published: int, *,
         parts.append("labels carried over by nearest neighbour, in the paper linearly")
     if rows["evaluation"].str.startswith("native").any():
         parts.append("labels compared on the fixed scan's native grid, in the paper on the prepared one")
+    if rows["evaluation"].str.startswith("reference").any():
+        parts.append("labels compared on the grid of the reference of the alignment, in the paper on the prepared one")
     network = bool(rows["method"].isin(["vfa"]).all())
     published = "none" if network and protocol != "prime-de" else PUBLISHED_START[protocol]
     starts = sorted({str(s) for s in rows["start"]} - {published})

@@ -33,7 +33,7 @@ WORSE = 0.02
 """Loss of foreground overlap (Dice) at which a result is not believed."""
 
 DETERMINANTS = (0.3, 3.0)
-"""Change of volume that a result may have."""
+"""Change of volume that a result may have, in itself or from the one that the sizes of the foregrounds tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +105,9 @@ def align(
 
     Notes
     -----
-    A rigid or affine result that is not finite, changes volume by more than a factor of about three, or makes the
-    foregrounds overlap less than the translation did, is not believed: the translation is returned, with a warning.
+    A rigid or affine result that is not finite, changes volume by more than a factor of about three (from what the
+    sizes of the foregrounds suggest too, for brains of two species), or makes the foregrounds overlap less than the
+    translation did, is not believed: the translation is returned, with a warning.
     """
     alignment, context = alignment or Alignment(), context or Context()
     if alignment.start == "none":
@@ -122,7 +123,8 @@ def align(
     search = Search(
         fixed=fixed, moving=moving, centres=(here, there), unit=radius, alignment=alignment, context=context
     )
-    return _about(_believed(search, search.run(_starts(fixed, moving, scales))), here, there, radius)
+    result = _believed(search, search.run(_starts(fixed, moving, scales)), (other / radius) ** 3)
+    return _about(result, here, there, radius)
 
 
 def centre_of_mass(volume: Volume) -> Matrix:
@@ -168,13 +170,17 @@ def _about(matrix: Matrix, here: Matrix, there: Matrix, unit: float) -> Matrix:
     return world
 
 
-def _believed(search: Search, result: Matrix) -> Matrix:
-    """Return the result where it is plausible, else the translation."""
+def _believed(search: Search, result: Matrix, expected: float) -> Matrix:
+    """Return the result where it is plausible, else the translation.
+
+    The sizes of the foregrounds suggest a change of volume, `expected`: a macaque's brain has a tenth of a human's.
+    They mislead where one image shows a neck; then the change itself must be small.
+    """
     low, high = DETERMINANTS
     determinant = float(np.linalg.det(result[:3, :3])) if np.isfinite(result).all() else np.nan
     before, after = search.overlap(np.eye(4)), search.overlap(result)
     log.debug("Alignment: foregrounds overlap by %.3f (Dice), %.3f before; volume × %.3f", after, before, determinant)
-    if low <= determinant <= high and after >= before - WORSE:
+    if any(low <= change <= high for change in (determinant, determinant / expected)) and after >= before - WORSE:
         return result
     log.warning(
         "The %s alignment failed (change of volume %.3g, foreground overlap %.3f, %.3f with the translation alone): "

@@ -12,7 +12,7 @@ from lumirage_bids.label_maps import Layout
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
     from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.scans import File, Scan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,19 @@ class Labeller(ABC):
     def missing(self, context: Context) -> str | None:
         """Say what is missing to run here and how to get it; None when nothing is."""
         return None
+
+    @property
+    def of_t1w(self) -> str | None:
+        """Labelling of the session's T1w scan that it starts from; None for labellers that need no other scan."""
+        return None
+
+    def available(self, scan: Scan, labelling: str) -> bool:
+        """Whether the scan can have labels of it, as far as names tell."""
+        return True
+
+    def files(self, scan: Scan, labelling: str) -> list[File]:
+        """Files that the labels of a scan depend on."""
+        return [f for f in (scan.brain or scan, scan.mask) if f is not None]
 
     @abstractmethod
     def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:

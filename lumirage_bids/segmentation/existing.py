@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.errors import MissingInputError
+from lumirage_bids.scans import File
 from lumirage_bids.segmentation.base import Labeller
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ class Existing(Labeller):
     name: ClassVar[str] = "existing"
     reads: ClassVar[bool] = True
     summary: ClassVar[str] = "label maps from --derivatives NAME=PATH or a protocol's path pattern"
+
+    def available(self, scan: Scan, labelling: str) -> bool:
+        """Whether a map was found."""
+        return labelling in scan.labels
+
+    def files(self, scan: Scan, labelling: str) -> list[File]:
+        """The map and its look-up table."""
+        found = scan.labels[labelling]
+        return [found] if found.lut is None else [found, File(path=found.lut, dataset=found.lut.parent)]
 
     def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:
         """Read the map; see `Labeller.segment`.

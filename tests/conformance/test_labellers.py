@@ -22,8 +22,8 @@ NAMES = sorted(labellers())
 @pytest.fixture(params=NAMES)
 def made_by(request: pytest.FixtureRequest, tmp_path: Path) -> Labeller:
     """Every labeller; FreeSurfer's program is stood in for by one that keeps its contract."""
-    parameters = {"program": standins.synthseg(tmp_path)} if request.param == "synthseg" else {}
-    found = labeller(request.param, **parameters)
+    parameters = {"synthseg": {"program": standins.synthseg(tmp_path)}, "carried": {"of": "tissue"}}
+    found = labeller(request.param, **parameters.get(request.param, {}))
     if not found.reads and (complaint := found.missing(Context())):
         pytest.skip(complaint)
     return found

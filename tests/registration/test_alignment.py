@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.images import Volume
 from lumirage_bids.registration import Context
-from lumirage_bids.registration.alignment import Alignment, align, centre_of_mass
+from lumirage_bids.registration.alignment import Alignment, _believed, align, centre_of_mass
 
 Array = npt.NDArray[np.float64]
 
@@ -154,11 +154,24 @@ def test_inputs_are_not_changed_and_the_result_is_repeatable() -> None:
         np.testing.assert_array_equal(before, after)
 
 
+def test_brains_of_two_species_are_aligned(caplog: pytest.LogCaptureFixture) -> None:
+    pose = rigid((6, 9, -12), (15, 15, 15), scale=0.45)
+    assert error(align(volume(), volume(pose), alignment=QUICK), pose) < 1.5
+    assert "the translation is used" not in caplog.text
+
+
 def test_implausible_result_falls_back_to_the_translation(caplog: pytest.LogCaptureFixture) -> None:
-    pose = np.diag([1.9, 1.9, 1.9, 1.0])
-    found = align(volume(), volume(pose), alignment=QUICK)
-    np.testing.assert_allclose(found[:3, :3], np.eye(3))
-    assert "the translation is used" in caplog.text
+    from lumirage_bids.registration._affine_search import Search
+
+    centre = centre_of_mass(volume())
+    search = Search(
+        fixed=volume(), moving=volume(), centres=(centre, centre), unit=50.0, alignment=QUICK, context=Context()
+    )
+    np.testing.assert_array_equal(_believed(search, np.diag([1.01, 1.01, 1.01, 1.0]), 1.0), np.diag([1.01] * 3 + [1.0]))
+    for wrong in (np.diag([1.6, 1.6, 1.6, 1.0]), np.diag([0.6, 0.6, 0.6, 1.0]), np.full((4, 4), np.nan)):
+        caplog.clear()
+        np.testing.assert_array_equal(_believed(search, wrong, 1.0), np.eye(4))
+        assert "the translation is used" in caplog.text
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])

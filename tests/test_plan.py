@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -291,3 +292,76 @@ def test_the_seed_counts_where_a_method_uses_it(tmp_path: Path) -> None:
 def test_a_methods_name_and_kind_must_agree(tmp_path: Path, table: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, table))
+
+
+def template(root: Path) -> Scan:
+    return replace(scan(root, "MNI152NLin2009cAsym", labelled=False), template=True)
+
+
+def test_the_tasks_of_lumir_are_judged_both_ways_on_the_same_registrations(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    atlas = replace(template(tmp_path), labels=dict(scans[0].labels))
+    made = plan(tmp_path, [*scans, atlas], protocol="lumir", methods=("greedy",))
+    assert Counter(p.split for p in made.pairs) == {
+        "MPRAGE to MPRAGE": 2, "template to subject": 2, "subject to template": 2,
+    }  # fmt: skip
+    assert made.reference is atlas
+    assert {arm.label: arm.evaluation.words for arm in made.arms} == {
+        "own+identity": "native", "own+greedy": "native",
+        "lumir+identity": "reference, nearest", "lumir+greedy": "reference, nearest",
+    }  # fmt: skip
+    hashes = registered(made)
+    assert hashes["own+greedy"] == hashes["lumir+greedy"]
+    assert {a.preparation.spacing for a in made.arms} == {1.0}
+
+
+def test_a_template_without_labels_is_the_reference_and_no_partner(tmp_path: Path) -> None:
+    mni = template(tmp_path)
+    made = plan(tmp_path, [*(scan(tmp_path, s) for s in "12"), mni], protocol="lumir-macaque", methods=("greedy",))
+    assert made.reference is mni
+    assert {p.split for p in made.pairs} == {"MPRAGE to MPRAGE"}
+    assert made.unlabelled == ()
+    assert mni in {a.scan for a in made.aligning}
+    assert all(not p.labels for p in made.preparing if p.scan is mni)
+
+
+def contrasts(root: Path, *lacking: str) -> list[Scan]:
+    """T2w scans with maps of their own and T1w scans in their sessions, but for the subjects that lack one."""
+    own = [replace(scan(root, s), suffix="T2w", path=root / f"sub-{s}_T2w.nii") for s in "123"]
+    t1w = {s: replace(scan(root, s), labels={"synthseg": scan(root, s).labels["manual"]}) for s in "123"}
+    return [replace(s, t1w=None if s.subject in lacking else t1w[s.subject]) for s in own]
+
+
+def test_labels_are_carried_where_the_session_has_a_t1w_scan(tmp_path: Path) -> None:
+    asked_for = {"protocol": "lumir-ood", "labellings": ("manual", "synthsegT1w"), "methods": ("greedy",)}
+    scans = [*contrasts(tmp_path, "3"), template(tmp_path)]
+    made = plan(tmp_path, scans, **asked_for)
+    (carried,) = (labels for labels in made.labels if labels.name == "synthsegT1w")
+    assert [carried.has(s) for s in scans] == [True, True, False, True]
+    found = {(t.pair.moving.subject, t.pair.fixed.subject): set(t.hashes) for b in made.batches for t in b.tasks}
+    assert found[("1", "2")] == {"manual", "synthsegT1w"}
+    assert found[("1", "3")] == {"manual"}
+
+
+def test_a_new_map_of_the_t1w_scan_makes_carried_labels_anew(tmp_path: Path) -> None:
+    asked_for = {"protocol": "lumir-ood", "labellings": ("manual", "synthsegT1w"), "methods": ("greedy",)}
+    scans = [*(replace(s, labels=dict.fromkeys(s.labels, own)) for s, own in owned(tmp_path)), template(tmp_path)]
+    done = finished(plan(tmp_path, scans, **asked_for))
+    assert plan(tmp_path, scans, done=done, **asked_for).preparing == ()
+    (tmp_path / "sub-2_seg-manual_dseg.nii").write_text("other labels")
+    again = plan(tmp_path, scans, done=done, **asked_for)
+    assert [(p.scan.subject, [labels.name for labels, _ in p.labels]) for p in again.preparing] == [
+        ("2", ["synthsegT1w"])
+    ]
+
+
+def owned(root: Path) -> list[tuple[Scan, LabelFile]]:
+    """Scans of `contrasts` with other files as their own maps than the T1w scans have."""
+    return [(s, LabelFile(path=root / f"{s.name}_own.nii", dataset=root)) for s in contrasts(root)]
+
+
+def test_labels_that_cannot_be_carried_are_refused_with_what_is_missing(tmp_path: Path) -> None:
+    scans = [replace(s, t1w=s.t1w and replace(s.t1w, labels={})) for s in contrasts(tmp_path)]
+    asked_for = {"protocol": "lumir-ood", "labellings": ("synthsegT1w",), "methods": ("greedy",)}
+    with pytest.raises(MissingInputError, match=r"'synthsegT1w' cannot be made here by carried: .*mri_synthseg"):
+        plan(tmp_path, [*scans, template(tmp_path)], **asked_for)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,32 @@ def test_a_template_is_named_and_its_atlases_chosen(tmp_path: Path) -> None:
 def test_names_that_cannot_be_are_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         protocol.load(write(tmp_path, text))
+
+
+def test_lumir_is_run_both_ways() -> None:
+    ways = {"own": {"grid": "native", "transfer": "linear"}, "lumir": {"grid": "reference", "transfer": "nearest"}}
+    measures = {"surface": True, "diffeomorphism": True}
+    for name in ("lumir", "lumir-ood", "lumir-macaque"):
+        loaded = protocol.load(name)
+        own, lumir = (loaded.variant(v) for v in ways)
+        assert (own.evaluation, lumir.evaluation) == ({**measures, **ways["own"]}, {**measures, **ways["lumir"]})
+        # Nothing but the evaluation differs.
+        assert replace(own, name="", evaluation={}) == replace(lumir, name="", evaluation={})
+        assert loaded.template is not None
+        assert loaded.reference == loaded.template["name"] == "MNI152NLin2009cAsym"
+        assert [v.name for v in loaded.variants] == list(ways)
+
+
+def test_lumir_in_other_contrasts_and_species() -> None:
+    contrasts, nimh = protocol.load("lumir-ood"), protocol.load("nimh-ood")
+    assert contrasts.filter == nimh.filter
+    assert contrasts.pairs == nimh.pairs
+    assert contrasts.prefer[0] == nimh.prefer[0]
+    assert contrasts.default_labellings == ("synthseg", "synthsegT1w")
+    carried = contrasts.labellings["synthsegT1w"]
+    assert (carried.labeller, carried.parameters) == ("carried", {"of": "synthseg"})
+    macaques, prime_de = protocol.load("lumir-macaque"), protocol.load("prime-de")
+    assert macaques.labellings == prime_de.labellings
+    assert macaques.variant("own").methods == prime_de.variants[0].methods
+    assert macaques.variant("own").alignment == {"transform": "affine", "on": "mask"}
+    assert "spacing" not in macaques.variant("own").preparation

@@ -474,7 +474,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         reference=reference,
         arms=arms,
         labels=labels,
-        preparing=tuple(p for s in ordered if (p := builder.preparing(s))),
+        preparing=tuple(p for s in ordered if (p := builder.preparing(s, labelled=s in involved))),
         aligning=tuple(a for s in ordered for a in builder.aligning(s)),
         batches=batches,
         n_done=n_done,
@@ -510,7 +510,8 @@ class _Builder:
         ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]
         return digest(REVISIONS["alignment"], self.variants[variant].alignment, self.reference.name, ends)
 
-    def preparing(self, scan: Scan) -> Preparing | None:
+    def preparing(self, scan: Scan, *, labelled: bool) -> Preparing | None:
+        """What is to be made of a scan; one that others are only aligned to needs no labels."""
         variants = tuple(
             (name, arm.preparation, value)
             for name, arm in self.variants.items()
@@ -519,7 +520,8 @@ class _Builder:
         labels = tuple(
             (labelling, value)
             for i, labelling in enumerate(self.labels)
-            if labelling.has(scan)
+            if labelled
+            and labelling.has(scan)
             and self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
         )
         agreements = tuple(self.agreements(scan))

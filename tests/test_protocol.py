@@ -218,5 +218,5 @@ def test_lumir_in_other_contrasts_and_species() -> None:
     macaques, prime_de = protocol.load("lumir-macaque"), protocol.load("prime-de")
     assert macaques.labellings == prime_de.labellings
     assert macaques.variant("own").methods == prime_de.variants[0].methods
-    assert macaques.variant("own").alignment == {"transform": "affine", "on": "mask"}
+    assert macaques.variant("own").alignment == {"transform": "affine", "on": "image"}
     assert "spacing" not in macaques.variant("own").preparation

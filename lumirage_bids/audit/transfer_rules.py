@@ -25,7 +25,8 @@ def reference_grid(c: Conditions) -> Iterator[Finding]:
         both = [str(m) for m in away.index if m in home.index]
         turned = _reversed({m: home[m] for m in both}, {m: away[m] for m in both})
         parts = [f"{m} {away[m]:.3f}" + (f", {home[m]:.3f} on native grids" if m in home else "") for m in away.index]
-        arms = ", ".join(arm_labels(arms_of(of[there])).values())
+        named, which = arm_labels(arms_of(of)), arms_of(of[there])
+        arms = ", ".join(named[arm] for arm in which)
         yield Finding(
             id="reference-grid",
             severity="serious" if turned or not there.all() else "moderate",

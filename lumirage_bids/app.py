@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ def participant(settings: Settings) -> int:
     """Prepare scans, register and score pairs, write rows and subject pages; the return value is the exit code."""
     from lumirage_bids import folders, protocol, workflows
     from lumirage_bids import run as runs
-    from lumirage_bids.describe import describe
+    from lumirage_bids.describe import describe, needed_files
     from lumirage_bids.plan import check_content
 
     experiment = protocol.load(settings.protocol)
@@ -36,7 +37,9 @@ def participant(settings: Settings) -> int:
     if made_with not in ("", __version__):
         story += f"\nOutput: goes on with what version {made_with} left; what has the same digest is not made again."
     if settings.dry_run:
-        print(story)
+        print(story, file=sys.stderr if settings.print_needed_files else sys.stdout)
+        if settings.print_needed_files:
+            print(*needed_files(plan, dataset), sep="\n")
         return 0
     if not settings.reports_only:
         check_content(plan, settings)

@@ -90,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--work-dir", type=Path, metavar="DIR", help="scratch folder (default: OUT_DIR/work)")
     how.add_argument("--sloppy", action="store_true", help="3 mm and a tenth of the iterations: to try, not to publish")
     how.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+    how.add_argument(
+        "--print-needed-files", action="store_true", help="with --dry-run: print the files that a run reads"
+    )
     how.add_argument("--reports-only", action="store_true", help="only the reports, from what is there")
     how.add_argument("--write-graph", action="store_true", help="write the Nipype graphs as OUT_DIR/logs/*.dot")
     how.add_argument("--stop-on-first-crash", action="store_true", help="end when Nipype meets an error of its own")
@@ -123,6 +126,8 @@ def settings(argv: Sequence[str]) -> Settings:
         An argument is unknown or has a value that is not allowed.
     """
     a = parser().parse_args(argv)
+    if a.print_needed_files and not (a.dry_run and a.level == "participant"):
+        raise UsageError("--print-needed-files belongs to 'participant' with --dry-run. Add --dry-run.")
     device = resolve_device(a.device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     nprocs = a.nprocs or (1 if device.startswith("cuda") else cores)
@@ -151,6 +156,7 @@ def settings(argv: Sequence[str]) -> Settings:
         use_plugin=a.use_plugin,
         work_dir=a.work_dir.absolute() if a.work_dir else None,
         dry_run=a.dry_run,
+        print_needed_files=a.print_needed_files,
         reports_only=a.reports_only,
         write_graph=a.write_graph,
         stop_on_first_crash=a.stop_on_first_crash,

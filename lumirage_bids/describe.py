@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from lumirage_bids.bids_names import natural_key
 from lumirage_bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.plan import Plan, needs
 from lumirage_bids.progress import duration
@@ -16,6 +17,15 @@ MOST = 10
 def describe(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> str:
     """What a run will do, as a user wants to read it before it starts."""
     return "\n".join(_lines(plan, dataset, settings, voxels))
+
+
+def needed_files(plan: Plan, dataset: Dataset) -> list[str]:
+    """Paths below the dataset of the files that the pairs asked for read, whether or not their content is here.
+
+    Files of other datasets (``--derivatives``, templates) are not among them.
+    """
+    below = (f.path.relative_to(dataset.root) for f in plan.files if f.path.is_relative_to(dataset.root))
+    return sorted(map(str, below), key=natural_key)
 
 
 def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Iterator[str]:

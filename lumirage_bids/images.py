@@ -22,6 +22,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from lumirage_bids.annex import has_content
 from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, MissingInputError, UsageError
 
 if TYPE_CHECKING:
@@ -176,9 +177,9 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
     from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
 
-    if not path.exists():
-        link = " (a link to nowhere; datalad get fetches it)" if path.is_symlink() else ""
-        raise MissingInputError(f"{path}: no such file{link}")
+    if not has_content(path):
+        elsewhere = " here (datalad get fetches its content)" if os.path.lexists(path) else ""
+        raise MissingInputError(f"{path}: no such file{elsewhere}")
     try:
         image = nibabel.load(path)
         _check_header(path, image)

@@ -229,8 +229,17 @@ class Plan:
     def missing(self) -> tuple[Scan, ...]:
         """Scans of the pairs asked for whose content is not here."""
         scans = {s.name: s for p in self.asked for s in (p.moving, p.fixed)}
-        names = tuple(labelling.name for labelling in self.labels)
-        return tuple(s for _, s in sorted(scans.items()) if not is_present(s, names))
+        return tuple(s for _, s in sorted(scans.items()) if not is_present(s, self._labellings))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Files that the pairs asked for read, here or not: those of their scans and of the reference."""
+        scans = {s: None for p in self.asked for s in (p.moving, p.fixed)} | {self.reference: None}
+        return tuple({f.path: f for s in scans for f in s.needs(self._labellings)}.values())
+
+    @property
+    def _labellings(self) -> tuple[str, ...]:
+        return tuple(labels.name for labels in self.labels)
 
 
 def is_present(scan: Scan, labellings: tuple[str, ...]) -> bool:
@@ -400,10 +409,10 @@ def check_content(plan: Plan, settings: Settings) -> None:
             own = [s for s in plan.scans if s.subject == subject]
             if not any(is_present(s, names) for s in own):
                 raise refuse(f"{option} {subject}: the content of {own[0].relative}", own)
+    if not plan.runnable:
+        raise refuse(f"Some content of each of the {len(plan.asked)} pairs", [*plan.missing, plan.reference])
     if not is_present(plan.reference, names):
         raise refuse(f"The content of {plan.reference.relative}, to which others are aligned,", [plan.reference])
-    if not plan.runnable:
-        raise refuse(f"The content of all {len(plan.asked)} pairs", plan.missing)
 
 
 def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings) -> None:
@@ -453,7 +462,8 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         )
     # A template may be the reference though it has no label map.
     reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
-    runnable = tuple(p for p in asked if is_present(p.moving, names) and is_present(p.fixed, names))
+    here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
+    runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
     builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
     tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
     batches, n_done = builder.batches(tasks, settings.nprocs)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from lumirage_bids.annex import has_content, key_of_link
+
 
 @dataclass(frozen=True, kw_only=True)
 class File:
@@ -26,8 +28,8 @@ class File:
 
     @property
     def present(self) -> bool:
-        """Whether the content can be read (a dangling git-annex link cannot)."""
-        return self.path.exists()
+        """Whether the content is here (that of a dangling git-annex link or of a pointer file is not)."""
+        return has_content(self.path)
 
     @property
     def relative(self) -> str:
@@ -37,16 +39,12 @@ class File:
     @property
     def fingerprint(self) -> str:
         """What changes when the content does: the git-annex key, or size and modification time."""
-        if self.path.is_symlink():
-            key = Path(self.path.readlink()).name
-            if re.match(r"[A-Z0-9]+E?-s\d+--", key):
-                return f"{self.relative}:{key}"
-        return f"{self.relative}:{fingerprint(self.path)}"
+        return f"{self.relative}:{key_of_link(self.path) or fingerprint(self.path)}"
 
 
 def fingerprint(path: Path) -> str:
     """Size and modification time of a file: what changes when the content does."""
-    if not path.exists():
+    if not has_content(path):
         return "absent"
     stat = path.stat()
     return f"{stat.st_size}:{int(stat.st_mtime)}"

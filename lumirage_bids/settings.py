@@ -53,6 +53,7 @@ class Settings:
     use_plugin: Path | None = None
     work_dir: Path | None = None
     dry_run: bool = False
+    print_needed_files: bool = False
     reports_only: bool = False
     write_graph: bool = False
     stop_on_first_crash: bool = False

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lumirage_bids.annex import is_pointer
 from lumirage_bids.errors import InvalidDatasetError, MissingInputError
 from lumirage_bids.scans import normalise_sequence
 
 # Sequences that other fields than PulseSequenceType are trusted to name.
 KNOWN_SEQUENCES = frozenset({"MPRAGE", "MP2RAGE"})
+ABSENT = "content not here (git annex get --include='*.json' fetches it; it may change which scans are taken)"
 EXAMPLE = '{"Name": "My dataset", "BIDSVersion": "1.10.0"}'
 
 
@@ -35,11 +38,17 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
     if not root.is_dir():
         raise MissingInputError(f"There is no {what} {root}: {'not a folder' if root.exists() else 'no such folder'}.")
     file = root / "dataset_description.json"
+    if is_pointer(file) or (file.is_symlink() and not file.exists()):
+        raise InvalidDatasetError(
+            f"The content of {file}, without which {root} is no {what}, is not here. To get it: "
+            f"{shlex.join(['datalad', 'get', '-d', str(root), str(file)])}"
+        )
     try:
         content = json.loads(file.read_bytes())
     except FileNotFoundError:
-        remedy = "fetch its content with datalad get" if file.is_symlink() else f"write one, for example {EXAMPLE}"
-        raise InvalidDatasetError(f"{root} is not a {what}: it has no dataset_description.json; {remedy}.") from None
+        raise InvalidDatasetError(
+            f"{root} is not a {what}: it has no dataset_description.json; write one, for example {EXAMPLE}."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidDatasetError(
             f"The dataset_description.json of {what} {root} cannot be read: {error}. It needs at least {EXAMPLE}."
@@ -86,15 +95,15 @@ def truth(value: object) -> bool | None:
 
 
 def unusable(sidecars: Iterable[Path]) -> dict[Path, str]:
-    """Sidecars on which PyBIDS would stop → why: dangling links, broken JSON, and lists in place of objects."""
+    """Sidecars on which PyBIDS would stop → why: content not here, broken JSON, and lists in place of objects."""
     reasons = {}
     for path in sidecars:
         try:
             content = json.loads(path.read_bytes().decode("utf-8"))
         except FileNotFoundError:
-            reasons[path] = "content not here (dangling link)"
+            reasons[path] = ABSENT
         except (OSError, ValueError, RecursionError) as error:
-            reasons[path] = f"not readable ({error})"
+            reasons[path] = ABSENT if is_pointer(path) else f"not readable ({error})"
         else:
             if not isinstance(content, dict):
                 reasons[path] = f"{type(content).__name__} in place of an object"

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lumirage_bids.annex import has_content
 from lumirage_bids.bids_names import parse_name
 from lumirage_bids.errors import MissingInputError, UsageError
 from lumirage_bids.label_maps import find_lut
@@ -170,8 +171,8 @@ class _Archive:
         return LabelFile(path=file.path, dataset=file.dataset, lut=lut)
 
     def _note(self, path: Path) -> None:
-        # The client's placeholder for a file that has not been downloaded is empty, DataLad's is a dangling link.
-        if not path.exists() or path.stat().st_size == 0:
+        # The client's placeholder for a file that has not been downloaded is empty.
+        if not has_content(path) or path.stat().st_size == 0:
             self.absent.append(path)
 
     def check_fetched(self) -> None:

@@ -194,7 +194,27 @@ def test_dangling_images_and_sidecars(tmp_path: Path) -> None:
     put(root / "sub-2/anat/sub-2_T1w.json", None)
     dataset = look(root)
     assert [(scan.present, scan.sequence) for scan in dataset.scans] == [(False, "MPRAGE"), (True, "MPRAGE")]
-    assert "dangling" in dataset.notes[0]
+    assert "content not here" in dataset.notes[0]
+
+
+def test_sidecars_that_are_pointers_are_told_as_not_here(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii", **{"T1w.json": {"PulseSequenceType": "MP-RAGE"}})
+    put(root / "sub-2/anat/sub-2_T1w.json", "/annex/objects/MD5E-s99--0123abcd.json\n")
+    dataset = look(root)
+    assert [scan.sequence for scan in dataset.scans] == ["MPRAGE", "MPRAGE"]
+    assert "content not here" in dataset.notes[0]
+
+
+def test_a_description_that_is_not_here_is_to_be_fetched(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    description = root / "dataset_description.json"
+    description.write_text("/annex/objects/MD5E-s99--0123abcd.json\n")
+    with pytest.raises(errors.InvalidDatasetError, match=f"datalad get -d {root} {description}"):
+        look(root)
+    description.unlink()
+    description.symlink_to(".git/annex/objects/a/b/MD5E-s99--0123abcd.json/MD5E-s99--0123abcd.json")
+    with pytest.raises(errors.InvalidDatasetError, match=f"datalad get -d {root} {description}"):
+        look(root)
 
 
 def test_sidecars_are_inherited_and_the_nearest_wins(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_presence_and_fingerprint_follow_the_content(tmp_path: Path) -> None:
     assert file.fingerprint != small
 
 
-@pytest.mark.parametrize("key", ["SHA256E-s5--abc.nii", "MD5E-s5--abc.nii", "SHA256-s5--abc"])
+@pytest.mark.parametrize("key", ["SHA256E-s5--abc.nii", "MD5E-s5--abc.nii", "SHA256-s5--abc", "URL--http&c%%a.b%c"])
 def test_fingerprint_of_an_annexed_file_is_its_key(tmp_path: Path, key: str) -> None:
     target = tmp_path / "objects" / key
     file = File(path=tmp_path / "a.nii", dataset=tmp_path)

@@ -4,10 +4,6 @@ ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
-LABEL org.opencontainers.image.title="LUMirage" \
-      org.opencontainers.image.description="Evaluate deformable brain image registration on BIDS datasets" \
-      org.opencontainers.image.licenses="Apache-2.0 AND LicenseRef-FireANTs"
-
 # Nothing is written outside the output and work folders: no bytecode, no caches in HOME, no telemetry.
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -21,11 +17,31 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 # torch by itself, so that only it is looked for in the further index.
 RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c constraints.txt torch
 COPY lumirage_bids lumirage_bids
-COPY bids_filters bids_filters
 RUN python3 -m pip install -c constraints.txt . && rm -rf build *.egg-info
+
+# Licences of all that is in the image. FireANTs' own, and its README with the bibliography, must travel with it.
+RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \
+    && fireants=$(python3 -c "from importlib.metadata import files; print(next(f.locate().parent for f in files('fireants') if f.name == 'METADATA'))") \
+    && cp "$fireants/licenses/LICENSE" "$fireants/METADATA" /licenses/fireants/ \
+    && dpkg-query -W -f '${Package}\t${Version}\t/usr/share/doc/${Package}/copyright\n' > /licenses/debian.tsv \
+    && python3 -m venv /tmp/tool && /tmp/tool/bin/pip install -c constraints.txt pip-licenses \
+    && list="/tmp/tool/bin/pip-licenses --python $(command -v python3) --with-system" \
+    && $list --with-urls --format=csv --output-file=/licenses/python.csv \
+    && $list --with-license-file --no-license-path --with-notice-file --format=plain-vertical --output-file=/licenses/python.txt \
+    && rm -rf /tmp/tool
 
 # Compiled once here, so that a container with a read-only root does not compile at every start.
 RUN python3 -m lumirage_bids.precompile && chmod -R a+rX /opt/numba
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ARG SOURCE=unknown
+LABEL org.opencontainers.image.title="LUMirage" \
+      org.opencontainers.image.description="Evaluate deformable brain image registration on BIDS datasets" \
+      org.opencontainers.image.licenses="Apache-2.0 AND LicenseRef-FireANTs" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 
 WORKDIR /tmp
 ENTRYPOINT ["lumirage"]

@@ -1,0 +1,31 @@
+"""What is written in several files of the project agrees."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from lumirage_bids import __version__
+
+REPOSITORY = Path(__file__).parent.parent
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+PINNED = {
+    canonicalize_name(name): pinned
+    for name, pinned in re.findall(r"^([^#=\s]+)==(\S+)$", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE)
+}
+OPTIONAL = PROJECT["optional-dependencies"]
+
+
+@pytest.mark.parametrize("text", [*PROJECT["dependencies"], *OPTIONAL["test"], *OPTIONAL["lint"]])
+def test_every_dependency_is_pinned_within_what_is_allowed(text: str) -> None:
+    needed = Requirement(text)
+    assert needed.specifier.contains(PINNED[canonicalize_name(needed.name)])
+
+
+def test_the_image_says_the_version() -> None:
+    assert f"\nARG VERSION={__version__}\n" in (REPOSITORY / "Dockerfile").read_text("utf-8")

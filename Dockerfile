@@ -4,8 +4,10 @@ ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
-# Nothing is written outside the output and work folders: no bytecode, no caches in HOME, no telemetry.
+# Nothing is written outside the output and work folders: no bytecode, no caches in HOME, no telemetry. Nor are packages
+# read from a HOME that Apptainer brings along.
 ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONNOUSERSITE=1 \
     PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
     MPLCONFIGDIR=/tmp/matplotlib \

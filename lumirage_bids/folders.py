@@ -77,6 +77,13 @@ def _check_outside_raw_tree(what: str, folder: Path, bids_dir: Path) -> None:
 
 def _check_writable(what: str, folder: Path) -> None:
     try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise CannotWriteError(
+            f"Temporary files cannot be written: {error.strerror}. Set TMPDIR to a folder that can be written; a "
+            "container with a read-only root needs one: docker run --tmpfs /tmp."
+        ) from None
+    try:
         if folder.is_symlink() and not folder.exists():
             raise CannotWriteError(f"{what} {folder} is a link to nowhere. Give a folder.")
         existing = next(p for p in (folder, *folder.parents) if p.exists())

@@ -20,7 +20,7 @@ from lumirage_bids.protocol import Labelling, Protocol, Variant
 from lumirage_bids.reference_maps import references
 from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.registration.base import Context, Method
-from lumirage_bids.scans import Pair, Scan, fingerprint
+from lumirage_bids.scans import File, Pair, Scan, fingerprint
 from lumirage_bids.segmentation.base import Labeller
 from lumirage_bids.settings import Settings
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lumirage_bids.audit import label_rules, method_rules, transfer_rules
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
-from lumirage_bids.audit.label_rules import labels_from_intensities, mean_facts
+from lumirage_bids.audit.label_rules import labels_from_intensities, mean_facts, mean_volumes
 
 __all__ = [
     "AUDIT",
@@ -21,6 +21,7 @@ __all__ = [
     "audit_table",
     "labels_from_intensities",
     "mean_facts",
+    "mean_volumes",
     "read_conditions",
     "unchecked",
 ]

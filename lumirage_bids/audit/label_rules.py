@@ -123,6 +123,18 @@ def bare_structures(c: Conditions) -> Iterator[Finding]:
         )
 
 
+def mean_volumes(c: Conditions) -> dict[str, dict[int, float]]:
+    """Labelling → structure → volume in the native label maps, mm³, the mean over the scans that have it."""
+    found: dict[str, dict[int, float]] = {}
+    for labelling, scans in c.scans.items():
+        volumes: dict[int, list[float]] = {}
+        for scan in scans.values():
+            for index, facts in scan.structures.items():
+                volumes.setdefault(index, []).append(facts.volume)
+        found[labelling] = {index: float(np.mean(of)) for index, of in volumes.items()}
+    return found
+
+
 def mean_facts(c: Conditions, labelling: str) -> dict[int, StructureFacts]:
     """Facts of each structure, averaged over the scans that have it; those of scans without facts are not there."""
     by_index: dict[int, list[StructureFacts]] = {}

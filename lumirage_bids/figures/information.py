@@ -9,10 +9,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lumirage_bids.figures.style import WIDTH, arm_colours, arm_markers, journal_style, new_figure
+from lumirage_bids.figures.style import (
+    WIDTH,
+    arm_colours,
+    arm_markers,
+    headline,
+    journal_style,
+    legend_below,
+    log_axis,
+    new_figure,
+)
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, scored_dice
 
 _FEW = 8  # points that a correlation takes at least
+_FEWEST_FOR_TREND = 20
 
 
 def dice_against_information(
@@ -56,27 +66,84 @@ def dice_against_information(
     with journal_style():
         figure = new_figure(WIDTH, 3.4)
         left, right = figure.subplots(1, 2)
-        _cloud(left, of.assign(x=of["index"].map(contrasts)), arms)
+        structures = _cloud(left, of.assign(x=of["index"].map(contrasts)), arms)
         left.set_xlabel("Contrast at the boundary (|Cliff’s δ|, mean over scans)")
         left.set_title("Structures")
-        _cloud(right, by_scan.assign(x=by_scan["fixed"].map(information)), arms)
+        scans = _cloud(right, by_scan.assign(x=by_scan["fixed"].map(information)), arms)
         right.set_xlabel("Mutual information of intensity and label, bits")
         right.set_title("Fixed scans")
         left.set_ylabel("Mean Dice")
-        figure.suptitle(f"Dice and what the image tells, {labelling}", fontsize=9, fontweight="bold")
+        _legend(figure, left, arms, structures, scans)
+        headline(
+            figure,
+            f"Dice and what the image tells of the labels: {labelling}",
+            f"n = {of['index'].nunique()} structures, {by_scan['fixed'].nunique()} fixed scans. Marks: means "
+            "over pairs. ρ: Spearman’s rank correlation, left and right.",
+        )
     return figure
 
 
-def _cloud(axes: Axes, table: pd.DataFrame, arms: list[Arm]) -> None:
-    labels, colours, markers = arm_labels(arms), arm_colours(arms), arm_markers(arms)
+def dice_against_volume(per_structure: pd.DataFrame, labelling: str) -> Figure:
+    """Draw the mean Dice of structures against their volume.
+
+    Parameters
+    ----------
+    per_structure : DataFrame
+        Rows of `lumirage_bids.stats.summaries.per_structure`, with volumes.
+    labelling : str
+        The labelling to draw.
+
+    Returns
+    -------
+    Figure
+        180 mm wide, logarithmic volumes. A mark per structure and arm; with structures enough, a line an arm: the
+        median of neighbours in volume.
+    """
+    of = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
+    of = of.assign(x=of["volume_mm3"] / 1000).dropna(subset=["x", "mean"]).sort_values("x", kind="stable")
+    arms = arms_of(of)
+    with journal_style():
+        figure = new_figure(WIDTH, 3.6)
+        axes = figure.subplots()
+        rho = _cloud(axes, of, arms, alpha=0.6)
+        for arm in arms:
+            mine = of[(of["variant"] == arm.variant) & (of["method"] == arm.method)]
+            if len(mine) >= _FEWEST_FOR_TREND:
+                groups = np.array_split(mine[["x", "mean"]].to_numpy(dtype=np.float64), min(len(mine) // 5, 12))
+                axes.plot(*np.array([np.median(g, axis=0) for g in groups]).T, color=arm_colours(arms)[arm], lw=1.6)
+        log_axis(axes.xaxis)
+        axes.set_xlabel("Volume of the structure, cm³ (mean over scans)")
+        axes.set_ylabel("Mean Dice")
+        trend = " Lines: medians of neighbours in volume." if of["index"].nunique() >= _FEWEST_FOR_TREND else ""
+        _legend(figure, axes, arms, rho)
+        headline(
+            figure,
+            f"Dice against structure volume: {labelling}, all pairs",
+            f"n = {of['index'].nunique()} structures. Marks: means over pairs.{trend} ρ: Spearman’s rank correlation.",
+        )
+    return figure
+
+
+def _cloud(axes: Axes, table: pd.DataFrame, arms: list[Arm], alpha: float = 1.0) -> list[float]:
+    """Draw a mark per row and arm; return the rank correlation of each arm's."""
+    colours, markers, rho = arm_colours(arms), arm_markers(arms), []
     for arm in arms:
         of = table[(table["variant"] == arm.variant) & (table["method"] == arm.method)].dropna(subset=["x", "mean"])
-        rho = _rank_correlation(of)
-        sign = "−" if rho < 0 else "+"
-        told = f"{labels[arm]} (ρ = {sign}{abs(rho):.2f})" if np.isfinite(rho) else labels[arm]
-        axes.plot(of["x"], of["mean"], markers[arm], color=colours[arm], markersize=3.4, label=told)
+        axes.plot(of["x"], of["mean"], markers[arm], color=colours[arm], markersize=3.4, alpha=alpha)
+        rho.append(_rank_correlation(of))
     axes.grid(axis="both")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=min(len(arms), 2))
+    return rho
+
+
+def _legend(figure: Figure, axes: Axes, arms: list[Arm], *rho: list[float]) -> None:
+    """Name the arms, in the order in which they were drawn, each with its correlations."""
+    told = [", ".join(_signed(x) for x in of) for of in zip(*rho, strict=True)]
+    labels = [f"{label} (ρ {text})" for label, text in zip(arm_labels(arms).values(), told, strict=True)]
+    legend_below(figure, axes.get_lines()[: len(arms)], labels)
+
+
+def _signed(rho: float) -> str:
+    return f"{rho:+.2f}".replace("-", "−") if np.isfinite(rho) else "–"
 
 
 def _rank_correlation(table: pd.DataFrame) -> float:

@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lumirage_bids.figures.style import WIDTH, arm_colours, arm_markers, empty_axes, journal_style, new_figure
+from lumirage_bids.figures.style import (
+    WIDTH,
+    arm_colours,
+    arm_markers,
+    empty_axes,
+    headline,
+    interval_words,
+    journal_style,
+    legend_below,
+    new_figure,
+)
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of
 
 _ROW = 0.128  # inches: 3.2 mm, for labels of 6 points
@@ -29,12 +39,14 @@ def structure_dots(per_structure: pd.DataFrame, labelling: str) -> Figure:
     -------
     Figure
         180 mm wide, 3.2 mm a structure; more than 40 structures stand in two columns. A line joins the lowest and
-        the highest arm of a structure. Structures that were never scored are left out.
+        the highest arm of a structure; bars are the 95 % intervals of the means. Structures that
+        were never scored are left out.
     """
     rows = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
     arms = arms_of(rows)
     names = rows.drop_duplicates("index").set_index("index")["name"]
-    means = rows.set_index(["index", "variant", "method"])["mean"].unstack(["variant", "method"])
+    by_arm = rows.set_index(["index", "variant", "method"])
+    means, low, high = (by_arm[column].unstack(["variant", "method"]) for column in ("mean", "ci_low", "ci_high"))
     order = _best_first(means, arms)
     columns = 1 if len(order) <= _ONE_COLUMN else 2
     length = -(-len(order) // columns)
@@ -46,9 +58,15 @@ def structure_dots(per_structure: pd.DataFrame, labelling: str) -> Figure:
             return figure
         for number, axes in enumerate(grid):
             part = order[number * length : (number + 1) * length]
-            _dots(axes, means.loc[part], [str(names[i]) for i in part], arms, length)
-        figure.suptitle(f"Mean Dice per structure, {labelling}", fontsize=9, fontweight="bold")
-        figure.legend(handles=_legend(arms), loc="outside lower center", ncols=min(len(arms), 5))
+            _dots(axes, arms, *(wide.loc[part] for wide in (means, low, high)))
+            _name_rows(axes, [str(names[i]) for i in part], length)
+        most = int(rows["n"].max())
+        definition = (
+            f"Means over the pairs that have the structure, n ≤ {most}. "
+            f"{interval_words(bool(rows['ci_low'].notna().any()))}"
+        )
+        headline(figure, f"Mean Dice per structure: {labelling}, all pairs", definition)
+        legend_below(figure, _legend(arms), list(arm_labels(arms).values()))
     return figure
 
 
@@ -60,16 +78,20 @@ def _best_first(means: pd.DataFrame, arms: list[Arm]) -> list[int]:
     return [int(i) for i in means[judged].mean(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
-def _dots(axes: Axes, means: pd.DataFrame, names: list[str], arms: list[Arm], length: int) -> None:
+def _dots(axes: Axes, arms: list[Arm], means: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame) -> None:
     colours, markers = arm_colours(arms), arm_markers(arms)
     places = np.arange(len(means))
     axes.hlines(places, means.min(axis=1), means.max(axis=1), color="#c8c8c8", linewidth=0.8, zorder=1)
     for arm in arms:
-        axes.plot(means[arm], places, markers[arm], color=colours[arm], markersize=3.4, markeredgewidth=1.0, zorder=2)
-    axes.set_yticks(places, names, fontsize=6)
+        axes.hlines(places, low[arm], high[arm], color=colours[arm], linewidth=2.2, alpha=0.4, zorder=2)
+        axes.plot(means[arm], places, markers[arm], color=colours[arm], markersize=3.4, markeredgewidth=1.0, zorder=3)
+    axes.set_xlabel("Mean Dice")
+
+
+def _name_rows(axes: Axes, names: list[str], length: int) -> None:
+    axes.set_yticks(range(len(names)), names, fontsize=6)
     axes.set_ylim(length - 0.4, -0.6)
     axes.grid(axis="both")
-    axes.set_xlabel("Mean Dice")
     axes.tick_params(axis="y", length=0)
 
 

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from typing import Any
 
 from matplotlib import style as mpl_style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Annotation
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from lumirage_bids.stats.classes import FLOOR, Arm
+from lumirage_bids.stats.resampling import FEWEST_SUBJECTS
 
 #: Width of a figure over two columns of a journal, inches (180 mm).
 WIDTH = 180 / 25.4
 INK = "#1a1a1a"
 FAINT = "#8a8a8a"
+#: Of a difference: the first-named arm is higher, the second-named one is.
+ABOVE, BELOW = "#1f6fa8", "#cf8500"
+# Width of an average character of titles and of what stands below them, inches.
+_BOLD_CHARACTER, _CHARACTER = 0.084, 0.056
+_LEGEND_ROW = 0.17  # inches
 
-# Okabe & Ito 2008, https://jfly.uni-koeln.de/color/, ordered so that neighbours differ in lightness too.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Okabe & Ito 2008, https://jfly.uni-koeln.de/color/, ordered so that neighbours differ in lightness too; an indigo in
+# place of their yellow, which is not seen on white.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#332288")
+# One more than colours, so that arms whose colour recurs have another marker.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 # The floor is grey in every variant.
 _FLOOR_COLOURS = ("#9a9a9a",)
 _FLOOR_MARKERS = ("|", "x", "+", "1")
@@ -73,6 +86,60 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def headline(figure: Figure, title: str, definition: str) -> None:
+    """Say above a figure what it shows (bold), and below that over what and how it is defined."""
+    bold = textwrap.wrap(title, int(figure.get_figwidth() / _BOLD_CHARACTER))
+    plain = textwrap.wrap(definition, int(figure.get_figwidth() / _CHARACTER))
+    # Blank lines make the room that the definition is laid over: a text has one weight only.
+    shown = figure.suptitle("\n".join([*bold, *" " * len(plain)]), fontsize=8.5, fontweight="bold", linespacing=1.25)
+    under: dict[str, Any] = {
+        "ha": "center",
+        "va": "bottom",
+        "fontsize": 7,
+        "linespacing": 1.5,
+        "annotation_clip": False,
+    }
+    note = Annotation("\n".join(plain), (0.5, 0), xycoords=shown, **under)
+    note.set_in_layout(False)
+    figure.add_artist(note)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+    """Put a legend under all panels, in as many columns as fit; the figure grows by its further rows."""
+    widest = max((len(label) for label in labels), default=1) * _CHARACTER + 0.5
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / widest)))
+    figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * (-(-len(labels) // columns) - 1))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def log_axis(axis: XAxis) -> None:
+    """Make an axis logarithmic, with plain numbers at 1, 2 and 5 (at powers of ten where that is many)."""
+    axis.axes.set_xscale("log")
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def pairs_told(n: Iterable[int]) -> str:
+    """Say over how many pairs a figure's numbers are.
+
+    Examples
+    --------
+    >>> pairs_told([30, 30]), pairs_told([28, 30])
+    ('n = 30 pairs', 'n = 28 to 30 pairs')
+    """
+    few, many = min(found := list(n)), max(found)
+    return f"n = {few} pairs" if few == many else f"n = {few} to {many} pairs"
+
+
+def interval_words(known: bool) -> str:
+    """Say what the bars are, or why there are none."""
+    if known:
+        return "Bars: 95 % intervals, subjects resampled."
+    return f"No intervals: fewer than {FEWEST_SUBJECTS} subjects."
 
 
 def arm_colours(arms: Sequence[Arm]) -> dict[Arm, str]:

@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import gaussian_kde
 
+from lumirage_bids.figures.points import spread, thin
 from lumirage_bids.figures.style import (
     FAINT,
     INK,
     WIDTH,
     arm_colours,
     empty_axes,
+    headline,
     journal_style,
     new_figure,
 )
@@ -31,7 +33,6 @@ _HALF_WIDTH = 0.4
 _FEWEST_FOR_SHAPE = 5
 _VIOLINS_PER_ROW = 12
 _CHARACTER = 0.056  # width of a character of a tick label, inches
-_GOLDEN = (np.sqrt(5) - 1) / 2
 
 _Floats = npt.NDArray[np.float64]
 
@@ -58,42 +59,58 @@ def dice_violins(pairs: pd.DataFrame, labelling: str) -> Figure:
     panels = [name for name, splits in pair_classes(rows["split"]).items() if splits == {name}] or [ALL]
     lines = -(-len(panels) // max(1, min(_VIOLINS_PER_ROW // max(1, len(arms)), 4)))
     columns = -(-len(panels) // lines)
+    labels = [label.replace(" (", "\n(") for label in arm_labels(arms).values()]
+    lying = max((len(part) for label in labels for part in label.split("\n")), default=0) * _CHARACTER
+    upright = lying > (WIDTH / columns - 0.5) / max(1, len(arms))
     with journal_style():
-        figure = new_figure(WIDTH, 0.5 + 2.3 * lines)
-        grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
+        figure = new_figure(WIDTH, 0.85 + 1.9 * lines + (lying if upright else 0.3))
+        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        low, high = rows["dice"].min(), rows["dice"].max()
+        if high > low:  # of the scores: lines far below would flatten the shapes
+            grid[0, 0].set_ylim(low - 0.08 * (high - low), high + 0.05 * (high - low))
         for number, axes in enumerate(grid.flat):
             if number >= len(panels):
                 axes.set_axis_off()
                 continue
-            _panel(axes, rows[rows["split"] == panels[number]], arms, panels[number], WIDTH / columns)
+            _panel(axes, rows[rows["split"] == panels[number]], arms, panels[number])
+            axes.tick_params(axis="y", labelleft=True)
+            # What stands below the panels is told once a column.
+            axes.tick_params(axis="x", labelbottom=number + columns >= len(panels), labelrotation=90 * upright)
+        grid[0, 0].set_xticks(range(len(arms)), labels)
         for axes in grid[:, 0]:
             axes.set_ylabel("Mean Dice of a pair")
-        figure.suptitle(f"Dice of moved and fixed labels, {labelling}", fontsize=9, fontweight="bold")
+        definition = (
+            "n: scored pairs. Shape: kernel density between the lowest and the highest pair. "
+            f"Points: single pairs, at most {MAX_POINTS} a violin."
+        )
+        headline(figure, f"Mean Dice of each pair: {labelling}", definition)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, arms: list[Arm], title: str, width: float) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, arms: list[Arm], title: str) -> None:
     if not rows["dice"].notna().any():
         return empty_axes(axes, f"{title}\nno pair was scored")
-    labels, colours = arm_labels(arms), arm_colours(arms)
-    ticks = []
+    colours, counts = arm_colours(arms), []
     for place, arm in enumerate(arms):
         of_arm = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
         values = np.sort(of_arm["dice"].dropna().to_numpy(dtype=np.float64))
         _violin(axes, place, values, colours[arm])
         initial = of_arm["dice_initial"].mean()
         axes.plot([place - 0.5, place + 0.5], [initial, initial], color=FAINT, linestyle=(0, (3, 2)), linewidth=0.9)
-        ticks.append(labels[arm].replace(" (", "\n(") + f"\nn = {len(values)}")
-    axes.set_xticks(range(len(arms)), ticks)
-    longest = max(len(line) for tick in ticks for line in tick.split("\n"))
-    if longest * _CHARACTER > (width - 0.5) / len(arms):
-        axes.tick_params(axis="x", rotation=90)
+        counts.append(len(values))
     axes.set_xlim(-0.6, len(arms) - 0.4)
     axes.tick_params(axis="x", length=0)
-    axes.tick_params(axis="y", labelleft=True)
     axes.grid(axis="y")
     axes.set_title(title)
+    initial = rows["dice_initial"].mean()
+    if initial < axes.get_ylim()[0]:  # the same for all arms of a variant, and often far below
+        told = f"↓ mean initial Dice {initial:.2f}"
+        axes.text(0.01, 0.01, told, va="bottom", fontsize=6, color=FAINT, transform=axes.transAxes)
+    above = axes.secondary_xaxis("top")
+    above.set_xticks(range(len(arms)), [f"n = {n}" for n in counts], fontsize=6)
+    above.tick_params(length=0, pad=1)
+    above.spines["top"].set_visible(False)
     return None
 
 
@@ -117,23 +134,7 @@ def _violin(axes: Axes, place: int, values: _Floats, colour: str) -> None:
             level = float(np.quantile(values, share))
             reach = float(density(level)[0]) * scale
             axes.plot([place - reach, place + reach], [level, level], color=INK, linewidth=style, solid_capstyle="butt")
-    # A golden-ratio sequence spreads the points evenly and the same way every time.
-    spread = (np.arange(1, len(points) + 1) * _GOLDEN) % 1 - 0.5
-    axes.plot(place + 1.5 * half * spread, points, ".", markeredgewidth=0, **look)
-
-
-def thin(values: _Floats, limit: int) -> _Floats:
-    """Keep at most `limit` of sorted values, evenly through their ranking, both ends among them.
-
-    Examples
-    --------
-    >>> thin(np.arange(9.0), 3).tolist()
-    [0.0, 4.0, 8.0]
-    """
-    if len(values) <= limit:
-        return values
-    kept: _Floats = values[np.linspace(0, len(values) - 1, limit).round().astype(int)]
-    return kept
+    axes.plot(place + 1.5 * half * spread(len(points)), points, ".", markeredgewidth=0, **look)
 
 
 def _legend() -> list[Line2D]:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from markupsafe import Markup
 
 from lumirage_bids.derivatives import write_text
-from lumirage_bids.figures.effect_sizes import effect_matrix
-from lumirage_bids.figures.information import dice_against_information
-from lumirage_bids.figures.structures import structure_dots
 from lumirage_bids.figures.style import mark
-from lumirage_bids.figures.violins import MAX_POINTS, dice_violins
 from lumirage_bids.reports.audit_section import AuditSection, published_differences, published_table
+from lumirage_bids.reports.group_figures import Looks, ReportFigure, group_figures
 from lumirage_bids.reports.methods_text import citation_bibtex, citation_markdown, cited, pieces
 from lumirage_bids.reports.pair_table import pair_tables
-from lumirage_bids.reports.pictures import save_figure, svg_markup
+from lumirage_bids.reports.pictures import png_data_uri, save_figure, svg_markup
 from lumirage_bids.reports.rendering import render
 from lumirage_bids.reports.sentences import THRESHOLD
 from lumirage_bids.reports.tables import (
@@ -33,12 +28,8 @@ from lumirage_bids.reports.tables import (
     structure_table,
     summary_table,
 )
-from lumirage_bids.reports.text import and_join
 from lumirage_bids.reports.verdict import verdicts
-from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, arm_labels, arms_of, primary_class
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from lumirage_bids.stats.classes import FLOOR, arms_of
 
 #: What stands on every page and picture of a run with ``--sloppy``.
 SLOPPY = "SLOPPY: not for publication"
@@ -113,6 +104,8 @@ class ReportContext:
         Rows of `lumirage_bids.accuracy.summarise`.
     labeller_notes : sequence of str
         What those comparisons lacked, left out, or failed of.
+    looks : Looks
+        What is shown of images.
     """
 
     dataset: str
@@ -130,31 +123,14 @@ class ReportContext:
     published: pd.DataFrame | None = None
     labellers: pd.DataFrame | None = None
     labeller_notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportFigure:
-    """A figure of the page, and of ``figures/`` under its name.
-
-    Attributes
-    ----------
-    name : str
-        File name without extension; unique on the page.
-    figure : Figure
-    caption, alt : str
-    """
-
-    name: str
-    figure: Figure
-    caption: str
-    alt: str
+    looks: Looks = field(default_factory=Looks)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Drawing:
     name: str
     caption: str
-    svg: Markup
+    markup: Markup
 
 
 def write_group_report(group_dir: Path, tables: GroupTables, context: ReportContext) -> Path:
@@ -179,7 +155,7 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
     """
     drawings = {
         kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
-        for kind, figures in group_figures(tables, context.audit).items()
+        for kind, figures in group_figures(tables, context.audit, context.looks).items()
     }
     write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))
     write_text(group_dir / "CITATION.bib", citation_bibtex(context.methods_text))
@@ -193,73 +169,11 @@ def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
     if sloppy:
         mark(figure.figure, SLOPPY)
     svg, _ = save_figure(figure.figure, folder, figure.name)
-    markup = svg_markup(svg.read_text("utf-8"), figure.name, figure.alt)
-    return _Drawing(name=figure.name, caption=figure.caption, svg=markup)
-
-
-def group_figures(tables: GroupTables, audit: AuditSection | None = None) -> dict[str, list[ReportFigure]]:
-    """Draw the figures of each kind, ``violins``, ``effects`` and so on: one per labelling with scores."""
-    figures: dict[str, list[ReportFigure]] = {"violins": [], "effects": [], "structures": [], "information": []}
-    scored = tables.summary.dropna(subset="mean")
-    for number, labelling in enumerate(scored["labelling"].unique(), start=1):
-        name = f"{number}-{re.sub(r'[^0-9A-Za-z]+', '-', labelling)}"
-        figures["violins"].append(_violins(tables, labelling, f"dice-{name}"))
-        if (tables.comparisons["labelling"] == labelling).any():
-            figures["effects"].append(_effects(tables, labelling, f"effects-{name}"))
-        if (tables.per_structure["labelling"][tables.per_structure["n"] > 0] == labelling).any():
-            figures["structures"].append(_structures(tables, labelling, f"structures-{name}"))
-        if audit and audit.contrasts.get(labelling):
-            figures["information"].append(_information(tables, audit, labelling, f"information-{name}"))
-    return figures
-
-
-def _violins(tables: GroupTables, labelling: str, name: str) -> ReportFigure:
-    caption = (
-        f"Mean Dice of each pair, {labelling}. Shape: kernel density, cut at the lowest and the highest pair. Points: "
-        f"single pairs, at most {MAX_POINTS} a violin, evenly through their ranking. n: scored pairs."
-    )
-    alt = (
-        f"Violins of the mean Dice of the pairs, {labelling}: {_scene(tables, labelling)}. The summary has the numbers."
-    )
-    return ReportFigure(name=name, figure=dice_violins(tables.pairs, labelling), caption=caption, alt=alt)
-
-
-def _effects(tables: GroupTables, labelling: str, name: str) -> ReportFigure:
-    rows = tables.comparisons[tables.comparisons["labelling"] == labelling]
-    split = primary_class(rows["split"])
-    caption = (
-        f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”. Positive, blue: the row's Dice "
-        "is higher. Bands after Cohen: small from 0.2, medium from 0.5, large from 0.8."
-    )
-    alt = f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the numbers."
-    figure = effect_matrix(tables.comparisons, labelling, split)
-    return ReportFigure(name=name, figure=figure, caption=caption, alt=alt)
-
-
-def _structures(tables: GroupTables, labelling: str, name: str) -> ReportFigure:
-    rescans = (tables.pairs["split"] == SAME_SUBJECT).any()
-    caption = f"Mean Dice of each structure, {labelling}, over all pairs that have it{', rescans too' * bool(rescans)}."
-    alt = f"Dots of mean Dice per structure and method, {labelling}. The table below has the numbers."
-    return ReportFigure(name=name, figure=structure_dots(tables.per_structure, labelling), caption=caption, alt=alt)
-
-
-def _information(tables: GroupTables, audit: AuditSection, labelling: str, name: str) -> ReportFigure:
-    contrasts, information = audit.contrasts[labelling], audit.information.get(labelling, {})
-    caption = (
-        f"Mean Dice against what the image tells of the labels, {labelling}. Left: structures, by the contrast at "
-        "their boundary (0: none). Right: fixed scans, by the mutual information of intensity and label. ρ: "
-        "Spearman's rank correlation. A method that sees intensities alone is expected to rise to the right; large "
-        "structures score higher whatever their contrast."
-    )
-    alt = f"Two scatter plots of mean Dice, {labelling}: against boundary contrast, and against mutual information."
-    figure = dice_against_information(tables.per_structure, tables.pairs, contrasts, information, labelling)
-    return ReportFigure(name=name, figure=figure, caption=caption, alt=alt)
-
-
-def _scene(tables: GroupTables, labelling: str) -> str:
-    rows = tables.pairs[tables.pairs["labelling"] == labelling]
-    methods = and_join(list(arm_labels(arms_of(rows)).values()))
-    return f"a panel for each of {and_join(list(rows['split'].unique()))}, a violin for each of {methods}"
+    if figure.pictures:
+        markup = Markup('<img src="{}" alt="{}">').format(png_data_uri(figure.figure), figure.alt)
+    else:
+        markup = svg_markup(svg.read_text("utf-8"), figure.name, figure.alt)
+    return _Drawing(name=figure.name, caption=figure.caption, markup=markup)
 
 
 def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:

@@ -39,8 +39,14 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 
 def png_data_uri(figure: Figure) -> str:
-    """Encode a figure as a PNG (150 dpi) for the ``src`` of an image; for figures that hold images."""
-    return "data:image/png;base64," + base64.b64encode(_render(figure, "png", SCREEN_DPI)).decode("ascii")
+    """Encode a figure as a PNG (150 dpi, 256 colours) for the ``src`` of an image; for figures that hold images."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(_render(figure, "png", SCREEN_DPI))) as image:
+        # Greys and a few line colours: a palette holds them in a third of the bytes.
+        image.convert("RGB").quantize(256).save(buffer, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _render(figure: Figure, kind: str, dpi: int) -> bytes:

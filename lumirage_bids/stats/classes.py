@@ -88,6 +88,12 @@ def primary_class(classes: Iterable[str]) -> str:
     return DIFFERENT_SUBJECTS if DIFFERENT_SUBJECTS in set(classes) else ALL
 
 
+def in_class(pairs: pd.DataFrame, labelling: str, name: str) -> pd.DataFrame:
+    """Rows of a labelling whose pairs are of a class; none where the labelling has no such pairs."""
+    rows = pairs[pairs["labelling"] == labelling]
+    return rows[rows["split"].isin(pair_classes(rows["split"]).get(name, frozenset()))]
+
+
 def scored_dice(pairs: pd.DataFrame) -> pd.Series[float]:
     """Mean Dice of each pair, NaN where the pair failed or had no structure to score."""
     return pairs["dice_mean"].astype("float64").where(pairs["status"] == "ok")

@@ -88,6 +88,11 @@ _SUMMARY: dict[str, Entry] = {
 _STRUCTURES: dict[str, Entry] = {
     "index": {"Description": "Label of the structure in the label maps"},
     "name": {"Description": "Name of the structure"},
+    "volume_mm3": {
+        "Description": "Volume of the structure in its native label map, mean over the scans that have it; the same in "
+        "every arm",
+        "Units": "mm^3",
+    },
     "mean": {"Description": "Mean over pairs of the structure's Dice", "Units": DICE},
     "median": {"Description": "Median over pairs of the structure's Dice", "Units": DICE},
     **_MEAN_INTERVAL,

@@ -26,7 +26,7 @@ SUMMARY_COLUMNS = [
 ]
 FAILURE_COLUMNS = ["variant", "method", "labelling", "split", "reason", "n", "percent"]
 STRUCTURE_COLUMNS = [
-    *("variant", "method", "labelling", "index", "name", "n"),
+    *("variant", "method", "labelling", "index", "name", "volume_mm3", "n"),
     *("mean", "median", "std", "q25", "q75", "ci_low", "ci_high", "n_subjects"),
 ]
 _ARM = ["variant", "method"]
@@ -137,6 +137,7 @@ def failures(pairs: pd.DataFrame) -> pd.DataFrame:
 def per_structure(
     structures: Mapping[str, pd.DataFrame],
     luts: Mapping[str, Mapping[int, str]],
+    volumes: Mapping[str, Mapping[int, float]] | None = None,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -150,6 +151,8 @@ def per_structure(
         status, and a column ``dice_<index>`` per structure (NaN where a native map lacks it).
     luts : mapping of str to mapping of int to str
         Labelling → index → name of the structure. A structure without a name is called by its index.
+    volumes : mapping of str to mapping of int to float, optional
+        Labelling → index → mean volume of the structure, mm³; NaN in the table where it is not known.
     resamples, seed : int
         Of the node bootstrap.
 
@@ -162,6 +165,8 @@ def per_structure(
     tables = []
     for labelling, wide in structures.items():
         table = _of_labelling(structure_scores(wide), resamples, seed)
+        known = (volumes or {}).get(labelling, {})
+        table["volume_mm3"] = [known.get(index, np.nan) for index in table["index"]]
         tables.append(table.assign(labelling=labelling, name=names_of(table["index"], luts.get(labelling, {}))))
     if not tables:
         return pd.DataFrame(columns=STRUCTURE_COLUMNS)

@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import nibabel as nib
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from lumirage_bids.figures.slices import ContourLayer, Planes, contours, cut, three_planes
+from lumirage_bids.figures.slices import (
+    ContourLayer,
+    Planes,
+    View,
+    contours,
+    cut,
+    from_voxel_planes,
+    plane_rows,
+    three_planes,
+)
 from lumirage_bids.figures.style import WIDTH, journal_style
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -83,3 +93,36 @@ def test_labels_on_another_grid_are_refused():
     other = cut(box()[:-1], (7, 10, 8))
     with pytest.raises(ValueError, match="coronal slice of the image has shape \\(20, 16\\)"):
         three_planes(planes, [ContourLayer(labels=other)], (1, 1, 1), "")
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SLA"])
+def test_planes_of_a_grid_of_any_orientation_are_those_of_the_world(codes: str):
+    ras = nib.Nifti1Image(np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6), np.diag([1.0, 2.0, 3.0, 1.0]))
+    to_codes = nib.orientations.ornt_transform(nib.io_orientation(ras.affine), nib.orientations.axcodes2ornt(codes))
+    turned = ras.as_reoriented(to_codes)
+    assert nib.aff2axcodes(turned.affine) == tuple(codes)
+    world = cut(np.asarray(ras.dataobj), (1, 2, 3))
+    i, j, k = np.rint(np.linalg.inv(turned.affine) @ ras.affine @ [1, 2, 3, 1]).astype(int)[:3]
+    array = np.asarray(turned.dataobj)
+    planes = from_voxel_planes({"x": array[i], "y": array[:, j], "z": array[:, :, k]}, turned.affine)
+    for found, wanted in zip(planes, world, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_rows_of_views_are_named_and_the_legend_tells_layers_apart_without_colour():
+    planes = cut(box(), (7, 10, 8))
+    layers = [
+        ContourLayer(labels=planes, name="fixed", colour="#E69F00"),
+        ContourLayer(labels=planes, name="moved", colour="#56B4E9", dashed=True),
+    ]
+    views = [View(image=planes, layers=layers, spacing=(1, 1, 1), title=word) for word in ("worst", "best")]
+    figure = plane_rows(views, "Two pairs", "what it shows")
+    with journal_style():
+        figure.draw_without_rendering()
+    assert [part.get_suptitle() for part in figure.subfigs] == ["worst", "best"]
+    assert figure.get_suptitle().startswith("Two pairs")
+    assert len(figure.axes) == 6
+    (legend,) = figure.legends
+    assert [line.get_linestyle() for line in legend.get_lines()] == ["-", "--"]
+    solid, dashed = figure.axes[0].findobj(LineCollection)
+    assert solid.get_linestyle() != dashed.get_linestyle()

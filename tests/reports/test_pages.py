@@ -14,12 +14,15 @@ from lxml import html
 from stats.made_up import score_table
 
 from lumirage_bids.audit import Finding
-from lumirage_bids.figures.slices import ContourLayer, cut, three_planes
+from lumirage_bids.figures.intensities import Seen
+from lumirage_bids.figures.slices import ContourLayer, View, cut, three_planes
 from lumirage_bids.figures.violins import dice_violins
 from lumirage_bids.reports.audit_section import AuditSection
 from lumirage_bids.reports.group import GroupTables, MissingScan, ReportContext, write_group_report
+from lumirage_bids.reports.group_figures import Looks
 from lumirage_bids.reports.pictures import save_figure, svg_markup
 from lumirage_bids.reports.subject import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.structures import structure_differences
 from lumirage_bids.stats.summaries import per_structure, summarise
@@ -100,7 +103,8 @@ def test_the_whole_page(tmp_path: Path):
     check_self_contained(page)
     sections = [section.get("id") for section in page.iter("section")]
     assert sections == [
-        *("verdict", "summary", "violins", "comparisons", "structures", "pairs", "failures", "reading", "methods"),
+        *("verdict", "summary", "violins", "comparisons", "variants", "structures", "pairs"),
+        *("failures", "reading", "methods"),
     ]
     assert len(page.findall(".//table[@id='summary-table']/tbody/tr")) == len(group.summary)
     assert len(page.findall(".//table[@id='comparison-table']/tbody/tr")) == len(group.comparisons)
@@ -117,7 +121,9 @@ def test_the_whole_page(tmp_path: Path):
     assert "SLOPPY" not in text
     links = {link.get("href") for link in page.iter("a") if link.get("href").startswith("figures/")}
     assert links == {f"figures/{file.name}" for file in (tmp_path / "figures").iterdir()}
-    assert len(links) == 2 * 3 * 2
+    kinds = ("cost", "dice", "differences", "effects", "structures", "variants")
+    named = [f"{kind}-{label}" for kind in kinds for label in ("1-braincolor", "2-tissue")]
+    assert links == {f"figures/{name}.{kind}" for name in named for kind in ("svg", "png")}
 
 
 def test_cells_hold_the_numbers_and_sort_by_them(tmp_path: Path):
@@ -192,6 +198,33 @@ def test_too_many_pairs_are_not_listed(tmp_path: Path, monkeypatch: pytest.Monke
     assert "too many to list here" in " ".join(page.text_content().split())
 
 
+def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
+    planes = cut(random_volume(), (4, 4, 4))
+    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int), (4, 4, 4)), name="labels", colour="#E69F00")
+    view = View(image=planes, layers=[layer], spacing=(1, 1, 1), title=f"worst: {EVIL}")
+    looks = Looks(
+        pairs={("braincolor", Arm("default", "syn")): [view], ("braincolor", Arm("default", EVIL)): []},
+        sequences=[view],
+        histograms={Seen("default", EVIL, "sub-1"): np.ones(64)},
+    )
+    page = page_of(tmp_path, tables(subjects=3), looks=looks)
+    check_structure(page)
+    check_self_contained(page)
+    section = page.find(".//section[@id='images']")
+    assert len(section.findall(".//svg")) == 1  # the histograms
+    for image in section.findall(".//img"):
+        assert image.get("alt").startswith("Slices of worst: <script>")
+        assert base64.b64decode(image.get("src").partition(",")[2]).startswith(b"\x89PNG")
+    names = {file.name for file in (tmp_path / "figures").iterdir()}
+    assert {"sequences.svg", "histograms.png", "pairs-1-braincolor-1-syn.svg", "pairs-1-braincolor-1-syn.png"} <= names
+    assert not any("script" in name for name in names)
+
+
+def test_one_method_and_one_variant_make_no_comparing_figures(tmp_path: Path):
+    page_of(tmp_path, tables(subjects=3, gains={"syn": 0.2}))
+    assert {file.stem for file in (tmp_path / "figures").iterdir()} == {"dice-1-braincolor", "structures-1-braincolor"}
+
+
 def test_sloppy_marks_page_and_figures(tmp_path: Path):
     page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), sloppy=True)
     assert page.findtext(".//title").startswith("SLOPPY")
@@ -236,7 +269,7 @@ def test_the_same_tables_give_the_same_bytes(tmp_path: Path):
     for folder in ("one", "two"):
         write_group_report(tmp_path / folder, tables(subjects=3, kinds=("T1w",)), context())
     files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*") if f.is_file())
-    assert len(files) == 9
+    assert len(files) == 13
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
 
 

@@ -1,0 +1,104 @@
+"""What a change of conditions does to each method: its Dice in every variant, on the same pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.pairing import side_by_side
+from lumirage_bids.stats.resampling import RESAMPLES, intervals, resampling
+
+VARIANT_COLUMNS = [
+    *("method", "variant", "reference", "n", "n_subjects", "mean", "ci_low", "ci_high"),
+    *("difference", "difference_low", "difference_high"),
+]
+
+_Preparations = Mapping[str, Mapping[str, Any]]
+
+
+def changes(preparations: _Preparations, variant: str, reference: str) -> dict[str, Any]:
+    """Fields of a variant's preparation that are not those of another's.
+
+    Examples
+    --------
+    >>> changes({"a": {"spacing": 1, "crop": "brain"}, "b": {"spacing": 2, "crop": "brain"}}, "b", "a")
+    {'spacing': 2}
+    """
+    mine, other = preparations.get(variant, {}), preparations.get(reference, {})
+    return {key: value for key, value in mine.items() if other.get(key) != value}
+
+
+def ordered_variants(variants: Sequence[str], preparations: _Preparations) -> list[str]:
+    """Order variants for comparison: first the one that the others are compared with.
+
+    That is the one from which the others differ in the fewest fields of the preparation; of several the finest. The
+    rest follow by number of changes, spacing and name.
+
+    Examples
+    --------
+    >>> of = {"2mm": {"spacing": 2.0}, "1mm": {"spacing": 1.0}, "native": {"spacing": None}}
+    >>> ordered_variants(["2mm", "1mm", "native"], of)
+    ['native', '1mm', '2mm']
+    """
+
+    def fineness(variant: str) -> tuple[float, str]:
+        return float(preparations.get(variant, {}).get("spacing") or 0), variant
+
+    def distance(variant: str) -> int:
+        return sum(len(changes(preparations, other, variant)) for other in variants)
+
+    reference = min(variants, key=lambda v: (distance(v), *fineness(v)))
+    rest = (v for v in variants if v != reference)
+    return [reference, *sorted(rest, key=lambda v: (len(changes(preparations, v, reference)), *fineness(v)))]
+
+
+def variant_effects(
+    pairs: pd.DataFrame, order: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """Sum up each method's Dice by variant, over the pairs that it scored in all variants in which it scored any.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        Rows of one labelling and class of pairs, as for `lumirage_bids.stats.pairing.side_by_side`.
+    order : sequence of str
+        Variants; differences are those from the first in which the method scored.
+    resamples, seed : int
+        Of the node bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        A row per method with at least two variants and variant, with `VARIANT_COLUMNS`; methods in the order of
+        `lumirage_bids.stats.classes.arms_of`. Ends of 95 % intervals are NaN with too few subjects.
+    """
+    table = side_by_side(pairs)
+    found = []
+    for method in dict.fromkeys(arm.method for arm in table.arms):
+        places = [table.arms.index(Arm(v, method)) for v in order if Arm(v, method) in table.arms]
+        places = [place for place in places if np.isfinite(table.dice[:, place]).any()]
+        part = table.only(np.asarray(np.isfinite(table.dice[:, places]).all(axis=1)))
+        if len(places) < 2 or not len(part.dice):
+            continue
+        dice = part.dice[:, places]
+        values = np.concatenate([dice, dice - dice[:, :1]], axis=1)
+        drawn = resampling(part.moving, part.fixed, resamples=resamples, seed=seed)
+        subjects = drawn.subjects(np.ones(len(dice), dtype=np.bool_))
+        means = drawn.means(lambda part, values=values: values[part])  # type: ignore[misc]
+        low, high = intervals(means, np.full(values.shape[1], subjects, dtype=np.int64))
+        (mean, difference), lows, highs = (np.split(x, 2) for x in (means[0], low, high))
+        found.append(
+            pd.DataFrame(
+                {
+                    **{"method": method, "variant": [table.arms[place].variant for place in places]},
+                    **{"reference": table.arms[places[0]].variant, "n": len(dice), "n_subjects": subjects},
+                    **{"mean": mean, "ci_low": lows[0], "ci_high": highs[0]},
+                    **{"difference": difference, "difference_low": lows[1], "difference_high": highs[1]},
+                }
+            )
+        )
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=VARIANT_COLUMNS)

@@ -80,7 +80,7 @@ def dice_violins(pairs: pd.DataFrame, labelling: str) -> Figure:
         for axes in grid[:, 0]:
             axes.set_ylabel("Mean Dice of a pair")
         definition = (
-            "n: scored pairs. Shape: kernel density between the lowest and the highest pair. "
+            "n, above: scored pairs. Shape: kernel density between the lowest and the highest pair. "
             f"Points: single pairs, at most {MAX_POINTS} a violin."
         )
         headline(figure, f"Mean Dice of each pair: {labelling}", definition)
@@ -108,7 +108,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, arms: list[Arm], title: str) -> None:
         told = f"↓ mean initial Dice {initial:.2f}"
         axes.text(0.01, 0.01, told, va="bottom", fontsize=6, color=FAINT, transform=axes.transAxes)
     above = axes.secondary_xaxis("top")
-    above.set_xticks(range(len(arms)), [f"n = {n}" for n in counts], fontsize=6)
+    above.set_xticks(range(len(arms)), [f"n = {n}" if n < 1000 else str(n) for n in counts], fontsize=6)
     above.tick_params(length=0, pad=1)
     above.spines["top"].set_visible(False)
     return None

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import __version__
-from lumirage_bids.errors import UsageError
+from lumirage_bids.errors import LumirageError, UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lumirage_bids.plan import Plan
     from lumirage_bids.run import Run
     from lumirage_bids.settings import Settings
@@ -47,8 +50,13 @@ def participant(settings: Settings) -> int:
     with run.recorded():
         for line in story.splitlines():
             logger.info("%s", line)
-        if not settings.reports_only:
-            _work(run, plan, settings)
+        try:
+            if not settings.reports_only:
+                _work(run, plan, settings)
+        except BaseException:
+            with suppress(OSError, LumirageError):  # of a full disk, say: what broke the run off is told instead
+                _write_status(plan, settings)
+            raise
         return _conclude(plan, settings)
 
 
@@ -70,15 +78,12 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
 
 
 def _conclude(plan: Plan, settings: Settings) -> int:
-    from lumirage_bids import derivatives, pages, scores, status
+    from lumirage_bids import pages, status
 
     out_dir = settings.out_dir
     if settings.stage == "prepare":
         return status.preparation_code(plan, out_dir)
-    with derivatives.lock(out_dir, "root"):
-        rows, _ = scores.current(out_dir)
-        table = status.status_table(plan, rows)
-        status.write(out_dir, table)
+    rows, table = _write_status(plan, settings)
     pages.write_subject_pages(plan, rows, settings)
     mine = status.of_run(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
@@ -86,6 +91,16 @@ def _conclude(plan: Plan, settings: Settings) -> int:
         logger.error("%d row(s) %s: %s", len(group), state, reason)
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
     return status.exit_code(mine["status"], mine["reason"])
+
+
+def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    from lumirage_bids import derivatives, scores, status
+
+    with derivatives.lock(settings.out_dir, "root"):
+        rows, _ = scores.current(settings.out_dir)
+        table = status.status_table(plan, rows)
+        status.write(settings.out_dir, table)
+    return rows, table
 
 
 def group(settings: Settings) -> int:

@@ -76,9 +76,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--stage", choices=("prepare", "register", "all"), default="all", help="only a part of the work")
     how.add_argument("--save", choices=("none", "labels", "images", "transforms", "all"), default="none")
     how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]")
-    how.add_argument(
-        "--nprocs", type=_positive_int, metavar="N", help="processes (default: one a core; one with a GPU)"
-    )
+    how.add_argument("--nprocs", type=_positive_int, metavar="N", help="processes (default: one a GPU, or one a core)")
     how.add_argument(
         "--omp-nthreads", type=_positive_int, metavar="N", help="threads a process (default: cores/processes)"
     )
@@ -128,9 +126,10 @@ def settings(argv: Sequence[str]) -> Settings:
     a = parser().parse_args(argv)
     if a.print_needed_files and not (a.dry_run and a.level == "participant"):
         raise UsageError("--print-needed-files belongs to 'participant' with --dry-run. Add --dry-run.")
-    device = resolve_device(a.device)
+    gpus = 0 if a.device == "cpu" else count_gpus()
+    device = resolve_device(a.device, gpus, elsewhere=a.use_plugin is not None)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    nprocs = a.nprocs or (1 if device.startswith("cuda") else cores)
+    nprocs = a.nprocs or (cores if device == "cpu" else max(1, gpus) if device == "cuda" else 1)
     return Settings(
         bids_dir=a.bids_dir.absolute(),
         out_dir=a.out_dir.absolute(),
@@ -186,27 +185,43 @@ def _derivatives(items: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def resolve_device(text: str) -> str:
+def count_gpus() -> int:
+    """How many GPUs there are here, of those that CUDA_VISIBLE_DEVICES leaves."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def resolve_device(text: str, gpus: int, *, elsewhere: bool) -> str:
     """Turn ``auto`` into what there is, and refuse what there is not.
+
+    Parameters
+    ----------
+    text : str
+        ``auto``, ``cpu``, ``cuda`` (all GPUs, one a process) or ``cuda:N``.
+    gpus : int
+        How many there are here.
+    elsewhere : bool
+        Whether the work is done by other machines, whose GPUs are not known here.
 
     Raises
     ------
     UsageError
         The name is no device, or that device is not here.
-    """
-    if text == "cpu":
-        return text
-    index = text.removeprefix("cuda:") if text.startswith("cuda:") else "0"
-    if text not in ("auto", "cuda") and not (re.fullmatch("cuda:[0-9]{1,3}", text)):
-        raise UsageError(f"--device {text} is not allowed; give auto, cpu, cuda or cuda:N.")
-    import torch
 
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    Examples
+    --------
+    >>> resolve_device("auto", 2, elsewhere=False), resolve_device("auto", 0, elsewhere=False)
+    ('cuda', 'cpu')
+    """
+    index = text.removeprefix("cuda:") if text.startswith("cuda:") else "0"
+    if text not in ("auto", "cpu", "cuda") and not re.fullmatch("cuda:[0-9]{1,3}", text):
+        raise UsageError(f"--device {text} is not allowed; give auto, cpu, cuda or cuda:N.")
     if text == "auto":
-        return "cuda:0" if count else "cpu"
-    if int(index) >= count:
-        raise UsageError(f"--device {text}: PyTorch {torch.__version__} finds {count} CUDA device(s) here. Use cpu.")
-    return f"cuda:{index}"
+        return "cuda" if gpus else "cpu"
+    if text != "cpu" and int(index) >= gpus and not elsewhere:
+        raise UsageError(f"--device {text}: PyTorch finds {gpus} CUDA device(s) here. Use cpu.")
+    return text
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,9 +150,14 @@ def slices(moving: Scan, arm: str, digest: str) -> Path:
     return path(moving, "slices", ".npz", desc=f"{arm}+{digest}")
 
 
-def moved(moving: Scan, fixed: Scan, arm: str, suffix: str, extension: str, **entities: str | None) -> Path:
-    """Something of the moving scan in the space of the fixed one."""
-    return path(moving, suffix, extension, space=fixed.key, desc=arm, **entities)
+def moved_labels(moving: Scan, fixed: Scan, arm: str, labelling: str) -> Path:
+    """Labels of the moving scan on the fixed scan's native grid."""
+    return path(moving, "dseg", ".nii.gz", space=fixed.key, seg=labelling, desc=arm)
+
+
+def moved_image(moving: Scan, fixed: Scan, arm: str) -> Path:
+    """Image of the moving scan on the fixed scan's prepared grid."""
+    return path(moving, moving.suffix, ".nii.gz", space=fixed.key, desc=arm)
 
 
 def transform(moving: Scan, fixed: Scan, arm: str) -> Path:
@@ -163,6 +168,18 @@ def transform(moving: Scan, fixed: Scan, arm: str) -> Path:
 def inverse_transform(moving: Scan, fixed: Scan, arm: str) -> Path:
     """ITK transform from the moving scan's world to the fixed scan's."""
     return path(moving, "xfm", ".h5", from_=fixed.key, to=moving.suffix, mode="image", desc=arm)
+
+
+def kept(moving: Scan, fixed: Scan, arm: str, save: str, labellings: Iterable[str]) -> list[Path]:
+    """What ``--save`` asks for of a pair; without the inverse, which not every method gives."""
+    files = []
+    if save in {"labels", "all"}:
+        files += [moved_labels(moving, fixed, arm, name) for name in labellings]
+    if save in {"images", "all"}:
+        files.append(moved_image(moving, fixed, arm))
+    if save in {"transforms", "all"}:
+        files.append(transform(moving, fixed, arm))
+    return files
 
 
 def sidecar(file: Path) -> Path:
@@ -236,6 +253,10 @@ def lock(out_dir: Path, name: str) -> Iterator[None]:
         held.acquire()
     except PermissionError as error:
         raise CannotWriteError(f"{error.filename or file} cannot be written: {error.strerror}.") from None
+    except NotImplementedError:
+        raise CannotWriteError(
+            f"The file system of {out_dir} has no file locks (flock). Mount it with them, or give another OUT_DIR."
+        ) from None
     try:
         yield
     finally:

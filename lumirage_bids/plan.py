@@ -152,11 +152,14 @@ class Done:
     ----------
     rows : frozenset of str
         Hashes of score rows that need not be made again.
+    failed : frozenset of str
+        Those of them that say why there is no score.
     files : mapping
         Path below the output folder → hash noted in its sidecar.
     """
 
     rows: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
     files: Mapping[Path, str] = field(default_factory=dict)
 
 
@@ -504,7 +507,7 @@ class _Builder:
         self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done, settings: Settings
     ) -> None:
         self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
-        self.weights, self.seed = settings.weights, settings.seed
+        self.weights, self.seed, self.save = settings.weights, settings.seed, settings.save
         self.variants = {arm.variant: arm for arm in reversed(arms)}
         # A hash asks the file system about its files, so once a scan, not once a pair.
         self.prepared_hash = cache(self._prepared_hash)
@@ -576,11 +579,18 @@ class _Builder:
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
 
+    def _is_kept(self, arm: Arm, task: Task) -> bool:
+        """Whether what is to be saved of a pair is there; a failed one has nothing to save."""
+        files = derivatives.kept(task.pair.moving, task.pair.fixed, arm.label, self.save, task.hashes)
+        return not self.done.failed.isdisjoint(task.hashes.values()) or all(
+            self.done.files.get(file) == task.registration_hash for file in files
+        )
+
     def batches(self, tasks: Sequence[tuple[Arm, Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
         todo: dict[tuple[str, str], tuple[Arm, list[Task]]] = {}
         n_done = 0
         for arm, task in tasks:
-            if self.done.rows.issuperset(task.hashes.values()):
+            if self.done.rows.issuperset(task.hashes.values()) and self._is_kept(arm, task):
                 n_done += 1
             else:
                 todo.setdefault((arm.label, task.pair.moving.name), (arm, []))[1].append(task)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids import derivatives
+from lumirage_bids import derivatives, scores
 from lumirage_bids.accuracy import agreement
 from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.histograms import histogram
@@ -191,11 +191,15 @@ def _noting(out_dir: Path, file: Path, value: str) -> Iterator[Path | None]:
 
     Yields the absolute path, or None where another run has made the file since this one was planned.
     """
-    done = derivatives.read_json(derivatives.sidecar(out_dir / file)).get("Hash") == value
+    about = derivatives.read_json(derivatives.sidecar(out_dir / file))
+    done = about.get("Hash") == value and (out_dir / file).exists()
     try:
         yield None if done else out_dir / file
     except (CannotWriteError, InputOutputError, OSError):
         raise  # the output folder is at fault, not the scan
+    except MissingInputError as error:  # it was there when the run was planned
+        logger.error("%s", error)
+        _note(out_dir, file, value, f"{scores.LOST}: {error}")
     except LumirageError as error:
         logger.error("%s", error)
         bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
@@ -246,13 +250,13 @@ def made(out_dir: Path, file: Path, scan: Scan) -> Path:
     Raises
     ------
     NotPreparedError
-        It is not there, or what is there is older than the last, failed attempt to make it.
+        It is not there, or gone, or what is there is older than the last, failed attempt to make it.
     """
     note = derivatives.read_json(out_dir / derivatives.failure(file))
     if note:
         raise NotPreparedError(note["Reason"])
-    if "Hash" not in derivatives.read_json(derivatives.sidecar(out_dir / file)):
-        raise NotPreparedError(f"{scan.name}: {file} has not been made. Run with --stage prepare first.")
+    if "Hash" not in derivatives.read_json(derivatives.sidecar(out_dir / file)) or not (out_dir / file).exists():
+        raise NotPreparedError(f"{scores.LOST}: {file} of {scan.name} is not there. The same command makes it again.")
     return out_dir / file
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +34,11 @@ logger = logging.getLogger("lumirage")
 
 
 class Rows:
-    """A batch's own files: a table of rows a labelling, and the slices; replaced whole after each pair."""
+    """A batch's own files: a table of rows a labelling, and the slices; replaced whole after each pair.
+
+    Two runs of the same command have the same batches, so rows on disk are read again, under a lock, before any are
+    added: neither loses what the other wrote.
+    """
 
     def __init__(self, batch: Batch, out_dir: Path) -> None:
         self.batch, self.out_dir = batch, out_dir
@@ -39,9 +46,19 @@ class Rows:
         self.files = {
             labels.name: out_dir / derivatives.scores(batch.moving, labels.name, arm, digest) for labels in batch.labels
         }
-        self.rows = {name: scores.read_rows(file) for name, file in self.files.items()}
+        self.read()
         self.conditions = {labels.name: batch.conditions(labels) for labels in batch.labels}
         self.slices_file = out_dir / derivatives.slices(batch.moving, arm, digest)
+
+    def read(self) -> None:
+        """Take over what is on disk now."""
+        self.rows = {name: scores.read_rows(file) for name, file in self.files.items()}
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with derivatives.lock(self.out_dir, self.slices_file.stem):
+            self.read()
+            yield
 
     def finished(self, task: Task) -> bool:
         """Whether every labelling has this pair's row, with this hash."""
@@ -49,26 +66,29 @@ class Rows:
 
     def renew(self, task: Task) -> None:
         """Make the rows of a finished pair the latest: they count again after others had taken their place."""
-        for name, value in task.hashes.items():
-            for row in self.rows[name]:
-                if row["hash"] == value:
-                    row["finished"] = _now()
-            self._write(name)
+        with self._changing():
+            for name, value in task.hashes.items():
+                for row in self.rows[name]:
+                    if row["hash"] == value:
+                        row["finished"] = _now()
+                self._write(name)
 
     def forget_killed(self) -> None:
         """Drop rows of pairs whose process was killed in an earlier run, so that they are tried again."""
-        for name, rows in self.rows.items():
-            final = [r for r in rows if status.is_final(r["status"], r["reason"])]
-            if len(final) < len(rows):
-                self.rows[name] = final
-                self._write(name)
+        with self._changing():
+            for name, rows in self.rows.items():
+                final = [r for r in rows if status.is_final(r["status"], r["reason"])]
+                if len(final) < len(rows):
+                    self.rows[name] = final
+                    self._write(name)
 
     def add(self, task: Task, by_labelling: Mapping[str, scores.Row]) -> None:
         """Append a pair's rows and write the tables."""
-        for name, row in by_labelling.items():
-            rows = [r for r in self.rows[name] if r["fixed"] != task.pair.fixed.name]
-            self.rows[name] = [*rows, {**self._common(task, name), **row}]
-            self._write(name)
+        with self._changing():
+            for name, row in by_labelling.items():
+                rows = [r for r in self.rows[name] if r["fixed"] != task.pair.fixed.name]
+                self.rows[name] = [*rows, {**self._common(task, name), **row}]
+                self._write(name)
 
     def _write(self, name: str) -> None:
         indices = sorted({i for r in self.rows[name] for k in r if (i := scores.structure_index(k)) is not None})
@@ -80,17 +100,16 @@ class Rows:
 
     def add_slices(self, name: str, planes: Mapping[str, np.ndarray]) -> None:
         """Keep a pair's moved labels in three planes."""
-        old = self.slices_file.read_bytes() if self.slices_file.exists() else b""
-        buffer = io.BytesIO(old)
-        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
-            for plane, array in planes.items():
-                member = f"{name}/{plane}.npy"
-                if member not in archive.namelist():
-                    data = io.BytesIO()
-                    np.save(data, array)
-                    archive.writestr(member, data.getvalue())
-        with derivatives.replacing(self.slices_file) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        with self._changing(), derivatives.replacing(self.slices_file) as temporary:
+            if self.slices_file.exists():
+                shutil.copyfile(self.slices_file, temporary)
+            with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
+                for plane, array in planes.items():
+                    member = f"{name}/{plane}.npy"
+                    if member not in archive.namelist():
+                        data = io.BytesIO()
+                        np.save(data, array)
+                        archive.writestr(member, data.getvalue())
 
     def _common(self, task: Task, labelling: str) -> scores.Row:
         arm, pair = self.batch.arm, task.pair
@@ -134,7 +153,7 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
         which pair a sudden death belongs to.
     """
     rows = Rows(batch, out_dir)
-    todo = [t for t in batch.tasks if not rows.finished(t)]
+    todo = [t for t in batch.tasks if not rows.finished(t) or _lacks(rows, t, save)]
     for task in batch.tasks:
         if task not in todo:
             rows.renew(task)
@@ -143,11 +162,16 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
     try:
         moving = read_side(out_dir, batch.moving, batch, context.threads)
     except LumirageError as error:
+        reason = _reason(error)
         for task in todo:
-            rows.fail(task, str(error))
+            rows.fail(task, reason)
             started(None)
         return
     for task in todo:
+        rows.read()
+        if rows.finished(task) and not _lacks(rows, task, save):  # another run has done it meanwhile
+            started(None)
+            continue
         started(task)
         try:
             fixed = read_side(out_dir, task.pair.fixed, batch, context.threads)
@@ -155,22 +179,32 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
                 task=task, batch=batch, moving=moving, fixed=fixed, out_dir=out_dir, context=context, save=save
             )
             work.run(rows)
-        except (CannotWriteError, InputOutputError, OSError):
-            raise  # the output folder is at fault, not the pair
-        except LumirageError as error:
-            rows.fail(task, str(error))
-        except MemoryError:
-            rows.fail(task, "out of memory")
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
-            logger.exception("%s → %s by %s failed", batch.moving.name, task.pair.fixed.name, batch.arm.label)
             rows.fail(task, _reason(error))
         started(None)
 
 
+def _lacks(rows: Rows, task: Task, save: str) -> bool:
+    """Whether something that is to be saved of a finished pair is not there; a failed one has nothing to save."""
+    scored = all(r["status"] == "ok" for n, v in task.hashes.items() for r in rows.rows[n] if r["hash"] == v)
+    files = derivatives.kept(task.pair.moving, task.pair.fixed, rows.batch.arm.label, save, task.hashes)
+    notes = [derivatives.read_json(derivatives.sidecar(rows.out_dir / f)) for f in files if (rows.out_dir / f).exists()]
+    current = [note.get("Hash") == task.registration_hash for note in notes]
+    return scored and current.count(True) < len(files)
+
+
 def _reason(error: Exception) -> str:
-    if type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error):
+    """Why a pair has no score; an error of which the output folder is to blame is raised again."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    starved = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if starved or "OutOfMemoryError" in text or "allocate memory" in text or "bad_alloc" in text:
         return "out of memory"
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    if isinstance(error, (CannotWriteError, InputOutputError, OSError)):
+        raise error
+    if isinstance(error, LumirageError):
+        return str(error)
+    logger.exception("A pair failed", exc_info=error)
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,11 +322,11 @@ class PairAtWork:
             for name in scored:
                 shape, affine = self.fixed.grids[name]
                 array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
-                file = self.out_dir / derivatives.moved(scan, target, arm.label, "dseg", ".nii.gz", seg=name)
+                file = self.out_dir / derivatives.moved_labels(scan, target, arm.label, name)
                 write_image(Volume(array=array, affine=affine), file, np.int32)
                 derivatives.write_json(derivatives.sidecar(file), meta)
         if self.save in {"images", "all"}:
-            file = self.out_dir / derivatives.moved(scan, target, arm.label, scan.suffix, ".nii.gz")
+            file = self.out_dir / derivatives.moved_image(scan, target, arm.label)
             write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
             about = {**meta, "SkullStripped": arm.preparation.skull_strip}
             derivatives.write_json(derivatives.sidecar(file), about)

@@ -93,19 +93,21 @@ def what_is_done(out_dir: Path, dataset: Dataset) -> Done:
     if not out_dir.exists():
         return Done()
     rows: set[str] = set()
+    failed: set[str] = set()
     for table in scores.collect(out_dir).values():
         final = [status.is_final(s, r) for s, r in zip(table["status"], table["reason"], strict=True)]
         rows.update(table.loc[final, "hash"])
+        failed.update(table.loc[table["status"] == "failed", "hash"])
     files = {}
     for subject in sorted({s.subject for s in dataset.scans}):
-        for file in out_dir.glob(f"sub-{subject}/**/*.json"):
-            if "_scores" not in file.name:
-                files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
+        there = set(out_dir.glob(f"sub-{subject}/**/*"))
+        for file in {derivatives.sidecar(f) for f in there if f.suffix != ".json"} & there:
+            files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
     for file in out_dir.glob("logs/failures/*.json"):
         note = derivatives.read_json(file)
         if note and status.is_final("failed", note["Reason"]):
             files[derivatives.sidecar(Path(note["File"]))] = note["Hash"]
-    return Done(rows=frozenset(rows), files=_Sidecars(files))
+    return Done(rows=frozenset(rows), failed=frozenset(rows & failed), files=_Sidecars(files))
 
 
 class _Sidecars(dict[Path, str]):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 CONDITIONS = Path(".lumirage", "conditions.json")
+# How reasons begin that say nothing of the pair itself: the same command tries it again.
+KILLED, LOST = "killed", "input lost"
 PREFIX = "dice_"  # of the columns that hold one structure each: dice_<index>
 
 COLUMNS: dict[str, dict[str, str]] = {

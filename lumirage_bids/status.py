@@ -30,12 +30,11 @@ COLUMNS: dict[str, dict[str, Any]] = {
     },
     "reason": {"Description": "Why a pair failed or which scan is missing"},
 }
-KILLED = "killed"
 
 
 def is_final(status: object, reason: object) -> bool:
-    """Whether a row need not be made again: everything but a process that was killed."""
-    return status == "ok" or not str(reason).startswith(KILLED)
+    """Whether a row need not be made again: not when a process was killed or a file vanished on the way."""
+    return status == "ok" or not str(reason).startswith((scores.KILLED, scores.LOST))
 
 
 def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -115,7 +114,7 @@ def exit_code(statuses: Iterable[str], reasons: Iterable[object]) -> int:
     """
     pairs = list(zip(statuses, reasons, strict=True))
     failed = [str(reason) for status, reason in pairs if status == "failed"]
-    if any(reason.startswith(KILLED) for reason in failed) or any(status == "pending" for status, _ in pairs):
+    if not all(is_final("failed", reason) for reason in failed) or any(status == "pending" for status, _ in pairs):
         return 75
     if not failed:
         return 0
@@ -123,7 +122,7 @@ def exit_code(statuses: Iterable[str], reasons: Iterable[object]) -> int:
 
 
 def preparation_code(plan: Plan, out_dir: Path) -> int:
-    """Exit code of a run that only prepared: 0, 1 when some scans failed, 65 when all did, 75 when one was killed."""
+    """Exit code of a run that only prepared: 0, 1 when some scans failed, 65 when all did, 75 to do it again."""
     scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}
     variants = {arm.variant for arm in plan.arms}
     reasons: dict[str, list[str]] = {name: [] for name in scans}
@@ -133,7 +132,7 @@ def preparation_code(plan: Plan, out_dir: Path) -> int:
         files += [derivatives.label_map(scan, labels.name) for labels in plan.labels if labels.has(scan)]
         notes = [derivatives.read_json(out_dir / derivatives.failure(f)) for f in files]
         reasons[name] = [note["Reason"] for note in notes if note]
-    if any(r.startswith(KILLED) for rs in reasons.values() for r in rs):
+    if not all(is_final("failed", r) for rs in reasons.values() for r in rs):
         return 75
     failed = sum(1 for rs in reasons.values() if rs)
     return 0 if not failed else 65 if failed == len(scans) else 1

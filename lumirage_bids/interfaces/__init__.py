@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
+from lumirage_bids import derivatives
+from lumirage_bids.logs import log_to
 from lumirage_bids.plan import Aligning, Batch, Preparing, Task
 from lumirage_bids.registration.base import Context
+
+logger = logging.getLogger("lumirage")
 
 
 class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
@@ -19,6 +26,9 @@ class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
     out_dir = traits.Str(mandatory=True, desc="root of the derivatives")
     context = traits.Any(mandatory=True, desc="device, threads, seed")
     progress_dir = traits.Str(mandatory=True, desc="where it is noted what is under way")
+    ended_file = traits.Str(mandatory=True, desc="where it is noted that the node has ended, and how")
+    log_file = traits.Str(mandatory=True, desc="messages of the run")
+    verbose = traits.Int(mandatory=True, desc="how much is said")
     save = traits.Str("none", usedefault=True, desc="what to keep of each pair")
     use_gpu = traits.Bool(False, usedefault=True, desc="whether the node needs a GPU")
     after = traits.Any(desc="output of a node that must have ended before")
@@ -37,7 +47,16 @@ class _Interface(BaseInterface):  # type: ignore[misc]
 
     def _run_interface(self, runtime: Any) -> Any:
         context: Context = self.inputs.context
-        self.work(Path(self.inputs.out_dir), context)
+        ended = Path(self.inputs.ended_file)
+        ended.unlink(missing_ok=True)
+        if not logger.handlers:  # a process of its own, here or on another machine
+            log_to(Path(self.inputs.log_file), self.inputs.verbose)
+        try:
+            self.work(Path(self.inputs.out_dir), context)
+        except Exception as error:
+            derivatives.write_text(ended, f"{type(error).__name__}: {error}")
+            raise
+        derivatives.write_text(ended, "")
         return runtime
 
     def _list_outputs(self) -> dict[str, Any]:
@@ -79,7 +98,12 @@ class Register(_Interface):
         job: Batch = self.inputs.job
         save = self.inputs.save if isdefined(self.inputs.save) else "none"
         progress = Progress(Path(self.inputs.progress_dir), job)
-        run_batch(job, out_dir, context, save, progress.started)
+        # Named after the batch, so that what a killed process left goes when the batch goes on.
+        scratch = None if context.work_dir is None else context.work_dir / progress.file.stem
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
+        run_batch(job, out_dir, replace(context, work_dir=scratch), save, progress.started)
 
 
 class Progress:
@@ -125,4 +149,12 @@ class Progress:
         for task in self.batch.tasks:
             if task.pair.fixed.name == note["fixed"]:
                 return task, time.time() - note["since"]
+        return None
+
+
+def outcome(node: Any) -> str | None:
+    """How a node ended: an empty text when well, else its error; None while it has not, or died."""
+    try:
+        return Path(node.inputs.ended_file).read_text("utf-8")
+    except OSError:
         return None

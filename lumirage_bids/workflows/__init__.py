@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lumirage")
 PREPARING_GB = 4.0
 """What preparing or aligning a scan takes at most, besides labelling it."""
-# Those of Nipype 1.11, so that a plugin file is checked before Nipype is configured and imported.
+# Those of Nipype 1.11, so that a plugin file is checked before Nipype is configured and imported. SGEGraph is not
+# among them: it goes when its jobs are submitted, and what they did would never be looked at.
 PLUGINS = (
     "Condor", "CondorDAGMan", "Debug", "IPython", "LSF", "LegacyMultiProc", "Linear", "MultiProc", "OAR", "PBS",
-    "PBSGraph", "SGE", "SGEGraph", "SLURM", "SLURMGraph", "SomaFlow",
+    "PBSGraph", "SGE", "SLURM", "SLURMGraph", "SomaFlow",
 )  # fmt: skip
 
 
@@ -145,6 +146,9 @@ def _node(make: Any, interface: Any, name: str, job: object, execution: Executio
     node.inputs.out_dir = str(execution.out_dir)
     node.inputs.context = execution.context
     node.inputs.progress_dir = str(execution.progress_dir)
+    node.inputs.ended_file = str(execution.work_dir / "ended" / name)
+    node.inputs.log_file = str(execution.log_file)
+    node.inputs.verbose = execution.verbose
     return node
 
 
@@ -188,26 +192,47 @@ def as_dot(workflow: Workflow) -> str:
 
 
 def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
+    from lumirage_bids.workflows.plugin import ProcessPerNodePlugin
+    from lumirage_bids.workflows.slurm import JobGraphPlugin, JobPerNodePlugin
+
     arguments: dict[str, Any] = {
         "n_procs": execution.nprocs,
         "memory_gb": execution.memory_gb,
         "n_gpu_procs": execution.nprocs,
+        "gpus": gpus(execution.context.device),
         "raise_insufficient": False,
         "pair_timeout": execution.pair_timeout,
         "tick": execution.tick,
-        "log_file": str(execution.log_file),
         "verbose": execution.verbose,
     }
-    if execution.plugin_file is None:
-        from lumirage_bids.workflows.plugin import ProcessPerNodePlugin
+    name, own = "MultiProc", {}
+    if execution.plugin_file is not None:
+        table = read_plugin_file(execution.plugin_file)
+        name, own = table["plugin"], table["plugin_args"]
+    ours = {"MultiProc": ProcessPerNodePlugin, "SLURM": JobPerNodePlugin, "SLURMGraph": JobGraphPlugin}
+    if name in ours:
+        return ours[name](plugin_args={**arguments, **own}), {**arguments, **own}
+    if execution.pair_timeout is not None:
+        raise UsageError(
+            f"--pair-timeout is not kept by Nipype's plugin {name}; it is by {', '.join(ours)}. Leave it out and limit "
+            "the time of jobs by the plugin's own arguments."
+        )
+    return name, own
 
-        return ProcessPerNodePlugin(plugin_args=arguments), arguments
-    table = read_plugin_file(execution.plugin_file)
-    if table["plugin"] == "MultiProc":
-        from lumirage_bids.workflows.plugin import ProcessPerNodePlugin
 
-        return ProcessPerNodePlugin(plugin_args={**arguments, **table["plugin_args"]}), arguments
-    return table["plugin"], table["plugin_args"]
+def gpus(device: str) -> tuple[str, ...]:
+    """The GPUs that processes here are to share: all that CUDA_VISIBLE_DEVICES leaves, for a device ``cuda``.
+
+    Examples
+    --------
+    >>> gpus("cuda:1"), gpus("cpu")
+    (('cuda:1',), ())
+    """
+    if device != "cuda":
+        return (device,) if device.startswith("cuda") else ()
+    import torch
+
+    return tuple(f"cuda:{i}" for i in range(torch.cuda.device_count()))
 
 
 def read_plugin_file(path: Path) -> dict[str, Any]:

@@ -13,16 +13,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
 
-from lumirage_bids.interfaces import Progress, Register
-from lumirage_bids.logs import log_to, quieten
+from lumirage_bids.logs import quieten
+from lumirage_bids.workflows.recovery import is_late, late, recover
 
 logger = logging.getLogger("lumirage")
 
@@ -32,17 +31,16 @@ class _Job:
     node: Any
     process: Any
     pipe: Connection
-    deaths_without_pair: int = 0
+    device: str | None
+    deaths: int = 0
     result: dict[str, Any] | None = field(default=None)
 
 
-def _work(pipe: Connection, node: Any, taskid: int, log_file: str | None, verbose: int) -> None:
+def _work(pipe: Connection, node: Any, taskid: int, verbose: int) -> None:
     # The parent decides what an interrupt means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     quieten(verbose)
-    if log_file is not None:
-        log_to(Path(log_file), verbose)
     result = run_node(node, False, taskid)
     pipe.send({"taskid": taskid, "traceback": result["traceback"], "result": None})
     pipe.close()
@@ -59,7 +57,7 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
     """Run each node in a process of its own; a process that dies or is too slow costs one pair.
 
     Further plugin arguments: ``pair_timeout`` (seconds or None), ``tick`` (called at every turn of the loop),
-    ``log_file`` and ``verbose`` (of the processes).
+    ``gpus`` (devices to share out among the processes) and ``verbose`` (of the processes).
     """
 
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
@@ -68,21 +66,25 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
         # A fork of a small server that has loaded the libraries: quick to start, and safe with CUDA and threads.
         self.spawn = multiprocessing.get_context("forkserver")
         self.spawn.set_forkserver_preload(["lumirage_bids.workflows.preload"])
-        self.log = (self.plugin_args.get("log_file"), self.plugin_args.get("verbose", 0))
+        self.verbose: int = self.plugin_args.get("verbose", 0)
+        self.gpus: tuple[str, ...] = self.plugin_args.get("gpus", ())
         self.timeout: float | None = self.plugin_args.get("pair_timeout")
         self.tick: Callable[[], None] = self.plugin_args.get("tick", lambda: None)
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self._taskid += 1
-        self._task_obj[self._taskid] = self._start(node)
+        device = least_used(self.gpus, [job.device for job in self._task_obj.values()])
+        self._task_obj[self._taskid] = self._start(node, device)
         return int(self._taskid)
 
-    def _start(self, node: Any, deaths: int = 0) -> _Job:
+    def _start(self, node: Any, device: str | None, deaths: int = 0) -> _Job:
+        if device is not None:
+            node.inputs.context = replace(node.inputs.context, device=device)
         receive, send = self.spawn.Pipe(duplex=False)
-        process = self.spawn.Process(target=_work, args=(send, node, self._taskid, *self.log), daemon=False)
+        process = self.spawn.Process(target=_work, args=(send, node, self._taskid, self.verbose), daemon=False)
         process.start()
         send.close()
-        return _Job(node=node, process=process, pipe=receive, deaths_without_pair=deaths)
+        return _Job(node=node, process=process, pipe=receive, device=device, deaths=deaths)
 
     def _get_result(self, taskid: int) -> dict[str, Any] | None:
         self.tick()
@@ -98,8 +100,10 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
             return result
         if not job.process.is_alive():
             return self._died(taskid, job)
-        if self.timeout is not None:
-            self._stop_if_late(taskid, job, self.timeout)
+        if self.timeout is not None and is_late(job.node, self.timeout):
+            job.process.kill()
+            job.process.join()
+            return self._go_on(taskid, job, late(self.timeout))
         return None
 
     def _died(self, taskid: int, job: _Job) -> dict[str, Any] | None:
@@ -108,36 +112,12 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
         logger.error("The process of %s died: %s", job.node.name, reason)
         return self._go_on(taskid, job, reason)
 
-    def _stop_if_late(self, taskid: int, job: _Job, limit: float) -> None:
-        current = _progress(job.node).current() if isinstance(job.node.interface, Register) else None
-        if current is not None and current[1] > limit:
-            job.process.kill()
-            job.process.join()
-            self._go_on(taskid, job, f"timed out after {limit:g} s")
-
     def _go_on(self, taskid: int, job: _Job, reason: str) -> dict[str, Any] | None:
-        """Note the failure of the pair under way and go on with the rest; give up after two other deaths."""
-        from lumirage_bids.preparing import note_failure
-        from lumirage_bids.registering import Rows
-
-        if not isinstance(job.node.interface, Register):
-            note_failure(job.node.inputs.job, Path(job.node.inputs.out_dir), reason)
+        deaths = recover(job.node, reason, job.deaths)
+        if deaths is None:
             return {"taskid": taskid, "traceback": None, "result": None}
-
-        progress = _progress(job.node)
-        rows = Rows(progress.batch, Path(job.node.inputs.out_dir))
-        current = progress.current()
-        deaths = 0 if current else job.deaths_without_pair + 1
-        if deaths < 2:
-            failed = [current[0]] if current else []
-        else:
-            failed = [t for t in progress.batch.tasks if not rows.finished(t)]
-        for task in failed:
-            rows.fail(task, reason)
-            progress.started(None)
-        if deaths >= 2:
-            return {"taskid": taskid, "traceback": None, "result": None}
-        self._task_obj[taskid] = self._start(job.node, deaths)
+        job.pipe.close()
+        self._task_obj[taskid] = self._start(job.node, job.device, deaths)
         return None
 
     def _clear_task(self, taskid: int) -> None:
@@ -153,8 +133,17 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
             job.process.join()
 
 
-def _progress(node: Any) -> Progress:
-    return Progress(Path(node.inputs.progress_dir), node.inputs.job)
+def least_used(devices: Sequence[str], used: Sequence[str | None]) -> str | None:
+    """The device that the fewest processes use, the first of several; None where there is none to choose.
+
+    Examples
+    --------
+    >>> least_used(["cuda:0", "cuda:1"], ["cuda:0"])
+    'cuda:1'
+    >>> least_used(["cuda:0", "cuda:1"], ["cuda:0", "cuda:1"])
+    'cuda:0'
+    """
+    return min(devices, key=used.count, default=None)
 
 
 def death(exitcode: int | None) -> str:

@@ -14,7 +14,7 @@ logger = logging.getLogger("lumirage")
 def log_to(file: Path, verbose: int) -> list[logging.Handler]:
     """Send this program's messages to the terminal and to a file; several processes may append to one file."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(file, encoding="utf-8")
+    to_file = _ToFile(file, encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stdout)
     to_terminal.setFormatter(_Brief())
@@ -25,6 +25,13 @@ def log_to(file: Path, verbose: int) -> list[logging.Handler]:
     for handler in handlers:
         logger.addHandler(handler)
     return handlers
+
+
+class _ToFile(logging.FileHandler):
+    """A full disk is told of by who meets it at work, not once more for every message."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do without the message."""
 
 
 class _Brief(logging.Formatter):

@@ -173,7 +173,8 @@ def run(workflow: Workflow, execution: Execution) -> None:
         workflow.run(plugin=plugin, plugin_args=arguments)
     except RuntimeError as error:
         # What concerns a scan or a pair is noted by its node; what reaches Nipype concerns the run.
-        reason = str(error).strip().splitlines()[-1]
+        # Of several errors it raises one that counts them, from the first.
+        reason = str(error.__cause__ or error).strip().splitlines()[-1].strip()
         raise InputOutputError(
             f"The {workflow.name} stage broke off: {reason} (details in {execution.log_file}). Mend the cause and "
             "give the same command again; it goes on where it was."

@@ -25,6 +25,8 @@ from lumirage_bids.workflows.recovery import is_late, late, recover
 
 logger = logging.getLogger("lumirage")
 
+ATTEMPTS, PAUSE_S = 5, 1.0
+
 
 @dataclass
 class _Job:
@@ -81,8 +83,16 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
         if device is not None:
             node.inputs.context = replace(node.inputs.context, device=device)
         receive, send = self.spawn.Pipe(duplex=False)
-        process = self.spawn.Process(target=_work, args=(send, node, self._taskid, self.verbose), daemon=False)
-        process.start()
+        for attempt in range(ATTEMPTS):
+            process = self.spawn.Process(target=_work, args=(send, node, self._taskid, self.verbose), daemon=False)
+            try:
+                process.start()
+                break
+            except (EOFError, OSError) as error:
+                # The server was killed under our hands; the next attempt starts another.
+                if attempt + 1 == ATTEMPTS:
+                    raise RuntimeError(f"no process can be started: {type(error).__name__} {error}") from error
+                time.sleep(PAUSE_S)
         send.close()
         return _Job(node=node, process=process, pipe=receive, device=device, deaths=deaths)
 
@@ -96,7 +106,7 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
                 return self._died(taskid, job)
             job.process.join()
             if result["traceback"]:
-                logger.error("%s: %s", job.node.name, result["traceback"][-1].strip())
+                logger.error("%s: %s", job.node.name, result["traceback"][-1].strip().splitlines()[-1].strip())
             return result
         if not job.process.is_alive():
             return self._died(taskid, job)

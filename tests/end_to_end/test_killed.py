@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 from conftest import options, run_program
+from faults import check_whole, notes, protocol, results, start, wait_for
 
 from lumirage_bids import scores
 
@@ -29,40 +30,12 @@ max_tolerance_iters = {iterations}
 """
 
 
-def protocol(folder: Path, iterations: int) -> str:
-    file = folder / "slow.toml"
-    file.write_text(SLOW.format(iterations=iterations))
-    return str(file)
-
-
 @pytest.fixture
-def slow(tmp_path: Path) -> str:
-    return protocol(tmp_path, 2000)
+def slow(tmp_path: Path) -> Path:
+    return protocol(tmp_path, SLOW.format(iterations=2000), "slow")
 
 
-def start(dataset: Path, out: Path, *more: object) -> subprocess.Popen[str]:
-    arguments = [dataset, out, "participant", *options(dataset), *more]
-    command = [sys.executable, "-m", "lumirage_bids", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_for(found: Callable[[], list[Path]], program: subprocess.Popen[str], seconds: float = 120) -> list[Path]:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = found()
-        if value:
-            return value
-        assert program.poll() is None, program.communicate()[0]
-        time.sleep(0.05)
-    program.kill()
-    raise AssertionError(f"waited {seconds} s in vain")
-
-
-def notes(out: Path) -> list[Path]:
-    return list(out.glob("work/*/progress/greedy-*.json"))
-
-
-def test_a_killed_worker_costs_its_pair(demo_dataset: Path, tmp_path: Path, slow: str) -> None:
+def test_a_killed_worker_costs_its_pair(demo_dataset: Path, tmp_path: Path, slow: Path) -> None:
     out = tmp_path / "out"
     program = start(demo_dataset, out, "--protocol", slow, "--participant-label", "01", "--pair-timeout", "60")
     note = wait_for(lambda: notes(out), program)[0]
@@ -86,7 +59,14 @@ def test_a_killed_worker_costs_its_pair(demo_dataset: Path, tmp_path: Path, slow
 
 def test_a_slow_pair_is_stopped_and_recorded(demo_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    limits = ["--protocol", protocol(tmp_path, 10**6), "--participant-label", "01", "--pair-timeout", "15"]
+    limits = [
+        "--protocol",
+        protocol(tmp_path, SLOW.format(iterations=10**6), "slow"),
+        "--participant-label",
+        "01",
+        "--pair-timeout",
+        "15",
+    ]
     done = run_program([demo_dataset, out, "participant", *options(demo_dataset), *limits])
     assert done.code == 1, done.said
     rows = scores.collect(out)["demo"].set_index(["method", "fixed"])
@@ -115,7 +95,7 @@ def test_workers_end_with_the_program_and_it_goes_on_where_it_was(demo_dataset: 
     assert len(scores.collect(out)["demo"]) == 12
 
 
-def test_an_interrupt_ends_the_program_and_its_workers(demo_dataset: Path, tmp_path: Path, slow: str) -> None:
+def test_an_interrupt_ends_the_program_and_its_workers(demo_dataset: Path, tmp_path: Path, slow: Path) -> None:
     out = tmp_path / "out"
     program = start(demo_dataset, out, "--protocol", slow)
     wait_for(lambda: notes(out), program)
@@ -126,3 +106,41 @@ def test_an_interrupt_ends_the_program_and_its_workers(demo_dataset: Path, tmp_p
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(children, timeout=15)
     assert alive == []
+
+
+def shoot(program: subprocess.Popen[str], *, whole_run: bool, dice: random.Random) -> None:
+    """SIGKILL for the program with all its processes, or for one of its workers."""
+    with suppress(ProcessLookupError, psutil.NoSuchProcess, IndexError):
+        if whole_run:
+            os.killpg(program.pid, signal.SIGKILL)
+        else:
+            dice.choice(psutil.Process(program.pid).children(recursive=True)).send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(24, marks=pytest.mark.slow)])
+def test_runs_killed_at_any_moment_end_with_the_same_tables(kills: int, demo_dataset: Path, tmp_path: Path) -> None:
+    more = ("--protocol", protocol(tmp_path), "--save", "labels")
+    begin = time.monotonic()
+    undisturbed = start(demo_dataset, tmp_path / "undisturbed", *more)
+    said, _ = undisturbed.communicate()
+    assert undisturbed.returncode == 0, said
+    seconds = time.monotonic() - begin
+    wanted = results(demo_dataset, tmp_path / "undisturbed")
+    dice, shots, round_ = random.Random(kills), 0, 0
+    while shots < kills:
+        out = tmp_path / f"out{round_}"
+        while shots < kills:
+            program = start(demo_dataset, out, *more)
+            with suppress(subprocess.TimeoutExpired):
+                program.communicate(timeout=dice.uniform(0, seconds))
+                break
+            shoot(program, whole_run=shots % 2 == 0, dice=dice)
+            shots += 1
+            said, _ = program.communicate(timeout=300)
+            assert program.returncode in (-signal.SIGKILL, 0, 74, 75), said
+            assert "Traceback" not in said, said
+        last = run_program([demo_dataset, out, "participant", *options(demo_dataset), *more])
+        assert last.code == 0, last.said
+        assert results(demo_dataset, out) == wanted
+        check_whole(out)
+        round_ += 1

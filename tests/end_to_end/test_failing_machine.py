@@ -1,0 +1,168 @@
+"""Disk full, memory short, input gone in the middle of a run: then the same command again, as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Outcome, options, run_program
+from faults import check_whole, notes, protocol, results, start, wait_for
+
+from lumirage_bids import scores
+
+SLOW = """
+description = "slow"
+[methods.identity]
+[methods.greedy]
+scales = [1]
+iterations = [2000]
+max_tolerance_iters = 2000
+"""
+SAVE = ("--save", "all")
+CGROUP = Path("/sys/fs/cgroup/memory")
+
+
+def run(dataset: Path, out: Path, *more: object) -> Outcome:
+    return run_program([dataset, out, "participant", *options(dataset), *more])
+
+
+def status(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / "status.tsv", sep="\t", keep_default_na=False)
+
+
+@pytest.fixture(scope="module")
+def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The protocol, and the results of one undisturbed run."""
+    folder = tmp_path_factory.mktemp("alone")
+    file = protocol(folder)
+    done = run(demo_dataset, folder / "out", "--protocol", file, *SAVE)
+    assert done.code == 0, done.said
+    return file, results(demo_dataset, folder / "out")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("kilobytes", [300, 1000, 2400])
+def test_a_full_disk(
+    kilobytes: int, small_disk: Path, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
+) -> None:
+    def resize(size: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", small_disk], check=True)
+
+    file, wanted = alone
+    resize(f"{kilobytes}k")
+    out = small_disk / "out"
+    full = run(demo_dataset, out, "--protocol", file, *SAVE, "--work-dir", tmp_path / "work")
+    assert full.code in (73, 74), full.said
+    assert "Traceback" not in full.said
+    assert "No space left" in full.said
+    check_whole(out)
+    resize("200m")
+    again = run(demo_dataset, out, "--protocol", file, *SAVE)
+    assert again.code == 0, again.said
+    assert results(demo_dataset, out) == wanted
+    check_whole(out)
+
+
+def test_status_is_right_when_a_run_breaks_off(
+    alone: tuple[Path, dict[str, str]], demo_dataset: Path, small_disk: Path, tmp_path: Path
+) -> None:
+    """Scratch on a full disk: nothing can be registered, but the output can be written."""
+    subprocess.run(["mount", "-o", "remount,size=64k", small_disk], check=True)
+    out = tmp_path / "out"
+    full = run(demo_dataset, out, "--protocol", alone[0], "--work-dir", small_disk)
+    assert full.code == 74, full.said
+    assert "Traceback" not in full.said
+    assert set(status(out)["status"]) <= {"ok", "pending"}
+    assert len(status(out)) == 12
+    again = run(demo_dataset, out, "--protocol", alone[0])
+    assert again.code == 0, again.said
+    assert results(demo_dataset, out) == alone[1]
+
+
+def test_an_input_that_is_lost_and_comes_back(
+    alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
+) -> None:
+    bids, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(demo_dataset, bids)
+    more = ("--protocol", alone[0], "--nprocs", "1")
+    image = bids / "sub-03" / "anat" / "sub-03_T1w.nii.gz"
+    program = start(bids, out, *more)
+    wait_for(lambda: list(out.glob("logs/*.log")), program)
+    image.rename(tmp_path / image.name)
+    said, _ = program.communicate(timeout=300)
+    assert program.returncode == 75, said
+    assert "Traceback" not in said
+    lost = status(out).set_index(["moving", "fixed"])
+    concerned = [("sub-03_T1w" in pair) for pair in lost.index]
+    assert set(lost[concerned]["status"]) == {"failed"}
+    assert lost[concerned]["reason"].str.startswith("input lost").all()
+    assert set(lost.loc[[not c for c in concerned], "status"]) == {"ok"}
+    (tmp_path / image.name).rename(image)
+    (out / "sub-02" / "anat" / "sub-02_desc-prepared_T1w.nii.gz").unlink()  # and something of the output's own
+    again = run(bids, out, *more)
+    assert again.code == 0, again.said
+    assert results(bids, out) == alone[1]
+
+
+def worker(note: Path) -> int:
+    return int(json.loads(note.read_text())["pid"])
+
+
+def test_a_worker_that_gets_no_more_memory(demo_dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    file = protocol(tmp_path, SLOW, "slow")
+    program = start(demo_dataset, out, "--protocol", file, "--participant-label", "01")
+    (note,) = wait_for(lambda: notes(out), program)
+    resource.prlimit(worker(note), resource.RLIMIT_AS, (2**20, 2**20))
+    said, _ = program.communicate(timeout=300)
+    rows = scores.collect(out)["demo"].set_index(["method", "fixed"])
+    failed = rows[rows["status"] == "failed"]
+    assert len(rows) == 4, said
+    assert set(failed.index.get_level_values("method")) == {"greedy"}, said
+    assert failed["reason"].str.contains("out of memory|killed").all(), failed["reason"].tolist()
+    assert program.returncode in (1, 75)
+
+
+def test_the_kernel_ends_a_worker_for_want_of_memory(demo_dataset: Path, tmp_path: Path) -> None:
+    group = CGROUP / f"lumirage-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(2**20))
+    except OSError as error:
+        pytest.skip(f"no memory group (v1) can be made here: {error}")
+    try:
+        out = tmp_path / "out"
+        more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01")
+        program = start(demo_dataset, out, *more)
+        (note,) = wait_for(lambda: notes(out), program)
+        (group / "cgroup.procs").write_text(str(worker(note)))
+        said, _ = program.communicate(timeout=300)
+        assert program.returncode == 75, said
+        rows = scores.collect(out)["demo"]
+        killed = rows[rows["status"] == "failed"]
+        assert killed["reason"].tolist() == [f"killed by {signal.SIGKILL.name} (out of memory?)"]
+        assert len(rows) == 4
+        again = run(demo_dataset, out, *more)
+        assert again.code == 0, again.said
+    finally:
+        group.rmdir()

@@ -1,0 +1,22 @@
+#!/bin/bash
+# One job a participant, then one for the group. Copy, set the three lines below, and submit:
+#   bash sbatch_array.sh
+# Further arguments go to every `lumirage … participant`, for example --methods greedy syn --save transforms.
+set -euo pipefail
+: "${BIDS:=/data/bids}" "${OUT:=/data/out}"
+: "${LUMIRAGE:=lumirage}"                                     # or: apptainer run --bind … lumirage.sif
+: "${EACH:=--cpus-per-task=2 --mem=8G --time=04:00:00}"       # what one participant's job asks for
+
+mapfile -t subjects < <(find "$BIDS" -maxdepth 1 -name 'sub-*' -printf '%f\n' | sort)
+[ ${#subjects[@]} -gt 0 ] || { echo "no sub-* in $BIDS" >&2; exit 66; }
+
+# Prepared once by one job; the array then finds everything there.
+prepare=$(sbatch --parsable --job-name=lumirage-prepare $EACH --output=lumirage-%j.out --wrap \
+    "$LUMIRAGE '$BIDS' '$OUT' participant --stage prepare --nprocs 1 --omp-nthreads \$SLURM_CPUS_PER_TASK $*")
+array=$(sbatch --parsable --job-name=lumirage --dependency=afterok:"$prepare" --kill-on-invalid-dep=yes $EACH \
+    --array=0-$((${#subjects[@]} - 1)) --output=lumirage-%A_%a.out --wrap \
+    "s=(${subjects[*]}); $LUMIRAGE '$BIDS' '$OUT' participant --participant-label \${s[\$SLURM_ARRAY_TASK_ID]} \
+     --nprocs 1 --omp-nthreads \$SLURM_CPUS_PER_TASK $*")
+# Some pairs may have failed (exit code 1): the group level tells of them.
+sbatch --parsable --job-name=lumirage-group --dependency=afterany:"$array" $EACH --output=lumirage-%j.out --wrap \
+    "$LUMIRAGE '$BIDS' '$OUT' group"

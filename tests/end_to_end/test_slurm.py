@@ -1,0 +1,115 @@
+"""On a real SLURM: the same tables as on one machine, and a job that dies costs its pair."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import options, run_program
+from faults import notes, protocol, results, start, wait_for
+
+from lumirage_bids import scores
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not shutil.which("sbatch") or subprocess.run(["sinfo"], capture_output=True, check=False).returncode != 0,
+        reason="there is no SLURM here",
+    ),
+]
+SCRIPT = Path(__file__).parents[2] / "docs" / "sbatch_array.sh"
+SLOW = """
+description = "slow"
+[methods.identity]
+[methods.greedy]
+scales = [1]
+iterations = [2000]
+max_tolerance_iters = 2000
+"""
+
+
+@pytest.fixture(scope="module")
+def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The protocol, and the results of a run on this machine alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    file = protocol(folder)
+    done = run_program([demo_dataset, folder / "out", "participant", *options(demo_dataset), "--protocol", file])
+    assert done.code == 0, done.said
+    return file, results(demo_dataset, folder / "out")
+
+
+def plugin(folder: Path, name: str) -> Path:
+    file = folder / "plugin.yml"
+    file.write_text(f'plugin: {name}\nplugin_args:\n  sbatch_args: "--mem=3000 --cpus-per-task=1"\n')
+    return file
+
+
+@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
+def test_the_tables_are_those_of_one_machine(
+    name: str, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
+) -> None:
+    more = ("--protocol", alone[0], "--use-plugin", plugin(tmp_path, name))
+    done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), *more])
+    assert done.code == 0, done.said
+    assert results(demo_dataset, tmp_path / "out") == alone[1]
+
+
+@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
+def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01")
+    program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, name))
+    wait_for(lambda: notes(out), program)
+    listed = subprocess.run(["squeue", "--noheader", "--format=%A %j %T"], capture_output=True, text=True, check=True)
+    jobs = [line.split()[0] for line in listed.stdout.splitlines() if "register" in line and "RUNNING" in line]
+    subprocess.run(["scancel", f"--signal={signal.SIGKILL.name[3:]}", "--full", jobs[-1]], check=True)
+    said, _ = program.communicate(timeout=500)
+    assert program.returncode == 75, said
+    assert "Traceback" not in said
+    rows = scores.collect(out)["demo"]
+    assert len(rows) == 4
+    assert rows[rows["status"] == "failed"]["reason"].str.startswith("killed: SLURM's job").tolist() == [True]
+
+
+def test_jobs_are_cancelled_when_the_program_is_interrupted(demo_dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--use-plugin", plugin(tmp_path, "SLURM"))
+    program = start(demo_dataset, out, *more)
+    wait_for(lambda: notes(out), program)
+    program.send_signal(signal.SIGINT)
+    said, _ = program.communicate(timeout=60)
+    assert program.returncode == 75, said
+    time.sleep(5)
+    listed = subprocess.run(["squeue", "--noheader", "--format=%j"], capture_output=True, text=True, check=True)
+    assert "lumirage-register" not in listed.stdout
+
+
+def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    environment = {
+        **os.environ,
+        "BIDS": str(demo_dataset),
+        "OUT": str(out),
+        "LUMIRAGE": f"{sys.executable} -m lumirage_bids",
+        "EACH": "--cpus-per-task=1 --mem=3000",
+    }
+    mine = [str(o) for o in options(demo_dataset) if str(o) not in ("--nprocs", "2", "--omp-nthreads", "1")]
+    command = ["bash", SCRIPT, *mine, "--protocol", alone[0]]
+    last = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    end = time.monotonic() + 500
+    while (
+        last.strip()
+        in subprocess.run(["squeue", "--noheader", "--format=%A"], capture_output=True, text=True, check=False).stdout
+    ):
+        assert time.monotonic() < end
+        time.sleep(2)
+    logs = "\n".join(f.read_text() for f in sorted(tmp_path.glob("lumirage-*.out")))
+    assert (out / "group" / "report.html").exists(), logs
+    assert "Traceback" not in logs
+    assert results(demo_dataset, out) == alone[1]

@@ -43,8 +43,11 @@ def _work(pipe: Connection, node: Any, taskid: int, verbose: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     quieten(verbose)
-    result = run_node(node, False, taskid)
-    pipe.send({"taskid": taskid, "traceback": result["traceback"], "result": None})
+    try:
+        traceback = run_node(node, False, taskid)["traceback"]
+    except Exception as error:  # Nipype's own, where it cannot write below the work folder
+        traceback = [f"{type(error).__name__}: {error}"]
+    pipe.send({"taskid": taskid, "traceback": traceback, "result": None})
     pipe.close()
 
 
@@ -132,6 +135,10 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
 
     def _clear_task(self, taskid: int) -> None:
         self._task_obj.pop(taskid).pipe.close()
+
+    def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
+        """No crash file: the error is in the log, and on a full disk Nipype fails over writing one."""
+        return str(node.name)
 
     def _postrun_check(self) -> None:
         self.stop()

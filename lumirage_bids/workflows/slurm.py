@@ -161,6 +161,10 @@ class JobPerNodePlugin(SLURMPlugin):  # type: ignore[misc]
     def _clear_task(self, taskid: int) -> None:
         """Nothing is kept of a task that has ended."""
 
+    def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
+        """No crash file: the error is in the log, and on a full disk Nipype fails over writing one."""
+        return str(node.name)
+
     def stop(self) -> None:
         """End every job that is still queued or at work."""
         self.watch.stop()

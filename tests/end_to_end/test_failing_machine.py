@@ -92,8 +92,9 @@ def test_status_is_right_when_a_run_breaks_off(
     full = run(demo_dataset, out, "--protocol", alone[0], "--work-dir", small_disk)
     assert full.code == 74, full.said
     assert "Traceback" not in full.said
-    assert set(status(out)["status"]) <= {"ok", "pending"}
-    assert len(status(out)) == 12
+    table = status(out)
+    assert len(table) == 12
+    assert (table["status"].isin(["ok", "pending"]) | table["reason"].str.startswith("killed")).all(), table
     again = run(demo_dataset, out, "--protocol", alone[0])
     assert again.code == 0, again.said
     assert results(demo_dataset, out) == alone[1]

@@ -1,0 +1,43 @@
+"""Which process gets which GPU; none is needed to know."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumirage_bids.cli import resolve_device
+from lumirage_bids.errors import UsageError
+from lumirage_bids.workflows import gpus
+from lumirage_bids.workflows.plugin import least_used
+
+
+@given(n_gpus=st.integers(1, 8), ends=st.lists(st.integers(0, 99), max_size=60), workers=st.integers(1, 16))
+def test_gpus_are_shared_out_evenly(n_gpus: int, ends: list[int], workers: int) -> None:
+    devices = [f"cuda:{i}" for i in range(n_gpus)]
+    used: list[str | None] = []
+    for end in ends:
+        if len(used) == workers:
+            used.pop(end % len(used))
+        used.append(least_used(devices, used))
+        # One that was just given out was the least used.
+        assert Counter(used)[used[-1]] <= min(Counter(used)[d] for d in devices) + 1
+    if workers <= n_gpus:
+        assert len(set(used)) == len(used)
+
+
+def test_without_a_choice_the_device_stays() -> None:
+    assert least_used((), []) is None
+    assert gpus("cpu") == ()
+    assert gpus("cuda:3") == ("cuda:3",)
+
+
+def test_a_gpu_of_another_machine_is_not_looked_for_here() -> None:
+    assert resolve_device("cuda", 0, elsewhere=True) == "cuda"
+    with pytest.raises(UsageError, match="0 CUDA"):
+        resolve_device("cuda", 0, elsewhere=False)
+    with pytest.raises(UsageError, match="2 CUDA"):
+        resolve_device("cuda:2", 2, elsewhere=False)
+    assert resolve_device("cuda:1", 2, elsewhere=False) == "cuda:1"

@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -47,7 +48,8 @@ def _work(pipe: Connection, node: Any, taskid: int, verbose: int) -> None:
         traceback = run_node(node, False, taskid)["traceback"]
     except Exception as error:  # Nipype's own, where it cannot write below the work folder
         traceback = [f"{type(error).__name__}: {error}"]
-    pipe.send({"taskid": taskid, "traceback": traceback, "result": None})
+    with suppress(BrokenPipeError):  # given up for dead, when the server that it was forked from was killed
+        pipe.send({"taskid": taskid, "traceback": traceback, "result": None})
     pipe.close()
 
 

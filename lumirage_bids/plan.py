@@ -60,7 +60,7 @@ class Labels:
 
     name: str
     labeller: Labeller
-    structures: Mapping[int, str] | None = None
+    structures: tuple[Mapping[int, str], ...] = ()
     source: str = ""
     reference: str | None = None
 
@@ -76,8 +76,7 @@ class Labels:
     @property
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
-        structures = None if self.structures is None else sorted(self.structures.items())
-        return digest(self.labeller.name, self.labeller, structures)
+        return digest(self.labeller.name, self.labeller, [sorted(coding.items()) for coding in self.structures])
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""
@@ -334,7 +333,7 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
     if not LABEL.fullmatch(name):
         raise UsageError(f"Labelling {name!r} is not allowed; letters and digits only (it goes into file names).")
     given = protocol.labellings.get(name)
-    structures = given.structures if given else None
+    structures = given.structures if given else ()
     if given is not None and given.labeller != "existing":
         segmentation.labeller(given.labeller, **given.parameters)  # refuses one that there is not
     if name in dataset.found:

@@ -22,7 +22,7 @@ from lumirage_bids.plan import Aligning, Labels, Plan, Preparing, agreement_cond
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import scan_facts
-from lumirage_bids.segmentation import named_structures, segment_checked
+from lumirage_bids.segmentation import coding, named_structures, segment_checked
 from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform
@@ -103,7 +103,7 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     # Maps that are there need no brain mask, only the image's grid.
     mask = source.image if labels.is_existing else source.mask[0]
     volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
-    if labels.structures is not None:
+    if labels.structures:
         structures = named_structures(volume, labels.structures, source.scan, labels.name)
     publish_look_up_table(out_dir, labels.name, structures)
     brain = None if labels.is_existing else mask
@@ -117,7 +117,10 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
 def _agreement(scan: Scan, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:
     ours, theirs = (read_label_map(out_dir, scan, which.name) for which in (labels, reference))
     names, its_names = (
-        which.structures or read_lut(out_dir / derivatives.look_up_table(which.name)) for which in (labels, reference)
+        coding(volume, which.structures)
+        if which.structures
+        else read_lut(out_dir / derivatives.look_up_table(which.name))
+        for volume, which in ((ours, labels), (theirs, reference))
     )
     try:
         found = agreement(ours, theirs, names, its_names, threads=context.threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -33,8 +33,8 @@ class Labelling:
         ``existing`` for maps that are there, else the labeller that makes them.
     pattern : str or None
         Path pattern of existing maps below the dataset; None when they come from ``--derivatives``.
-    structures : mapping or None
-        Index → name, where the protocol gives it.
+    structures : tuple of mapping
+        Index → name, where the protocol gives it: one table, or several codings of which each map has one.
     reference : str or None
         Labelling whose maps of the same scans its own are scored against.
     parameters : mapping
@@ -43,7 +43,7 @@ class Labelling:
 
     labeller: str
     pattern: str | None = None
-    structures: Mapping[int, str] | None = None
+    structures: tuple[Mapping[int, str], ...] = ()
     reference: str | None = None
     parameters: Table = field(default_factory=dict)
 
@@ -324,20 +324,28 @@ class _Reader:
             raise self.fail(where, table, "it must be a table")
         if not LABEL.fullmatch(name):
             raise self.fail(where, name, "a labelling's name has letters and digits only (it becomes a BIDS label)")
-        structures = self.get(where, table, "structures", dict)
         rest = {k: v for k, v in table.items() if k not in {"labeller", "pattern", "structures", "reference"}}
         reference = self.get(where, table, "reference", str)
         pattern = self.pattern(where, table, "pattern")
         labeller = self.get(where, table, "labeller", str, "existing")
         if pattern is not None and labeller != "existing":
             raise self.fail(f"{where}.pattern", pattern, "only the labeller 'existing' reads files by a pattern")
-        if structures is not None:
-            if not all(re.fullmatch("0*[1-9][0-9]{0,8}", k) and isinstance(v, str) for k, v in structures.items()):
-                raise self.fail(f"{where}.structures", structures, 'give positive indices and names: 4 = "Ventricle"')
-            structures = {int(k): v for k, v in structures.items()}
         return Labelling(
-            labeller=labeller, pattern=pattern, structures=structures, reference=reference, parameters=rest
+            labeller=labeller,
+            pattern=pattern,
+            structures=tuple(self.codings(f"{where}.structures", table)),
+            reference=reference,
+            parameters=rest,
         )
+
+    def codings(self, where: str, labelling: Table) -> Iterator[Mapping[int, str]]:
+        given = labelling.get("structures", [])
+        for table in given if isinstance(given, list) else [given]:
+            if not isinstance(table, dict) or not all(
+                re.fullmatch("0*[1-9][0-9]{0,8}", k) and isinstance(v, str) for k, v in table.items()
+            ):
+                raise self.fail(where, table, 'give positive indices and names: 4 = "Ventricle"')
+            yield {int(k): v for k, v in table.items()}
 
     def references(self, labellings: Mapping[str, Labelling]) -> None:
         allowed = [name for name, labelling in labellings.items() if labelling.reference is None]

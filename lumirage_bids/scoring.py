@@ -129,7 +129,10 @@ def score(
     maps = compared(name, moving, fixed, transform, evaluation, threads)
     target, grid = maps.fixed.array, (maps.fixed.shape, maps.fixed.affine)
     # A small structure may vanish where a map is carried to a coarser grid: not scored then.
-    indices = scored_structures(target, maps.moving.array, list(labels.structures or fixed.structures[name]))
+    # The table at the root may hold more than the protocol names now.
+    named = {i for coding in labels.structures for i in coding}
+    table = [i for i in fixed.structures[name] if i in named or not named]
+    indices = scored_structures(target, maps.moving.array, table)
     if indices.size == 0:
         return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}
     moved, initial = (

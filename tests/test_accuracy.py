@@ -81,12 +81,12 @@ def test_what_the_maps_have_is_told_where_nothing_fits() -> None:
 def test_indices_that_the_protocol_does_not_name(caplog: pytest.LogCaptureFixture) -> None:
     _, truth = brain()
     with pytest.raises(BadDataError, match=r"\(2002, 2041\), but 1, 2, 3\. .* 1 = \"NAME\" under \[labellings\.fs\."):
-        named_structures(truth, {2002: "a", 2041: "b"}, scan(), "fs")
+        named_structures(truth, [{2002: "a", 2041: "b"}], scan(), "fs")
     with caplog.at_level("INFO", "lumirage"):
-        assert named_structures(truth, {1: "a", 2: "b", 3: "c"}, scan(), "fs") == {1: "a", 2: "b", 3: "c"}
+        assert named_structures(truth, [{9: "z"}, {1: "a", 2: "b", 3: "c"}], scan(), "fs") == {1: "a", 2: "b", 3: "c"}
         assert caplog.records == []
-        named_structures(truth, {1: "a", 2: "b"}, scan(), "fs")
-        named_structures(truth, {1: "a", 9: "b"}, scan(), "fs")
+        named_structures(truth, [{1: "a", 2: "b"}], scan(), "fs")
+        named_structures(truth, [{1: "a", 9: "b"}], scan(), "fs")
     harmless, doubtful = caplog.records
     assert (harmless.levelname, doubtful.levelname) == ("INFO", "WARNING")
     assert f"left out: 3 ({(truth.array == 3).sum()} voxels)" in harmless.message

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Labeller",
+    "coding",
     "labeller",
     "labellers",
     "labellings",
@@ -127,28 +128,36 @@ def segment_checked(
     return labels, structures
 
 
-def named_structures(labels: Volume, structures: Mapping[int, str], scan: Scan, labelling: str) -> Mapping[int, str]:
+def coding(labels: Volume, codings: Iterable[Mapping[int, str]]) -> Mapping[int, str]:
+    """Of several codings of a labelling, index → name, the one that leaves fewest voxels of a map without a name."""
+    return min(codings, key=lambda structures: sum(unnamed_structures(labels, structures).values()))
+
+
+def named_structures(
+    labels: Volume, codings: Iterable[Mapping[int, str]], scan: Scan, labelling: str
+) -> Mapping[int, str]:
     """Check the structures that a protocol names for a labelling against a map.
 
     Parameters
     ----------
     labels : Volume
         The map.
-    structures : mapping
-        Index → name, of the protocol.
+    codings : iterable of mapping
+        Index → name, of the protocol; one or several codings, see `coding`.
     scan : Scan
     labelling : str
 
     Returns
     -------
     mapping
-        `structures`, which alone are scored. Other indices of the map are left out, and it is said.
+        The map's coding, whose structures alone are scored. Other indices are left out, and it is said.
 
     Raises
     ------
     BadDataError
         The map has none of them; the message says which indices it has.
     """
+    structures = coding(labels, codings)
     unnamed = unnamed_structures(labels, structures)
     absent = absent_structures(labels, structures)
     if len(absent) == len(structures):

@@ -170,13 +170,17 @@ def current(out_dir: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
     Returns
     -------
     rows : dict
-        As `collect` returns them, a row a pair, arm and labelling; labellings without any are not there.
+        As `collect` returns them, a row a pair, arm and labelling, labellings in the order of the protocol; those
+        without any are not there.
     notes : list of str
         How many rows were left out.
     """
     wanted = derivatives.read_json(out_dir / CONDITIONS)
     rows, notes = {}, []
-    for name, table in collect(out_dir).items():
+    order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted))
+    collected = collect(out_dir)
+    for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
+        table = collected[name]
         arms = [derivatives.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]
         fits = [wanted.get(f"{arm}/{name}") == c for arm, c in zip(arms, table["conditions"], strict=True)]
         if len(table) > sum(fits):

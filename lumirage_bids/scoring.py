@@ -219,7 +219,8 @@ def moved_planes(labels: Volume, transform: Transform, mask: Volume, threads: in
 
 
 def middle(mask: Volume) -> tuple[int, int, int]:
-    """Voxel in the middle of the box around a mask."""
-    spans = [np.flatnonzero(mask.array.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    x, y, z = (int(span[0] + span[-1]) // 2 for span in spans)
+    """Voxel at a mask's centre of mass; the middle of its box would lie low where a mask has a piece of the neck."""
+    inside = mask.array > 0
+    weights = (np.count_nonzero(inside, axis=tuple({0, 1, 2} - {axis})) for axis in range(3))
+    x, y, z = (round(float(np.average(np.arange(w.size), weights=w))) for w in weights)
     return x, y, z

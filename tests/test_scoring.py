@@ -40,6 +40,14 @@ def test_planes_are_slices_of_the_volume() -> None:
     np.testing.assert_array_equal(planes["z"], truth.array[:, :, z])
 
 
+def test_the_middle_of_a_brain_is_not_moved_by_its_neck() -> None:
+    array = np.zeros((9, 11, 40), np.uint8)
+    array[1:8, 2:9, 30:37] = 1
+    array[4, 5, :30] = 1
+    assert middle(Volume(array=array, affine=np.eye(4)))[:2] == (4, 5)
+    assert middle(Volume(array=array, affine=np.eye(4)))[2] > 30
+
+
 def test_peak_memory_sees_what_was_held() -> None:
     with peak_memory("cpu") as small:
         pass

@@ -146,7 +146,7 @@ def collect(out_dir: Path) -> tuple[pd.DataFrame, list[str]]:
 
     wanted = derivatives.read_json(out_dir / CONDITIONS)
     rows, left_out = [], _LeftOut()
-    for file in sorted(out_dir.glob("sub-*/**/*_agreement.json")):
+    for file in derivatives.files(out_dir, "sub-*/**/*_agreement.json"):
         found = derivatives.read_json(file)
         pair = found.get("Labelling"), found.get("Reference")
         if wanted.get(key(*map(str, pair))) != found.get("Conditions"):
@@ -193,7 +193,7 @@ class _LeftOut:
 
 def _failed(out_dir: Path) -> list[str]:
     reasons: dict[str, int] = {}
-    for file in sorted((out_dir / "logs" / "failures").glob("*_agreement.json")):
+    for file in derivatives.files(out_dir, "logs/failures/*_agreement.json"):
         reason = derivatives.read_json(file).get("Reason", "no reason given")
         reasons[reason] = reasons.get(reason, 0) + 1
     return [f"On {n} scan(s) a labelling could not be scored against its reference: {r}" for r, n in reasons.items()]

@@ -213,6 +213,11 @@ def replacing(file: Path) -> Iterator[Path]:
         Path(temporary).unlink(missing_ok=True)
 
 
+def files(out_dir: Path, pattern: str) -> list[Path]:
+    """Files below an output folder that fit a pattern, in order; not what a killed process left half written."""
+    return sorted(f for f in out_dir.glob(pattern) if not f.name.startswith("."))
+
+
 def write_text(file: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(file) as temporary:

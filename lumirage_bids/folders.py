@@ -47,8 +47,8 @@ def _check_not_newer(out_dir: Path) -> None:
     made_with = made_by_version(out_dir)
     if release(made_with) > release(__version__):
         raise UsageError(
-            f"OUT_DIR {out_dir} was made by LUMirage {made_with}, this is {__version__}. Use a version as new, "
-            "or give another output folder."
+            f"OUT_DIR {out_dir} was made by LUMirage {made_with}, this is {__version__}. Use that version or a "
+            "newer one, or give another output folder."
         )
 
 

@@ -58,7 +58,7 @@ def collect(out_dir: Path) -> list[Histogram]:
     Images that an earlier version prepared have none and are left out.
     """
     found = []
-    for file in out_dir.glob("sub-*/**/*prepared_*.json"):
+    for file in derivatives.files(out_dir, "sub-*/**/*prepared_*.json"):
         about = derivatives.read_json(file)
         if "Histogram" in about:
             found.append(

@@ -44,6 +44,7 @@ class _Brief(logging.Formatter):
 @contextmanager
 def logging_to(file: Path, verbose: int) -> Iterator[None]:
     """Log to the terminal and to a file within the block."""
+    before = logger.level, logger.propagate
     handlers = log_to(file, verbose)
     try:
         yield
@@ -51,6 +52,8 @@ def logging_to(file: Path, verbose: int) -> Iterator[None]:
         for handler in handlers:
             logger.removeHandler(handler)
         handlers[0].close()
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 def quieten(verbose: int) -> None:

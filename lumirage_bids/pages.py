@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import LumirageError, MissingInputError
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.looks import read_looks
-from lumirage_bids.provenance import versions
+from lumirage_bids.provenance import read_records, versions
 from lumirage_bids.scans import Scan
 from lumirage_bids.views import ScanView, pair_views
 
@@ -125,7 +124,8 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
 
     out_dir = settings.out_dir
     about = derivatives.read_json(out_dir / "dataset_description.json")
-    records = list(_records(out_dir))
+    records = read_records(out_dir)
+    prepared = derivatives.files(out_dir, "sub-*/**/*prepared_*.json")
     latest: dict[str, Any] = records[-1] if records else {}
     plan = latest.get("plan", {})
     run = RunFacts(
@@ -136,7 +136,7 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
         arms={k: v for r in records for k, v in r["arms"].items()},
         conditions=conditions,
         comparisons=comparisons,
-        masks={derivatives.read_json(f).get("MaskSource", "") for f in out_dir.glob("sub-*/**/*prepared_*.json")},
+        masks={derivatives.read_json(f).get("MaskSource", "") for f in prepared},
         template="templateflow" in about.get("DatasetLinks", {}),
         sloppy=bool(about.get("Sloppy")),
     )
@@ -161,11 +161,6 @@ def _told(arms: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         tables = {name: table for name, table in arm.items() if isinstance(table, dict)}
         words = [f"{name}: {', '.join(f'{k} = {v}' for k, v in table.items())}" for name, table in tables.items()]
         yield label, "; ".join([f"digest {arm['hash']}", *words])
-
-
-def _records(out_dir: Path) -> Iterator[dict[str, Any]]:
-    for file in sorted((out_dir / "config").glob("*.toml")):
-        yield tomllib.loads(file.read_text("utf-8"))
 
 
 def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: Settings) -> None:

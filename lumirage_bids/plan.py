@@ -572,6 +572,7 @@ class _Builder:
                 arm.evaluation,
                 pair.split,
                 [self.label_hash(s, i) for s in scans],
+                [s.landmarks.fingerprint for s in scans if s.landmarks is not None],
             )
             for i, labelling in enumerate(self.labels)
             if all(labelling.has(s) for s in scans)

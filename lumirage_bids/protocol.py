@@ -109,6 +109,7 @@ class Protocol:
     prefer: tuple[Mapping[str, str], ...] = ()
     mask_pattern: str | None = None
     brain_pattern: str | None = None
+    landmark_pattern: str | None = None
     reference: str = "first"
     labellings: Mapping[str, Labelling]
     default_labellings: tuple[str, ...]
@@ -229,7 +230,7 @@ class _Reader:
         self.known("", table, "description", *SECTIONS)
         top = {s: self.get("", table, s, dict, {}) for s in SECTIONS}
         scans, pairs = top["scans"], top["pairs"]
-        self.known("scans", scans, "filter", "prefer", "mask", "brain")
+        self.known("scans", scans, "filter", "prefer", "mask", "brain", "landmarks")
         alignment = dict(top["alignment"])
         reference = self.get("alignment", alignment, "reference", str, "first")
         alignment.pop("reference", None)
@@ -261,6 +262,7 @@ class _Reader:
             prefer=tuple(self.preference(p) for p in self.get("scans", scans, "prefer", list, [])),
             mask_pattern=self.pattern("scans", scans, "mask"),
             brain_pattern=self.pattern("scans", scans, "brain"),
+            landmark_pattern=self.pattern("scans", scans, "landmarks"),
             reference=reference,
             labellings=labellings or {"tissue": Labelling(labeller="atropos")},
             default_labellings=tuple(labellings) or ("tissue",),

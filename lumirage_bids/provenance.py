@@ -1,4 +1,4 @@
-"""What a run was made with: versions of programs, and the machine."""
+"""What a run was made with: versions of programs, the machine, and the records that tell of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 import platform
 import re
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from lumirage_bids import derivatives
 
 PACKAGES = (
     "antspyx",
@@ -34,6 +38,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def read_records(out_dir: Path) -> list[dict[str, Any]]:
+    """Records of all runs on an output folder, oldest first."""
+    return [tomllib.loads(file.read_text("utf-8")) for file in derivatives.files(out_dir, "config/*.toml")]
 
 
 def machine(device: str) -> dict[str, object]:

@@ -21,6 +21,7 @@ from lumirage_bids import derivatives, scores, status
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_transfer import transfer_labels
+from lumirage_bids.landmarks import target_registration_error
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.memory import peak_memory
@@ -234,6 +235,8 @@ class PairAtWork:
         transform, cost = self.registered()
         total = transform.then(Transform((self.start,)))
         measures = {**self.deformation(transform), **cost}
+        if (error := target_registration_error(self.batch.moving, self.fixed.scan, total)) is not None:
+            measures["tre_mm"] = error
         by_labelling: dict[str, scores.Row] = {}
         scored: list[str] = []
         for labels in self.labels:

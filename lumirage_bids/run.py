@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids import derivatives, scores, segmentation, status
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
+from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
 from lumirage_bids.plan import Done, Plan, make_plan
 from lumirage_bids.protocol import Protocol
@@ -60,6 +61,8 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     dataset = open_dataset(
         settings.bids_dir, query, database_dir=settings.bids_database_dir, validate=not settings.skip_bids_validation
     )
+    if protocol.landmark_pattern is not None:
+        dataset = with_landmarks(dataset, protocol.landmark_pattern)
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
@@ -103,7 +106,7 @@ def what_is_done(out_dir: Path, dataset: Dataset) -> Done:
         there = set(out_dir.glob(f"sub-{subject}/**/*"))
         for file in {derivatives.sidecar(f) for f in there if f.suffix != ".json"} & there:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
-    for file in out_dir.glob("logs/failures/*.json"):
+    for file in derivatives.files(out_dir, "logs/failures/*.json"):
         note = derivatives.read_json(file)
         if note and status.is_final("failed", note["Reason"]):
             files[derivatives.sidecar(Path(note["File"]))] = note["Hash"]

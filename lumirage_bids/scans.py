@@ -96,6 +96,8 @@ class Scan(File):
         Brain mask found for this scan.
     brain : File or None
         Skull-stripped image to be used in place of ``path`` (Ultracortex ships these).
+    landmarks : File or None
+        Table of landmarks found for this scan.
     template : bool
         Whether it is no subject's scan but a template's.
     t1w : Scan or None
@@ -112,6 +114,7 @@ class Scan(File):
     labels: Mapping[str, LabelFile] = field(default_factory=lambda: MappingProxyType({}))
     mask: File | None = None
     brain: File | None = None
+    landmarks: File | None = None
     template: bool = False
     t1w: Scan | None = None
 
@@ -132,7 +135,7 @@ class Scan(File):
 
     def needs(self, labellings: tuple[str, ...] = ()) -> list[File]:
         """Files whose content a registration of this scan reads."""
-        files: list[File | None] = [self.brain or self, self.mask]
+        files: list[File | None] = [self.brain or self, self.mask, self.landmarks]
         for label_file in (self.labels[name] for name in labellings if name in self.labels):
             files.append(label_file)
             if label_file.lut:

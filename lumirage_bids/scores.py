@@ -68,6 +68,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         "Description": "The same of the mean distance between the surfaces",
         "Units": "mm, lower is better",
     },
+    "tre_mm": {
+        "Description": "Target registration error: mean distance, in the moving scan, between where the transform "
+        "takes the fixed scan's landmarks and the moving scan's own; n/a where no landmarks are given",
+        "Units": "mm, lower is better",
+        "Reference": "https://doi.org/10.1109/42.952729",
+    },
     "inverse_consistency_mm": {
         "Description": "Mean distance in the fixed brain mask between a point and where it ends after the deformation "
         "and the inverse that the method gives with it; n/a for a method without one",
@@ -159,7 +165,7 @@ def collect(out_dir: Path) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     frames: dict[str, list[pd.DataFrame]] = {}
-    for file in sorted(out_dir.glob("sub-*/**/*_scores.tsv")):
+    for file in derivatives.files(out_dir, "sub-*/**/*_scores.tsv"):
         frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file))
     return {name: _latest(pd.concat(parts, ignore_index=True)) for name, parts in sorted(frames.items())}
 

@@ -134,7 +134,7 @@ def read_slices(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: s
     None where nothing was kept when the pair was registered, or it is gone.
     """
     pattern = derivatives.slices(moving, arm, "*")
-    for file in sorted(out_dir.glob(pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
+    for file in sorted(derivatives.files(out_dir, pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
         with np.load(file) as archive:
             if f"{fixed.key}/{labelling}/x" in archive:
                 return {plane: archive[f"{fixed.key}/{labelling}/{plane}"] for plane in "xyz"}

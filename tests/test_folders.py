@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from lumirage_bids.errors import CannotWriteError
-from lumirage_bids.folders import check_out_dir
+from lumirage_bids.folders import check_folders
 from lumirage_bids.settings import Settings
 
 
 def test_nowhere_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container with a read-only root and nothing at /tmp."""
     settings = Settings(bids_dir=tmp_path / "bids", out_dir=tmp_path / "out", level="participant")
-    check_out_dir(settings)
+    check_folders(settings)
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
     with pytest.raises(CannotWriteError, match=r"/proc/none.*TMPDIR.*--tmpfs /tmp"):
-        check_out_dir(settings)
+        check_folders(settings)

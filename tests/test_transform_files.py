@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_transforms import around, random_affine, random_chain, random_field, random_grid
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
@@ -174,7 +174,7 @@ def test_other_programs_resample_by_the_written_file_as_we_do(tmp_path, program,
     clear = np.minimum(*rim) > 0.01
     inside = clear & ((voxels > 0.01) & (voxels < np.array(image.shape) - 1.01)).all(axis=-1)
     decided = clear & (np.abs(voxels - np.floor(voxels) - 0.5) > 0.005).all(axis=-1)
-    assert inside.mean() > 0.02
+    assume(np.count_nonzero(inside) > 20)  # some draws hardly overlap
     ours = warp(image, transform, fixed).array
     # The image changes by at most 2 from voxel to voxel, so 0.0025 voxels are at most 0.005 along each of three axes.
     np.testing.assert_allclose(ours[inside], program(image, fixed, path, linear=True)[inside], atol=0.015)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lumirage_bids import derivatives
+from lumirage_bids.provenance import read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def read_conditions(
     pairs, structures, luts
         As in `Conditions`.
     """
-    records = [tomllib.loads(file.read_text("utf-8")) for file in sorted((out_dir / "config").glob("*.toml"))]
+    records = read_records(out_dir)
     wanted = set(pairs["moving"]) | set(pairs["fixed"])
     scans: dict[str, dict[str, ScanFacts]] = {}
     for labelling, scan, meta in _label_sidecars(out_dir):
@@ -142,7 +142,7 @@ def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def _label_sidecars(out_dir: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Labelling, scan and content of the sidecar of every scan's own label map."""
-    for file in sorted(out_dir.glob("sub-*/**/*_dseg.json")):
+    for file in derivatives.files(out_dir, "sub-*/**/*_dseg.json"):
         # Moved labels have a desc- and lie in another scan's space.
         if (match := _LABEL_SIDECAR.fullmatch(file.name)) and "+" not in match["suffix"]:
             yield match["labelling"], f"{match['scan']}_{match['suffix']}", derivatives.read_json(file)
@@ -178,7 +178,7 @@ def _preparations(out_dir: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     told = pd.read_csv(file, sep="\t", dtype=str, na_values=["n/a"], keep_default_na=False)
     variants = dict(zip(told["desc_id"].str.removeprefix("desc-"), told["variant"], strict=True))
     seen: set[str] = set()
-    for sidecar in sorted(out_dir.glob("sub-*/**/*prepared_*.json")):
+    for sidecar in derivatives.files(out_dir, "sub-*/**/*prepared_*.json"):
         match = _PREPARED.fullmatch(sidecar.name)
         variant = variants.get(match["label"]) if match else None
         if isinstance(variant, str) and variant not in seen:

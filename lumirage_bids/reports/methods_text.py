@@ -241,6 +241,7 @@ def _scores(run: RunFacts) -> str:
     more = {
         "ndv_percent": "the volume that is not mapped diffeomorphically [@liu2024jacobian]",
         "hd95_mm": "the 95th percentile of surface distances [@hering2023]",
+        "tre_mm": "target registration error of landmarks [@fitzpatrick2001]",
         "inverse_consistency_mm": "inverse consistency [@christensen2001]",
     }
     further = [words for column, words in more.items() if column in pairs and pairs[column].notna().any()]

@@ -1,0 +1,69 @@
+"""Landmarks: their tables, and the error that a transform leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lumirage_bids.errors import BadDataError
+from lumirage_bids.landmarks import read_landmarks, target_registration_error
+from lumirage_bids.scans import File, Scan
+from lumirage_bids.transforms import Transform
+
+HEADER = "name\tx\ty\tz\n"
+
+
+def scan(folder: Path, subject: str, text: str | None) -> Scan:
+    file = folder / f"sub-{subject}_landmarks.tsv"
+    if text is not None:
+        file.write_text(text)
+    found = None if text is None else File(path=file, dataset=folder)
+    path = folder / f"sub-{subject}_T1w.nii"
+    return Scan(path=path, dataset=folder, subject=subject, session=None, suffix="T1w", entities={}, landmarks=found)
+
+
+def test_the_error_is_the_mean_distance_of_the_common_points(tmp_path: Path) -> None:
+    fixed = scan(tmp_path, "1", HEADER + "AC\t0\t0\t0\nPC\t0\t-25.5\t0\nonly here\t1\t1\t1\n")
+    moving = scan(tmp_path, "2", HEADER + "PC\t10\t-25.5\t4\nAC\t10\t0\t0\n")
+    shift = np.eye(4)
+    shift[0, 3] = 10
+    assert target_registration_error(moving, fixed, Transform((shift,))) == pytest.approx((0 + 4) / 2)
+    assert target_registration_error(moving, fixed, Transform()) == pytest.approx((10 + np.hypot(10, 4)) / 2)
+
+
+def test_without_a_file_on_both_sides_there_is_no_error(tmp_path: Path) -> None:
+    one, other = scan(tmp_path, "1", HEADER + "AC\t0\t0\t0\n"), scan(tmp_path, "2", None)
+    assert target_registration_error(one, other, Transform()) is None
+    assert target_registration_error(other, one, Transform()) is None
+
+
+def test_points_without_a_common_name_are_refused(tmp_path: Path) -> None:
+    one, other = (scan(tmp_path, s, HEADER + f"p{s}\t0\t0\t0\n") for s in "12")
+    with pytest.raises(BadDataError, match="no name in common"):
+        target_registration_error(one, other, Transform())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "cannot be read as a TSV"),
+        ("name\tx\ty\nAC\t0\t0\n", "no column z"),
+        (HEADER + "AC\t0\tleft\t0\n", "'AC' is no finite number"),
+        (HEADER + "AC\t0\tinf\t0\n", "'AC' is no finite number"),
+        (HEADER + "AC\t0\t0\t0\nAC\t1\t1\t1\n", "'AC' is there twice"),
+    ],
+)
+def test_broken_tables_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    file = scan(tmp_path, "1", text).landmarks
+    assert file is not None
+    with pytest.raises(BadDataError, match=words):
+        read_landmarks(file.path)
+
+
+def test_a_scan_needs_its_landmarks(tmp_path: Path) -> None:
+    one = scan(tmp_path, "1", HEADER)
+    assert one.landmarks in one.needs()
+    assert one.landmarks not in replace(one, landmarks=None).needs()

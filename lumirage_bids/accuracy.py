@@ -147,6 +147,8 @@ def collect(out_dir: Path) -> tuple[pd.DataFrame, list[str]]:
     wanted = derivatives.read_json(out_dir / CONDITIONS)
     rows, left_out = [], _LeftOut()
     for file in derivatives.files(out_dir, "sub-*/**/*_agreement.json"):
+        if (out_dir / derivatives.failure(file.relative_to(out_dir))).exists():
+            continue  # made before the latest attempt, which failed
         found = derivatives.read_json(file)
         pair = found.get("Labelling"), found.get("Reference")
         if wanted.get(key(*map(str, pair))) != found.get("Conditions"):

@@ -22,7 +22,7 @@ from lumirage_bids.plan import Aligning, Labels, Plan, Preparing, agreement_cond
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import scan_facts
-from lumirage_bids.segmentation import coding, named_structures, segment_checked
+from lumirage_bids.segmentation import named_structures, segment_checked
 from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform
@@ -104,8 +104,8 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     mask = source.image if labels.is_existing else source.mask[0]
     volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
     if labels.structures:
-        structures = named_structures(volume, labels.structures, source.scan, labels.name)
-    publish_look_up_table(out_dir, labels.name, structures)
+        volume, structures = named_structures(volume, labels.structures, source.scan, labels.name)
+    publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
     about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Facts": facts, "Hash": value}
@@ -117,10 +117,8 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
 def _agreement(scan: Scan, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:
     ours, theirs = (read_label_map(out_dir, scan, which.name) for which in (labels, reference))
     names, its_names = (
-        coding(volume, which.structures)
-        if which.structures
-        else read_lut(out_dir / derivatives.look_up_table(which.name))
-        for volume, which in ((ours, labels), (theirs, reference))
+        which.structures[0] if which.structures else read_lut(out_dir / derivatives.look_up_table(which.name))
+        for which in (labels, reference)
     )
     try:
         found = agreement(ours, theirs, names, its_names, threads=context.threads)
@@ -174,16 +172,16 @@ def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic],
     derivatives.write_json(derivatives.sidecar(out_dir / file), meta)
 
 
-def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str]) -> None:
-    """Add structures to a labelling's look-up table at the root of the output."""
+def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str], *, whole: bool) -> None:
+    """Add structures to a labelling's look-up table at the root of the output, or replace it by them."""
     import pandas as pd
 
     file = out_dir / derivatives.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
         known = read_lut(file) if file.exists() else {}
-        # A name that some map's own table gives comes before the stopgap of one without a table.
-        named = {i: name for i, name in known.items() if name != f"label {i}"}
-        merged = dict(sorted({**known, **structures, **named}.items()))
+        # The latest name counts, but the stopgap for a map without a table comes before none.
+        named = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
+        merged = dict(sorted((structures if whole else {**known, **named}).items()))
         if merged != known:
             derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
 

@@ -342,11 +342,17 @@ class _Reader:
 
     def codings(self, where: str, labelling: Table) -> Iterator[Mapping[int, str]]:
         given = labelling.get("structures", [])
+        names: set[str] = set()
         for table in given if isinstance(given, list) else [given]:
             if not isinstance(table, dict) or not all(
                 re.fullmatch("0*[1-9][0-9]{0,8}", k) and isinstance(v, str) for k, v in table.items()
             ):
                 raise self.fail(where, table, 'give positive indices and names: 4 = "Ventricle"')
+            if names and names != set(table.values()):
+                raise self.fail(
+                    where, table, f"codings of one labelling have the same names: {', '.join(sorted(names))}"
+                )
+            names = set(table.values())
             yield {int(k): v for k, v in table.items()}
 
     def references(self, labellings: Mapping[str, Labelling]) -> None:

@@ -129,10 +129,8 @@ def score(
     maps = compared(name, moving, fixed, transform, evaluation, threads)
     target, grid = maps.fixed.array, (maps.fixed.shape, maps.fixed.affine)
     # A small structure may vanish where a map is carried to a coarser grid: not scored then.
-    # The table at the root may hold more than the protocol names now.
-    named = {i for coding in labels.structures for i in coding}
-    table = [i for i in fixed.structures[name] if i in named or not named]
-    indices = scored_structures(target, maps.moving.array, table)
+    table = labels.structures[0] if labels.structures else fixed.structures[name]
+    indices = scored_structures(target, maps.moving.array, list(table))
     if indices.size == 0:
         return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}
     moved, initial = (

@@ -61,6 +61,7 @@ def test_variants_change_what_they_name_and_keep_the_rest(tmp_path: Path) -> Non
         ("[labellings.a-b]", ["letters and digits"]),
         ("[labellings.x]\nlabeller = 'atropos'\npattern = 'x'", ["only the labeller 'existing'"]),
         ("[labellings.x.structures]\none = 'a'", ["positive indices and names"]),
+        ("[labellings.x]\nstructures = [{1 = 'a'}, {2 = 'b'}]", ["labellings.x.structures", "the same names: a"]),
         ("[labellings.x]\nstructures = [{1 = 'a'}, 3]", ["labellings.x.structures = 3", "positive indices and names"]),
         ("[labellings.x]\nreference = 'y'", ["labellings.x.reference = 'y'", "has no reference itself: none"]),
         ("[labellings.x]\nreference = 'x'\n[labellings.y]", ["labellings.x.reference", "itself: y"]),

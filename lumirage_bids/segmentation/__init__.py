@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.errors import BadDataError, UsageError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Labeller",
-    "coding",
     "labeller",
     "labellers",
     "labellings",
@@ -128,36 +128,34 @@ def segment_checked(
     return labels, structures
 
 
-def coding(labels: Volume, codings: Iterable[Mapping[int, str]]) -> Mapping[int, str]:
-    """Of several codings of a labelling, index → name, the one that leaves fewest voxels of a map without a name."""
-    return min(codings, key=lambda structures: sum(unnamed_structures(labels, structures).values()))
-
-
 def named_structures(
-    labels: Volume, codings: Iterable[Mapping[int, str]], scan: Scan, labelling: str
-) -> Mapping[int, str]:
+    labels: Volume, codings: Sequence[Mapping[int, str]], scan: Scan, labelling: str
+) -> tuple[Volume, Mapping[int, str]]:
     """Check the structures that a protocol names for a labelling against a map.
 
     Parameters
     ----------
     labels : Volume
         The map.
-    codings : iterable of mapping
-        Index → name, of the protocol; one or several codings, see `coding`.
+    codings : sequence of mapping
+        Index → name, of the protocol; where there are several, the map is read by the one that leaves fewest of its
+        voxels without a name.
     scan : Scan
     labelling : str
 
     Returns
     -------
-    mapping
-        The map's coding, whose structures alone are scored. Other indices are left out, and it is said.
+    labels : Volume
+        The map, numbered by the first coding.
+    structures : mapping
+        The first coding, whose structures alone are scored. Other indices are left out, and it is said.
 
     Raises
     ------
     BadDataError
         The map has none of them; the message says which indices it has.
     """
-    structures = coding(labels, codings)
+    structures = min(codings, key=lambda coding: sum(unnamed_structures(labels, coding).values()))
     unnamed = unnamed_structures(labels, structures)
     absent = absent_structures(labels, structures)
     if len(absent) == len(structures):
@@ -172,7 +170,18 @@ def named_structures(
         counts = _some(f"{i} ({n} voxels)" for i, n in unnamed.items())
         message = "%s: labelling '%s': indices that the protocol does not name are left out: %s%s"
         logger.log(logging.WARNING if absent else logging.INFO, message, scan.name, labelling, counts, doubt)
-    return structures
+    return (labels if structures is codings[0] else _renumbered(labels, structures, codings[0])), codings[0]
+
+
+def _renumbered(labels: Volume, coding: Mapping[int, str], wanted: Mapping[int, str]) -> Volume:
+    """The same structures under the indices of another coding; what has no name is background."""
+    import numpy as np
+
+    index_of = {name: index for index, name in wanted.items()}
+    array = np.zeros_like(labels.array)
+    for index, name in coding.items():
+        array[labels.array == index] = index_of[name]
+    return replace(labels, array=array)
 
 
 def _some(items: Iterable[object]) -> str:

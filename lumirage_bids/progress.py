@@ -28,18 +28,21 @@ def bar(total: int, counter: Path) -> Iterator[Callable[[], None]]:
     shown = tqdm(total=total, unit="pair", disable=not terminal, dynamic_ncols=True)
     begin = last = time.monotonic()
     done = 0
+    first: tuple[float, int] | None = None  # the pace counts from here: before, scans are read and loops compiled
 
     def tick() -> None:
-        nonlocal done, last
+        nonlocal done, last, first
         size = counter.stat().st_size if counter.exists() else 0
         if size == done:
             return
         shown.update(size - done)
         done = size
         now = time.monotonic()
+        first = first or (now, done)
         if not terminal and (now - last > LINE_EVERY_S or done == total):
-            left = (now - begin) / done * (total - done)
-            print(f"{done} of {total} pairs, {duration(now - begin)} so far, {duration(left)} left", flush=True)
+            left = (now - first[0]) / (done - first[1]) * (total - done) if done > first[1] else None
+            more = f", {duration(left)} left" if left is not None else ""
+            print(f"{done} of {total} pairs, {duration(now - begin)} so far{more}", flush=True)
             last = now
 
     try:

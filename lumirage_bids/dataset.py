@@ -58,8 +58,7 @@ class Query:
     layouts : mapping
         Name in `derivatives` → layout of that folder, if it is no BIDS dataset.
     t1w_labellings : tuple of str
-        Labellings of sessions' T1w scans that are carried to their other scans; where there are none, those T1w scans
-        are not looked for.
+        Labellings of sessions' T1w scans that are carried to their other scans.
     """
 
     filters: Filter
@@ -136,13 +135,11 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     datasets, native = _derivative_datasets(query.derivatives, query.layouts)
     derivatives = Derivatives(datasets, native)
     sources, masks, brain = _sources(query, query.labellings, derivatives)
-    wanted = [check_filter(query.filters, "of the query"), *([T1W] if query.t1w_labellings else [])]
-    (candidates, *others), more = _candidates(root, wanted, database_dir)
+    candidates, t1w, more = _candidates(root, check_filter(query.filters, "of the query"), database_dir)
     scans, choices = choose(candidates, query.prefer)
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
-    if others:
-        scans, its_choices, its_notes = _with_t1w(scans, others[0], query, derivatives)
-        choices, more = (*choices, *its_choices), [*more, *its_notes]
+    scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
+    choices, more = (*choices, *its_choices), [*more, *its_notes]
     return Dataset(
         root=root,
         name=name,
@@ -210,29 +207,36 @@ def _sources(
     return sources, Source.mask(mask, derivatives), brain
 
 
-def _candidates(root: Path, wanted: Sequence[Filter], database_dir: Path | None) -> tuple[list[list[Scan]], list[str]]:
-    """Images that fit one of the queries of each filter, without labels and masks; and what to tell the user."""
+def _candidates(root: Path, filters: Filter, database_dir: Path | None) -> tuple[list[Scan], list[Scan], list[str]]:
+    """Images that fit one of a filter's queries, without labels and masks.
+
+    Returns
+    -------
+    found, t1w, notes
+        Those images; all T1w images, if there are other contrasts among those; what to tell the user.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyBIDS' own: nothing that a user could act on
         layout, kept_notes = _layout(root, database_dir)
         with closing(layout.session):
-            for filters in wanted:
-                check_keys(filters, layout.get_entities(metadata=True))
+            check_keys(filters, layout.get_entities(metadata=True))
             files = {Path(f.path).relative_to(root): f for f in layout.get(extension=[".nii", ".nii.gz"])}
             right = {path: file for path, file in files.items() if _in_place(path)}
-            found = [
-                [scan for path, file in right.items() if (scan := _select(path, file, root, filters))]
-                for filters in wanted
-            ]
+
+            def fitting(wanted: Filter) -> list[Scan]:
+                return [scan for path, file in right.items() if (scan := _select(path, file, root, wanted))]
+
+            found = fitting(filters)
+            t1w = fitting(T1W) if any(scan.suffix != "T1w" for scan in found) else []
     notes = [*kept_notes, *_misplaced_note([path for path in files if path not in right])]
-    if not found[0]:
+    if not found:
         suffixes = [path.name.split(".")[0].rpartition("_")[2] for path in right]
         counts = ", ".join(f"{suffixes.count(s)} {s}" for s in sorted(set(suffixes))) or "none"
         raise NothingSelectedError(
-            f"No image of {root} fits the filter {json.dumps(wanted[0])}. Anatomical images there: {counts}. "
+            f"No image of {root} fits the filter {json.dumps(filters)}. Anatomical images there: {counts}. "
             f"Check --bids-filter-file. {' '.join(notes)}".rstrip()
         )
-    return found, notes
+    return found, t1w, notes
 
 
 def _in_place(relative: Path) -> bool:
@@ -330,9 +334,9 @@ def _config(root: Path) -> dict[str, Any]:
 
 
 def _with_t1w(
-    scans: Sequence[Scan], candidates: Iterable[Scan], query: Query, derivatives: Derivatives
+    scans: Sequence[Scan], candidates: Sequence[Scan], query: Query, derivatives: Derivatives
 ) -> tuple[list[Scan], list[Choice], list[str]]:
-    """Attach the session's T1w scan: one that is selected, else the one that the preferences choose.
+    """Attach the session's T1w scan for its labels or its mask: one selected, else the one that the preferences choose.
 
     Returns
     -------
@@ -342,19 +346,37 @@ def _with_t1w(
     every, masks, brain = _sources(query, query.t1w_labellings, derivatives)
     sources = {name: every[name] for name in query.t1w_labellings}
     chosen, choices = choose(candidates, query.prefer)
-    own = {_session(s) for s in scans if s.suffix == "T1w"}
-    others = {_session(s) for s in scans if s.suffix != "T1w"}
-    by_session = {_session(s): s for s in (*chosen, *(s for s in scans if s.suffix == "T1w"))}
-    t1w = {key: _complete(s, sources, masks, brain) for key, s in by_session.items() if key in own | others}
-    lacking = [s.relative for s in scans if _session(s) not in t1w]
+    own = {_session(s): s for s in scans if s.suffix == "T1w"}
+    borrowing = {_session(s) for s in scans if s.suffix != "T1w" and (sources or _lacks_mask(s))}
+    if not (sources or borrowing):
+        return list(scans), [], []
+    by_session = {**{_session(s): s for s in chosen if _session(s) in borrowing}, **own}
+    t1w = {key: _complete(s, sources, masks, brain) for key, s in by_session.items()}
     notes = [note for source in sources.values() for note in source.notes()]
-    if lacking:
-        notes.append(
-            f"No T1w scan in the session of {len(lacking)} scan(s), so that no labels can be carried to them: "
-            f"{lacking[0]}{', …' if lacking[1:] else ''}."
-        )
-    attached = [replace(s, t1w=t1w.get(_session(s))) for s in scans]
-    return attached, [c for c in choices if (c.subject, c.session) in others - own], notes
+    alone = [s for s in scans if _session(s) not in t1w]
+    if sources:
+        notes += _lacking(alone, "no labels can be carried to them")
+        scans = [replace(s, t1w=t1w.get(_session(s))) for s in scans]
+    notes += _lacking(
+        [s for s in alone if _lacks_mask(s)],
+        "those that are whole heads get their brain masks from the MNI152 template, which finds fewer brains there",
+    )
+    # A mask may come from any T1w scan: from the one that is here, if the preferred one is not.
+    here, _ = choose([s for s in candidates if _session(s) in borrowing and s.present], query.prefer)
+    instead = {_session(s): _complete(s, {}, masks, brain) for s in here if not t1w[_session(s)].present}
+    attached = [replace(s, lender=(t1w | instead).get(_session(s))) if _lacks_mask(s) else s for s in scans]
+    return attached, [c for c in choices if (c.subject, c.session) in borrowing - own.keys()], notes
+
+
+def _lacks_mask(scan: Scan) -> bool:
+    """Whether a scan of another contrast than T1w has no brain mask, as far as names and sidecars tell."""
+    return scan.suffix != "T1w" and scan.mask is None and scan.brain is None and not scan.skull_stripped
+
+
+def _lacking(scans: Sequence[Scan], so: str) -> list[str]:
+    """Note on scans in whose sessions there is no T1w scan, if there are any."""
+    first = f"{scans[0].relative}{', …' if scans[1:] else ''}" if scans else ""
+    return [f"No T1w scan in the session of {len(scans)} scan(s), so that {so}: {first}."] if scans else []
 
 
 def _session(scan: Scan) -> tuple[str, str | None]:

@@ -67,7 +67,7 @@ def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
     if not plan.missing:
         return
     names = tuple(labels.name for labels in plan.labels)
-    files = [f for s in plan.missing for f in s.needs(names) if not f.present]
+    files = [f for s in plan.missing for f in s.wants(names) if not f.present]
     yield f"Missing: the content of {len(plan.missing)} scan(s) is not here, their pairs are left out. To get it:"
     yield f"  {datalad_get_line(dataset.root, files)}"
 
@@ -80,6 +80,14 @@ def warnings(plan: Plan) -> Iterator[str]:
         yield (
             f"WARNING: pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
             "local normalised cross-correlation, which expects the same contrast: read those rows with care."
+        )
+    scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}.values()
+    if alone := [s for s in scans if s.lender and not s.lends]:
+        absent = [f for s in alone for f in s.wants() if not f.present]
+        yield (
+            f"WARNING: the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
+            "that those that are whole heads get theirs from the MNI152 template, which finds fewer brains there. To "
+            f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
         )
 
 

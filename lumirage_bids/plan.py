@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lumirage_bids.dataset import Dataset
 
 # Raised when the way something is computed changes its result, so that old results are made again.
-REVISIONS = {"preparation": 1, "alignment": 1, "registration": 1, "score": 1}
+REVISIONS = {"preparation": 2, "alignment": 1, "registration": 1, "score": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,9 +235,9 @@ class Plan:
 
     @property
     def files(self) -> tuple[File, ...]:
-        """Files that the pairs asked for read, here or not: those of their scans and of the reference."""
+        """Files that the pairs asked for read if they are here: those of their scans and of the reference."""
         scans = {s: None for p in self.asked for s in (p.moving, p.fixed)} | {self.reference: None}
-        return tuple({f.path: f for s in scans for f in s.needs(self._labellings)}.values())
+        return tuple({f.path: f for s in scans for f in s.wants(self._labellings)}.values())
 
     @property
     def _labellings(self) -> tuple[str, ...]:
@@ -400,7 +400,7 @@ def check_content(plan: Plan, settings: Settings) -> None:
     names = tuple(labels.name for labels in plan.labels)
 
     def refuse(what: str, scans: Sequence[Scan]) -> MissingInputError:
-        files = [f for s in scans for f in s.needs(names) if not f.present]
+        files = [f for s in scans for f in s.wants(names) if not f.present]
         return MissingInputError(f"{what} is not here. To get it: {datalad_get_line(scans[0].dataset, files)}")
 
     for option, wanted in (
@@ -514,8 +514,7 @@ class _Builder:
         self.label_hash = cache(lambda scan, index: labels[index].hash(scan))
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
-        files = [scan.brain or scan, scan.mask]
-        prints = [f.fingerprint for f in files if f is not None]
+        prints = [f.fingerprint for f in scan.sources()]
         return digest(REVISIONS["preparation"], self.variants[variant].preparation, prints, scan.skull_stripped)
 
     def _alignment_hash(self, scan: Scan, variant: str) -> str:

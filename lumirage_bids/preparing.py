@@ -71,6 +71,12 @@ class _Source:
         return brain_mask(self.scan, self.image, self.context)
 
     @property
+    def scans(self) -> list[Scan]:
+        """The scan, and the one that lent it its mask."""
+        lender = self.scan.lender if self.mask[1].startswith("T1w-") else None
+        return [self.scan] if lender is None else [self.scan, lender]
+
+    @property
     def about(self) -> dict[str, object]:
         """What every sidecar tells of where a file comes from."""
         return {
@@ -85,6 +91,7 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
     prepared = prepare(source.image, source.mask[0], preparation)
     about = {
         "MaskSource": source.mask[1],
+        "Sources": [derivatives.raw_uri(s) for s in source.scans],
         "SkullStripped": preparation.skull_strip,
         "Preparation": asdict(preparation),
         "Hash": value,

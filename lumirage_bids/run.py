@@ -190,7 +190,7 @@ class Run:
 
     def get_line(self, scan: Scan) -> str:
         """Command that fetches what is missing of a scan."""
-        wanted = scan.needs(tuple(labels.name for labels in self.plan.labels))
+        wanted = scan.wants(tuple(labels.name for labels in self.plan.labels))
         return datalad_get_line(self.dataset.root, [f for f in wanted if not f.present])
 
     def execution(self, tick: Callable[[], None]) -> Execution:

@@ -103,6 +103,9 @@ class Scan(File):
     t1w : Scan or None
         T1w scan of the same session, with the label maps found for it, where a labelling carries these over; a T1w
         scan's is the scan itself.
+    lender : Scan or None
+        T1w scan of the same session whose brain mask this one is given where it has none itself, if its content is
+        here.
     """
 
     subject: str
@@ -117,6 +120,7 @@ class Scan(File):
     landmarks: File | None = None
     template: bool = False
     t1w: Scan | None = None
+    lender: Scan | None = None
 
     @property
     def name(self) -> str:
@@ -134,15 +138,35 @@ class Scan(File):
         return self.sequence or self.suffix
 
     def needs(self, labellings: tuple[str, ...] = ()) -> list[File]:
-        """Files whose content a registration of this scan reads."""
-        files: list[File | None] = [self.brain or self, self.mask, self.landmarks]
+        """Files without whose content this scan cannot be registered."""
+        files = [*self._own(), *([self.landmarks] if self.landmarks else [])]
         for label_file in (self.labels[name] for name in labellings if name in self.labels):
             files.append(label_file)
             if label_file.lut:
                 files.append(File(path=label_file.lut, dataset=label_file.dataset))
         if self.t1w is not None:
             files.extend(self.t1w.needs(tuple(self.t1w.labels)))
-        return [f for f in files if f is not None]
+        return files
+
+    def wants(self, labellings: tuple[str, ...] = ()) -> list[File]:
+        """Files that a registration of this scan reads if they are here: what it needs, and the lender of its mask."""
+        return [*self.needs(labellings), *self._lent()]
+
+    @property
+    def lends(self) -> bool:
+        """Whether there is a lender and its content is here."""
+        return self.lender is not None and all(f.present for f in self._lent())
+
+    def sources(self) -> list[File]:
+        """Files that its image and its brain mask are made from, as far as they are here."""
+        return [*self._own(), *(self._lent() if self.lends else [])]
+
+    def _own(self) -> list[File]:
+        return [self.brain or self, *([self.mask] if self.mask else [])]
+
+    def _lent(self) -> list[File]:
+        # Whole heads are aligned, so a lender's own image is read even where it has a skull-stripped one.
+        return [] if self.lender is None else list(dict.fromkeys((self.lender, *self.lender._own())))
 
     def __hash__(self) -> int:
         return hash(self.path)

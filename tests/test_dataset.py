@@ -724,6 +724,7 @@ SESSION = ["sub-1_ses-1_T2w.nii.gz", "sub-1_ses-1_acq-a_T1w.nii.gz", "sub-1_ses-
 def test_the_sessions_t1w_scan_is_found_only_where_it_is_asked_for(tmp_path: Path) -> None:
     root = make(tmp_path, *SESSION, "sub-1_ses-2_T2w.nii.gz", "sub-2_T2w.nii.gz", "sub-2_T1w.nii.gz")
     assert all(s.t1w is None for s in look(root, T2W).scans)
+    assert all(s.t1w is None and s.lender is None for s in look(root, {"t1w": {"suffix": "T1w"}}).scans)
     found = look(root, T2W, t1w_labellings=("any",), prefer=({"acq": "b"},))
     t1w = {s.name: s.t1w.name if s.t1w else None for s in found.scans}
     assert t1w == {
@@ -751,3 +752,31 @@ def test_maps_of_the_t1w_scan_are_found_and_needed(tmp_path: Path) -> None:
     assert list(scan.t1w.labels) == ["mine"]
     assert (dict(scan.labels), dict(found.found)) == ({}, {})
     assert [f.path.name for f in scan.needs() if not f.present] == ["sub-1_T1w.nii.gz"]
+
+
+# T1w scans whose brain masks are carried to other contrasts
+
+
+def test_scans_without_a_mask_borrow_the_one_of_their_session(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", *SESSION, "sub-1_ses-2_T2w.nii.gz", "sub-2_T2w.nii.gz", "sub-2_T1w.nii.gz")
+    masks = make(
+        tmp_path / "maps", "sub-2_space-T2w_desc-brain_mask.nii.gz", "sub-1_acq-a_space-T1w_desc-brain_mask.nii.gz"
+    )
+    found = look(root, T2W, derivatives={"maps": masks})
+    lenders = {s.name: s.lender.name if s.lender else None for s in found.scans}
+    assert lenders == {"sub-1_ses-1_T2w": "sub-1_ses-1_acq-a_T1w", "sub-1_ses-2_T2w": None, "sub-2_T2w": None}
+    assert [s.lender.mask.path.name for s in found.scans if s.lender and s.lender.mask] == [
+        "sub-1_acq-a_space-T1w_desc-brain_mask.nii.gz"
+    ]
+    assert any("No T1w scan in the session of 1 scan(s)" in n and "template" in n for n in found.notes)
+
+
+def test_a_t1w_scan_that_is_here_lends_in_place_of_a_preferred_one_that_is_not(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T2w.nii.gz", "!sub-1_acq-a_T1w.nii.gz", "sub-1_acq-b_T1w.nii.gz")
+    (scan,) = look(root, T2W, prefer=({"acq": "a"},)).scans
+    assert scan.lender is not None
+    assert (scan.lender.name, scan.lends) == ("sub-1_acq-b_T1w", True)
+    absent = make(tmp_path / "b", "sub-1_T2w.nii.gz", "!sub-1_acq-a_T1w.nii.gz", "!sub-1_acq-b_T1w.nii.gz")
+    (scan,) = look(absent, T2W, prefer=({"acq": "b"},)).scans
+    assert scan.lender is not None
+    assert (scan.lender.name, scan.lends) == ("sub-1_acq-b_T1w", False)

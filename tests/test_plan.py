@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids import derivatives, protocol, status
 from lumirage_bids.dataset import Dataset
+from lumirage_bids.describe import warnings
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.pairs import choose_pairs
 from lumirage_bids.plan import Done, Plan, check_content, chunk_size, make_plan, needs
@@ -378,3 +379,19 @@ def test_labels_that_cannot_be_carried_are_refused_with_what_is_missing(tmp_path
     asked_for = {"protocol": "lumir-ood", "labellings": ("synthsegT1w",), "methods": ("greedy",)}
     with pytest.raises(MissingInputError, match=r"'synthsegT1w' cannot be made here by carried: .*mri_synthseg"):
         plan(tmp_path, [*scans, template(tmp_path)], **asked_for)
+
+
+def test_the_lender_of_a_mask_is_optional_and_makes_preparation_anew_when_it_comes(tmp_path: Path) -> None:
+    lender = replace(scan(tmp_path, "1", labelled=False), path=tmp_path / "sub-1_lender.nii")
+    scans = [replace(scan(tmp_path, s), suffix="T2w", lender=lender if s == "1" else None) for s in "123"]
+    before = plan(tmp_path, scans)
+    assert before.missing == ()
+    assert lender.path in {f.path for f in before.files}
+    (told,) = [line for line in warnings(before) if "T1w" in line]
+    assert "1 scan(s) without a brain mask" in told
+    assert f"datalad get -d {tmp_path} {lender.path}" in told
+    lender.path.write_bytes(b"1")
+    after = plan(tmp_path, scans)
+    assert not list(warnings(after))
+    hashes = [{p.scan.subject: [v[2] for v in p.variants] for p in made.preparing} for made in (before, after)]
+    assert {s for s in hashes[0] if hashes[0][s] != hashes[1][s]} == {"1"}

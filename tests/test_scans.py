@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,16 @@ def test_fingerprint_of_an_annexed_file_is_its_key(tmp_path: Path, key: str) -> 
 
 def test_scans_work_as_dictionary_keys() -> None:
     assert {scan("1"): 1}[scan("1")] == 1
+
+
+def test_the_lender_of_a_mask_is_wanted_but_not_needed(tmp_path: Path) -> None:
+    here = Scan(path=tmp_path / "sub-1_T1w.nii", dataset=tmp_path, subject="1", session=None, suffix="T1w", entities={})
+    borrower = replace(here, path=tmp_path / "sub-1_T2w.nii", suffix="T2w", lender=here)
+    assert borrower.needs() == borrower.sources() == [borrower]
+    assert borrower.wants() == [borrower, here]
+    assert not borrower.lends
+    here.path.write_bytes(b"1")
+    assert borrower.lends
+    assert borrower.sources() == [borrower, here]
+    stripped = replace(here, brain=File(path=tmp_path / "brain.nii", dataset=tmp_path))
+    assert not replace(borrower, lender=stripped).lends  # both images are read

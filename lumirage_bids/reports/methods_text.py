@@ -52,7 +52,7 @@ class RunFacts:
     comparisons : DataFrame
         Rows of `lumirage_bids.stats.comparisons.compare`.
     masks : collection of str
-        Where brain masks came from: ``existing``, ``skull-stripped``, ``template``.
+        Where brain masks came from, as `lumirage_bids.segmentation.brain_mask` tells.
     template : bool
         Whether a template of TemplateFlow was among the scans.
     sloppy : bool
@@ -172,7 +172,9 @@ def _masks(sources: Iterable[str]) -> str:
         "skull-stripped": "are the foreground of images that came skull-stripped",
         "template": "were carried over affinely from the MNI152 template [@fonov2011]",
     }
-    told = [words[source] for source in words if source in set(sources)]
+    rest = ", on the T1w scan of the same session, from which they were carried over rigidly"
+    lent = {f"T1w-{source}": text + rest for source, text in words.items()}
+    told = [text for source, text in (words | lent).items() if source in set(sources)]
     return f" Brain masks {' or '.join(told)}." if told else ""
 
 

@@ -134,6 +134,38 @@ def head_mask(image: Volume) -> npt.NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(head)), dtype=bool)
 
 
+def border_depth(image: Volume, mask: npt.NDArray[np.bool_]) -> float:
+    """Median distance of the border of a brain mask from the outside of the head, mm.
+
+    Parameters
+    ----------
+    image : Volume
+        A whole head. What the image's border cuts off counts as inside.
+    mask : array, shape of the image
+        0 mm where there is no border.
+    """
+    from scipy import ndimage
+
+    fine = _levelled(resample_isotropic(image, FINE))
+    inside = resample(replace(image, array=mask.astype(np.float32)), fine.shape, fine.affine).array >= 0.5
+    border = inside & ~ndimage.binary_erosion(inside)
+    depth = ndimage.distance_transform_edt(_down_to_the_skin(fine), sampling=fine.spacing)
+    return float(np.median(depth[border])) if border.any() else 0.0
+
+
+def _down_to_the_skin(image: Volume) -> npt.NDArray[np.bool_]:
+    """The head by the lower of two thresholds (Otsu), as one leaves out what a strong bias field makes dim."""
+    from scipy import ndimage
+
+    smooth = sitk.GetImageFromArray(ndimage.gaussian_filter(image.array, 1.0))
+    bright = ndimage.binary_opening(sitk.GetArrayFromImage(sitk.OtsuMultipleThresholds(smooth, 2)) > 0)
+    pieces, number = ndimage.label(bright)
+    head = pieces == 1 + np.argmax(np.bincount(pieces.reshape(-1))[1:]) if number else np.ones(image.shape, dtype=bool)
+    reach = 4  # voxels: across the dark skull
+    closed = ndimage.binary_closing(np.pad(head, 2 * reach), iterations=reach)
+    return np.asarray(ndimage.binary_fill_holes(closed[(slice(2 * reach, -2 * reach),) * 3]), dtype=bool)
+
+
 def _search(image: Volume) -> list[Matrix]:
     """Similarity maps, template to image, from the best of many starts, in the image's frame at coarse spacing."""
     template = load_template(COARSE)

@@ -65,7 +65,7 @@ class Labeller(ABC):
 
     def files(self, scan: Scan, labelling: str) -> list[File]:
         """Files that the labels of a scan depend on."""
-        return [f for f in (scan.brain or scan, scan.mask) if f is not None]
+        return scan.sources()
 
     @abstractmethod
     def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:

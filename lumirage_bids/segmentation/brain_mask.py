@@ -1,40 +1,36 @@
-"""Where the brain is: a mask that came with the scan, the region that is not 0, or the template's mask."""
+"""Where the brain is: a mask that came with the scan, the region that is not 0, or one carried over."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, mask_on, read_labels, resample
+from lumirage_bids.images import Volume, mask_on, read_image, read_labels
+from lumirage_bids.segmentation._whole_head import carried_mask, template_mask
 
 if TYPE_CHECKING:
     from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import Scan
 
-MaskSource = Literal["existing", "skull-stripped", "template"]
+logger = logging.getLogger("lumirage")
+
 Mask = npt.NDArray[np.bool_]
 
 BRAIN_LITRES = (0.02, 2.2)
 """Volumes of primate brains with their CSF; macaques have about 0.1 l, the largest humans about 2 l."""
-HUMAN_LITRES = (0.5, 2.2)
-"""Volumes that the template's mask may take on: human brains only."""
 MIN_ZERO = 0.2
 """Smallest share of exact zeros in a skull-stripped image."""
 MAX_FACE = 0.1
 """Largest share of a face of the image's box that a skull-stripped brain may touch; necks take up more."""
 MIN_SOLID = 0.5
 """Smallest share of its box that a brain fills; an ellipsoid fills 0.52, human brains 0.45 to 0.6 in oblique boxes."""
-MIN_INSIDE = 0.9
-"""Smallest share of the template's brain that the image must cover."""
-MIN_EXPLAINED = 0.25
-"""Smallest correlation ratio of a fit of the template."""
 
 
-def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, MaskSource]:
+def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str]:
     """Find the brain.
 
     Parameters
@@ -44,21 +40,21 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, Mas
     image : Volume
         Its image as it came.
     context : Context
-        Not needed so far: each way is quick and gives the same mask for any number of threads.
+        Device and threads of an alignment to the session's T1w scan.
 
     Returns
     -------
     mask : Volume
         uint8, 1 in the brain, on the image's grid.
     source : str
-        ``existing``, ``skull-stripped`` or ``template``.
+        ``existing``, ``skull-stripped`` or ``template``; with ``T1w-`` before it where that is the mask of the
+        session's T1w scan, carried over.
 
     Raises
     ------
     BadDataError
         There is no plausible mask.
     """
-    source: MaskSource
     if scan.mask is not None:
         mask, source = mask_on(read_labels(scan.mask.path), image), "existing"
     elif scan.brain is not None or scan.skull_stripped:
@@ -66,7 +62,7 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, Mas
     elif (found := skull_stripped_region(image)) is not None:
         mask, source = found, "skull-stripped"
     else:
-        mask, source = template_mask(image, scan.relative), "template"
+        mask, source = _of_whole_head(scan, image, context)
     return Volume(array=mask.astype(np.uint8), affine=image.affine), source
 
 
@@ -82,44 +78,27 @@ def skull_stripped_region(image: Volume) -> Mask | None:
     return region if _brain_like(region, image) else None
 
 
-def template_mask(image: Volume, name: str) -> Mask:
-    """Carry the MNI152 template's brain mask to a whole head by an affine map, and check it.
+def _of_whole_head(scan: Scan, image: Volume, context: Context) -> tuple[Mask, str]:
+    """The mask of the session's T1w scan where its content is here and that works out, else the template's."""
+    if scan.lender is not None and scan.lends:
+        try:
+            return _lent(scan.lender, image, context)
+        except BadDataError as error:
+            logger.warning(
+                "%s: the brain mask of its session's T1w scan %s could not be carried over: %s. The template's is "
+                "fitted to it instead.", scan.relative, scan.lender.relative, error,
+            )  # fmt: skip
+    return template_mask(image, scan.relative), "template"
 
-    Parameters
-    ----------
-    image : Volume
-        A whole human head.
-    name : str
-        For messages.
 
-    Raises
-    ------
-    BadDataError
-        The result cannot be the brain.
-    """
-    from lumirage_bids.segmentation._template import FINE, fit_template, load_template
-
-    matrix, quality = fit_template(image)
-    template = load_template(FINE).mask
-    moved = replace(template, affine=matrix @ template.affine)
-    mask: Mask = resample(moved, image.shape, image.affine).array >= 0.5
-    expected = float(moved.array.sum()) * _voxel_litres(moved)
-    litres = float(mask.sum()) * _voxel_litres(image)
-    problems = []
-    if not HUMAN_LITRES[0] <= expected <= HUMAN_LITRES[1]:
-        problems.append(f"it has {expected:.2f} l, allowed are {HUMAN_LITRES[0]} to {HUMAN_LITRES[1]} l")
-    if litres < MIN_INSIDE * expected:
-        problems.append(f"only {litres / expected:.0%} of it lie inside the image")
-    if quality < MIN_EXPLAINED:
-        problems.append(
-            f"the template explains {quality:.2f} of the image's variance, at least {MIN_EXPLAINED} is needed"
-        )
-    if problems:
-        raise BadDataError(
-            f"{name}: no plausible brain mask could be made from the template: {'; '.join(problems)}. Give one with "
-            "--derivatives NAME=PATH (…_desc-brain_mask.nii.gz), or a skull-stripped image"
-        )
-    return mask
+def _lent(lender: Scan, image: Volume, context: Context) -> tuple[Mask, str]:
+    """The mask of another scan of the same head."""
+    head = read_image(lender.path)
+    # A brain alone may end up anywhere in a head.
+    if lender.skull_stripped or skull_stripped_region(head) is not None:
+        raise BadDataError("that one is skull-stripped, and whole heads are aligned")
+    theirs, source = brain_mask(lender, read_image(lender.brain.path) if lender.brain else head, context)
+    return carried_mask(image, head, theirs, context), f"T1w-{source}"
 
 
 def _declared(scan: Scan, image: Volume) -> Mask:

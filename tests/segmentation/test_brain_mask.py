@@ -13,9 +13,10 @@ from scipy.ndimage import gaussian_filter
 from lumirage_bids.errors import BadDataError
 from lumirage_bids.images import Volume, pad_to, reorient, resample, write_image
 from lumirage_bids.registration.base import Context
-from lumirage_bids.scans import File
+from lumirage_bids.scans import File, Scan
 from lumirage_bids.segmentation import _template
-from lumirage_bids.segmentation.brain_mask import brain_mask, skull_stripped_region, template_mask
+from lumirage_bids.segmentation._whole_head import MIN_DEPTH, carried_mask, template_mask
+from lumirage_bids.segmentation.brain_mask import _lent, brain_mask, skull_stripped_region
 from segmentation.phantom import label_file, scan
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -71,6 +72,74 @@ def test_fits_that_cannot_be_a_brain_are_refused() -> None:
     texture = gaussian_filter(rng.standard_normal(image.shape), 2)
     with pytest.raises(BadDataError, match=r"sub-1_T1w.*no plausible brain mask.*--derivatives"):
         template_mask(Volume(array=texture.astype(np.float32), affine=image.affine), "sub-1_T1w.nii.gz")
+
+
+def test_a_brain_inflated_to_the_skin_is_told_by_the_depth_of_its_border() -> None:
+    image, truth = whole_head()
+    assert _template.border_depth(image, truth.array > 0) > MIN_DEPTH
+    centre = np.argwhere(truth.array).mean(0)
+    grown = np.eye(4)
+    grown[:3, :3] *= 1.5
+    grown[:3, 3] = -0.5 * centre
+    inflated = replace(truth, array=truth.array.astype(np.float32), affine=image.affine @ grown)
+    mask = resample(inflated, image.shape, image.affine).array >= 0.5
+    assert _template.border_depth(image, mask) < MIN_DEPTH
+    assert _template.border_depth(image, np.zeros(image.shape, dtype=bool)) == 0
+
+
+# Masks of the session's T1w scan
+
+POSE = np.eye(4)
+POSE[:3, :3] = _template._about_x(-9.0)
+POSE[:3, 3] = 8, -20, 15
+
+
+def other_contrast() -> tuple[Volume, Volume]:
+    """The same head with other intensities, its scalp as bright as its brain, elsewhere in the world."""
+    image, truth = whole_head(bias=0.0)
+    array = np.where(image.array > 100, 1300 - image.array, image.array)
+    there = tuple(replace(v, affine=POSE @ v.affine) for v in (replace(image, array=array), truth))
+    return reorient(there[0], "PSL"), reorient(there[1], "PSL")
+
+
+def session(folder: Path, **t1w: object) -> Scan:
+    """A T2w scan without a mask, and its session's T1w scan, whose file is there."""
+    write_image(whole_head()[0], folder / "sub-1_T1w.nii.gz")
+    return scan("T2w", folder, lender=scan("T1w", folder, **t1w))
+
+
+def test_the_mask_of_the_t1w_scan_comes_to_where_the_brain_lies(tmp_path: Path) -> None:
+    write_image(whole_head()[1], tmp_path / "m.nii.gz", np.uint8)
+    given = File(path=tmp_path / "m.nii.gz", dataset=tmp_path)
+    image, truth = other_contrast()
+    mask, source = brain_mask(session(tmp_path, mask=given), image, Context())
+    assert source == "T1w-existing"
+    np.testing.assert_array_equal(mask.affine, image.affine)
+    assert dice(mask.array > 0, truth.array > 0) > 0.93
+
+
+def test_the_t1w_scan_may_have_a_skull_stripped_image_but_must_be_a_head(tmp_path: Path) -> None:
+    head, brain = whole_head()
+    stripped = replace(head, array=np.where(brain.array, head.array, 0))
+    write_image(stripped, tmp_path / "brain.nii.gz")
+    image, truth = other_contrast()
+    beside = session(tmp_path, brain=File(path=tmp_path / "brain.nii.gz", dataset=tmp_path))
+    mask, source = brain_mask(beside, image, Context())
+    assert source == "T1w-skull-stripped"
+    assert dice(mask.array > 0, truth.array > 0) > 0.93
+    only = session(tmp_path)
+    assert only.lender is not None
+    write_image(stripped, tmp_path / "sub-1_T1w.nii.gz")
+    with pytest.raises(BadDataError, match="skull-stripped"):
+        _lent(only.lender, image, Context())
+
+
+def test_a_carried_mask_that_lies_outside_the_image_is_refused() -> None:
+    image, truth = whole_head(bias=0.0)
+    aside = truth.affine.copy()
+    aside[:3, 3] += 500
+    with pytest.raises(BadDataError, match="0% of it lie inside"):
+        carried_mask(image, image, replace(truth, affine=aside), Context())
 
 
 def test_explained_variance_tells_good_fits_from_bad() -> None:

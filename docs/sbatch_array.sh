@@ -10,13 +10,16 @@ set -euo pipefail
 mapfile -t subjects < <(find "$BIDS" -maxdepth 1 -name 'sub-*' -printf '%f\n' | sort)
 [ ${#subjects[@]} -gt 0 ] || { echo "no sub-* in $BIDS" >&2; exit 66; }
 
+# What sbatch wraps is run by /bin/sh: no bash arrays within.
+run="$LUMIRAGE ${BIDS@Q} ${OUT@Q}"
+more="--nprocs 1 --omp-nthreads \$SLURM_CPUS_PER_TASK ${*@Q}"
+
 # Prepared once by one job; the array then finds everything there.
 prepare=$(sbatch --parsable --job-name=lumirage-prepare $EACH --output=lumirage-%j.out --wrap \
-    "$LUMIRAGE '$BIDS' '$OUT' participant --stage prepare --nprocs 1 --omp-nthreads \$SLURM_CPUS_PER_TASK $*")
+    "$run participant --stage prepare $more")
 array=$(sbatch --parsable --job-name=lumirage --dependency=afterok:"$prepare" --kill-on-invalid-dep=yes $EACH \
     --array=0-$((${#subjects[@]} - 1)) --output=lumirage-%A_%a.out --wrap \
-    "s=(${subjects[*]}); $LUMIRAGE '$BIDS' '$OUT' participant --participant-label \${s[\$SLURM_ARRAY_TASK_ID]} \
-     --nprocs 1 --omp-nthreads \$SLURM_CPUS_PER_TASK $*")
+    "set -- ${subjects[*]}; shift \$SLURM_ARRAY_TASK_ID; $run participant --participant-label \$1 $more")
 # Some pairs may have failed (exit code 1): the group level tells of them.
 sbatch --parsable --job-name=lumirage-group --dependency=afterany:"$array" $EACH --output=lumirage-%j.out --wrap \
-    "$LUMIRAGE '$BIDS' '$OUT' group"
+    "$run group"

@@ -64,6 +64,18 @@ def options(dataset: Path) -> list[object]:
 
 
 @pytest.fixture(scope="session")
+def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A quick protocol, and the results of one undisturbed run of it."""
+    from faults import protocol, results
+
+    folder = tmp_path_factory.mktemp("alone")
+    file = protocol(folder)
+    done = run_program([demo_dataset, folder / "out", "participant", *options(demo_dataset), "--protocol", file])
+    assert done.code == 0, done.said
+    return file, results(demo_dataset, folder / "out")
+
+
+@pytest.fixture(scope="session")
 def finished_run(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output of participant and group on the demo dataset; do not change it."""
     out = tmp_path_factory.mktemp("finished") / "out"

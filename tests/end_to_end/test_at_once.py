@@ -5,21 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import options, run_program
-from faults import check_whole, protocol, results, start
+from faults import check_whole, results, start
 
 
-@pytest.fixture(scope="module")
-def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The protocol, and the results of one undisturbed run."""
-    folder = tmp_path_factory.mktemp("alone")
-    file = protocol(folder)
-    done = run_program([demo_dataset, folder / "out", "participant", *options(demo_dataset), "--protocol", file])
-    assert done.code == 0, done.said
-    return file, results(demo_dataset, folder / "out")
-
-
-@pytest.mark.parametrize("labels", [(["01"], ["02", "03"]), (["01", "02", "03"],) * 2], ids=["different", "the same"])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param((["01"], ["02", "03"]), id="different", marks=pytest.mark.slow),
+        pytest.param((["01", "02", "03"],) * 2, id="the same"),
+    ],
+)
 def test_two_runs_at_once(
     labels: tuple[list[str], list[str]], alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
 ) -> None:

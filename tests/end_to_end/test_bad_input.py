@@ -92,7 +92,10 @@ CASES: dict[str, tuple[Change, int, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+OF_VOXELS = ("4D image", "image of NaNs", "empty label map")  # these take a run each; tests/hostile has many more
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in OF_VOXELS)) for n in CASES])
 def test_bad_input(name: str, demo_dataset: Path, tmp_path: Path) -> None:
     change, code, words = CASES[name]
     case = Case(bids=tmp_path / "data" / "bids", out=tmp_path / "out")

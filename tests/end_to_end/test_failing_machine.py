@@ -38,16 +38,6 @@ def status(out: Path) -> pd.DataFrame:
     return pd.read_csv(out / "status.tsv", sep="\t", keep_default_na=False)
 
 
-@pytest.fixture(scope="module")
-def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The protocol, and the results of one undisturbed run."""
-    folder = tmp_path_factory.mktemp("alone")
-    file = protocol(folder)
-    done = run(demo_dataset, folder / "out", "--protocol", file, *SAVE)
-    assert done.code == 0, done.said
-    return file, results(demo_dataset, folder / "out")
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
@@ -61,7 +51,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize("kilobytes", [300, 1000, 2400])
+@pytest.mark.parametrize("kilobytes", [pytest.param(300, marks=pytest.mark.slow), 1000, pytest.param(2400, marks=pytest.mark.slow)])
 def test_a_full_disk(
     kilobytes: int, small_disk: Path, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +73,7 @@ def test_a_full_disk(
     check_whole(out)
 
 
+@pytest.mark.slow
 def test_status_is_right_when_a_run_breaks_off(
     alone: tuple[Path, dict[str, str]], demo_dataset: Path, small_disk: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +120,7 @@ def worker(note: Path) -> int:
     return int(json.loads(note.read_text())["pid"])
 
 
+@pytest.mark.slow
 def test_a_worker_that_gets_no_more_memory(demo_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     file = protocol(tmp_path, SLOW, "slow")
@@ -144,6 +136,7 @@ def test_a_worker_that_gets_no_more_memory(demo_dataset: Path, tmp_path: Path) -
     assert program.returncode in (1, 75)
 
 
+@pytest.mark.slow
 def test_the_kernel_ends_a_worker_for_want_of_memory(demo_dataset: Path, tmp_path: Path) -> None:
     group = CGROUP / f"lumirage-test-{os.getpid()}"
     try:

@@ -28,6 +28,7 @@ scales = [1]
 iterations = [{iterations}]
 max_tolerance_iters = {iterations}
 """
+KILLS = 20
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def test_a_killed_worker_costs_its_pair(demo_dataset: Path, tmp_path: Path, slow
     assert set(rows["status"]) == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_slow_pair_is_stopped_and_recorded(demo_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     limits = [
@@ -78,6 +80,7 @@ def test_a_slow_pair_is_stopped_and_recorded(demo_dataset: Path, tmp_path: Path)
     assert summary.loc[("greedy", "all"), "n_failed"] == 2
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_program_and_it_goes_on_where_it_was(demo_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     program = start(demo_dataset, out)
@@ -95,6 +98,7 @@ def test_workers_end_with_the_program_and_it_goes_on_where_it_was(demo_dataset: 
     assert len(scores.collect(out)["demo"]) == 12
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_program_and_its_workers(demo_dataset: Path, tmp_path: Path, slow: Path) -> None:
     out = tmp_path / "out"
     program = start(demo_dataset, out, "--protocol", slow)
@@ -117,19 +121,20 @@ def shoot(program: subprocess.Popen[str], *, whole_run: bool, dice: random.Rando
             dice.choice(psutil.Process(program.pid).children(recursive=True)).send_signal(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(24, marks=pytest.mark.slow)])
-def test_runs_killed_at_any_moment_end_with_the_same_tables(kills: int, demo_dataset: Path, tmp_path: Path) -> None:
-    more = ("--protocol", protocol(tmp_path), "--save", "labels")
+@pytest.mark.slow
+def test_runs_killed_at_any_moment_end_with_the_same_tables(
+    alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
+) -> None:
+    more = ("--protocol", alone[0], "--save", "labels")
     begin = time.monotonic()
     undisturbed = start(demo_dataset, tmp_path / "undisturbed", *more)
     said, _ = undisturbed.communicate()
     assert undisturbed.returncode == 0, said
     seconds = time.monotonic() - begin
-    wanted = results(demo_dataset, tmp_path / "undisturbed")
-    dice, shots, round_ = random.Random(kills), 0, 0
-    while shots < kills:
+    dice, shots, round_ = random.Random(KILLS), 0, 0
+    while shots < KILLS:
         out = tmp_path / f"out{round_}"
-        while shots < kills:
+        while shots < KILLS:
             program = start(demo_dataset, out, *more)
             with suppress(subprocess.TimeoutExpired):
                 program.communicate(timeout=dice.uniform(0, seconds))
@@ -141,6 +146,6 @@ def test_runs_killed_at_any_moment_end_with_the_same_tables(kills: int, demo_dat
             assert "Traceback" not in said, said
         last = run_program([demo_dataset, out, "participant", *options(demo_dataset), *more])
         assert last.code == 0, last.said
-        assert results(demo_dataset, out) == wanted
+        assert results(demo_dataset, out) == alone[1]
         check_whole(out)
         round_ += 1

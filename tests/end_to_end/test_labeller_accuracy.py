@@ -66,14 +66,21 @@ def dices(dataset: Path, subject: str) -> list[float]:
     return [2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in both]
 
 
-def test_a_labelling_is_scored_against_its_reference(dataset: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+@pytest.fixture(scope="module")
+def scored(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output of both levels."""
+    out = tmp_path_factory.mktemp("scored") / "out"
     done = participant(dataset, out)
     assert done.code == 0, done.said
     assert "Labelling worse: the maps of 1 of 3 scans are not here" in done.said
     assert "datalad get" in done.said
-    assert run_program([dataset, out, "group"]).code == 0
+    group = run_program([dataset, out, "group"])
+    assert group.code == 0, group.said
+    return out
 
+
+def test_a_labelling_is_scored_against_its_reference(dataset: Path, scored: Path) -> None:
+    out = scored
     table = pd.read_csv(out / "group" / "labellers.tsv", sep="\t")
     assert set(json.loads((out / "group" / "labellers.json").read_text())) == set(table.columns)
     expected = [d for subject in ("01", "02") for d in dices(dataset, subject)]
@@ -91,12 +98,16 @@ def test_a_labelling_is_scored_against_its_reference(dataset: Path, tmp_path: Pa
     panel = (out / "sub-03.html").read_text("utf-8")
     assert "the contour is the reference&#39;s brain" in panel or "the contour is the reference" in panel
 
-    written = {f: f.stat().st_mtime_ns for f in out.glob("sub-*/**/*") if f.is_file()}
+
+@pytest.mark.slow
+def test_a_second_run_scores_nothing_again(dataset: Path, scored: Path) -> None:
+    written = {f: f.stat().st_mtime_ns for f in scored.glob("sub-*/**/*") if f.is_file()}
     assert len([f for f in written if f.name.endswith("_agreement.json")]) == 2
-    assert participant(dataset, out).code == 0
+    assert participant(dataset, scored).code == 0
     assert {f: f.stat().st_mtime_ns for f in written} == written
 
 
+@pytest.mark.slow
 def test_maps_of_other_indices_cost_their_own_rows_and_say_so(dataset: Path, tmp_path: Path) -> None:
     text = PROTOCOL.replace("101 =", "201 =").replace("102 =", "202 =")
     (dataset.parent / "other.toml").write_text(text, "utf-8")

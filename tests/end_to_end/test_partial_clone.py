@@ -79,6 +79,7 @@ def cloned(published: Path, *configuration: str) -> Clone:
     return Clone(root=root, out=published.parent / "out")
 
 
+@pytest.mark.slow
 def test_from_a_clone_without_content_to_a_run(published: Path) -> None:
     clone = cloned(published)
     nothing = clone.run()
@@ -111,7 +112,7 @@ def test_from_a_clone_without_content_to_a_run(published: Path) -> None:
     assert sorted(clone.states().values()) == ["ok"] * 4 + ["pending"] * 2
 
 
-@pytest.mark.parametrize("how", ["unlocked", "no links"])
+@pytest.mark.parametrize("how", ["unlocked", pytest.param("no links", marks=pytest.mark.slow)])
 def test_pointer_files_are_not_content(how: str, published: Path) -> None:
     clone = cloned(published, *(("-c", "core.symlinks=false") if how == "no links" else ()))
     if how == "unlocked":

@@ -129,6 +129,7 @@ def test_a_dry_run_writes_nothing(demo_dataset: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_runs_by_participant_add_up(finished_run: Path, demo_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     common = [demo_dataset, out, "participant", *options(demo_dataset)]

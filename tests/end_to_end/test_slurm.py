@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,17 @@ max_tolerance_iters = 2000
 """
 
 
-@pytest.fixture(scope="module")
-def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The protocol, and the results of a run on this machine alone."""
-    folder = tmp_path_factory.mktemp("alone")
-    file = protocol(folder)
-    done = run_program([demo_dataset, folder / "out", "participant", *options(demo_dataset), "--protocol", file])
-    assert done.code == 0, done.said
-    return file, results(demo_dataset, folder / "out")
+def jobs(form: str) -> set[str]:
+    """What SLURM lists of this user's jobs."""
+    command = ["squeue", "--me", "--noheader", f"--format={form}"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def wait_until(reached: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end, jobs("%A %j %T")
+        time.sleep(1)
 
 
 def plugin(folder: Path, name: str) -> Path:
@@ -66,9 +70,8 @@ def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path:
     more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01")
     program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, name))
     wait_for(lambda: notes(out), program)
-    listed = subprocess.run(["squeue", "--noheader", "--format=%A %j %T"], capture_output=True, text=True, check=True)
-    jobs = [line.split()[0] for line in listed.stdout.splitlines() if "register" in line and "RUNNING" in line]
-    subprocess.run(["scancel", f"--signal={signal.SIGKILL.name[3:]}", "--full", jobs[-1]], check=True)
+    at_work = [job.split()[0] for job in jobs("%A %j %T") if "register" in job and "RUNNING" in job]
+    subprocess.run(["scancel", f"--signal={signal.SIGKILL.name[3:]}", "--full", max(at_work)], check=True)
     said, _ = program.communicate(timeout=500)
     assert program.returncode == 75, said
     assert "Traceback" not in said
@@ -77,17 +80,31 @@ def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path:
     assert rows[rows["status"] == "failed"]["reason"].str.startswith("killed: SLURM's job").tolist() == [True]
 
 
-def test_jobs_are_cancelled_when_the_program_is_interrupted(demo_dataset: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def slow_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same SLURM, but each submission takes seconds, as on a busy cluster."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    sbatch = folder / "sbatch"
+    sbatch.write_text(f'#!/bin/bash\n{shutil.which("sbatch")} "$@"\ncode=$?\nsleep 3\nexit $code\n')
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("slow_controller")
+@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
+def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_dataset: Path, tmp_path: Path) -> None:
+    """Also the job that is just being submitted."""
     out = tmp_path / "out"
-    more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--use-plugin", plugin(tmp_path, "SLURM"))
+    more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--use-plugin", plugin(tmp_path, name))
+    others = jobs("%A")
     program = start(demo_dataset, out, *more)
-    wait_for(lambda: notes(out), program)
+    wait_for(lambda: notes(out, "*"), program)
     program.send_signal(signal.SIGINT)
-    said, _ = program.communicate(timeout=60)
+    said, _ = program.communicate(timeout=300)
     assert program.returncode == 75, said
-    time.sleep(5)
-    listed = subprocess.run(["squeue", "--noheader", "--format=%j"], capture_output=True, text=True, check=True)
-    assert "lumirage-register" not in listed.stdout
+    assert "Traceback" not in said
+    wait_until(lambda: jobs("%A") <= others, 30)
 
 
 def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
@@ -102,13 +119,7 @@ def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_d
     mine = [str(o) for o in options(demo_dataset) if str(o) not in ("--nprocs", "2", "--omp-nthreads", "1")]
     command = ["bash", SCRIPT, *mine, "--protocol", alone[0]]
     last = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    end = time.monotonic() + 500
-    while (
-        last.strip()
-        in subprocess.run(["squeue", "--noheader", "--format=%A"], capture_output=True, text=True, check=False).stdout
-    ):
-        assert time.monotonic() < end
-        time.sleep(2)
+    wait_until(lambda: last.strip() not in jobs("%A"), 500)
     logs = "\n".join(f.read_text() for f in sorted(tmp_path.glob("lumirage-*.out")))
     assert (out / "group" / "report.html").exists(), logs
     assert "Traceback" not in logs

@@ -12,7 +12,7 @@ mapfile -t subjects < <(find "$BIDS" -maxdepth 1 -name 'sub-*' -printf '%f\n' | 
 
 # What sbatch wraps is run by /bin/sh: no bash arrays within.
 run="$LUMIRAGE ${BIDS@Q} ${OUT@Q}"
-more="--nprocs 1 --omp-nthreads \$SLURM_CPUS_PER_TASK ${*@Q}"
+more="--nprocs 1 --omp-nthreads \${SLURM_CPUS_PER_TASK:-1} ${*@Q}"
 
 # Prepared once by one job; the array then finds everything there.
 prepare=$(sbatch --parsable --job-name=lumirage-prepare $EACH --output=lumirage-%j.out --wrap \

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,21 @@ logger = logging.getLogger("lumirage")
 
 POLL_S = 3.0  # between two questions to the controller, whatever the number of jobs
 PATIENCE_S = 30.0  # until what a job wrote must be seen here: network file systems take their time
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Have interrupts wait for the end of the block: a job that is submitted but not noted would never be cancelled."""
+    came: list[int] = []
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(kind, lambda number, _: came.append(number)) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, handler in zip(kinds, handlers, strict=True):
+            signal.signal(kind, handler)
+        if came:
+            raise KeyboardInterrupt
 
 
 @dataclass
@@ -67,7 +84,10 @@ class Queue:
         command = ["sbatch", "--parsable", f"--job-name=lumirage-{node.name}", f"--output={output}"]
         command += shlex.split(arguments)
         command += [f"--dependency=afterany:{':'.join(map(str, after))}"] if after else []
-        done = subprocess.run([*command, str(script)], capture_output=True, text=True, check=False)
+        # A session of its own: Ctrl-C, which reaches every process of a terminal, does not cut it short.
+        done = subprocess.run(
+            [*command, str(script)], capture_output=True, text=True, check=False, start_new_session=True
+        )
         if done.returncode:
             raise RuntimeError(f"sbatch refused a job: {done.stderr.strip()}")
         number = int(done.stdout.split(";")[0])
@@ -126,7 +146,8 @@ class Watch:
         if deaths is None:
             del self.jobs[task]
             return {"result": None, "traceback": None}
-        self.jobs[task] = self.submit(job.node)
+        with interrupts_later():
+            self.jobs[task] = self.submit(job.node)
         self.jobs[task].deaths = deaths
         return None
 
@@ -151,8 +172,9 @@ class JobPerNodePlugin(SLURMPlugin):  # type: ignore[misc]
         return self.queue.submit(node, Path(scriptfile), self._sbatch_args or "")
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
-        job = self._submit(node)
-        self.watch.jobs[job.number] = job
+        with interrupts_later():
+            job = self._submit(node)
+            self.watch.jobs[job.number] = job
         return job.number
 
     def _get_result(self, taskid: int) -> dict[str, Any] | None:
@@ -190,9 +212,10 @@ class JobGraphPlugin(SLURMGraphPlugin):  # type: ignore[misc]
             script = Path(file).with_suffix(".sh")
             script.write_text(f"{template.rstrip()}\n{shlex.join([sys.executable, file])}\n", "utf-8")
             self.scripts[node.name] = script
-            job = self._submit(node, [numbers[j] for j in dependencies[i]])
+            with interrupts_later():
+                job = self._submit(node, [numbers[j] for j in dependencies[i]])
+                jobs[job.number] = job
             numbers.append(job.number)
-            jobs[job.number] = job
         errors: list[str] = []
         while jobs:
             time.sleep(POLL_S)

@@ -33,6 +33,7 @@ scales = [1]
 iterations = [2000]
 max_tolerance_iters = 2000
 """
+ENDLESS = SLOW.replace("2000", "1000000").replace("[methods.identity]\n", "")
 
 
 def jobs(form: str) -> set[str]:
@@ -94,17 +95,20 @@ def slow_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("slow_controller")
 @pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
 def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_dataset: Path, tmp_path: Path) -> None:
-    """Also the job that is just being submitted."""
+    """Also the job that is just being submitted: none is left to go on for ever."""
     out = tmp_path / "out"
-    more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--use-plugin", plugin(tmp_path, name))
+    more = ("--protocol", protocol(tmp_path, ENDLESS, "endless"), "--use-plugin", plugin(tmp_path, name))
     others = jobs("%A")
-    program = start(demo_dataset, out, *more)
-    wait_for(lambda: notes(out, "*"), program)
-    program.send_signal(signal.SIGINT)
-    said, _ = program.communicate(timeout=300)
-    assert program.returncode == 75, said
-    assert "Traceback" not in said
-    wait_until(lambda: jobs("%A") <= others, 30)
+    program = start(demo_dataset, out, *more, "--nprocs", "6")
+    try:
+        wait_until(lambda: "lumirage-register_8" in jobs("%j"), 240)  # the first six are of `identity`, and end
+        program.send_signal(signal.SIGINT)
+        said, _ = program.communicate(timeout=300)
+        assert program.returncode == 75, said
+        assert "Traceback" not in said
+        wait_until(lambda: jobs("%A") <= others, 30)
+    finally:
+        subprocess.run(["scancel", *(jobs("%A") - others)], check=False)
 
 
 def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:

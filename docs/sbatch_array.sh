@@ -14,10 +14,10 @@ mapfile -t subjects < <(find "$BIDS" -maxdepth 1 -name 'sub-*' -printf '%f\n' | 
 run="$LUMIRAGE ${BIDS@Q} ${OUT@Q}"
 more="--nprocs 1 --omp-nthreads \${SLURM_CPUS_PER_TASK:-1} ${*@Q}"
 
-# Prepared once by one job; the array then finds everything there.
+# Prepared once by one job; the array then finds everything there, or that a scan could not be prepared (exit code 1).
 prepare=$(sbatch --parsable --job-name=lumirage-prepare $EACH --output=lumirage-%j.out --wrap \
     "$run participant --stage prepare $more")
-array=$(sbatch --parsable --job-name=lumirage --dependency=afterok:"$prepare" --kill-on-invalid-dep=yes $EACH \
+array=$(sbatch --parsable --job-name=lumirage --dependency=afterany:"$prepare" $EACH \
     --array=0-$((${#subjects[@]} - 1)) --output=lumirage-%A_%a.out --wrap \
     "set -- ${subjects[*]}; shift \$SLURM_ARRAY_TASK_ID; $run participant --participant-label \$1 $more")
 # Some pairs may have failed (exit code 1): the group level tells of them.

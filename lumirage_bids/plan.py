@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lumirage_bids.dataset import Dataset
 
 # Raised when the way something is computed changes its result, so that old results are made again.
-REVISIONS = {"preparation": 2, "alignment": 1, "registration": 1, "score": 1}
+REVISIONS = {"preparation": 2, "alignment": 2, "registration": 1, "score": 1}
 
 
 @dataclass(frozen=True, kw_only=True)

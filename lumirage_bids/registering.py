@@ -27,7 +27,7 @@ from lumirage_bids.measures.field import folding_percent, inverse_consistency, j
 from lumirage_bids.memory import peak_memory
 from lumirage_bids.plan import Batch, Labels, Task
 from lumirage_bids.registration.base import Context
-from lumirage_bids.scoring import Side, moved_planes, read_side, score
+from lumirage_bids.scoring import Side, middle, moved_planes, read_side, score
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform, warp
 
@@ -100,7 +100,7 @@ class Rows:
         self.add(task, {name: {"status": "failed", "reason": reason} for name in task.hashes})
 
     def add_slices(self, name: str, planes: Mapping[str, np.ndarray]) -> None:
-        """Keep a pair's moved labels in three planes."""
+        """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
         with self._changing(), derivatives.replacing(self.slices_file) as temporary:
             if self.slices_file.exists():
                 shutil.copyfile(self.slices_file, temporary)
@@ -248,9 +248,11 @@ class PairAtWork:
             by_labelling[labels.name] = {**measures, **row}
             scored.append(labels.name)
         self.keep(transform, scored, cost)
+        mask = self.fixed.mask
+        index = middle(mask)
         for name in scored:
-            planes = moved_planes(self.moving.labels[name], total, self.fixed.mask, self.context.threads)
-            rows.add_slices(f"{self.fixed.scan.key}/{name}", planes)
+            planes = moved_planes(self.moving.labels[name], total, mask, index, self.context.threads)
+            rows.add_slices(f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
         rows.add(self.task, by_labelling)
 
     def registered(self) -> tuple[Transform, dict[str, float]]:

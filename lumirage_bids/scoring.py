@@ -189,8 +189,10 @@ def on_grid(labels: Volume, shape: tuple[int, int, int], affine: np.ndarray, thr
     return transfer_labels(labels, Transform(), shape, affine, threads=threads)
 
 
-def moved_planes(labels: Volume, transform: Transform, mask: Volume, threads: int) -> dict[str, np.ndarray]:
-    """Moved labels in the three planes through the middle of the fixed scan's brain, on its prepared grid.
+def moved_planes(
+    labels: Volume, transform: Transform, grid: Volume, index: tuple[int, int, int], threads: int
+) -> dict[str, np.ndarray]:
+    """Moved labels in the three planes through one voxel of a grid.
 
     Parameters
     ----------
@@ -198,8 +200,10 @@ def moved_planes(labels: Volume, transform: Transform, mask: Volume, threads: in
         Labels of the moving scan on their own grid.
     transform : Transform
         Fixed world to moving world.
-    mask : Volume
-        Brain mask of the fixed scan on its prepared grid.
+    grid : Volume
+        Volume on the grid that is cut, such as the fixed scan's prepared one.
+    index : tuple of int
+        The voxel of `grid` that all three planes contain.
 
     Returns
     -------
@@ -207,10 +211,10 @@ def moved_planes(labels: Volume, transform: Transform, mask: Volume, threads: in
         ``x``, ``y``, ``z`` → 2-D array across that axis, uint16.
     """
     planes = {}
-    for axis, index in enumerate(middle(mask)):
-        x, y, z = (1 if a == axis else n for a, n in enumerate(mask.shape))
-        affine = mask.affine.copy()
-        affine[:3, 3] += mask.affine[:3, axis] * index
+    for axis, place in enumerate(index):
+        x, y, z = (1 if a == axis else n for a, n in enumerate(grid.shape))
+        affine = grid.affine.copy()
+        affine[:3, 3] += grid.affine[:3, axis] * place
         moved = transfer_labels(labels, transform, (x, y, z), affine, threads=threads)
         planes["xyz"[axis]] = moved.squeeze(axis).astype(np.uint16)
     return planes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,18 +26,20 @@ logger = logging.getLogger("lumirage")
 
 
 class ScanView:
-    """A prepared scan cut through the middle of its brain.
+    """A prepared scan cut through a voxel of its grid, the middle of its brain where none is given.
 
     Raises
     ------
     LumirageError
         The scan was not prepared, or what was made of it is gone.
+    IndexError
+        The voxel is not in its grid.
     """
 
-    def __init__(self, out_dir: Path, scan: Scan, variant: str) -> None:
+    def __init__(self, out_dir: Path, scan: Scan, variant: str, index: tuple[int, int, int] | None = None) -> None:
         self.out_dir, self.scan = out_dir, scan
         self.mask: Volume = preparing.read_prepared_mask(out_dir, scan, variant)
-        self.index = middle(self.mask)
+        self.index = index or middle(self.mask)
         self.image = self.cut(preparing.read_prepared(out_dir, scan, variant).array)
         self.brain = self.cut(self.mask.array.astype(np.int32))
 
@@ -62,7 +65,7 @@ class ScanView:
     def labels(self, labelling: str) -> Planes:
         """The scan's own labels in the same planes."""
         labels = preparing.read_label_map(self.out_dir, self.scan, labelling)
-        return self.planes(moved_planes(labels, Transform(), self.mask, 1))
+        return self.planes(moved_planes(labels, Transform(), self.mask, self.index, 1))
 
     def show(self, title: str, *layers: ContourLayer) -> View:
         """Ready the view for a figure."""
@@ -95,15 +98,19 @@ def _pair_view(out_dir: Path, row: pd.Series[str], word: str) -> View | None:
 
     moving, fixed = (scan_of_row(row, side) for side in ("moving", "fixed"))
     labelling = row["labelling"]
-    slices = read_slices(out_dir, moving, fixed, derivatives.description(row["variant"], row["method"]), labelling)
-    if slices is None:
+    kept = read_slices(out_dir, moving, fixed, derivatives.description(row["variant"], row["method"]), labelling)
+    if kept is None:
         return None
     try:
-        view = ScanView(out_dir, fixed, row["variant"])
+        view = ScanView(out_dir, fixed, row["variant"], kept.index)
         own = ContourLayer(labels=view.labels(labelling), name=f"{labelling} of the fixed scan", colour="#E69F00")
-        moved = ContourLayer(labels=view.planes(slices), name="moved labels", colour="#56B4E9", dashed=True)
+        moved = ContourLayer(labels=view.planes(kept.planes), name="moved labels", colour="#56B4E9", dashed=True)
         return view.show(f"{word}: {moving.name} → {fixed.name}, Dice {float(row['dice_mean']):.3f}", own, moved)
-    except (LumirageError, ValueError) as error:  # deleted since, or made anew on another grid: a picture less
+    except (
+        LumirageError,
+        ValueError,
+        IndexError,
+    ) as error:  # deleted since, or made anew on another grid: a picture less
         logger.warning("No picture of %s on %s: %s", moving.name, fixed.name, error)
         return None
 
@@ -128,14 +135,36 @@ def scan_of_row(row: pd.Series[str], side: str) -> Scan:
     )
 
 
-def read_slices(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: str) -> dict[str, np.ndarray] | None:
-    """Moved labels of a pair across the axes of the fixed scan's prepared grid, ``x``, ``y`` and ``z``; the latest.
+@dataclass(frozen=True, kw_only=True)
+class Slices:
+    """Moved labels of a pair as they were kept.
 
-    None where nothing was kept when the pair was registered, or it is gone.
+    Attributes
+    ----------
+    index : tuple of int
+        The voxel of the fixed scan's prepared grid that they were cut through.
+    planes : dict
+        ``x``, ``y``, ``z`` → labels across that axis of the grid.
+    """
+
+    index: tuple[int, int, int]
+    planes: dict[str, np.ndarray]
+
+
+def read_slices(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: str) -> Slices | None:
+    """Moved labels of a pair, the latest.
+
+    None where nothing was kept when the pair was registered, or it is gone, or it does not say where it was cut.
     """
     pattern = derivatives.slices(moving, arm, "*")
     for file in sorted(derivatives.files(out_dir, pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
         with np.load(file) as archive:
-            if f"{fixed.key}/{labelling}/x" in archive:
-                return {plane: archive[f"{fixed.key}/{labelling}/{plane}"] for plane in "xyz"}
+            kept = {part: archive.get(f"{fixed.key}/{labelling}/{part}") for part in ("index", "x", "y", "z")}
+        if kept["x"] is None:
+            continue
+        index = kept.pop("index")
+        if index is None:
+            return None
+        x, y, z = (int(i) for i in index)
+        return Slices(index=(x, y, z), planes=kept)
     return None

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lumirage_bids import derivatives
+from lumirage_bids import derivatives, preparing
 from lumirage_bids.audit import Conditions
 from lumirage_bids.figures.intensities import Seen
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.looks import read_looks, scans_by_sequence
 from lumirage_bids.scans import Scan
+from lumirage_bids.scoring import moved_planes
 from lumirage_bids.stats.classes import Arm
+from lumirage_bids.transforms import Transform
 from lumirage_bids.views import ScanView, pair_views, read_slices, scan_of_row
 
 SHAPE = (10, 12, 8)
+VOXELS = np.arange(1, np.prod(SHAPE) + 1, dtype=np.int32).reshape(SHAPE)
+"""A label for each voxel, so that no two slices are the same."""
 
 
 def row(moving: str, fixed: str, split: str = "MPRAGE to MP2RAGE", dice: float = 0.5, **given: object) -> dict:
@@ -47,10 +52,14 @@ def prepare(out: Path, name: str, affine: np.ndarray, **about: object) -> None:
         derivatives.write_json(derivatives.sidecar(out / file), {"Hash": "x", **about})
 
 
-def keep_slices(out: Path, moving: str, *fixed: str) -> None:
-    shapes = {"x": (12, 8), "y": (10, 8), "z": (10, 12)}
-    arrays = {f"{scan(name).key}/mine/{p}": np.ones(shape, np.uint16) for name in fixed for p, shape in shapes.items()}
-    np.savez(out / derivatives.slices(scan(moving), "syn", "abc"), **arrays)
+def keep_slices(
+    out: Path, moving: str, *fixed: str, index: tuple[int, int, int] = (4, 5, 3), without: Collection[str] = ()
+) -> None:
+    """Keep moved labels, `VOXELS`, as a participant run does."""
+    volume = Volume(array=VOXELS, affine=np.eye(4))
+    parts = {**moved_planes(volume, Transform(), volume, index, 1), "index": np.array(index)}
+    kept = {f"{scan(name).key}/mine/{p}": array for name in fixed for p, array in parts.items() if p not in without}
+    np.savez(out / derivatives.slices(scan(moving), "syn", "abc"), **kept)
 
 
 def test_a_scan_is_known_by_its_name():
@@ -104,6 +113,50 @@ def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_
     assert [view.title for view in looks.sequences] == ["MP2RAGE: sub-2_T1w", "MPRAGE: sub-1_T1w"]
     assert looks.histograms[Seen("default", "MPRAGE", "sub-1_T1w")] == [1] * 64
     assert len(looks.histograms) == 4
+
+
+@pytest.fixture
+def moved_onto_itself(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
+    """A prepared fixed scan whose labels are `VOXELS`."""
+    name = "sub-2_T1w"
+    prepare(tmp_path, name, np.eye(4))
+    write_image(
+        Volume(array=VOXELS, affine=np.eye(4)), tmp_path / derivatives.label_map(scan(name), "mine"), np.dtype("int32")
+    )
+    (tmp_path / "sub-1" / "anat").mkdir(parents=True)
+    return tmp_path, pd.DataFrame([row("sub-1_T1w", name)])
+
+
+@pytest.mark.parametrize("index", [(4, 5, 3), (7, 2, 5)])
+def test_image_and_labels_are_cut_where_the_kept_slices_were(
+    moved_onto_itself: tuple[Path, pd.DataFrame], index: tuple[int, int, int]
+):
+    out, pairs = moved_onto_itself
+    keep_slices(out, "sub-1_T1w", "sub-2_T1w", index=index)
+    (view,) = pair_views(out, pairs)
+    own, moved = view.layers
+    for mine, theirs in zip(own.labels, moved.labels, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    x, y, z = index
+    for plane, expected in zip(own.labels, (VOXELS[x], VOXELS[:, y], VOXELS[:, :, z]), strict=True):
+        np.testing.assert_array_equal(plane, expected)
+    image = preparing.read_prepared(out, scan("sub-2_T1w"), "default").array
+    np.testing.assert_array_equal(view.image.axial, image[:, :, z])
+
+
+def test_no_picture_of_slices_that_do_not_say_where_they_were_cut_or_were_cut_elsewhere(
+    moved_onto_itself: tuple[Path, pd.DataFrame],
+):
+    out, pairs = moved_onto_itself
+    keep_slices(out, "sub-1_T1w", "sub-2_T1w", without={"index"})
+    assert read_slices(out, scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is None
+    assert list(pair_views(out, pairs)) == []
+    # Prepared anew since, on a smaller grid.
+    keep_slices(out, "sub-1_T1w", "sub-2_T1w")
+    smaller = Volume(array=np.ones((4, 5, 3), np.uint8), affine=np.eye(4))
+    write_image(smaller, out / derivatives.prepared_mask(scan("sub-2_T1w"), "default"), np.dtype("uint8"))
+    write_image(smaller, out / derivatives.prepared_image(scan("sub-2_T1w"), "default"), np.dtype("float32"))
+    assert list(pair_views(out, pairs)) == []
 
 
 def test_what_is_not_there_is_not_shown(tmp_path: Path):

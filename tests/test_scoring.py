@@ -33,8 +33,8 @@ def test_a_map_stored_otherwise_is_the_same_on_the_scans_grid(order: list[int], 
 def test_planes_are_slices_of_the_volume() -> None:
     truth = labels()
     mask = Volume(array=np.pad(np.ones((5, 4, 3)), 2), affine=truth.affine)
-    planes = moved_planes(truth, Transform(), mask, 1)
-    x, y, z = middle(mask)
+    x, y, z = 6, 2, 3
+    planes = moved_planes(truth, Transform(), mask, (x, y, z), 1)
     np.testing.assert_array_equal(planes["x"], truth.array[x])
     np.testing.assert_array_equal(planes["y"], truth.array[:, y])
     np.testing.assert_array_equal(planes["z"], truth.array[:, :, z])

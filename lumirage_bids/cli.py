@@ -126,8 +126,9 @@ def settings(argv: Sequence[str]) -> Settings:
     a = parser().parse_args(argv)
     if a.print_needed_files and not (a.dry_run and a.level == "participant"):
         raise UsageError("--print-needed-files belongs to 'participant' with --dry-run. Add --dry-run.")
-    gpus = 0 if a.device == "cpu" else count_gpus()
-    device = resolve_device(a.device, gpus, elsewhere=a.use_plugin is not None)
+    computes = a.level == "participant"  # PyTorch, which knows of GPUs, takes seconds to import
+    gpus = count_gpus() if computes and a.device != "cpu" else 0
+    device = resolve_device(a.device, gpus, elsewhere=a.use_plugin is not None or not computes)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     nprocs = a.nprocs or (cores if device == "cpu" else max(1, gpus) if device == "cuda" else 1)
     return Settings(
@@ -202,7 +203,7 @@ def resolve_device(text: str, gpus: int, *, elsewhere: bool) -> str:
     gpus : int
         How many there are here.
     elsewhere : bool
-        Whether the work is done by other machines, whose GPUs are not known here.
+        Whether the work is done by other machines, whose GPUs are not known here, or there is none for a device.
 
     Raises
     ------

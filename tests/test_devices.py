@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids.cli import resolve_device
+from lumirage_bids.cli import resolve_device, settings
 from lumirage_bids.errors import UsageError
 from lumirage_bids.workflows import gpus
 from lumirage_bids.workflows.plugin import least_used
@@ -41,3 +43,19 @@ def test_a_gpu_of_another_machine_is_not_looked_for_here() -> None:
     with pytest.raises(UsageError, match="2 CUDA"):
         resolve_device("cuda:2", 2, elsewhere=False)
     assert resolve_device("cuda:1", 2, elsewhere=False) == "cuda:1"
+
+
+@pytest.mark.parametrize("more", [(), ("--device", "cuda")])
+def test_the_group_level_does_not_load_pytorch(more: tuple[str, ...]) -> None:
+    program = f"""
+import sys
+from lumirage_bids.cli import settings
+settings(["in", "out", "group", *{more!r}])
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_group_level_refuses_what_is_no_device() -> None:
+    with pytest.raises(UsageError, match="--device gpu is not allowed"):
+        settings(["in", "out", "group", "--device", "gpu"])

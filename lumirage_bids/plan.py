@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
@@ -111,6 +111,20 @@ class Task:
     pair: Pair
     registration_hash: str
     hashes: Mapping[str, str]
+
+    def is_kept(self, arm: Arm, save: str, failed: Container[str], noted: Callable[[Path], str | None]) -> bool:
+        """Whether what ``--save`` asks for of this finished pair is there; what failed has nothing to save.
+
+        Parameters
+        ----------
+        failed : container of str
+            Hashes of rows that say why there is no score.
+        noted : callable
+            Path below the output folder → hash noted with the file; None where there is no file.
+        """
+        scored = [name for name, value in self.hashes.items() if value not in failed]
+        files = derivatives.kept(self.pair.moving, self.pair.fixed, arm.label, save, scored) if scored else []
+        return all(noted(file) == self.registration_hash for file in files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -578,18 +592,12 @@ class _Builder:
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
 
-    def _is_kept(self, arm: Arm, task: Task) -> bool:
-        """Whether what is to be saved of a pair is there; a failed one has nothing to save."""
-        files = derivatives.kept(task.pair.moving, task.pair.fixed, arm.label, self.save, task.hashes)
-        return not self.done.failed.isdisjoint(task.hashes.values()) or all(
-            self.done.files.get(file) == task.registration_hash for file in files
-        )
-
     def batches(self, tasks: Sequence[tuple[Arm, Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
         todo: dict[tuple[str, str], tuple[Arm, list[Task]]] = {}
         n_done = 0
         for arm, task in tasks:
-            if self.done.rows.issuperset(task.hashes.values()) and self._is_kept(arm, task):
+            scored = self.done.rows.issuperset(task.hashes.values())
+            if scored and task.is_kept(arm, self.save, self.done.failed, self.done.files.get):
                 n_done += 1
             else:
                 todo.setdefault((arm.label, task.pair.moving.name), (arm, []))[1].append(task)

@@ -65,6 +65,15 @@ class Rows:
         """Whether every labelling has this pair's row, with this hash."""
         return all(value in {r["hash"] for r in self.rows[name]} for name, value in task.hashes.items())
 
+    def complete(self, task: Task, save: str) -> bool:
+        """Whether a pair is finished and what is to be saved of it is there."""
+        failed = {r["hash"] for rows in self.rows.values() for r in rows if r["status"] == "failed"}
+        return self.finished(task) and task.is_kept(self.batch.arm, save, failed, self._noted)
+
+    def _noted(self, file: Path) -> str | None:
+        there = (self.out_dir / file).exists()
+        return derivatives.read_json(derivatives.sidecar(self.out_dir / file)).get("Hash") if there else None
+
     def renew(self, task: Task) -> None:
         """Make the rows of a finished pair the latest: they count again after others had taken their place."""
         with self._changing():
@@ -154,7 +163,7 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
         which pair a sudden death belongs to.
     """
     rows = Rows(batch, out_dir)
-    todo = [t for t in batch.tasks if not rows.finished(t) or _lacks(rows, t, save)]
+    todo = [t for t in batch.tasks if not rows.complete(t, save)]
     for task in batch.tasks:
         if task not in todo:
             rows.renew(task)
@@ -170,7 +179,7 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
         return
     for task in todo:
         rows.read()
-        if rows.finished(task) and not _lacks(rows, task, save):  # another run has done it meanwhile
+        if rows.complete(task, save):  # another run has done it meanwhile
             started(None)
             continue
         started(task)
@@ -183,15 +192,6 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
             rows.fail(task, _reason(error))
         started(None)
-
-
-def _lacks(rows: Rows, task: Task, save: str) -> bool:
-    """Whether something that is to be saved of a finished pair is not there; a failed one has nothing to save."""
-    scored = all(r["status"] == "ok" for n, v in task.hashes.items() for r in rows.rows[n] if r["hash"] == v)
-    files = derivatives.kept(task.pair.moving, task.pair.fixed, rows.batch.arm.label, save, task.hashes)
-    notes = [derivatives.read_json(derivatives.sidecar(rows.out_dir / f)) for f in files if (rows.out_dir / f).exists()]
-    current = [note.get("Hash") == task.registration_hash for note in notes]
-    return scored and current.count(True) < len(files)
 
 
 def _reason(error: Exception) -> str:

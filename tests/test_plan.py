@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from lumirage_bids import derivatives, protocol, status
@@ -173,6 +174,25 @@ def test_a_changed_parameter_or_file_is_planned_again(tmp_path: Path) -> None:
     (tmp_path / "sub-3_seg-manual_dseg.nii").write_text("other labels")
     relabelled = plan(tmp_path, scans, done=done)
     assert {p.scan.subject for p in relabelled.preparing if not p.variants} == {"3"}
+
+
+@tried(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+@given(failed=st.sets(st.sampled_from(["a", "b"])), there=st.sets(st.sampled_from(["a", "b", "xfm"])))
+def test_what_is_saved_of_a_pair_is_asked_of_its_scored_labellings_alone(
+    tmp_path: Path, failed: set[str], there: set[str]
+) -> None:
+    made = plan(tmp_path, [scan(tmp_path, s) for s in "12"])
+    batch = made.batches[0]
+    task = replace(batch.tasks[0], hashes={"a": "1", "b": "2"})
+    moving, fixed, arm = batch.moving, task.pair.fixed, batch.arm
+    files = {name: derivatives.moved_labels(moving, fixed, arm.label, name) for name in "ab"}
+    files["xfm"] = derivatives.transform(moving, fixed, arm.label)
+    noted = {files[name]: task.registration_hash for name in there}.get
+    hashes = {task.hashes[name] for name in failed}
+    scored = {"a", "b"} - failed
+    assert task.is_kept(arm, "labels", hashes, noted) == (scored <= there)
+    assert task.is_kept(arm, "transforms", hashes, noted) == ("xfm" in there or not scored)
+    assert task.is_kept(arm, "transforms", hashes, dict.fromkeys(files.values(), "other").get) == (not scored)
 
 
 def test_a_labelling_that_one_scan_lacks_costs_only_its_own_rows(tmp_path: Path) -> None:

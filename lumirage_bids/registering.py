@@ -20,7 +20,7 @@ import numpy as np
 from lumirage_bids import derivatives, scores, status
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
-from lumirage_bids.label_transfer import transfer_labels
+from lumirage_bids.label_transfer import Evaluation, transfer_labels
 from lumirage_bids.landmarks import target_registration_error
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
@@ -329,7 +329,7 @@ class PairAtWork:
                 array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
                 file = self.out_dir / derivatives.moved_labels(scan, target, arm.label, name)
                 write_image(Volume(array=array, affine=affine), file, np.int32)
-                derivatives.write_json(derivatives.sidecar(file), meta)
+                derivatives.write_json(derivatives.sidecar(file), {**meta, **_about_moved(arm.evaluation)})
         if self.save in {"images", "all"}:
             file = self.out_dir / derivatives.moved_image(scan, target, arm.label)
             write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
@@ -344,3 +344,13 @@ class PairAtWork:
                 with derivatives.replacing(self.out_dir / relative) as temporary:
                     write_itk(map_, temporary)
                 derivatives.write_json(derivatives.sidecar(self.out_dir / relative), {**meta, **cost})
+
+
+def _about_moved(evaluation: Evaluation) -> dict[str, str]:
+    """What the sidecar of a moved label map says of its grid: a map to look at is native, whatever was scored."""
+    text = "Labels of the moving scan, carried once to the fixed scan's native grid"
+    if evaluation.grid == "reference":
+        text += (
+            "; the scores of this arm were taken on the reference's prepared grid, so they are not those of this map"
+        )
+    return {"Description": f"{text}.", "Interpolation": evaluation.transfer, "Evaluation": evaluation.words}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lumirage_bids.histograms import BINS, collect, histogram
+from lumirage_bids.histograms import BINS, histogram
 from lumirage_bids.images import Volume
 
 
@@ -24,13 +21,3 @@ def test_every_voxel_of_the_brain_is_counted_once(image: np.ndarray, mask: np.nd
     assert sum(counts) == mask.sum()
     inside = image[mask > 0].astype(float)
     assert counts == [int((np.minimum(inside * BINS, BINS - 1).astype(int) == n).sum()) for n in range(BINS)]
-
-
-def test_what_was_prepared_without_one_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "sub-1" / "anat").mkdir(parents=True)
-    about = {"Scan": "sub-1_T1w", "Variant": "1mm", "Kind": "MPRAGE"}
-    for name, more in (("1mm", {"Histogram": [1] * BINS}), ("0p6mm", {})):
-        file = tmp_path / "sub-1" / "anat" / f"sub-1_desc-{name}+prepared_T1w.json"
-        file.write_text(json.dumps({**about, **more}), "utf-8")
-    (found,) = collect(tmp_path)
-    assert (found.scan, found.variant, found.kind, found.counts) == ("sub-1_T1w", "1mm", "MPRAGE", (1,) * BINS)

@@ -90,20 +90,6 @@ def from_voxel_planes(planes: Mapping[str, _Array], affine: npt.NDArray[np.float
     return Planes(found[0], found[1], found[2])
 
 
-def cut(volume: _Array, index: tuple[int, int, int]) -> Planes:
-    """Take the three planes through a voxel.
-
-    Parameters
-    ----------
-    volume : array, shape (X, Y, Z)
-        In RAS+ orientation (reorient it first).
-    index : tuple of int
-        The voxel that all three planes contain.
-    """
-    x, y, z = index
-    return Planes(volume[x, :, :], volume[:, y, :], volume[:, :, z])
-
-
 @dataclass(frozen=True, kw_only=True)
 class View:
     """An image in three planes with what is drawn over it.
@@ -144,16 +130,6 @@ class View:
     def sizes(self) -> list[tuple[float, float]]:
         """Width and height of each plane, mm."""
         return [(n * u, m * v) for (n, m), (u, v) in zip((s.shape for s in self.image), self.steps, strict=True)]
-
-
-def three_planes(
-    image_slices: Planes,
-    contour_layers: Sequence[ContourLayer],
-    spacing: tuple[float, float, float],
-    title: str,
-) -> Figure:
-    """Draw label contours over three planes of one image: a `View` as a figure."""
-    return plane_rows([View(image=image_slices, layers=contour_layers, spacing=spacing, title=title)])
 
 
 def plane_rows(views: Sequence[View], title: str = "", definition: str = "") -> Figure:

@@ -10,10 +10,8 @@ from lumirage_bids.figures.slices import (
     Planes,
     View,
     contours,
-    cut,
     from_voxel_planes,
     plane_rows,
-    three_planes,
 )
 from lumirage_bids.figures.style import WIDTH, journal_style
 
@@ -26,11 +24,9 @@ def box() -> np.ndarray:
     return labels
 
 
-def test_cut_takes_the_planes_through_the_voxel():
-    volume = np.arange(4 * 5 * 6).reshape(4, 5, 6)
-    planes = cut(volume, (1, 2, 3))
-    assert [p.shape for p in planes] == [(5, 6), (4, 6), (4, 5)]
-    assert planes.sagittal[2, 3] == planes.coronal[1, 3] == planes.axial[1, 2] == volume[1, 2, 3]
+def cut(volume: np.ndarray, index: tuple[int, int, int]) -> Planes:
+    x, y, z = index
+    return Planes(volume[x], volume[:, y], volume[:, :, z])
 
 
 def test_contour_runs_half_way_between_inside_and_outside():
@@ -59,9 +55,8 @@ def test_background_has_no_contour():
 def test_aspect_sides_and_colours():
     labels = box()
     planes = cut(labels, (7, 10, 8))
-    figure = three_planes(
-        planes, [ContourLayer(labels=planes, name="fixed", colour="#ff0000")], (1.0, 2.0, 3.0), "title"
-    )
+    layer = ContourLayer(labels=planes, name="fixed", colour="#ff0000")
+    figure = plane_rows([View(image=planes, layers=[layer], spacing=(1.0, 2.0, 3.0), title="title")])
     with journal_style():
         figure.draw_without_rendering()
     assert figure.get_figwidth() == WIDTH
@@ -83,7 +78,7 @@ def test_aspect_sides_and_colours():
 def test_an_empty_image_and_one_of_nans_are_drawn():
     for value in (0.0, np.nan):
         empty = Planes(np.full((4, 5), value), np.full((3, 5), value), np.full((3, 4), value))
-        figure = three_planes(empty, [], (1, 1, 1), "")
+        figure = plane_rows([View(image=empty, spacing=(1, 1, 1))])
         with journal_style():
             figure.draw_without_rendering()
 
@@ -92,7 +87,7 @@ def test_labels_on_another_grid_are_refused():
     planes = cut(box(), (7, 10, 8))
     other = cut(box()[:-1], (7, 10, 8))
     with pytest.raises(ValueError, match="coronal slice of the image has shape \\(20, 16\\)"):
-        three_planes(planes, [ContourLayer(labels=other)], (1, 1, 1), "")
+        View(image=planes, layers=[ContourLayer(labels=other)], spacing=(1, 1, 1))
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SLA"])

@@ -15,7 +15,7 @@ from stats.made_up import score_table
 
 from lumirage_bids.audit import Finding
 from lumirage_bids.figures.intensities import Seen
-from lumirage_bids.figures.slices import ContourLayer, View, cut, three_planes
+from lumirage_bids.figures.slices import ContourLayer, Planes, View, plane_rows
 from lumirage_bids.figures.violins import dice_violins
 from lumirage_bids.reports.audit_section import AuditSection
 from lumirage_bids.reports.group import GroupTables, MissingScan, ReportContext, write_group_report
@@ -199,8 +199,8 @@ def test_too_many_pairs_are_not_listed(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
-    planes = cut(random_volume(), (4, 4, 4))
-    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int), (4, 4, 4)), name="labels", colour="#E69F00")
+    planes = cut(random_volume())
+    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int)), name="labels", colour="#E69F00")
     view = View(image=planes, layers=[layer], spacing=(1, 1, 1), title=f"worst: {EVIL}")
     looks = Looks(
         pairs={("braincolor", Arm("default", "syn")): [view], ("braincolor", Arm("default", EVIL)): []},
@@ -288,10 +288,8 @@ def test_figures_on_one_page_share_no_ids(tmp_path: Path):
 def test_subject_page(tmp_path: Path):
     pairs, _ = score_table(failing=0.3)
     rows = pairs[pairs["moving"].str.startswith("sub-00")]
-    slices = cut(random_volume(), (4, 4, 4))
-    figure = three_planes(
-        slices, [ContourLayer(labels=cut((random_volume() > 0.5).astype(int), (4, 4, 4)))], (1, 1, 1), ""
-    )
+    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int)))
+    figure = plane_rows([View(image=cut(random_volume()), layers=[layer], spacing=(1, 1, 1))])
     scans = [ScanPanel(name=f"sub-00 {EVIL}", description=[EVIL], figures=[("labels", figure)])]
     shown = SubjectPage(subject="00", scans=scans, pairs=rows, pair_panels=[(EVIL, figure)], sloppy=True)
     page = html.document_fromstring(write_subject_report(tmp_path / "sub-00.html", shown).read_bytes())
@@ -311,3 +309,7 @@ def test_subject_page_without_anything(tmp_path: Path):
 
 def random_volume() -> np.ndarray:
     return np.random.default_rng(0).random((8, 9, 10))
+
+
+def cut(volume: np.ndarray) -> Planes:
+    return Planes(volume[4], volume[:, 4], volume[:, :, 4])

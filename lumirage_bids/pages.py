@@ -87,7 +87,7 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str]]:
         )
     measures = [*scores.COLUMNS, "moving_subject", "fixed_subject"]
     pairs = pd.concat([table[measures] for table in rows.values()], ignore_index=True)
-    key = ["variant", "method", "moving", "fixed", "split", "status"]
+    key = ["variant", "method", "evaluation", "moving", "fixed", "split", "status"]
     structures = {
         name: table[[*key, *(c for c in table.columns if scores.structure_index(c) is not None)]]
         for name, table in rows.items()

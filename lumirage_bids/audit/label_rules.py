@@ -10,7 +10,7 @@ import numpy as np
 
 from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions, StructureFacts
-from lumirage_bids.audit.finding import Finding, Severity, signed
+from lumirage_bids.audit.finding import Finding, Severity, reversals, signed, told
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.scores import structure_index
 from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of, scored_dice
@@ -78,18 +78,9 @@ def _arms(wide: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: rows[list(found)].rename(columns=found).astype("float64") for name, rows in of.items() if len(rows)}
 
 
-def _reversed(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
-    """Two arms whose order by mean changes, in words."""
-    return [f"{a} and {b}" for a, b in combinations(before, 2) if (before[a] - before[b]) * (after[a] - after[b]) < 0]
-
-
 def _name(names: Mapping[int, str], index: int) -> str:
     """Name of a structure with single spaces."""
     return " ".join(names.get(index, str(index)).split())
-
-
-def _changes(reversed_: list[str]) -> str:
-    return f" The order of {'; '.join(reversed_[:3])} is reversed." if reversed_ else ""
 
 
 def bare_structures(c: Conditions) -> Iterator[Finding]:
@@ -105,7 +96,7 @@ def bare_structures(c: Conditions) -> Iterator[Finding]:
         others = sorted(scored - set(bare))
         whole = {arm: float(rows.mean(axis=1).mean()) for arm, rows in arms.items()}
         rest = {arm: float(rows[others].mean(axis=1).mean()) for arm, rows in arms.items()} if others else {}
-        turned = _reversed(whole, rest) if rest else []
+        turned = reversals(whole, rest) if rest else []
         worst = sorted(bare, key=lambda i: -bare[i].bare)
         listed = [f"{_name(names, i)} ({100 * bare[i].bare:.0f} %)" for i in worst[:NAMED]]
         share = len(bare) / len(scored)
@@ -117,7 +108,7 @@ def bare_structures(c: Conditions) -> Iterator[Finding]:
             what=f"{len(bare)} of {len(scored)} structures of {labelling} have hardly any boundary in the image.",
             evidence=f"At least {100 * MOSTLY_BARE:.0f} % of their surface is without contrast: {', '.join(listed)}"
             f"{', …' if len(worst) > NAMED else ''}. They are {100 * share:.0f} % of the mean. Dice: "
-            f"{'; '.join(parts) or 'no other structure is scored'}.{_changes(turned)}",
+            f"{'; '.join(parts) or 'no other structure is scored'}.{told(turned)}",
             remedy="Their Dice measures where smoothness or training puts them, not how images are matched: read "
             "structures.tsv and the mean without them.",
         )
@@ -165,7 +156,7 @@ def absent_structures(c: Conditions) -> Iterator[Finding]:
         zero = {arm: float((rows.sum(axis=1) / len(known)).mean()) for arm, rows in arms.items()}
         one = {arm: float(((rows.sum(axis=1) + count[arm]) / len(known)).mean()) for arm, rows in arms.items()}
         never = len(known) - len({i for rows in arms.values() for i in rows.columns[rows.notna().any()]})
-        turned = sorted({*_reversed(out, zero), *_reversed(out, one)})
+        turned = sorted({*reversals(out, zero), *reversals(out, one)})
         shift = max(abs(x[arm] - out[arm]) for x in (zero, one) for arm in out)
         mean = float(np.mean(np.concatenate([n.to_numpy(dtype=np.float64) for n in count.values()])))
         parts = [f"{arm} {out[arm]:.3f}, scored as 0 {zero[arm]:.3f}, as 1 {one[arm]:.3f}" for arm in out]
@@ -175,28 +166,10 @@ def absent_structures(c: Conditions) -> Iterator[Finding]:
             severity=severity,
             what=f"Structures of {labelling} are absent from native label maps, and are left out here.",
             evidence=f"{mean:.1f} of {len(known)} a pair, {most:.0f} at most; {never} in every pair. Mean Dice: "
-            f"{'; '.join(parts)}.{_changes(turned)}",
+            f"{'; '.join(parts)}.{told(turned)}",
             remedy="They are left out alike for all methods. Other programs score them as 0 or as 1: compare numbers "
             "across studies only under one rule.",
         )
-
-
-def label_transfer(c: Conditions) -> Iterator[Finding]:
-    """Labels carried over by nearest neighbour."""
-    for labelling, of in c.pairs.groupby("labelling", sort=False):
-        near = of["evaluation"].str.contains("nearest")
-        if near.any():
-            mixed = not near.all()
-            arms = ", ".join(arm_labels(arms_of(of[near])).values())
-            yield Finding(
-                id="nearest-transfer",
-                severity="serious" if mixed else "moderate",
-                what=f"Labels of {labelling} were carried over by nearest neighbour"
-                f"{' for some arms and linearly for others' if mixed else ''}.",
-                evidence=f"{int(near.sum())} of {len(of)} rows: {arms}.",
-                remedy="Use linear transfer (every label's mask interpolated, largest wins): nearest neighbour loses "
-                "up to half a voxel at every boundary, most for thin structures.",
-            )
 
 
 def cut_labels(c: Conditions) -> Iterator[Finding]:
@@ -273,13 +246,13 @@ def trimming(c: Conditions) -> Iterator[Finding]:
                 f"{b} − {a}: {signed(before)} becomes {signed(after)}, {100 * share:.0f} % of the dropped pairs shared"
             )
         if parts:
-            turned = _reversed(whole, kept)
+            turned = reversals(whole, kept)
             severity: Severity = "serious" if turned else "moderate" if change >= SHIFT else "note"
             yield Finding(
                 id="trimming",
                 severity=severity,
                 what=f"The trimmed columns of {labelling} drop other pairs for each method.",
-                evidence=f"{'; '.join(parts[:4])}{'; …' if len(parts) > 4 else ''}.{_changes(turned)}",
+                evidence=f"{'; '.join(parts[:4])}{'; …' if len(parts) > 4 else ''}.{told(turned)}",
                 remedy="Compare methods by the untrimmed, paired numbers; the trimmed ones stand there only for "
                 "comparison with the published evaluation.",
             )
@@ -289,7 +262,6 @@ RULES = (
     intensity_labels,
     bare_structures,
     absent_structures,
-    label_transfer,
     network_labels,
     cut_labels,
     trimming,

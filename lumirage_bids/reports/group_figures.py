@@ -17,8 +17,17 @@ from lumirage_bids.figures.slices import View, plane_rows
 from lumirage_bids.figures.structures import structure_dots
 from lumirage_bids.figures.variants import variant_effect
 from lumirage_bids.figures.violins import MAX_POINTS, dice_violins
-from lumirage_bids.reports.text import and_join
-from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, Arm, arm_labels, arms_of, in_class, primary_class
+from lumirage_bids.reports.text import and_join, compared_where
+from lumirage_bids.stats.classes import (
+    FLOOR,
+    SAME_SUBJECT,
+    Arm,
+    arm_labels,
+    arms_of,
+    evaluations_of,
+    in_class,
+    primary_class,
+)
 from lumirage_bids.stats.comparisons import EQUIVALENCE_MARGIN
 from lumirage_bids.stats.variants import ordered_variants, variant_effects
 
@@ -161,13 +170,18 @@ def _effects(tables: GroupTables, named: _Named) -> _Figures:
         if not (tables.comparisons["labelling"] == labelling).any():
             continue
         split = _class_of(tables.comparisons, labelling)
-        caption = (
-            f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”. Positive, blue: the row's "
-            "Dice is higher. Bands after Cohen: small from 0.2, medium from 0.5, large from 0.8."
-        )
-        alt = f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the numbers."
-        figure = effect_matrix(tables.comparisons, labelling, split)
-        yield ReportFigure(name=f"effects-{name}", figure=figure, caption=caption, alt=alt)
+        rows = tables.comparisons[tables.comparisons["labelling"] == labelling]
+        for number, how in enumerate(evaluations_of(rows)):
+            caption = (
+                f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”, labels compared "
+                f"{compared_where(how)}. Positive, blue: the row's Dice is higher. Bands after Cohen: small from 0.2, "
+                "medium from 0.5, large from 0.8."
+            )
+            alt = f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the numbers."
+            figure = effect_matrix(rows[rows["evaluation"] == how], labelling, split)
+            yield ReportFigure(
+                name=f"effects-{name}{f'-{number + 1}' * bool(number)}", figure=figure, caption=caption, alt=alt
+            )
 
 
 def _variants(tables: GroupTables, named: _Named, looks: Looks) -> _Figures:

@@ -34,6 +34,21 @@ def span(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str
     return f"{fixed(low, digits, sign=sign)} to {fixed(high, digits, sign=sign)}" if known else MISSING
 
 
+def compared_where(evaluation: str) -> str:
+    """Tell of an evaluation, as score rows name it, where label maps are compared.
+
+    Examples
+    --------
+    >>> compared_where("native")
+    "on the fixed scan's native grid"
+    >>> compared_where("reference, nearest")
+    "on the prepared grid of the scan that all are aligned to, carried by nearest neighbour"
+    """
+    grid, _, transfer = evaluation.partition(", ")
+    on = "the fixed scan's native grid" if grid == "native" else "the prepared grid of the scan that all are aligned to"
+    return f"on {on}{', carried by nearest neighbour' if transfer == 'nearest' else ''}"
+
+
 def p_value(p: float) -> str:
     """Write a p-value.
 

@@ -11,19 +11,21 @@ import pandas as pd
 from lumirage_bids.audit import labels_from_intensities
 from lumirage_bids.reports import sentences
 from lumirage_bids.reports.sentences import THRESHOLD, Row, named, sure, within
-from lumirage_bids.reports.text import and_join, count, fixed
-from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, primary_class
+from lumirage_bids.reports.text import and_join, compared_where, count, fixed
+from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, evaluations_of, primary_class
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the numbers of one labelling say.
+    """What the numbers of one labelling say, under one evaluation.
 
     Attributes
     ----------
     labelling : str
     pairs : str
         The class of pairs it is about, in words.
+    evaluation : str
+        Where label maps were compared, in words; empty where all are on the fixed scan's native grid.
     headline : str
         One sentence.
     sentences : tuple of str
@@ -32,6 +34,7 @@ class Verdict:
 
     labelling: str
     pairs: str
+    evaluation: str
     headline: str
     sentences: tuple[str, ...]
 
@@ -39,7 +42,9 @@ class Verdict:
 def verdicts(
     summary: pd.DataFrame, comparisons: pd.DataFrame, sources: Mapping[str, str] | None = None
 ) -> list[Verdict]:
-    """Say which methods differ, by how much, in which class of pairs and how surely, for each labelling.
+    """Say which methods differ, by how much, in which class of pairs and how surely.
+
+    There is one for each labelling and evaluation: a score on another grid is another quantity.
 
     Parameters
     ----------
@@ -55,17 +60,29 @@ def verdicts(
         labelling, split = str(name), primary_class(rows["split"])
         here = comparisons[comparisons["labelling"] == labelling]
         withheld = labels_from_intensities({labelling: (sources or {}).get(labelling, "")})
-        found.append(_verdict(labelling, split, rows[rows["split"] == split], here, withheld))
+        for how in evaluations_of(rows):
+            mine = rows[(rows["split"] == split) & (rows["evaluation"] == how)]
+            headline, told = _verdict(split, mine, here[here["evaluation"] == how], withheld)
+            found.append(
+                Verdict(
+                    labelling=labelling,
+                    pairs="all pairs" if split == ALL else f"pairs of {split}",
+                    evaluation=""
+                    if evaluations_of(summary) == ["native"]
+                    else f"labels compared {compared_where(how)}",
+                    headline=headline,
+                    sentences=tuple(told),
+                )
+            )
     return found
 
 
-def _verdict(labelling: str, split: str, summary: pd.DataFrame, comparisons: pd.DataFrame, withheld: str) -> Verdict:
+def _verdict(split: str, summary: pd.DataFrame, comparisons: pd.DataFrame, withheld: str) -> tuple[str, list[str]]:
+    """Headline and sentences."""
     labels = arm_labels(arms_of(summary))
-    pairs = "all pairs" if split == ALL else f"pairs of {split}"
     failures = sentences.failures(summary, labels)
     if withheld and summary["mean"].notna().any():
-        headline = f"No verdict. {withheld}"
-        return Verdict(labelling=labelling, pairs=pairs, headline=headline, sentences=tuple(failures))
+        return f"No verdict. {withheld}", failures
     chosen = comparisons[(comparisons["split"] == split) & (comparisons["n"] > 0)]
     rows = [named(row, labels) for row in chosen.to_dict("records")]
     between = [row for row in rows if _tells(row)]
@@ -78,7 +95,7 @@ def _verdict(labelling: str, split: str, summary: pd.DataFrame, comparisons: pd.
         *sentences.worst_case(between),
         *sentences.reach(rows),
     ]
-    return Verdict(labelling=labelling, pairs=pairs, headline=_headline(summary, labels, rows), sentences=tuple(told))
+    return _headline(summary, labels, rows), told
 
 
 def _tells(row: Row) -> bool:

@@ -50,6 +50,14 @@ def arm_labels(arms: Iterable[Arm]) -> dict[Arm, str]:
     return {arm: f"{arm.method} ({arm.variant})" for arm in arms}
 
 
+def evaluations_of(table: pd.DataFrame) -> list[str]:
+    """Evaluations of a table with that column: native grids before the reference's, linear transfer before nearest.
+
+    Scores of two evaluations are two quantities: a difference between them is none between methods.
+    """
+    return sorted(table["evaluation"].unique())  # the names are in this order
+
+
 def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
     """Classes of pairs to sum up, each with the splits it is made of, widest first.
 

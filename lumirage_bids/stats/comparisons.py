@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lumirage_bids.stats.classes import pair_classes
+from lumirage_bids.stats.classes import evaluations_of, pair_classes
 from lumirage_bids.stats.effects import MOMENTS, Effects, effects, moments, plain_tests
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
 from lumirage_bids.stats.resampling import (
@@ -29,7 +29,8 @@ EQUIVALENCE_MARGIN = 0.01
 _SIZES = ("d_z", "d_av", "d_pooled", "hedges_g")
 _ENDS = ("low", "high")
 COMPARISON_COLUMNS = [
-    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "split", "n", "n_failed", "n_subjects"),
+    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "evaluation", "split"),
+    *("n", "n_failed", "n_subjects"),
     *("mean_a", "mean_b", "mean_difference", "se", "ci_low", "ci_high"),
     *(*_SIZES, "t", "p", "p_holm"),
     *(f"{size}_{end}" for size in _SIZES for end in _ENDS),
@@ -43,27 +44,31 @@ _WORST_CASE = {
     **{"n": "n", "difference": "mean_difference", "ci_low": "ci_low", "ci_high": "ci_high", "d_z": "d_z", "p": "p"},
 }
 
-_TEXTS = ("variant_a", "method_a", "variant_b", "method_b", "labelling", "split", "resampled", "refused")
+_TEXTS = (
+    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "evaluation", "split"),
+    *("resampled", "refused"),
+)
 _COUNTS = ("n", "n_failed", "n_subjects", "worst_case_n")
 
 _Row = dict[str, object]
 
 
 def compare(pairs: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
-    """Compare every two arms on the pairs that both scored.
+    """Compare every two arms that are evaluated alike, on the pairs that both scored.
 
     Parameters
     ----------
     pairs : DataFrame
-        A row per variant × method × labelling × pair, with columns variant, method, labelling, split, moving,
-        fixed, status and dice_mean. The subject of a scan is the first entity of its name.
+        A row per variant × method × labelling × pair, with columns variant, method, labelling, evaluation,
+        split, moving, fixed, status and dice_mean. The subject of a scan is the first entity of its name.
     resamples, seed : int
         Of the node bootstrap; the same seed gives the same table.
 
     Returns
     -------
     DataFrame
-        A row per labelling × class of pairs × two arms a, b in the order of `arms_of`, with `COMPARISON_COLUMNS`.
+        A row per labelling × evaluation × class of pairs × two arms a, b in the order of `arms_of`, with
+        `COMPARISON_COLUMNS`; arms of two evaluations are not compared, their scores are two quantities.
         ``n`` pairs were scored in both arms; ``n_failed`` further pairs were run in both but lack a score in at least
         one. Differences are b − a. Standard error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come
         from the node bootstrap of `lumirage_bids.stats.resampling`; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the
@@ -78,20 +83,28 @@ def compare(pairs: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -
     refuse_duplicates(pairs)
     rows: list[_Row] = []
     tests: list[tuple[object, ...]] = []
-    for labelling, of_labelling in pairs.groupby("labelling", sort=False):
-        table = side_by_side(of_labelling)
+    for labelling, evaluation, alike in _comparable(pairs):
+        table = side_by_side(alike)
         done: dict[frozenset[str], list[_Row]] = {}
         for name, members in pair_classes(table.split).items():
             if members not in done:
                 done[members] = _compare_class(table.only(np.isin(table.split, list(members))), resamples, seed)
-            rows += [{"labelling": labelling, "split": name, **row} for row in done[members]]
-            tests += [(labelling, members, place) for place in range(len(done[members]))]
+            what = {"labelling": labelling, "evaluation": evaluation, "split": name}
+            rows += [{**what, **row} for row in done[members]]
+            tests += [(labelling, evaluation, members, place) for place in range(len(done[members]))]
     compared = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
     numbers = compared.columns.difference([*_TEXTS, *_COUNTS], sort=False)
     compared = compared.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(_COUNTS, "int64"))
     for column in ("p", "p_equivalence"):
         compared[f"{column}_holm"] = _holm_once(compared[column].to_numpy(dtype=np.float64), tests)
     return compared
+
+
+def _comparable(pairs: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Labelling, evaluation and the rows whose scores are one quantity."""
+    for labelling, rows in pairs.groupby("labelling", sort=False):
+        for evaluation in evaluations_of(rows):
+            yield str(labelling), evaluation, rows[rows["evaluation"] == evaluation]
 
 
 def _compare_class(table: SideBySide, resamples: int, seed: int) -> list[_Row]:

@@ -27,6 +27,7 @@ _COMMON: dict[str, Entry] = {
     "variant": scores.COLUMNS["variant"],
     "method": scores.COLUMNS["method"],
     "labelling": scores.COLUMNS["labelling"],
+    "evaluation": scores.COLUMNS["evaluation"],
     "split": {
         "Description": "Class of pairs: as in pairs.tsv; 'all' is every pair, 'different subjects' all but rescans, "
         "'A and B' both directions between sequences A and B"

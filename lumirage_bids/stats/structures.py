@@ -8,13 +8,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.stats.classes import SAME_SUBJECT
+from lumirage_bids.stats.classes import SAME_SUBJECT, evaluations_of
 from lumirage_bids.stats.pairing import StructureScores, structure_scores
 from lumirage_bids.stats.resampling import RESAMPLES, Floats, Resampling, intervals, resampling
 from lumirage_bids.stats.summaries import names_of
 
 STRUCTURE_DIFFERENCE_COLUMNS = [
-    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "rank", "index", "name", "n", "n_subjects"),
+    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "evaluation"),
+    *("rank", "index", "name", "n", "n_subjects"),
     *("mean_difference", "ci_low", "ci_high", "d_z", "contribution", "contribution_percent"),
 ]
 
@@ -26,37 +27,37 @@ def structure_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Tell for every two arms how much each structure differs, and how much of the difference in mean Dice it makes.
+    """Tell of every two arms that are evaluated alike how much each structure differs, and what it makes in mean Dice.
 
     Parameters
     ----------
     structures, luts
-        As for `lumirage_bids.stats.summaries.per_structure`.
+        As for `lumirage_bids.stats.summaries.per_structure`; the tables have a column evaluation besides.
     resamples, seed : int
         Of the node bootstrap.
 
     Returns
     -------
     DataFrame
-        A row per labelling × two arms a, b × structure, over the pairs of different subjects that both arms scored
-        (over rescans, where there is nothing else); the largest contribution first. ``contribution`` is the mean over
-        pairs of the structure's difference b − a divided by the number of structures scored in the pair: over the
+        A row per labelling × evaluation × two arms a, b × structure, over the pairs of different subjects that both
+        arms scored (over rescans, where there is nothing else); the largest contribution first.
+        ``contribution`` is the mean over pairs of the structure's difference b − a divided by the number of structures scored in the pair: over the
         structures it sums up to the difference in mean Dice.
     """
     tables = []
     for labelling, wide in structures.items():
-        scores = structure_scores(wide)
-        between = scores.pairs.split != SAME_SUBJECT
-        found = _of_labelling(scores.only(between) if between.any() else scores, resamples, seed)
-        for table in found:
-            names = names_of(table["index"], luts.get(labelling, {}))
-            tables.append(table.assign(labelling=labelling, name=names))
+        for evaluation in evaluations_of(wide):
+            scores = structure_scores(wide[wide["evaluation"] == evaluation])
+            between = scores.pairs.split != SAME_SUBJECT
+            for table in _between_arms(scores.only(between) if between.any() else scores, resamples, seed):
+                names = names_of(table["index"], luts.get(labelling, {}))
+                tables.append(table.assign(labelling=labelling, evaluation=evaluation, name=names))
     if not tables:
         return pd.DataFrame(columns=STRUCTURE_DIFFERENCE_COLUMNS)
     return pd.concat(tables, ignore_index=True)[STRUCTURE_DIFFERENCE_COLUMNS]
 
 
-def _of_labelling(scores: StructureScores, resamples: int, seed: int) -> list[pd.DataFrame]:
+def _between_arms(scores: StructureScores, resamples: int, seed: int) -> list[pd.DataFrame]:
     """Make a table for every two arms."""
     drawn = resampling(scores.pairs.moving, scores.pairs.fixed, resamples=resamples, seed=seed)
     return [_differences(scores, a, b, drawn) for a, b in combinations(range(len(scores.pairs.arms)), 2)]

@@ -18,7 +18,7 @@ TRIMMED_PERCENT = 5
 FOLDING_LIMIT_PERCENT = 1.0
 
 SUMMARY_COLUMNS = [
-    *("variant", "method", "labelling", "split", "n_pairs", "n_failed"),
+    *("variant", "method", "labelling", "evaluation", "split", "n_pairs", "n_failed"),
     *("mean", "median", "std", "q25", "q75", "robustness_30", "dice_initial_mean"),
     *("mean_trimmed", "median_trimmed", "std_trimmed", "mean_worst_case"),
     *("n_below_initial", "n_folding", "failure_percent"),
@@ -39,8 +39,8 @@ def summarise(pairs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     pairs : DataFrame
-        A row per variant × method × labelling × pair, with columns variant, method, labelling, split, status,
-        dice_mean, dice_initial, folding_percent, runtime_s and memory_gb.
+        A row per variant × method × labelling × pair, with columns variant, method, labelling, evaluation, split,
+        status, dice_mean, dice_initial, folding_percent, runtime_s and memory_gb.
 
     Returns
     -------
@@ -80,6 +80,7 @@ def _sum_up(rows: pd.DataFrame) -> pd.DataFrame:
     dice = by_arm["dice"]
     kept = rows.loc[_kept(rows)].groupby(_ARM, sort=False)["dice"]
     columns = {
+        "evaluation": by_arm["evaluation"].first(),
         "n_pairs": by_arm.size(),
         "n_failed": by_arm.size() - dice.count(),
         **{"mean": dice.mean(), "median": dice.median(), "std": dice.std()},

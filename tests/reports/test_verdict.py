@@ -179,3 +179,23 @@ def test_one_method_one_pair_and_no_score():
     assert failed.headline == "No pair was scored."
     assert failed.sentences[0].startswith("Pairs without a score: syn 30 of 30.")
     assert verdicts(summarise(pairs.head(0)), compare(pairs.head(0))) == []
+
+
+def test_a_verdict_for_each_evaluation_and_none_across():
+    pairs, _ = score_table(
+        subjects=12, kinds=("T1w",), variants=("lumir", "own"), evaluations={"lumir": "reference, nearest"}
+    )
+    # The evaluation costs more Dice than methods differ by, and turns their order.
+    there = pairs["variant"] == "lumir"
+    pairs["dice_mean"] -= 0.1 * there + 0.1 * (there & (pairs["method"] == "syn"))
+    native, reference = verdicts(summarise(pairs), compare(pairs))
+    assert native.evaluation == "labels compared on the fixed scan's native grid"
+    assert reference.evaluation.startswith("labels compared on the prepared grid of the scan that all are aligned to")
+    assert native.headline.startswith("Highest mean: syn, mean Dice 0.")
+    assert reference.headline.startswith("Highest mean: greedy, mean Dice 0.")
+    assert native.sentences[0].startswith("syn is above greedy by 0.0")
+    assert not any("(own)" in s or "(lumir)" in s for v in (native, reference) for s in (v.headline, *v.sentences))
+    alone = pairs[pairs["variant"] == "own"]
+    (only,) = verdicts(summarise(alone), compare(alone))
+    assert only.headline == native.headline
+    assert only.evaluation == ""

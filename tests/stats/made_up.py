@@ -17,12 +17,16 @@ def score_table(
     kinds: Sequence[str] = ("MPRAGE", "MP2RAGE"),
     gains: Mapping[str, float] | None = None,
     variants: Sequence[str] = ("default",),
+    evaluations: Mapping[str, str] | None = None,
     labellings: Sequence[str] = ("braincolor",),
     structures: int = 4,
     failing: float = 0.0,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """All ordered pairs of the scans; crossed subject effects; `gains` is the Dice that each method adds."""
+    """All ordered pairs of the scans; crossed subject effects; `gains` is the Dice that each method adds.
+
+    Variants are judged on native grids but for those of `evaluations`.
+    """
     gains = {"identity": 0.0, "greedy": 0.2, "syn": 0.22} if gains is None else gains
     random = np.random.default_rng(seed)
     scans = [(f"{i:02d}", "1", kinds[i % len(kinds)]) for i in range(subjects)]
@@ -36,6 +40,7 @@ def score_table(
             failed = method != "identity" and random.random() < failing
             key = {
                 **{"variant": variant, "method": method, "labelling": labelling},
+                "evaluation": (evaluations or {}).get(variant, "native"),
                 "split": "same subject" if same else f"{moving[2]} to {fixed[2]}",
                 **{"moving": f"sub-{moving[0]}_ses-{moving[1]}_T1w", "fixed": f"sub-{fixed[0]}_ses-{fixed[1]}_T1w"},
                 "status": "failed" if failed else "ok",

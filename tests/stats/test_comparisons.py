@@ -13,6 +13,7 @@ from scipy import stats
 from lumirage_bids.errors import BadDataError
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, EQUIVALENCE_MARGIN, compare, holm
 from lumirage_bids.stats.effects import Effects, effects, moments, plain_tests
+from lumirage_bids.stats.structures import structure_differences
 from stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -21,7 +22,7 @@ UNIT = st.floats(0, 1)
 
 def two_arms(a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
     n = len(a)
-    key = {"variant": "default", "labelling": "tissue", "split": "T1w to T1w", "status": "ok"}
+    key = {"variant": "default", "labelling": "tissue", "evaluation": "native", "split": "T1w to T1w", "status": "ok"}
     pair = {"moving": [f"m{i}" for i in range(n)], "fixed": [f"f{i}" for i in range(n)]}
     arms = [pd.DataFrame({**key, **pair, "method": m, "dice_mean": x}) for m, x in (("greedy", a), ("syn", b))]
     return pd.concat(arms, ignore_index=True)
@@ -166,7 +167,7 @@ def test_a_hundred_thousand_rows_take_seconds():
     n = 184
     moving, fixed = np.nonzero(~np.eye(n, dtype=bool))
     random = np.random.default_rng(0)
-    key = {"variant": "default", "labelling": "tissue", "split": "T1w to T1w", "status": "ok"}
+    key = {"variant": "default", "labelling": "tissue", "evaluation": "native", "split": "T1w to T1w", "status": "ok"}
     names = np.array([f"sub-{i}" for i in range(n)])
     arms = [
         pd.DataFrame({**key, "method": m, "moving": names[moving], "fixed": names[fixed]}).assign(
@@ -273,3 +274,23 @@ def test_holm_is_over_all_rows_of_the_table():
     alone = table[table["split"] == "all"]
     assert alone["p_holm"].to_numpy() == pytest.approx(holm(alone["p"]))
     assert alone["p_equivalence_holm"].to_numpy() == pytest.approx(holm(alone["p_equivalence"]))
+
+
+def test_scores_of_two_evaluations_are_not_compared():
+    pairs, structures = score_table(
+        subjects=11,
+        kinds=("T1w",),
+        labellings=("manual", "tissue"),
+        variants=("lumir", "own"),
+        evaluations={"lumir": "reference, nearest"},
+    )
+    compared = compare(pairs)
+    assert (compared["variant_a"] == compared["variant_b"]).all()
+    assert compared["evaluation"].map({"native": "own", "reference, nearest": "lumir"}).equals(compared["variant_a"])
+    # Of two variants × two labellings, each with three arms: all that Holm corrects for, and no row besides.
+    once = compared[compared["split"] == "all"]
+    assert len(once) == 12
+    np.testing.assert_allclose(once["p_holm"], holm(once["p"]))
+    own = compare(pairs[pairs["variant"] == "own"])
+    np.testing.assert_array_equal(compared.loc[compared["variant_a"] == "own", "p"], own["p"])
+    assert (structure_differences(structures, {}).query("variant_a != variant_b").index.size) == 0

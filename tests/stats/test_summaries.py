@@ -27,7 +27,8 @@ pytestmark = pytest.mark.filterwarnings("error")
 def pairs_of(dice: list[float], **columns: object) -> pd.DataFrame:
     n = len(dice)
     base = {
-        **{"variant": "default", "method": "syn", "labelling": "tissue", "split": "T1w to T1w", "status": "ok"},
+        **{"variant": "default", "method": "syn", "labelling": "tissue", "evaluation": "native"},
+        **{"split": "T1w to T1w", "status": "ok"},
         **{"dice_initial": 0.3, "runtime_s": 1.0, "memory_gb": 1.0, "folding_percent": 0.0},
         **{"moving": [f"m{i}" for i in range(n)], "fixed": [f"f{i}" for i in range(n)], "dice_mean": dice},
     }

@@ -150,6 +150,7 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
         notes=[*notes, *plan.get("warnings", [])],
         methods_text=methods_text(run),
         arms=dict(_told(run.arms)),
+        parameters=conditions.parameters,
         labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
         sloppy=run.sloppy,
     )

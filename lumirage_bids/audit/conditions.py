@@ -75,6 +75,8 @@ class Conditions:
         Labelling → scan → facts.
     preparations : mapping
         Variant → fields of its preparation.
+    parameters : mapping
+        Variant → parameters of its alignment and its methods, each named by what it belongs to: ``greedy window``.
     sources : mapping of str to str
         Labelling → where its maps come from, in words that begin with the labeller's name where one made them.
     methods : mapping of str to str
@@ -90,6 +92,7 @@ class Conditions:
     luts: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     scans: Mapping[str, Mapping[str, ScanFacts]] = field(default_factory=dict)
     preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
@@ -123,11 +126,22 @@ def read_conditions(
         luts=luts,
         scans=scans,
         preparations=dict(_preparations(out_dir)),
+        parameters=_parameters(records),
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
         dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
         tuned=_latest_tuned(records),
     )
+
+
+def _parameters(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Parameters of the last run that had the arm."""
+    found: dict[str, dict[str, Any]] = {}
+    for arm in (arm for record in records for arm in record.get("arms", {}).values() if "method" in arm):
+        tables = {"alignment": arm["alignment"], arm["name"]: arm["method"]}
+        named = {f"{table} {key}": value for table, of in tables.items() for key, value in of.items()}
+        found.setdefault(arm["variant"], {}).update(named)
+    return found
 
 
 def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -29,16 +29,16 @@ _SPREAD = 0.5  # of a step between variants, over which the methods stand side b
 
 
 def variant_effect(
-    effects: pd.DataFrame, preparations: Mapping[str, Mapping[str, Any]], labelling: str, split: str
+    effects: pd.DataFrame, conditions: Mapping[str, Mapping[str, Any]], labelling: str, split: str
 ) -> Figure:
-    """Draw each method's mean Dice in every variant, and its difference from the reference variant.
+    """Draw each method's mean Dice in every variant, and its difference from the first variant, the base.
 
     Parameters
     ----------
     effects : DataFrame
         Rows of `lumirage_bids.stats.variants.variant_effects`, at least one method's.
-    preparations : mapping
-        Variant → fields of its preparation; may be empty.
+    conditions : mapping
+        Variant → what may differ between variants, by name; may be empty.
     labelling, split : str
         What the table is of, for the title.
 
@@ -48,8 +48,8 @@ def variant_effect(
         180 mm wide. Variants stand in the order of `ordered_variants`; where nothing but the spacing differs, lines
         join the points of a method. Pairs are those that a method scored in all variants.
     """
-    order = ordered_variants(list(effects["variant"].unique()), preparations)
-    told = [changes(preparations, variant, order[0]) for variant in order]
+    order = ordered_variants(list(effects["variant"].unique()), conditions)
+    told = [changes(conditions, variant, order[0]) for variant in order]
     ladder = all(set(change) == {"spacing"} for change in told[1:])
     methods = arms_of(effects.assign(variant=""))
     with journal_style():
@@ -84,15 +84,17 @@ def _points(axes: Axes, x: pd.Series[float], values: pd.DataFrame, look: Mapping
     axes.errorbar(x, centre, reach, **look)
 
 
-def _tick(variant: str, change: Mapping[str, Any], reference: bool) -> str:
-    parts = [f"{key} {_written(value)}" for key, value in change.items()]
-    return "\n".join([variant, *(["reference"] if reference else parts)])
+def _tick(variant: str, change: Mapping[str, Any], base: bool) -> str:
+    parts = [f"{key} {_written(key, value)}" for key, value in change.items()]
+    return "\n".join([variant, *(["base"] if base else parts)])
 
 
-def _written(value: object) -> str:
+def _written(key: str, value: object) -> str:
     if value is None:
         return "native"
-    return f"{value:g} mm" if isinstance(value, float) else str(value)
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return f"{value:g} mm" if key == "spacing" else str(value)
 
 
 def _finish(axes: Axes, ticks: list[str], title: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -28,8 +29,9 @@ from lumirage_bids.reports.tables import (
     structure_table,
     summary_table,
 )
+from lumirage_bids.reports.text import compared_where
 from lumirage_bids.reports.verdict import verdicts
-from lumirage_bids.stats.classes import FLOOR, arms_of
+from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of
 
 #: What stands on every page and picture of a run with ``--sloppy``.
 SLOPPY = "SLOPPY: not for publication"
@@ -92,6 +94,8 @@ class ReportContext:
         Paragraphs for a methods section, see `lumirage_bids.reports.methods_text`.
     arms : mapping of str to str
         Arm → its digest and all its parameters, in words.
+    parameters : mapping
+        Variant → parameters of its alignment and its methods, by name.
     labelling_sources : mapping of str to str
         Labelling → where its label maps come from.
     sloppy : bool
@@ -117,6 +121,7 @@ class ReportContext:
     notes: Sequence[str] = ()
     methods_text: Sequence[str] = ()
     arms: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     labelling_sources: Mapping[str, str] = field(default_factory=dict)
     sloppy: bool = False
     audit: AuditSection | None = None
@@ -155,7 +160,7 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
     """
     drawings = {
         kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
-        for kind, figures in group_figures(tables, context.audit, context.looks).items()
+        for kind, figures in group_figures(tables, context.audit, context.looks, context.parameters).items()
     }
     write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))
     write_text(group_dir / "CITATION.bib", citation_bibtex(context.methods_text))
@@ -188,6 +193,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         verdicts=verdicts(tables.summary, tables.comparisons, context.labelling_sources),
         threshold=THRESHOLD,
         floor=FLOOR,
+        evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
         summary=summary_table(tables.summary) if len(tables.summary) else None,
         comparisons=comparison_table(tables.comparisons) if len(tables.comparisons) else None,
         structures=_structure_tables(tables),

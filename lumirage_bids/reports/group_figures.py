@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from lumirage_bids.reports.audit_section import AuditSection
     from lumirage_bids.reports.group import GroupTables
 
+_Conditions = Mapping[str, Mapping[str, Any]]
+
 #: A scatter of fewer structures shows nothing.
 _FEWEST_STRUCTURES = 3
 
@@ -86,8 +88,13 @@ class ReportFigure:
     pictures: bool = False
 
 
-def group_figures(tables: GroupTables, audit: AuditSection | None, looks: Looks) -> dict[str, list[ReportFigure]]:
-    """Draw the figures of each kind, in the order of the labellings; a kind without anything to show is empty."""
+def group_figures(
+    tables: GroupTables, audit: AuditSection | None, looks: Looks, parameters: _Conditions
+) -> dict[str, list[ReportFigure]]:
+    """Draw the figures of each kind, in the order of the labellings; a kind without anything to show is empty.
+
+    `parameters` are those of alignment and methods by variant, as in `lumirage_bids.audit.Conditions`.
+    """
     scored = tables.summary.dropna(subset="mean")
     named = {
         labelling: f"{number}-{_slug(labelling)}" for number, labelling in enumerate(scored["labelling"].unique(), 1)
@@ -97,7 +104,7 @@ def group_figures(tables: GroupTables, audit: AuditSection | None, looks: Looks)
         "costs": _costs(tables, named),
         "differences": _differences(tables, named),
         "effects": _effects(tables, named),
-        "variants": _variants(tables, named, looks),
+        "variants": _variants(tables, named, _conditions(tables.pairs, looks, parameters)),
         "structures": _structures(tables, named),
         "volumes": _volumes(tables, named),
         "information": _information(tables, named, audit),
@@ -184,23 +191,44 @@ def _effects(tables: GroupTables, named: _Named) -> _Figures:
             )
 
 
-def _variants(tables: GroupTables, named: _Named, looks: Looks) -> _Figures:
+def _conditions(pairs: pd.DataFrame, looks: Looks, parameters: _Conditions) -> _Conditions:
+    """All that may differ between variants, by name: preparation, alignment, methods, evaluation."""
+    evaluations = dict(zip(pairs["variant"], pairs["evaluation"], strict=True))
+    return {
+        variant: {**looks.preparations.get(variant, {}), **parameters.get(variant, {}), "evaluation": evaluation}
+        for variant, evaluation in evaluations.items()
+    }
+
+
+def _variants(tables: GroupTables, named: _Named, conditions: _Conditions) -> _Figures:
     for labelling, name in named.items():
         split = _class_of(tables.summary, labelling)
         rows = in_class(tables.pairs, labelling, split)
         if rows["variant"].nunique() < 2:
             continue
-        effects = variant_effects(rows, ordered_variants(list(rows["variant"].unique()), looks.preparations))
+        effects = variant_effects(rows, ordered_variants(list(rows["variant"].unique()), conditions))
         if not len(effects):
             continue
         caption = (
             f"What each variant does to each method, {labelling}, pairs of class “{split}”. Left: mean Dice; right: "
-            "its difference from the reference variant, on the same pairs. Under a variant's name stands what its "
-            "preparation changes. Every score is taken on the fixed scan's native grid, whatever the variant."
+            "its difference from the first variant, the base, on the same pairs. Under a variant's name stands what it "
+            f"changes. {_evaluated(rows)}"
         )
         alt = f"Mean Dice by variant and method, {labelling}. The table of comparisons has the differences."
-        figure = variant_effect(effects, looks.preparations, labelling, split)
+        figure = variant_effect(effects, conditions, labelling, split)
         yield ReportFigure(name=f"variants-{name}", figure=figure, caption=caption, alt=alt)
+
+
+def _evaluated(rows: pd.DataFrame) -> str:
+    """Where the scores of variants are taken, and what a difference between two evaluations is."""
+    variants = {how: rows.loc[rows["evaluation"] == how, "variant"].unique() for how in evaluations_of(rows)}
+    if len(variants) == 1:
+        return f"Label maps are compared {compared_where(*variants)}, whatever the variant."
+    told = [f"{compared_where(how)} ({and_join(list(of))})" for how, of in variants.items()]
+    return (
+        f"Label maps are compared {'; '.join(told)}: between these, a difference is what the evaluation does to the "
+        "score, and tells nothing of the registration."
+    )
 
 
 def _structures(tables: GroupTables, named: _Named) -> _Figures:

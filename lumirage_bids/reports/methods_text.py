@@ -16,6 +16,7 @@ from lumirage_bids import registration, segmentation
 from lumirage_bids.audit import Conditions
 from lumirage_bids.references import Reference, references
 from lumirage_bids.reports.text import and_join, count
+from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.comparisons import EQUIVALENCE_MARGIN
 from lumirage_bids.stats.pairing import subjects_of
 from lumirage_bids.stats.resampling import FEWEST_SUBJECTS, RESAMPLES
@@ -234,12 +235,8 @@ def _labels(run: RunFacts) -> Iterator[str]:
 
 def _scores(run: RunFacts) -> str:
     pairs = run.conditions.pairs
-    votes = {
-        "linear": "trilinear interpolation of every structure's mask, the largest value winning",
-        "nearest": "nearest neighbour",
-    }
-    used = {arm["evaluation"]["transfer"] for arm in run.arms.values() if "evaluation" in arm}
-    by = f" by {and_join([votes[transfer] for transfer in sorted(used)])}" if used else ""
+    evaluations = evaluations_of(pairs)
+    elsewhere = any(not how.startswith("native") for how in evaluations)
     more = {
         "ndv_percent": "the volume that is not mapped diffeomorphically [@liu2024jacobian]",
         "hd95_mm": "the 95th percentile of surface distances [@hering2023]",
@@ -249,11 +246,34 @@ def _scores(run: RunFacts) -> str:
     further = [words for column, words in more.items() if column in pairs and pairs[column].notna().any()]
     also = f" Further measures: {and_join(further)}." if further else ""
     return (
-        "The moving scan's native label map was carried to the fixed scan's native grid in one interpolation"
-        f"{by}, the same for all methods. Dice overlap [@dice1945] was averaged over the structures present in both "
-        "native label maps of a pair, the same set for every method; a structure that a method lost counted 0, "
-        "background did not count. Folding is the share of the brain's voxels whose Jacobian determinant is not "
+        f"{' '.join(_carried(run, how, several=len(evaluations) > 1) for how in evaluations)} Dice overlap [@dice1945] "
+        f"was averaged over the structures present in both {'' if elsewhere else 'native '}label maps of a pair"
+        f"{' where they were compared' if elsewhere else ''}, the same set for every method; a structure that a method "
+        "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian determinant is not "
         f"positive.{also}"
+    )
+
+
+def _carried(run: RunFacts, evaluation: str, *, several: bool) -> str:
+    """How the labels of an evaluation came to where they were compared."""
+    grid, _, transfer = evaluation.partition(", ")
+    rows = run.conditions.pairs
+    which = (
+        f" (variant {and_join(list(rows[rows['evaluation'] == evaluation]['variant'].unique()))})" if several else ""
+    )
+    by = {
+        "": "trilinear interpolation of every structure's mask, the largest value winning",
+        "nearest": "nearest neighbour",
+    }[transfer]
+    if grid == "native":
+        return (
+            "The moving scan's native label map was carried to the fixed scan's native grid in one interpolation by "
+            f"{by}, the same for all methods{which}."
+        )
+    return (
+        f"Both scans' native label maps were carried through their alignments to the prepared grid of "
+        f"{run.reference or 'the reference'}, where they were compared, and the moving one there once more through the "
+        f"deformation, each time by {by}, the same for all methods{which}."
     )
 
 

@@ -42,7 +42,7 @@ def compared_where(evaluation: str) -> str:
     >>> compared_where("native")
     "on the fixed scan's native grid"
     >>> compared_where("reference, nearest")
-    "on the prepared grid of the scan that all are aligned to, carried by nearest neighbour"
+    'on the prepared grid of the scan that all are aligned to, carried by nearest neighbour'
     """
     grid, _, transfer = evaluation.partition(", ")
     on = "the fixed scan's native grid" if grid == "native" else "the prepared grid of the scan that all are aligned to"

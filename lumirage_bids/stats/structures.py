@@ -40,9 +40,9 @@ def structure_differences(
     -------
     DataFrame
         A row per labelling × evaluation × two arms a, b × structure, over the pairs of different subjects that both
-        arms scored (over rescans, where there is nothing else); the largest contribution first.
-        ``contribution`` is the mean over pairs of the structure's difference b − a divided by the number of structures scored in the pair: over the
-        structures it sums up to the difference in mean Dice.
+        arms scored (over rescans, where there is nothing else); the largest contribution first. ``contribution`` is
+        the mean over pairs of the structure's difference b − a divided by the number of structures scored in the pair:
+        over the structures it sums up to the difference in mean Dice.
     """
     tables = []
     for labelling, wide in structures.items():

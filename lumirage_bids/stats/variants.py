@@ -13,30 +13,30 @@ from lumirage_bids.stats.pairing import side_by_side
 from lumirage_bids.stats.resampling import RESAMPLES, intervals, resampling
 
 VARIANT_COLUMNS = [
-    *("method", "variant", "reference", "n", "n_subjects", "mean", "ci_low", "ci_high"),
+    *("method", "variant", "base", "n", "n_subjects", "mean", "ci_low", "ci_high"),
     *("difference", "difference_low", "difference_high"),
 ]
 
-_Preparations = Mapping[str, Mapping[str, Any]]
+_Conditions = Mapping[str, Mapping[str, Any]]
 
 
-def changes(preparations: _Preparations, variant: str, reference: str) -> dict[str, Any]:
-    """Fields of a variant's preparation that are not those of another's.
+def changes(conditions: _Conditions, variant: str, base: str) -> dict[str, Any]:
+    """Conditions of a variant that are not those of another; what only one of them has, like a method, is no change.
 
     Examples
     --------
     >>> changes({"a": {"spacing": 1, "crop": "brain"}, "b": {"spacing": 2, "crop": "brain"}}, "b", "a")
     {'spacing': 2}
     """
-    mine, other = preparations.get(variant, {}), preparations.get(reference, {})
-    return {key: value for key, value in mine.items() if other.get(key) != value}
+    mine, other = conditions.get(variant, {}), conditions.get(base, {})
+    return {key: value for key, value in mine.items() if key in other and other[key] != value}
 
 
-def ordered_variants(variants: Sequence[str], preparations: _Preparations) -> list[str]:
+def ordered_variants(variants: Sequence[str], conditions: _Conditions) -> list[str]:
     """Order variants for comparison: first the one that the others are compared with.
 
-    That is the one from which the others differ in the fewest fields of the preparation; of several the finest. The
-    rest follow by number of changes, spacing and name.
+    That is one whose labels are compared on native grids, linearly if any are; of several the one from which the others
+    differ in the fewest conditions; of several the finest. The rest follow by number of changes, spacing and name.
 
     Examples
     --------
@@ -46,14 +46,17 @@ def ordered_variants(variants: Sequence[str], preparations: _Preparations) -> li
     """
 
     def fineness(variant: str) -> tuple[float, str]:
-        return float(preparations.get(variant, {}).get("spacing") or 0), variant
+        return float(conditions.get(variant, {}).get("spacing") or 0), variant
 
     def distance(variant: str) -> int:
-        return sum(len(changes(preparations, other, variant)) for other in variants)
+        return sum(len(changes(conditions, other, variant)) for other in variants)
 
-    reference = min(variants, key=lambda v: (distance(v), *fineness(v)))
-    rest = (v for v in variants if v != reference)
-    return [reference, *sorted(rest, key=lambda v: (len(changes(preparations, v, reference)), *fineness(v)))]
+    def evaluation(variant: str) -> str:
+        return str(conditions.get(variant, {}).get("evaluation", ""))  # in order, see `evaluations_of`
+
+    base = min(variants, key=lambda v: (evaluation(v), distance(v), *fineness(v)))
+    rest = (v for v in variants if v != base)
+    return [base, *sorted(rest, key=lambda v: (len(changes(conditions, v, base)), *fineness(v)))]
 
 
 def variant_effects(
@@ -95,7 +98,7 @@ def variant_effects(
             pd.DataFrame(
                 {
                     **{"method": method, "variant": [table.arms[place].variant for place in places]},
-                    **{"reference": table.arms[places[0]].variant, "n": len(dice), "n_subjects": subjects},
+                    **{"base": table.arms[places[0]].variant, "n": len(dice), "n_subjects": subjects},
                     **{"mean": mean, "ci_low": lows[0], "ci_high": highs[0]},
                     **{"difference": difference, "difference_low": lows[1], "difference_high": highs[1]},
                 }

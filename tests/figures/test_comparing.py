@@ -129,7 +129,7 @@ def test_variants_say_whether_they_are_a_ladder(ladder: bool):
     figure = variant_effect(effects, preparations, "braincolor", ALL)
     shown = words(figure)
     assert ("Resolution ladder: braincolor, all" in shown) == ladder
-    for text in ("1mm reference", "2mm spacing 2 mm", "Difference from 1mm", "n = 6 pairs", *LONG):
+    for text in ("1mm base", "2mm spacing 2 mm", "Difference from 1mm", "n = 6 pairs", *LONG):
         assert text in shown
     left = figure.axes[0]
     points = [c.lines[0] for c in left.containers]

@@ -32,7 +32,6 @@ def facts(pairs: pd.DataFrame, **given: object) -> RunFacts:
         "variant": "default",
         "method": method,
         "alignment": aligned,
-        "evaluation": {"transfer": "linear"},
     }
     conditions = Conditions(
         pairs=pairs,
@@ -75,6 +74,26 @@ def test_the_text_says_what_was_done():
         "- Yarkoni T, Markiewicz CJ, de la Vega A, et al. (2019). PyBIDS: Python tools for BIDS datasets.",
     ):
         assert piece in told
+
+
+def test_labels_are_carried_as_the_rows_say():
+    (native,) = [p for p in methods_text(facts(pairs_of())) if "Dice overlap" in p]
+    assert "to the fixed scan's native grid in one interpolation by trilinear" in native
+    assert "present in both native label maps" in native
+    assert "variant" not in native
+    assert "prepared grid" not in native
+    nearest = {"lumir": "reference, nearest"}
+    both = pairs_of(variants=("lumir", "own"), evaluations=nearest)
+    (told,) = [p for p in methods_text(facts(both)) if "Dice overlap" in p]
+    first, second, rest = told.split(". ", 2)
+    assert first.startswith("The moving scan's native label map was carried to the fixed scan's native grid in one")
+    assert first.endswith("(variant own)")
+    assert "prepared grid of sub-1_T1w, where they were compared, and the moving one there once more" in second
+    assert second.endswith("each time by nearest neighbour, the same for all methods (variant lumir)")
+    assert "present in both label maps of a pair where they were compared" in rest
+    (alone,) = [p for p in methods_text(facts(both[both["variant"] == "lumir"])) if "Dice overlap" in p]
+    assert "one interpolation" not in alone
+    assert "native grid" not in alone
 
 
 def test_intervals_that_were_refused_are_not_described():

@@ -313,3 +313,27 @@ def random_volume() -> np.ndarray:
 
 def cut(volume: np.ndarray) -> Planes:
     return Planes(volume[4], volume[:, 4], volume[:, :, 4])
+
+
+def test_the_page_tells_two_evaluations_apart(tmp_path: Path):
+    of_two = tables(subjects=4, kinds=("T1w",), variants=("lumir", "own"), evaluations={"lumir": "reference, nearest"})
+    page = page_of(tmp_path, of_two, parameters={v: {"greedy window": 7} for v in ("own", "lumir")})
+    check_structure(page)
+    titles = [title.text_content() for title in page.xpath("//section[@id='verdict']/h3")]
+    assert titles == [
+        "braincolor, all pairs, labels compared on the fixed scan's native grid",
+        "braincolor, all pairs, labels compared on the prepared grid of the scan that all are aligned to, carried by "
+        "nearest neighbour",
+    ]
+    (caption,) = page.xpath("//section[@id='variants']//figcaption")
+    assert "native grid (own); on the prepared grid" in caption.text_content()
+    assert "a difference is what the evaluation does to the score" in caption.text_content()
+    assert "whatever the variant" not in caption.text_content()
+    shown = " ".join(page.xpath("//section[@id='variants']//figure")[0].text_content().split())
+    assert "Difference from own" in shown
+    assert "evaluation reference, nearest" in shown
+    assert "window" not in shown
+    assert len(page.xpath("//section[@id='comparisons']//figure[.//*[contains(text(), 'Effect size d_z')]]")) == 2
+    one = page_of(tmp_path / "one", tables(subjects=4, kinds=("T1w",), variants=("1mm", "2mm")))
+    (caption,) = one.xpath("//section[@id='variants']//figcaption")
+    assert "native grid, whatever the variant" in caption.text_content()

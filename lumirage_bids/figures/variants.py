@@ -94,7 +94,7 @@ def _written(key: str, value: object) -> str:
         return "native"
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
-    return f"{value:g} mm" if key == "spacing" else str(value)
+    return f"{value:g} mm" if key == "spacing" else str(value).replace(", ", ",\n")
 
 
 def _finish(axes: Axes, ticks: list[str], title: str) -> None:

@@ -249,8 +249,8 @@ def _scores(run: RunFacts) -> str:
         f"{' '.join(_carried(run, how, several=len(evaluations) > 1) for how in evaluations)} Dice overlap [@dice1945] "
         f"was averaged over the structures present in both {'' if elsewhere else 'native '}label maps of a pair"
         f"{' where they were compared' if elsewhere else ''}, the same set for every method; a structure that a method "
-        "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian determinant is not "
-        f"positive.{also}"
+        "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian determinant "
+        f"is not positive.{also}"
     )
 
 

@@ -370,7 +370,7 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
             f"Labelling '{name}' cannot be made here by {labeller.name}: {complaint}. Maps that are there, as files "
             f"…_seg-{name}_dseg.nii.gz of a BIDS derivatives dataset, are read with --derivatives NAME=PATH."
         )
-    return Labels(name=name, labeller=labeller, structures=structures, source=f"{labeller.name}: {labeller.summary}")
+    return Labels(name=name, labeller=labeller, structures=structures, source=labeller.source)
 
 
 def _starts_from_maps(labeller: Labeller, scans: Iterable[Scan]) -> bool:

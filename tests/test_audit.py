@@ -215,6 +215,18 @@ def test_labels_from_intensities(sources, critical):
     assert bool(labels_from_intensities(sources)) is critical
 
 
+def test_labels_from_intensities_beside_others_are_noted():
+    beside = replace(
+        conditions(labellings=("braincolor", "tissue")), sources={"braincolor": "existing maps", "tissue": "atropos: x"}
+    )
+    finding = found(beside)["labels-from-intensities"]
+    assert (finding.severity, finding.what) == (
+        "note",
+        "Labels of tissue are made from the intensities that are registered.",
+    )
+    assert finding.evidence.startswith("The labels (tissue) are classes")
+
+
 def test_labels_from_intensities_come_first():
     c = replace(conditions(), sources={"braincolor": "atropos: three tissues", "unused": "manual"})
     findings = audit(replace(c, tuned={"greedy": "yes"}))

@@ -58,13 +58,17 @@ def labels_from_intensities(sources: Mapping[str, str]) -> str:
 
 
 def intensity_labels(c: Conditions) -> Iterator[Finding]:
-    """Labels that are a function of the intensities, and no others."""
-    if reason := labels_from_intensities({str(k): c.sources.get(str(k), "") for k in c.pairs["labelling"].unique()}):
+    """Labels that are a function of the intensities; without any others nothing can be concluded."""
+    sources = {str(k): c.sources.get(str(k), "") for k in c.pairs["labelling"].unique()}
+    made = {k: source for k, source in sources.items() if labels_from_intensities({k: source})}
+    if made:
+        alone = len(made) == len(sources)
         yield Finding(
             id="labels-from-intensities",
-            severity="critical",
-            what="All labels are made from the intensities that are registered.",
-            evidence=reason,
+            severity="critical" if alone else "note",
+            what=f"{'All labels' if alone else 'Labels of ' + ', '.join(made)} are made from the intensities that are "
+            "registered.",
+            evidence=labels_from_intensities(made),
             remedy="Give label maps made otherwise (manual, SynthSeg, SLANT, …) with --derivatives.",
         )
 

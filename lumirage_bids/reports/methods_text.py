@@ -228,9 +228,11 @@ def _labels(run: RunFacts) -> Iterator[str]:
     kinds = segmentation.labellers()
     for name in run.conditions.pairs["labelling"].unique():
         source = run.conditions.sources.get(name, "")
-        maker = kinds.get(source.partition(":")[0].strip())
-        kind = maker or next((k for k in kinds.values() if k.labelling == name), None)
-        yield f"Labelling {name}{_cite(kind.references) if kind else ''}{f': {source}' if source else ''}."
+        # A labeller that starts from another's maps names it too.
+        makers = [kinds[word] for word in re.findall(r"(\w+):", source) if word in kinds]
+        makers = makers or [kind for kind in kinds.values() if kind.labelling == name][:1]
+        keys = list(dict.fromkeys(key for kind in makers for key in kind.references))
+        yield f"Labelling {name}{_cite(keys)}{f': {source}' if source else ''}."
 
 
 def _scores(run: RunFacts) -> str:
@@ -249,8 +251,8 @@ def _scores(run: RunFacts) -> str:
         f"{' '.join(_carried(run, how, several=len(evaluations) > 1) for how in evaluations)} Dice overlap [@dice1945] "
         f"was averaged over the structures present in both {'' if elsewhere else 'native '}label maps of a pair"
         f"{' where they were compared' if elsewhere else ''}, the same set for every method; a structure that a method "
-        "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian determinant "
-        f"is not positive.{also}"
+        "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian "
+        f"determinant is not positive.{also}"
     )
 
 

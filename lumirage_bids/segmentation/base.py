@@ -55,6 +55,11 @@ class Labeller(ABC):
         return None
 
     @property
+    def source(self) -> str:
+        """Where its maps come from, in words that begin with its name."""
+        return f"{self.name}: {self.summary}"
+
+    @property
     def of_t1w(self) -> str | None:
         """Labelling of the session's T1w scan that it starts from; None for labellers that need no other scan."""
         return None

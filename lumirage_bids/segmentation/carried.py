@@ -39,7 +39,15 @@ class Carried(Labeller):
     name: ClassVar[str] = "carried"
     summary: ClassVar[str] = "labels of the session's T1w scan, carried over rigidly; made without the image they label"
 
+    references: ClassVar[tuple[str, ...]] = ("chen2025",)
+
     of: str = "synthseg"
+
+    @property
+    def source(self) -> str:
+        """Names the labelling that is carried, and the labeller that makes it where no maps are given."""
+        maker = _maker(self.of)
+        return f"{super().source}; {self.of} of the T1w scan{'' if maker is None else f' ({maker.source})'}"
 
     @property
     def of_t1w(self) -> str:

@@ -19,6 +19,7 @@ from lumirage_bids.reports.methods_text import (
     methods_text,
     pieces,
 )
+from lumirage_bids.segmentation.carried import Carried
 from lumirage_bids.stats.comparisons import compare
 
 KINDS = [*registration.methods().values(), *segmentation.labellers().values()]
@@ -94,6 +95,21 @@ def test_labels_are_carried_as_the_rows_say():
     (alone,) = [p for p in methods_text(facts(both[both["variant"] == "lumir"])) if "Dice overlap" in p]
     assert "one interpolation" not in alone
     assert "native grid" not in alone
+
+
+def test_carried_labels_name_and_cite_what_is_carried():
+    sources = {"braincolor": Carried(of="synthseg").source, "tissue": Carried(of="manual").source}
+    pairs = pairs_of()
+    synthseg, manual = [
+        citation_markdown([p])
+        for p in methods_text(facts(pairs, conditions=Conditions(pairs=pairs, sources=sources)))
+        if p.startswith("Labelling")
+    ]
+    assert "Chen" in synthseg
+    assert "Billot" in synthseg
+    assert "synthseg of the T1w scan" in synthseg
+    assert "Billot" not in manual
+    assert "manual of the T1w scan." in manual
 
 
 def test_intervals_that_were_refused_are_not_described():

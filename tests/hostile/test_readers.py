@@ -7,7 +7,7 @@ import json
 import logging
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,17 @@ many = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-logging.getLogger("lumirage").setLevel(logging.ERROR)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet() -> Iterator[None]:
+    """Thousands of files are read; their warnings are not what is tested."""
+    logger = logging.getLogger("lumirage")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    yield
+    logger.setLevel(before)
+
 
 NAMES = [p.name for p in (resources.files("lumirage_bids") / "protocols").iterdir() if p.name.endswith(".toml")]
 SHIPPED = [(resources.files("lumirage_bids") / "protocols" / name).read_text("utf-8") for name in sorted(NAMES)]

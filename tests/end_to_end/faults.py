@@ -79,7 +79,7 @@ def results(dataset: Path, out: Path) -> dict[str, str]:
 
 
 def check_whole(out: Path) -> None:
-    """Read every file below an output folder to its end."""
+    """Read every file below an output folder to its end, but what a killed process left half written, hidden."""
     readers: dict[str, Callable[[Path], object]] = {
         ".json": lambda f: json.loads(f.read_text()),
         ".tsv": lambda f: pd.read_csv(f, sep="\t"),
@@ -87,7 +87,8 @@ def check_whole(out: Path) -> None:
         ".npz": lambda f: zipfile.ZipFile(f).testzip(),
         ".html": lambda f: f.read_text().index("</html>"),
     }
-    files = [f for f in out.rglob("*") if f.is_file() and "work" not in f.relative_to(out).parts]
+    kept = [f for f in out.rglob("*") if f.is_file() and "work" not in f.relative_to(out).parts]
+    files = [f for f in kept if not f.name.startswith(".")]
     assert files
     for file in files:
         readers.get(file.suffix, Path.read_bytes)(file)

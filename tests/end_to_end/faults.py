@@ -24,6 +24,16 @@ spacing = 8.0
 scales = [1]
 iterations = [10]
 """
+# Greedy with so many iterations that there is time to shoot at it, and one that is never done.
+SLOW = """
+description = "slow"
+[methods.identity]
+[methods.greedy]
+scales = [1]
+iterations = [2000]
+max_tolerance_iters = 2000
+"""
+ENDLESS = SLOW.replace("2000", "1000000")
 # The only columns that tell of the machine's state.
 VARYING = ["runtime_s", "memory_gb", "runtime_s_median", "memory_gb_max"]
 TABLES = ("pairs", "structures", "summary", "comparisons", "structure_differences", "failures")

@@ -14,18 +14,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import Outcome, options, run_program
-from faults import check_whole, notes, protocol, results, start, wait_for
+from faults import SLOW, check_whole, notes, protocol, results, start, wait_for
 
 from lumirage_bids import scores
 
-SLOW = """
-description = "slow"
-[methods.identity]
-[methods.greedy]
-scales = [1]
-iterations = [2000]
-max_tolerance_iters = 2000
-"""
 SAVE = ("--save", "all")
 CGROUP = Path("/sys/fs/cgroup/memory")
 

@@ -15,25 +15,16 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import options, run_program
-from faults import check_whole, notes, protocol, results, start, wait_for
+from faults import ENDLESS, SLOW, check_whole, notes, protocol, results, start, wait_for
 
 from lumirage_bids import scores
 
-# Greedy with so many iterations that there is time to shoot at it.
-SLOW = """
-description = "slow"
-[methods.identity]
-[methods.greedy]
-scales = [1]
-iterations = [{iterations}]
-max_tolerance_iters = {iterations}
-"""
 KILLS = 20
 
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Path:
-    return protocol(tmp_path, SLOW.format(iterations=2000), "slow")
+    return protocol(tmp_path, SLOW, "slow")
 
 
 def test_a_killed_worker_costs_its_pair(demo_dataset: Path, tmp_path: Path, slow: Path) -> None:
@@ -63,7 +54,7 @@ def test_a_slow_pair_is_stopped_and_recorded(demo_dataset: Path, tmp_path: Path)
     out = tmp_path / "out"
     limits = [
         "--protocol",
-        protocol(tmp_path, SLOW.format(iterations=10**6), "slow"),
+        protocol(tmp_path, ENDLESS, "slow"),
         "--participant-label",
         "01",
         "--pair-timeout",

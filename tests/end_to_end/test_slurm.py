@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import options, run_program
-from faults import notes, protocol, results, start, wait_for
+from faults import ENDLESS, SLOW, notes, protocol, results, start, wait_for
 
 from lumirage_bids import scores
 
@@ -25,15 +25,7 @@ pytestmark = [
     ),
 ]
 SCRIPT = Path(__file__).parents[2] / "docs" / "sbatch_array.sh"
-SLOW = """
-description = "slow"
-[methods.identity]
-[methods.greedy]
-scales = [1]
-iterations = [2000]
-max_tolerance_iters = 2000
-"""
-ENDLESS = SLOW.replace("2000", "1000000").replace("[methods.identity]\n", "")
+ALONE = ENDLESS.replace("[methods.identity]\n", "")
 
 
 def jobs(form: str) -> set[str]:
@@ -97,7 +89,7 @@ def slow_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_dataset: Path, tmp_path: Path) -> None:
     """Also the job that is just being submitted: none is left to go on for ever."""
     out = tmp_path / "out"
-    more = ("--protocol", protocol(tmp_path, ENDLESS, "endless"), "--use-plugin", plugin(tmp_path, name))
+    more = ("--protocol", protocol(tmp_path, ALONE, "endless"), "--use-plugin", plugin(tmp_path, name))
     others = jobs("%A")
     program = start(demo_dataset, out, *more, "--nprocs", "6")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from typing import NoReturn
 
 from lumirage_bids import __version__
 from lumirage_bids.errors import LumirageError, UsageError
+from lumirage_bids.folders import temporary_folder
 from lumirage_bids.settings import Settings
 
 LISTS = ("methods", "labellings", "protocols")
@@ -230,7 +232,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # A cluster ends a job by SIGTERM: to be treated as an interrupt from the keyboard.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack letters of a path
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        settle_home()
         return _dispatch(arguments)
     except LumirageError as error:
         print(f"lumirage: {error}", file=sys.stderr)
@@ -245,6 +250,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         advice = "Make space and give the same command again." if full else "The same command goes on where it was."
         print(f"lumirage: {error.filename or 'file system'}: {error.strerror or error}. {advice}", file=sys.stderr)
         return 74
+
+
+def settle_home() -> None:
+    """Let HOME be a folder that can be looked into: PyBIDS looks there when it is imported, and fails where it cannot.
+
+    A container's user may have no account, and HOME may be another user's.
+    """
+    try:
+        (Path.home() / "x").exists()
+    except (RuntimeError, OSError):
+        os.environ["HOME"] = temporary_folder()
 
 
 def _dispatch(arguments: list[str]) -> int:

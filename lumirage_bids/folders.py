@@ -75,14 +75,25 @@ def _check_outside_raw_tree(what: str, folder: Path, bids_dir: Path) -> None:
         )
 
 
-def _check_writable(what: str, folder: Path) -> None:
+def temporary_folder() -> str:
+    """The folder for temporary files.
+
+    Raises
+    ------
+    CannotWriteError
+        There is none that can be written.
+    """
     try:
-        tempfile.gettempdir()
+        return tempfile.gettempdir()
     except FileNotFoundError as error:
         raise CannotWriteError(
             f"Temporary files cannot be written: {error.strerror}. Set TMPDIR to a folder that can be written; a "
             "container with a read-only root needs one: docker run --tmpfs /tmp."
         ) from None
+
+
+def _check_writable(what: str, folder: Path) -> None:
+    temporary_folder()
     try:
         if folder.is_symlink() and not folder.exists():
             raise CannotWriteError(f"{what} {folder} is a link to nowhere. Give a folder.")

@@ -91,8 +91,8 @@ def configure(work_dir: Path, verbose: int) -> None:
 
 def _use_compiled(folder: Path) -> None:
     """Numba uses a cache only where it may write, so one that a read-only image holds is copied first."""
-    compiled = Path(os.environ.get("NUMBA_CACHE_DIR", ""))
-    if "NUMBA_CACHE_DIR" in os.environ and compiled.is_dir() and not os.access(compiled, os.W_OK):
+    compiled = os.environ.get("NUMBA_CACHE_DIR", "")
+    if os.access(compiled, os.R_OK | os.X_OK) and not os.access(compiled, os.W_OK):
         shutil.copytree(compiled, folder, copy_function=shutil.copy2)
         os.environ["NUMBA_CACHE_DIR"] = str(folder)
 

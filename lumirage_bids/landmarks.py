@@ -11,12 +11,10 @@ import numpy as np
 
 from lumirage_bids.errors import BadDataError
 from lumirage_bids.label_maps import Pattern
-from lumirage_bids.measures.surface import landmark_errors
 
 if TYPE_CHECKING:
     from lumirage_bids.dataset import Dataset
     from lumirage_bids.scans import Scan
-    from lumirage_bids.transforms import Transform
 
 AXES = ["x", "y", "z"]
 
@@ -68,19 +66,14 @@ def read_landmarks(path: Path) -> Mapping[str, np.ndarray]:
     return dict(zip(table["name"], points, strict=True))
 
 
-def target_registration_error(moving: Scan, fixed: Scan, transform: Transform) -> float | None:
-    """Mean distance between where a transform takes the fixed scan's landmarks and the moving scan's, mm.
-
-    Parameters
-    ----------
-    moving, fixed : Scan
-    transform : Transform
-        Fixed world to moving world, alignment included.
+def corresponding_points(fixed: Scan, moving: Scan) -> tuple[np.ndarray, np.ndarray] | None:
+    """Landmarks that two scans share, matched by name.
 
     Returns
     -------
-    float or None
-        Over the landmarks that both scans have, matched by name; None where a scan has no file of landmarks.
+    tuple of array, shape (n, 3), or None
+        The same points in the fixed and the moving scan, world coordinates (RAS+, mm); None where a scan has no file
+        of landmarks.
 
     Raises
     ------
@@ -89,9 +82,8 @@ def target_registration_error(moving: Scan, fixed: Scan, transform: Transform) -
     """
     if moving.landmarks is None or fixed.landmarks is None:
         return None
-    ours, theirs = (read_landmarks(s.landmarks.path) for s in (fixed, moving) if s.landmarks is not None)
+    ours, theirs = (read_landmarks(file.path) for file in (fixed.landmarks, moving.landmarks))
     common = [name for name in ours if name in theirs]
     if not common:
         raise BadDataError(f"The landmarks of {fixed.name} and {moving.name} have no name in common.")
-    errors = landmark_errors([ours[n] for n in common], [theirs[n] for n in common], transform)
-    return float(errors.mean())
+    return np.array([ours[n] for n in common]), np.array([theirs[n] for n in common])

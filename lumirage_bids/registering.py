@@ -21,9 +21,10 @@ from lumirage_bids import derivatives, scores, status
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
-from lumirage_bids.landmarks import target_registration_error
+from lumirage_bids.landmarks import corresponding_points
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
+from lumirage_bids.measures.surface import landmark_errors
 from lumirage_bids.memory import peak_memory
 from lumirage_bids.plan import Batch, Labels, Task
 from lumirage_bids.registration.base import Context
@@ -232,11 +233,12 @@ class PairAtWork:
 
     def run(self, rows: Rows) -> None:
         """Register, carry over the labels of every labelling, score them and add the rows."""
+        landmarks = corresponding_points(self.fixed.scan, self.batch.moving)  # a bad table costs no registration
         transform, cost = self.registered()
         total = transform.then(Transform((self.start,)))
         measures = {**self.deformation(transform), **cost}
-        if (error := target_registration_error(self.batch.moving, self.fixed.scan, total)) is not None:
-            measures["tre_mm"] = error
+        if landmarks is not None:
+            measures["tre_mm"] = float(landmark_errors(*landmarks, total).mean())
         by_labelling: dict[str, scores.Row] = {}
         scored: list[str] = []
         for labels in self.labels:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.landmarks import read_landmarks, target_registration_error
+from lumirage_bids.landmarks import corresponding_points, read_landmarks
 from lumirage_bids.scans import File, Scan
-from lumirage_bids.transforms import Transform
 
 HEADER = "name\tx\ty\tz\n"
 
@@ -25,25 +23,25 @@ def scan(folder: Path, subject: str, text: str | None) -> Scan:
     return Scan(path=path, dataset=folder, subject=subject, session=None, suffix="T1w", entities={}, landmarks=found)
 
 
-def test_the_error_is_the_mean_distance_of_the_common_points(tmp_path: Path) -> None:
+def test_points_are_matched_by_name(tmp_path: Path) -> None:
     fixed = scan(tmp_path, "1", HEADER + "AC\t0\t0\t0\nPC\t0\t-25.5\t0\nonly here\t1\t1\t1\n")
     moving = scan(tmp_path, "2", HEADER + "PC\t10\t-25.5\t4\nAC\t10\t0\t0\n")
-    shift = np.eye(4)
-    shift[0, 3] = 10
-    assert target_registration_error(moving, fixed, Transform((shift,))) == pytest.approx((0 + 4) / 2)
-    assert target_registration_error(moving, fixed, Transform()) == pytest.approx((10 + np.hypot(10, 4)) / 2)
+    points = corresponding_points(fixed, moving)
+    assert points is not None
+    assert points[0].tolist() == [[0, 0, 0], [0, -25.5, 0]]
+    assert points[1].tolist() == [[10, 0, 0], [10, -25.5, 4]]
 
 
-def test_without_a_file_on_both_sides_there_is_no_error(tmp_path: Path) -> None:
+def test_without_a_file_on_both_sides_there_are_no_points(tmp_path: Path) -> None:
     one, other = scan(tmp_path, "1", HEADER + "AC\t0\t0\t0\n"), scan(tmp_path, "2", None)
-    assert target_registration_error(one, other, Transform()) is None
-    assert target_registration_error(other, one, Transform()) is None
+    assert corresponding_points(one, other) is None
+    assert corresponding_points(other, one) is None
 
 
 def test_points_without_a_common_name_are_refused(tmp_path: Path) -> None:
     one, other = (scan(tmp_path, s, HEADER + f"p{s}\t0\t0\t0\n") for s in "12")
     with pytest.raises(BadDataError, match="no name in common"):
-        target_registration_error(one, other, Transform())
+        corresponding_points(one, other)
 
 
 @pytest.mark.parametrize(

@@ -104,13 +104,15 @@ def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_data
 
 
 def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+    """Three subjects in an array of two jobs."""
+    out = tmp_path / "an $out"
     environment = {
         **os.environ,
         "BIDS": str(demo_dataset),
         "OUT": str(out),
         "LUMIRAGE": f"{sys.executable} -m lumirage_bids",
         "EACH": "--cpus-per-task=1 --mem=3000",
+        "JOBS": "2",
     }
     mine = [str(o) for o in options(demo_dataset) if str(o) not in ("--nprocs", "2", "--omp-nthreads", "1")]
     command = ["bash", SCRIPT, *mine, "--protocol", alone[0]]

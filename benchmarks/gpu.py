@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from registration import add_pair_options, pair_of, score
 
-from lumirage_bids.images import Preparation, Volume, prepare
+from lumirage_bids.images import Volume
+from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.registration import Context, _engine, _run, method
 from lumirage_bids.transforms import Transform
 

@@ -30,9 +30,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.images import Volume, read_image, read_labels, rescale, winsorise
+from lumirage_bids.images import Volume, read_image, read_labels
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.overlap import dice, scored_structures
+from lumirage_bids.preparation import rescale, winsorise
 from lumirage_bids.registration import Context, Method, method
 from lumirage_bids.registration.alignment import Alignment, align
 from lumirage_bids.transforms import Transform

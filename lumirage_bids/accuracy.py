@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from lumirage_bids import derivatives
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, same_grid
+from lumirage_bids.grids import same_grid
+from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.overlap import dice, volumes
 from lumirage_bids.scores import CONDITIONS

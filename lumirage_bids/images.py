@@ -1,29 +1,24 @@
-"""Volumes: an array and its place in the world; reading, writing, regridding, intensities, preparation.
-
-Every function that changes a grid changes the affine with it, so that the world position of what a voxel shows stays
-what it was. Nothing here changes its input.
-"""
+"""Volumes: an array and its place in the world; read from files whatever they hold, written whole."""
 
 from __future__ import annotations
 
 import errno
 import gzip
-import itertools
 import logging
 import math
 import os
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.annex import has_content
-from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, MissingInputError, UsageError
+from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, MissingInputError
 
 if TYPE_CHECKING:
     import nibabel
@@ -32,15 +27,8 @@ LOGGER = logging.getLogger("lumirage")
 
 FloatArray = npt.NDArray[np.float64]
 Shape = tuple[int, int, int]
-Box = npt.NDArray[np.int64]
-"""First voxel and one past the last one along each axis, shape (3, 2)."""
-
-NATIVE_TOLERANCE = 0.01
-"""Relative difference of spacings below which a grid counts as the wanted one."""
 SLACK = 1 << 20
 """Bytes that a file may hold after its last voxel."""
-SLOPPY_SPACING = 3.0
-"""Finest spacing of a sloppy preparation, mm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +55,12 @@ class Volume:
     @property
     def spacing(self) -> npt.NDArray[np.float64]:
         """Distance between voxel centres along each axis, mm, shape (3,)."""
-        return _lengths(self.affine)
+        return step_lengths(self.affine)
 
 
-def _lengths(affine: FloatArray) -> FloatArray:
+def step_lengths(affine: FloatArray) -> FloatArray:
     """Length of the step along each voxel axis, mm, shape (3,)."""
     return np.asarray(np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(axis=0)), dtype=np.float64)
-
-
-# Reading and writing
 
 
 def read_image(path: Path) -> Volume:
@@ -237,7 +222,7 @@ def _check_header(path: Path, image: nibabel.spatialimages.SpatialImage) -> None
     if min(shape[:3]) < 2:
         raise BadDataError(f"{path}: shape {tuple(shape)}; every axis needs two voxels or more")
     linear = np.asarray(image.affine, dtype=np.float64)[:3, :3]
-    lengths = _lengths(linear)
+    lengths = step_lengths(linear)
     if not np.isfinite(image.affine).all() or abs(np.linalg.det(linear)) < 1e-6 * max(lengths.prod(), 1e-12):
         raise BadDataError(f"{path}: the affine {np.round(linear, 4).tolist()} is singular; repair the header")
     if "sform_code" in image.header and image.header["sform_code"] == image.header["qform_code"] == 0:
@@ -304,314 +289,5 @@ def _nifti_bytes(volume: Volume, dtype: np.dtype[Any]) -> bytes:
 
 def _shears(affine: FloatArray) -> bool:
     """Whether the voxel axes are not at right angles."""
-    axes = affine[:3, :3] / _lengths(affine)
+    axes = affine[:3, :3] / step_lengths(affine)
     return not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4)
-
-
-# Grids
-
-
-def reorient(volume: Volume, axes: str = "RAS") -> Volume:
-    """Swap and flip axes so that they point, as nearly as they can, to where `axes` says; no interpolation.
-
-    Parameters
-    ----------
-    volume : Volume
-    axes : str
-        Direction in which each index grows: a letter of each of L/R, A/P and I/S.
-    """
-    from nibabel import orientations
-
-    current = orientations.io_orientation(volume.affine)
-    change = orientations.ornt_transform(current, orientations.axcodes2ornt(axes))
-    array = np.ascontiguousarray(orientations.apply_orientation(volume.array, change))
-    return Volume(array=array, affine=volume.affine @ orientations.inv_ornt_aff(change, volume.shape))
-
-
-def grid_for(shape: Shape, affine: FloatArray, spacing: float) -> tuple[Shape, FloatArray]:
-    """Isotropic grid that covers the field of view of another one and shares its centre and directions.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    affine : array, shape (4, 4)
-        Of the grid to be covered.
-    spacing : float
-        Wanted distance of voxel centres, mm.
-
-    Returns
-    -------
-    shape : tuple of int
-        Two voxels or more along each axis.
-    affine : array, shape (4, 4)
-    """
-    old = _lengths(affine)
-    # A field of view that is whole but for rounding must not gain a voxel.
-    x, y, z = (max(2, int(np.ceil(n * s / spacing - 1e-3))) for n, s in zip(shape, old, strict=True))
-    centre = affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
-    new = np.eye(4)
-    new[:3, :3] = affine[:3, :3] / old * spacing
-    new[:3, 3] = centre - new[:3, :3] @ ((np.array((x, y, z)) - 1) / 2)
-    return (x, y, z), new
-
-
-def resample(volume: Volume, shape: Shape, affine: FloatArray, order: Literal[0, 1] = 1) -> Volume:
-    """Resample onto another grid.
-
-    As in ITK, the field of view ends half a voxel beyond the outermost voxel centres, the outermost value holding up
-    to there; outside is 0. Before linear interpolation onto a coarser grid the image is smoothed with a Gaussian of
-    FWHM sqrt(new² - old²) along each of its axes, which turns the old point spread function into the new one
-    (Cardoso et al. 2015, doi:10.1007/978-3-319-24571-3_81).
-
-    Parameters
-    ----------
-    volume : Volume
-        Image. Label maps go through `lumirage_bids.label_transfer` instead.
-    shape : tuple of int
-    affine : array, shape (4, 4)
-        Of the wanted grid.
-    order : {0, 1}
-        Nearest neighbour or linear.
-
-    Returns
-    -------
-    Volume
-        Float32 for order 1, the type of the input for order 0.
-    """
-    from scipy import ndimage
-
-    to_old = np.asarray(np.linalg.solve(volume.affine, affine), dtype=np.float64)
-    step = to_old[:3, :3]
-    array: npt.NDArray[Any] = volume.array
-    if order:
-        ratio = np.sqrt((step**2).sum(axis=1))
-        sigma = np.sqrt(np.maximum(ratio**2 - 1, 0)) / np.sqrt(8 * np.log(2))
-        array = array.astype(np.float32)
-        if (ratio > 1 + NATIVE_TOLERANCE).any():
-            array = ndimage.gaussian_filter(array, sigma, mode="nearest", truncate=3)
-    out = ndimage.affine_transform(array, step, to_old[:3, 3], shape, order=order, mode="nearest")
-    _clear_outside(out, to_old, volume.shape)
-    return Volume(array=out, affine=np.array(affine, dtype=np.float64))
-
-
-def _clear_outside(array: npt.NDArray[Any], to_old: FloatArray, shape: Shape) -> None:
-    """Set voxels to 0, in place, whose position lies outside the field of view of a grid of this shape."""
-    corners = np.array(list(itertools.product(*((0, n - 1) for n in array.shape)))) @ to_old[:3, :3].T + to_old[:3, 3]
-    x, y, z = (np.arange(n, dtype=np.float64) for n in array.shape)
-    for axis, n in enumerate(shape):
-        low, high = -0.5 - 1e-6, n - 0.5 + 1e-6
-        if corners[:, axis].min() >= low and corners[:, axis].max() <= high:
-            continue
-        a, b, c = to_old[axis, :3]
-        position = to_old[axis, 3] + a * x[:, None, None] + b * y[:, None] + c * z
-        array[(position < low) | (position > high)] = 0
-
-
-def resample_isotropic(volume: Volume, spacing: float) -> Volume:
-    """Resample linearly to cubic voxels of this spacing (mm); as it is where that differs by less than 1 %."""
-    if np.all(np.abs(volume.spacing / spacing - 1) < NATIVE_TOLERANCE):
-        return volume
-    return resample(volume, *grid_for(volume.shape, volume.affine, spacing))
-
-
-def bounding_box(mask: npt.NDArray[np.generic]) -> Box:
-    """Smallest box around all voxels that are not 0.
-
-    Raises
-    ------
-    BadDataError
-        The mask is empty.
-    """
-    box = np.empty((3, 2), dtype=np.int64)
-    for axis in range(3):
-        found = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
-        if not found.size:
-            raise BadDataError("the mask is empty; give one that covers the brain")
-        box[axis] = found[0], found[-1] + 1
-    return box
-
-
-def crop(volume: Volume, box: Box, margin: float = 0.0) -> Volume:
-    """Cut out a box, widened by a margin (mm) on each side as far as the grid goes."""
-    extra = np.ceil(margin / volume.spacing - 1e-6).astype(np.int64)
-    start = np.maximum(box[:, 0] - extra, 0)
-    stop = np.minimum(box[:, 1] + extra, volume.shape)
-    i, j, k = (slice(a, b) for a, b in zip(start, stop, strict=True))
-    return Volume(array=np.ascontiguousarray(volume.array[i, j, k]), affine=_shifted(volume.affine, start))
-
-
-def pad_to(volume: Volume, target: Shape | int) -> Volume:
-    """Pad with 0 on both sides, the odd voxel at the end.
-
-    Parameters
-    ----------
-    volume : Volume
-    target : tuple of int, or int
-        Wanted shape; or the number that every axis must be the next multiple of.
-
-    Raises
-    ------
-    ValueError
-        The target is smaller than the volume.
-    """
-    old = np.array(volume.shape)
-    new = -(-old // target) * target if isinstance(target, int) else np.array(target)
-    if np.any(new < old):
-        raise ValueError(f"cannot pad shape {volume.shape} to {target}: crop first")
-    before = (new - old) // 2
-    array = np.pad(volume.array, np.stack([before, new - old - before], axis=1))
-    return Volume(array=array, affine=_shifted(volume.affine, -before))
-
-
-def _shifted(affine: FloatArray, start: npt.NDArray[np.int64]) -> FloatArray:
-    """Affine of a grid whose first voxel is at index `start` of the old one."""
-    new = np.array(affine, dtype=np.float64)
-    new[:3, 3] += new[:3, :3] @ start
-    return new
-
-
-# Intensities
-
-
-def winsorise(array: npt.NDArray[np.generic], lower: float = 1, upper: float = 99) -> npt.NDArray[np.float32]:
-    """Replace values beyond two percentiles of the whole array by those percentiles."""
-    values = np.asarray(array, dtype=np.float32)
-    low, high = np.percentile(values, (lower, upper))
-    return np.clip(values, np.float32(low), np.float32(high))
-
-
-def rescale(array: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    """Map the range of values linearly onto [0, 1].
-
-    Raises
-    ------
-    BadDataError
-        All values are the same.
-    """
-    low, high = array.min(), array.max()
-    if low == high:
-        raise BadDataError(f"every voxel is {low}: there is no contrast to scale")
-    return np.asarray((np.asarray(array, dtype=np.float32) - low) / np.float32(high - low), dtype=np.float32)
-
-
-# Preparation
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preparation:
-    """What happens to a scan before alignment.
-
-    Attributes
-    ----------
-    spacing : float or None
-        Isotropic voxel size, mm; None keeps the native one.
-    skull_strip : bool
-        Whether voxels outside the brain mask become 0.
-    percentiles : tuple of float
-        Limits of winsorising, percentiles of the whole image after masking and before cropping, as published.
-    crop : {"brain", "none"}
-        Whether the grid is cut to the brain.
-    margin_mm : float
-        Kept on each side of the brain when cropping, mm.
-    orientation : str
-        Where the axes point: ``RAS``, ``LPS``, …
-    multiple : int
-        Every axis is padded with background at both ends to a multiple of so many voxels.
-    """
-
-    spacing: float | None = None
-    skull_strip: bool = True
-    percentiles: tuple[float, float] = (1, 99)
-    crop: Literal["brain", "none"] = "brain"
-    margin_mm: float = 10
-    orientation: str = "RAS"
-    multiple: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse what no scan can be prepared with."""
-        if self.spacing is not None and not 0.05 <= self.spacing <= 50:
-            raise UsageError(f"spacing is {self.spacing:g}; allowed: 0.05 to 50 mm, or nothing for the native one.")
-        low, high = self.percentiles
-        if not 0 <= low < high <= 100:
-            raise UsageError(f"percentiles are {low:g} and {high:g}; allowed: 0 to 100, the lower one first.")
-        if self.margin_mm < 0:
-            raise UsageError(f"margin_mm is {self.margin_mm:g}; allowed: at least 0.")
-        if len(self.orientation) != 3 or any(len({*self.orientation} & {*axis}) != 1 for axis in ("LR", "AP", "IS")):
-            raise UsageError(f"orientation is {self.orientation!r}; allowed: a letter of each of L/R, A/P and I/S.")
-        if not 1 <= self.multiple <= 512:
-            raise UsageError(f"multiple is {self.multiple}; allowed: 1 to 512 voxels.")
-
-    def sloppy(self) -> Self:
-        """The same preparation at 3 mm or coarser, for trying things out."""
-        return replace(self, spacing=max(self.spacing or 0.0, SLOPPY_SPACING))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A prepared image (float32, in [0, 1]) and its brain mask (bool), on one grid."""
-
-    image: Volume
-    mask: Volume
-
-
-def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
-    """Reorient, resample, mask, winsorise over the whole image, scale to [0, 1] and crop, in this order.
-
-    Parameters
-    ----------
-    image : Volume
-        Native image.
-    mask : Volume
-        Brain mask; where its grid is another one it is carried over through the headers.
-    preparation : Preparation
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    BadDataError
-        The mask does not overlap the image, or winsorising leaves no contrast.
-    """
-    image = reorient(image, preparation.orientation)
-    if preparation.spacing is not None:
-        image = resample_isotropic(image, preparation.spacing)
-    inside = mask_on(mask, image)
-    values = np.where(inside, image.array, 0) if preparation.skull_strip else image.array
-    share, tail = inside.mean(), 1 - preparation.percentiles[1] / 100
-    if preparation.skull_strip and share < 2 * tail:
-        raise BadDataError(
-            f"the brain fills {share:.2%} of the image, so winsorising at percentile {preparation.percentiles[1]:g} "
-            "of the whole image would flatten it; crop the image's field of view or set percentiles = [0, 100]"
-        )
-    ready = Volume(array=rescale(winsorise(values, *preparation.percentiles)), affine=image.affine)
-    region = Volume(array=inside, affine=image.affine)
-    if preparation.crop == "brain":
-        box = bounding_box(inside)
-        ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
-    return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
-
-
-def same_grid(a: Volume, b: Volume) -> bool:
-    """Whether the voxels of both are at the same places, to a hundredth of a voxel."""
-    if a.shape != b.shape:
-        return False
-    drift = np.abs((b.affine - a.affine)[:3]) @ [*(n - 1 for n in a.shape), 1]
-    return bool(drift.max() <= 0.01 * a.spacing.min())
-
-
-def mask_on(mask: Volume, image: Volume) -> npt.NDArray[np.bool_]:
-    """Mask on the grid of an image: at least half of a voxel inside.
-
-    Raises
-    ------
-    BadDataError
-        Nothing of it lies inside the image.
-    """
-    array = mask.array > 0
-    if not same_grid(mask, image):
-        array = resample(replace(mask, array=array), image.shape, image.affine).array >= 0.5
-    if not array.any():
-        raise BadDataError("the brain mask and the image do not overlap; check the headers of both")
-    return array

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from lumirage_bids import accuracy, derivatives, registration, segmentation
 from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
-from lumirage_bids.images import Preparation
 from lumirage_bids.label_transfer import Evaluation
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest, from_table
+from lumirage_bids.preparation import Preparation
 from lumirage_bids.protocol import Labelling, Protocol, Variant
 from lumirage_bids.reference_maps import references
 from lumirage_bids.registration.alignment import Alignment

@@ -16,9 +16,10 @@ from lumirage_bids import derivatives, scores
 from lumirage_bids.accuracy import agreement
 from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.histograms import histogram
-from lumirage_bids.images import Preparation, Volume, prepare, read_grid, read_image, read_labels, write_image
+from lumirage_bids.images import Volume, read_grid, read_image, read_labels, write_image
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.plan import Aligning, Labels, Plan, Preparing, agreement_conditions
+from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import scan_facts

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, bounding_box, mask_on, same_grid
+from lumirage_bids.grids import bounding_box, mask_on, same_grid
+from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.information import boundary_contrast, mutual_information
 from lumirage_bids.measures.overlap import volumes

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, same_grid
+from lumirage_bids.grids import same_grid
+from lumirage_bids.images import Volume
 from lumirage_bids.transforms import DisplacementField, Shape, Transform, inverse_affine
 
 if TYPE_CHECKING:

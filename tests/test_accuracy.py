@@ -17,7 +17,8 @@ from segmentation.phantom import brain, dice, scan
 from lumirage_bids import accuracy
 from lumirage_bids.accuracy import agreement, collect, summarise
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, reorient
+from lumirage_bids.grids import reorient
+from lumirage_bids.images import Volume
 from lumirage_bids.segmentation import named_structures
 
 MANUAL = {1: "Left cortex", 2: "Left white matter", 3: "Right cortex"}

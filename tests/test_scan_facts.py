@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, reorient
+from lumirage_bids.grids import reorient
+from lumirage_bids.images import Volume
 from lumirage_bids.scan_facts import scan_facts
 
 AFFINE = np.diag([1.0, 2.0, 0.5, 1.0])

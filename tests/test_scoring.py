@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumirage_bids.images import Volume, reorient
+from lumirage_bids.grids import reorient
+from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
 from lumirage_bids.measures.overlap import dice
 from lumirage_bids.memory import peak_memory

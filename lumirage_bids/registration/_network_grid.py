@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError, UsageError
-from lumirage_bids.images import Shape, Volume, bounding_box, reorient, resample, rescale, winsorise
+from lumirage_bids.grids import bounding_box, reorient, resample
+from lumirage_bids.images import Shape, Volume
+from lumirage_bids.preparation import rescale, winsorise
 from lumirage_bids.transforms import DisplacementField, Transform
 
 LOGGER = logging.getLogger("lumirage")
@@ -116,7 +118,7 @@ def network_input(image: Volume, grid: Volume, normalisation: Normalisation, nam
     Parameters
     ----------
     image : Volume
-        Fixed or moving image; it is smoothed where the grid is coarser, see `lumirage_bids.images.resample`.
+        Fixed or moving image; it is smoothed where the grid is coarser, see `lumirage_bids.grids.resample`.
     grid : Volume
         Of `network_grid` or `padded_grid`.
     normalisation : {"minmax", "percentile", "zscore", "none"}

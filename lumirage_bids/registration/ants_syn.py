@@ -111,7 +111,7 @@ class AntsSyn(Method):
     def _run(self, fixed: Volume, moving: Volume, folder: Path) -> Transform:
         import ants
 
-        from lumirage_bids.images import reorient
+        from lumirage_bids.grids import reorient
         from lumirage_bids.transform_files import read_itk, write_itk
         from lumirage_bids.transforms import Transform
 

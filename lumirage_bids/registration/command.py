@@ -99,7 +99,8 @@ class Command(Method):
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
-        from lumirage_bids.images import Volume, mask_on, resample
+        from lumirage_bids.grids import mask_on, resample
+        from lumirage_bids.images import Volume
         from lumirage_bids.registration._programs import made_file, run_program, scratch
         from lumirage_bids.transform_files import read_transform
 

@@ -56,7 +56,8 @@ def labels_by_program(
     BadDataError
         It gave a label that it should not know.
     """
-    from lumirage_bids.images import Volume, read_labels, same_grid, write_image
+    from lumirage_bids.grids import same_grid
+    from lumirage_bids.images import Volume, read_labels, write_image
     from lumirage_bids.label_transfer import transfer_labels
     from lumirage_bids.registration._programs import made_file, run_program, scratch, visible_device
     from lumirage_bids.transforms import Transform

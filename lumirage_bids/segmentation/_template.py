@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from lumirage_bids.images import Volume, pad_to, resample, resample_isotropic
+from lumirage_bids.grids import pad_to, resample, resample_isotropic
+from lumirage_bids.images import Volume
 
 Matrix = npt.NDArray[np.float64]
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, resample
+from lumirage_bids.grids import resample
+from lumirage_bids.images import Volume
 
 if TYPE_CHECKING:
     from lumirage_bids.registration.base import Context

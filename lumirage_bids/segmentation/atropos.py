@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError, UsageError
-from lumirage_bids.images import Volume, bounding_box, mask_on, reorient
+from lumirage_bids.grids import bounding_box, mask_on, reorient
+from lumirage_bids.images import Volume
 from lumirage_bids.segmentation.base import Labeller
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, mask_on, read_image, read_labels
+from lumirage_bids.grids import mask_on
+from lumirage_bids.images import Volume, read_image, read_labels
 from lumirage_bids.segmentation._whole_head import carried_mask, template_mask
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from segmentation import standins
 from segmentation.phantom import brain, label_file, scan
 
 from lumirage_bids.errors import UsageError
-from lumirage_bids.images import Volume, read_labels, reorient, same_grid, write_image
+from lumirage_bids.grids import reorient, same_grid
+from lumirage_bids.images import Volume, read_labels, write_image
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import Scan
 from lumirage_bids.segmentation import Labeller, labeller, labellers, labellings, segment_checked

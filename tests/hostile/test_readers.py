@@ -23,11 +23,12 @@ from lumirage_bids import protocol
 from lumirage_bids.demo import write_dataset
 from lumirage_bids.errors import LumirageError
 from lumirage_bids.filters import check_filter, read_filter, ready_made, selects
-from lumirage_bids.images import Preparation, Volume, read_image, read_labels
+from lumirage_bids.images import Volume, read_image, read_labels
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.label_transfer import Evaluation
 from lumirage_bids.pairs import choose_pairs
 from lumirage_bids.parameters import from_table
+from lumirage_bids.preparation import Preparation
 from lumirage_bids.protocol import PairRule, Protocol
 from lumirage_bids.registration import methods
 from lumirage_bids.registration.alignment import Alignment

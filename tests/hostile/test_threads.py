@@ -13,7 +13,8 @@ import pytest
 import torch
 from conftest import options, run_program
 
-from lumirage_bids.images import Preparation, Volume, prepare, read_image
+from lumirage_bids.images import Volume, read_image
+from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.registration import method
 from lumirage_bids.registration.alignment import Alignment, align
 from lumirage_bids.registration.base import Context

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.images import Preparation, Volume, prepare, read_image, read_labels
+from lumirage_bids.images import Volume, read_image, read_labels
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.overlap import dice, scored_structures
+from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.registration import Context, _lapirn_network, lapirn, method
 from lumirage_bids.registration._lapirn_network import LapIRN, integrated, sampled
 from lumirage_bids.registration.alignment import align

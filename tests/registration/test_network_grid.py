@@ -16,7 +16,8 @@ from nibabel.orientations import aff2axcodes
 from scipy.spatial.transform import Rotation
 
 from lumirage_bids.errors import BadDataError, UsageError
-from lumirage_bids.images import Volume, reorient
+from lumirage_bids.grids import reorient
+from lumirage_bids.images import Volume
 from lumirage_bids.registration._network_grid import (
     NetworkGrid,
     Normalisation,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from lumirage_bids.images import Volume, reorient
+from lumirage_bids.grids import reorient
+from lumirage_bids.images import Volume
 from lumirage_bids.scans import LabelFile, Scan
 
 MEANS = {

@@ -11,7 +11,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, pad_to, reorient, resample, write_image
+from lumirage_bids.grids import pad_to, reorient, resample
+from lumirage_bids.images import Volume, write_image
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import File, Scan
 from lumirage_bids.segmentation import _template

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.errors import MissingInputError, UsageError
-from lumirage_bids.images import same_grid
+from lumirage_bids.grids import same_grid
 from lumirage_bids.registration.base import Context
 from lumirage_bids.segmentation import labeller, segment_checked
 from lumirage_bids.segmentation._deepatropos_child import needed

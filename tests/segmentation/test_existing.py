@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lumirage_bids.errors import BadDataError, MissingInputError
-from lumirage_bids.images import Volume, grid_for, resample, write_image
+from lumirage_bids.grids import grid_for, resample
+from lumirage_bids.images import Volume, write_image
 from lumirage_bids.registration.base import Context
 from lumirage_bids.segmentation import segment_checked
 from lumirage_bids.segmentation.existing import Existing

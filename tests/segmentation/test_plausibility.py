@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lumirage_bids.images import Volume, grid_for, resample
+from lumirage_bids.grids import grid_for, resample
+from lumirage_bids.images import Volume
 from lumirage_bids.segmentation.atropos import Atropos
 from lumirage_bids.segmentation.plausibility import absent_structures, check_labels
 from segmentation.phantom import brain

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lumirage_bids.errors import BadDataError, LumirageError, UsageError
-from lumirage_bids.images import Volume, same_grid
+from lumirage_bids.grids import same_grid
+from lumirage_bids.images import Volume
 from lumirage_bids.registration.base import Context
 from lumirage_bids.segmentation import labeller, segment_checked
 from segmentation.phantom import brain, dice, scan

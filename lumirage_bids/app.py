@@ -27,7 +27,7 @@ def participant(settings: Settings) -> int:
     from lumirage_bids import folders, protocol, workflows
     from lumirage_bids import run as runs
     from lumirage_bids.describe import describe, needed_files
-    from lumirage_bids.plan import check_content
+    from lumirage_bids.planning import check_content
 
     experiment = protocol.load(settings.protocol)
     folders.check_folders(settings)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from lumirage_bids.arms import here
 from lumirage_bids.bids_names import natural_key
 from lumirage_bids.dataset import Dataset, datalad_get_line
-from lumirage_bids.plan import Plan, needs
+from lumirage_bids.labellings import starts_from_maps
+from lumirage_bids.plan import Plan
 from lumirage_bids.progress import duration
 from lumirage_bids.settings import Settings
 
@@ -106,3 +108,14 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."
+
+
+def needs(plan: Plan, settings: Settings) -> Iterator[str]:
+    """What is missing to carry out a plan that was made to be looked at only."""
+    for name, method in {arm.name: arm.method for arm in plan.arms}.items():
+        if complaint := method.missing(here(settings)):
+            yield f"method {name}: {complaint}"
+    for labels in plan.labels:
+        there = labels.name in plan.found or starts_from_maps(labels.labeller, plan.scans)
+        if not there and (complaint := labels.labeller.missing(here(settings))):
+            yield f"labelling {labels.name}: {complaint}"

@@ -18,7 +18,8 @@ from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputErro
 from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Volume, read_grid, read_image, read_labels, write_image
 from lumirage_bids.label_maps import read_lut
-from lumirage_bids.plan import Aligning, Labels, Plan, Preparing, agreement_conditions
+from lumirage_bids.labellings import Labels, agreement_conditions
+from lumirage_bids.plan import Aligning, Plan, Preparing
 from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context

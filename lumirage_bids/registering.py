@@ -21,12 +21,13 @@ from lumirage_bids import derivatives, scores, status
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
+from lumirage_bids.labellings import Labels
 from lumirage_bids.landmarks import corresponding_points
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.measures.surface import landmark_errors
 from lumirage_bids.memory import peak_memory
-from lumirage_bids.plan import Batch, Labels, Task
+from lumirage_bids.plan import Batch, Task
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scoring import Side, middle, moved_planes, read_side, score
 from lumirage_bids.transform_files import read_itk, write_itk

@@ -17,7 +17,8 @@ from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset
 from lumirage_bids.describe import warnings
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
-from lumirage_bids.plan import Done, Plan, make_plan
+from lumirage_bids.plan import Done, Plan
+from lumirage_bids.planning import make_plan
 from lumirage_bids.protocol import Protocol
 from lumirage_bids.provenance import machine, versions
 from lumirage_bids.reference_maps import leave_out_absent
@@ -28,7 +29,7 @@ from lumirage_bids.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lumirage_bids.plan import Arm
+    from lumirage_bids.arms import Arm
     from lumirage_bids.workflows import Execution
 
 # A prepared image whose size is not known yet: a brain with a margin, mm³.

@@ -14,9 +14,10 @@ from lumirage_bids.errors import LumirageError
 from lumirage_bids.images import Volume
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
+from lumirage_bids.labellings import Labels
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.measures.surface import surface_distances
-from lumirage_bids.plan import Batch, Labels
+from lumirage_bids.plan import Batch
 from lumirage_bids.scans import Scan
 from lumirage_bids.transforms import Transform
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids import derivatives, scores
-from lumirage_bids.plan import Labels, Plan, is_present
+from lumirage_bids.labellings import Labels
+from lumirage_bids.plan import Plan, is_present
 from lumirage_bids.scans import Pair
 
 if TYPE_CHECKING:

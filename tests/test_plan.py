@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from lumirage_bids import derivatives, protocol, status
 from lumirage_bids.dataset import Dataset
-from lumirage_bids.describe import warnings
+from lumirage_bids.describe import needs, warnings
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.pairs import choose_pairs
-from lumirage_bids.plan import Done, Plan, check_content, chunk_size, make_plan, needs
+from lumirage_bids.plan import Done, Plan
+from lumirage_bids.planning import check_content, chunk_size, make_plan
 from lumirage_bids.protocol import PairRule
 from lumirage_bids.scans import LabelFile, Pair, Scan
 from lumirage_bids.settings import Settings

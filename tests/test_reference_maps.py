@@ -10,7 +10,8 @@ import pytest
 from lumirage_bids import derivatives, protocol
 from lumirage_bids.dataset import Dataset
 from lumirage_bids.errors import MissingInputError
-from lumirage_bids.plan import Done, Plan, make_plan
+from lumirage_bids.plan import Done, Plan
+from lumirage_bids.planning import make_plan
 from lumirage_bids.reference_maps import leave_out_absent, references
 from lumirage_bids.scans import LabelFile, Scan
 from lumirage_bids.settings import Settings

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from lumirage_bids.grids import reorient
 from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
+from lumirage_bids.labellings import Labels
 from lumirage_bids.measures.overlap import dice
 from lumirage_bids.memory import peak_memory
-from lumirage_bids.plan import Labels
 from lumirage_bids.scoring import Side, dice_prepared, middle, moved_planes, on_grid, score
 from lumirage_bids.segmentation import labeller
 from lumirage_bids.transforms import Transform

@@ -87,7 +87,7 @@ class Method(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     references: ClassVar[tuple[str, ...]] = ()
-    """Keys of `lumirage_bids.references` that whoever uses the method should cite."""
+    """Keys of `lumirage_bids.publications` that whoever uses the method should cite."""
     computes: ClassVar[bool] = True
     """Whether a registration takes place here, whose run time and memory mean something."""
     takes_start: ClassVar[bool] = True

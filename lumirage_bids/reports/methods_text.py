@@ -1,6 +1,6 @@
 """Paragraphs for a methods section, from what was really done, with the publications that belong to it.
 
-A paragraph names a publication as ``[@key]``, several as ``[@key; @key]``; see `lumirage_bids.references`.
+A paragraph names a publication as ``[@key]``, several as ``[@key; @key]``; see `lumirage_bids.publications`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 
 from lumirage_bids import registration, segmentation
 from lumirage_bids.audit import Conditions
-from lumirage_bids.references import Reference, references
+from lumirage_bids.publications import Publication, publications
 from lumirage_bids.reports.text import and_join, count
 from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.comparisons import EQUIVALENCE_MARGIN
@@ -97,7 +97,7 @@ def pieces(paragraph: str) -> Iterator[tuple[str, str]]:
     >>> list(pieces("Dice [@dice1945]."))
     [('Dice (', ''), ('Dice, 1945', 'dice1945'), (').', '')]
     """
-    known = references()
+    known = publications()
     text, place = "", 0
     for match in _CITATION.finditer(paragraph):
         keys = [key.strip(" @") for key in match[1].split(";")]
@@ -113,10 +113,10 @@ def pieces(paragraph: str) -> Iterator[tuple[str, str]]:
         yield text + paragraph[place:], ""
 
 
-def cited(paragraphs: Iterable[str]) -> list[Reference]:
+def cited(paragraphs: Iterable[str]) -> list[Publication]:
     """Publications that paragraphs cite, in the order of their names."""
     keys = {key for paragraph in paragraphs for _, key in pieces(paragraph) if key}
-    return sorted((references()[key] for key in keys), key=lambda reference: reference.text)
+    return sorted((publications()[key] for key in keys), key=lambda publication: publication.text)
 
 
 def citation_markdown(paragraphs: Sequence[str]) -> str:

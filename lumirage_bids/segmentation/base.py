@@ -27,7 +27,7 @@ class Labeller(ABC):
     name, summary : str
         How users call it, and one line about it.
     references : tuple of str
-        Keys of `lumirage_bids.references` that whoever uses its labels should cite.
+        Keys of `lumirage_bids.publications` that whoever uses its labels should cite.
     labelling : str or None
         The labelling that it makes or reads; None where that may be any.
     reads : bool

@@ -9,7 +9,7 @@ from stats.made_up import score_table
 
 from lumirage_bids import registration, segmentation
 from lumirage_bids.audit import Conditions
-from lumirage_bids.references import references
+from lumirage_bids.publications import publications
 from lumirage_bids.reports import methods_text as module
 from lumirage_bids.reports.methods_text import (
     RunFacts,
@@ -149,11 +149,11 @@ def test_citations_in_words_and_whole_paragraph():
 def test_every_reference_is_read_and_used():
     of_kinds = {key for kind in KINDS for key in kind.references}
     of_text = set(re.findall(r"@(\w+\d{4}\w*|lumirage)", inspect.getsource(module)))
-    assert of_kinds | of_text == set(references())
+    assert of_kinds | of_text == set(publications())
 
 
 def test_references_are_told_apart_and_found():
-    found = references()
+    found = publications()
     assert len({reference.cited for reference in found.values()}) == len(found)
     for reference in found.values():
         assert re.fullmatch(
@@ -167,6 +167,6 @@ def test_references_are_told_apart_and_found():
 def test_a_docstring_names_the_same_publications(kind: type):
     # What a class says of its sources is in its docstring or its module's.
     told = inspect.getdoc(kind) + (inspect.getmodule(kind).__doc__ or "")
-    urls = [references()[key].url for key in kind.references]
+    urls = [publications()[key].url for key in kind.references]
     for url in urls:
         assert url.removeprefix("https://doi.org/").removeprefix("https://arxiv.org/abs/") in told

@@ -12,7 +12,7 @@ from lumirage_bids.dataset import Dataset, Query, open_dataset
 from lumirage_bids.errors import MissingInputError
 from lumirage_bids.grids import same_grid
 from lumirage_bids.images import write_image
-from lumirage_bids.plan import choose_labels
+from lumirage_bids.labellings import choose_labels
 from lumirage_bids.protocol import load
 from lumirage_bids.registration.base import Context
 from lumirage_bids.segmentation import labellings, layouts, reader, segment_checked

@@ -52,7 +52,8 @@ def test_the_program_is_told_what_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_its_memory_is_planned_for(tmp_path: Path) -> None:
-    from lumirage_bids.plan import Labels, Preparing
+    from lumirage_bids.labellings import Labels
+    from lumirage_bids.plan import Preparing
     from lumirage_bids.workflows import PREPARING_GB, preparing_gb
 
     big = Labels(name="synthseg", labeller=labeller("synthseg", program=synthseg(tmp_path)))

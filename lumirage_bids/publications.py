@@ -1,4 +1,4 @@
-"""Publications that a report may cite; ``references.bib`` holds them all."""
+"""Publications that a report may cite; ``publications.bib`` holds them all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIELD = re.compile(r"^  (?P<name>\w+) = \{(?P<value>.+?)\},?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reference:
+class Publication:
     """One publication.
 
     Attributes
@@ -30,7 +30,7 @@ class Reference:
     url : str
         Where it is found; empty where that is not known.
     bibtex : str
-        The entry as ``references.bib`` has it.
+        The entry as ``publications.bib`` has it.
     """
 
     key: str
@@ -41,9 +41,9 @@ class Reference:
 
 
 @cache
-def references() -> Mapping[str, Reference]:
+def publications() -> Mapping[str, Publication]:
     """All publications, by key."""
-    source = (Path(__file__).parent / "references.bib").read_text("utf-8")
+    source = (Path(__file__).parent / "publications.bib").read_text("utf-8")
     entries = {
         m["key"]: (m[0], {f["name"]: f["value"] for f in _FIELD.finditer(m["fields"])}) for m in _ENTRY.finditer(source)
     }
@@ -53,7 +53,7 @@ def references() -> Mapping[str, Reference]:
     letters = {key: "abcdefgh"[i] for keys in alike.values() if len(keys) > 1 for i, key in enumerate(keys)}
     return MappingProxyType(
         {
-            key: Reference(
+            key: Publication(
                 key=key,
                 cited=_cited(fields) + letters.get(key, ""),
                 text=_text(fields, letters.get(key, "")),

@@ -1,0 +1,103 @@
+"""Arms: what a run compares, every variant with every method, parameters checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from lumirage_bids import derivatives, registration
+from lumirage_bids.errors import MissingInputError, UsageError
+from lumirage_bids.label_transfer import Evaluation
+from lumirage_bids.parameters import digest, from_table
+from lumirage_bids.preparation import Preparation
+from lumirage_bids.protocol import Protocol, Variant
+from lumirage_bids.registration.alignment import Alignment
+from lumirage_bids.registration.base import Context, Method
+from lumirage_bids.settings import Settings
+
+# Raised when the way something is computed changes its result, so that old results are made again.
+REVISIONS = {"preparation": 2, "alignment": 2, "registration": 1, "score": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """What is compared with what: a method under a variant's conditions."""
+
+    variant: str
+    name: str
+    method: Method
+    preparation: Preparation
+    alignment: Alignment
+    evaluation: Evaluation
+
+    @property
+    def label(self) -> str:
+        """The arm's ``desc-`` label."""
+        return derivatives.description(self.variant, self.name)
+
+    @property
+    def hash(self) -> str:
+        """Digest of all parameters."""
+        conditions = (self.preparation, self.alignment, self.evaluation)
+        return digest(self.name, self.method.name, self.method, *conditions, REVISIONS)
+
+
+def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
+    """Every variant with every method, `identity` first; parameters checked."""
+    names = settings.methods or protocol.default_methods
+    names = ("identity", *dict.fromkeys(n for n in names if n != "identity"))
+    variants = [protocol.variant(n) for n in settings.variants] or list(protocol.variants)
+    arms = tuple(_arm(v, n, settings) for v, n in product(variants, names))
+    labels: dict[str, Arm] = {}
+    for arm in arms:
+        if arm.label in labels:
+            raise UsageError(
+                f"Arms {arm.variant} × {arm.name} and {labels[arm.label].variant} × "
+                f"{labels[arm.label].name} have the same label '{arm.label}' in file names. Rename a variant."
+            )
+        labels[arm.label] = arm
+    return arms
+
+
+def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
+    method = _method(name, dict(variant.methods.get(name, {})))
+    preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
+    alignment = from_table(Alignment, variant.alignment, "[alignment]")
+    evaluation = from_table(Evaluation, variant.evaluation, "[evaluation]")
+    if settings.sloppy:
+        method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
+    if (complaint := method.missing(here(settings))) and not settings.dry_run:
+        raise MissingInputError(f"Method {name} cannot run here: {complaint}")
+    return Arm(
+        variant=variant.name,
+        name=name,
+        method=method,
+        preparation=preparation,
+        alignment=alignment,
+        evaluation=evaluation,
+    )
+
+
+def _method(name: str, parameters: dict[str, object]) -> Method:
+    """Make the method of a ``[methods.NAME]`` table, whose key ``method`` says which it is where NAME does not."""
+    kind = parameters.pop("method", name)
+    known = registration.methods()
+    if not isinstance(kind, str) or (name in known and kind != name):
+        raise UsageError(
+            f"[methods.{name}] method = {kind!r} is not allowed; "
+            + (f"'{name}' is itself a method: choose another name." if name in known else "name a method.")
+        )
+    try:
+        return registration.method(kind, **parameters)
+    except UsageError as error:
+        raise error if kind == name else UsageError(f"[methods.{name}]: {error}") from None
+
+
+def _native(table: Mapping[str, object]) -> Mapping[str, object]:
+    return {k: None if (k, v) == ("spacing", "native") else v for k, v in table.items()}
+
+
+def here(settings: Settings) -> Context:
+    """What methods and labellers need to know of this machine to say whether they can run."""
+    return Context(device=settings.device, weights=settings.weights)

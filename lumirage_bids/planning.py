@@ -1,0 +1,274 @@
+"""From scans, protocol, settings and what is already there to a plan; pure: nothing is read or written but names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING
+
+from lumirage_bids import derivatives
+from lumirage_bids.arms import REVISIONS, Arm, choose_arms
+from lumirage_bids.errors import MissingInputError, NothingSelectedError
+from lumirage_bids.labellings import Labels, agreement_conditions, choose_labels
+from lumirage_bids.pairs import choose_pairs, sample_subjects
+from lumirage_bids.parameters import digest
+from lumirage_bids.plan import Aligning, Batch, Done, Plan, Preparing, Task, is_present
+from lumirage_bids.protocol import Protocol
+from lumirage_bids.registration.base import Context
+from lumirage_bids.scans import Pair, Scan, fingerprint
+from lumirage_bids.settings import Settings
+
+if TYPE_CHECKING:
+    from lumirage_bids.dataset import Dataset
+
+NOTHING_DONE = Done()
+
+
+def _asked(pairs: Iterable[Pair], settings: Settings) -> tuple[Pair, ...]:
+    moving, fixed = set(settings.participant_label), set(settings.fixed_label)
+    return tuple(
+        p for p in pairs if (not moving or p.moving.subject in moving) and (not fixed or p.fixed.subject in fixed)
+    )
+
+
+def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, ...]) -> Scan:
+    """Scan that all others are aligned to: the first or the named subject's, one whose content is here if any is.
+
+    Raises
+    ------
+    MissingInputError
+        The named subject is not among the scans.
+    """
+    candidates = [s for s in scans if wanted in ("first", s.subject)]
+    if not candidates:
+        subjects = ", ".join(sorted({s.subject for s in scans}))
+        raise MissingInputError(f"The protocol's reference is subject '{wanted}', but the scans are of: {subjects}.")
+    return next((s for s in candidates if is_present(s, labellings)), candidates[0])
+
+
+def check_content(plan: Plan, settings: Settings) -> None:
+    """Refuse to start where what was asked for by name, or the reference, or everything, is not here.
+
+    Raises
+    ------
+    MissingInputError
+        The message has the command that fetches it.
+    """
+    from lumirage_bids.dataset import datalad_get_line
+
+    names = tuple(labels.name for labels in plan.labels)
+
+    def refuse(what: str, scans: Sequence[Scan]) -> MissingInputError:
+        files = [f for s in scans for f in s.wants(names) if not f.present]
+        return MissingInputError(f"{what} is not here. To get it: {datalad_get_line(scans[0].dataset, files)}")
+
+    for option, wanted in (
+        ("--participant-label", settings.participant_label),
+        ("--fixed-label", settings.fixed_label),
+    ):
+        for subject in wanted:
+            own = [s for s in plan.scans if s.subject == subject]
+            if not any(is_present(s, names) for s in own):
+                raise refuse(f"{option} {subject}: the content of {own[0].relative}", own)
+    if not plan.runnable:
+        raise refuse(f"Some content of each of the {len(plan.asked)} pairs", [*plan.missing, plan.reference])
+    if not is_present(plan.reference, names):
+        raise refuse(f"The content of {plan.reference.relative}, to which others are aligned,", [plan.reference])
+
+
+def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings) -> None:
+    for option, wanted in (
+        ("--participant-label", settings.participant_label),
+        ("--fixed-label", settings.fixed_label),
+    ):
+        for subject in wanted:
+            if subject not in {s.subject for s in scans}:
+                have = ", ".join(sorted({s.subject for s in scans})) or "none"
+                raise MissingInputError(f"{option} {subject}: no eligible scan of that subject. There are: {have}.")
+    if len(scans) < 2:
+        raise NothingSelectedError(
+            f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check --bids-filter-file, "
+            "--session-id and which scans have label maps."
+        )
+
+
+def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Done = NOTHING_DONE) -> Plan:
+    """Decide everything before anything is done.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Scans that the filters select.
+    done : Done
+        What earlier runs left in the output folder.
+
+    Raises
+    ------
+    UsageError, MissingInputError, NothingSelectedError
+        Something asked for is unknown, not there, or leaves no pair.
+    """
+    arms = choose_arms(protocol, settings)
+    labels = choose_labels(protocol, settings, dataset)
+    names = tuple(labelling.name for labelling in labels)
+    selected = [s for s in dataset.scans if s.template or not settings.session_id or s.session in settings.session_id]
+    eligible = tuple(s for s in selected if any(labelling.has(s) for labelling in labels))
+    scans = sample_subjects(eligible, settings.seed, protocol.pairs.subjects)
+    _check_selection(scans, dataset, settings)
+    pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
+    possible = choose_pairs(scans, replace(protocol.pairs, max=None, max_per_contrast=None), settings.seed)
+    asked = _asked(pairs, settings)
+    if not asked:
+        raise NothingSelectedError(
+            f"No pair is left of {len(pairs)} pairs of {len(scans)} scans. Check --participant-label and --fixed-label."
+        )
+    # A template may be the reference though it has no label map.
+    reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
+    here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
+    runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
+    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
+    tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
+    batches, n_done = builder.batches(tasks, settings.nprocs)
+    involved = {s for p in runnable for s in (p.moving, p.fixed)}
+    if settings.stage != "prepare":
+        # A reference may have been named after all pairs were done.
+        compared = {s for s in involved if any(builder.agreements(s))}
+        involved = compared | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
+    ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: s.name)
+    return Plan(
+        scans=scans,
+        unlabelled=tuple(s for s in selected if s not in eligible and s is not reference),
+        pairs=pairs,
+        n_subjects=len({s.subject for s in eligible if not s.template}),
+        n_pairs=len(possible),
+        asked=asked,
+        runnable=runnable,
+        reference=reference,
+        arms=arms,
+        labels=labels,
+        preparing=tuple(p for s in ordered if (p := builder.preparing(s, labelled=s in involved))),
+        aligning=tuple(a for s in ordered for a in builder.aligning(s)),
+        batches=batches,
+        n_done=n_done,
+        found=frozenset(dataset.found),
+        expected={
+            (arm.label, name, t.pair.moving.name, t.pair.fixed.name): value
+            for arm, t in tasks
+            for name, value in t.hashes.items()
+        },
+    )
+
+
+class _Builder:
+    """Hashes, each computed once, and what they leave to do."""
+
+    def __init__(
+        self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done, settings: Settings
+    ) -> None:
+        self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
+        self.weights, self.seed, self.save = settings.weights, settings.seed, settings.save
+        self.variants = {arm.variant: arm for arm in reversed(arms)}
+        # A hash asks the file system about its files, so once a scan, not once a pair.
+        self.prepared_hash = cache(self._prepared_hash)
+        self.alignment_hash = cache(self._alignment_hash)
+        self.label_hash = cache(lambda scan, index: labels[index].hash(scan))
+
+    def _prepared_hash(self, scan: Scan, variant: str) -> str:
+        prints = [f.fingerprint for f in scan.sources()]
+        return digest(REVISIONS["preparation"], self.variants[variant].preparation, prints, scan.skull_stripped)
+
+    def _alignment_hash(self, scan: Scan, variant: str) -> str:
+        ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]
+        return digest(REVISIONS["alignment"], self.variants[variant].alignment, self.reference.name, ends)
+
+    def preparing(self, scan: Scan, *, labelled: bool) -> Preparing | None:
+        """What is to be made of a scan; one that others are only aligned to needs no labels."""
+        variants = tuple(
+            (name, arm.preparation, value)
+            for name, arm in self.variants.items()
+            if self.done.files.get(derivatives.prepared_image(scan, name)) != (value := self.prepared_hash(scan, name))
+        )
+        labels = tuple(
+            (labelling, value)
+            for i, labelling in enumerate(self.labels)
+            if labelled
+            and labelling.has(scan)
+            and self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
+        )
+        agreements = tuple(self.agreements(scan))
+        todo = variants or labels or agreements
+        return Preparing(scan=scan, variants=variants, labels=labels, agreements=agreements) if todo else None
+
+    def agreements(self, scan: Scan) -> Iterator[tuple[Labels, Labels, str]]:
+        for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):
+            if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
+                hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
+                value = digest(agreement_conditions(labelling, reference), hashes)
+                if self.done.files.get(derivatives.agreement(scan, labelling.name, reference.name)) != value:
+                    yield labelling, reference, value
+
+    def aligning(self, scan: Scan) -> list[Aligning]:
+        return [
+            Aligning(scan=scan, reference=self.reference, variant=name, alignment=arm.alignment, hash=value)
+            for name, arm in self.variants.items()
+            if self.done.files.get(derivatives.alignment(scan, self.reference, name))
+            != (value := self.alignment_hash(scan, name))
+        ]
+
+    def task(self, pair: Pair, arm: Arm) -> Task:
+        scans = (pair.moving, pair.fixed)
+        ends = [self.alignment_hash(s, arm.variant) for s in scans]
+        names = [s.name for s in scans]
+        files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
+        # Contrast and seed are known from sidecars and the command line, not from the images.
+        extra = (arm.method.similarity_for(multimodal=pair.multimodal), self.seed if arm.method.uses_seed else None)
+        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, extra, files, ends, names)
+        hashes = {
+            labelling.name: digest(
+                REVISIONS["score"],
+                registered,
+                (arm.variant, arm.name),
+                arm.evaluation,
+                pair.split,
+                [self.label_hash(s, i) for s in scans],
+                [s.landmarks.fingerprint for s in scans if s.landmarks is not None],
+            )
+            for i, labelling in enumerate(self.labels)
+            if all(labelling.has(s) for s in scans)
+        }
+        return Task(pair=pair, registration_hash=registered, hashes=hashes)
+
+    def batches(self, tasks: Sequence[tuple[Arm, Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
+        todo: dict[tuple[str, str], tuple[Arm, list[Task]]] = {}
+        n_done = 0
+        for arm, task in tasks:
+            scored = self.done.rows.issuperset(task.hashes.values())
+            if scored and task.is_kept(arm, self.save, self.done.failed, self.done.files.get):
+                n_done += 1
+            else:
+                todo.setdefault((arm.label, task.pair.moving.name), (arm, []))[1].append(task)
+        size = chunk_size(sum(len(tasks) for _, tasks in todo.values()), nprocs)
+        batches = [
+            Batch(
+                moving=tasks[0].pair.moving,
+                arm=arm,
+                reference=self.reference,
+                tasks=tuple(tasks[i : i + size]),
+                labels=self.labels,
+            )
+            for arm, tasks in todo.values()
+            for i in range(0, len(tasks), size)
+        ]
+        return tuple(batches), n_done
+
+
+def chunk_size(n: int, nprocs: int) -> int:
+    """Pairs a batch: enough batches to keep all workers busy, few enough that starting them costs nothing.
+
+    Examples
+    --------
+    >>> chunk_size(9900, 1), chunk_size(9900, 64), chunk_size(12, 2)
+    (100, 39, 2)
+    """
+    return max(1, min(100, n if nprocs == 1 else -(-n // (4 * nprocs))))

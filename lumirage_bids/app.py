@@ -63,7 +63,7 @@ def participant(settings: Settings) -> int:
 def _work(run: Run, plan: Plan, settings: Settings) -> None:
     from lumirage_bids import progress, workflows
     from lumirage_bids.preparing import check_prepared
-    from lumirage_bids.registering import Rows
+    from lumirage_bids.rows import Rows
 
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)

@@ -37,6 +37,11 @@ class Arm:
         return derivatives.description(self.variant, self.name)
 
     @property
+    def registration(self) -> str:
+        """Digest of what its registrations depend on; arms that share it differ in their evaluation alone."""
+        return digest(self.name, self.method.name, self.method, self.preparation, self.alignment)
+
+    @property
     def hash(self) -> str:
         """Digest of all parameters."""
         conditions = (self.preparation, self.alignment, self.evaluation)

@@ -28,24 +28,35 @@ class Preparing:
 
 @dataclass(frozen=True, kw_only=True)
 class Aligning:
-    """The affine map of one scan to the reference."""
+    """The affine map of one scan to the reference, for the variants in which it is the same one."""
 
     scan: Scan
     reference: Scan
-    variant: str
+    variants: tuple[str, ...]
     alignment: Alignment
     hash: str
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Where it goes, below the output folder."""
+        return tuple(derivatives.alignment(self.scan, self.reference, variant) for variant in self.variants)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One pair to be registered and scored; hashes by labelling."""
+    """One pair to be registered once, and scored under every arm that shares the registration.
+
+    Attributes
+    ----------
+    hashes : mapping
+        (arm label, labelling) → hash of the row.
+    """
 
     pair: Pair
     registration_hash: str
-    hashes: Mapping[str, str]
+    hashes: Mapping[tuple[str, str], str]
 
-    def is_kept(self, arm: Arm, save: str, failed: Container[str], noted: Callable[[Path], str | None]) -> bool:
+    def is_kept(self, save: str, failed: Container[str], noted: Callable[[Path], str | None]) -> bool:
         """Whether what ``--save`` asks for of this finished pair is there; what failed has nothing to save.
 
         Parameters
@@ -55,29 +66,36 @@ class Task:
         noted : callable
             Path below the output folder → hash noted with the file; None where there is no file.
         """
-        scored = [name for name, value in self.hashes.items() if value not in failed]
-        files = derivatives.kept(self.pair.moving, self.pair.fixed, arm.label, save, scored) if scored else []
-        return all(noted(file) == self.registration_hash for file in files)
+        scored: dict[str, list[str]] = {}
+        for (arm, name), value in self.hashes.items():
+            if value not in failed:
+                scored.setdefault(arm, []).append(name)
+        return all(
+            noted(file) == self.registration_hash
+            for arm, names in scored.items()
+            for file in derivatives.kept(self.pair.moving, self.pair.fixed, arm, save, names)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One moving scan, one arm, some fixed scans: what one process does at a stretch."""
+    """One moving scan, some fixed scans, arms of one registration: what one process does at a stretch."""
 
     moving: Scan
-    arm: Arm
+    arms: tuple[Arm, ...]
     reference: Scan
     tasks: tuple[Task, ...]
     labels: tuple[Labels, ...]
 
-    def conditions(self, labels: Labels) -> str:
-        """Digest of what the rows of this arm and a labelling must share."""
-        return conditions(self.arm, self.reference, labels)
+    @property
+    def arm(self) -> Arm:
+        """The first arm: its method, preparation and alignment are those of all."""
+        return self.arms[0]
 
     @property
     def digest(self) -> str:
         """Names the batch's own files; the same pairs give the same name."""
-        return digest(self.moving.key, self.arm.label, [t.hashes for t in self.tasks])
+        return digest(self.moving.key, [sorted(t.hashes.items()) for t in self.tasks])
 
 
 def conditions(arm: Arm, reference: Scan, labels: Labels) -> str:
@@ -123,7 +141,7 @@ class Plan:
     found : frozenset of str
         Labellings whose maps were found.
     n_done : int
-        Registrations (pair × arm) that need not be repeated.
+        Registrations that need not be repeated.
     expected : mapping
         (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
     """
@@ -147,7 +165,7 @@ class Plan:
 
     @property
     def n_todo(self) -> int:
-        """Registrations (pair × arm) still to be run."""
+        """Registrations still to be run."""
         return sum(len(b.tasks) for b in self.batches)
 
     @property

@@ -128,7 +128,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
     builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
-    tasks = [(arm, builder.task(pair, arm)) for arm in arms for pair in runnable if settings.stage != "prepare"]
+    tasks = [(own, builder.task(pair, own)) for own in shared(arms) for pair in runnable if settings.stage != "prepare"]
     batches, n_done = builder.batches(tasks, settings.nprocs)
     involved = {s for p in runnable for s in (p.moving, p.fixed)}
     if settings.stage != "prepare":
@@ -153,11 +153,19 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         n_done=n_done,
         found=frozenset(dataset.found),
         expected={
-            (arm.label, name, t.pair.moving.name, t.pair.fixed.name): value
-            for arm, t in tasks
-            for name, value in t.hashes.items()
+            (arm, name, t.pair.moving.name, t.pair.fixed.name): value
+            for _, t in tasks
+            for (arm, name), value in t.hashes.items()
         },
     )
+
+
+def shared(arms: Iterable[Arm]) -> list[tuple[Arm, ...]]:
+    """Arms by the registrations that they share."""
+    groups: dict[str, list[Arm]] = {}
+    for arm in arms:
+        groups.setdefault(arm.registration, []).append(arm)
+    return [tuple(group) for group in groups.values()]
 
 
 class _Builder:
@@ -168,7 +176,9 @@ class _Builder:
     ) -> None:
         self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
         self.weights, self.seed, self.save = settings.weights, settings.seed, settings.save
-        self.variants = {arm.variant: arm for arm in reversed(arms)}
+        self.variants = {
+            name: next(arm for arm in arms if arm.variant == name) for name in dict.fromkeys(a.variant for a in arms)
+        }
         # A hash asks the file system about its files, so once a scan, not once a pair.
         self.prepared_hash = cache(self._prepared_hash)
         self.alignment_hash = cache(self._alignment_hash)
@@ -209,15 +219,24 @@ class _Builder:
                     yield labelling, reference, value
 
     def aligning(self, scan: Scan) -> list[Aligning]:
+        todo: dict[str, list[str]] = {}
+        for name in self.variants:
+            value = self.alignment_hash(scan, name)
+            if self.done.files.get(derivatives.alignment(scan, self.reference, name)) != value:
+                todo.setdefault(value, []).append(name)
         return [
-            Aligning(scan=scan, reference=self.reference, variant=name, alignment=arm.alignment, hash=value)
-            for name, arm in self.variants.items()
-            if self.done.files.get(derivatives.alignment(scan, self.reference, name))
-            != (value := self.alignment_hash(scan, name))
+            Aligning(
+                scan=scan,
+                reference=self.reference,
+                variants=tuple(names),
+                alignment=self.variants[names[0]].alignment,
+                hash=value,
+            )
+            for value, names in todo.items()
         ]
 
-    def task(self, pair: Pair, arm: Arm) -> Task:
-        scans = (pair.moving, pair.fixed)
+    def task(self, pair: Pair, arms: tuple[Arm, ...]) -> Task:
+        scans, arm = (pair.moving, pair.fixed), arms[0]
         ends = [self.alignment_hash(s, arm.variant) for s in scans]
         names = [s.name for s in scans]
         files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
@@ -225,7 +244,7 @@ class _Builder:
         extra = (arm.method.similarity_for(multimodal=pair.multimodal), self.seed if arm.method.uses_seed else None)
         registered = digest(REVISIONS["registration"], arm.method.name, arm.method, extra, files, ends, names)
         hashes = {
-            labelling.name: digest(
+            (arm.label, labelling.name): digest(
                 REVISIONS["score"],
                 registered,
                 (arm.variant, arm.name),
@@ -234,30 +253,31 @@ class _Builder:
                 [self.label_hash(s, i) for s in scans],
                 [s.landmarks.fingerprint for s in scans if s.landmarks is not None],
             )
+            for arm in arms
             for i, labelling in enumerate(self.labels)
             if all(labelling.has(s) for s in scans)
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
 
-    def batches(self, tasks: Sequence[tuple[Arm, Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
-        todo: dict[tuple[str, str], tuple[Arm, list[Task]]] = {}
+    def batches(self, tasks: Sequence[tuple[tuple[Arm, ...], Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
+        todo: dict[tuple[str, str], tuple[tuple[Arm, ...], list[Task]]] = {}
         n_done = 0
-        for arm, task in tasks:
+        for arms, task in tasks:
             scored = self.done.rows.issuperset(task.hashes.values())
-            if scored and task.is_kept(arm, self.save, self.done.failed, self.done.files.get):
+            if scored and task.is_kept(self.save, self.done.failed, self.done.files.get):
                 n_done += 1
             else:
-                todo.setdefault((arm.label, task.pair.moving.name), (arm, []))[1].append(task)
+                todo.setdefault((arms[0].label, task.pair.moving.name), (arms, []))[1].append(task)
         size = chunk_size(sum(len(tasks) for _, tasks in todo.values()), nprocs)
         batches = [
             Batch(
                 moving=tasks[0].pair.moving,
-                arm=arm,
+                arms=arms,
                 reference=self.reference,
                 tasks=tuple(tasks[i : i + size]),
                 labels=self.labels,
             )
-            for arm, tasks in todo.values()
+            for arms, tasks in todo.values()
             for i in range(0, len(tasks), size)
         ]
         return tuple(batches), n_done

@@ -147,32 +147,35 @@ def _agreement(scan: Scan, labels: Labels, reference: Labels, out_dir: Path, con
 
 def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
     """Find and publish the affine map from the reference's world to the scan's."""
-    target = derivatives.alignment(job.scan, job.reference, job.variant)
-    with derivatives.lock(out_dir, job.scan.name), _noting(out_dir, target, job.hash) as file:
-        if file is None:
-            return
-        if job.scan.name == job.reference.name:
-            matrix = np.eye(4)
-        else:
-            on_mask = job.alignment.on == "mask"
-            read = read_prepared_mask if on_mask else read_prepared
-            scan = read(out_dir, job.scan, job.variant)
-            try:
-                reference = read(out_dir, job.reference, job.variant)
-            except NotPreparedError as error:
-                raise NotPreparedError(f"{error} (It is the reference that all scans are aligned to.)") from None
-            matrix = align(reference, scan, alignment=job.alignment, context=context)
-        with derivatives.replacing(file) as temporary:
-            write_itk(Transform((matrix,)), temporary)
-        derivatives.write_json(
-            derivatives.sidecar(file),
-            {
-                "Description": "ITK affine; maps points of the reference's world to the scan's",
-                "Reference": job.reference.name,
-                "Alignment": asdict(job.alignment),
-                "Hash": job.hash,
-            },
-        )
+    found: np.ndarray | None = None
+    about = {
+        "Description": "ITK affine; maps points of the reference's world to the scan's",
+        "Reference": job.reference.name,
+        "Alignment": asdict(job.alignment),
+        "Hash": job.hash,
+    }
+    with derivatives.lock(out_dir, job.scan.name):
+        for target in job.files:
+            with _noting(out_dir, target, job.hash) as file:
+                if file is None:
+                    continue
+                found = _aligned(job, out_dir, context) if found is None else found
+                with derivatives.replacing(file) as temporary:
+                    write_itk(Transform((found,)), temporary)
+                derivatives.write_json(derivatives.sidecar(file), about)
+
+
+def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
+    if job.scan.name == job.reference.name:
+        return np.eye(4)
+    read = read_prepared_mask if job.alignment.on == "mask" else read_prepared
+    variant = job.variants[0]  # what was prepared is the same in all
+    scan = read(out_dir, job.scan, variant)
+    try:
+        reference = read(out_dir, job.reference, variant)
+    except NotPreparedError as error:
+        raise NotPreparedError(f"{error} (It is the reference that all scans are aligned to.)") from None
+    return np.asarray(align(reference, scan, alignment=job.alignment, context=context))
 
 
 def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
@@ -245,7 +248,7 @@ def check_prepared(plan: Plan) -> None:
 def note_failure(job: Preparing | Aligning, out_dir: Path, reason: str) -> None:
     """Note that a process ended before it had made its files."""
     if isinstance(job, Aligning):
-        files = {derivatives.alignment(job.scan, job.reference, job.variant): job.hash}
+        files = dict.fromkeys(job.files, job.hash)
     else:
         files = {derivatives.prepared_image(job.scan, name): value for name, _, value in job.variants}
         files |= {derivatives.label_map(job.scan, labels.name): value for labels, value in job.labels}

@@ -1,27 +1,22 @@
-"""One batch of pairs: register, carry the labels over, score, write the rows; a pair's failure is a row."""
+"""One batch of pairs: register, carry the labels over, score under each arm; a pair's failure is a row."""
 
 from __future__ import annotations
 
 import errno
-import io
 import logging
-import shutil
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from lumirage_bids import derivatives, scores, status
+from lumirage_bids import derivatives, scores
+from lumirage_bids.arms import Arm
 from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
-from lumirage_bids.labellings import Labels
 from lumirage_bids.landmarks import corresponding_points
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
@@ -29,130 +24,12 @@ from lumirage_bids.measures.surface import landmark_errors
 from lumirage_bids.memory import peak_memory
 from lumirage_bids.plan import Batch, Task
 from lumirage_bids.registration.base import Context
+from lumirage_bids.rows import Key, Rows
 from lumirage_bids.scoring import Side, middle, moved_planes, read_side, score
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform, warp
 
 logger = logging.getLogger("lumirage")
-
-
-class Rows:
-    """A batch's own files: a table of rows a labelling, and the slices; replaced whole after each pair.
-
-    Two runs of the same command have the same batches, so rows on disk are read again, under a lock, before any are
-    added: neither loses what the other wrote.
-    """
-
-    def __init__(self, batch: Batch, out_dir: Path) -> None:
-        self.batch, self.out_dir = batch, out_dir
-        arm, digest = batch.arm.label, batch.digest
-        self.files = {
-            labels.name: out_dir / derivatives.scores(batch.moving, labels.name, arm, digest) for labels in batch.labels
-        }
-        self.read()
-        self.conditions = {labels.name: batch.conditions(labels) for labels in batch.labels}
-        self.slices_file = out_dir / derivatives.slices(batch.moving, arm, digest)
-
-    def read(self) -> None:
-        """Take over what is on disk now."""
-        self.rows = {name: scores.read_rows(file) for name, file in self.files.items()}
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        with derivatives.lock(self.out_dir, self.slices_file.stem):
-            self.read()
-            yield
-
-    def finished(self, task: Task) -> bool:
-        """Whether every labelling has this pair's row, with this hash."""
-        return all(value in {r["hash"] for r in self.rows[name]} for name, value in task.hashes.items())
-
-    def complete(self, task: Task, save: str) -> bool:
-        """Whether a pair is finished and what is to be saved of it is there."""
-        failed = {r["hash"] for rows in self.rows.values() for r in rows if r["status"] == "failed"}
-        return self.finished(task) and task.is_kept(self.batch.arm, save, failed, self._noted)
-
-    def _noted(self, file: Path) -> str | None:
-        there = (self.out_dir / file).exists()
-        return derivatives.read_json(derivatives.sidecar(self.out_dir / file)).get("Hash") if there else None
-
-    def renew(self, task: Task) -> None:
-        """Make the rows of a finished pair the latest: they count again after others had taken their place."""
-        with self._changing():
-            for name, value in task.hashes.items():
-                for row in self.rows[name]:
-                    if row["hash"] == value:
-                        row["finished"] = _now()
-                self._write(name)
-
-    def forget_killed(self) -> None:
-        """Drop rows of pairs whose process was killed in an earlier run, so that they are tried again."""
-        with self._changing():
-            for name, rows in self.rows.items():
-                final = [r for r in rows if status.is_final(r["status"], r["reason"])]
-                if len(final) < len(rows):
-                    self.rows[name] = final
-                    self._write(name)
-
-    def add(self, task: Task, by_labelling: Mapping[str, scores.Row]) -> None:
-        """Append a pair's rows and write the tables."""
-        with self._changing():
-            for name, row in by_labelling.items():
-                rows = [r for r in self.rows[name] if r["fixed"] != task.pair.fixed.name]
-                self.rows[name] = [*rows, {**self._common(task, name), **row}]
-                self._write(name)
-
-    def _write(self, name: str) -> None:
-        indices = sorted({i for r in self.rows[name] for k in r if (i := scores.structure_index(k)) is not None})
-        scores.write_rows(self.files[name], self.rows[name], indices)
-
-    def fail(self, task: Task, reason: str) -> None:
-        """Append rows that say why a pair has no score."""
-        self.add(task, {name: {"status": "failed", "reason": reason} for name in task.hashes})
-
-    def add_slices(self, name: str, planes: Mapping[str, np.ndarray]) -> None:
-        """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
-        with self._changing(), derivatives.replacing(self.slices_file) as temporary:
-            if self.slices_file.exists():
-                shutil.copyfile(self.slices_file, temporary)
-            with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
-                for plane, array in planes.items():
-                    member = f"{name}/{plane}.npy"
-                    if member not in archive.namelist():
-                        data = io.BytesIO()
-                        np.save(data, array)
-                        archive.writestr(member, data.getvalue())
-
-    def _common(self, task: Task, labelling: str) -> scores.Row:
-        arm, pair = self.batch.arm, task.pair
-        return {
-            "variant": arm.variant,
-            "method": arm.name,
-            "labelling": labelling,
-            "split": pair.split,
-            "moving": pair.moving.name,
-            "fixed": pair.fixed.name,
-            "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
-            "start": arm.alignment.start if arm.method.takes_start else "own",
-            "input": arm.method.own_input or input_name(arm.preparation),
-            "evaluation": arm.evaluation.words,
-            "hash": task.hashes[labelling],
-            "registration_hash": task.registration_hash,
-            "conditions": self.conditions[labelling],
-            "finished": _now(),
-            "moving_subject": pair.moving.subject,
-            "fixed_subject": pair.fixed.subject,
-        }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def input_name(preparation: object) -> str:
-    """The input in words, for the column of that name."""
-    spacing = getattr(preparation, "spacing", None)
-    return "native spacing" if spacing is None else f"{spacing:g} mm"
 
 
 def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started: Callable[[Task | None], None]) -> None:
@@ -223,11 +100,6 @@ class PairAtWork:
     save: str
 
     @property
-    def labels(self) -> list[Labels]:
-        """Labellings that both scans have."""
-        return [labels for labels in self.batch.labels if labels.name in self.task.hashes]
-
-    @property
     def start(self) -> np.ndarray:
         """Fixed world to moving world by the two alignments, each from the reference's world to a scan's."""
         return np.asarray(self.moving.alignment @ np.linalg.inv(self.fixed.alignment))
@@ -240,23 +112,31 @@ class PairAtWork:
         measures = {**self.deformation(transform), **cost}
         if landmarks is not None:
             measures["tre_mm"] = float(landmark_errors(*landmarks, total).mean())
-        by_labelling: dict[str, scores.Row] = {}
-        scored: list[str] = []
-        for labels in self.labels:
-            failure = self.moving.failures.get(labels.name) or self.fixed.failures.get(labels.name)
-            if failure:
-                by_labelling[labels.name] = {"status": "failed", "reason": failure}
-                continue
-            row = score(labels, self.moving, self.fixed, total, self.batch.arm.evaluation, self.context.threads)
-            by_labelling[labels.name] = {**measures, **row}
-            scored.append(labels.name)
-        self.keep(transform, scored, cost)
+        failures = {**self.fixed.failures, **self.moving.failures}
+        both = [labels for labels in self.batch.labels if all(labels.has(s.scan) for s in (self.moving, self.fixed))]
+        scored = [labels for labels in both if labels.name not in failures]
+        new: dict[Key, scores.Row] = {}
+        for arm in self.batch.arms:
+            own = {k: v for k, v in measures.items() if k != "ndv_percent" or arm.evaluation.diffeomorphism}
+            for labels in both:
+                key = (arm.label, labels.name)
+                if labels in scored:
+                    row = score(labels, self.moving, self.fixed, total, arm.evaluation, self.context.threads)
+                    new[key] = {**own, **row}
+                else:
+                    new[key] = {"status": "failed", "reason": failures[labels.name]}
+            self.keep(arm, transform, [labels.name for labels in scored], cost)
+        self.add_slices(rows, [labels.name for labels in scored], total)
+        rows.add(self.task, new)
+
+    def add_slices(self, rows: Rows, names: Sequence[str], total: Transform) -> None:
+        """Keep the moved labels in three planes through the fixed brain, for each arm's pictures."""
         mask = self.fixed.mask
         index = middle(mask)
-        for name in scored:
+        for name in names:
             planes = moved_planes(self.moving.labels[name], total, mask, index, self.context.threads)
-            rows.add_slices(f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
-        rows.add(self.task, by_labelling)
+            for arm in self.batch.arms:
+                rows.add_slices(arm.label, f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
 
     def registered(self) -> tuple[Transform, dict[str, float]]:
         """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
@@ -264,16 +144,18 @@ class PairAtWork:
 
     def _saved(self) -> tuple[Transform, dict[str, float]] | None:
         """What an earlier run saved; a file includes the start, scoring wants the deformation alone."""
-        ends = (self.batch.moving, self.fixed.scan, self.batch.arm.label)
-        there, back = (self.out_dir / f(*ends) for f in (derivatives.transform, derivatives.inverse_transform))
-        notes = [derivatives.read_json(derivatives.sidecar(f)) if f.exists() else {} for f in (there, back)]
-        current = [n.get("Hash") == self.task.registration_hash for n in notes]
-        if not current[0]:
-            return None
-        deformation = read_itk(there).then(Transform((np.linalg.inv(self.start),)))
-        if current[1]:
-            deformation = replace(deformation, inverse=Transform((self.start,)).then(read_itk(back)))
-        return deformation, {k: notes[0][k] for k in ("runtime_s", "memory_gb") if k in notes[0]}
+        for arm in self.batch.arms:
+            ends = (self.batch.moving, self.fixed.scan, arm.label)
+            there, back = (self.out_dir / f(*ends) for f in (derivatives.transform, derivatives.inverse_transform))
+            notes = [derivatives.read_json(derivatives.sidecar(f)) if f.exists() else {} for f in (there, back)]
+            current = [n.get("Hash") == self.task.registration_hash for n in notes]
+            if not current[0]:
+                continue
+            deformation = read_itk(there).then(Transform((np.linalg.inv(self.start),)))
+            if current[1]:
+                deformation = replace(deformation, inverse=Transform((self.start,)).then(read_itk(back)))
+            return deformation, {k: notes[0][k] for k in ("runtime_s", "memory_gb") if k in notes[0]}
+        return None
 
     def _made(self) -> tuple[Transform, dict[str, float]]:
         """Run the method, and say what it took."""
@@ -311,15 +193,15 @@ class PairAtWork:
             "sdlogj": sdlogj(determinant, brain),
             "inverse_consistency_mm": inverse_consistency(transform, brain, image.affine),
         }
-        if self.batch.arm.evaluation.diffeomorphism:
+        if any(arm.evaluation.diffeomorphism for arm in self.batch.arms):
             found = non_diffeomorphic(transform, brain, image.affine, threads=self.context.threads)
             measures["ndv_percent"] = found.volume_percent
         return measures
 
-    def keep(self, transform: Transform, scored: Sequence[str], cost: Mapping[str, float]) -> None:
+    def keep(self, arm: Arm, transform: Transform, scored: Sequence[str], cost: Mapping[str, float]) -> None:
         """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""
         total = transform.then(Transform((self.start,)))
-        scan, target, arm = self.batch.moving, self.fixed.scan, self.batch.arm
+        scan, target = self.batch.moving, self.fixed.scan
         meta: dict[str, object] = {
             "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
             "SpatialReference": derivatives.raw_uri(target),

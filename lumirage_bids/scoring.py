@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -26,14 +27,15 @@ from lumirage_bids.transforms import Transform
 class Side:
     """One scan of a pair, read: prepared image and mask, label maps, alignment, native grid.
 
-    `at_reference` holds the label maps on the reference's prepared grid, where they are compared there.
+    `at_reference` holds the label maps on the reference's prepared grid, where they are compared there, by labelling
+    and way of transfer.
     """
 
     scan: Scan
     image: Volume
     mask: Volume
     labels: Mapping[str, Volume]
-    at_reference: Mapping[str, Volume]
+    at_reference: Mapping[tuple[str, str], Volume]
     grids: Mapping[str, tuple[tuple[int, int, int], np.ndarray]]
     structures: Mapping[str, Mapping[int, str]]
     failures: Mapping[str, str]
@@ -54,13 +56,12 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
         except LumirageError as error:
             failures[labelling.name] = str(error)
     alignment = preparing.read_alignment(out_dir, scan, batch.reference, variant)
-    at_reference: dict[str, Volume] = {}
-    if batch.arm.evaluation.grid == "reference":
+    at_reference: dict[tuple[str, str], Volume] = {}
+    if transfers := {a.evaluation.transfer for a in batch.arms if a.evaluation.grid == "reference"}:
         shape, affine = preparing.prepared_grid(out_dir, batch.reference, variant)
-        way, how = Transform((alignment,)), batch.arm.evaluation.transfer
-        for name, volume in labels.items():
-            array = transfer_labels(volume, way, shape, affine, threads=threads, method=how)
-            at_reference[name] = Volume(array=array, affine=affine)
+        for how, (name, volume) in product(sorted(transfers), labels.items()):
+            array = transfer_labels(volume, Transform((alignment,)), shape, affine, threads=threads, method=how)
+            at_reference[name, how] = Volume(array=array, affine=affine)
     return Side(
         scan=scan,
         image=preparing.read_prepared(out_dir, scan, variant),
@@ -107,8 +108,8 @@ def compared(
     if evaluation.grid == "reference":
         out, back = Transform((fixed.alignment,)), Transform((np.linalg.inv(moving.alignment),))
         return Compared(
-            fixed=fixed.at_reference[labelling],
-            moving=moving.at_reference[labelling],
+            fixed=fixed.at_reference[labelling, evaluation.transfer],
+            moving=moving.at_reference[labelling, evaluation.transfer],
             transform=out.then(transform).then(back),
             initial=out.then(back),
         )

@@ -147,7 +147,7 @@ def finished(made: Plan) -> Done:
     for p in made.preparing:
         files |= {derivatives.prepared_image(p.scan, name): value for name, _, value in p.variants}
         files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
-    files |= {derivatives.alignment(a.scan, a.reference, a.variant): a.hash for a in made.aligning}
+    files |= {file: a.hash for a in made.aligning for file in a.files}
     rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
     return Done(rows=frozenset(rows), files=files)
 
@@ -184,16 +184,16 @@ def test_what_is_saved_of_a_pair_is_asked_of_its_scored_labellings_alone(
 ) -> None:
     made = plan(tmp_path, [scan(tmp_path, s) for s in "12"])
     batch = made.batches[0]
-    task = replace(batch.tasks[0], hashes={"a": "1", "b": "2"})
-    moving, fixed, arm = batch.moving, task.pair.fixed, batch.arm
-    files = {name: derivatives.moved_labels(moving, fixed, arm.label, name) for name in "ab"}
-    files["xfm"] = derivatives.transform(moving, fixed, arm.label)
+    moving, fixed, arm = batch.moving, batch.tasks[0].pair.fixed, batch.arm.label
+    task = replace(batch.tasks[0], hashes={(arm, "a"): "1", (arm, "b"): "2"})
+    files = {name: derivatives.moved_labels(moving, fixed, arm, name) for name in "ab"}
+    files["xfm"] = derivatives.transform(moving, fixed, arm)
     noted = {files[name]: task.registration_hash for name in there}.get
-    hashes = {task.hashes[name] for name in failed}
+    hashes = {task.hashes[arm, name] for name in failed}
     scored = {"a", "b"} - failed
-    assert task.is_kept(arm, "labels", hashes, noted) == (scored <= there)
-    assert task.is_kept(arm, "transforms", hashes, noted) == ("xfm" in there or not scored)
-    assert task.is_kept(arm, "transforms", hashes, dict.fromkeys(files.values(), "other").get) == (not scored)
+    assert task.is_kept("labels", hashes, noted) == (scored <= there)
+    assert task.is_kept("transforms", hashes, noted) == ("xfm" in there or not scored)
+    assert task.is_kept("transforms", hashes, dict.fromkeys(files.values(), "other").get) == (not scored)
 
 
 def test_a_labelling_that_one_scan_lacks_costs_only_its_own_rows(tmp_path: Path) -> None:
@@ -202,7 +202,11 @@ def test_a_labelling_that_one_scan_lacks_costs_only_its_own_rows(tmp_path: Path)
     scans = [replace(s, labels={**s.labels, "other": s.labels["manual"]}) for s in scans[:2]] + [lacking]
     found = replace(dataset(tmp_path, scans), found={"manual": "files", "other": "files"})
     made = make_plan(found, protocol.load("default"), asked(tmp_path, labellings=("manual", "other")))
-    hashes = {(t.pair.moving.subject, t.pair.fixed.subject): set(t.hashes) for b in made.batches for t in b.tasks}
+    hashes = {
+        (t.pair.moving.subject, t.pair.fixed.subject): {name for _, name in t.hashes}
+        for b in made.batches
+        for t in b.tasks
+    }
     assert hashes[("1", "2")] == {"manual", "other"}
     assert hashes[("1", "3")] == {"other"}
     assert {labels.name for p in made.preparing if p.scan.subject == "3" for labels, _ in p.labels} == {"other"}
@@ -282,7 +286,7 @@ def written(tmp_path: Path, text: str) -> str:
 def registered(made: Plan) -> dict[str, set[str]]:
     """Arm → registration hashes of its pairs."""
     return {
-        arm.label: {t.registration_hash for b in made.batches if b.arm == arm for t in b.tasks} for arm in made.arms
+        arm.label: {t.registration_hash for b in made.batches if arm in b.arms for t in b.tasks} for arm in made.arms
     }
 
 
@@ -292,6 +296,24 @@ def test_arms_that_compute_the_same_have_rows_of_their_own(tmp_path: Path) -> No
     hashes = [h for batch in made.batches for task in batch.tasks for h in task.hashes.values()]
     assert len(hashes) == len(set(hashes)) == 2 * 2 * 3
     assert registered(made)["a+greedy"] == registered(made)["b+greedy"] == registered(made)["a+other"]
+
+
+def test_arms_that_differ_in_their_evaluation_share_a_registration(tmp_path: Path) -> None:
+    variants = "[variants.a]\n[variants.b]\nevaluation = {grid = 'reference'}\n[variants.c.preparation]\nspacing = 3"
+    scans = [scan(tmp_path, s) for s in "123"]
+    mine = written(tmp_path, f"[methods.greedy]\n{variants}")
+    made = plan(tmp_path, scans, protocol=mine)
+    labels = [tuple(a.label for a in b.arms) for b in made.batches]
+    assert set(labels) == {("a+identity", "b+identity"), ("c+identity",), ("a+greedy", "b+greedy"), ("c+greedy",)}
+    assert made.n_todo == 6 * 4
+    assert {a.variants for a in made.aligning} == {("a", "b"), ("c",)}
+    assert {len(t.hashes) for b in made.batches if len(b.arms) == 2 for t in b.tasks} == {2}
+    # One of the two is there already: the other one needs the registration all the same.
+    there = {h for b in made.batches for t in b.tasks for (arm, _), h in t.hashes.items() if arm == "a+greedy"}
+    again = plan(tmp_path, scans, done=Done(rows=frozenset(there)), protocol=mine)
+    assert (again.n_done, again.n_todo) == (0, made.n_todo)
+    both = there | {h for b in made.batches for t in b.tasks for (arm, _), h in t.hashes.items() if arm == "b+greedy"}
+    assert plan(tmp_path, scans, done=Done(rows=frozenset(both)), protocol=mine).n_done == 6
 
 
 def test_a_sequence_that_changes_the_similarity_changes_the_registration(tmp_path: Path) -> None:
@@ -373,7 +395,11 @@ def test_labels_are_carried_where_the_session_has_a_t1w_scan(tmp_path: Path) -> 
     assert [carried.has(s) for s in scans[:3]] == [True, True, False]
     # The template could be labelled, but is in no pair.
     assert [p.labels for p in made.preparing if p.scan.template] == [()]
-    found = {(t.pair.moving.subject, t.pair.fixed.subject): set(t.hashes) for b in made.batches for t in b.tasks}
+    found = {
+        (t.pair.moving.subject, t.pair.fixed.subject): {name for _, name in t.hashes}
+        for b in made.batches
+        for t in b.tasks
+    }
     assert found[("1", "2")] == {"manual", "synthsegT1w"}
     assert found[("1", "3")] == {"manual"}
 

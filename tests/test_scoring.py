@@ -96,7 +96,7 @@ def at_reference(alignment: np.ndarray, seed: int, how: str) -> Side:
     there = transfer_labels(native, Transform((alignment,)), (11, 12, 13), GRID, method=how)  # type: ignore[arg-type]
     return Side(
         scan=None, image=native, mask=native, labels={"made": native},
-        at_reference={"made": Volume(array=there, affine=GRID)}, grids={"made": (native.shape, native.affine)},
+        at_reference={("made", how): Volume(array=there, affine=GRID)}, grids={"made": (native.shape, native.affine)},
         structures={"made": {1: "a", 2: "b", 3: "c"}}, failures={}, alignment=alignment,
     )  # type: ignore[arg-type]  # fmt: skip
 
@@ -115,7 +115,7 @@ def test_on_the_references_grid_maps_are_compared_where_the_alignments_put_them(
     shift[0, 3] = 2.0 * step
     total = Transform((to_moving @ shift @ np.linalg.inv(to_fixed),))
     row = score(MADE, moving, fixed, total, Evaluation(grid="reference", transfer=how), 1)  # type: ignore[arg-type]
-    target, source = (side.at_reference["made"].array for side in (fixed, moving))
+    target, source = (side.at_reference["made", how].array for side in (fixed, moving))
     moved = np.zeros_like(source)
     moved[: len(source) - step] = source[step:]
     np.testing.assert_allclose([row[f"dice_{i}"] for i in (1, 2, 3)], dice(target, moved, [1, 2, 3]), atol=1e-12)
@@ -127,7 +127,7 @@ def test_before_any_alignment_the_headers_place_the_labels() -> None:
     fixed, moving = at_reference(np.eye(4), 1, "linear"), at_reference(moved, 1, "linear")
     row = score(MADE, moving, fixed, Transform((moved,)), Evaluation(grid="reference"), 1)
     assert row["dice_mean"] == 1.0
-    target = fixed.at_reference["made"].array
+    target = fixed.at_reference["made", "linear"].array
     shifted = np.zeros_like(target)
     shifted[3:] = target[:-3]
     assert row["dice_initial"] == dice(target, shifted, [1, 2, 3]).mean()

@@ -68,7 +68,10 @@ class Deformable(Method):
         return replace(self, iterations=tenth(self.iterations))
 
     def _cost(self, voxels: int, device: str, *, seconds: float, bytes_per_voxel: float) -> Cost:
-        """Cost from seconds for one iteration of a million voxels and from bytes a voxel, both on two CPU cores."""
+        """Cost from seconds for one iteration of a million voxels and from bytes a voxel, both on two CPU cores.
+
+        The bytes include the label maps of both scans, which are in memory meanwhile.
+        """
         work = sum(n * max(voxels / s**3, 32**3) for s, n in zip(self.scales, self.iterations, strict=True)) / 1e6
         if self.similarity in ("mind", "mi"):
             seconds, bytes_per_voxel = 2.5 * seconds, bytes_per_voxel + 100

@@ -34,4 +34,4 @@ class Greedy(Deformable):
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores with images of 5.8 million voxels; a rough guess on CUDA."""
-        return self._cost(voxels, device, seconds=0.10, bytes_per_voxel=130)
+        return self._cost(voxels, device, seconds=0.10, bytes_per_voxel=165)

@@ -39,4 +39,4 @@ class Syn(Deformable):
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores with images of 5.8 million voxels; a rough guess on CUDA."""
-        return self._cost(voxels, device, seconds=0.17, bytes_per_voxel=210)
+        return self._cost(voxels, device, seconds=0.17, bytes_per_voxel=245)

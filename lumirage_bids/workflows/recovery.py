@@ -28,7 +28,7 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
         The new number of such deaths when the node is to go on in a new process; None when it is not.
     """
     from lumirage_bids.preparing import note_failure
-    from lumirage_bids.registering import Rows
+    from lumirage_bids.rows import Rows
 
     if not isinstance(node.interface, Register):
         note_failure(node.inputs.job, Path(node.inputs.out_dir), reason)

@@ -155,3 +155,41 @@ def test_saved_transforms_are_scored_again_without_registering(finished_run: Pat
     again = rows.loc[("greedy", "sub-01_T1w"), "dice_mean"]
     np.testing.assert_allclose(again, before.loc["greedy"].loc["sub-01_T1w"], atol=1e-3)
     assert (rows.loc["greedy", "runtime_s"] > 0).all()
+
+
+TWO_EVALUATIONS = """
+description = "two ways to judge"
+[preparation]
+spacing = 8.0
+[methods.greedy]
+scales = [1]
+iterations = [10]
+[variants.own]
+[variants.there]
+evaluation = { grid = "reference", transfer = "nearest" }
+"""
+
+
+def test_a_pair_is_registered_once_and_judged_in_two_ways(demo_dataset: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(TWO_EVALUATIONS)
+    common = [*options(demo_dataset), "--protocol", mine, "--participant-label", "01", "--save", "labels"]
+    done = run_program([demo_dataset, tmp_path / "both", "participant", *common])
+    assert done.code == 0, done.said
+    assert "0 done already, 4 to do" in done.out
+    rows = scores.collect(tmp_path / "both")["demo"]
+    both = rows.set_index(["variant", "method", "fixed"])
+    assert len(both) == 8
+    assert (both["status"] == "ok").all()
+    # A registration's time is never the same twice.
+    assert both.loc["own", "runtime_s"].equals(both.loc["there", "runtime_s"])
+    assert (both.loc["own", "dice_mean"] != both.loc["there", "dice_mean"]).all()
+    assert len(list((tmp_path / "both").glob("sub-01/**/*desc-there+greedy_dseg.nii.gz"))) == 2
+    # The other way was added to a run that had one: what was there stays, and is not made otherwise.
+    first = run_program([demo_dataset, tmp_path / "one", "participant", *common, "--variants", "there"])
+    assert first.code == 0, first.said
+    then = run_program([demo_dataset, tmp_path / "one", "participant", *common])
+    assert then.code == 0, then.said
+    later = scores.collect(tmp_path / "one")["demo"].set_index(["variant", "method", "fixed"])
+    pd.testing.assert_series_equal(later["dice_mean"].sort_index(), both["dice_mean"].sort_index())
+    assert set(later["hash"]) == set(both["hash"])

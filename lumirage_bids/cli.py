@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import errno
 import io
 import os
@@ -128,7 +129,7 @@ def settings(argv: Sequence[str]) -> Settings:
     a = parser().parse_args(argv)
     if a.print_needed_files and not (a.dry_run and a.level == "participant"):
         raise UsageError("--print-needed-files belongs to 'participant' with --dry-run. Add --dry-run.")
-    computes = a.level == "participant"  # PyTorch, which knows of GPUs, takes seconds to import
+    computes = a.level == "participant"
     gpus = count_gpus() if computes and a.device != "cpu" else 0
     device = resolve_device(a.device, gpus, elsewhere=a.use_plugin is not None or not computes)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -190,9 +191,20 @@ def _derivatives(items: Sequence[str]) -> dict[str, Path]:
 
 def count_gpus() -> int:
     """How many GPUs there are here, of those that CUDA_VISIBLE_DEVICES leaves."""
+    if not has_driver():
+        return 0
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def has_driver() -> bool:
+    """Whether PyTorch, which takes a second to import, could find a GPU at all: by CUDA's driver or AMD's."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Path("/dev/kfd").exists()
+    return True
 
 
 def resolve_device(text: str, gpus: int, *, elsewhere: bool) -> str:

@@ -45,13 +45,13 @@ def test_a_gpu_of_another_machine_is_not_looked_for_here() -> None:
     assert resolve_device("cuda:1", 2, elsewhere=False) == "cuda:1"
 
 
-@pytest.mark.parametrize("more", [(), ("--device", "cuda")])
-def test_the_group_level_does_not_load_pytorch(more: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [("group",), ("group", "--device", "cuda"), ("participant",)])
+def test_pytorch_is_not_loaded_where_no_gpu_can_be(arguments: tuple[str, ...]) -> None:
     program = f"""
 import sys
-from lumirage_bids.cli import settings
-settings(["in", "out", "group", *{more!r}])
-sys.exit("torch" in sys.modules)
+from lumirage_bids.cli import has_driver, settings
+settings(["in", "out", *{arguments!r}])
+sys.exit("torch" in sys.modules and not ({arguments[0] == "participant"} and has_driver()))
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

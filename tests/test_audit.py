@@ -257,6 +257,18 @@ def test_a_reversal_by_structures_without_a_boundary_is_serious():
     assert "order of greedy and syn is reversed" in finding.evidence
 
 
+def test_arms_of_two_evaluations_have_no_order_to_reverse():
+    c = conditions(gains={"identity": 0, "greedy": 0.2, "syn": 0.21})
+    wide = c.structures["braincolor"].copy()
+    wide.loc[wide["method"] == "greedy", "dice_2"] += 0.3
+    wide.loc[wide["method"] == "greedy", "evaluation"] = "reference, nearest"
+    scan = next(iter(c.scans["braincolor"].values()))
+    bare = {**scan.structures, 2: StructureFacts(volume=100, contrast=0.05, bare=0.4, cut=0)}
+    finding = found(with_facts(replace(c, structures={"braincolor": wide}), structures=bare))["no-intensity-boundary"]
+    assert finding.severity == "moderate"
+    assert "reversed" not in finding.evidence
+
+
 def test_absent_structures_under_the_other_rules():
     c = conditions()
     names = {**c.luts["braincolor"], 5: "nowhere"}

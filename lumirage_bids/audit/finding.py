@@ -67,9 +67,24 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-def reversals(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
-    """Two arms whose order by mean changes, in words."""
-    return [f"{a} and {b}" for a, b in combinations(before, 2) if (before[a] - before[b]) * (after[a] - after[b]) < 0]
+def reversals(
+    before: Mapping[str, float], after: Mapping[str, float], evaluations: Mapping[str, str] | None = None
+) -> list[str]:
+    """Two arms whose order by mean changes, in words.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Arm → mean Dice.
+    evaluations : mapping, optional
+        Arm → how its labels are compared; arms of two evaluations have no order.
+    """
+    how = evaluations or {}
+    return [
+        f"{a} and {b}"
+        for a, b in combinations(before, 2)
+        if how.get(a) == how.get(b) and (before[a] - before[b]) * (after[a] - after[b]) < 0
+    ]
 
 
 def told(reversals_: Sequence[str]) -> str:

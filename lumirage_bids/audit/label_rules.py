@@ -13,7 +13,7 @@ from lumirage_bids.audit.conditions import Conditions, StructureFacts
 from lumirage_bids.audit.finding import Finding, Severity, reversals, signed, told
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.scores import structure_index
-from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of, scored_dice
+from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of, evaluation_by_name, scored_dice
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def bare_structures(c: Conditions) -> Iterator[Finding]:
         others = sorted(scored - set(bare))
         whole = {arm: float(rows.mean(axis=1).mean()) for arm, rows in arms.items()}
         rest = {arm: float(rows[others].mean(axis=1).mean()) for arm, rows in arms.items()} if others else {}
-        turned = reversals(whole, rest) if rest else []
+        turned = reversals(whole, rest, evaluation_by_name(wide)) if rest else []
         worst = sorted(bare, key=lambda i: -bare[i].bare)
         listed = [f"{_name(names, i)} ({100 * bare[i].bare:.0f} %)" for i in worst[:NAMED]]
         share = len(bare) / len(scored)
@@ -160,7 +160,8 @@ def absent_structures(c: Conditions) -> Iterator[Finding]:
         zero = {arm: float((rows.sum(axis=1) / len(known)).mean()) for arm, rows in arms.items()}
         one = {arm: float(((rows.sum(axis=1) + count[arm]) / len(known)).mean()) for arm, rows in arms.items()}
         never = len(known) - len({i for rows in arms.values() for i in rows.columns[rows.notna().any()]})
-        turned = sorted({*reversals(out, zero), *reversals(out, one)})
+        alike = evaluation_by_name(wide)
+        turned = sorted({*reversals(out, zero, alike), *reversals(out, one, alike)})
         shift = max(abs(x[arm] - out[arm]) for x in (zero, one) for arm in out)
         mean = float(np.mean(np.concatenate([n.to_numpy(dtype=np.float64) for n in count.values()])))
         parts = [f"{arm} {out[arm]:.3f}, scored as 0 {zero[arm]:.3f}, as 1 {one[arm]:.3f}" for arm in out]
@@ -238,10 +239,10 @@ def trimming(c: Conditions) -> Iterator[Finding]:
         }
         whole = {arm: float(x.mean()) for arm, x in arms.items()}
         kept = {arm: float(x[~x.index.isin(dropped[arm])].mean()) for arm, x in arms.items()}
-        parts, change = [], 0.0
+        parts, change, how = [], 0.0, evaluation_by_name(of)
         for a, b in combinations(arms, 2):
             either = dropped[a] | dropped[b]
-            if not either or dropped[a] == dropped[b]:
+            if how[a] != how[b] or not either or dropped[a] == dropped[b]:
                 continue
             before, after = whole[b] - whole[a], kept[b] - kept[a]
             change = max(change, abs(after - before))
@@ -250,7 +251,7 @@ def trimming(c: Conditions) -> Iterator[Finding]:
                 f"{b} − {a}: {signed(before)} becomes {signed(after)}, {100 * share:.0f} % of the dropped pairs shared"
             )
         if parts:
-            turned = reversals(whole, kept)
+            turned = reversals(whole, kept, how)
             severity: Severity = "serious" if turned else "moderate" if change >= SHIFT else "note"
             yield Finding(
                 id="trimming",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding, reversals, told
 from lumirage_bids.audit.method_rules import suffix
-from lumirage_bids.stats.classes import arm_labels, arms_of, scored_dice
+from lumirage_bids.stats.classes import arm_labels, arms_of, evaluation_by_name, scored_dice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,8 @@ def carried_labels(c: Conditions) -> Iterator[Finding]:
         of = rows[rows["fixed"].map(suffix).isin(contrasts)]
         means = {str(name): _mean_by_arm(x) for name, x in of.groupby("labelling", sort=False)}
         here, others = means.pop(labelling, {}), {k: v for k, v in means.items() if not carried.get(k)}
-        turned = sorted({pair for there in others.values() for pair in reversals(there, here)})
+        how = evaluation_by_name(of)
+        turned = sorted({pair for there in others.values() for pair in reversals(there, here, how)})
         parts = [f"{arm} {dice:.3f}" for arm, dice in here.items()]
         parts += [f"by {name}: " + ", ".join(f"{arm} {d:.3f}" for arm, d in of.items()) for name, of in others.items()]
         yield Finding(

@@ -394,18 +394,20 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     meta = {"Labeller": "atropos", "NativeAffine": affine.tolist(), "Facts": facts}
     (folder / f"{scan}_space-T1w_seg-braincolor_dseg.json").write_text(json.dumps(meta))
     (folder / f"{scan}_space-01+1+T1w_seg-braincolor_desc-greedy_dseg.json").write_text(json.dumps(meta))
-    (folder / f"{scan}_desc-0p6mm+prepared_T1w.json").write_text('{"Preparation": {"spacing": 0.6}}')
-    (tmp_path / "descriptions.tsv").write_text("desc_id\tvariant\ndesc-0p6mm+prepared\t0.6mm\ndesc-x\tn/a\n")
     (tmp_path / "config").mkdir()
     record = '[labellings]\nbraincolor = "atropos: y"\n[methods]\nmine = "vfa"\n[tuned]\nmine = "said so"\n'
-    (tmp_path / "config" / "1.toml").write_text(record)
+    arm = '[arms.{0}]\nvariant = "{0}"\n[arms.{0}.preparation]\norientation = "LPS"\n{1}'
+    (tmp_path / "config" / "1.toml").write_text(
+        record + arm.format("native", "") + arm.format("fine", "spacing = 0.6\n")
+    )
     read = read_conditions(tmp_path, c.pairs, c.structures, c.luts)
     assert list(read.scans["braincolor"]) == [f"{scan}_T1w"]
     one = read.scans["braincolor"][f"{scan}_T1w"]
     assert one.spacing == pytest.approx((0.6, 0.6, 2))
     assert one.structures[1].bare == 0.5
     assert np.isnan([one.structures[1].contrast, one.label_entropy]).all()
-    assert read.preparations == {"0.6mm": {"spacing": 0.6}}
+    native = {"spacing": None, "orientation": "LPS"}
+    assert read.preparations == {"native": native, "fine": {**native, "spacing": 0.6}}
     assert (read.sources, read.methods) == ({"braincolor": "atropos: y"}, {"mine": "vfa"})
     assert read.tuned == {"mine": "said so"}
     assert "3 of 4 scans" in unchecked(read)[0]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LABEL_SIDECAR = re.compile(r"(?P<scan>.+)_space-(?P<suffix>[^_]+)_seg-(?P<labelling>[^_]+)_dseg\.json")
-_PREPARED = re.compile(r".+_desc-(?P<label>[0-9A-Za-z+]*prepared)_[^_]+\.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +124,19 @@ def read_conditions(
         structures=structures,
         luts=luts,
         scans=scans,
-        preparations=dict(_preparations(out_dir)),
+        preparations=_preparations(records),
         parameters=_parameters(records),
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
         dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
         tuned=_latest_tuned(records),
     )
+
+
+def _preparations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Preparation of the last run that had the variant."""
+    arms = (arm for record in records for arm in record.get("arms", {}).values() if "preparation" in arm)
+    return {arm["variant"]: {"spacing": None, **arm["preparation"]} for arm in arms}  # TOML has no word for None
 
 
 def _parameters(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -180,21 +185,3 @@ def _scan_facts(meta: Mapping[str, Any]) -> ScanFacts:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _preparations(out_dir: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Variant and preparation, from one prepared image each."""
-    import pandas as pd
-
-    file = out_dir / "descriptions.tsv"
-    if not file.exists():
-        return
-    told = pd.read_csv(file, sep="\t", dtype=str, na_values=["n/a"], keep_default_na=False)
-    variants = dict(zip(told["desc_id"].str.removeprefix("desc-"), told["variant"], strict=True))
-    seen: set[str] = set()
-    for sidecar in derivatives.files(out_dir, "sub-*/**/*prepared_*.json"):
-        match = _PREPARED.fullmatch(sidecar.name)
-        variant = variants.get(match["label"]) if match else None
-        if isinstance(variant, str) and variant not in seen:
-            seen.add(variant)
-            yield variant, derivatives.read_json(sidecar).get("Preparation", {})

@@ -1,4 +1,4 @@
-"""Figures as files and as parts of a page; the same figure always gives the same bytes."""
+"""Figures as files and as parts of a page, without dates or random ids: equal figures differ by rounding at most."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from lumirage_bids.audit import (
 from lumirage_bids.audit.recipe import recipe
 from lumirage_bids.reports.audit_section import audit_section
 from lumirage_bids.reports.group import GroupTables, ReportContext, write_group_report
+from lumirage_bids.segmentation import labeller
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.structures import structure_differences
 from lumirage_bids.stats.summaries import per_structure, summarise
@@ -339,6 +340,9 @@ def test_cut_labels():
 def test_network_labels_beside_a_network():
     both = replace(learned(), sources={"braincolor": "slant: 133 structures"})
     assert "slant" in found(both)["network-labels"].evidence
+    carried = replace(both, sources={"braincolor": labeller("carried", of="slant").source})
+    assert "Labels: slant" in found(carried)["network-labels"].evidence
+    assert "network-labels" not in found(replace(both, sources={"braincolor": labeller("carried", of="manual").source}))
     assert "network-labels" not in found(learned())
     assert "network-labels" not in found(replace(conditions(), sources={"braincolor": "slant: 133 structures"}))
 

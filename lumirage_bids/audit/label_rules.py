@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ SHIFT = 0.01
 """Change of a mean Dice that is worth more than a note."""
 NAMED = 8
 """Structures that are named."""
+_CARRIED = re.compile(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?")
 
 
 def labels_from_intensities(sources: Mapping[str, str]) -> str:
@@ -203,7 +205,9 @@ def network_labels(c: Conditions) -> Iterator[Finding]:
     """A labelling made by a network, beside a method trained on the same contrast."""
     learned = {m: networks.METHODS.get(c.methods.get(m, m)) for m in c.pairs["method"].unique()}
     for labelling in c.pairs["labelling"].unique():
-        maker = c.sources.get(labelling, "").partition(":")[0].strip()
+        source = c.sources.get(labelling, "")
+        carried = _CARRIED.search(source)
+        maker = (carried["maker"] or carried["of"]) if carried else source.partition(":")[0].strip()
         kind = maker if maker in networks.LABELLERS else str(labelling).lower()
         labeller = networks.LABELLERS.get(kind)
         if labeller is None:

@@ -63,7 +63,10 @@ class Derivatives:
         self._images = cache(_images)
 
     def find(self, scan: Scan, suffix: str, entity: str, value: str) -> list[File]:
-        """Find the images with this suffix and entity (``seg-tissue``) that belong to a scan, best first."""
+        """Find the images with this suffix and entity (``seg-tissue``) that belong to a scan, best first.
+
+        Where a name has no ``seg-``, as fMRIPrep's have none, its ``desc-`` stands in for it.
+        """
         found = []
         for order, (name, root) in enumerate(self.datasets.items()):
             if name in self.layouts:
@@ -72,7 +75,8 @@ class Derivatives:
                     found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
                 continue
             for path, entities, its_suffix in self._candidates(root, scan):
-                if its_suffix == suffix and entities.get(entity) == value and belongs(scan, entities):
+                told = entities.get(entity, entities.get("desc"))
+                if its_suffix == suffix and told == value and belongs(scan, entities):
                     file = File(path=path, dataset=root)
                     found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
         # A folder may be given under several names.
@@ -220,7 +224,8 @@ class Source:
             return None
         if len(files) > 1:
             self._ambiguous.append((scan, files))
-        self._counts[f"{self.entity}-{self.value} from derivatives {self.derivatives.name(files[0])!r}"] += 1
+        entity = "desc" if f"_desc-{self.value}_" in files[0].path.name else self.entity
+        self._counts[f"{entity}-{self.value} from derivatives {self.derivatives.name(files[0])!r}"] += 1
         return files[0]
 
     def summary(self, n_scans: int) -> str:

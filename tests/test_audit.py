@@ -282,6 +282,12 @@ def test_absent_structures_under_the_other_rules():
     assert finding.severity == "moderate"
 
 
+def test_a_general_look_up_table_does_not_tell_what_is_absent():
+    c = conditions()
+    names = {**c.luts["braincolor"], **{i: f"elsewhere {i}" for i in range(100, 200)}}
+    assert "absent-structures" not in found(replace(c, luts={"braincolor": names}))
+
+
 def test_nearest_transfer():
     c = conditions()
     assert (

@@ -20,7 +20,7 @@ from lumirage_bids import errors
 from lumirage_bids.bids_names import ENTITIES, natural_key, parse_name
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter, read_lut
 from lumirage_bids.filters import check_filter, ready_made, selects
-from lumirage_bids.label_maps import belongs
+from lumirage_bids.label_maps import belongs, find_lut
 from lumirage_bids.scans import File, Scan
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -496,6 +496,21 @@ def test_label_maps_go_to_their_own_scan(tmp_path: Path) -> None:
     }
     assert [scan.mask is not None for scan in dataset.scans] == [True, False, False, True]
     assert dataset.found == {"x": "existing maps seg-x from derivatives 'd' for 3 of 4 scans"}
+    assert not dataset.notes
+
+
+def test_maps_of_fmriprep_go_by_their_description(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", "sub-1_acq-a_T1w.nii", "sub-2_T1w.nii")
+    maps = ("sub-1_acq-a_desc-aseg_dseg.nii.gz", "sub-2_desc-aseg_dseg.nii.gz", "sub-2_dseg.nii.gz")
+    others = ("sub-2_desc-aparcaseg_dseg.nii.gz", "sub-2_seg-x_desc-aseg_dseg.nii.gz", "sub-2_desc-brain_mask.nii.gz")
+    tables = {"desc-aseg_dseg.tsv": "index\tname\n0\tUnknown\n2\tLeft-Cerebral-White-Matter\n"}
+    fmriprep = make(tmp_path / "fmriprep", *maps, *others, **tables)
+    dataset = look(root, labellings=("aseg",), derivatives={"fmriprep": fmriprep})
+    assert [scan.labels["aseg"].path.name for scan in dataset.scans] == list(maps[:2])
+    assert dataset.found == {"aseg": "existing maps desc-aseg from derivatives 'fmriprep' for 2 of 2 scans"}
+    lut = find_lut(dataset.scans[1].labels["aseg"], "aseg")
+    assert lut is not None
+    assert read_lut(lut) == {2: "Left-Cerebral-White-Matter"}
     assert not dataset.notes
 
 

@@ -28,6 +28,8 @@ SHIFT = 0.01
 """Change of a mean Dice that is worth more than a note."""
 NAMED = 8
 """Structures that are named."""
+GENERAL = 2
+"""Times the structures that are scored from which a look-up table is one for any labelling, as FreeSurfer's is."""
 _CARRIED = re.compile(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?")
 
 
@@ -153,7 +155,10 @@ def absent_structures(c: Conditions) -> Iterator[Finding]:
         arms = _arms(wide)
         if not arms:
             continue
-        known = set(c.luts.get(labelling, {})) | {i for rows in arms.values() for i in rows.columns}
+        known = {*c.luts.get(labelling, {}), *(int(i) for rows in arms.values() for i in rows.columns)}
+        scored = {int(i) for rows in arms.values() for i in rows.columns[rows.notna().any()]}
+        if len(known) > GENERAL * len(scored):
+            known = scored
         count = {arm: len(known) - rows.notna().sum(axis=1) for arm, rows in arms.items()}
         most = max(float(n.max()) for n in count.values())
         if most == 0:
@@ -161,7 +166,7 @@ def absent_structures(c: Conditions) -> Iterator[Finding]:
         out = {arm: float(rows.mean(axis=1).mean()) for arm, rows in arms.items()}
         zero = {arm: float((rows.sum(axis=1) / len(known)).mean()) for arm, rows in arms.items()}
         one = {arm: float(((rows.sum(axis=1) + count[arm]) / len(known)).mean()) for arm, rows in arms.items()}
-        never = len(known) - len({i for rows in arms.values() for i in rows.columns[rows.notna().any()]})
+        never = len(known - scored)
         alike = evaluation_by_name(wide)
         turned = sorted({*reversals(out, zero, alike), *reversals(out, one, alike)})
         shift = max(abs(x[arm] - out[arm]) for x in (zero, one) for arm in out)

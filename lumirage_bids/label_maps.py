@@ -23,8 +23,8 @@ DESCRIBING = frozenset({"seg", "desc", "space"})
 def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
     """Whether a derivative with these entities was made from, or lies on the grid of, this scan.
 
-    All entities that both names share are equal, the subject among them, and ``space-`` is absent or says the scan's
-    own suffix (or its own ``space-``).
+    All entities that both names share are equal, the subject among them, but those that describe a derivative
+    (``desc-``, ``seg-``); ``space-`` is absent or says the scan's own suffix (or its own ``space-``).
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
         return False
     if entities.get("space", scan.suffix) not in {scan.suffix, scan.entities.get("space")}:
         return False
-    shared = set(entities) & set(scan.entities) - {"space"}
+    shared = (set(entities) & set(scan.entities)) - DESCRIBING
     return all(same_value(entity, entities[entity], scan.entities[entity]) for entity in shared)
 
 

@@ -478,7 +478,8 @@ def test_laws_of_belonging(raw: dict[str, str], derived: dict[str, str]) -> None
     fewer = {k: v for k, v in derived.items() if k not in raw}
     if belongs(scan, derived):  # taking entities away never breaks a match
         assert belongs(scan, fewer)
-    differs = [k for k in raw if k in derived and k != "run" and raw[k] != derived[k]]
+    assert belongs(scan, derived) == belongs(scan, {**derived, "desc": "other", "seg": "any"})
+    differs = [k for k in raw if k in derived and k not in {"run", "desc", "seg"} and raw[k] != derived[k]]
     assert not (differs and belongs(scan, derived))
 
 
@@ -512,6 +513,16 @@ def test_maps_of_fmriprep_go_by_their_description(tmp_path: Path) -> None:
     assert lut is not None
     assert read_lut(lut) == {2: "Left-Cerebral-White-Matter"}
     assert not dataset.notes
+    # Its preprocessed images as the dataset itself.
+    make(
+        fmriprep,
+        "sub-1_acq-a_desc-preproc_T1w.nii",
+        "sub-2_space-MNI_desc-preproc_T1w.nii",
+        "sub-2_desc-preproc_T1w.nii",
+    )
+    itself = look(fmriprep, labellings=("aseg",), derivatives={"fmriprep": fmriprep})
+    assert names(itself) == ["sub-1_acq-a_desc-preproc_T1w", "sub-2_desc-preproc_T1w"]
+    assert [scan.labels["aseg"].path.name for scan in itself.scans] == list(maps[:2])
 
 
 def test_ambiguous_label_maps_are_told(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def path(scan: Scan, suffix: str, extension: str, **entities: str | None) -> Pat
     Parameters
     ----------
     scan : Scan
-        Its own entities come first in the name.
+        Its own entities come first in the name, but those of `DERIVED`, which further ones may replace.
     suffix, extension : str
         ``dseg`` and ``.nii.gz``, say.
     **entities : str or None
@@ -91,8 +91,8 @@ def path(scan: Scan, suffix: str, extension: str, **entities: str | None) -> Pat
     unknown = set(given) - set(DERIVED)
     if unknown:
         raise ValueError(f"unknown entities {sorted(unknown)}; known: {DERIVED}")
-    parts = [f"{k}-{v}" for k, v in scan.entities.items()]
-    parts += [f"{k}-{given[k]}" for k in DERIVED if k in given]
+    values = {**scan.entities, **given}
+    parts = [f"{k}-{values[k]}" for k in (*(k for k in scan.entities if k not in DERIVED), *DERIVED) if k in values]
     folder = Path(f"sub-{scan.subject}", *([f"ses-{scan.session}"] if scan.session else []), "anat")
     return folder / f"{'_'.join([*parts, suffix])}{extension}"
 

@@ -40,6 +40,14 @@ def test_scans_of_different_subject_or_session_have_different_keys(
     assert (scan(a, s).key == scan(b, t).key) == ((a, s) == (b, t))
 
 
+def test_what_is_derived_replaces_the_description_of_a_preprocessed_image() -> None:
+    made = scan("1", None, desc="preproc", acq="a")
+    assert derivatives.prepared_image(made, "default").name == "sub-1_acq-a_desc-prepared_T1w.nii.gz"
+    assert derivatives.label_map(made, "x").name == "sub-1_acq-a_space-T1w_seg-x_desc-preproc_dseg.nii.gz"
+    standard = scan("1", None, space="MNI", res="2", desc="preproc")
+    assert derivatives.prepared_mask(standard, "1mm").name == "sub-1_space-T1w_res-2_desc-1mm+brain_mask.nii.gz"
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "table.tsv"
     derivatives.write_text(file, "old")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,6 @@ from lumirage_bids.provenance import read_records
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_LABEL_SIDECAR = re.compile(r"(?P<scan>.+)_space-(?P<suffix>[^_]+)_seg-(?P<labelling>[^_]+)_dseg\.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,9 +159,11 @@ def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def _label_sidecars(out_dir: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Labelling, scan and content of the sidecar of every scan's own label map."""
     for file in derivatives.files(out_dir, "sub-*/**/*_dseg.json"):
-        # Moved labels have a desc- and lie in another scan's space.
-        if (match := _LABEL_SIDECAR.fullmatch(file.name)) and "+" not in match["suffix"]:
-            yield match["labelling"], f"{match['scan']}_{match['suffix']}", derivatives.read_json(file)
+        named = derivatives.entities_of(file)
+        # Moved labels lie in another scan's space.
+        if "+" not in named["space"]:
+            own = [f"{k}-{v}" for k, v in named.items() if k not in {"space", "seg", "suffix"}]
+            yield named["seg"], "_".join([*own, named["space"]]), derivatives.read_json(file)
 
 
 def _scan_facts(meta: Mapping[str, Any]) -> ScanFacts:

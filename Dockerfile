@@ -19,7 +19,8 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 # torch by itself, so that only it is looked for in the further index.
 RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c constraints.txt torch
 COPY lumirage_bids lumirage_bids
-RUN python3 -m pip install -c constraints.txt . && rm -rf build *.egg-info
+RUN python3 -m pip install -c constraints.txt setuptools \
+    && python3 -m pip install --no-build-isolation -c constraints.txt . && rm -rf build *.egg-info
 
 # Licences of all that is in the image. FireANTs' own, and its README with the bibliography, must travel with it.
 RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \

@@ -8,6 +8,8 @@ set -euo pipefail
 : "${EACH:=--cpus-per-task=2 --mem=8G --time=04:00:00}"       # what one participant's job asks for
 : "${JOBS:=1000}"                                             # at most so many; SLURM's MaxArraySize is 1001 as it comes
 
+[[ " $* " != *" --participant-label "* ]] || { echo "The array gives each job its --participant-label; leave it out." >&2; exit 64; }
+
 # The subjects that the protocol pairs: those whose files a run reads.
 files=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run --print-needed-files "$@")
 mapfile -t subjects < <(sed -nE 's#^(.*/)?sub-([^/]+)/.*#\2#p' <<< "$files" | sort -u)
@@ -23,17 +25,17 @@ prepare=$(submit --job-name=lumirage-prepare --output=lumirage-%j.out <<EOF
 $run participant --stage prepare $more
 EOF
 )
-# Job 0 of 4 does subjects 0, 4, 8 …
-array=$(submit --job-name=lumirage --dependency=afterany:"$prepare" --array=0-$((jobs - 1)) --output=lumirage-%A_%a.out <<EOF
+# Job 0 of 4 does subjects 0, 4, 8 … A subject may only be a fixed one: there is nothing to do then (exit code 18).
+array=$(submit --job-name=lumirage --dependency=afterany:"${prepare%%;*}" --array=0-$((jobs - 1)) --output=lumirage-%A_%a.out <<EOF
 #!/bin/bash
 subjects=(${subjects[*]@Q})
 mine=()
 for ((i = SLURM_ARRAY_TASK_ID; i < ${#subjects[@]}; i += $jobs)); do mine+=("\${subjects[i]}"); done
-$run participant --participant-label "\${mine[@]}" $more
+$run participant --participant-label "\${mine[@]}" $more || { code=\$?; [ \$code -eq 18 ] || exit \$code; }
 EOF
 )
 # Some pairs may have failed (exit code 1): the group level tells of them.
-submit --job-name=lumirage-group --dependency=afterany:"$array" --output=lumirage-%j.out <<EOF
+submit --job-name=lumirage-group --dependency=afterany:"${array%%;*}" --output=lumirage-%j.out <<EOF
 #!/bin/bash
 $run group
 EOF

@@ -12,12 +12,14 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from lumirage_bids import __version__
 from lumirage_bids.errors import LumirageError, UsageError
 from lumirage_bids.folders import temporary_folder
+from lumirage_bids.progress import Interrupt
 from lumirage_bids.settings import Settings
 
 LISTS = ("methods", "labellings", "protocols")
@@ -127,6 +129,10 @@ def settings(argv: Sequence[str]) -> Settings:
         An argument is unknown or has a value that is not allowed.
     """
     a = parser().parse_args(argv)
+    try:
+        " ".join(argv).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{' '.join(argv)!r} is not UTF-8, so no record can name it. Rename the folder.") from None
     if a.print_needed_files and not (a.dry_run and a.level == "participant"):
         raise UsageError("--print-needed-files belongs to 'participant' with --dry-run. Add --dry-run.")
     computes = a.level == "participant"
@@ -242,33 +248,66 @@ def resolve_device(text: str, gpus: int, *, elsewhere: bool) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the return value is the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # A cluster ends a job by SIGTERM: to be treated as an interrupt from the keyboard.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack letters of a path
-        sys.stdout.reconfigure(errors="backslashreplace")
+    settle_streams()
+    end = Interrupt()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, end)
     try:
-        settle_home()
+        settle_libraries()
         return _dispatch(arguments)
     except LumirageError as error:
-        print(f"lumirage: {error}", file=sys.stderr)
+        _tell(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("lumirage: interrupted. The same command goes on where it was.", file=sys.stderr)
+        _tell("interrupted. The same command goes on where it was.")
         return 75
     except BrokenPipeError:
         return 74
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = "Make space and give the same command again." if full else "The same command goes on where it was."
-        print(f"lumirage: {error.filename or 'file system'}: {error.strerror or error}. {advice}", file=sys.stderr)
+        advice = f"{'Make space' if full else 'Mend that'} and give the same command again."
+        _tell(f"{error.filename or 'file system'}: {error.strerror or error}. {advice}")
         return 74
+    finally:
+        _leave_closed_pipes()
 
 
-def settle_home() -> None:
-    """Let HOME be a folder that can be looked into: PyBIDS looks there when it is imported, and fails where it cannot.
+def _tell(text: str) -> None:
+    with suppress(OSError):
+        print(f"lumirage: {text}", file=sys.stderr)
 
-    A container's user may have no account, and HOME may be another user's.
+
+def settle_streams() -> None:
+    """Let there be streams to write to, which a parent may have closed, and letters of any path on a terminal."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.set_inheritable(nowhere, True)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+            setattr(sys, name, os.fdopen(number, "w"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_closed_pipes() -> None:
+    """Let Python flush what nobody reads any more, as after ``| head``, without a word and a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def settle_libraries() -> None:
+    """Let HOME be a folder that can be looked into, and Matplotlib need no display.
+
+    PyBIDS looks into HOME when it is imported, and fails where it cannot: a container's user may have no account, and
+    HOME may be another user's. A notebook sets a backend of its own, which is not there for other programs.
     """
+    os.environ["MPLBACKEND"] = "agg"
     try:
         (Path.home() / "x").exists()
     except (RuntimeError, OSError):

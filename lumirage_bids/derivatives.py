@@ -208,6 +208,8 @@ def replacing(file: Path) -> Iterator[Path]:
         mask = os.umask(0)
         os.umask(mask)
         Path(temporary).chmod(0o666 & ~mask)
+        with Path(temporary).open("rb") as written:
+            os.fsync(written)  # some file systems put the new name on the disk before the content
         Path(temporary).replace(file)
     finally:
         Path(temporary).unlink(missing_ok=True)
@@ -216,6 +218,14 @@ def replacing(file: Path) -> Iterator[Path]:
 def files(out_dir: Path, pattern: str) -> list[Path]:
     """Files below an output folder that fit a pattern, in order; not what a killed process left half written."""
     return sorted(f for f in out_dir.glob(pattern) if not f.name.startswith("."))
+
+
+def is_there(file: Path) -> bool:
+    """Whether a file is there and not empty, as some file systems leave one when a machine goes down."""
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def write_text(file: Path, text: str) -> None:
@@ -244,6 +254,16 @@ def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[s
         table.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n")
     if columns is not None:
         write_json(file.with_suffix(".json"), columns)
+
+
+def read_table(file: Path, dtype: Any = str) -> pd.DataFrame:
+    """A table that `write_table` wrote; empty where there is none or it is torn."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dtype)
+    except (FileNotFoundError, ValueError):  # empty, cut within a row, or not text
+        return pd.DataFrame()
 
 
 @contextmanager

@@ -44,6 +44,12 @@ class MissingInputError(LumirageError):
     exit_code = 66
 
 
+class NotNowError(LumirageError):
+    """Something is in the way that may pass or be mended; the same command may work then."""
+
+    exit_code = 75
+
+
 class CannotWriteError(LumirageError):
     """The output or work directory cannot be written."""
 

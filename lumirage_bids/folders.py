@@ -11,6 +11,9 @@ from lumirage_bids.errors import CannotWriteError, MissingInputError, UsageError
 from lumirage_bids.provenance import release
 from lumirage_bids.settings import Settings
 
+LONGEST_TEMPORARY = 70
+"""Bytes that the path of a folder may have with room for a socket: 108, less what multiprocessing adds."""
+
 
 def check_folders(settings: Settings) -> None:
     """Refuse output, work and index folders that would harm the dataset or another program's output.
@@ -84,12 +87,18 @@ def temporary_folder() -> str:
         There is none that can be written.
     """
     try:
-        return tempfile.gettempdir()
+        folder = tempfile.gettempdir()
     except FileNotFoundError as error:
         raise CannotWriteError(
             f"Temporary files cannot be written: {error.strerror}. Set TMPDIR to a folder that can be written; a "
             "container with a read-only root needs one: docker run --tmpfs /tmp."
         ) from None
+    if len(os.fsencode(folder)) > LONGEST_TEMPORARY:
+        raise CannotWriteError(
+            f"The folder for temporary files, {folder}, has a path of {len(os.fsencode(folder))} bytes; processes talk "
+            f"through sockets in it, whose paths are short: {LONGEST_TEMPORARY} at most. Set TMPDIR to another one."
+        )
+    return folder
 
 
 def _check_writable(what: str, folder: Path) -> None:
@@ -109,9 +118,14 @@ def _check_writable(what: str, folder: Path) -> None:
 
 
 def _is_ours(out_dir: Path) -> bool:
-    about = derivatives.read_json(out_dir / "dataset_description.json")
+    file = out_dir / "dataset_description.json"
+    if not file.exists():
+        return False
+    about = derivatives.read_json(file)
     made_by = about.get("GeneratedBy")
-    return isinstance(made_by, list) and any(isinstance(g, dict) and g.get("Name") == "LUMirage" for g in made_by)
+    ours = isinstance(made_by, list) and any(isinstance(g, dict) and g.get("Name") == "LUMirage" for g in made_by)
+    # A machine that goes down may leave the file torn.
+    return ours or (not about and (out_dir / ".lumirage").is_dir())
 
 
 def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> None:
@@ -153,6 +167,11 @@ def check_participant_output(settings: Settings) -> None:
     if not _is_ours(settings.out_dir):
         raise MissingInputError(
             f"OUT_DIR {settings.out_dir} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
+        )
+    if not derivatives.read_json(settings.out_dir / "dataset_description.json"):
+        raise MissingInputError(
+            f"{settings.out_dir / 'dataset_description.json'} is torn. Give the participant command again, which "
+            "writes it."
         )
     _check_not_newer(settings.out_dir)
     _check_writable("OUT_DIR", settings.out_dir)

@@ -166,6 +166,8 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
         elsewhere = " here (datalad get fetches its content)" if os.path.lexists(path) else ""
         raise MissingInputError(f"{path}: no such file{elsewhere}")
     try:
+        with path.open("rb") as file:
+            file.read(1)  # nibabel calls it a bad image when a file cannot be opened
         image = nibabel.load(path)
         _check_header(path, image)
         image = _whole(path, image)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 logger = logging.getLogger("lumirage")
 
@@ -16,7 +17,7 @@ def log_to(file: Path, verbose: int) -> list[logging.Handler]:
     file.parent.mkdir(parents=True, exist_ok=True)
     to_file = _ToFile(file, encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-    to_terminal = logging.StreamHandler(sys.stdout)
+    to_terminal = _ToTerminal(sys.stdout)
     to_terminal.setFormatter(_Brief())
     to_terminal.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     handlers: list[logging.Handler] = [to_file, to_terminal]
@@ -29,6 +30,13 @@ def log_to(file: Path, verbose: int) -> list[logging.Handler]:
 
 class _ToFile(logging.FileHandler):
     """A full disk is told of by who meets it at work, not once more for every message."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do without the message."""
+
+
+class _ToTerminal(logging.StreamHandler[TextIO]):
+    """A terminal that is gone, as after ``| head``, does not end a run."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Do without the message."""

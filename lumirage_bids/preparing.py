@@ -190,7 +190,7 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
 
     file = out_dir / derivatives.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
-        known = read_lut(file) if file.exists() else {}
+        known = read_lut(file) if derivatives.is_there(file) else {}
         # The latest name counts, but the stopgap for a map without a table comes before none.
         named = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
         merged = dict(sorted((structures if whole else {**known, **named}).items()))
@@ -205,7 +205,7 @@ def _noting(out_dir: Path, file: Path, value: str) -> Iterator[Path | None]:
     Yields the absolute path, or None where another run has made the file since this one was planned.
     """
     about = derivatives.read_json(derivatives.sidecar(out_dir / file))
-    done = about.get("Hash") == value and (out_dir / file).exists()
+    done = about.get("Hash") == value and derivatives.is_there(out_dir / file)
     try:
         yield None if done else out_dir / file
     except (CannotWriteError, InputOutputError, OSError):
@@ -268,7 +268,8 @@ def made(out_dir: Path, file: Path, scan: Scan) -> Path:
     note = derivatives.read_json(out_dir / derivatives.failure(file))
     if note:
         raise NotPreparedError(note["Reason"])
-    if "Hash" not in derivatives.read_json(derivatives.sidecar(out_dir / file)) or not (out_dir / file).exists():
+    there = derivatives.is_there(out_dir / file)
+    if not there or "Hash" not in derivatives.read_json(derivatives.sidecar(out_dir / file)):
         raise NotPreparedError(f"{scores.LOST}: {file} of {scan.name} is not there. The same command makes it again.")
     return out_dir / file
 

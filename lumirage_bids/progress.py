@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 LINE_EVERY_S = 30.0
+
+logger = logging.getLogger("lumirage")
+
+
+class Interrupt:
+    """What signals that end a run do: an interrupt, and a note, since one that is raised in a ``__del__`` is lost."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self.seen = True
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -32,6 +49,8 @@ def bar(total: int, counter: Path) -> Iterator[Callable[[], None]]:
 
     def tick() -> None:
         nonlocal done, last, first
+        if getattr(signal.getsignal(signal.SIGTERM), "seen", False):
+            raise KeyboardInterrupt
         size = counter.stat().st_size if counter.exists() else 0
         if size == done:
             return
@@ -42,7 +61,7 @@ def bar(total: int, counter: Path) -> Iterator[Callable[[], None]]:
         if not terminal and (now - last > LINE_EVERY_S or done == total):
             left = (now - first[0]) / (done - first[1]) * (total - done) if done > first[1] else None
             more = f", {duration(left)} left" if left is not None else ""
-            print(f"{done} of {total} pairs, {duration(now - begin)} so far{more}", flush=True)
+            logger.info("%d of %d pairs, %s so far%s", done, total, duration(now - begin), more)
             last = now
 
     try:

@@ -41,8 +41,15 @@ def versions() -> dict[str, str]:
 
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
-    """Records of all runs on an output folder, oldest first."""
-    return [tomllib.loads(file.read_text("utf-8")) for file in derivatives.files(out_dir, "config/*.toml")]
+    """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
+    return [record for file in derivatives.files(out_dir, "config/*.toml") if (record := _record(file))]
+
+
+def _record(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except ValueError:
+        return {}
 
 
 def machine(device: str) -> dict[str, object]:

@@ -147,7 +147,9 @@ class PairAtWork:
         for arm in self.batch.arms:
             ends = (self.batch.moving, self.fixed.scan, arm.label)
             there, back = (self.out_dir / f(*ends) for f in (derivatives.transform, derivatives.inverse_transform))
-            notes = [derivatives.read_json(derivatives.sidecar(f)) if f.exists() else {} for f in (there, back)]
+            notes = [
+                derivatives.read_json(derivatives.sidecar(f)) if derivatives.is_there(f) else {} for f in (there, back)
+            ]
             current = [n.get("Hash") == self.task.registration_hash for n in notes]
             if not current[0]:
                 continue

@@ -58,7 +58,7 @@ class Rows:
         return self.finished(task) and task.is_kept(save, failed, self._noted)
 
     def _noted(self, file: Path) -> str | None:
-        there = (self.out_dir / file).exists()
+        there = derivatives.is_there(self.out_dir / file)
         return derivatives.read_json(derivatives.sidecar(self.out_dir / file)).get("Hash") if there else None
 
     def renew(self, task: Task) -> None:
@@ -99,7 +99,7 @@ class Rows:
         """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
         file = self.out_dir / derivatives.slices(self.batch.moving, arm, self.batch.digest)
         with self._changing(), derivatives.replacing(file) as temporary:
-            if file.exists():
+            if derivatives.is_there(file):
                 shutil.copyfile(file, temporary)
             with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
                 for plane, array in planes.items():

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids import derivatives, scores, segmentation, status
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
+from lumirage_bids.errors import NotNowError
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
 from lumirage_bids.plan import Done, Plan
@@ -99,12 +100,13 @@ def what_is_done(out_dir: Path, dataset: Dataset) -> Done:
     rows: set[str] = set()
     failed: set[str] = set()
     for table in scores.collect(out_dir).values():
+        _check_clock(table)
         final = [status.is_final(s, r) for s, r in zip(table["status"], table["reason"], strict=True)]
         rows.update(table.loc[final, "hash"])
         failed.update(table.loc[table["status"] == "failed", "hash"])
     files = {}
     for subject in sorted({s.subject for s in dataset.scans}):
-        there = set(out_dir.glob(f"sub-{subject}/**/*"))
+        there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
         for file in {derivatives.sidecar(f) for f in there if f.suffix != ".json"} & there:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
     for file in derivatives.files(out_dir, "logs/failures/*.json"):
@@ -112,6 +114,22 @@ def what_is_done(out_dir: Path, dataset: Dataset) -> Done:
         if note and status.is_final("failed", note["Reason"]):
             files[derivatives.sidecar(Path(note["File"]))] = note["Hash"]
     return Done(rows=frozenset(rows), failed=frozenset(rows & failed), files=_Sidecars(files))
+
+
+def _check_clock(rows: pd.DataFrame) -> None:
+    """Refuse to go on with rows of the future: of several for one pair the latest counts, so new ones never would.
+
+    Raises
+    ------
+    NotNowError
+        A row was finished more than an hour after now.
+    """
+    latest, now = str(rows["finished"].max()), datetime.now(UTC)
+    if latest > (now + timedelta(hours=1)).isoformat():
+        raise NotNowError(
+            f"OUT_DIR has scores that were finished at {latest}, and now is {now:%Y-%m-%d %H:%M} by this machine's "
+            "clock (UTC). Set the clock; if another machine's ran ahead, delete the *_scores.tsv of that time."
+        )
 
 
 class _Sidecars(dict[Path, str]):
@@ -300,9 +318,4 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
 
 def read_descriptions(out_dir: Path) -> pd.DataFrame:
     """The table of ``desc-`` labels; empty where there is none."""
-    import pandas as pd
-
-    file = out_dir / "descriptions.tsv"
-    if not file.exists():
-        return pd.DataFrame(columns=list(DESCRIPTION_COLUMNS))
-    return pd.read_csv(file, sep="\t", dtype=str, na_values=["n/a"], keep_default_na=False)
+    return derivatives.read_table(out_dir / "descriptions.tsv").reindex(columns=list(DESCRIPTION_COLUMNS))

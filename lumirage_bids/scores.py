@@ -141,10 +141,9 @@ def read_rows(file: Path) -> list[Row]:
 
 
 def _read(file: Path) -> pd.DataFrame:
-    import pandas as pd
-
+    """One batch's rows; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "reason", "hash", *INTERNAL), str)
-    table = pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=text)
+    table = derivatives.read_table(file, text)
     # Columns that an earlier version did not write are empty.
     return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
 
@@ -203,6 +202,17 @@ def note_conditions(out_dir: Path, conditions: Mapping[str, str]) -> None:
 
 
 def _latest(table: pd.DataFrame) -> pd.DataFrame:
+    """The latest row of each pair, arm and conditions; a failure never takes the place of an equal row with a score.
+
+    Rows of one hash are of the same work: tried again for another arm's sake, it may run out of time or memory.
+    """
     key = [*KEY, "conditions"]
     table = table.sort_values([*key, "finished"], kind="stable", na_position="first")
+    if table.duplicated(key).any():
+        same = [*key, "hash"]
+        table = table.assign(
+            last=table.groupby(same, dropna=False)["finished"].transform("last"), ok=table["status"] == "ok"
+        )
+        table = table.sort_values([*same, "ok"], kind="stable").drop_duplicates(same, keep="last")
+        table = table.sort_values([*key, "last"], kind="stable", na_position="first").drop(columns=["last", "ok"])
     return table.drop_duplicates(key, keep="last").reset_index(drop=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,8 +159,11 @@ def read_slices(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: s
     """
     pattern = derivatives.slices(moving, arm, "*")
     for file in sorted(derivatives.files(out_dir, pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
-        with np.load(file) as archive:
-            kept = {part: archive.get(f"{fixed.key}/{labelling}/{part}") for part in ("index", "x", "y", "z")}
+        try:
+            with np.load(file) as archive:
+                kept = {part: archive.get(f"{fixed.key}/{labelling}/{part}") for part in ("index", "x", "y", "z")}
+        except (EOFError, ValueError, zipfile.BadZipFile):  # left torn when a machine went down
+            continue
         if kept["x"] is None:
             continue
         index = kept.pop("index")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lumirage_bids.cli import resolve_device, settings
 from lumirage_bids.errors import UsageError
 from lumirage_bids.workflows import gpus
-from lumirage_bids.workflows.plugin import least_used
+from lumirage_bids.workflows.plugin import death, least_used
 
 
 @given(n_gpus=st.integers(1, 8), ends=st.lists(st.integers(0, 99), max_size=60), workers=st.integers(1, 16))
@@ -59,3 +59,7 @@ sys.exit("torch" in sys.modules and not ({arguments[0] == "participant"} and has
 def test_the_group_level_refuses_what_is_no_device() -> None:
     with pytest.raises(UsageError, match="--device gpu is not allowed"):
         settings(["in", "out", "group", "--device", "gpu"])
+
+
+def test_a_real_time_signal_has_no_name() -> None:
+    assert death(-40) == "killed by signal 40"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lumirage_bids.errors import CannotWriteError
-from lumirage_bids.folders import check_folders
+from lumirage_bids.folders import check_folders, temporary_folder
 from lumirage_bids.settings import Settings
 
 
@@ -20,3 +20,11 @@ def test_nowhere_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
     with pytest.raises(CannotWriteError, match=r"/proc/none.*TMPDIR.*--tmpfs /tmp"):
         check_folders(settings)
+
+
+def test_a_temporary_folder_with_too_long_a_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes talk through sockets in it."""
+    long = tmp_path / ("x" * 80)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with pytest.raises(CannotWriteError, match=r"70 at most. Set TMPDIR"):
+        temporary_folder()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from other_user import NOBODY_KNOWS, in_a_fork, only_root
 from random_volumes import RAMP, affine, noise, seeds
 
 from lumirage_bids.errors import BadDataError, CannotWriteError, MissingInputError
@@ -88,6 +89,17 @@ def test_read_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "b.nii.gz").symlink_to(tmp_path / "nowhere")
     with pytest.raises(MissingInputError, match="datalad get"):
         read_labels(tmp_path / "b.nii.gz")
+
+
+@only_root
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    path = save(tmp_path / "a.nii.gz", RAMP)
+    path.chmod(0)
+    said = in_a_fork(lambda: read_image(path), NOBODY_KNOWS)
+    assert said.startswith("MissingInputError")
+    assert "Permission denied" in said
 
 
 def test_read_replaces_what_is_not_finite(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

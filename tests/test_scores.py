@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from lumirage_bids import scores
 
@@ -47,6 +48,33 @@ def test_of_two_rows_for_one_pair_the_later_counts(tmp_path: Path) -> None:
     write(tmp_path, "b", row(dice_mean=0.1, hash="old"))
     table = scores.collect(tmp_path)["demo"]
     assert list(table["hash"]) == ["new"]
+
+
+@pytest.mark.parametrize("later", ["a", "b"])
+def test_a_failure_does_not_take_the_place_of_an_equal_row_with_a_score(tmp_path: Path, later: str) -> None:
+    """As when a pair is tried again for another arm's sake, and runs out of time."""
+    times = {"a": "2026-01-01T00:00:00.000000+00:00", "b": "2026-01-01T00:00:00.000000+00:00"}
+    times[later] = "2026-01-02T00:00:00.000000+00:00"
+    write(tmp_path, "a", row(finished=times["a"]))
+    write(tmp_path, "b", row(status="failed", reason="timed out after 1 s", dice_mean=None, finished=times["b"]))
+    table = scores.collect(tmp_path)["demo"]
+    assert list(table["status"]) == ["ok"]
+    assert list(table["dice_mean"]) == [0.5]
+    # Of other inputs the later row counts, whatever came of it.
+    write(tmp_path, "c", row(status="failed", hash="h2", finished="2026-01-03T00:00:00.000000+00:00"))
+    assert list(scores.collect(tmp_path)["demo"]["hash"]) == ["h2"]
+    write(tmp_path, "d", row(status="failed", reason="killed", finished="2026-01-04T00:00:00.000000+00:00"))
+    table = scores.collect(tmp_path)["demo"]
+    assert list(zip(table["hash"], table["status"], strict=True)) == [("h1", "ok")]
+
+
+@pytest.mark.parametrize("torn", [b"", b"\0" * 400, b"variant\tmethod\n\xff", b'a\tb\n"'])
+def test_a_torn_table_has_no_rows(tmp_path: Path, torn: bytes) -> None:
+    write(tmp_path, "a", row())
+    file = tmp_path / "sub-1/anat/sub-1_seg-demo_desc-greedy+b_scores.tsv"
+    file.write_bytes(torn)
+    assert scores.read_rows(file) == []
+    assert len(scores.collect(tmp_path)["demo"]) == 1
 
 
 def test_rows_of_other_parameters_are_left_out_and_it_is_said(tmp_path: Path) -> None:

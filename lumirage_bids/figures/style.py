@@ -172,7 +172,8 @@ def mark(figure: Figure, text: str) -> None:
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, 0, 1 - strip, 1))
     style: dict[str, Any] = {"color": "#b00020", "fontsize": 6, "fontweight": "bold", "rotation": "vertical"}
-    figure.text(1 - strip / 4, 0.5, text, ha="right", va="center", **style)
+    with journal_style():
+        figure.text(1 - strip / 4, 0.5, text, ha="right", va="center", **style)
 
 
 def empty_axes(axes: Axes, message: str) -> None:

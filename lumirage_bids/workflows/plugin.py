@@ -174,6 +174,7 @@ def death(exitcode: int | None) -> str:
     'killed by SIGKILL (out of memory?)'
     """
     if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
+        known = -exitcode in {s.value for s in signal.Signals}  # real-time signals have no names
+        name = signal.Signals(-exitcode).name if known else f"signal {-exitcode}"
         return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     return f"killed: the process ended with code {exitcode}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import Outcome, options, run_program
-from faults import SLOW, check_whole, notes, protocol, results, start, wait_for
+from faults import SLOW, check_whole, command, notes, protocol, results, start, wait_for
 
 from lumirage_bids import scores
 
@@ -108,6 +108,60 @@ def test_an_input_that_is_lost_and_comes_back(
     again = run(bids, out, *more)
     assert again.code == 0, again.said
     assert results(bids, out) == alone[1]
+
+
+def test_files_that_were_left_empty(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
+    """As some file systems leave what was written last when a machine goes down."""
+    out = tmp_path / "out"
+    assert run(demo_dataset, out, "--protocol", alone[0]).code == 0
+    assert results(demo_dataset, out) == alone[1]
+    for pattern in (
+        *("sub-02/anat/*desc-greedy+*_scores.tsv", "sub-02/anat/*desc-greedy+*_slices.npz"),
+        *("sub-03/anat/*_desc-prepared_T1w.nii.gz", "sub-03/anat/*_dseg.json", "sub-03/anat/*_xfm.json"),
+        *("descriptions.tsv", "config/*.toml", "dataset_description.json", "status.tsv", ".lumirage/conditions.json"),
+    ):
+        next(iter(sorted(out.glob(pattern)))).write_bytes(b"")
+    group = run_program([demo_dataset, out, "group"])
+    assert group.code == 66, group.said
+    assert "dataset_description.json is torn" in group.said
+    again = run(demo_dataset, out, "--protocol", alone[0])
+    assert again.code == 0, again.said
+    assert results(demo_dataset, out) == alone[1]
+
+
+def test_rows_of_the_future_are_not_gone_on_with(
+    alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    file = out / "sub-01/anat/sub-01_seg-demo_desc-greedy+0_scores.tsv"
+    file.parent.mkdir(parents=True)
+    made = next((alone[0].parent / "out").glob("sub-01/anat/*_desc-greedy+*_scores.tsv"))
+    table = pd.read_csv(made, sep="\t", dtype=str, keep_default_na=False)
+    table.assign(finished="2999-01-01T00:00:00.000000+00:00").to_csv(file, sep="\t", index=False)
+    shutil.copy(alone[0].parent / "out" / "dataset_description.json", out)
+    refused = run(demo_dataset, out, "--protocol", alone[0])
+    assert refused.code == 75, refused.said
+    assert "Set the clock" in refused.said
+
+
+def test_streams_that_nobody_reads(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
+    """As ``| head -1``, and as a parent that has closed them: the run goes on to its end."""
+    more = ("--protocol", alone[0])
+    program = start(demo_dataset, tmp_path / "read", *more)
+    assert program.stdout is not None
+    program.stdout.readline()
+    program.stdout.close()
+    assert program.wait(timeout=300) == 0
+    assert results(demo_dataset, tmp_path / "read") == alone[1]
+    closed = ["bash", "-c", '"$@" <&- >&- 2>&-', "x", *command(demo_dataset, tmp_path / "closed", *more)]
+    assert subprocess.run(closed, check=False, timeout=300).returncode == 0
+    assert results(demo_dataset, tmp_path / "closed") == alone[1]
+
+
+def test_a_notebooks_backend(finished_run: Path, demo_dataset: Path) -> None:
+    backend = "module://matplotlib_inline.backend_inline"
+    done = run_program([demo_dataset, finished_run, "group"], MPLBACKEND=backend)
+    assert done.code == 0, done.said
 
 
 def worker(note: Path) -> int:

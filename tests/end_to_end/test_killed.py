@@ -90,12 +90,15 @@ def test_workers_end_with_the_program_and_it_goes_on_where_it_was(demo_dataset: 
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_the_program_and_its_workers(demo_dataset: Path, tmp_path: Path, slow: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_ends_the_program_and_its_workers(
+    number: signal.Signals, demo_dataset: Path, tmp_path: Path, slow: Path
+) -> None:
     out = tmp_path / "out"
     program = start(demo_dataset, out, "--protocol", slow)
     wait_for(lambda: notes(out), program)
     children = psutil.Process(program.pid).children(recursive=True)
-    program.send_signal(signal.SIGINT)
+    program.send_signal(number)
     said, _ = program.communicate(timeout=60)
     assert program.returncode == 75, said
     assert "Traceback" not in said

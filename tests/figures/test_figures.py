@@ -152,3 +152,12 @@ def test_tables_are_left_as_they_were():
     dice_violins(pairs, "braincolor")
     compare(pairs)
     pd.testing.assert_frame_equal(pairs, before)
+
+
+def test_a_mark_does_not_take_the_readers_settings():
+    figure = dice_violins(score_table()[0], "braincolor")
+    with mpl.rc_context({"text.usetex": True, "font.family": "monospace"}):
+        mark(figure, "SLOPPY")
+    (text,) = (t for t in figure.texts if t.get_text() == "SLOPPY")
+    assert not text.get_usetex()
+    assert text.get_fontfamily() == ["sans-serif"]

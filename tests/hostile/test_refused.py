@@ -167,6 +167,11 @@ def _(w: World) -> None:
     w.out.mkdir(mode=0o500)
 
 
+@case("OUT: a name that is not UTF-8", USAGE, "not UTF-8", "Rename")
+def _(w: World) -> None:
+    w.out = w.root / os.fsdecode(b"o\xff")
+
+
 @case("OUT: name too long", CANNOT_WRITE, "xxx")
 def _(w: World) -> None:
     w.out = w.root / ("x" * 300)

@@ -110,6 +110,7 @@ def test_an_input_that_is_lost_and_comes_back(
     assert results(bids, out) == alone[1]
 
 
+@pytest.mark.slow
 def test_files_that_were_left_empty(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
     """As some file systems leave what was written last when a machine goes down."""
     out = tmp_path / "out"
@@ -144,6 +145,7 @@ def test_rows_of_the_future_are_not_gone_on_with(
     assert "Set the clock" in refused.said
 
 
+@pytest.mark.slow
 def test_streams_that_nobody_reads(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
     """As ``| head -1``, and as a parent that has closed them: the run goes on to its end."""
     more = ("--protocol", alone[0])

@@ -5,21 +5,17 @@ from __future__ import annotations
 import argparse
 import ctypes
 import errno
-import io
 import os
 import re
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from lumirage_bids import __version__
+from lumirage_bids import __version__, surroundings
 from lumirage_bids.errors import LumirageError, UsageError
-from lumirage_bids.folders import temporary_folder
-from lumirage_bids.progress import Interrupt
 from lumirage_bids.settings import Settings
 
 LISTS = ("methods", "labellings", "protocols")
@@ -248,13 +244,10 @@ def resolve_device(text: str, gpus: int, *, elsewhere: bool) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the return value is the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    settle_streams()
-    end = Interrupt()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
-            signal.signal(number, end)
+    surroundings.settle_streams()
+    surroundings.settle_signals()
     try:
-        settle_libraries()
+        surroundings.settle_libraries()
         return _dispatch(arguments)
     except LumirageError as error:
         _tell(str(error))
@@ -270,48 +263,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _tell(f"{error.filename or 'file system'}: {error.strerror or error}. {advice}")
         return 74
     finally:
-        _leave_closed_pipes()
+        surroundings.leave_closed_pipes()
 
 
 def _tell(text: str) -> None:
     with suppress(OSError):
         print(f"lumirage: {text}", file=sys.stderr)
-
-
-def settle_streams() -> None:
-    """Let there be streams to write to, which a parent may have closed, and letters of any path on a terminal."""
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        stream = getattr(sys, name)
-        if stream is None:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.set_inheritable(nowhere, True)
-            if nowhere != number:
-                os.dup2(nowhere, number)
-            setattr(sys, name, os.fdopen(number, "w"))
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _leave_closed_pipes() -> None:
-    """Let Python flush what nobody reads any more, as after ``| head``, without a word and a code of its own."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def settle_libraries() -> None:
-    """Let HOME be a folder that can be looked into, and Matplotlib need no display.
-
-    PyBIDS looks into HOME when it is imported, and fails where it cannot: a container's user may have no account, and
-    HOME may be another user's. A notebook sets a backend of its own, which is not there for other programs.
-    """
-    os.environ["MPLBACKEND"] = "agg"
-    try:
-        (Path.home() / "x").exists()
-    except (RuntimeError, OSError):
-        os.environ["HOME"] = temporary_folder()
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from other_user import NOBODY_KNOWS, in_a_fork, only_root
 
-from lumirage_bids.cli import settle_libraries
+from lumirage_bids.surroundings import settle_libraries
 
 
 def home_of(given: str | None, user: int | None = None) -> str:

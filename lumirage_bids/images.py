@@ -162,10 +162,10 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
     from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
 
-    if not has_content(path):
-        elsewhere = " here (datalad get fetches its content)" if os.path.lexists(path) else ""
-        raise MissingInputError(f"{path}: no such file{elsewhere}")
     try:
+        if not has_content(path):
+            elsewhere = " here (datalad get fetches its content)" if os.path.lexists(path) else ""
+            raise MissingInputError(f"{path}: no such file{elsewhere}")
         with path.open("rb") as file:
             file.read(1)  # nibabel calls it a bad image when a file cannot be opened
         image = nibabel.load(path)

@@ -92,11 +92,14 @@ def test_read_says_what_is_missing(tmp_path: Path) -> None:
 
 
 @only_root
-def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, closed: str) -> None:
+    path = tmp_path / "folder" / "a.nii.gz"
+    path.parent.mkdir()
+    save(path, RAMP)
+    for folder in path.parents[:-2]:  # all but the root and the folder for temporary files
         folder.chmod(0o755)
-    path = save(tmp_path / "a.nii.gz", RAMP)
-    path.chmod(0)
+    (path if closed == "file" else path.parent).chmod(0)
     said = in_a_fork(lambda: read_image(path), NOBODY_KNOWS)
     assert said.startswith("MissingInputError")
     assert "Permission denied" in said

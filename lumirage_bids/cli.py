@@ -134,7 +134,7 @@ def settings(argv: Sequence[str]) -> Settings:
     computes = a.level == "participant"
     gpus = count_gpus() if computes and a.device != "cpu" else 0
     device = resolve_device(a.device, gpus, elsewhere=a.use_plugin is not None or not computes)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = count_cores() if computes else 1
     nprocs = a.nprocs or (cores if device == "cpu" else max(1, gpus) if device == "cuda" else 1)
     return Settings(
         bids_dir=a.bids_dir.absolute(),
@@ -189,6 +189,13 @@ def _derivatives(items: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"--derivatives names '{name}' twice; give each dataset a name of its own.")
         found[name] = Path(path).absolute()
     return found
+
+
+def count_cores() -> int:
+    """How many cores this process may use: by its affinity, as a cluster's job has it, or by a container's quota."""
+    import joblib
+
+    return int(joblib.cpu_count())
 
 
 def count_gpus() -> int:

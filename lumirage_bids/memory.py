@@ -1,13 +1,50 @@
-"""Peak memory of a stretch of work."""
+"""Memory that this process may use, and the peak of what a stretch of work takes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 INTERVAL_S = 0.05
+
+
+def memory_limit(membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
+    """Memory that this process and its children may use together, bytes.
+
+    The least of what the machine has and what its control groups allow: a container's, or a cluster job's, which lies
+    some groups below the root.
+
+    Parameters
+    ----------
+    membership : Path
+        Where the kernel tells the groups of this process.
+    root : Path
+        Where control groups are mounted.
+    """
+    import psutil
+
+    return min([float(psutil.virtual_memory().total), *_group_limits(membership, root)])
+
+
+def _group_limits(membership: Path, root: Path) -> Iterator[float]:
+    lines = membership.read_text().splitlines() if membership.exists() else []
+    for _, controllers, path in (line.split(":", 2) for line in lines):
+        if "memory" in controllers.split(","):
+            mounted, name = root / "memory", "memory.limit_in_bytes"
+        elif not controllers:  # version 2
+            mounted, name = root, "memory.max"
+        else:
+            continue
+        # A container may see its own group as the root, under a path that is not there.
+        group = mounted / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(mounted):
+                break
+            with suppress(OSError):
+                yield float((folder / name).read_text().replace("max", "inf"))
 
 
 @dataclass

@@ -18,6 +18,7 @@ from lumirage_bids.describe import warnings
 from lumirage_bids.errors import NotNowError
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
+from lumirage_bids.memory import memory_limit
 from lumirage_bids.plan import Done, Plan
 from lumirage_bids.planning import make_plan
 from lumirage_bids.protocol import Protocol
@@ -214,8 +215,6 @@ class Run:
 
     def execution(self, tick: Callable[[], None]) -> Execution:
         """How the graphs are run."""
-        import psutil
-
         from lumirage_bids.workflows import Execution
 
         s = self.settings
@@ -233,7 +232,7 @@ class Run:
             ),
             save=s.save,
             nprocs=s.nprocs,
-            memory_gb=s.mem or 0.9 * min(psutil.virtual_memory().total, cgroup_limit()) / 1e9,
+            memory_gb=s.mem or 0.9 * memory_limit() / 1e9,
             voxels=expected_voxels(self.plan),
             pair_timeout=s.pair_timeout,
             plugin_file=s.use_plugin,
@@ -241,16 +240,6 @@ class Run:
             write_graph=s.write_graph,
             tick=tick,
         )
-
-
-def cgroup_limit() -> float:
-    """Memory that a container or a cluster's job may use, bytes; infinite where there is no limit."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            return float(Path(file).read_text().replace("max", "inf"))
-        except (OSError, ValueError):
-            continue
-    return float("inf")
 
 
 def expected_voxels(plan: Plan) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lumirage_bids.dataset import Dataset
 
 BIDS_VERSION = "1.10.0"
+# What file systems without locks answer: Lustre mounted without them, NFS without its lock daemon.
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 SLOPPY = " (SLOPPY, not for publication)"
 # Order of entities in a derivative's file name (BIDS schema); those of the raw file come first, in their own order.
 DERIVED = ("from", "to", "mode", "space", "seg", "res", "desc")
@@ -272,13 +275,16 @@ def lock(out_dir: Path, name: str) -> Iterator[None]:
     from filelock import FileLock
 
     file = out_dir / ".lumirage" / "locks" / f"{name}.lock"
-    held = FileLock(file)
+    # Not the files that stand in for locks where there are none: a killed process would leave them locked.
+    held = FileLock(file, fallback_to_soft=False)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         held.acquire()
     except PermissionError as error:
         raise CannotWriteError(f"{error.filename or file} cannot be written: {error.strerror}.") from None
-    except NotImplementedError:
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise
         raise CannotWriteError(
             f"The file system of {out_dir} has no file locks (flock). Mount it with them, or give another OUT_DIR."
         ) from None

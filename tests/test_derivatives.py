@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumirage_bids import derivatives
+from lumirage_bids.errors import CannotWriteError
 from lumirage_bids.scans import Scan
 
 LABEL = st.text("abcXYZ019", min_size=1, max_size=5)
@@ -80,3 +84,16 @@ def test_missing_values_are_written_as_bids_wants_them(tmp_path: Path) -> None:
 def test_an_unknown_entity_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="hemi"):
         derivatives.path(scan("1", None), "mask", ".nii.gz", hemi="L")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_refused(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Lustre and NFS answer where locks are switched off; nothing is put in their place."""
+
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(CannotWriteError, match="no file locks"), derivatives.lock(tmp_path, "root"):
+        pass
+    assert not [f for f in tmp_path.rglob("*") if f.is_file() and f.stat().st_size]

@@ -1,41 +1,47 @@
 #!/bin/bash
-# One job a participant, then one for the group. Copy, set the lines below, and submit:
+# One job that prepares all scans, one for each participant, one for the group. Set the lines below, and submit:
 #   bash sbatch_array.sh
 # Further arguments go to every `lumirage … participant`, for example --methods greedy syn --save transforms.
+# Give it again when the jobs have ended: it submits what is left.
 set -euo pipefail
 : "${BIDS:=/data/bids}" "${OUT:=/data/out}"
-: "${LUMIRAGE:=lumirage}"                                     # or: apptainer run --bind … lumirage.sif
-: "${EACH:=--cpus-per-task=2 --mem=8G --time=04:00:00}"       # what one participant's job asks for
-: "${JOBS:=1000}"                                             # at most so many; SLURM's MaxArraySize is 1001 as it comes
+: "${LUMIRAGE:=lumirage}"                                        # or: apptainer run --bind … lumirage.sif
+: "${PREPARE:=--cpus-per-task=4 --mem=20G --time=12:00:00}"      # what the job asks for that prepares all scans,
+: "${EACH:=--cpus-per-task=2 --mem=8G --time=04:00:00}"          # each participant's,
+: "${GROUP:=--cpus-per-task=1 --mem=8G --time=02:00:00}"         # and the group's
+: "${JOBS:=1000}"                                                # at most so many; SLURM's MaxArraySize is 1001 as it comes
 
 [[ " $* " != *" --participant-label "* ]] || { echo "The array gives each job its --participant-label; leave it out." >&2; exit 64; }
 
-# The subjects that the protocol pairs: those whose files a run reads.
-files=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run --print-needed-files "$@")
-mapfile -t subjects < <(sed -nE 's#^(.*/)?sub-([^/]+)/.*#\2#p' <<< "$files" | sort -u)
+# Only subjects that have something to do get a job: those that the protocol pairs, whose scans are here.
+story=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run "$@")
+read -ra subjects <<< "$(sed -n 's/^Participants with registrations to do: //p' <<< "$story")" || true
 jobs=$((${#subjects[@]} < JOBS ? ${#subjects[@]} : JOBS))
+echo "$story" >&2
 
-submit() { sbatch --parsable $EACH "$@"; }
+submit() { local number; number=$(sbatch --parsable --output=lumirage-%j.out "$@"); after="--dependency=afterany:${number%%;*}"; }
 run="$LUMIRAGE ${BIDS@Q} ${OUT@Q}"
-more="--nprocs 1 --omp-nthreads \${SLURM_CPUS_PER_TASK:-1} ${*@Q}"
+after=
 
-# Prepared once by one job; the array then finds everything there, or that a scan could not be prepared (exit code 1).
-prepare=$(submit --job-name=lumirage-prepare --output=lumirage-%j.out <<EOF
+if ((jobs)); then
+    # Prepared once by one job; the array then finds everything there, or that a scan could not be prepared (exit code 1).
+    submit $PREPARE --job-name=lumirage-prepare <<EOF
 #!/bin/bash
-$run participant --stage prepare $more
+$run participant --stage prepare --nprocs \${SLURM_CPUS_PER_TASK:-1} --omp-nthreads 1 \
+    \${SLURM_MEM_PER_NODE:+--mem \$((SLURM_MEM_PER_NODE / 1000))} ${*@Q}
 EOF
-)
-# Job 0 of 4 does subjects 0, 4, 8 … A subject may only be a fixed one: there is nothing to do then (exit code 18).
-array=$(submit --job-name=lumirage --dependency=afterany:"${prepare%%;*}" --array=0-$((jobs - 1)) --output=lumirage-%A_%a.out <<EOF
+    # Job 0 of 4 does subjects 0, 4, 8 …
+    submit $EACH --job-name=lumirage $after --array=0-$((jobs - 1)) --output=lumirage-%A_%a.out <<EOF
 #!/bin/bash
 subjects=(${subjects[*]@Q})
 mine=()
 for ((i = SLURM_ARRAY_TASK_ID; i < ${#subjects[@]}; i += $jobs)); do mine+=("\${subjects[i]}"); done
-$run participant --participant-label "\${mine[@]}" $more || { code=\$?; [ \$code -eq 18 ] || exit \$code; }
+$run participant --participant-label "\${mine[@]}" --nprocs 1 --omp-nthreads \${SLURM_CPUS_PER_TASK:-1} ${*@Q}
 EOF
-)
+fi
 # Some pairs may have failed (exit code 1): the group level tells of them.
-submit --job-name=lumirage-group --dependency=afterany:"${array%%;*}" --output=lumirage-%j.out <<EOF
+submit $GROUP --job-name=lumirage-group $after <<EOF
 #!/bin/bash
 $run group
 EOF
+echo "The last job is ${after##*:}."

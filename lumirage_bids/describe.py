@@ -99,6 +99,9 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
     if not plan.batches:
         return
+    if settings.dry_run:  # docs/sbatch_array.sh reads it
+        movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
+        yield f"Participants with registrations to do: {' '.join(movers)}"
     costs = [(len(b.tasks), b.arm.method.cost(voxels, settings.device)) for b in plan.batches]
     seconds = sum(n * c.seconds for n, c in costs) / min(settings.nprocs, len(costs))
     memory = max(c.memory_gb for _, c in costs)

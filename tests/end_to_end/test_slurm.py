@@ -111,13 +111,14 @@ def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_d
         "BIDS": str(demo_dataset),
         "OUT": str(out),
         "LUMIRAGE": f"{sys.executable} -m lumirage_bids",
-        "EACH": "--cpus-per-task=1 --mem=3000",
+        **dict.fromkeys(("PREPARE", "EACH", "GROUP"), "--cpus-per-task=1 --mem=3000"),
         "JOBS": "2",
     }
     mine = [str(o) for o in options(demo_dataset) if str(o) not in ("--nprocs", "2", "--omp-nthreads", "1")]
     command = ["bash", SCRIPT, *mine, "--protocol", alone[0]]
-    last = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    wait_until(lambda: last.strip() not in jobs("%A"), 500)
+    said = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    last = said.split()[-1].rstrip(".")
+    wait_until(lambda: last not in jobs("%A"), 500)
     logs = "\n".join(f.read_text() for f in sorted(tmp_path.glob("lumirage-*.out")))
     assert (out / "group" / "report.html").exists(), logs
     assert "Traceback" not in logs

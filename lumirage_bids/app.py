@@ -34,7 +34,7 @@ def participant(settings: Settings) -> int:
     if settings.use_plugin is not None:
         workflows.read_plugin_file(settings.use_plugin)  # before anything is written
     dataset, plan = runs.find(settings, experiment)
-    folders.check_same_experiment(settings, experiment.name, dataset.name)
+    runs.check_same_experiment(settings, experiment.name, dataset.name)
     made_with = folders.made_by_version(settings.out_dir)
     story = describe(plan, dataset, settings, runs.expected_voxels(plan))
     if made_with not in ("", __version__):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lumirage_bids.dataset import Dataset
 
 BIDS_VERSION = "1.10.0"
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 # What file systems without locks answer: Lustre mounted without them, NFS without its lock daemon.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 SLOPPY = " (SLOPPY, not for publication)"
@@ -195,6 +196,22 @@ def failure(file: Path) -> Path:
     return Path("logs", "failures", f"{file.name.split('.')[0]}.json")
 
 
+def why_not(out_dir: Path, file: Path, value: str | None) -> str | None:
+    """Why a file could not be made, if it is noted; only of the file with digest `value` where one is given."""
+    note = read_json(out_dir / failure(file))
+    return note.get("Reason") if value in (None, note.get("Hash")) else None
+
+
+def hash_of(file: Path) -> str | None:
+    """Digest in the sidecar of a file that is there."""
+    return read_json(sidecar(file)).get("Hash") if is_there(file) else None
+
+
+def disown(file: Path) -> None:
+    """Take away the sidecar: what the file holds is not known while it is written, or from now on."""
+    sidecar(file).unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """A temporary path that takes the file's place when the block ends well; else nothing is left behind."""
@@ -246,7 +263,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """Content of a JSON file; empty where there is none or it is torn."""
     try:
         content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

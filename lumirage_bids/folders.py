@@ -128,34 +128,6 @@ def _is_ours(out_dir: Path) -> bool:
     return ours or (not about and (out_dir / ".lumirage").is_dir())
 
 
-def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> None:
-    """Refuse to mix protocols, datasets, or sloppy with serious results, in one output folder.
-
-    Raises
-    ------
-    UsageError
-        OUT_DIR was made otherwise.
-    """
-    about = derivatives.read_json(settings.out_dir / "dataset_description.json")
-    if not about:
-        return
-    if about.get("Protocol") != protocol:
-        raise UsageError(
-            f"OUT_DIR {settings.out_dir} was made with protocol '{about.get('Protocol')}', this run has '{protocol}'. "
-            "Give another output folder, or that protocol."
-        )
-    name = derivatives.dataset_name(dataset, settings.sloppy)
-    if bool(about.get("Sloppy")) == settings.sloppy and about.get("Name") != name:
-        raise UsageError(
-            f"OUT_DIR {settings.out_dir} holds '{about.get('Name')}', this run makes '{name}'. Give another folder."
-        )
-    if bool(about.get("Sloppy")) != settings.sloppy:
-        was = "with" if about.get("Sloppy") else "without"
-        raise UsageError(
-            f"OUT_DIR {settings.out_dir} was made {was} --sloppy. Give another output folder, or do the same."
-        )
-
-
 def check_participant_output(settings: Settings) -> None:
     """Refuse a group run on a folder that no participant run has written.
 

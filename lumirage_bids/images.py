@@ -263,6 +263,8 @@ def write_image(volume: Volume, path: Path, dtype: npt.DTypeLike = np.float32) -
                     packed.write(content)
             else:
                 raw.write(content)
+            raw.flush()
+            os.fsync(raw.fileno())  # some file systems put the new name on the disk before the content
         temporary.replace(path)
     except OSError as error:
         refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)

@@ -13,7 +13,7 @@ from string import Formatter
 from types import MappingProxyType
 
 from lumirage_bids.bids_names import ENTITIES, long_name, natural_key, parse_name, same_value
-from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.errors import BadDataError, InputOutputError, MissingInputError, UsageError
 from lumirage_bids.scans import File, Scan
 
 # Entities that say what a derivative is, not which image it was made from.
@@ -301,13 +301,17 @@ def read_lut(path: Path) -> dict[int, str]:
         The file does not exist, or its content has not been fetched.
     BadDataError
         A column is missing, an index is not a whole number from 0 or occurs twice, or a name is empty; names the line.
+    InputOutputError
+        The file system failed.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise MissingInputError(f"There is no look-up table {path}, or its content has not been fetched.") from None
-    except OSError as error:
+    except (IsADirectoryError, NotADirectoryError) as error:
         raise BadDataError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
+    except OSError as error:
+        raise InputOutputError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.errors import BadDataError, MissingInputError
 from lumirage_bids.label_maps import Pattern
 
 if TYPE_CHECKING:
@@ -46,14 +46,18 @@ def read_landmarks(path: Path) -> Mapping[str, np.ndarray]:
 
     Raises
     ------
+    MissingInputError
+        The file cannot be read.
     BadDataError
-        The table cannot be read, lacks a column, names a point twice, or a coordinate is no finite number.
+        It is no table, lacks a column, names a point twice, or a coordinate is no finite number.
     """
     import pandas as pd
 
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise MissingInputError(f"Landmarks {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
         raise BadDataError(f"Landmarks {path} cannot be read as a TSV: {error}.") from None
     if lacking := [c for c in ("name", *AXES) if c not in table]:
         raise BadDataError(f"Landmarks {path}: no column {', '.join(lacking)}. Needed are name, x, y, z (RAS+, mm).")
@@ -77,6 +81,8 @@ def corresponding_points(fixed: Scan, moving: Scan) -> tuple[np.ndarray, np.ndar
 
     Raises
     ------
+    MissingInputError
+        A file cannot be read.
     BadDataError
         A file cannot be used, or the two have no name in common.
     """

@@ -212,13 +212,13 @@ def _scan_panel(scan: Scan, plan: Plan, out_dir: Path) -> ScanPanel:
 
 
 def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tuple[str, Any]:
-    from lumirage_bids import preparing
     from lumirage_bids.figures.slices import ContourLayer, View, plane_rows
+    from lumirage_bids.prepared import read_alignment, read_prepared
     from lumirage_bids.transforms import Transform, warp
 
     reference = ScanView(out_dir, plan.reference, variant)
-    matrix = preparing.read_alignment(out_dir, scan, plan.reference, variant)
-    image = preparing.read_prepared(out_dir, scan, variant)
+    matrix = read_alignment(out_dir, scan, plan.reference, variant)
+    image = read_prepared(out_dir, scan, variant)
     aligned = reference.cut(warp(image, Transform((matrix,)), reference.mask).array)
     layer = ContourLayer(labels=reference.brain, name=f"brain of {plan.reference.name}", colour="#E69F00")
     caption = f"Aligned to {plan.reference.name}, variant {variant}; the contour is the reference's brain"

@@ -16,25 +16,44 @@ from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.scans import File, Pair, Scan
 
 
+def prepared_files(scan: Scan, variant: str) -> tuple[Path, Path]:
+    """Prepared image of a scan and its brain mask, below the output folder."""
+    return derivatives.prepared_image(scan, variant), derivatives.prepared_mask(scan, variant)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preparing:
-    """Everything that is made of one scan alone."""
+    """Everything that is made of one scan alone.
+
+    Attributes
+    ----------
+    inputs : mapping
+        File made earlier that is read, below the output folder → digest that it must have.
+    """
 
     scan: Scan
     variants: tuple[tuple[str, Preparation, str], ...]
     labels: tuple[tuple[Labels, str], ...]
     agreements: tuple[tuple[Labels, Labels, str], ...] = ()
+    inputs: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aligning:
-    """The affine map of one scan to the reference, for the variants in which it is the same one."""
+    """The affine map of one scan to the reference, for the variants in which it is the same one.
+
+    Attributes
+    ----------
+    inputs : mapping
+        As of `Preparing`.
+    """
 
     scan: Scan
     reference: Scan
     variants: tuple[str, ...]
     alignment: Alignment
     hash: str
+    inputs: Mapping[Path, str]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -79,13 +98,20 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One moving scan, some fixed scans, arms of one registration: what one process does at a stretch."""
+    """One moving scan, some fixed scans, arms of one registration: what one process does at a stretch.
+
+    Attributes
+    ----------
+    inputs : mapping
+        File of a scan that is read, below the output folder → digest that it must have.
+    """
 
     moving: Scan
     arms: tuple[Arm, ...]
     reference: Scan
     tasks: tuple[Task, ...]
     labels: tuple[Labels, ...]
+    inputs: Mapping[Path, str]
 
     @property
     def arm(self) -> Arm:
@@ -142,6 +168,8 @@ class Plan:
         Labellings whose maps were found.
     n_done : int
         Registrations that need not be repeated.
+    made : mapping
+        Name of a scan → what is made of it, as file below the output folder → digest.
     expected : mapping
         (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
     """
@@ -161,6 +189,7 @@ class Plan:
     batches: tuple[Batch, ...]
     n_done: int
     found: frozenset[str]
+    made: Mapping[str, Mapping[Path, str]]
     expected: Mapping[tuple[str, str, str, str], str]
 
     @property

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import derivatives
@@ -14,7 +15,7 @@ from lumirage_bids.errors import MissingInputError, NothingSelectedError
 from lumirage_bids.labellings import Labels, agreement_conditions, choose_labels
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest
-from lumirage_bids.plan import Aligning, Batch, Done, Plan, Preparing, Task, is_present
+from lumirage_bids.plan import Aligning, Batch, Done, Plan, Preparing, Task, is_present, prepared_files
 from lumirage_bids.protocol import Protocol
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import Pair, Scan, fingerprint
@@ -135,7 +136,9 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         # A reference may have been named after all pairs were done.
         compared = {s for s in involved if any(builder.agreements(s))}
         involved = compared | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
-    ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: s.name)
+    # Jobs of an array that prepare the same scans begin with their own, so that they do not wait for one another.
+    own = {p.moving for p in runnable} if settings.participant_label else set()
+    ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: (s not in own, s.name))
     return Plan(
         scans=scans,
         unlabelled=tuple(s for s in selected if s not in eligible and s is not reference),
@@ -152,6 +155,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         batches=batches,
         n_done=n_done,
         found=frozenset(dataset.found),
+        made={s.name: dict(i for v in builder.variants for i in builder.made(s, v).items()) for s in ordered},
         expected={
             (arm, name, t.pair.moving.name, t.pair.fixed.name): value
             for _, t in tasks
@@ -183,6 +187,7 @@ class _Builder:
         self.prepared_hash = cache(self._prepared_hash)
         self.alignment_hash = cache(self._alignment_hash)
         self.label_hash = cache(lambda scan, index: labels[index].hash(scan))
+        self.made = cache(self._made)
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]
@@ -197,32 +202,55 @@ class _Builder:
         variants = tuple(
             (name, arm.preparation, value)
             for name, arm in self.variants.items()
-            if self.done.files.get(derivatives.prepared_image(scan, name)) != (value := self.prepared_hash(scan, name))
+            if not self._is_made(value := self.prepared_hash(scan, name), *prepared_files(scan, name))
         )
         labels = tuple(
             (labelling, value)
             for i, labelling in enumerate(self.labels)
             if labelled
             and labelling.has(scan)
-            and self.done.files.get(derivatives.label_map(scan, labelling.name)) != (value := self.label_hash(scan, i))
+            and not self._is_made(value := self.label_hash(scan, i), derivatives.label_map(scan, labelling.name))
         )
         agreements = tuple(self.agreements(scan))
         todo = variants or labels or agreements
-        return Preparing(scan=scan, variants=variants, labels=labels, agreements=agreements) if todo else None
+        if not todo:
+            return None
+        return Preparing(
+            scan=scan, variants=variants, labels=labels, agreements=agreements, inputs=self.label_maps(scan)
+        )
+
+    def _is_made(self, value: str, *files: Path) -> bool:
+        return all(self.done.files.get(file) == value for file in files)
+
+    def label_maps(self, scan: Scan) -> dict[Path, str]:
+        """Label maps of a scan → digests."""
+        return {
+            derivatives.label_map(scan, labelling.name): self.label_hash(scan, i)
+            for i, labelling in enumerate(self.labels)
+            if labelling.has(scan)
+        }
+
+    def _made(self, scan: Scan, variant: str) -> Mapping[Path, str]:
+        """What is made of a scan for a variant → digests."""
+        return {
+            **self.label_maps(scan),
+            **dict.fromkeys(prepared_files(scan, variant), self.prepared_hash(scan, variant)),
+            derivatives.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
+        }
 
     def agreements(self, scan: Scan) -> Iterator[tuple[Labels, Labels, str]]:
         for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):
             if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
                 hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
                 value = digest(agreement_conditions(labelling, reference), hashes)
-                if self.done.files.get(derivatives.agreement(scan, labelling.name, reference.name)) != value:
+                if not self._is_made(value, derivatives.agreement(scan, labelling.name, reference.name)):
                     yield labelling, reference, value
 
     def aligning(self, scan: Scan) -> list[Aligning]:
         todo: dict[str, list[str]] = {}
         for name in self.variants:
             value = self.alignment_hash(scan, name)
-            if self.done.files.get(derivatives.alignment(scan, self.reference, name)) != value:
+            if not self._is_made(value, derivatives.alignment(scan, self.reference, name)):
                 todo.setdefault(value, []).append(name)
         return [
             Aligning(
@@ -231,6 +259,11 @@ class _Builder:
                 variants=tuple(names),
                 alignment=self.variants[names[0]].alignment,
                 hash=value,
+                inputs={
+                    file: self.prepared_hash(s, names[0])
+                    for s in (scan, self.reference)
+                    for file in prepared_files(s, names[0])
+                },
             )
             for value, names in todo.items()
         ]
@@ -270,17 +303,17 @@ class _Builder:
                 todo.setdefault((arms[0].label, task.pair.moving.name), (arms, []))[1].append(task)
         size = chunk_size(sum(len(tasks) for _, tasks in todo.values()), nprocs)
         batches = [
-            Batch(
-                moving=tasks[0].pair.moving,
-                arms=arms,
-                reference=self.reference,
-                tasks=tuple(tasks[i : i + size]),
-                labels=self.labels,
-            )
+            self._batch(arms, tuple(tasks[i : i + size]))
             for arms, tasks in todo.values()
             for i in range(0, len(tasks), size)
         ]
         return tuple(batches), n_done
+
+    def _batch(self, arms: tuple[Arm, ...], tasks: tuple[Task, ...]) -> Batch:
+        moving = tasks[0].pair.moving
+        scans = (moving, self.reference, *(t.pair.fixed for t in tasks))
+        inputs = dict(item for scan in scans for item in self.made(scan, arms[0].variant).items())
+        return Batch(moving=moving, arms=arms, reference=self.reference, tasks=tasks, labels=self.labels, inputs=inputs)
 
 
 def chunk_size(n: int, nprocs: int) -> int:

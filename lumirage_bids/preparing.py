@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +16,24 @@ from lumirage_bids import derivatives, scores
 from lumirage_bids.accuracy import agreement
 from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.histograms import histogram
-from lumirage_bids.images import Volume, read_grid, read_image, read_labels, write_image
+from lumirage_bids.images import Volume, read_image, write_image
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.labellings import Labels, agreement_conditions
-from lumirage_bids.plan import Aligning, Plan, Preparing
+from lumirage_bids.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.preparation import Preparation, prepare
+from lumirage_bids.prepared import (
+    NotPreparedError,
+    read_label_map,
+    read_prepared,
+    read_prepared_mask,
+    read_structures,
+)
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import scan_facts
 from lumirage_bids.segmentation import named_structures, segment_checked
 from lumirage_bids.segmentation.brain_mask import brain_mask
-from lumirage_bids.transform_files import read_itk, write_itk
+from lumirage_bids.transform_files import write_itk
 from lumirage_bids.transforms import Transform
 
 if TYPE_CHECKING:
@@ -35,27 +42,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lumirage")
 
 
-class NotPreparedError(BadDataError):
-    """A scan could not be prepared; the message says why."""
-
-
 def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
     """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
     with derivatives.lock(out_dir, job.scan.name):
         source = _Source(job.scan, context)
         for variant, preparation, value in job.variants:
-            with _noting(out_dir, derivatives.prepared_image(job.scan, variant), value) as file:
-                if file is not None:
+            with _noting(out_dir, prepared_files(job.scan, variant), value) as todo:
+                if todo:
                     _prepare(source, variant, preparation, value, out_dir)
         for labels, value in job.labels:
-            with _noting(out_dir, derivatives.label_map(job.scan, labels.name), value) as file:
-                if file is not None:
+            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value) as todo:
+                if todo:
                     _label(source, labels, value, out_dir)
         for labels, reference, value in job.agreements:
-            with _noting(out_dir, derivatives.agreement(job.scan, labels.name, reference.name), value) as file:
-                if file is not None:
-                    content = _agreement(job.scan, labels, reference, out_dir, context)
-                    derivatives.write_json(file, {**content, "Hash": value})
+            file = derivatives.agreement(job.scan, labels.name, reference.name)
+            with _noting(out_dir, [file], value) as todo:
+                if todo:
+                    content = _agreement(job, labels, reference, out_dir, context)
+                    derivatives.write_json(out_dir / file, {**content, "Hash": value})
 
 
 class _Source:
@@ -90,7 +94,8 @@ class _Source:
 
 
 def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, out_dir: Path) -> None:
-    prepared = prepare(source.image, source.mask[0], preparation)
+    with _blaming_the_scan():
+        prepared = prepare(source.image, source.mask[0], preparation)
     about = {
         "MaskSource": source.mask[1],
         "Sources": [derivatives.raw_uri(s) for s in source.scans],
@@ -109,9 +114,10 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
 
 def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     made_by = labels.labeller
-    # Maps that are there need no brain mask, only the image's grid.
-    mask = source.image if labels.is_existing else source.mask[0]
-    volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
+    with _blaming_the_scan():
+        # Maps that are there need no brain mask, only the image's grid.
+        mask = source.image if labels.is_existing else source.mask[0]
+        volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
     if labels.structures:
         volume, structures = named_structures(volume, labels.structures, source.scan, labels.name)
     publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
@@ -123,10 +129,11 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
 
 
-def _agreement(scan: Scan, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:
-    ours, theirs = (read_label_map(out_dir, scan, which.name) for which in (labels, reference))
+def _agreement(job: Preparing, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:
+    scan = job.scan
+    ours, theirs = (read_label_map(out_dir, scan, which.name, job.inputs) for which in (labels, reference))
     names, its_names = (
-        which.structures[0] if which.structures else read_lut(out_dir / derivatives.look_up_table(which.name))
+        which.structures[0] if which.structures else read_structures(out_dir, scan, which.name)
         for which in (labels, reference)
     )
     try:
@@ -155,14 +162,15 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
         "Hash": job.hash,
     }
     with derivatives.lock(out_dir, job.scan.name):
-        for target in job.files:
-            with _noting(out_dir, target, job.hash) as file:
-                if file is None:
+        for file in job.files:
+            with _noting(out_dir, [file], job.hash) as todo:
+                if not todo:
                     continue
                 found = _aligned(job, out_dir, context) if found is None else found
-                with derivatives.replacing(file) as temporary:
+                derivatives.disown(out_dir / file)
+                with derivatives.replacing(out_dir / file) as temporary:
                     write_itk(Transform((found,)), temporary)
-                derivatives.write_json(derivatives.sidecar(file), about)
+                derivatives.write_json(derivatives.sidecar(out_dir / file), about)
 
 
 def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
@@ -170,16 +178,17 @@ def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
         return np.eye(4)
     read = read_prepared_mask if job.alignment.on == "mask" else read_prepared
     variant = job.variants[0]  # what was prepared is the same in all
-    scan = read(out_dir, job.scan, variant)
+    scan = read(out_dir, job.scan, variant, job.inputs)
     try:
-        reference = read(out_dir, job.reference, variant)
+        reference = read(out_dir, job.reference, variant, job.inputs)
     except NotPreparedError as error:
         raise NotPreparedError(f"{error} (It is the reference that all scans are aligned to.)") from None
     return np.asarray(align(reference, scan, alignment=job.alignment, context=context))
 
 
 def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
-    # The sidecar holds the hash and comes last, so an image with a hash is whole.
+    # The sidecar holds the hash: it goes first and comes last, so an image with a hash is whole, and made as it says.
+    derivatives.disown(out_dir / file)
     write_image(volume, out_dir / file, dtype)
     derivatives.write_json(derivatives.sidecar(out_dir / file), meta)
 
@@ -190,7 +199,10 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
 
     file = out_dir / derivatives.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
-        known = read_lut(file) if derivatives.is_there(file) else {}
+        try:
+            known = read_lut(file)
+        except (BadDataError, MissingInputError):  # not there yet, or left torn when a machine went down
+            known = {}
         # The latest name counts, but the stopgap for a map without a table comes before none.
         named = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
         merged = dict(sorted((structures if whole else {**known, **named}).items()))
@@ -199,34 +211,55 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
 
 
 @contextmanager
-def _noting(out_dir: Path, file: Path, value: str) -> Iterator[Path | None]:
-    """Note why a file could not be made, so that its pairs can say so; forget the note when it was made.
+def _blaming_the_scan() -> Iterator[None]:
+    """Tell what goes wrong with reading or labelling a scan, and costs that scan, from a full or failing disk of ours.
 
-    Yields the absolute path, or None where another run has made the file since this one was planned.
+    Raises
+    ------
+    MissingInputError
+        The scan's files cannot be read at the moment.
+    RuntimeError
+        A labeller failed over a file of its own.
     """
-    about = derivatives.read_json(derivatives.sidecar(out_dir / file))
-    done = about.get("Hash") == value and derivatives.is_there(out_dir / file)
     try:
-        yield None if done else out_dir / file
+        yield
+    except InputOutputError as error:
+        raise MissingInputError(str(error)) from error
+    except OSError as error:
+        if error.errno in derivatives.NO_ROOM:
+            raise
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _noting(out_dir: Path, files: Sequence[Path], value: str) -> Iterator[bool]:
+    """Note why files could not be made, so that their pairs can say so; forget the notes when they were made.
+
+    Yields whether they are to be made: another run may have made them since this one was planned.
+    """
+    try:
+        yield any(derivatives.hash_of(out_dir / file) != value for file in files)
     except (CannotWriteError, InputOutputError, OSError):
         raise  # the output folder is at fault, not the scan
     except MissingInputError as error:  # it was there when the run was planned
         logger.error("%s", error)
-        _note(out_dir, file, value, f"{scores.LOST}: {error}")
+        _note(out_dir, files, value, f"{scores.LOST}: {error}")
     except LumirageError as error:
         logger.error("%s", error)
         bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
-        _note(out_dir, file, value, f"bad data: {error}" if bad else str(error))
+        _note(out_dir, files, value, f"bad data: {error}" if bad else str(error))
     except Exception as error:  # a labeller or library may raise anything; the other scans must go on
-        logger.exception("%s could not be made", file)
-        _note(out_dir, file, value, f"{type(error).__name__}: {error}")
+        logger.exception("%s could not be made", files[0])
+        _note(out_dir, files, value, f"{type(error).__name__}: {error}")
     else:
-        (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
+        for file in files:
+            (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
 
 
-def _note(out_dir: Path, file: Path, value: str, reason: str) -> None:
-    note = {"File": file.as_posix(), "Hash": value, "Reason": " ".join(reason.split())}
-    derivatives.write_json(out_dir / derivatives.failure(file), note)
+def _note(out_dir: Path, files: Iterable[Path], value: str, reason: str) -> None:
+    for file in files:
+        note = {"File": file.as_posix(), "Hash": value, "Reason": " ".join(reason.split())}
+        derivatives.write_json(out_dir / derivatives.failure(file), note)
 
 
 def check_prepared(plan: Plan) -> None:
@@ -250,63 +283,8 @@ def note_failure(job: Preparing | Aligning, out_dir: Path, reason: str) -> None:
     if isinstance(job, Aligning):
         files = dict.fromkeys(job.files, job.hash)
     else:
-        files = {derivatives.prepared_image(job.scan, name): value for name, _, value in job.variants}
+        files = {file: value for name, _, value in job.variants for file in prepared_files(job.scan, name)}
         files |= {derivatives.label_map(job.scan, labels.name): value for labels, value in job.labels}
     for file, value in files.items():
-        if derivatives.read_json(derivatives.sidecar(out_dir / file)).get("Hash") != value:
-            _note(out_dir, file, value, reason)
-
-
-def made(out_dir: Path, file: Path, scan: Scan) -> Path:
-    """The absolute path of a file made earlier.
-
-    Raises
-    ------
-    NotPreparedError
-        It is not there, or gone, or what is there is older than the last, failed attempt to make it.
-    """
-    note = derivatives.read_json(out_dir / derivatives.failure(file))
-    if note:
-        raise NotPreparedError(note["Reason"])
-    there = derivatives.is_there(out_dir / file)
-    if not there or "Hash" not in derivatives.read_json(derivatives.sidecar(out_dir / file)):
-        raise NotPreparedError(f"{scores.LOST}: {file} of {scan.name} is not there. The same command makes it again.")
-    return out_dir / file
-
-
-def read_prepared(out_dir: Path, scan: Scan, variant: str) -> Volume:
-    """Prepared image of a scan."""
-    return read_image(made(out_dir, derivatives.prepared_image(scan, variant), scan))
-
-
-def prepared_grid(out_dir: Path, scan: Scan, variant: str) -> tuple[tuple[int, int, int], np.ndarray]:
-    """Shape and affine of a scan's prepared image."""
-    return read_grid(made(out_dir, derivatives.prepared_image(scan, variant), scan))
-
-
-def read_prepared_mask(out_dir: Path, scan: Scan, variant: str) -> Volume:
-    """Brain mask on the prepared grid, 0 or 1."""
-    made(out_dir, derivatives.prepared_image(scan, variant), scan)
-    volume = read_labels(out_dir / derivatives.prepared_mask(scan, variant))
-    return replace(volume, array=volume.array.astype(np.float32))
-
-
-def read_label_map(out_dir: Path, scan: Scan, labelling: str) -> Volume:
-    """Label map of a scan on its own grid."""
-    return read_labels(made(out_dir, derivatives.label_map(scan, labelling), scan))
-
-
-def native_grid(out_dir: Path, scan: Scan, labelling: str) -> tuple[tuple[int, int, int], np.ndarray]:
-    """Shape and affine of the scan's image as it came."""
-    meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(scan, labelling)))
-    x, y, z = meta["NativeShape"]
-    return (x, y, z), np.array(meta["NativeAffine"])
-
-
-def read_alignment(out_dir: Path, scan: Scan, reference: Scan, variant: str) -> np.ndarray:
-    """Matrix from the reference's world to the scan's."""
-    transform = read_itk(made(out_dir, derivatives.alignment(scan, reference, variant), scan))
-    matrix = np.eye(4)
-    for step in transform.steps:
-        matrix = np.asarray(step) @ matrix
-    return matrix
+        if derivatives.hash_of(out_dir / file) != value:
+            _note(out_dir, [file], value, reason)

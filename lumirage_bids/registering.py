@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from lumirage_bids import derivatives, scores
 from lumirage_bids.arms import Arm
-from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError
+from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
 from lumirage_bids.landmarks import corresponding_points
@@ -23,6 +24,7 @@ from lumirage_bids.measures.field import folding_percent, inverse_consistency, j
 from lumirage_bids.measures.surface import landmark_errors
 from lumirage_bids.memory import peak_memory
 from lumirage_bids.plan import Batch, Task
+from lumirage_bids.prepared import NotPreparedError
 from lumirage_bids.registration.base import Context
 from lumirage_bids.rows import Key, Rows
 from lumirage_bids.scoring import Side, middle, moved_planes, read_side, score
@@ -30,9 +32,18 @@ from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform, warp
 
 logger = logging.getLogger("lumirage")
+FIELD_BYTES = 24
+"""What a method may write for each voxel: a displacement field of three doubles."""
 
 
-def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started: Callable[[Task | None], None]) -> None:
+def run_batch(
+    batch: Batch,
+    out_dir: Path,
+    context: Context,
+    save: str,
+    started: Callable[[Task | None], None],
+    left_out: Container[str] = (),
+) -> None:
     """Register and score a batch's pairs that have no rows yet.
 
     Parameters
@@ -40,9 +51,11 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
     started : callable
         Told of each pair before it begins, and of None after it ended, so that whoever watches this process knows
         which pair a sudden death belongs to.
+    left_out : container of str
+        Names of fixed scans with which it is not to be tried again.
     """
     rows = Rows(batch, out_dir)
-    todo = [t for t in batch.tasks if not rows.complete(t, save)]
+    todo = [t for t in batch.tasks if t.pair.fixed.name not in left_out and not rows.complete(t, save)]
     for task in batch.tasks:
         if task not in todo:
             rows.renew(task)
@@ -71,6 +84,22 @@ def run_batch(batch: Batch, out_dir: Path, context: Context, save: str, started:
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
             rows.fail(task, _reason(error))
         started(None)
+
+
+def _check_room(folder: Path, size: int) -> None:
+    """Refuse to take a method's failure for a result where there is no room for its files.
+
+    Raises
+    ------
+    InputOutputError
+        So many bytes cannot be written: the disk is full, or the user's share of it.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno in derivatives.NO_ROOM:
+            raise InputOutputError(f"{folder}: {error.strerror}, a method's files need {size / 1e6:.0f} MB") from error
 
 
 def _reason(error: Exception) -> str:
@@ -106,7 +135,7 @@ class PairAtWork:
 
     def run(self, rows: Rows) -> None:
         """Register, carry over the labels of every labelling, score them and add the rows."""
-        landmarks = corresponding_points(self.fixed.scan, self.batch.moving)  # a bad table costs no registration
+        landmarks = self.landmarks()  # a bad table costs no registration
         transform, cost = self.registered()
         total = transform.then(Transform((self.start,)))
         measures = {**self.deformation(transform), **cost}
@@ -128,6 +157,13 @@ class PairAtWork:
             self.keep(arm, transform, [labels.name for labels in scored], cost)
         self.add_slices(rows, [labels.name for labels in scored], total)
         rows.add(self.task, new)
+
+    def landmarks(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Points that the two scans share."""
+        try:
+            return corresponding_points(self.fixed.scan, self.batch.moving)
+        except MissingInputError as error:  # they were there when the run was planned
+            raise NotPreparedError(f"{scores.LOST}: {error}") from error
 
     def add_slices(self, rows: Rows, names: Sequence[str], total: Transform) -> None:
         """Keep the moved labels in three planes through the fixed brain, for each arm's pictures."""
@@ -153,9 +189,13 @@ class PairAtWork:
             current = [n.get("Hash") == self.task.registration_hash for n in notes]
             if not current[0]:
                 continue
-            deformation = read_itk(there).then(Transform((np.linalg.inv(self.start),)))
-            if current[1]:
-                deformation = replace(deformation, inverse=Transform((self.start,)).then(read_itk(back)))
+            try:
+                deformation = read_itk(there).then(Transform((np.linalg.inv(self.start),)))
+                if current[1]:
+                    deformation = replace(deformation, inverse=Transform((self.start,)).then(read_itk(back)))
+            except LumirageError as error:
+                logger.warning("%s It is made again.", error)
+                continue
             return deformation, {k: notes[0][k] for k in ("runtime_s", "memory_gb") if k in notes[0]}
         return None
 
@@ -179,8 +219,12 @@ class PairAtWork:
             begin = time.perf_counter()
             try:
                 transform = self.batch.arm.method.register(self.fixed.image, moving, context)
-            except OSError as error:  # the method's own, not the output folder's
-                raise RuntimeError(f"{type(error).__name__}: {error}") from error
+            except Exception as error:
+                for folder in (scratch, tempfile.gettempdir()):
+                    _check_room(Path(folder), self.fixed.image.array.size * FIELD_BYTES)
+                if isinstance(error, OSError):  # the method's own, not the output folder's
+                    raise RuntimeError(f"{type(error).__name__}: {error}") from error
+                raise
             seconds = time.perf_counter() - begin
         if not self.batch.arm.method.computes:
             return transform, {}
@@ -215,10 +259,12 @@ class PairAtWork:
                 shape, affine = self.fixed.grids[name]
                 array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
                 file = self.out_dir / derivatives.moved_labels(scan, target, arm.label, name)
+                derivatives.disown(file)
                 write_image(Volume(array=array, affine=affine), file, np.int32)
                 derivatives.write_json(derivatives.sidecar(file), {**meta, **_about_moved(arm.evaluation)})
         if self.save in {"images", "all"}:
             file = self.out_dir / derivatives.moved_image(scan, target, arm.label)
+            derivatives.disown(file)
             write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
             about = {**meta, "SkullStripped": arm.preparation.skull_strip}
             derivatives.write_json(derivatives.sidecar(file), about)
@@ -228,6 +274,7 @@ class PairAtWork:
                 back = Transform((np.linalg.inv(self.start),)).then(transform.inverse)
                 files = {derivatives.inverse_transform(scan, target, arm.label): back, **files}
             for relative, map_ in files.items():
+                derivatives.disown(self.out_dir / relative)
                 with derivatives.replacing(self.out_dir / relative) as temporary:
                     write_itk(map_, temporary)
                 derivatives.write_json(derivatives.sidecar(self.out_dir / relative), {**meta, **cost})

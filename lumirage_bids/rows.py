@@ -55,11 +55,7 @@ class Rows:
     def complete(self, task: Task, save: str) -> bool:
         """Whether a pair is finished and what is to be saved of it is there."""
         failed = {r["hash"] for rows in self.rows.values() for r in rows if r["status"] == "failed"}
-        return self.finished(task) and task.is_kept(save, failed, self._noted)
-
-    def _noted(self, file: Path) -> str | None:
-        there = derivatives.is_there(self.out_dir / file)
-        return derivatives.read_json(derivatives.sidecar(self.out_dir / file)).get("Hash") if there else None
+        return self.finished(task) and task.is_kept(save, failed, lambda f: derivatives.hash_of(self.out_dir / f))
 
     def renew(self, task: Task) -> None:
         """Make the rows of a finished pair the latest: they count again after others had taken their place."""
@@ -80,9 +76,17 @@ class Rows:
                     self._write(key)
 
     def add(self, task: Task, new: Mapping[Key, scores.Row]) -> None:
-        """Append a pair's rows and write the tables."""
+        """Append a pair's rows and write the tables; a failure does not take the place of a score.
+
+        A pair that has one may fail when it is done again: at the same time by another run, or to save its transform.
+        """
         with self._changing():
             for key, row in new.items():
+                mine = [r for r in self.rows[key] if r["fixed"] == task.pair.fixed.name]
+                if row["status"] == "failed" and any(
+                    r["status"] == "ok" and r["hash"] == task.hashes[key] for r in mine
+                ):
+                    continue
                 rows = [r for r in self.rows[key] if r["fixed"] != task.pair.fixed.name]
                 self.rows[key] = [*rows, {**self._common(task, key), **row}]
                 self._write(key)

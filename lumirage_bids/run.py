@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids import derivatives, scores, segmentation, status
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
-from lumirage_bids.errors import NotNowError
+from lumirage_bids.errors import NotNowError, UsageError
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
 from lumirage_bids.memory import memory_limit
@@ -125,7 +125,8 @@ def _check_clock(rows: pd.DataFrame) -> None:
     NotNowError
         A row was finished more than an hour after now.
     """
-    latest, now = str(rows["finished"].max()), datetime.now(UTC)
+    finished, now = rows["finished"].dropna(), datetime.now(UTC)
+    latest = max(finished, default="")
     if latest > (now + timedelta(hours=1)).isoformat():
         raise NotNowError(
             f"OUT_DIR has scores that were finished at {latest}, and now is {now:%Y-%m-%d %H:%M} by this machine's "
@@ -138,6 +139,34 @@ class _Sidecars(dict[Path, str]):
 
     def get(self, file: Path, default: str | None = None) -> str | None:  # type: ignore[override]
         return super().get(derivatives.sidecar(file), default)
+
+
+def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> None:
+    """Refuse to mix protocols, datasets, or sloppy with serious results, in one output folder.
+
+    Raises
+    ------
+    UsageError
+        OUT_DIR was made otherwise.
+    """
+    about = derivatives.read_json(settings.out_dir / "dataset_description.json")
+    if not about:
+        return
+    if about.get("Protocol") != protocol:
+        raise UsageError(
+            f"OUT_DIR {settings.out_dir} was made with protocol '{about.get('Protocol')}', this run has '{protocol}'. "
+            "Give another output folder, or that protocol."
+        )
+    name = derivatives.dataset_name(dataset, settings.sloppy)
+    if bool(about.get("Sloppy")) == settings.sloppy and about.get("Name") != name:
+        raise UsageError(
+            f"OUT_DIR {settings.out_dir} holds '{about.get('Name')}', this run makes '{name}'. Give another folder."
+        )
+    if bool(about.get("Sloppy")) != settings.sloppy:
+        was = "with" if about.get("Sloppy") else "without"
+        raise UsageError(
+            f"OUT_DIR {settings.out_dir} was made {was} --sloppy. Give another output folder, or do the same."
+        )
 
 
 class Run:
@@ -163,6 +192,8 @@ class Run:
 
         out_dir = self.settings.out_dir
         with derivatives.lock(out_dir, "root"):
+            # Another first run may have begun since this one was planned.
+            check_same_experiment(self.settings, self.protocol.name, self.dataset.name)
             derivatives.initialise(out_dir, self.dataset, self.protocol.name, self.settings.sloppy)
             write_descriptions(out_dir, self.plan)
             scores.note_conditions(out_dir, self.plan.conditions)

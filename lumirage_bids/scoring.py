@@ -10,15 +10,23 @@ from typing import Literal
 
 import numpy as np
 
-from lumirage_bids import derivatives, preparing, scores
+from lumirage_bids import scores
 from lumirage_bids.errors import LumirageError
 from lumirage_bids.images import Volume
-from lumirage_bids.label_maps import read_lut
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
 from lumirage_bids.labellings import Labels
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.measures.surface import surface_distances
 from lumirage_bids.plan import Batch
+from lumirage_bids.prepared import (
+    native_grid,
+    prepared_grid,
+    read_alignment,
+    read_label_map,
+    read_prepared,
+    read_prepared_mask,
+    read_structures,
+)
 from lumirage_bids.scans import Scan
 from lumirage_bids.transforms import Transform
 
@@ -46,30 +54,30 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
     """Read what was prepared of a scan; a labelling that could not be made is noted, not fatal."""
     labels: dict[str, Volume] = {}
     grids, failures = {}, {}
-    variant = batch.arm.variant
+    variant, wanted = batch.arm.variant, batch.inputs
     for labelling in batch.labels:
         if not labelling.has(scan):
             continue
         try:
-            labels[labelling.name] = preparing.read_label_map(out_dir, scan, labelling.name)
-            grids[labelling.name] = preparing.native_grid(out_dir, scan, labelling.name)
+            labels[labelling.name] = read_label_map(out_dir, scan, labelling.name, wanted)
+            grids[labelling.name] = native_grid(out_dir, scan, labelling.name, wanted)
         except LumirageError as error:
             failures[labelling.name] = str(error)
-    alignment = preparing.read_alignment(out_dir, scan, batch.reference, variant)
+    alignment = read_alignment(out_dir, scan, batch.reference, variant, wanted)
     at_reference: dict[tuple[str, str], Volume] = {}
     if transfers := {a.evaluation.transfer for a in batch.arms if a.evaluation.grid == "reference"}:
-        shape, affine = preparing.prepared_grid(out_dir, batch.reference, variant)
+        shape, affine = prepared_grid(out_dir, batch.reference, variant, wanted)
         for how, (name, volume) in product(sorted(transfers), labels.items()):
             array = transfer_labels(volume, Transform((alignment,)), shape, affine, threads=threads, method=how)
             at_reference[name, how] = Volume(array=array, affine=affine)
     return Side(
         scan=scan,
-        image=preparing.read_prepared(out_dir, scan, variant),
-        mask=preparing.read_prepared_mask(out_dir, scan, variant),
+        image=read_prepared(out_dir, scan, variant, wanted),
+        mask=read_prepared_mask(out_dir, scan, variant, wanted),
         labels=labels,
         at_reference=at_reference,
         grids=grids,
-        structures={name: read_lut(out_dir / derivatives.look_up_table(name)) for name in labels},
+        structures={name: read_structures(out_dir, scan, name) for name in labels},
         failures=failures,
         alignment=alignment,
     )

@@ -124,15 +124,15 @@ def exit_code(statuses: Iterable[str], reasons: Iterable[object]) -> int:
 
 def preparation_code(plan: Plan, out_dir: Path) -> int:
     """Exit code of a run that only prepared: 0, 1 when some scans failed, 65 when all did, 75 to do it again."""
-    scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}
-    variants = {arm.variant for arm in plan.arms}
-    reasons: dict[str, list[str]] = {name: [] for name in scans}
-    for name, scan in scans.items():
-        files = [derivatives.prepared_image(scan, v) for v in variants]
-        files += [derivatives.alignment(scan, plan.reference, v) for v in variants]
-        files += [derivatives.label_map(scan, labels.name) for labels in plan.labels if labels.has(scan)]
-        notes = [derivatives.read_json(out_dir / derivatives.failure(f)) for f in files]
-        reasons[name] = [note["Reason"] for note in notes if note]
+    scans = {s.name for p in plan.runnable for s in (p.moving, p.fixed)}
+    reasons = {
+        name: [
+            reason
+            for file, value in plan.made[name].items()
+            if derivatives.hash_of(out_dir / file) != value and (reason := derivatives.why_not(out_dir, file, value))
+        ]
+        for name in scans
+    }
     if not all(is_final("failed", r) for rs in reasons.values() for r in rs):
         return 75
     failed = sum(1 for rs in reasons.values() if rs)

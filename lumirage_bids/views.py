@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids import derivatives, preparing
+from lumirage_bids import derivatives
 from lumirage_bids.errors import LumirageError
+from lumirage_bids.prepared import read_label_map, read_prepared, read_prepared_mask
 from lumirage_bids.scans import Scan
 from lumirage_bids.scoring import middle, moved_planes
 from lumirage_bids.transforms import Transform
@@ -39,9 +40,9 @@ class ScanView:
 
     def __init__(self, out_dir: Path, scan: Scan, variant: str, index: tuple[int, int, int] | None = None) -> None:
         self.out_dir, self.scan = out_dir, scan
-        self.mask: Volume = preparing.read_prepared_mask(out_dir, scan, variant)
+        self.mask: Volume = read_prepared_mask(out_dir, scan, variant)
         self.index = index or middle(self.mask)
-        self.image = self.cut(preparing.read_prepared(out_dir, scan, variant).array)
+        self.image = self.cut(read_prepared(out_dir, scan, variant).array)
         self.brain = self.cut(self.mask.array.astype(np.int32))
 
     @property
@@ -65,7 +66,7 @@ class ScanView:
 
     def labels(self, labelling: str) -> Planes:
         """The scan's own labels in the same planes."""
-        labels = preparing.read_label_map(self.out_dir, self.scan, labelling)
+        labels = read_label_map(self.out_dir, self.scan, labelling)
         return self.planes(moved_planes(labels, Transform(), self.mask, self.index, 1))
 
     def show(self, title: str, *layers: ContourLayer) -> View:

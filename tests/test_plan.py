@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
+from small_plan import asked, dataset, finished, plan, scan
 
 from lumirage_bids import derivatives, protocol, status
-from lumirage_bids.dataset import Dataset
 from lumirage_bids.describe import needs, warnings
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.pairs import choose_pairs
@@ -20,50 +19,8 @@ from lumirage_bids.plan import Done, Plan
 from lumirage_bids.planning import check_content, chunk_size, make_plan
 from lumirage_bids.protocol import PairRule
 from lumirage_bids.scans import LabelFile, Pair, Scan
-from lumirage_bids.settings import Settings
 
 ROOT = Path("/data")
-
-
-def scan(
-    root: Path, subject: str, session: str | None = None, *, sequence: str = "MPRAGE", labelled: bool = True
-) -> Scan:
-    entities = {"sub": subject, **({"ses": session} if session else {})}
-    stem = "_".join(f"{k}-{v}" for k, v in entities.items())
-    label = LabelFile(path=root / f"{stem}_seg-manual_dseg.nii", dataset=root)
-    return Scan(
-        path=root / f"{stem}_T1w.nii",
-        dataset=root,
-        subject=subject,
-        session=session,
-        suffix="T1w",
-        entities=entities,
-        sequence=sequence,
-        labels={"manual": label} if labelled else {},
-    )
-
-
-def dataset(root: Path, scans: Sequence[Scan], *, present: Sequence[str] | None = None) -> Dataset:
-    """A dataset whose images are empty files; those of subjects that are not `present` are not there."""
-    for s in scans:
-        if present is None or s.subject in present:
-            for file in s.needs(tuple(s.labels)):
-                if not file.present:  # a second touch would change the time, and with it the hashes
-                    file.path.touch()
-    found = {"manual": "files"}
-    return Dataset(root=root, name="d", scans=tuple(scans), choices=(), notes=(), derivatives={}, found=found)
-
-
-def asked(root: Path, **changes: object) -> Settings:
-    base = Settings(bids_dir=root, out_dir=root / "out", level="participant", labellings=("manual",))
-    return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def plan(
-    root: Path, scans: Sequence[Scan], present: Sequence[str] | None = None, done: Done | None = None, **changes: object
-) -> Plan:
-    settings = asked(root, **changes)
-    return make_plan(dataset(root, scans, present=present), protocol.load(settings.protocol), settings, done or Done())
 
 
 def test_all_ordered_pairs_and_their_splits(tmp_path: Path) -> None:
@@ -142,16 +99,6 @@ def test_scans_without_labels_are_not_eligible(tmp_path: Path) -> None:
     assert [s.subject for s in made.unlabelled] == ["3"]
 
 
-def finished(made: Plan) -> Done:
-    files = {}
-    for p in made.preparing:
-        files |= {derivatives.prepared_image(p.scan, name): value for name, _, value in p.variants}
-        files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
-    files |= {file: a.hash for a in made.aligning for file in a.files}
-    rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
-    return Done(rows=frozenset(rows), files=files)
-
-
 def test_what_is_done_is_not_planned_again(tmp_path: Path) -> None:
     scans = [scan(tmp_path, s) for s in "123"]
     done = finished(plan(tmp_path, scans))
@@ -159,6 +106,19 @@ def test_what_is_done_is_not_planned_again(tmp_path: Path) -> None:
     assert (again.n_todo, again.n_done, again.preparing, again.aligning) == (0, 12, (), ())
     more = plan(tmp_path, scans, done=done, methods=("greedy", "syn"))
     assert {b.arm.label for b in more.batches} == {"syn"}
+
+
+def test_what_is_prepared_without_its_mask_is_planned_again(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    done = finished(plan(tmp_path, scans))
+    kept = {file: value for file, value in done.files.items() if file != derivatives.prepared_mask(scans[1], "default")}
+    again = plan(tmp_path, scans, done=replace(done, files=kept, rows=frozenset()))
+    assert [p.scan.subject for p in again.preparing] == ["2"]
+
+
+def test_jobs_of_an_array_begin_with_the_scans_of_their_own(tmp_path: Path) -> None:
+    made = plan(tmp_path, [scan(tmp_path, s) for s in "1234"], participant_label=("3",))
+    assert [p.scan.subject for p in made.preparing] == ["3", "1", "2", "4"]
 
 
 def test_a_changed_parameter_or_file_is_planned_again(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from lumirage_bids import derivatives, protocol
 from lumirage_bids.dataset import Dataset
 from lumirage_bids.errors import MissingInputError
-from lumirage_bids.plan import Done, Plan
+from lumirage_bids.plan import Done, Plan, prepared_files
 from lumirage_bids.planning import make_plan
 from lumirage_bids.reference_maps import leave_out_absent, references
 from lumirage_bids.scans import LabelFile, Scan
@@ -121,7 +121,7 @@ def test_without_its_reference_a_labelling_is_like_any_other(tmp_path: Path, exp
 def finished(made: Plan) -> Done:
     files = {}
     for p in made.preparing:
-        files |= {derivatives.prepared_image(p.scan, name): value for name, _, value in p.variants}
+        files |= {file: value for name, _, value in p.variants for file in prepared_files(p.scan, name)}
         files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
         files |= {derivatives.agreement(p.scan, a.name, b.name): value for a, b, value in p.agreements}
     files |= {file: a.hash for a in made.aligning for file in a.files}

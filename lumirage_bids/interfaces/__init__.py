@@ -103,7 +103,7 @@ class Register(_Interface):
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
-        run_batch(job, out_dir, replace(context, work_dir=scratch), save, progress.started)
+        run_batch(job, out_dir, replace(context, work_dir=scratch), save, progress.started, progress.left_out())
 
 
 class Progress:
@@ -120,6 +120,7 @@ class Progress:
     def __init__(self, folder: Path, batch: Batch) -> None:
         self.batch = batch
         self.file = folder / f"{batch.arm.label}-{batch.digest}.json"
+        self.left = self.file.with_suffix(".left-out")
         self.log = folder / "ended"
 
     def started(self, task: Task | None) -> None:
@@ -139,6 +140,15 @@ class Progress:
         handle = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.write(handle, b".")
         os.close(handle)
+
+    def leave_out(self, task: Task) -> None:
+        """Have a pair that the process died of not be tried again in this run."""
+        with self.left.open("a", encoding="utf-8") as file:
+            file.write(f"{task.pair.fixed.name}\n")
+
+    def left_out(self) -> set[str]:
+        """Names of the fixed scans of such pairs."""
+        return set(self.left.read_text("utf-8").splitlines()) if self.left.exists() else set()
 
     def current(self) -> tuple[Task, float] | None:
         """The pair under way and the seconds since it began."""

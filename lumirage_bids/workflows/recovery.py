@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from lumirage_bids.interfaces import Progress, Register
 
-DEATHS = 2  # so many that cost no pair, one after the other, and a node is given up
+logger = logging.getLogger("lumirage")
+
+DEATHS = 2  # so many between pairs, one after the other, and a node is given up
 
 
 def recover(node: Any, reason: str, deaths: int) -> int | None:
@@ -20,7 +23,7 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
     reason : str
         How; begins with ``killed`` where the same command is to try again.
     deaths : int
-        How often in a row it has died without a pair that it cost.
+        How often in a row it has died without being at a pair.
 
     Returns
     -------
@@ -36,11 +39,14 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
     progress = _progress(node)
     rows = Rows(progress.batch, Path(node.inputs.out_dir))
     current = progress.current()
-    deaths = 0 if current and not rows.finished(current[0]) else deaths + 1
+    deaths = 0 if current else deaths + 1
     tasks = progress.batch.tasks if deaths == DEATHS else (current[0],) if current else ()
     for task in tasks:
         if not rows.finished(task):
             rows.fail(task, reason)
+        else:
+            logger.warning("Nothing more could be saved of a pair that has its scores: %s", reason)
+            progress.leave_out(task)
         progress.started(None)
     return None if deaths == DEATHS else deaths
 

@@ -1,0 +1,120 @@
+"""Reading what was made of a scan: never a file that is damaged, half replaced, or made under other conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lumirage_bids import derivatives, scores
+from lumirage_bids.errors import BadDataError, MissingInputError
+from lumirage_bids.images import Volume, read_grid, read_image, read_labels
+from lumirage_bids.label_maps import read_lut
+from lumirage_bids.scans import Scan
+from lumirage_bids.transform_files import read_itk
+
+T = TypeVar("T")
+Wanted = Mapping[Path, str] | None
+"""Path below the output folder → digest that the file there must have; None takes what is there, for pictures."""
+
+
+class NotPreparedError(BadDataError):
+    """A scan could not be prepared, or what was made of it is not there; the message says why."""
+
+
+def lost(file: Path, scan: Scan, what: str) -> NotPreparedError:
+    """Error for a file of ours that was there when the run was planned."""
+    return NotPreparedError(f"{scores.LOST}: {file} of {scan.name} {what}. The same command makes it again.")
+
+
+def made(out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> Path:
+    """The absolute path of a file made earlier.
+
+    Raises
+    ------
+    NotPreparedError
+        It could not be made, or is gone, or another run has replaced it by one made under other conditions.
+    """
+    value = derivatives.hash_of(out_dir / file)
+    reason = derivatives.why_not(out_dir, file, None if wanted is None else wanted[file])
+    if value is not None and (not reason if wanted is None else value == wanted[file]):
+        return out_dir / file
+    if reason:
+        raise NotPreparedError(reason)
+    raise lost(file, scan, "is not there" if value is None else "was replaced by a run under other conditions")
+
+
+def _read(read: Callable[[Path], T], out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> T:
+    path = made(out_dir, file, scan, wanted)
+    try:
+        found = read(path)
+    except (BadDataError, MissingInputError) as error:
+        if wanted is None:
+            raise
+        derivatives.disown(path)
+        raise lost(file, scan, "is damaged") from error
+    made(out_dir, file, scan, wanted)  # nor was it replaced while it was read
+    return found
+
+
+def read_prepared(out_dir: Path, scan: Scan, variant: str, wanted: Wanted = None) -> Volume:
+    """Prepared image of a scan."""
+    return _read(read_image, out_dir, derivatives.prepared_image(scan, variant), scan, wanted)
+
+
+def prepared_grid(
+    out_dir: Path, scan: Scan, variant: str, wanted: Wanted = None
+) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Shape and affine of a scan's prepared image."""
+    return _read(read_grid, out_dir, derivatives.prepared_image(scan, variant), scan, wanted)
+
+
+def read_prepared_mask(out_dir: Path, scan: Scan, variant: str, wanted: Wanted = None) -> Volume:
+    """Brain mask on the prepared grid, 0 or 1."""
+    volume = _read(read_labels, out_dir, derivatives.prepared_mask(scan, variant), scan, wanted)
+    return replace(volume, array=volume.array.astype(np.float32))
+
+
+def read_label_map(out_dir: Path, scan: Scan, labelling: str, wanted: Wanted = None) -> Volume:
+    """Label map of a scan on its own grid."""
+    return _read(read_labels, out_dir, derivatives.label_map(scan, labelling), scan, wanted)
+
+
+def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]:
+    """Structures of a labelling, by the look-up table of the output folder.
+
+    Raises
+    ------
+    NotPreparedError
+        The table is gone or damaged; it is made again with the label maps of the scans that needed it.
+    """
+    try:
+        return read_lut(out_dir / derivatives.look_up_table(labelling))
+    except (BadDataError, MissingInputError) as error:
+        derivatives.disown(out_dir / derivatives.label_map(scan, labelling))
+        raise lost(derivatives.look_up_table(labelling), scan, f"cannot be used ({error})") from error
+
+
+def native_grid(
+    out_dir: Path, scan: Scan, labelling: str, wanted: Wanted = None
+) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Shape and affine of the scan's image as it came."""
+
+    def read(path: Path) -> tuple[tuple[int, int, int], np.ndarray]:
+        about: dict[str, Any] = derivatives.read_json(derivatives.sidecar(path))
+        x, y, z = about["NativeShape"]
+        return (x, y, z), np.array(about["NativeAffine"])
+
+    return _read(read, out_dir, derivatives.label_map(scan, labelling), scan, wanted)
+
+
+def read_alignment(out_dir: Path, scan: Scan, reference: Scan, variant: str, wanted: Wanted = None) -> np.ndarray:
+    """Matrix from the reference's world to the scan's."""
+    transform = _read(read_itk, out_dir, derivatives.alignment(scan, reference, variant), scan, wanted)
+    matrix = np.eye(4)
+    for step in transform.steps:
+        matrix = np.asarray(step) @ matrix
+    return matrix

@@ -1,0 +1,126 @@
+"""What was made of a scan is read only as it was planned: whole, and under the same conditions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_plan import scan
+
+from lumirage_bids import derivatives, prepared, scores
+from lumirage_bids.errors import InputOutputError, MissingInputError
+from lumirage_bids.images import Volume, read_image, write_image
+from lumirage_bids.labellings import Labels
+from lumirage_bids.plan import Preparing, prepared_files
+from lumirage_bids.preparation import Preparation
+from lumirage_bids.prepared import NotPreparedError, read_label_map, read_prepared, read_prepared_mask, read_structures
+from lumirage_bids.preparing import note_failure, prepare_scan
+from lumirage_bids.registration.base import Context
+from lumirage_bids.segmentation import labeller
+
+SHAPE = (4, 5, 6)
+
+
+def publish(out: Path, value: str, level: float = 1.0) -> dict[Path, str]:
+    """What a run makes of a scan, under conditions with this digest."""
+    files = prepared_files(scan(out, "1"), "default")
+    for file in files:
+        derivatives.disown(out / file)
+        array = np.zeros(SHAPE, np.float32)
+        array[1:] = level
+        write_image(Volume(array=array, affine=np.eye(4)), out / file, np.float32)
+        derivatives.write_json(derivatives.sidecar(out / file), {"Hash": value})
+    return dict.fromkeys(files, value)
+
+
+def test_what_was_planned_is_read(tmp_path: Path) -> None:
+    wanted = publish(tmp_path, "a")
+    assert read_prepared(tmp_path, scan(tmp_path, "1"), "default", wanted).array.max() == 1
+    assert read_prepared_mask(tmp_path, scan(tmp_path, "1"), "default", wanted).array.max() == 1
+
+
+def test_what_another_run_made_otherwise_is_not(tmp_path: Path) -> None:
+    wanted = publish(tmp_path, "a")
+    publish(tmp_path, "b", 2.0)
+    for read in (read_prepared, read_prepared_mask):
+        with pytest.raises(NotPreparedError, match=f"^{scores.LOST}: .*replaced"):
+            read(tmp_path, scan(tmp_path, "1"), "default", wanted)
+
+
+def test_nor_what_it_makes_otherwise_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = publish(tmp_path, "a")
+
+    def slowly(path: Path) -> Volume:
+        publish(tmp_path, "b", 2.0)
+        return read_image(path)
+
+    monkeypatch.setattr(prepared, "read_image", slowly)
+    with pytest.raises(NotPreparedError, match=f"^{scores.LOST}"):
+        read_prepared(tmp_path, scan(tmp_path, "1"), "default", wanted)
+
+
+def test_a_note_of_other_conditions_does_not_count(tmp_path: Path) -> None:
+    wanted = publish(tmp_path, "a")
+    job = Preparing(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
+    note_failure(job, tmp_path, "killed by SIGKILL")
+    assert read_prepared(tmp_path, scan(tmp_path, "1"), "default", wanted).array.max() == 1
+    with pytest.raises(NotPreparedError, match=r"^killed by SIGKILL"):
+        read_prepared(tmp_path, scan(tmp_path, "1"), "default", dict.fromkeys(wanted, "b"))
+
+
+@pytest.mark.parametrize("kept", [0, 30])
+def test_a_damaged_file_is_made_again(kept: int, tmp_path: Path) -> None:
+    """As it may be left when a machine goes down."""
+    wanted = publish(tmp_path, "a")
+    image, _ = wanted
+    (tmp_path / image).write_bytes((tmp_path / image).read_bytes()[:kept])
+    with pytest.raises(NotPreparedError, match=f"^{scores.LOST}: .*makes it again"):
+        read_prepared(tmp_path, scan(tmp_path, "1"), "default", wanted)
+    assert derivatives.hash_of(tmp_path / image) is None
+
+
+def test_label_maps_without_their_names_are_made_again(tmp_path: Path) -> None:
+    one = scan(tmp_path, "1")
+    file = derivatives.label_map(one, "manual")
+    write_image(Volume(array=np.ones(SHAPE, np.int32), affine=np.eye(4)), tmp_path / file, np.int32)
+    derivatives.write_json(derivatives.sidecar(tmp_path / file), {"Hash": "a"})
+    (tmp_path / derivatives.look_up_table("manual")).write_text("index\tna")
+    assert read_label_map(tmp_path, one, "manual", {file: "a"}).array.max() == 1
+    with pytest.raises(NotPreparedError, match=f"^{scores.LOST}"):
+        read_structures(tmp_path, one, "manual")
+    with pytest.raises(NotPreparedError, match=f"^{scores.LOST}"):
+        read_label_map(tmp_path, one, "manual", {file: "a"})
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(InputOutputError("image.nii: Input/output error"), f"{scores.LOST}: image.nii", id="a bad disk"),
+        pytest.param(FileNotFoundError("no weights"), "RuntimeError: FileNotFoundError: no weights", id="a labeller"),
+        pytest.param(MissingInputError("gone"), f"{scores.LOST}: gone", id="gone"),
+    ],
+)
+def test_one_scan_that_cannot_be_read_does_not_stop_the_others(
+    error: Exception, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> Volume:
+        raise error
+
+    monkeypatch.setattr("lumirage_bids.preparing.read_image", fail)
+    labels = Labels(name="tissue", labeller=labeller("atropos"))
+    one = scan(tmp_path, "1")
+    job = Preparing(scan=one, variants=(("default", Preparation(), "b"),), labels=((labels, "c"),))
+    prepare_scan(job, tmp_path, Context())
+    for file in (*prepared_files(one, "default"), derivatives.label_map(one, "tissue")):
+        assert str(derivatives.read_json(tmp_path / derivatives.failure(file)).get("Reason")).startswith(reason)
+
+
+def test_a_full_disk_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> Volume:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lumirage_bids.preparing.read_image", fail)
+    job = Preparing(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
+    with pytest.raises(OSError, match="No space"):
+        prepare_scan(job, tmp_path, Context())

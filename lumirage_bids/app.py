@@ -97,7 +97,7 @@ def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFram
     from lumirage_bids import derivatives, scores, status
 
     with derivatives.lock(settings.out_dir, "root"):
-        rows, _ = scores.current(settings.out_dir)
+        rows, _ = scores.current(settings.out_dir, structures=False)
         table = status.status_table(plan, rows)
         status.write(settings.out_dir, table)
     return rows, table

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -276,12 +276,12 @@ def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[s
         write_json(file.with_suffix(".json"), columns)
 
 
-def read_table(file: Path, dtype: Any = str) -> pd.DataFrame:
-    """A table that `write_table` wrote; empty where there is none or it is torn."""
+def read_table(file: Path, dtype: Any = str, columns: Callable[[str], bool] | None = None) -> pd.DataFrame:
+    """A table that `write_table` wrote, or some of its columns; empty where there is none or it is torn."""
     import pandas as pd
 
     try:
-        return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dtype)
+        return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dtype, usecols=columns)
     except (FileNotFoundError, ValueError):  # empty, cut within a row, or not text
         return pd.DataFrame()
 

@@ -69,7 +69,7 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
-    return dataset, make_plan(dataset, protocol, settings, what_is_done(settings.out_dir, dataset))
+    return dataset, make_plan(dataset, protocol, settings, what_is_done(settings, dataset))
 
 
 def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
@@ -94,19 +94,22 @@ def _of_t1w(labelling: str, protocol: Protocol) -> str | None:
     return segmentation.labeller(given.labeller, **given.parameters).of_t1w if given else None
 
 
-def what_is_done(out_dir: Path, dataset: Dataset) -> Done:
+def what_is_done(settings: Settings, dataset: Dataset) -> Done:
     """What earlier runs left: hashes of finished rows, and of files by their sidecars."""
+    out_dir = settings.out_dir
     if not out_dir.exists():
         return Done()
     rows: set[str] = set()
     failed: set[str] = set()
-    for table in scores.collect(out_dir).values():
+    subjects = {s.subject for s in dataset.scans}
+    moving = subjects & set(settings.participant_label) if settings.participant_label else subjects
+    for table in scores.collect(out_dir, sorted(moving), structures=False).values():
         _check_clock(table)
         final = [status.is_final(s, r) for s, r in zip(table["status"], table["reason"], strict=True)]
         rows.update(table.loc[final, "hash"])
         failed.update(table.loc[table["status"] == "failed", "hash"])
     files = {}
-    for subject in sorted({s.subject for s in dataset.scans}):
+    for subject in sorted(subjects):
         there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
         for file in {derivatives.sidecar(f) for f in there if f.suffix != ".json"} & there:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))

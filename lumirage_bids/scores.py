@@ -140,21 +140,25 @@ def read_rows(file: Path) -> list[Row]:
     return [{str(k): v for k, v in row.items()} for row in _read(file).to_dict("records")]
 
 
-def _read(file: Path) -> pd.DataFrame:
+def _read(file: Path, structures: bool = True) -> pd.DataFrame:
     """One batch's rows; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "reason", "hash", *INTERNAL), str)
-    table = derivatives.read_table(file, text)
+    table = derivatives.read_table(file, text, lambda column: structures or structure_index(column) is None)
     # Columns that an earlier version did not write are empty.
     return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
 
 
-def collect(out_dir: Path) -> dict[str, pd.DataFrame]:
+def collect(out_dir: Path, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:
     """All rows below an output folder, by labelling; of several for one pair, arm and conditions the latest.
 
     Parameters
     ----------
     out_dir : Path
         Derivatives of one or many participant runs.
+    subjects : iterable of str
+        Only pairs whose moving scans are of these.
+    structures : bool
+        Whether to read the columns that hold a structure each, which are most of a table.
 
     Returns
     -------
@@ -164,13 +168,18 @@ def collect(out_dir: Path) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     frames: dict[str, list[pd.DataFrame]] = {}
-    for file in derivatives.files(out_dir, "sub-*/**/*_scores.tsv"):
-        frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file))
+    for file in (f for s in subjects for f in derivatives.files(out_dir, f"sub-{s}/**/*_scores.tsv")):
+        frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file, structures))
     return {name: _latest(pd.concat(parts, ignore_index=True)) for name, parts in sorted(frames.items())}
 
 
-def current(out_dir: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Rows made under each arm's and labelling's latest conditions; others are left out, and it is said.
+
+    Parameters
+    ----------
+    out_dir, structures
+        As of `collect`.
 
     Returns
     -------
@@ -183,7 +192,7 @@ def current(out_dir: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
     wanted = derivatives.read_json(out_dir / CONDITIONS)
     rows, notes = {}, []
     order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted))
-    collected = collect(out_dir)
+    collected = collect(out_dir, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
         table = collected[name]
         arms = [derivatives.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]

@@ -21,8 +21,7 @@ from lumirage_bids.workflows.recovery import DEATHS, recover
 def batch(tmp_path: Path) -> Batch:
     """One moving scan and three fixed ones."""
     made = plan(tmp_path, [scan(tmp_path, s) for s in "1234"], participant_label=("1",), methods=("greedy",))
-    one = next(b for b in made.batches if b.arm.label == "greedy")
-    return one
+    return next(b for b in made.batches if b.arm.label == "greedy")
 
 
 def node(batch: Batch, out: Path) -> Any:

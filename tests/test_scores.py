@@ -50,6 +50,15 @@ def test_of_two_rows_for_one_pair_the_later_counts(tmp_path: Path) -> None:
     assert list(table["hash"]) == ["new"]
 
 
+def test_some_subjects_and_columns_can_be_read(tmp_path: Path) -> None:
+    write(tmp_path, "a", row())
+    scores.write_rows(tmp_path / "sub-2/anat/sub-2_seg-demo_desc-greedy+a_scores.tsv", [row(moving="sub-2_T1w")], [1])
+    assert list(scores.collect(tmp_path, ["2"])["demo"]["moving"]) == ["sub-2_T1w"]
+    narrow = scores.collect(tmp_path, structures=False)["demo"]
+    assert len(narrow) == 2
+    assert list(narrow) == [*scores.COLUMNS, *scores.INTERNAL]
+
+
 @pytest.mark.parametrize("later", ["a", "b"])
 def test_a_failure_does_not_take_the_place_of_an_equal_row_with_a_score(tmp_path: Path, later: str) -> None:
     """As when a pair is tried again for another arm's sake, and runs out of time."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import errno
 import os
 import re
 import shlex
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lumirage_bids import __version__, surroundings
-from lumirage_bids.errors import LumirageError, UsageError
+from lumirage_bids.errors import NO_ROOM, LumirageError, UsageError
 from lumirage_bids.settings import Settings
 
 LISTS = ("methods", "labellings", "protocols")
@@ -265,7 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 74
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in NO_ROOM
         advice = f"{'Make space' if full else 'Mend that'} and give the same command again."
         _tell(f"{error.filename or 'file system'}: {error.strerror or error}. {advice}")
         return 74

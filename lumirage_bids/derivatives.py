@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lumirage_bids.dataset import Dataset
 
 BIDS_VERSION = "1.10.0"
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 # What file systems without locks answer: Lustre mounted without them, NFS without its lock daemon.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 SLOPPY = " (SLOPPY, not for publication)"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+"""What the system says of a full disk, or of a user's full share of it."""
 
 
 class LumirageError(Exception):
@@ -60,3 +64,7 @@ class InputOutputError(LumirageError):
     """The file system failed: disk full, connection to it lost."""
 
     exit_code = 74
+
+
+class NoRoomError(InputOutputError):
+    """The disk is full, or the user's share of it."""

@@ -14,7 +14,15 @@ import numpy as np
 
 from lumirage_bids import derivatives, scores
 from lumirage_bids.accuracy import agreement
-from lumirage_bids.errors import BadDataError, CannotWriteError, InputOutputError, LumirageError, MissingInputError
+from lumirage_bids.errors import (
+    NO_ROOM,
+    BadDataError,
+    CannotWriteError,
+    InputOutputError,
+    LumirageError,
+    MissingInputError,
+    NoRoomError,
+)
 from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Volume, read_image, write_image
 from lumirage_bids.label_maps import read_lut
@@ -223,10 +231,12 @@ def _blaming_the_scan() -> Iterator[None]:
     """
     try:
         yield
+    except NoRoomError:
+        raise
     except InputOutputError as error:
         raise MissingInputError(str(error)) from error
     except OSError as error:
-        if error.errno in derivatives.NO_ROOM:
+        if error.errno in NO_ROOM:
             raise
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
 

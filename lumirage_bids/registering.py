@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 
 from lumirage_bids import derivatives, scores
 from lumirage_bids.arms import Arm
-from lumirage_bids.errors import CannotWriteError, InputOutputError, LumirageError, MissingInputError
+from lumirage_bids.errors import NO_ROOM, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.images import Volume, write_image
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
 from lumirage_bids.landmarks import corresponding_points
@@ -32,8 +31,6 @@ from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform, warp
 
 logger = logging.getLogger("lumirage")
-FIELD_BYTES = 24
-"""What a method may write for each voxel: a displacement field of three doubles."""
 
 
 def run_batch(
@@ -84,22 +81,6 @@ def run_batch(
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
             rows.fail(task, _reason(error))
         started(None)
-
-
-def _check_room(folder: Path, size: int) -> None:
-    """Refuse to take a method's failure for a result where there is no room for its files.
-
-    Raises
-    ------
-    InputOutputError
-        So many bytes cannot be written: the disk is full, or the user's share of it.
-    """
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-    except OSError as error:
-        if error.errno in derivatives.NO_ROOM:
-            raise InputOutputError(f"{folder}: {error.strerror}, a method's files need {size / 1e6:.0f} MB") from error
 
 
 def _reason(error: Exception) -> str:
@@ -219,12 +200,11 @@ class PairAtWork:
             begin = time.perf_counter()
             try:
                 transform = self.batch.arm.method.register(self.fixed.image, moving, context)
-            except Exception as error:
-                for folder in (scratch, tempfile.gettempdir()):
-                    _check_room(Path(folder), self.fixed.image.array.size * FIELD_BYTES)
-                if isinstance(error, OSError):  # the method's own, not the output folder's
-                    raise RuntimeError(f"{type(error).__name__}: {error}") from error
-                raise
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    raise
+                # The method's own, not the output folder's.
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
             seconds = time.perf_counter() - begin
         if not self.batch.arm.method.computes:
             return transform, {}

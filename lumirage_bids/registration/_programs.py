@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lumirage_bids.errors import LumirageError, MissingInputError
+from lumirage_bids.errors import NO_ROOM, LumirageError, MissingInputError, NoRoomError
 
 if TYPE_CHECKING:
     from lumirage_bids.registration.base import Context
@@ -23,6 +23,7 @@ logger = logging.getLogger("lumirage")
 
 LINES_IN_ERROR = 5
 LINES_IN_LOG = 200
+LITTLE = 2**20  # bytes; a disk without them is full
 
 
 def missing_program(program: str) -> str | None:
@@ -36,9 +37,28 @@ def missing_program(program: str) -> str | None:
 
 @contextmanager
 def scratch(context: Context) -> Iterator[Path]:
-    """Make a folder for a method's files, below the context's where it has one; it is gone afterwards."""
+    """Make a folder for a method's files, below the context's where it has one; it is gone afterwards.
+
+    Raises
+    ------
+    NoRoomError
+        What failed in the block did so with the disk full: it says nothing of the method.
+    """
     with tempfile.TemporaryDirectory(dir=context.work_dir, prefix="method-") as folder:
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except Exception as error:
+            _check_room(Path(folder), error)
+            raise
+
+
+def _check_room(folder: Path, failure: Exception) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, LITTLE)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise NoRoomError(f"{folder}: {error.strerror}; make space for a method's files") from failure
 
 
 def visible_device(device: str) -> str:

@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,36 @@ def test_status_is_right_when_a_run_breaks_off(
     again = run(demo_dataset, out, "--protocol", alone[0])
     assert again.code == 0, again.said
     assert results(demo_dataset, out) == alone[1]
+
+
+FILLING = """
+description = "a program whose files do not fit"
+[preparation]
+spacing = 8.0
+[methods.filling]
+method = "command"
+argv = [
+    {python!r}, "-c", "import sys; open(sys.argv[1], 'wb').write(bytes(9000000)); raise SystemExit(1)", "{{output}}"
+]
+output = "field"
+format = "itk"
+"""
+
+
+def test_a_program_that_finds_no_room_is_no_result(demo_dataset: Path, small_disk: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=600k", small_disk], check=True)
+    file = protocol(tmp_path, FILLING.format(python=sys.executable), "filling")
+    more = ("--protocol", file, "--participant-label", "01", "--nprocs", "1")
+    full = run(demo_dataset, tmp_path / "out", *more, "--work-dir", small_disk)
+    assert full.code == 74, full.said
+    assert "No space left" in full.said
+    assert "Traceback" not in full.said
+    assert "failed" not in set(status(tmp_path / "out")["status"])
+    # Where there is room, that it fails is one.
+    failed = run(demo_dataset, tmp_path / "out", *more)
+    assert failed.code == 1, failed.said
+    table = status(tmp_path / "out").query("moving == 'sub-01_T1w' and method == 'filling'")
+    assert set(table["status"]) == {"failed"}
 
 
 def test_an_input_that_is_lost_and_comes_back(

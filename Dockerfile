@@ -5,11 +5,12 @@ FROM ${BASE_IMAGE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 # Nothing is written outside the output and work folders: no bytecode, no caches in HOME, no telemetry. Nor are packages
-# read from a HOME that Apptainer brings along.
+# read from a HOME that Apptainer brings along. pip may install beside Debian's own packages: the image is ours.
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONNOUSERSITE=1 \
     PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
+    PIP_BREAK_SYSTEM_PACKAGES=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
     NUMBA_CACHE_DIR=/opt/numba \
     NIPYPE_NO_ET=1

@@ -19,9 +19,10 @@ WORKDIR /opt/lumirage
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 # torch by itself, so that only it is looked for in the further index.
 RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c constraints.txt torch
+# Only the installed package is left, so that what is compiled below is what runs.
 COPY lumirage_bids lumirage_bids
 RUN python3 -m pip install -c constraints.txt setuptools \
-    && python3 -m pip install --no-build-isolation -c constraints.txt . && rm -rf build *.egg-info
+    && python3 -m pip install --no-build-isolation -c constraints.txt . && rm -rf build *.egg-info lumirage_bids
 
 # Licences of all that is in the image. FireANTs' own, and its README with the bibliography, must travel with it.
 RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \
@@ -34,8 +35,11 @@ RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \
     && $list --with-license-file --no-license-path --with-notice-file --format=plain-vertical --output-file=/licenses/python.txt \
     && rm -rf /tmp/tool
 
-# Compiled once here, so that a container with a read-only root does not compile at every start.
-RUN python3 -m lumirage_bids.precompile && chmod -R a+rX /opt/numba
+# Compiled once here, so that a container with a read-only root does not compile at every start. Numba goes by the times
+# of the source files, of which layers keep whole seconds only; with these the bytecode is to be made anew.
+RUN package=$(python3 -c "import lumirage_bids; print(*lumirage_bids.__path__)") \
+    && find "$package" -name '*.py' -exec touch -d 2000-01-01 {} + && python3 -m compileall -q "$package" \
+    && python3 -m lumirage_bids.precompile && chmod -R a+rX /opt/numba
 
 ARG VERSION=0.1.0
 ARG REVISION=unknown

@@ -18,7 +18,9 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 WORKDIR /opt/lumirage
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 # torch by itself, so that only it is looked for in the further index.
-RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c constraints.txt torch
+RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c constraints.txt torch \
+    && cd "$(python3 -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/torch" \
+    && rm -rf test include bin/*[Tt]est*
 # Only the installed package is left, so that what is compiled below is what runs.
 COPY lumirage_bids lumirage_bids
 RUN python3 -m pip install -c constraints.txt setuptools \

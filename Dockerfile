@@ -5,11 +5,12 @@ FROM ${BASE_IMAGE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 # Nothing is written outside the output and work folders: no bytecode, no caches in HOME, no telemetry. Nor are packages
-# read from a HOME that Apptainer brings along.
+# read from a HOME that Apptainer brings along. pip may install beside Debian's own packages: the image is ours.
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONNOUSERSITE=1 \
     PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
+    PIP_BREAK_SYSTEM_PACKAGES=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
     NUMBA_CACHE_DIR=/opt/numba \
     NIPYPE_NO_ET=1
@@ -17,10 +18,13 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 WORKDIR /opt/lumirage
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 # torch by itself, so that only it is looked for in the further index.
-RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c constraints.txt torch
+RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c constraints.txt torch \
+    && cd "$(python3 -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/torch" \
+    && rm -rf test include bin/*[Tt]est*
+# Only the installed package is left, so that what is compiled below is what runs.
 COPY lumirage_bids lumirage_bids
 RUN python3 -m pip install -c constraints.txt setuptools \
-    && python3 -m pip install --no-build-isolation -c constraints.txt . && rm -rf build *.egg-info
+    && python3 -m pip install --no-build-isolation -c constraints.txt . && rm -rf build *.egg-info lumirage_bids
 
 # Licences of all that is in the image. FireANTs' own, and its README with the bibliography, must travel with it.
 RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \
@@ -33,8 +37,11 @@ RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \
     && $list --with-license-file --no-license-path --with-notice-file --format=plain-vertical --output-file=/licenses/python.txt \
     && rm -rf /tmp/tool
 
-# Compiled once here, so that a container with a read-only root does not compile at every start.
-RUN python3 -m lumirage_bids.precompile && chmod -R a+rX /opt/numba
+# Compiled once here, so that a container with a read-only root does not compile at every start. Numba goes by the times
+# of the source files, of which layers keep whole seconds only; with these the bytecode is to be made anew.
+RUN package=$(python3 -c "import lumirage_bids; print(*lumirage_bids.__path__)") \
+    && find "$package" -name '*.py' -exec touch -d 2000-01-01 {} + && python3 -m compileall -q "$package" \
+    && python3 -m lumirage_bids.precompile && chmod -R a+rX /opt/numba
 
 ARG VERSION=0.1.0
 ARG REVISION=unknown

@@ -20,18 +20,17 @@ def precompile() -> None:
     affine, shape = np.eye(4), (32, 32, 32)
     distance = np.linalg.norm(np.indices(shape) - 15.5, axis=0)
     image = Volume(array=np.clip(1.5 - distance / 10, 0, 1).astype(np.float32), affine=affine)
-    for name in ("greedy", "syn"):
-        registration.method(name).sloppy().register(image, image, Context())
+    for name, similarity in (("greedy", "lncc"), ("greedy", "mind"), ("syn", "lncc")):
+        registration.method(name, similarity=similarity).sloppy().register(image, image, Context())
     field = DisplacementField(vectors=np.zeros((*shape, 3), np.float32), affine=affine)
     transform = Transform((affine, field, affine))
     jacobian_determinant(transform, shape, affine)
     non_diffeomorphic(transform, distance < 8, affine)
     segments = Volume(array=(distance < 8).astype(np.int32), affine=affine)
     scan_facts(image, None, segments, {1: "ball"}, threads=1)
-    for dtype in (np.uint8, np.int16, np.int32):
-        labels = (distance < 8).astype(dtype)
-        moved = transfer_labels(Volume(array=labels, affine=affine), transform, shape, affine)
-        dice(labels, moved, scored_structures(labels, moved, [1]))
+    for how in ("linear", "nearest"):
+        moved = transfer_labels(segments, transform, shape, affine, method=how)
+        dice(segments.array, moved, scored_structures(segments.array, moved, [1]))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -29,3 +32,15 @@ def test_every_dependency_is_pinned_within_what_is_allowed(text: str) -> None:
 
 def test_the_image_says_the_version() -> None:
     assert f"\nARG VERSION={__version__}\n" in (REPOSITORY / "Dockerfile").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_every_loop_is_compiled_for_the_image(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "lumirage_bids.precompile"], env=environment, check=True)
+    compiled = {file.name.partition("-")[0] for file in tmp_path.rglob("*.nbi")}
+    assert compiled == {
+        f"{file.stem}.{function}"
+        for file in (REPOSITORY / "lumirage_bids").rglob("*.py")
+        for function in re.findall(r"^@compiled\ndef (\w+)", file.read_text("utf-8"), re.MULTILINE)
+    }

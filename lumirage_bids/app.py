@@ -52,7 +52,10 @@ def participant(settings: Settings) -> int:
             logger.info("%s", line)
         try:
             if not settings.reports_only:
-                _work(run, plan, settings)
+                try:
+                    _work(run, plan, settings)
+                finally:
+                    workflows.end_server()
         except BaseException:
             with suppress(OSError, LumirageError):  # of a full disk, say: what broke the run off is told instead
                 _write_status(plan, settings)

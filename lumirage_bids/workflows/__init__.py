@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +183,17 @@ def run(workflow: Workflow, execution: Execution) -> None:
     finally:
         if hasattr(plugin, "stop"):
             plugin.stop()
+
+
+def end_server() -> None:
+    """End the server that MultiProc's processes are forked from, and wait for it.
+
+    It would end by itself soon after the program, but a container's file system may be gone by then.
+    """
+    from multiprocessing import forkserver
+
+    with suppress(OSError):  # it was killed
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def as_dot(workflow: Workflow) -> str:

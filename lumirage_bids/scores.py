@@ -216,12 +216,12 @@ def _latest(table: pd.DataFrame) -> pd.DataFrame:
     Rows of one hash are of the same work: tried again for another arm's sake, it may run out of time or memory.
     """
     key = [*KEY, "conditions"]
-    table = table.sort_values([*key, "finished"], kind="stable", na_position="first")
-    if table.duplicated(key).any():
-        same = [*key, "hash"]
-        table = table.assign(
-            last=table.groupby(same, dropna=False)["finished"].transform("last"), ok=table["status"] == "ok"
-        )
-        table = table.sort_values([*same, "ok"], kind="stable").drop_duplicates(same, keep="last")
-        table = table.sort_values([*key, "last"], kind="stable", na_position="first").drop(columns=["last", "ok"])
-    return table.drop_duplicates(key, keep="last").reset_index(drop=True)
+    same = [*key, "hash"]
+    # Without the structures, which are most of a table.
+    state = table[[*same, "finished", "status"]].sort_values([*key, "finished"], kind="stable", na_position="first")
+    if state.duplicated(key).any():
+        last = state.groupby(same, dropna=False)["finished"].transform("last")
+        state = state.assign(last=last, ok=state["status"] == "ok")
+        state = state.sort_values([*same, "ok"], kind="stable").drop_duplicates(same, keep="last")
+        state = state.sort_values([*key, "last"], kind="stable", na_position="first")
+    return table.loc[state.drop_duplicates(key, keep="last").index].reset_index(drop=True)

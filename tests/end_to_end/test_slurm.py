@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import options, run_program
 from faults import ENDLESS, SLOW, notes, protocol, results, start, wait_for
@@ -73,6 +75,25 @@ def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path:
     assert rows[rows["status"] == "failed"]["reason"].str.startswith("killed: SLURM's job").tolist() == [True]
 
 
+def test_a_job_that_slurm_requeues_gets_the_time_of_its_pair_again(demo_dataset: Path, tmp_path: Path) -> None:
+    """It waits for two minutes before it begins again, longer than a pair may take."""
+    out, limit = tmp_path / "out", 100
+    more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01", "--pair-timeout", limit)
+    program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, "SLURM"))
+    note = wait_for(lambda: notes(out), program)[0]
+    begun = json.loads(note.read_text())
+    number = psutil.Process(begun["pid"]).environ()["SLURM_JOB_ID"]
+    subprocess.run(["scontrol", "requeue", number], check=True)
+    wait_until(lambda: f"{number} PENDING" in jobs("%A %T"), 60)
+    requeued = time.monotonic()
+    wait_until(lambda: note.exists() and json.loads(note.read_text())["pid"] != begun["pid"], 300)
+    assert time.monotonic() - requeued > limit
+    said, _ = program.communicate(timeout=500)
+    assert program.returncode == 0, said
+    rows = scores.collect(out)["demo"]
+    assert rows["status"].tolist() == ["ok"] * 4
+
+
 @pytest.fixture
 def slow_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same SLURM, but each submission takes seconds, as on a busy cluster."""
@@ -93,7 +114,9 @@ def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_data
     others = jobs("%A")
     program = start(demo_dataset, out, *more, "--nprocs", "6")
     try:
-        wait_until(lambda: "lumirage-register_8" in jobs("%j"), 240)  # the first six are of `identity`, and end
+        wait_until(
+            lambda: any("-register_8-" in job for job in jobs("%j")), 240
+        )  # the first six are of `identity`, and end
         program.send_signal(signal.SIGINT)
         said, _ = program.communicate(timeout=300)
         assert program.returncode == 75, said

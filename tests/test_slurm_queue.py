@@ -217,7 +217,10 @@ def test_a_job_that_is_refused_for_good_ends_the_run_with_the_words_of_slurm(
     assert cluster.calls == 1
 
 
-def test_trying_again_ends_when_nothing_is_left_to_wait_for(begin: Begin, cluster: Slurm, clock: Clock) -> None:
+def test_trying_again_ends_when_nothing_is_left_to_wait_for(
+    begin: Begin, cluster: Slurm, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm_queue, "GIVE_UP_S", 600.0)
     for call in range(1, 100):
         cluster.fail(call, TIMED_OUT)
     watch = begin()
@@ -229,11 +232,11 @@ def test_trying_again_ends_when_nothing_is_left_to_wait_for(begin: Begin, cluste
             look(watch, clock, 61)
 
     cluster.lists(line(7, watch.queue.new_name(watch.jobs[1].node)))  # another job of the run, which may make room
-    wait(5000)
+    wait(800)
     cluster.lists()
-    with pytest.raises(RuntimeError, match=r"taken no job for 60 min: .*Socket timed out"):
+    with pytest.raises(RuntimeError, match=r"taken no job for 10 min: .*Socket timed out"):
         wait(200)
-    assert clock.now - began > 5000
+    assert clock.now - began > 800
 
 
 def test_a_job_that_was_taken_without_an_answer_is_found(begin: Begin, cluster: Slurm, clock: Clock) -> None:
@@ -428,6 +431,20 @@ def test_time_without_answers_counts_when_the_job_turns_out_to_have_run(
     cluster.recovers()
     cluster.lists(line(1, name_of(watch), "PENDING", 1))
     look(watch, clock, 1000)
+    assert lost == []
+
+
+def test_no_time_counts_before_the_first_answer(
+    begin: Begin, cluster: Slurm, clock: Clock, lost: list[str], at_pair: Callable[[int], None]
+) -> None:
+    watch = begin(pair_timeout=100.0)
+    cluster.forgets()
+    look(watch, clock)
+    at_pair(0)
+    look(watch, clock)
+    cluster.recovers()
+    cluster.lists(line(1, name_of(watch)))
+    look(watch, clock)
     assert lost == []
 
 

@@ -115,13 +115,14 @@ class Queue:
     listed : dict
         Jobs by number, as of the last answer.
     answered : float
-        When that came, by the clock of `time.monotonic`.
+        When that came, by the clock of `time.monotonic`; at first, when the run began.
     """
 
     def __init__(self, arguments: str) -> None:
         self.arguments = shlex.split(arguments)
         self.listed: dict[int, Listed] = {}
-        self.answered = self._asked = self._not_before = float("-inf")
+        self.answered = time.monotonic()
+        self._asked = self._not_before = float("-inf")
         self._mark = f"-{secrets.token_hex(4)}-"  # in the names of this run's jobs
         self._count = itertools.count(1)
         self._pause = PAUSE_S

@@ -126,6 +126,45 @@ def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_data
         subprocess.run(["scancel", *(jobs("%A") - others)], check=False)
 
 
+@pytest.fixture
+def lost_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same SLURM, but of each three submissions one is not taken, and one is without an answer."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    sbatch, calls = folder / "sbatch", folder / "calls"
+    sbatch.write_text(
+        f"""#!/bin/bash
+echo >> {calls}
+n=$(($(wc -l < {calls}) % 3))
+if [ $n != 1 ]; then
+    answer=$({shutil.which("sbatch")} "$@") || exit
+    printf "%s\\n" "$@" | grep job-name >> {folder}/taken
+fi
+if [ $n = 0 ]; then echo "$answer"; exit; fi
+echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+exit 1
+"""
+    )
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
+def test_answers_that_get_lost_cost_nothing(
+    name: str, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path, lost_answers: Path
+) -> None:
+    out = tmp_path / "out"
+    more = ("--protocol", alone[0], "--use-plugin", plugin(tmp_path, name))
+    done = run_program([demo_dataset, out, "participant", *options(demo_dataset), *more])
+    assert done.code == 0, done.said
+    assert "Socket timed out" in done.said
+    assert results(demo_dataset, out) == alone[1]
+    names = [name.rsplit("-", 2)[0] for name in (lost_answers / "taken").read_text().splitlines()]
+    assert len(names) > 6
+    assert len(set(names)) == len(names)  # no node has had two jobs
+
+
 def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:
     """Three subjects in an array of two jobs."""
     out = tmp_path / "an $out"

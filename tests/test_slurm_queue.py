@@ -386,6 +386,9 @@ def test_a_pair_is_late_by_the_time_that_it_ran(
     cluster.lists(line(1, name_of(watch)))
     for _ in range(10):
         look(watch, clock, 10)
+    cluster.lists(line(1, name_of(watch), "SUSPENDED"))
+    look(watch, clock, 1000)
+    cluster.lists(line(1, name_of(watch)))
     assert lost == []
     look(watch, clock, 10)
     look(watch, clock, 10)
@@ -439,7 +442,6 @@ def test_no_time_counts_before_the_first_answer(
 ) -> None:
     watch = begin(pair_timeout=100.0)
     cluster.forgets()
-    look(watch, clock)
     at_pair(0)
     look(watch, clock)
     cluster.recovers()

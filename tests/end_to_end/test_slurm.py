@@ -43,6 +43,11 @@ def wait_until(reached: Callable[[], bool], seconds: float) -> None:
         time.sleep(1)
 
 
+def job_at(note: Path) -> str:
+    """Number of the job that is at a pair."""
+    return psutil.Process(json.loads(note.read_text())["pid"]).environ()["SLURM_JOB_ID"]
+
+
 def plugin(folder: Path, name: str) -> Path:
     file = folder / "plugin.yml"
     file.write_text(f'plugin: {name}\nplugin_args:\n  sbatch_args: "--mem=3000 --cpus-per-task=1"\n')
@@ -64,9 +69,8 @@ def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path:
     out = tmp_path / "out"
     more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01")
     program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, name))
-    wait_for(lambda: notes(out), program)
-    at_work = [job.split()[0] for job in jobs("%A %j %T") if "register" in job and "RUNNING" in job]
-    subprocess.run(["scancel", f"--signal={signal.SIGKILL.name[3:]}", "--full", max(at_work)], check=True)
+    note = wait_for(lambda: notes(out), program)[0]
+    subprocess.run(["scancel", "--signal=KILL", "--full", job_at(note)], check=True)
     said, _ = program.communicate(timeout=500)
     assert program.returncode == 75, said
     assert "Traceback" not in said
@@ -81,8 +85,7 @@ def test_a_job_that_slurm_requeues_gets_the_time_of_its_pair_again(demo_dataset:
     more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01", "--pair-timeout", limit)
     program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, "SLURM"))
     note = wait_for(lambda: notes(out), program)[0]
-    begun = json.loads(note.read_text())
-    number = psutil.Process(begun["pid"]).environ()["SLURM_JOB_ID"]
+    begun, number = json.loads(note.read_text()), job_at(note)
     subprocess.run(["scontrol", "requeue", number], check=True)
     wait_until(lambda: f"{number} PENDING" in jobs("%A %T"), 60)
     requeued = time.monotonic()

@@ -109,8 +109,10 @@ def slow_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("slow_controller")
-@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
-def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "number"), [("SLURM", signal.SIGINT), ("SLURMGraph", signal.SIGHUP)])
+def test_jobs_are_cancelled_when_the_program_is_interrupted(
+    name: str, number: signal.Signals, demo_dataset: Path, tmp_path: Path
+) -> None:
     """Also the job that is just being submitted: none is left to go on for ever."""
     out = tmp_path / "out"
     more = ("--protocol", protocol(tmp_path, ALONE, "endless"), "--use-plugin", plugin(tmp_path, name))
@@ -120,7 +122,7 @@ def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_data
         wait_until(
             lambda: any("-register_8-" in job for job in jobs("%j")), 240
         )  # the first six are of `identity`, and end
-        program.send_signal(signal.SIGINT)
+        program.send_signal(number)
         said, _ = program.communicate(timeout=300)
         assert program.returncode == 75, said
         assert "Traceback" not in said

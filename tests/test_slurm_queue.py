@@ -255,6 +255,16 @@ def test_a_job_that_was_taken_without_an_answer_is_found(begin: Begin, cluster: 
     assert cluster.cancelled == {77}
 
 
+def test_a_job_that_was_taken_without_an_answer_and_has_ended_is_not_done_again(
+    begin: Begin, cluster: Slurm, clock: Clock, node: Any
+) -> None:
+    cluster.fail(1, TIMED_OUT)
+    watch = begin()
+    Path(node.inputs.ended_file).write_text("")
+    assert look(watch, clock) == {"result": None, "traceback": None}
+    assert cluster.calls == 1
+
+
 def test_a_job_that_turns_up_late_is_cancelled(begin: Begin, cluster: Slurm, clock: Clock) -> None:
     cluster.fail(1, TIMED_OUT)
     watch = begin()

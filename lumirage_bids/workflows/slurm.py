@@ -63,6 +63,10 @@ class Watch:
             self._cancel_strays()
         job = self.jobs[task]
         if job.number is None:
+            # It may have been taken without our hearing of it, and have ended already.
+            error = outcome(job.node) if job.tried else None
+            if error is not None:
+                return self._ended(task, error)
             self._submit(task, job)
             return None
         listed = self.queue.listed.get(job.number)
@@ -73,10 +77,7 @@ class Watch:
                 return self._go_on(task, job, late(self.timeout))
             return None
         error = outcome(job.node)
-        if error is None:
-            return self._died(task, job)
-        del self.jobs[task]
-        return {"result": None, "traceback": [error] if error else None}
+        return self._died(task, job) if error is None else self._ended(task, error)
 
     def stop(self) -> None:
         """End every job that is still queued or at work, also one that SLURM took without our hearing of it."""
@@ -114,6 +115,10 @@ class Watch:
                 job.spent += job.seen - before
         return job.spent
 
+    def _ended(self, task: int, error: str) -> dict[str, Any]:
+        del self.jobs[task]
+        return {"result": None, "traceback": [error] if error else None}
+
     def _died(self, task: int, job: Job) -> dict[str, Any] | None:
         job.gone_since = job.gone_since or time.monotonic()
         if time.monotonic() - job.gone_since < PATIENCE_S:
@@ -126,8 +131,7 @@ class Watch:
     def _go_on(self, task: int, job: Job, reason: str) -> dict[str, Any] | None:
         deaths = recover(job.node, reason, job.deaths)
         if deaths is None:
-            del self.jobs[task]
-            return {"result": None, "traceback": None}
+            return self._ended(task, "")
         name = self.queue.new_name(job.node)
         self._submit(task, Job(node=job.node, name=name, script=job.script, deaths=deaths))
         return None

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 LINE_EVERY_S = 30.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals by which terminals and clusters end a program."""
 
 logger = logging.getLogger("lumirage")
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lumirage_bids.folders import temporary_folder
-from lumirage_bids.progress import Interrupt
+from lumirage_bids.progress import ENDING, Interrupt
 
 
 def settle_streams() -> None:
@@ -29,7 +29,7 @@ def settle_streams() -> None:
 def settle_signals() -> None:
     """Treat the signals by which terminals and clusters end a program as an interrupt from the keyboard."""
     end = Interrupt()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
             signal.signal(number, end)
 

@@ -130,9 +130,9 @@ class Progress:
             self.count()
             return
         temporary = self.file.with_suffix(".tmp")
-        temporary.write_text(
-            json.dumps({"fixed": task.pair.fixed.name, "since": time.time(), "pid": os.getpid()}), "utf-8"
-        )
+        restarts = os.environ.get("SLURM_RESTART_COUNT", "0")  # tells notes apart when SLURM requeues a job
+        note = {"fixed": task.pair.fixed.name, "since": time.time(), "pid": os.getpid(), "restarts": restarts}
+        temporary.write_text(json.dumps(note), "utf-8")
         temporary.replace(self.file)
 
     def count(self) -> None:
@@ -150,11 +150,18 @@ class Progress:
         """Names of the fixed scans of such pairs."""
         return set(self.left.read_text("utf-8").splitlines()) if self.left.exists() else set()
 
+    def note(self) -> dict[str, Any] | None:
+        """What is noted of the pair under way."""
+        try:
+            note: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return note
+
     def current(self) -> tuple[Task, float] | None:
         """The pair under way and the seconds since it began."""
-        try:
-            note = json.loads(self.file.read_text("utf-8"))
-        except (OSError, ValueError):
+        note = self.note()
+        if note is None:
             return None
         for task in self.batch.tasks:
             if task.pair.fixed.name == note["fixed"]:

@@ -6,16 +6,12 @@ to SLURM. Either way a job that ends before its node did costs the pair it was a
 
 from __future__ import annotations
 
+import itertools
 import logging
-import os
 import shlex
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,81 +19,12 @@ from nipype.pipeline.plugins.slurm import SLURMPlugin
 from nipype.pipeline.plugins.slurmgraph import SLURMGraphPlugin
 
 from lumirage_bids.interfaces import outcome
-from lumirage_bids.workflows.recovery import is_late, late, recover
+from lumirage_bids.workflows.recovery import late, noted, recover
+from lumirage_bids.workflows.slurm_queue import POLL_S, Job, Listed, Queue
 
 logger = logging.getLogger("lumirage")
 
-POLL_S = 3.0  # between two questions to the controller, whatever the number of jobs
 PATIENCE_S = 30.0  # until what a job wrote must be seen here: network file systems take their time
-
-
-@contextmanager
-def interrupts_later() -> Iterator[None]:
-    """Have interrupts wait for the end of the block: a job that is submitted but not noted would never be cancelled."""
-    came: list[int] = []
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(kind, lambda number, _: came.append(number)) for kind in kinds]
-    try:
-        yield
-    finally:
-        for kind, handler in zip(kinds, handlers, strict=True):
-            signal.signal(kind, handler)
-        if came:
-            raise KeyboardInterrupt
-
-
-@dataclass
-class Job:
-    """A node and the job that does it now."""
-
-    node: Any
-    number: int
-    output: Path
-    deaths: int = 0
-    gone_since: float | None = None
-
-
-class Queue:
-    """What the controller lists of the user's jobs."""
-
-    def __init__(self) -> None:
-        self._listed: set[int] = set()
-        self._asked = float("-inf")
-
-    def __contains__(self, number: int) -> bool:
-        if time.monotonic() - self._asked > POLL_S:
-            self._ask()
-        return number in self._listed
-
-    def _ask(self) -> None:
-        command = ["squeue", f"--user={os.getuid()}", "--noheader", "--format=%A"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:  # the controller is busy or restarts: nothing is known to have changed
-            logger.warning("squeue: %s", done.stderr.strip())
-        else:
-            self._listed = {int(number) for number in done.stdout.split()}
-        self._asked = time.monotonic()
-
-    def submit(self, node: Any, script: Path, arguments: str, after: Sequence[int] = ()) -> Job:
-        """Submit the script of a node, to begin when the jobs `after` have ended."""
-        output = script.with_suffix(".out")
-        command = ["sbatch", "--parsable", f"--job-name=lumirage-{node.name}", f"--output={output}"]
-        command += shlex.split(arguments)
-        command += [f"--dependency=afterany:{':'.join(map(str, after))}"] if after else []
-        # A session of its own: Ctrl-C, which reaches every process of a terminal, does not cut it short.
-        done = subprocess.run(
-            [*command, str(script)], capture_output=True, text=True, check=False, start_new_session=True
-        )
-        if done.returncode:
-            raise RuntimeError(f"sbatch refused a job: {done.stderr.strip()}")
-        number = int(done.stdout.split(";")[0])
-        self._listed.add(number)
-        return Job(node=node, number=number, output=output)
-
-    def cancel(self, jobs: Sequence[Job]) -> None:
-        """Have jobs ended that nobody waits for any more."""
-        if jobs:
-            subprocess.run(["scancel", *(str(job.number) for job in jobs)], capture_output=True, check=False)
 
 
 class Watch:
@@ -107,28 +34,88 @@ class Watch:
     ----------
     arguments : dict
         Of the plugin: ``pair_timeout`` (seconds or None) and ``tick`` (called at every look).
-    submit : callable
-        Submits the job of a node again.
+    queue : Queue
+        Where the jobs are submitted.
+
+    Attributes
+    ----------
+    jobs : dict
+        Those that are not done, by task: a node stays one task, whatever number of jobs it takes.
     """
 
-    def __init__(self, arguments: dict[str, Any], queue: Queue, submit: Callable[[Any], Job]) -> None:
+    def __init__(self, arguments: dict[str, Any], queue: Queue) -> None:
         self.timeout: float | None = arguments.get("pair_timeout")
         self.tick: Callable[[], None] = arguments.get("tick", lambda: None)
-        self.queue, self.submit = queue, submit
+        self.queue = queue
         self.jobs: dict[int, Job] = {}
+        self._count = itertools.count(1)
+
+    def begin(self, node: Any, script: Path, after: Sequence[int] = ()) -> int:
+        """Submit the script of a node, to begin when the tasks `after` have ended; the node's task."""
+        task = next(self._count)
+        self._submit(task, Job(node=node, name=self.queue.new_name(node), script=script, after=tuple(after)))
+        return task
 
     def look(self, task: int) -> dict[str, Any] | None:
         """Result of a task as Nipype wants it; None while it goes on."""
         self.tick()
+        if self.queue.refresh():
+            self._cancel_strays()
         job = self.jobs[task]
-        if job.number in self.queue:
-            if self.timeout is not None and is_late(job.node, self.timeout):
-                self.queue.cancel([job])
+        if job.number is None:
+            # It may have been taken without our hearing of it, and have ended already.
+            error = outcome(job.node) if job.tried else None
+            if error is not None:
+                return self._ended(task, error)
+            self._submit(task, job)
+            return None
+        listed = self.queue.listed.get(job.number)
+        if listed is not None:
+            job.gone_since = None
+            if self.timeout is not None and self._seconds(job, listed) > self.timeout:
+                self.queue.cancel([job.number])
                 return self._go_on(task, job, late(self.timeout))
             return None
         error = outcome(job.node)
-        if error is None:
-            return self._died(task, job)
+        return self._died(task, job) if error is None else self._ended(task, error)
+
+    def stop(self) -> None:
+        """End every job that is still queued or at work, also one that SLURM took without our hearing of it."""
+        if self.jobs:
+            self.queue.ask()
+            self.queue.cancel(self._numbers() | self.queue.mine())
+
+    def _submit(self, task: int, job: Job) -> None:
+        self.jobs[task] = job  # before it is submitted: it is cancelled whenever an interrupt comes
+        before = [self.jobs[other].number for other in job.after if other in self.jobs]
+        numbers = [number for number in before if number in self.queue.listed]
+        if len(numbers) == len(before):
+            self.queue.submit(job, numbers)
+
+    def _numbers(self) -> set[int]:
+        return {job.number for job in self.jobs.values() if job.number is not None}
+
+    def _cancel_strays(self) -> None:
+        """End jobs of the run that nobody waits for: taken after all, or listed again after others took their place."""
+        awaited = {job.name for job in self.jobs.values() if job.number is None}
+        strays = {n for n in self.queue.mine() - self._numbers() if self.queue.listed[n].name not in awaited}
+        self.queue.cancel(strays)
+
+    def _seconds(self, job: Job, listed: Listed) -> float:
+        """How long a job has been at its pair while it ran, by the clock of this machine alone.
+
+        A job that SLURM requeues waits, and its note is one of the run before until it begins a pair again.
+        """
+        if job.seen != self.queue.answered:
+            before, job.seen = job.seen, self.queue.answered
+            note = noted(job.node)
+            if note is None or note != job.note:
+                job.note, job.spent = note, 0.0
+            elif listed.state == "RUNNING" and listed.restarts == note["restarts"]:
+                job.spent += job.seen - before
+        return job.spent
+
+    def _ended(self, task: int, error: str) -> dict[str, Any]:
         del self.jobs[task]
         return {"result": None, "traceback": [error] if error else None}
 
@@ -144,16 +131,10 @@ class Watch:
     def _go_on(self, task: int, job: Job, reason: str) -> dict[str, Any] | None:
         deaths = recover(job.node, reason, job.deaths)
         if deaths is None:
-            del self.jobs[task]
-            return {"result": None, "traceback": None}
-        with interrupts_later():
-            self.jobs[task] = self.submit(job.node)
-        self.jobs[task].deaths = deaths
+            return self._ended(task, "")
+        name = self.queue.new_name(job.node)
+        self._submit(task, Job(node=job.node, name=name, script=job.script, deaths=deaths))
         return None
-
-    def stop(self) -> None:
-        """End every job that is still queued or at work."""
-        self.queue.cancel(list(self.jobs.values()))
 
 
 class JobPerNodePlugin(SLURMPlugin):  # type: ignore[misc]
@@ -161,21 +142,10 @@ class JobPerNodePlugin(SLURMPlugin):  # type: ignore[misc]
 
     def __init__(self, plugin_args: dict[str, Any]) -> None:
         super().__init__(plugin_args=plugin_args)
-        self.queue = Queue()
-        self.watch = Watch(plugin_args, self.queue, self._submit)
+        self.watch = Watch(plugin_args, Queue(self._sbatch_args or ""))
 
-    def _submit(self, node: Any) -> Job:
-        job: Job = super()._submit_job(node)
-        return job
-
-    def _submit_batchtask(self, scriptfile: str, node: Any) -> Job:
-        return self.queue.submit(node, Path(scriptfile), self._sbatch_args or "")
-
-    def _submit_job(self, node: Any, updatehash: bool = False) -> int:
-        with interrupts_later():
-            job = self._submit(node)
-            self.watch.jobs[job.number] = job
-        return job.number
+    def _submit_batchtask(self, scriptfile: str, node: Any) -> int:
+        return self.watch.begin(node, Path(scriptfile))
 
     def _get_result(self, taskid: int) -> dict[str, Any] | None:
         return self.watch.look(taskid)
@@ -197,29 +167,19 @@ class JobGraphPlugin(SLURMGraphPlugin):  # type: ignore[misc]
 
     def __init__(self, plugin_args: dict[str, Any]) -> None:
         super().__init__(plugin_args=plugin_args)
-        self.scripts: dict[str, Path] = {}
-        self.queue = Queue()
-        self.watch = Watch(plugin_args, self.queue, self._submit)
-
-    def _submit(self, node: Any, after: Sequence[int] = ()) -> Job:
-        return self.queue.submit(node, self.scripts[node.name], self._sbatch_args, after)
+        self.watch = Watch(plugin_args, Queue(self._sbatch_args))
 
     def _submit_graph(self, pyfiles: list[str], dependencies: dict[int, list[int]], nodes: list[Any]) -> None:
-        jobs = self.watch.jobs
-        numbers: list[int] = []
+        tasks: list[int] = []
         for i, (file, node) in enumerate(zip(pyfiles, nodes, strict=True)):
             (template,) = self._get_args(node, ["template"])
             script = Path(file).with_suffix(".sh")
             script.write_text(f"{template.rstrip()}\n{shlex.join([sys.executable, file])}\n", "utf-8")
-            self.scripts[node.name] = script
-            with interrupts_later():
-                job = self._submit(node, [numbers[j] for j in dependencies[i]])
-                jobs[job.number] = job
-            numbers.append(job.number)
+            tasks.append(self.watch.begin(node, script, [tasks[j] for j in dependencies[i]]))
         errors: list[str] = []
-        while jobs:
+        while self.watch.jobs:
             time.sleep(POLL_S)
-            results = [self.watch.look(task) for task in list(jobs)]
+            results = [self.watch.look(task) for task in list(self.watch.jobs)]
             errors += [error for result in results if result for error in result["traceback"] or ()]
         if errors:
             raise RuntimeError(errors[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import options, run_program
 from faults import ENDLESS, SLOW, notes, protocol, results, start, wait_for
@@ -41,6 +43,11 @@ def wait_until(reached: Callable[[], bool], seconds: float) -> None:
         time.sleep(1)
 
 
+def job_at(note: Path) -> str:
+    """Number of the job that is at a pair."""
+    return psutil.Process(json.loads(note.read_text())["pid"]).environ()["SLURM_JOB_ID"]
+
+
 def plugin(folder: Path, name: str) -> Path:
     file = folder / "plugin.yml"
     file.write_text(f'plugin: {name}\nplugin_args:\n  sbatch_args: "--mem=3000 --cpus-per-task=1"\n')
@@ -62,15 +69,32 @@ def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path:
     out = tmp_path / "out"
     more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01")
     program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, name))
-    wait_for(lambda: notes(out), program)
-    at_work = [job.split()[0] for job in jobs("%A %j %T") if "register" in job and "RUNNING" in job]
-    subprocess.run(["scancel", f"--signal={signal.SIGKILL.name[3:]}", "--full", max(at_work)], check=True)
+    note = wait_for(lambda: notes(out), program)[0]
+    subprocess.run(["scancel", "--signal=KILL", "--full", job_at(note)], check=True)
     said, _ = program.communicate(timeout=500)
     assert program.returncode == 75, said
     assert "Traceback" not in said
     rows = scores.collect(out)["demo"]
     assert len(rows) == 4
     assert rows[rows["status"] == "failed"]["reason"].str.startswith("killed: SLURM's job").tolist() == [True]
+
+
+def test_a_job_that_slurm_requeues_gets_the_time_of_its_pair_again(demo_dataset: Path, tmp_path: Path) -> None:
+    """It waits for two minutes before it begins again, longer than a pair may take."""
+    out, limit = tmp_path / "out", 100
+    more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01", "--pair-timeout", limit)
+    program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, "SLURM"))
+    note = wait_for(lambda: notes(out), program)[0]
+    begun, number = json.loads(note.read_text()), job_at(note)
+    subprocess.run(["scontrol", "requeue", number], check=True)
+    wait_until(lambda: f"{number} PENDING" in jobs("%A %T"), 60)
+    requeued = time.monotonic()
+    wait_until(lambda: note.exists() and json.loads(note.read_text())["pid"] != begun["pid"], 300)
+    assert time.monotonic() - requeued > limit
+    said, _ = program.communicate(timeout=500)
+    assert program.returncode == 0, said
+    rows = scores.collect(out)["demo"]
+    assert rows["status"].tolist() == ["ok"] * 4
 
 
 @pytest.fixture
@@ -85,22 +109,65 @@ def slow_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("slow_controller")
-@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
-def test_jobs_are_cancelled_when_the_program_is_interrupted(name: str, demo_dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "number"), [("SLURM", signal.SIGINT), ("SLURMGraph", signal.SIGHUP)])
+def test_jobs_are_cancelled_when_the_program_is_interrupted(
+    name: str, number: signal.Signals, demo_dataset: Path, tmp_path: Path
+) -> None:
     """Also the job that is just being submitted: none is left to go on for ever."""
     out = tmp_path / "out"
     more = ("--protocol", protocol(tmp_path, ALONE, "endless"), "--use-plugin", plugin(tmp_path, name))
     others = jobs("%A")
     program = start(demo_dataset, out, *more, "--nprocs", "6")
     try:
-        wait_until(lambda: "lumirage-register_8" in jobs("%j"), 240)  # the first six are of `identity`, and end
-        program.send_signal(signal.SIGINT)
+        wait_until(
+            lambda: any("-register_8-" in job for job in jobs("%j")), 240
+        )  # the first six are of `identity`, and end
+        program.send_signal(number)
         said, _ = program.communicate(timeout=300)
         assert program.returncode == 75, said
         assert "Traceback" not in said
         wait_until(lambda: jobs("%A") <= others, 30)
     finally:
         subprocess.run(["scancel", *(jobs("%A") - others)], check=False)
+
+
+@pytest.fixture
+def lost_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same SLURM, but of each three submissions one is not taken, and one is without an answer."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    sbatch, calls = folder / "sbatch", folder / "calls"
+    sbatch.write_text(
+        f"""#!/bin/bash
+echo >> {calls}
+n=$(($(wc -l < {calls}) % 3))
+if [ $n != 1 ]; then
+    answer=$({shutil.which("sbatch")} "$@") || exit
+    printf "%s\\n" "$@" | grep job-name >> {folder}/taken
+fi
+if [ $n = 0 ]; then echo "$answer"; exit; fi
+echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+exit 1
+"""
+    )
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
+def test_answers_that_get_lost_cost_nothing(
+    name: str, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path, lost_answers: Path
+) -> None:
+    out = tmp_path / "out"
+    more = ("--protocol", alone[0], "--use-plugin", plugin(tmp_path, name))
+    done = run_program([demo_dataset, out, "participant", *options(demo_dataset), *more])
+    assert done.code == 0, done.said
+    assert "Socket timed out" in done.said
+    assert results(demo_dataset, out) == alone[1]
+    names = [name.rsplit("-", 2)[0] for name in (lost_answers / "taken").read_text().splitlines()]
+    assert len(names) > 6
+    assert len(set(names)) == len(names)  # no node has had two jobs
 
 
 def test_the_array_script_of_the_docs(alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path) -> None:

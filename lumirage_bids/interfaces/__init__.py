@@ -98,6 +98,7 @@ class Register(_Interface):
         job: Batch = self.inputs.job
         save = self.inputs.save if isdefined(self.inputs.save) else "none"
         progress = Progress(Path(self.inputs.progress_dir), job)
+        progress.file.unlink(missing_ok=True)  # of the same job, before SLURM requeued it
         # Named after the batch, so that what a killed process left goes when the batch goes on.
         scratch = None if context.work_dir is None else context.work_dir / progress.file.stem
         if scratch is not None:

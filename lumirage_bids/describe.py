@@ -9,6 +9,7 @@ from lumirage_bids.arms import here
 from lumirage_bids.bids_names import natural_key
 from lumirage_bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.labellings import starts_from_maps
+from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Plan
 from lumirage_bids.progress import duration
 from lumirage_bids.settings import Settings
@@ -103,11 +104,14 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
         movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
         yield f"Participants with registrations to do: {' '.join(movers)}"
     costs = [(len(b.tasks), b.arm.method.cost(voxels, settings.device)) for b in plan.batches]
-    seconds = sum(n * c.seconds for n, c in costs) / min(settings.nprocs, len(costs))
     memory = max(c.memory_gb for _, c in costs)
+    at_once = min(settings.nprocs, len(costs))
+    if settings.use_plugin is None:
+        at_once = max(1, min(at_once, int(usable_gb(settings.mem) / memory)))
+    seconds = sum(n * c.seconds for n, c in costs) / at_once
     yield (
-        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(seconds)} with {settings.nprocs} "
-        f"process(es) on {settings.device}, {memory:.1f} GB each at most"
+        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(seconds)} with {at_once} "
+        f"process(es) at a time on {settings.device}, {memory:.1f} GB each at most"
     )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."

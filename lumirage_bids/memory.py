@@ -29,6 +29,11 @@ def memory_limit(membership: Path = Path("/proc/self/cgroup"), root: Path = Path
     return min([float(psutil.virtual_memory().total), *_group_limits(membership, root)])
 
 
+def usable_gb(asked: float | None) -> float:
+    """Memory that all processes together are planned to use, GB: what was asked for, or 90 % of what there may be."""
+    return asked or 0.9 * memory_limit() / 1e9
+
+
 def _group_limits(membership: Path, root: Path) -> Iterator[float]:
     lines = membership.read_text().splitlines() if membership.exists() else []
     for _, controllers, path in (line.split(":", 2) for line in lines):

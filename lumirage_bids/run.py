@@ -18,7 +18,7 @@ from lumirage_bids.describe import warnings
 from lumirage_bids.errors import NotNowError, UsageError
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
-from lumirage_bids.memory import memory_limit
+from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Done, Plan
 from lumirage_bids.planning import make_plan
 from lumirage_bids.protocol import Protocol
@@ -266,7 +266,7 @@ class Run:
             ),
             save=s.save,
             nprocs=s.nprocs,
-            memory_gb=s.mem or 0.9 * memory_limit() / 1e9,
+            memory_gb=usable_gb(s.mem),
             voxels=expected_voxels(self.plan),
             pair_timeout=s.pair_timeout,
             plugin_file=s.use_plugin,

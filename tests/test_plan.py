@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_plan import asked, dataset, finished, plan, scan
 
 from lumirage_bids import derivatives, protocol, status
-from lumirage_bids.describe import needs, warnings
+from lumirage_bids.describe import describe, needs, warnings
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.pairs import choose_pairs
 from lumirage_bids.plan import Done, Plan
@@ -114,6 +114,18 @@ def test_what_is_prepared_without_its_mask_is_planned_again(tmp_path: Path) -> N
     kept = {file: value for file, value in done.files.items() if file != derivatives.prepared_mask(scans[1], "default")}
     again = plan(tmp_path, scans, done=replace(done, files=kept, rows=frozenset()))
     assert [p.scan.subject for p in again.preparing] == ["2"]
+
+
+@pytest.mark.parametrize(("nprocs", "gb", "at_once"), [(64, 3.0, 3), (2, 100.0, 2), (2, 0.1, 1)])
+def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float, at_once: int, tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12345678"]
+    found = dataset(tmp_path, scans)
+    wanted = asked(tmp_path, nprocs=nprocs, mem=gb, methods=("greedy",), dry_run=True)
+    made = plan(tmp_path, scans, nprocs=nprocs, methods=("greedy",))
+    each = max(b.arm.method.cost(1_000_000, "cpu").memory_gb for b in made.batches)
+    said = describe(made, found, replace(wanted, mem=gb * each), 1_000_000)
+    assert f" with {at_once} process(es) at a time" in said
+    assert "Participants with registrations to do: 1 2 3 4 5 6 7 8" in said
 
 
 def test_jobs_of_an_array_begin_with_the_scans_of_their_own(tmp_path: Path) -> None:

@@ -18,18 +18,21 @@ story=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run "$@")
 read -ra subjects <<< "$(sed -n 's/^Participants with registrations to do: //p' <<< "$story")" || true
 jobs=$((${#subjects[@]} < JOBS ? ${#subjects[@]} : JOBS))
 echo "$story" >&2
+[[ $story != *" 0 can run"* ]] || { echo "No pair can run: see what is missing above." >&2; exit 66; }
 
 submit() { local number; number=$(sbatch --parsable --output=lumirage-%j.out "$@"); after="--dependency=afterany:${number%%;*}"; }
 run="$LUMIRAGE ${BIDS@Q} ${OUT@Q}"
 after=
 
-if ((jobs)); then
+if [[ $story != *"Preparation: 0 scans to prepare, 0 to align"* ]]; then
     # Prepared once by one job; the array then finds everything there, or that a scan could not be prepared (exit code 1).
     submit $PREPARE --job-name=lumirage-prepare <<EOF
 #!/bin/bash
 $run participant --stage prepare --nprocs \${SLURM_CPUS_PER_TASK:-1} --omp-nthreads 1 \
     \${SLURM_MEM_PER_NODE:+--mem \$((SLURM_MEM_PER_NODE / 1000))} ${*@Q}
 EOF
+fi
+if ((jobs)); then
     # Job 0 of 4 does subjects 0, 4, 8 …
     submit $EACH --job-name=lumirage $after --array=0-$((jobs - 1)) --output=lumirage-%A_%a.out <<EOF
 #!/bin/bash

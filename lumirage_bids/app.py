@@ -93,7 +93,20 @@ def _conclude(plan: Plan, settings: Settings) -> int:
     for (state, reason), group in undone.groupby(["status", "reason"]):
         logger.error("%d row(s) %s: %s", len(group), state, reason)
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
-    return status.exit_code(mine["status"], mine["reason"])
+    unsaved = _unsaved(plan, settings)
+    if unsaved:
+        logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)
+    return status.exit_code(mine["status"], mine["reason"]) or (1 if unsaved else 0)
+
+
+def _unsaved(plan: Plan, settings: Settings) -> int:
+    """How many pairs have scores, but not all of what is to be saved."""
+    from lumirage_bids.rows import Rows
+
+    if settings.save == "none":
+        return 0
+    batches = ((batch, Rows(batch, settings.out_dir)) for batch in plan.batches)
+    return sum(rows.finished(t) and not rows.complete(t, settings.save) for batch, rows in batches for t in batch.tasks)
 
 
 def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:

@@ -298,8 +298,8 @@ def lock(out_dir: Path, name: str) -> Iterator[None]:
         held.acquire()
     except PermissionError as error:
         raise CannotWriteError(f"{error.filename or file} cannot be written: {error.strerror}.") from None
-    except (NotImplementedError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
             raise
         raise CannotWriteError(
             f"The file system of {out_dir} has no file locks (flock). Mount it with them, or give another OUT_DIR."

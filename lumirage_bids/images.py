@@ -8,7 +8,8 @@ import logging
 import math
 import os
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,10 +99,17 @@ def read_image(path: Path) -> Volume:
 
 
 def read_grid(path: Path) -> tuple[Shape, FloatArray]:
-    """Shape and affine (voxel indices to world coordinates, RAS+, mm) of an image of ours; voxels are not read."""
+    """Shape and affine (voxel indices to world coordinates, RAS+, mm) of an image of ours; voxels are not read.
+
+    Raises
+    ------
+    MissingInputError, BadDataError
+        As for `read_image`.
+    """
     import nibabel
 
-    image = nibabel.load(path)
+    with _explaining(path):
+        image = nibabel.load(path)
     x, y, z = image.shape
     return (x, y, z), np.asarray(image.affine, dtype=np.float64)
 
@@ -158,6 +166,23 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
     not scale as they are.
     """
     import nibabel
+
+    with _explaining(path):
+        image = nibabel.load(path)
+        _check_header(path, image)
+        image = _whole(path, image)
+        stored = image.get_data_dtype()
+        if as_stored and stored.kind in "iu" and getattr(image.dataobj, "slope", None) == 1 and not image.dataobj.inter:
+            array = np.asanyarray(image.dataobj)
+        else:
+            exact = stored.kind in "iu" and stored.itemsize > 2
+            array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
+    return np.ascontiguousarray(array.reshape(array.shape[:3])), np.asarray(image.affine, dtype=np.float64)
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with reading an image into errors that say what to do."""
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
@@ -168,15 +193,7 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
             raise MissingInputError(f"{path}: no such file{elsewhere}")
         with path.open("rb") as file:
             file.read(1)  # nibabel calls it a bad image when a file cannot be opened
-        image = nibabel.load(path)
-        _check_header(path, image)
-        image = _whole(path, image)
-        stored = image.get_data_dtype()
-        if as_stored and stored.kind in "iu" and getattr(image.dataobj, "slope", None) == 1 and not image.dataobj.inter:
-            array = np.asanyarray(image.dataobj)
-        else:
-            exact = stored.kind in "iu" and stored.itemsize > 2
-            array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
+        yield
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise MissingInputError(f"{path}: {error.strerror}; check who may read it") from error
@@ -185,7 +202,6 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
         raise BadDataError(f"{path}: cannot be read, probably truncated ({error})") from error
     except (ImageFileError, HeaderDataError, WrapStructError, EOFError, zlib.error, ValueError) as error:
         raise BadDataError(f"{path}: cannot be read as an image ({error})") from error
-    return np.ascontiguousarray(array.reshape(array.shape[:3])), np.asarray(image.affine, dtype=np.float64)
 
 
 def _whole(path: Path, image: Any) -> Any:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 INTERVAL_S = 0.05
 
@@ -59,38 +65,62 @@ class Peak:
     peak_gb: float = 0.0
 
 
+class _Watcher(threading.Thread):
+    """Looks at the memory of this process and its children while it is asked to."""
+
+    def __init__(self) -> None:
+        import psutil
+
+        super().__init__(name="memory", daemon=True)
+        self.process = psutil.Process()
+        self.wanted = threading.Event()
+        self.peak = Peak()
+
+    def run(self) -> None:
+        while self.wanted.wait():
+            with suppress(MemoryError):
+                self.look()
+            time.sleep(INTERVAL_S)
+
+    def look(self) -> None:
+        processes = [self.process, *self.process.children(recursive=True)]
+        self.peak.peak_gb = max(self.peak.peak_gb, sum(map(_resident, processes)) / 1e9)
+
+
+def _resident(process: psutil.Process) -> int:
+    import psutil
+
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:  # a child that has ended meanwhile
+        return 0
+
+
+@cache
+def watcher() -> _Watcher:
+    """The one of this process. To be called while there is memory: Python waits for ever for a thread that lacks it."""
+    watching = _Watcher()
+    watching.start()
+    return watching
+
+
 @contextmanager
 def peak_memory(device: str) -> Iterator[Peak]:
     """Watch the peak memory of the block: of this process and its children, or allocated on a CUDA device."""
-    peak = Peak()
     if device.startswith("cuda"):
         import torch
 
+        peak = Peak()
         torch.cuda.reset_peak_memory_stats(device)
         yield peak
         torch.cuda.synchronize(device)
         peak.peak_gb = torch.cuda.max_memory_allocated(device) / 1e9
         return
-    import psutil
-
-    process, ended = psutil.Process(), threading.Event()
-
-    def resident(one: psutil.Process) -> int:
-        try:
-            return int(one.memory_info().rss)
-        except psutil.NoSuchProcess:  # a child that has ended meanwhile
-            return 0
-
-    def watch() -> None:
-        while True:
-            peak.peak_gb = max(peak.peak_gb, sum(map(resident, [process, *process.children(recursive=True)])) / 1e9)
-            if ended.wait(INTERVAL_S):
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    watching = watcher()
+    peak = watching.peak = Peak()
+    watching.look()
+    watching.wanted.set()
     try:
         yield peak
     finally:
-        ended.set()
-        watcher.join()
+        watching.wanted.clear()

@@ -141,11 +141,14 @@ class Done:
         Those of them that say why there is no score.
     files : mapping
         Path below the output folder → hash noted in its sidecar.
+    notes : mapping
+        The same of files that could not be made, where trying again is of no use.
     """
 
     rows: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     files: Mapping[Path, str] = field(default_factory=dict)
+    notes: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -220,7 +220,7 @@ class _Builder:
         )
 
     def _is_made(self, value: str, *files: Path) -> bool:
-        return all(self.done.files.get(file) == value for file in files)
+        return all(value in (self.done.files.get(file), self.done.notes.get(file)) for file in files)
 
     def label_maps(self, scan: Scan) -> dict[Path, str]:
         """Label maps of a scan → digests."""

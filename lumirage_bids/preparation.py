@@ -109,6 +109,8 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     if preparation.crop == "brain":
         box = bounding_box(inside)
         ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
+    if ready.array.min() == ready.array.max():
+        raise BadDataError(f"every voxel of the prepared image is {ready.array.min()}: nothing can be registered")
     return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
 
 

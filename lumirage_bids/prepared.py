@@ -39,11 +39,13 @@ def made(out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> Path:
         It could not be made, or is gone, or another run has replaced it by one made under other conditions.
     """
     value = derivatives.hash_of(out_dir / file)
-    reason = derivatives.why_not(out_dir, file, None if wanted is None else wanted[file])
-    if value is not None and (not reason if wanted is None else value == wanted[file]):
+    if wanted is not None and value == wanted[file]:
         return out_dir / file
+    reason = derivatives.why_not(out_dir, file, None if wanted is None else wanted[file])
     if reason:
         raise NotPreparedError(reason)
+    if wanted is None and value is not None:
+        return out_dir / file
     raise lost(file, scan, "is not there" if value is None else "was replaced by a run under other conditions")
 
 
@@ -51,11 +53,12 @@ def _read(read: Callable[[Path], T], out_dir: Path, file: Path, scan: Scan, want
     path = made(out_dir, file, scan, wanted)
     try:
         found = read(path)
-    except (BadDataError, MissingInputError) as error:
-        if wanted is None:
-            raise
-        derivatives.disown(path)
-        raise lost(file, scan, "is damaged") from error
+    except MissingInputError as error:
+        raise lost(file, scan, f"cannot be read ({error})") from error
+    except BadDataError as error:
+        if wanted is not None:
+            derivatives.disown(path)
+        raise lost(file, scan, f"is damaged ({error})") from error
     made(out_dir, file, scan, wanted)  # nor was it replaced while it was read
     return found
 
@@ -89,13 +92,31 @@ def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]
     Raises
     ------
     NotPreparedError
-        The table is gone or damaged; it is made again with the label maps of the scans that needed it.
+        The table is gone or damaged; it is made again with all label maps of the labelling.
     """
+    file = derivatives.look_up_table(labelling)
+    found = structures_if_whole(out_dir, labelling)
+    if found is None:
+        raise lost(file, scan, "is gone or damaged, so are the label maps that it names")
+    return found
+
+
+def structures_if_whole(out_dir: Path, labelling: str) -> dict[int, str] | None:
+    """The same; None where there is no whole table, in which case no label map counts as made any more.
+
+    A table holds the names of all scans' structures, so one that lost some could not be told from one that never had
+    them. We end the last line, which a table that is cut short lacks.
+    """
+    file = out_dir / derivatives.look_up_table(labelling)
     try:
-        return read_lut(out_dir / derivatives.look_up_table(labelling))
-    except (BadDataError, MissingInputError) as error:
-        derivatives.disown(out_dir / derivatives.label_map(scan, labelling))
-        raise lost(derivatives.look_up_table(labelling), scan, f"cannot be used ({error})") from error
+        if file.read_bytes().endswith(b"\n"):
+            return read_lut(file)
+    except (BadDataError, FileNotFoundError):
+        pass
+    for sidecar in derivatives.files(out_dir, f"sub-*/**/*_seg-{labelling}_*dseg.json"):
+        if "Labeller" in derivatives.read_json(sidecar):  # a scan's own map, not one that was moved to another
+            derivatives.disown(sidecar)
+    return None
 
 
 def native_grid(
@@ -105,6 +126,8 @@ def native_grid(
 
     def read(path: Path) -> tuple[tuple[int, int, int], np.ndarray]:
         about: dict[str, Any] = derivatives.read_json(derivatives.sidecar(path))
+        if not about:
+            raise MissingInputError("another run is about to replace it")
         x, y, z = about["NativeShape"]
         return (x, y, z), np.array(about["NativeAffine"])
 

@@ -25,7 +25,6 @@ from lumirage_bids.errors import (
 )
 from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Volume, read_image, write_image
-from lumirage_bids.label_maps import read_lut
 from lumirage_bids.labellings import Labels, agreement_conditions
 from lumirage_bids.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.preparation import Preparation, prepare
@@ -35,6 +34,7 @@ from lumirage_bids.prepared import (
     read_prepared,
     read_prepared_mask,
     read_structures,
+    structures_if_whole,
 )
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
@@ -207,10 +207,7 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
 
     file = out_dir / derivatives.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
-        try:
-            known = read_lut(file)
-        except (BadDataError, MissingInputError):  # not there yet, or left torn when a machine went down
-            known = {}
+        known = structures_if_whole(out_dir, labelling) or {}
         # The latest name counts, but the stopgap for a map without a table comes before none.
         named = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
         merged = dict(sorted((structures if whole else {**known, **named}).items()))

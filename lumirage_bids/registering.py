@@ -21,7 +21,7 @@ from lumirage_bids.landmarks import corresponding_points
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.measures.surface import landmark_errors
-from lumirage_bids.memory import peak_memory
+from lumirage_bids.memory import peak_memory, watcher
 from lumirage_bids.plan import Batch, Task
 from lumirage_bids.prepared import NotPreparedError
 from lumirage_bids.registration.base import Context
@@ -51,6 +51,7 @@ def run_batch(
     left_out : container of str
         Names of fixed scans with which it is not to be tried again.
     """
+    watcher()
     rows = Rows(batch, out_dir)
     todo = [t for t in batch.tasks if t.pair.fixed.name not in left_out and not rows.complete(t, save)]
     for task in batch.tasks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ import numpy as np
 
 from lumirage_bids import derivatives, scores, status
 from lumirage_bids.plan import Batch, Task, conditions
+
+logger = logging.getLogger("lumirage")
 
 Key = tuple[str, str]
 """Arm label and labelling."""
@@ -78,14 +81,14 @@ class Rows:
     def add(self, task: Task, new: Mapping[Key, scores.Row]) -> None:
         """Append a pair's rows and write the tables; a failure does not take the place of a score.
 
-        A pair that has one may fail when it is done again: at the same time by another run, or to save its transform.
+        A pair that has one may fail when it is done again: at the same time by another run, or for what is to be saved.
         """
         with self._changing():
             for key, row in new.items():
                 mine = [r for r in self.rows[key] if r["fixed"] == task.pair.fixed.name]
-                if row["status"] == "failed" and any(
-                    r["status"] == "ok" and r["hash"] == task.hashes[key] for r in mine
-                ):
+                kept = any(r["status"] == "ok" and r["hash"] == task.hashes[key] for r in mine)
+                if kept and row["status"] == "failed":
+                    logger.error("%s has its score, but was done again and failed: %s", task.pair, row["reason"])
                     continue
                 rows = [r for r in self.rows[key] if r["fixed"] != task.pair.fixed.name]
                 self.rows[key] = [*rows, {**self._common(task, key), **row}]

@@ -113,11 +113,9 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
         for file in {derivatives.sidecar(f) for f in there if f.suffix != ".json"} & there:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
-    for file in derivatives.files(out_dir, "logs/failures/*.json"):
-        note = derivatives.read_json(file)
-        if note and status.is_final("failed", note["Reason"]):
-            files[derivatives.sidecar(Path(note["File"]))] = note["Hash"]
-    return Done(rows=frozenset(rows), failed=frozenset(rows & failed), files=_Sidecars(files))
+    noted = [derivatives.read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
+    notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}
+    return Done(rows=frozenset(rows), failed=frozenset(rows & failed), files=_Sidecars(files), notes=notes)
 
 
 def _check_clock(rows: pd.DataFrame) -> None:

@@ -179,6 +179,9 @@ class Pair:
     moving: Scan
     fixed: Scan
 
+    def __str__(self) -> str:
+        return f"{self.moving.name} → {self.fixed.name}"
+
     @property
     def split(self) -> str:
         """Class of the pair: ``MPRAGE to MP2RAGE``; ``same subject`` for rescans, ``template to subject`` and back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,18 @@ def test_only_the_group_level_is_left_of_a_finished_run(
     (script,) = submitted.glob("*.sh")
     assert script.read_text().endswith(" group\n")
     assert "--dependency" not in (submitted / "1.arguments").read_text()
+
+
+def test_nothing_is_submitted_where_no_pair_can_run(demo_dataset: Path, submitted: Path, tmp_path: Path) -> None:
+    partial = tmp_path / "partial"
+    shutil.copytree(demo_dataset, partial)
+    for image in partial.glob("sub-*/anat/*.nii.gz"):
+        image.unlink()
+        image.symlink_to("nowhere")
+    done = submit(partial, tmp_path / "out", *options(partial))
+    assert done.returncode == 66
+    assert "datalad get" in done.stderr
+    assert list(submitted.iterdir()) == []
 
 
 def test_nothing_is_submitted_for_what_cannot_run(demo_dataset: Path, submitted: Path, tmp_path: Path) -> None:

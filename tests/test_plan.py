@@ -128,6 +128,16 @@ def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float,
     assert "Participants with registrations to do: 1 2 3 4 5 6 7 8" in said
 
 
+def test_a_note_of_other_conditions_does_not_hide_what_is_there(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    done = finished(plan(tmp_path, scans))
+    image = derivatives.prepared_image(scans[1], "default")
+    assert plan(tmp_path, scans, done=replace(done, rows=frozenset(), notes={image: "other"})).preparing == ()
+    gone = {file: value for file, value in done.files.items() if file != image}
+    noted = {image: done.files[image]}
+    assert plan(tmp_path, scans, done=replace(done, rows=frozenset(), files=gone, notes=noted)).preparing == ()
+
+
 def test_jobs_of_an_array_begin_with_the_scans_of_their_own(tmp_path: Path) -> None:
     made = plan(tmp_path, [scan(tmp_path, s) for s in "1234"], participant_label=("3",))
     assert [p.scan.subject for p in made.preparing] == ["3", "1", "2", "4"]

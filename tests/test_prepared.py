@@ -14,8 +14,16 @@ from lumirage_bids.images import Volume, read_image, write_image
 from lumirage_bids.labellings import Labels
 from lumirage_bids.plan import Preparing, prepared_files
 from lumirage_bids.preparation import Preparation
-from lumirage_bids.prepared import NotPreparedError, read_label_map, read_prepared, read_prepared_mask, read_structures
-from lumirage_bids.preparing import note_failure, prepare_scan
+from lumirage_bids.prepared import (
+    NotPreparedError,
+    native_grid,
+    prepared_grid,
+    read_label_map,
+    read_prepared,
+    read_prepared_mask,
+    read_structures,
+)
+from lumirage_bids.preparing import note_failure, prepare_scan, publish_look_up_table
 from lumirage_bids.registration.base import Context
 from lumirage_bids.segmentation import labeller
 
@@ -80,17 +88,46 @@ def test_a_damaged_file_is_made_again(kept: int, tmp_path: Path) -> None:
     assert derivatives.hash_of(tmp_path / image) is None
 
 
-def test_label_maps_without_their_names_are_made_again(tmp_path: Path) -> None:
+def label(out: Path, subject: str) -> dict[Path, str]:
+    """A label map of ours; the digest that it has."""
+    file = derivatives.label_map(scan(out, subject), "manual")
+    write_image(Volume(array=np.ones(SHAPE, np.int32), affine=np.eye(4)), out / file, np.int32)
+    about = {"Hash": "a", "Labeller": "existing", "NativeShape": SHAPE, "NativeAffine": np.eye(4).tolist()}
+    derivatives.write_json(derivatives.sidecar(out / file), about)
+    return {file: "a"}
+
+
+@pytest.mark.parametrize("cut", ["index\tna", "index\tname\n1\tBrain-St", ""])
+@pytest.mark.parametrize("found", ["reading", "writing"])
+def test_label_maps_that_lost_their_names_are_made_again(cut: str, found: str, tmp_path: Path) -> None:
+    """All of the labelling: what the table names of other scans is not known from one."""
+    one, two = (scan(tmp_path, s) for s in "12")
+    moved = derivatives.moved_labels(one, two, "greedy", "manual")
+    derivatives.write_json(derivatives.sidecar(tmp_path / moved), {"Hash": "b"})
+    publish_look_up_table(tmp_path, "manual", {1: "Brain-Stem", 2: "Thalamus"}, whole=False)
+    wanted = label(tmp_path, "1") | label(tmp_path, "2")
+    assert read_structures(tmp_path, one, "manual") == {1: "Brain-Stem", 2: "Thalamus"}
+    assert read_label_map(tmp_path, one, "manual", wanted).array.max() == 1
+    (tmp_path / derivatives.look_up_table("manual")).write_text(cut)
+    if found == "writing":
+        publish_look_up_table(tmp_path, "manual", {1: "Brain-Stem"}, whole=False)
+    else:
+        with pytest.raises(NotPreparedError, match=f"^{scores.LOST}"):
+            read_structures(tmp_path, one, "manual")
+    for each in (one, two):
+        with pytest.raises(NotPreparedError, match=f"^{scores.LOST}"):
+            read_label_map(tmp_path, each, "manual", wanted)
+    assert derivatives.sidecar(tmp_path / moved).exists()
+
+
+def test_a_grid_is_read_as_it_was_planned_too(tmp_path: Path) -> None:
+    wanted = publish(tmp_path, "a") | label(tmp_path, "1")
     one = scan(tmp_path, "1")
-    file = derivatives.label_map(one, "manual")
-    write_image(Volume(array=np.ones(SHAPE, np.int32), affine=np.eye(4)), tmp_path / file, np.int32)
-    derivatives.write_json(derivatives.sidecar(tmp_path / file), {"Hash": "a"})
-    (tmp_path / derivatives.look_up_table("manual")).write_text("index\tna")
-    assert read_label_map(tmp_path, one, "manual", {file: "a"}).array.max() == 1
-    with pytest.raises(NotPreparedError, match=f"^{scores.LOST}"):
-        read_structures(tmp_path, one, "manual")
-    with pytest.raises(NotPreparedError, match=f"^{scores.LOST}"):
-        read_label_map(tmp_path, one, "manual", {file: "a"})
+    assert native_grid(tmp_path, one, "manual", wanted)[0] == SHAPE
+    assert prepared_grid(tmp_path, one, "default", wanted)[0] == SHAPE
+    (tmp_path / derivatives.prepared_image(one, "default")).write_bytes(bytes(400))
+    with pytest.raises(NotPreparedError, match=f"^{scores.LOST}: .*damaged"):
+        prepared_grid(tmp_path, one, "default", wanted)
 
 
 @pytest.mark.parametrize(

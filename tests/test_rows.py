@@ -27,7 +27,7 @@ def batch(tmp_path: Path) -> Batch:
 def node(batch: Batch, out: Path) -> Any:
     progress = out / "progress"
     progress.mkdir(parents=True, exist_ok=True)
-    inputs = SimpleNamespace(job=batch, out_dir=str(out), progress_dir=str(progress))
+    inputs = SimpleNamespace(job=batch, out_dir=str(out), progress_dir=str(progress), save="none")
     return SimpleNamespace(interface=Register(), inputs=inputs)
 
 
@@ -63,9 +63,21 @@ def test_a_pair_that_cannot_be_saved_costs_no_other(batch: Batch, tmp_path: Path
     watched = node(batch, tmp_path)
     score(batch, tmp_path, 0)
     progress = Progress(tmp_path / "progress", batch)
+    watched.inputs.save = "transforms"
     progress.started(batch.tasks[0])
     assert recover(watched, "timed out after 1 s", 0) == 0
     assert progress.left_out() == {"sub-2_T1w"}
+    assert states(batch, tmp_path) == {"sub-2_T1w": "ok"}
+
+
+def test_a_pair_that_is_done_when_its_process_dies_is_done(batch: Batch, tmp_path: Path) -> None:
+    """Killed between its row and the word that it has ended."""
+    watched = node(batch, tmp_path)
+    score(batch, tmp_path, 0)
+    progress = Progress(tmp_path / "progress", batch)
+    progress.started(batch.tasks[0])
+    assert recover(watched, "killed by SIGKILL", 0) == 0
+    assert progress.left_out() == set()
     assert states(batch, tmp_path) == {"sub-2_T1w": "ok"}
 
 

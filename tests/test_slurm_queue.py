@@ -15,7 +15,7 @@ import pytest
 from lumirage_bids.interfaces import Progress, Register
 from lumirage_bids.workflows import slurm, slurm_queue
 from lumirage_bids.workflows.slurm import Watch
-from lumirage_bids.workflows.slurm_queue import POLL_S, Queue, interrupts_later
+from lumirage_bids.workflows.slurm_queue import CANCELLATIONS, POLL_S, Queue, interrupts_later
 
 # Answers as the files beside it say, each time with the next file answer-1, answer-2, … where there is one.
 SBATCH = """#!/bin/bash
@@ -34,6 +34,12 @@ cat listing 2>/dev/null
 exit 0
 """
 SCANCEL = """#!/bin/bash
+cd "$SLURM_HERE"
+if [ -s scancel-fails ]; then
+    echo "scancel: error: Unable to contact slurm controller" >&2
+    sed -i 1d scancel-fails
+    exit 1
+fi
 printf '%s\\n' "$@" >> "$SLURM_HERE/cancelled"
 """
 TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
@@ -104,6 +110,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.fixture
@@ -283,6 +292,19 @@ def test_a_job_that_was_taken_without_an_answer_is_cancelled_in_the_end(begin: B
     assert cluster.cancelled == {77}
 
 
+@pytest.mark.parametrize(("failures", "cancelled"), [(CANCELLATIONS - 1, {1}), (CANCELLATIONS, set())])
+def test_jobs_are_cancelled_also_when_slurm_is_busy(
+    failures: int, cancelled: set[int], begin: Begin, cluster: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(slurm_queue.logger, "error", lambda form, *more: said.append(form % more))
+    watch = begin()
+    (cluster.folder / "scancel-fails").write_text("once more\n" * failures)
+    watch.stop()
+    assert cluster.cancelled == cancelled
+    assert [text.endswith("To end them: scancel 1") for text in said] == ([] if cancelled else [True])
+
+
 @pytest.mark.parametrize("answer", ["12\n", "12;north\n", "*** Cluster 9 ***\n12;north\nSee you in 3 days\n"])
 def test_the_number_is_found_in_the_answer(answer: str, begin: Begin, cluster: Slurm) -> None:
     cluster.answer(1, says=answer)
@@ -431,8 +453,18 @@ def test_a_job_that_is_requeued_gets_the_time_again(
     assert lost == ["timed out after 100 s"]
 
 
+@pytest.mark.parametrize(
+    ("state", "restarts", "reasons"), [("PENDING", 1, []), ("RUNNING", 0, ["timed out after 100 s"])]
+)
 def test_time_without_answers_counts_when_the_job_turns_out_to_have_run(
-    begin: Begin, cluster: Slurm, clock: Clock, lost: list[str], at_pair: Callable[[int], None]
+    state: str,
+    restarts: int,
+    reasons: list[str],
+    begin: Begin,
+    cluster: Slurm,
+    clock: Clock,
+    lost: list[str],
+    at_pair: Callable[[int], None],
 ) -> None:
     watch = begin(pair_timeout=100.0)
     at_pair(0)
@@ -442,9 +474,9 @@ def test_time_without_answers_counts_when_the_job_turns_out_to_have_run(
     look(watch, clock, 1000)
     assert lost == []
     cluster.recovers()
-    cluster.lists(line(1, name_of(watch), "PENDING", 1))
+    cluster.lists(line(1, name_of(watch), state, restarts))
     look(watch, clock, 1000)
-    assert lost == []
+    assert lost == reasons
 
 
 def test_no_time_counts_before_the_first_answer(

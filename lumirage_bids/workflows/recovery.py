@@ -44,8 +44,8 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
     for task in tasks:
         if not rows.finished(task):
             rows.fail(task, reason)
-        else:
-            logger.warning("Nothing more could be saved of a pair that has its scores: %s", reason)
+        elif not rows.complete(task, node.inputs.save):
+            logger.error("%s has its score, but not all could be saved of it: %s", task.pair, reason)
             progress.leave_out(task)
         progress.started(None)
     return None if deaths == DEATHS else deaths

@@ -83,7 +83,7 @@ class Watch:
         """End every job that is still queued or at work, also one that SLURM took without our hearing of it."""
         if self.jobs:
             self.queue.ask()
-            self.queue.cancel(self._numbers() | self.queue.mine())
+            self.queue.cancel_for_good(self._numbers() | self.queue.mine())
 
     def _submit(self, task: int, job: Job) -> None:
         self.jobs[task] = job  # before it is submitted: it is cancelled whenever an interrupt comes

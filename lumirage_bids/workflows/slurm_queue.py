@@ -24,6 +24,7 @@ logger = logging.getLogger("lumirage")
 POLL_S = 3.0  # between two questions to the controller, whatever the number of jobs
 PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0  # after a submission that failed for now; each is twice the one before
 GIVE_UP_S = 3600.0  # of such failures, when no job of the run is left that may make room for another
+CANCELLATIONS = 5  # tries of the last one
 WARN_S = 300.0  # between two messages about the same trouble
 FOR_NOW = re.compile(
     "timed out|temporarily|try again|unable to contact|not responding|communication|message (send|receive) failure"
@@ -68,7 +69,7 @@ class Job:
     tried : bool
         Whether it has been submitted, with or without success.
     deaths : int
-        How often in a row the node has died without a pair that it cost.
+        How often in a row the node has died without being at a pair.
     gone_since : float or None
         When it was first missing from the list.
     note, seen, spent
@@ -200,10 +201,22 @@ class Queue:
             raise RuntimeError(f"sbatch refused a job: {said}")
         return said
 
-    def cancel(self, numbers: Collection[int]) -> None:
-        """Have jobs ended that nobody waits for any more."""
-        if numbers:
-            subprocess.run(["scancel", *map(str, numbers)], capture_output=True, check=False)
+    def cancel(self, numbers: Collection[int]) -> bool:
+        """Have jobs ended that nobody waits for any more; False when the controller is busy."""
+        if not numbers:
+            return True
+        done = _run(["scancel", *map(str, sorted(numbers))], dict(os.environ))
+        # That a job has ended meanwhile is an error to some versions.
+        return done.returncode == 0 or not passes(done.stderr)
+
+    def cancel_for_good(self, numbers: Collection[int]) -> None:
+        """The same when nobody will look again: tried a few times, then it is said what is left to do."""
+        for _ in range(CANCELLATIONS):
+            if self.cancel(numbers):
+                return
+            time.sleep(PAUSE_S)
+        jobs = " ".join(map(str, sorted(numbers)))
+        logger.error("SLURM does not answer, so jobs may go on. To end them: scancel %s", jobs)
 
     def _number(self, name: str) -> int | None:
         return min((n for n, job in self.listed.items() if job.name == name), default=None)

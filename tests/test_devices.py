@@ -63,3 +63,12 @@ def test_the_group_level_refuses_what_is_no_device() -> None:
 
 def test_a_real_time_signal_has_no_name() -> None:
     assert death(-40) == "killed by signal 40"
+
+
+def test_a_job_counts_the_cores_that_it_may_use() -> None:
+    """As SLURM and `taskset` bind it."""
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from lumirage_bids import cli; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code} print(cli.count_cores())"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"

@@ -149,8 +149,11 @@ def test_saved_transforms_are_scored_again_without_registering(finished_run: Pat
     before = table(finished_run / "group" / "pairs.tsv").set_index(["method", "moving", "fixed"])["dice_mean"]
     for file in finished_run.glob("sub-01/anat/*_desc-greedy+*_scores.tsv"):
         file.unlink()
+    damaged, *_ = finished_run.glob("sub-01/anat/*_to-02*_desc-greedy_xfm.h5")
+    damaged.write_bytes(b"x")
     done = run_program([*common, "--participant-label", "01"])
     assert done.code == 0, done.said
+    assert done.said.count("It is made again.") == 1
     rows = scores.collect(finished_run)["demo"].set_index(["method", "moving", "fixed"])
     again = rows.loc[("greedy", "sub-01_T1w"), "dice_mean"]
     np.testing.assert_allclose(again, before.loc["greedy"].loc["sub-01_T1w"], atol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,9 +15,10 @@ import numpy as np
 import psutil
 import pytest
 
-from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
+from lumirage_bids.errors import LumirageError, MissingInputError, NoRoomError, UsageError
 from lumirage_bids.images import Volume
 from lumirage_bids.registration import Context, method
+from lumirage_bids.registration._programs import scratch
 
 START = np.array([[1.05, 0.08, -0.05, 3], [-0.02, 0.95, 0.1, -2], [0.04, -0.06, 1.02, 1], [0, 0, 0, 1]])
 
@@ -183,3 +185,17 @@ def wait_for(condition, seconds=20.0):
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(errno.ENOSPC, NoRoomError), (errno.EDQUOT, NoRoomError), (0, UsageError)]
+)
+def test_what_fails_on_a_full_disk_is_told_as_such(number, told, tmp_path, monkeypatch):
+    def fallocate(descriptor, begin, size):
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", fallocate)
+    with pytest.raises(told), scratch(Context(work_dir=tmp_path)):
+        raise UsageError("no such option")
+    assert list(tmp_path.iterdir()) == []

@@ -111,7 +111,8 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
     files = {}
     for subject in sorted(subjects):
         there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
-        for file in {derivatives.sidecar(f) for f in there if f.suffix != ".json"} & there:
+        data = (f for f in there if f.suffix != ".json" or f.name.endswith("_agreement.json"))
+        for file in {derivatives.sidecar(f) for f in data} & there:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
     noted = [derivatives.read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
     notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}

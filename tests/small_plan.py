@@ -56,10 +56,12 @@ def plan(
 
 
 def finished(made: Plan) -> Done:
+    """What is there when a plan has been carried out."""
     files = {}
     for p in made.preparing:
         files |= {file: value for name, _, value in p.variants for file in prepared_files(p.scan, name)}
         files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
+        files |= {derivatives.agreement(p.scan, a.name, b.name): value for a, b, value in p.agreements}
     files |= {file: a.hash for a in made.aligning for file in a.files}
     rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
     return Done(rows=frozenset(rows), files=files)

@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_plan import finished
 
 from lumirage_bids import derivatives, protocol
 from lumirage_bids.dataset import Dataset
 from lumirage_bids.errors import MissingInputError
-from lumirage_bids.plan import Done, Plan, prepared_files
+from lumirage_bids.plan import Done, Plan
 from lumirage_bids.planning import make_plan
 from lumirage_bids.reference_maps import leave_out_absent, references
+from lumirage_bids.run import what_is_done
 from lumirage_bids.scans import LabelFile, Scan
 from lumirage_bids.settings import Settings
 
@@ -118,17 +120,6 @@ def test_without_its_reference_a_labelling_is_like_any_other(tmp_path: Path, exp
         plan(replace(found, found={}), experiment, labellings=("auto",))
 
 
-def finished(made: Plan) -> Done:
-    files = {}
-    for p in made.preparing:
-        files |= {file: value for name, _, value in p.variants for file in prepared_files(p.scan, name)}
-        files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
-        files |= {derivatives.agreement(p.scan, a.name, b.name): value for a, b, value in p.agreements}
-    files |= {file: a.hash for a in made.aligning for file in a.files}
-    rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
-    return Done(rows=frozenset(rows), files=files)
-
-
 def test_a_changed_map_of_either_is_compared_again(tmp_path: Path, experiment: protocol.Protocol) -> None:
     found = dataset(tmp_path, BOTH, {f"{n}/{s}" for n in ("manual", "auto") for s in "123"})
     done = finished(plan(found, experiment))
@@ -150,3 +141,15 @@ def test_a_reference_changes_no_score(tmp_path: Path, experiment: protocol.Proto
     later = plan(found, experiment, finished(without))
     assert later.n_todo == 0
     assert [(p.variants, p.labels, len(p.agreements)) for p in later.preparing] == [((), (), 1)] * 3
+
+
+def test_an_agreement_that_is_there_is_not_taken_again(tmp_path: Path, experiment: protocol.Protocol) -> None:
+    found = dataset(tmp_path, BOTH, here={f"{name}/{s}" for name in ("manual", "auto") for s in BOTH})
+    out, first = tmp_path / "out", plan(found, experiment)
+    for p in first.preparing:
+        for a, b, value in p.agreements:
+            derivatives.write_json(out / derivatives.agreement(p.scan, a.name, b.name), {"Hash": value})
+    settings = Settings(bids_dir=tmp_path, out_dir=out, level="participant")
+    again = plan(found, experiment, what_is_done(settings, found))
+    assert sum(len(p.agreements) for p in first.preparing) == 3
+    assert sum(len(p.agreements) for p in again.preparing) == 0

@@ -267,6 +267,17 @@ def read_json(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+@contextmanager
+def publishing(file: Path, about: Mapping[str, Any]) -> Iterator[None]:
+    """Write a file in the block and its sidecar after it.
+
+    The sidecar holds the digest: it goes first and comes last, so a file with a digest is whole, and made as it says.
+    """
+    disown(file)
+    yield
+    write_json(sidecar(file), about)
+
+
 def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Write a TSV, ``n/a`` for missing, and its data dictionary beside it."""
     with replacing(file) as temporary:

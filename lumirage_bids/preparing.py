@@ -175,10 +175,11 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
                 if not todo:
                     continue
                 found = _aligned(job, out_dir, context) if found is None else found
-                derivatives.disown(out_dir / file)
-                with derivatives.replacing(out_dir / file) as temporary:
+                with (
+                    derivatives.publishing(out_dir / file, about),
+                    derivatives.replacing(out_dir / file) as temporary,
+                ):
                     write_itk(Transform((found,)), temporary)
-                derivatives.write_json(derivatives.sidecar(out_dir / file), about)
 
 
 def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
@@ -195,10 +196,8 @@ def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
 
 
 def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
-    # The sidecar holds the hash: it goes first and comes last, so an image with a hash is whole, and made as it says.
-    derivatives.disown(out_dir / file)
-    write_image(volume, out_dir / file, dtype)
-    derivatives.write_json(derivatives.sidecar(out_dir / file), meta)
+    with derivatives.publishing(out_dir / file, meta):
+        write_image(volume, out_dir / file, dtype)
 
 
 def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str], *, whole: bool) -> None:

@@ -240,25 +240,21 @@ class PairAtWork:
                 shape, affine = self.fixed.grids[name]
                 array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
                 file = self.out_dir / derivatives.moved_labels(scan, target, arm.label, name)
-                derivatives.disown(file)
-                write_image(Volume(array=array, affine=affine), file, np.int32)
-                derivatives.write_json(derivatives.sidecar(file), {**meta, **_about_moved(arm.evaluation)})
+                with derivatives.publishing(file, {**meta, **_about_moved(arm.evaluation)}):
+                    write_image(Volume(array=array, affine=affine), file, np.int32)
         if self.save in {"images", "all"}:
             file = self.out_dir / derivatives.moved_image(scan, target, arm.label)
-            derivatives.disown(file)
-            write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
-            about = {**meta, "SkullStripped": arm.preparation.skull_strip}
-            derivatives.write_json(derivatives.sidecar(file), about)
+            with derivatives.publishing(file, {**meta, "SkullStripped": arm.preparation.skull_strip}):
+                write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
         if self.save in {"transforms", "all"}:
             files = {derivatives.transform(scan, target, arm.label): total}
             if transform.inverse is not None:
                 back = Transform((np.linalg.inv(self.start),)).then(transform.inverse)
                 files = {derivatives.inverse_transform(scan, target, arm.label): back, **files}
             for relative, map_ in files.items():
-                derivatives.disown(self.out_dir / relative)
-                with derivatives.replacing(self.out_dir / relative) as temporary:
+                file = self.out_dir / relative
+                with derivatives.publishing(file, {**meta, **cost}), derivatives.replacing(file) as temporary:
                     write_itk(map_, temporary)
-                derivatives.write_json(derivatives.sidecar(self.out_dir / relative), {**meta, **cost})
 
 
 def _about_moved(evaluation: Evaluation) -> dict[str, str]:

@@ -21,6 +21,8 @@ LISTS = ("methods", "labellings", "protocols")
 EPILOG = """\
 other commands:
   lumirage demo DIR            write a small synthetic dataset, evaluate it, say where the report is
+  lumirage status OUT_DIR      what is done, failed, why, left, and how long that will take
+  lumirage judge TABLE.tsv     the verdict on a table of scores, without images; judge --help has its options
   lumirage methods | labellings | protocols
                                list what there is and whether its needs are met here
 
@@ -284,6 +286,10 @@ def _dispatch(arguments: list[str]) -> int:
         if len(arguments) != 2 or arguments[1].startswith("-"):
             raise UsageError("usage: lumirage demo DIR, where DIR does not exist yet.")
         return app.demo(Path(arguments[1]).absolute(), run=main)
+    if arguments[:1] == ["status"]:
+        if len(arguments) != 2 or arguments[1].startswith("-"):
+            raise UsageError("usage: lumirage status OUT_DIR")
+        return app.status_of(Path(arguments[1]).absolute())
     if arguments and arguments[0] in LISTS:
         if len(arguments) != 1:
             raise UsageError(f"usage: lumirage {arguments[0]} (no further arguments).")

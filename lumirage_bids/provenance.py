@@ -7,11 +7,13 @@ import platform
 import re
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from lumirage_bids import derivatives
+from lumirage_bids.criteria import Criteria
 
 PACKAGES = (
     "antspyx",
@@ -50,6 +52,18 @@ def _record(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except ValueError:
         return {}
+
+
+def declared(records: Sequence[Mapping[str, Any]]) -> list[Criteria]:
+    """Criteria of the runs on an output folder, each once, in the order that they came into force.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        As `read_records` gives them. Runs of versions that recorded none had the defaults.
+    """
+    found = [Criteria(**record.get("statistics", {})) for record in records] or [Criteria()]
+    return [criteria for before, criteria in zip([None, *found], found, strict=False) if criteria != before]
 
 
 def machine(device: str) -> dict[str, object]:

@@ -230,6 +230,7 @@ class Run:
                 "pairs": len(plan.pairs),
                 "pairs_to_draw_from": plan.n_pairs,
                 "pairs_asked": len(plan.asked),
+                "pairs_present": plan.n_present,
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
                 "warnings": list(warnings(plan)),
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
@@ -238,6 +239,7 @@ class Run:
             "labellings": {labels.name: labels.source for labels in plan.labels},
             "methods": {a.name: a.method.name for a in plan.arms},
             "tuned": dict(self.protocol.tuned),
+            "statistics": asdict(self.protocol.statistics),
             "arms": {a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **_known(a)} for a in plan.arms},
         }
 

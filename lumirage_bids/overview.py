@@ -223,5 +223,6 @@ def _left(o: Overview) -> Iterator[str]:
     time = f"; about {duration(seconds)} with {o.nprocs} process(es), as in the latest run" if known else ""
     yield f"Left: {count(sum(s.left for s in left.values()))} registrations{time}"
     if unknown := [s.arm for s in left.values() if s not in known]:
-        yield f"No pair of {', '.join(unknown)} is done yet, so its time is not known{' and not counted' * bool(known)}."
+        rest = " and not counted" if known else ""
+        yield f"No pair of {', '.join(unknown)} is done yet, so its time is not known{rest}."
     yield f"The same command goes on where it was: {o.command}"

@@ -121,7 +121,7 @@ class Protocol:
     pairs: PairRule = PairRule()
     template: Table | None = None
     tuned: Mapping[str, str] = field(default_factory=dict)
-    statistics: Criteria = Criteria()
+    statistics: Criteria = field(default_factory=Criteria)
     text: str = ""
 
     def variant(self, name: str) -> Variant:

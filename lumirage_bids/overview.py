@@ -150,7 +150,8 @@ def _standing(
         return none, {}
     mine = rows[(rows["variant"] == variant) & (rows["method"] == method)]
     if planned.which is not None:
-        mine = mine[[pair in planned.which for pair in zip(mine["moving"], mine["fixed"], strict=True)]]
+        wanted = [pair in planned.which for pair in zip(mine["moving"], mine["fixed"], strict=True)]
+        mine = mine.loc[mine.index[wanted]] if wanted else mine
     states = list(zip(mine["status"], mine["reason"], strict=True))
     done = sum(state == "ok" for state, _ in states)
     failed = sum(state != "ok" and is_final(state, why) for state, why in states)
@@ -172,8 +173,8 @@ def _seconds(rows: pd.DataFrame) -> float:
     import pandas as pd
 
     ended = pd.to_datetime(rows["finished"], format="ISO8601", utc=True).sort_values()
-    between = ended.groupby(rows["moving"]).diff().dt.total_seconds().dropna()
-    usual = between[between <= _PAUSE * between.median()]
+    between = (ended.groupby(rows["moving"]).diff() / pd.Timedelta(seconds=1)).dropna()
+    usual = between[between <= _PAUSE * between.quantile(interpolation="lower")]
     return float(usual.mean() if len(usual) else pd.to_numeric(rows["runtime_s"]).mean())
 
 

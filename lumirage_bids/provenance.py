@@ -43,27 +43,34 @@ def versions() -> dict[str, str]:
 
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
-    """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
+    """Records of all runs on an output folder with their ``id``, oldest first.
+
+    Those that a machine left torn when it went down are not among them.
+    """
     return [record for file in derivatives.files(out_dir, "config/*.toml") if (record := _record(file))]
 
 
 def _record(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return {"id": file.stem, **tomllib.loads(file.read_text("utf-8"))}
     except ValueError:
         return {}
 
 
-def declared(records: Sequence[Mapping[str, Any]]) -> list[Criteria]:
-    """Criteria of the runs on an output folder, each once, in the order that they came into force.
+def declared(records: Sequence[Mapping[str, Any]], first_score: str) -> tuple[Criteria, Criteria]:
+    """Criteria that were in force when the first score was written, and those that are now.
 
     Parameters
     ----------
     records : sequence of mapping
         As `read_records` gives them. Runs of versions that recorded none had the defaults.
+    first_score : str
+        When that was, as score rows have it (ISO 8601, UTC); empty where there is none.
     """
-    found = [Criteria(**record.get("statistics", {})) for record in records] or [Criteria()]
-    return [criteria for before, criteria in zip([None, *found], found, strict=False) if criteria != before]
+    found = [(str(r.get("id", "")), Criteria(**r.get("statistics", {}))) for r in records] or [("", Criteria())]
+    begun = re.sub(r"[-:]", "", first_score)[:15]  # as the names of records have it
+    before = [criteria for name, criteria in found if begun and name[:15] <= begun]
+    return (before or [found[-1][1]])[-1], found[-1][1]
 
 
 def machine(device: str) -> dict[str, object]:

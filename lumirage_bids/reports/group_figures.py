@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lumirage_bids.criteria import MARGIN
 from lumirage_bids.derivatives import description
 from lumirage_bids.figures.cost import costs, dice_against_cost
 from lumirage_bids.figures.differences import differing_in_one, paired_differences
@@ -28,7 +29,6 @@ from lumirage_bids.stats.classes import (
     in_class,
     primary_class,
 )
-from lumirage_bids.stats.comparisons import EQUIVALENCE_MARGIN
 from lumirage_bids.stats.variants import ordered_variants, variant_effects
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _differences(tables: GroupTables, named: _Named) -> _Figures:
         caption = (
             f"Difference in mean Dice on the same pairs, {labelling}, pairs of class “{split}”: two methods in one "
             "variant, or two variants of one method. Diamond: mean, with its 95 % interval from a bootstrap of "
-            f"subjects where there are enough. Grey band: ± {EQUIVALENCE_MARGIN:g}, equivalent."
+            f"subjects where there are enough. Grey band: ± {MARGIN:g}, equivalent."
         )
         alt = f"Paired differences in mean Dice between methods, {labelling}. The table of comparisons has the numbers."
         figure = paired_differences(tables.pairs, rows, labelling, split)

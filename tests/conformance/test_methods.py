@@ -111,8 +111,8 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         return pretrained(tmp_path)
     if name in EQUIPPED:
         return EQUIPPED[name](tmp_path)
-    # ANTs' few default iterations suit mutual information on large images; a tenth of them finds too little here.
-    parameters = {"metric": "cc", "iterations": (100, 70, 50, 20)} if name == "ants_syn" else {}
+    # The quick preset's few iterations suit large images; a tenth of them finds too little here.
+    parameters = {"metric": "cc", "iterations": (100, 70, 50, 20)} if name == "ants_syn_quick" else {}
     return Case(method=method(name, **parameters).sloppy(), scratch=tmp_path)
 
 

@@ -9,13 +9,18 @@ import pkgutil
 import sys
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from lumirage_bids.errors import UsageError
 
 T = TypeVar("T")
+
+
+def aside(default: T) -> T:
+    """Give a dataclass a field that tells of something and changes no result: it is in no `digest`."""
+    return field(default=default, metadata={"aside": True})
 
 
 def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -67,6 +72,12 @@ def _coerce(value: Any, kind: Any) -> Any:
         raise TypeError
     if origin is tuple:
         return _coerce_tuple(value, get_args(kind))
+    return _coerce_plain(value, kind)
+
+
+def _coerce_plain(value: Any, kind: Any) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
+        return from_table(kind, value, kind.__name__.lower())
     if kind is NoneType:
         if value is None:
             return None
@@ -101,6 +112,8 @@ def _words(kind: Any) -> str:
     if origin is tuple:
         kinds = get_args(kind)
         return f"a list of {'' if Ellipsis in kinds else f'{len(kinds)} times '}{_words(kinds[0])}"
+    if isinstance(kind, type) and is_dataclass(kind):
+        return f"a table of {', '.join(f.name for f in fields(kind))}"
     return {
         int: "a whole number",
         float: "a number",
@@ -118,7 +131,8 @@ def digest(*parts: object) -> str:
 
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        return {type(value).__name__: _plain(asdict(value))}
+        counted = {f.name for f in fields(value) if "aside" not in f.metadata}
+        return {type(value).__name__: _plain({k: v for k, v in asdict(value).items() if k in counted})}
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

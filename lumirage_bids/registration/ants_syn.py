@@ -112,6 +112,11 @@ class AntsSyn(Method):
             if not fine:
                 raise UsageError(f"{field} is {getattr(self, field)!r}; allowed: {allowed}.")
 
+    @property
+    def effort(self) -> tuple[tuple[int, int], ...]:
+        """Levels of an image that is not large."""
+        return tuple((factor, n) for n, factor, _ in self.pyramid((0, 0, 0)))
+
     def missing(self, context: Context) -> str | None:
         """ANTsPy, where it is not installed."""
         return None if importlib.util.find_spec("ants") else "ANTsPy is not installed; pip install antspyx"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lumirage_bids.errors import UsageError
-from lumirage_bids.registration.base import Cost, Method
+from lumirage_bids.parameters import aside
+from lumirage_bids.registration.base import Cost, Method, Trained
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -47,6 +48,9 @@ class Command(Method):
     similarity : str
         Name of the similarity measure that the program optimises, for the tables; ``lncc`` warns of pairs across
         contrasts.
+    training : Training or str
+        What the program has learned from, as `lumirage_bids.registration.base.Training`; ``none`` for one that learns
+        nothing. It changes no result.
     """
 
     name: ClassVar[str] = "command"
@@ -57,6 +61,7 @@ class Command(Method):
     format: Literal["auto", "itk", "learn2reg", "fsl", "ras"] = "auto"
     grid: Literal["fixed", "own"] = "fixed"
     similarity: str = "n/a"
+    training: Trained = aside("unknown")
 
     def __post_init__(self) -> None:
         """Refuse placeholders that there are not, and an output elsewhere."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lumirage_bids import segmentation
 from lumirage_bids.arms import here
 from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import MissingInputError, UsageError
+from lumirage_bids.own_code import code_digest, own_sources
 from lumirage_bids.parameters import digest
 from lumirage_bids.protocol import Labelling, Protocol
 from lumirage_bids.reference_maps import references
@@ -40,10 +42,13 @@ class Labels:
         """Whether the maps are files that were found."""
         return self.labeller.reads
 
-    @property
+    @cached_property
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
-        return digest(self.labeller.name, self.labeller, [sorted(coding.items()) for coding in self.structures])
+        revised = [self.labeller.revision] if (self.labeller.revision or 1) > 1 else []
+        code = [value] if (value := code_digest(own_sources(type(self.labeller)))) else []
+        codings = [sorted(coding.items()) for coding in self.structures]
+        return digest(self.labeller.name, self.labeller, codings, *revised, *code)
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""

@@ -40,8 +40,8 @@ def training_unknown(c: Conditions) -> Iterator[Finding]:
             id="training-unknown",
             severity="note",
             what=f"What {', '.join(lacking)} may have been trained on is not all known.",
-            evidence=f"Not declared: {'; '.join(f'{method}: {what}' for method, what in lacking.items())}. So it is not "
-            "known whether these scans are of its domain, or were among those that it saw.",
+            evidence=f"Not declared: {'; '.join(f'{method}: {what}' for method, what in lacking.items())}. So it is "
+            "not known whether these scans are of its domain, or were among those that it saw.",
             remedy='Declare it in the protocol: [methods.NAME] training = { contrasts = ["T1w"], species = '
             '["human"], datasets = ["…"], labels = ["none"] }, or training = "none" for a method that learns '
             "nothing.",
@@ -80,8 +80,8 @@ def off_training_species(c: Conditions) -> Iterator[Finding]:
                 id="off-training-species",
                 severity="serious",
                 what=f"{method} was trained on human brains and run on brains too small to be those of grown humans.",
-                evidence=f"{len(small)} of {len(extents)} brains are at most {max(small.values()):.0f} mm long; trained "
-                f"on {training.words}.",
+                evidence=f"{len(small)} of {len(extents)} brains are at most {max(small.values()):.0f} mm long; "
+                f"trained on {training.words}.",
                 remedy="Report these pairs apart, as a test of domain shift; they say nothing of the method within "
                 "its domain.",
             )

@@ -17,6 +17,8 @@ class AntsSynQuick(AntsSyn):
     """
 
     name: ClassVar[str] = "ants_syn_quick"
+    digest_name: ClassVar[str] = "AntsSynQuick"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "ANTs SyN with ANTsPy's default settings: quick, nothing at full resolution, CPU"
 
     metric: Literal["cc", "mattes", "meansquares"] = "mattes"

@@ -99,7 +99,9 @@ def turned(comparisons: pd.DataFrame | None, labelling: str, changed: pd.DataFra
 
     arms = {arm for couple in gone for arm in couple}
     rows = changed[[Arm(*arm) in arms for arm in zip(changed["variant"], changed["method"], strict=True)]]
-    return reversals(gone, certain_order(compare(rows), labelling, alpha), arm_labels(arms_of(changed)))
+    return reversals(
+        gone, certain_order(compare(rows.assign(labelling=labelling)), labelling, alpha), arm_labels(arms_of(changed))
+    )
 
 
 def _mean(rows: pd.DataFrame, arm: Arm) -> float:

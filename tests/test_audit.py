@@ -276,6 +276,12 @@ def test_unequal_effort(similarity, effort, told):
     assert "greedy: lncc, iterations 200 at 1/8" in finding.evidence
 
 
+def test_effort_that_nobody_told_is_said_to_be_unknown():
+    c = replace(at_work("n/a"), effort={"default": {"greedy": FULL}}, methods={"syn": "command"})
+    assert "Whether syn had the same effort is not known" in unchecked(c)[0]
+    assert "unequal-effort" not in found(c)
+
+
 def test_two_settings_of_one_method_are_compared_on_purpose():
     c = replace(at_work("mi", QUICK), methods={"greedy": "syn", "syn": "syn"})
     assert "unequal-effort" not in found(c)
@@ -322,6 +328,16 @@ def test_no_finding_sets_means_over_different_pairs_beside_each_other():
     rows = c.structures["braincolor"]
     different = rows[(rows["method"] == "greedy") & (rows["split"] != "same subject")]
     assert f"greedy {different[[f'dice_{i}' for i in range(1, 5)]].mean(axis=1).mean():.3f}" in told
+
+
+def test_pairs_that_failed_for_all_leave_the_others_beside_each_other():
+    c = replace(conditions(), luts={"braincolor": {i: str(i) for i in range(1, 6)}})
+    wide = c.structures["braincolor"].copy()
+    wide.loc[some_pairs(c, 3).to_numpy(), "status"] = "failed"
+    c = changed(replace(c, structures={"braincolor": wide}), some_pairs(c, 3), status="failed", dice_mean=np.nan)
+    told = found(c)["absent-structures"].evidence
+    assert "greedy 0." in told
+    assert "syn 0." in told
 
 
 def test_unequal_failures():

@@ -25,9 +25,12 @@ def different_subjects(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def lacking_percent(rows: pd.DataFrame) -> pd.Series[float]:
-    """Share of the pairs of one labelling that each arm lacks a score of, percent, by name of the arm."""
-    planned = len(rows.drop_duplicates(PAIR))
-    return 100 - 100 * rows.dropna(subset="dice").groupby("arm", sort=False).size() / max(planned, 1)
+    """Share of the pairs of one labelling that each arm lacks a score of, percent, by name of the arm.
+
+    Pairs that no arm scored, for a label map that is broken, say, are lacking for none.
+    """
+    scored = rows.dropna(subset="dice")
+    return 100 - 100 * scored.groupby("arm", sort=False).size() / max(len(scored.drop_duplicates(PAIR)), 1)
 
 
 def on_common_pairs(rows: pd.DataFrame) -> pd.DataFrame:

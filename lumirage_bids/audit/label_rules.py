@@ -145,11 +145,10 @@ def bare_structures(c: Conditions, comparisons: pd.DataFrame | None = None) -> I
         if not bare:
             continue
         others = sorted(scored - set(bare))
-        without = wide.assign(dice_mean=_mean_of(wide, others)) if others else wide[:0]
+        without = _with_dice(wide, _mean_of(wide, others))
         around = turned(comparisons, labelling, without)
-        whole, rest = common_means(different_subjects(_scored(wide, scored))), {}
-        if others:
-            rest = common_means(different_subjects(without))
+        whole = common_means(different_subjects(_with_dice(wide, _mean_of(wide, scored))))
+        rest = common_means(different_subjects(without)) if others else {}
         worst = sorted(bare, key=lambda i: -bare[i].bare)
         listed = [f"{_name(names, i)} ({100 * bare[i].bare:.0f} %)" for i in worst[:NAMED]]
         share = len(bare) / len(scored)
@@ -172,8 +171,9 @@ def _mean_of(wide: pd.DataFrame, structures: Collection[int]) -> pd.Series[float
     return wide[[c for c in wide.columns if structure_index(c) in structures]].astype("float64").mean(axis=1)
 
 
-def _scored(wide: pd.DataFrame, structures: Collection[int]) -> pd.DataFrame:
-    return wide.assign(dice_mean=_mean_of(wide, structures))
+def _with_dice(wide: pd.DataFrame, dice: pd.Series[float]) -> pd.DataFrame:
+    """Rows of a table of structures as those of a score table, with such a mean Dice."""
+    return wide[["variant", "method", "evaluation", "moving", "fixed", "split", "status"]].assign(dice_mean=dice)
 
 
 def mean_volumes(c: Conditions) -> dict[str, dict[int, float]]:
@@ -221,8 +221,9 @@ def absent_structures(c: Conditions, comparisons: pd.DataFrame | None = None) ->
         rules = {"": _mean_of(wide, known)}
         rules["scored as 0"] = here.sum(axis=1) / len(known)
         rules["as 1"] = (here.sum(axis=1) + len(known) - here.notna().sum(axis=1)) / len(known)
-        around = sorted({x for d in rules.values() for x in turned(comparisons, labelling, wide.assign(dice_mean=d))})
-        means = {rule: common_means(different_subjects(wide.assign(dice_mean=d))) for rule, d in rules.items()}
+        by = {rule: _with_dice(wide, dice) for rule, dice in rules.items()}
+        around = sorted({couple for rows in by.values() for couple in turned(comparisons, labelling, rows)})
+        means = {rule: common_means(different_subjects(rows)) for rule, rows in by.items()}
         out = means.pop("")
         shift = max((abs(of[arm] - out[arm]) for of in means.values() for arm in out), default=0.0)
         parts = [

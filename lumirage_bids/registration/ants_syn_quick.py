@@ -14,6 +14,13 @@ class AntsSynQuick(AntsSyn):
 
     Mutual information, few iterations and none at full resolution. It is there for who wants to judge that default; as
     a competitor take `ants_syn`.
+
+    References
+    ----------
+    Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with cross-correlation. Med
+    Image Anal 12:26-41 (2008). doi:10.1016/j.media.2007.06.004
+    Tustison NJ et al. The ANTsX ecosystem for quantitative biological and medical imaging. Sci Rep 11:9068 (2021).
+    doi:10.1038/s41598-021-87564-6
     """
 
     name: ClassVar[str] = "ants_syn_quick"

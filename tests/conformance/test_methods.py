@@ -82,7 +82,7 @@ def pretrained(folder: Path) -> Case:
 
 EQUIPPED = {"torchscript": demons}
 NEEDY = {name: complaint for name in methods() if (complaint := method(name).missing(Context()))}
-# Another setting of ants_syn, whose few iterations are for large images; test_ants_syn.py compares it with ANTsPy's own.
+# Another setting of ants_syn, whose few iterations are for large images; test_ants_syn.py compares it with ANTsPy's.
 SETTINGS = {"ants_syn_quick"}
 RUNNING = [name for name in methods() if name not in {*NEEDY, *SETTINGS}] + list(EQUIPPED)
 MOVING = [name for name in RUNNING if name != "identity"]

@@ -85,6 +85,12 @@ def _coerce(value: Any, kind: Any) -> Any:
         raise TypeError
     if origin is tuple:
         return _coerce_tuple(value, get_args(kind))
+    return _coerce_plain(value, kind)
+
+
+def _coerce_plain(value: Any, kind: Any) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
+        return from_table(kind, value, kind.__name__.lower())
     if kind is NoneType:
         if value is None:
             return None
@@ -119,6 +125,8 @@ def _words(kind: Any) -> str:
     if origin is tuple:
         kinds = get_args(kind)
         return f"a list of {'' if Ellipsis in kinds else f'{len(kinds)} times '}{_words(kinds[0])}"
+    if isinstance(kind, type) and is_dataclass(kind):
+        return f"a table of {', '.join(f.name for f in fields(kind))}"
     return {
         int: "a whole number",
         float: "a number",
@@ -141,7 +149,7 @@ def digest(*parts: object) -> str:
 
 def _plain(value: object, *, nested: bool = False) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        inside = {f.name: _plain(getattr(value, f.name), nested=True) for f in fields(value) if _counts(f, value)}
+        inside = counted(value)
         return inside if nested else {vars(type(value)).get("digest_name", type(value).__name__): inside}
     if isinstance(value, Mapping):
         return {str(k): _plain(v, nested=nested) for k, v in value.items()}
@@ -150,6 +158,11 @@ def _plain(value: object, *, nested: bool = False) -> object:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"cannot digest a {type(value).__name__}")
+
+
+def counted(owner: Any) -> dict[str, object]:
+    """Fields of a dataclass that its digest is made of, as plain values."""
+    return {f.name: _plain(getattr(owner, f.name), nested=True) for f in fields(owner) if _counts(f, owner)}
 
 
 def _counts(declared: Field[Any], owner: object) -> bool:

@@ -8,6 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,34 +44,44 @@ def versions() -> dict[str, str]:
 
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
-    """Records of all runs on an output folder with their ``id``, oldest first.
+    """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
+    return [record for _, record in dated_records(out_dir)]
 
-    Those that a machine left torn when it went down are not among them.
-    """
-    return [record for file in derivatives.files(out_dir, "config/*.toml") if (record := _record(file))]
+
+def dated_records(out_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The same with the time that each run began at, UTC, spelled as column ``finished`` of score rows."""
+    files = derivatives.files(out_dir, "config/*.toml")
+    return [(_began(file.stem), record) for file in files if (record := _record(file))]
+
+
+def _began(run: str) -> str:
+    """Time in a run's name, ``20260131T120000Z-…``; empty, before all others, for a file that is none of ours."""
+    try:
+        return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        return ""
 
 
 def _record(file: Path) -> dict[str, Any]:
     try:
-        return {"id": file.stem, **tomllib.loads(file.read_text("utf-8"))}
+        return tomllib.loads(file.read_text("utf-8"))
     except ValueError:
         return {}
 
 
-def declared(records: Sequence[Mapping[str, Any]], first_score: str) -> tuple[Criteria, Criteria]:
+def declared(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:
     """Criteria that were in force when the first score was written, and those that are now.
 
     Parameters
     ----------
-    records : sequence of mapping
-        As `read_records` gives them. Runs of versions that recorded none had the defaults.
+    records : sequence of (str, mapping)
+        As `dated_records` gives them. Runs of versions that recorded no criteria had the defaults.
     first_score : str
         When that was, as score rows have it (ISO 8601, UTC); empty where there is none.
     """
-    found = [(str(r.get("id", "")), Criteria(**r.get("statistics", {}))) for r in records] or [("", Criteria())]
-    begun = re.sub(r"[-:]", "", first_score)[:15]  # as the names of records have it
-    before = [criteria for name, criteria in found if begun and name[:15] <= begun]
-    return (before or [found[-1][1]])[-1], found[-1][1]
+    found = [(began, Criteria(**record.get("statistics", {}))) for began, record in records] or [("", Criteria())]
+    before = [criteria for began, criteria in found if began[:19] <= first_score[:19]]
+    return (before if before and first_score else [found[-1][1]])[-1], found[-1][1]
 
 
 def machine(device: str) -> dict[str, object]:

@@ -224,7 +224,9 @@ def _interactions(table: pd.DataFrame, labelling: str, how: str, labels: Mapping
     mine = table[part]
     sides = {x: [_side(row, x, labels) for row in mine.to_dict("records")] for x in "ab"}
     arms = [a | b for (_, a), (_, b) in zip(sides["a"], sides["b"], strict=True)]
-    return mine.assign(arms=pd.Series(arms, index=mine.index, dtype=object), **{x: [name for name, _ in of] for x, of in sides.items()})
+    return mine.assign(
+        arms=pd.Series(arms, index=mine.index, dtype=object), **{x: [name for name, _ in of] for x, of in sides.items()}
+    )
 
 
 def _side(row: Mapping[Hashable, Any], x: str, labels: Mapping[Arm, str]) -> tuple[str, frozenset[str]]:

@@ -44,7 +44,7 @@ def common_pairs(table: SideBySide, references: Collection[str] = REFERENCES) ->
     """Set the arms aside that lack pairs, and find the pairs that the others share."""
     scored = np.isfinite(table.dice)
     reference = np.array([arm.method in references for arm in table.arms], dtype=np.bool_)
-    lacking = 100 * (1 - scored.mean(axis=0)) if len(scored) else np.zeros(len(table.arms))
+    lacking = 100 * (~scored).sum(axis=0) / max(1, len(scored))
     aside = ~reference & (lacking > MAY_LACK_PERCENT)
     ranked = ~reference & ~aside
     pairs = np.asarray(scored[:, ranked].all(axis=1) & ranked.any())

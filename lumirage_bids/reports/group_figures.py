@@ -164,7 +164,7 @@ def _differences(tables: GroupTables, named: _Named) -> _Figures:
             continue
         caption = (
             f"Difference in mean Dice on the same pairs, {labelling}, pairs of class “{split}”: two methods in one "
-            "variant, or two variants of one method. Diamond: mean, with its 95 % interval from a bootstrap of "
+            "variant, or two variants of one method. Diamond: mean, with its 95 % interval over "
             f"subjects where there are enough. Grey band: ± {MARGIN:g}, equivalent."
         )
         alt = f"Paired differences in mean Dice between methods, {labelling}. The table of comparisons has the numbers."

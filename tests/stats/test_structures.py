@@ -56,7 +56,7 @@ def test_intervals_of_all_structures_at_once_are_wider_and_p_values_corrected():
 
 
 def test_the_structure_that_makes_the_difference_dominates():
-    pairs, wide = with_holes(gains={"greedy": 0.2, "syn": 0.2})
+    _, wide = with_holes(gains={"greedy": 0.2, "syn": 0.2})
     table = structure_differences(wide, {}).set_index("index")
     assert table["dominates"].to_dict() == {3: True, 1: False, 2: False, 4: False}
     rest = wide["braincolor"].drop(columns="dice_3")

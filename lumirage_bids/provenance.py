@@ -7,7 +7,11 @@ import platform
 import re
 import sys
 import tomllib
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
+=======
+from datetime import UTC, datetime
+>>>>>>> main
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,11 +47,30 @@ def versions() -> dict[str, str]:
 
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
+<<<<<<< HEAD
     """Records of all runs on an output folder with their ``id``, oldest first.
 
     Those that a machine left torn when it went down are not among them.
     """
     return [record for file in derivatives.files(out_dir, "config/*.toml") if (record := _record(file))]
+=======
+    """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
+    return [record for _, record in dated_records(out_dir)]
+
+
+def dated_records(out_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The same with the time that each run began at, UTC, spelled as column ``finished`` of score rows."""
+    files = derivatives.files(out_dir, "config/*.toml")
+    return [(_began(file.stem), record) for file in files if (record := _record(file))]
+
+
+def _began(run: str) -> str:
+    """Time in a run's name, ``20260131T120000Z-…``; empty, before all others, for a file that is none of ours."""
+    try:
+        return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        return ""
+>>>>>>> main
 
 
 def _record(file: Path) -> dict[str, Any]:

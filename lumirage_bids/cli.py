@@ -294,6 +294,10 @@ def _dispatch(arguments: list[str]) -> int:
         if len(arguments) != 2 or arguments[1].startswith("-"):
             raise UsageError("usage: lumirage demo DIR, where DIR does not exist yet.")
         return app.demo(Path(arguments[1]).absolute(), run=main)
+    if arguments[:1] == ["judge"]:
+        from lumirage_bids import judge
+
+        return judge.main(arguments[1:])
     if arguments[:1] == ["status"]:
         if len(arguments) != 2 or arguments[1].startswith("-"):
             raise UsageError("usage: lumirage status OUT_DIR")

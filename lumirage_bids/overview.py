@@ -172,8 +172,9 @@ def _seconds(rows: pd.DataFrame) -> float:
     """Wall time of a pair: between the ends of two in a row of one moving scan; else of the registration alone."""
     import pandas as pd
 
-    ended = pd.to_datetime(rows["finished"], format="ISO8601", utc=True).sort_values()
-    between = (ended.groupby(rows["moving"]).diff() / pd.Timedelta(seconds=1)).dropna()
+    times = pd.to_datetime(rows["finished"], format="ISO8601", utc=True)
+    ended = pd.Series([time.timestamp() for time in times], index=rows.index, dtype="float64").sort_values()
+    between = ended.groupby(rows["moving"]).diff().dropna()
     usual = between[between <= _PAUSE * between.quantile(interpolation="lower")]
     return float(usual.mean() if len(usual) else pd.to_numeric(rows["runtime_s"]).mean())
 

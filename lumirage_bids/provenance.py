@@ -7,11 +7,7 @@ import platform
 import re
 import sys
 import tomllib
-<<<<<<< HEAD
-from collections.abc import Mapping, Sequence
-=======
 from datetime import UTC, datetime
->>>>>>> main
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,14 +43,10 @@ def versions() -> dict[str, str]:
 
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
-<<<<<<< HEAD
     """Records of all runs on an output folder with their ``id``, oldest first.
 
     Those that a machine left torn when it went down are not among them.
     """
-    return [record for file in derivatives.files(out_dir, "config/*.toml") if (record := _record(file))]
-=======
-    """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
     return [record for _, record in dated_records(out_dir)]
 
 
@@ -70,7 +62,6 @@ def _began(run: str) -> str:
         return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
     except ValueError:
         return ""
->>>>>>> main
 
 
 def _record(file: Path) -> dict[str, Any]:

@@ -19,6 +19,8 @@ REQUIRED = ("method", "moving", "fixed")
 OPTIONAL = ("status", "reason", "split", "variant", "labelling", "evaluation", "subject_moving", "subject_fixed")
 STATES = ("ok", "failed", "missing", "pending")
 MISSING = ("", "n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "null", "None")
+MEASURES = ("hd95_mm", "assd_mm", "tre_mm", "n_structures", "dice_initial", "folding_percent")
+"""Columns of our own tables that bear on a verdict on Dice."""
 _SUBJECT = re.compile(r"sub-[0-9A-Za-z+]+")
 #: What pairs of different subjects are called where a table has no column split.
 BETWEEN = "different subjects"
@@ -93,8 +95,8 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
     done = table[~table["status"].isin(("missing", "pending"))]
     if len(done) < len(table):
         notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
-    structures = [c for c in raw.columns if re.fullmatch(r"dice_[0-9]+", c)] if score == "dice_mean" else []
-    for column in structures:
+    more = [c for c in raw.columns if c in MEASURES or re.fullmatch(r"dice_[0-9]+", c)] if score == "dice_mean" else []
+    for column in more:
         done = done.assign(**{column: _numbers(file, raw[column], column)})
     return ScoreTable(pairs=done.reset_index(drop=True), planned=planned, notes=notes)
 

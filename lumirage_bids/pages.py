@@ -13,7 +13,7 @@ from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import LumirageError, MissingInputError
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.looks import read_looks
-from lumirage_bids.provenance import declared, read_records, versions
+from lumirage_bids.provenance import dated_records, declared, read_records, versions
 from lumirage_bids.scans import Scan
 from lumirage_bids.software import software_notes
 from lumirage_bids.views import ScanView, pair_views
@@ -42,7 +42,13 @@ def write_group(settings: Settings) -> Path:
     """
     from lumirage_bids import accuracy
     from lumirage_bids.audit import AUDIT, audit_table, mean_volumes
-    from lumirage_bids.published import PUBLISHED, published_comparison
+    from lumirage_bids.published import (
+        DIFFERENCES,
+        PUBLISHED,
+        RunFacts,
+        published_comparison,
+        published_differences,
+    )
     from lumirage_bids.reports.audit_section import audit_section
     from lumirage_bids.reports.group import group_tables, write_group_report
     from lumirage_bids.stats.dictionaries import (
@@ -58,8 +64,7 @@ def write_group(settings: Settings) -> Path:
 
     out_dir = settings.out_dir
     conditions, notes, first_score = read_run(out_dir)
-    records = read_records(out_dir)
-    before, criteria = declared(records, first_score)
+    before, criteria = declared(dated_records(out_dir), first_score)
     for note in (about_criteria := criteria_note(before, criteria)):
         logger.warning("%s", note)
     volumes = mean_volumes(conditions)
@@ -81,16 +86,30 @@ def write_group(settings: Settings) -> Path:
     context = replace(
         _context(settings, [*about_criteria, *notes], conditions, tables.comparisons),
         criteria=criteria,
-        known=_known(records, conditions, accuracy.summarise(labellers)),
+        known=_known(read_records(out_dir), conditions, accuracy.summarise(labellers)),
         labellers=accuracy.summarise(labellers),
         labeller_notes=about_labellers,
     )
-    audited = audit_section(conditions)
+    audited = audit_section(conditions, tables.comparisons)
     derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
-    published = published_comparison(tables.pairs, context.protocol, sloppy=context.sloppy)
+    facts = RunFacts(
+        preparations=conditions.preparations,
+        parameters=conditions.parameters,
+        sources=conditions.sources,
+        sloppy=context.sloppy,
+    )
+    published = published_comparison(tables.pairs, context.protocol, facts)
+    differing = published_differences(tables.pairs, context.protocol, facts)
     if len(published):
         derivatives.write_table(folder / "published.tsv", published, PUBLISHED)
-    context = replace(context, audit=audited, published=published, looks=read_looks(out_dir, conditions))
+        derivatives.write_table(folder / "published_differences.tsv", differing, DIFFERENCES)
+    context = replace(
+        context,
+        audit=audited,
+        published=published,
+        published_differences=differing,
+        looks=read_looks(out_dir, conditions),
+    )
     return write_group_report(folder, tables, context)
 
 

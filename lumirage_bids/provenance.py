@@ -67,25 +67,24 @@ def _began(run: str) -> str:
 
 def _record(file: Path) -> dict[str, Any]:
     try:
-        return {"id": file.stem, **tomllib.loads(file.read_text("utf-8"))}
+        return tomllib.loads(file.read_text("utf-8"))
     except ValueError:
         return {}
 
 
-def declared(records: Sequence[Mapping[str, Any]], first_score: str) -> tuple[Criteria, Criteria]:
+def declared(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:
     """Criteria that were in force when the first score was written, and those that are now.
 
     Parameters
     ----------
-    records : sequence of mapping
-        As `read_records` gives them. Runs of versions that recorded none had the defaults.
+    records : sequence of (str, mapping)
+        As `dated_records` gives them. Runs of versions that recorded no criteria had the defaults.
     first_score : str
         When that was, as score rows have it (ISO 8601, UTC); empty where there is none.
     """
-    found = [(str(r.get("id", "")), Criteria(**r.get("statistics", {}))) for r in records] or [("", Criteria())]
-    begun = re.sub(r"[-:]", "", first_score)[:15]  # as the names of records have it
-    before = [criteria for name, criteria in found if begun and name[:15] <= begun]
-    return (before or [found[-1][1]])[-1], found[-1][1]
+    found = [(began, Criteria(**record.get("statistics", {}))) for began, record in records] or [("", Criteria())]
+    before = [criteria for began, criteria in found if began[:19] <= first_score[:19]]
+    return (before if before and first_score else [found[-1][1]])[-1], found[-1][1]
 
 
 def machine(device: str) -> dict[str, object]:

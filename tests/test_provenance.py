@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from lumirage_bids.criteria import Criteria
-from lumirage_bids.provenance import declared, read_records
+from lumirage_bids.provenance import dated_records, declared
 
 
 def test_criteria_count_as_changed_once_there_were_scores(tmp_path):
     records = [
-        {"id": "20260101T000000Z-a", "statistics": {"margin": 0.02, "threshold": 0.2, "confidence": 0.95}},
-        {"id": "20260102T000000Z-b"},
-        {"id": "20260103T000000Z-c", "statistics": {"margin": 0.05, "threshold": 0.2, "confidence": 0.95}},
+        ("2026-01-01T00:00:00+00:00", {"statistics": {"margin": 0.02, "threshold": 0.2, "confidence": 0.95}}),
+        ("2026-01-02T00:00:00+00:00", {}),
+        ("2026-01-03T00:00:00+00:00", {"statistics": {"margin": 0.05, "threshold": 0.2, "confidence": 0.95}}),
     ]
     now = Criteria(margin=0.05)
     # Between the first and the second run; between the others; and while the third is at work.
@@ -23,4 +23,4 @@ def test_a_torn_record_is_none(tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "20260101T000000Z-a.toml").write_text("[settings]\ncommand = 'x'\n")
     (tmp_path / "config" / "20260102T000000Z-b.toml").write_text("[settings\n")
-    assert [record["id"] for record in read_records(tmp_path)] == ["20260101T000000Z-a"]
+    assert [began for began, _ in dated_records(tmp_path)] == ["2026-01-01T00:00:00+00:00"]

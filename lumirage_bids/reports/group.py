@@ -15,7 +15,7 @@ from lumirage_bids.audit import labels_from_intensities
 from lumirage_bids.criteria import Criteria
 from lumirage_bids.derivatives import write_text
 from lumirage_bids.figures.style import mark
-from lumirage_bids.reports.audit_section import AuditSection, published_differences, published_table
+from lumirage_bids.reports.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.reports.group_figures import Looks, ReportFigure, group_figures
 from lumirage_bids.reports.judged import score_tables
 from lumirage_bids.reports.methods_text import citation_bibtex, citation_markdown, cited, pieces
@@ -128,6 +128,8 @@ class ReportContext:
         What was found of the run's conditions; None where nobody looked.
     published : DataFrame or None
         Rows of `lumirage_bids.published.published_comparison`.
+    published_differences : DataFrame or None
+        Rows of `lumirage_bids.published.published_differences`.
     labellers : DataFrame or None
         Rows of `lumirage_bids.accuracy.summarise`.
     labeller_notes : sequence of str
@@ -154,6 +156,7 @@ class ReportContext:
     sloppy: bool = False
     audit: AuditSection | None = None
     published: pd.DataFrame | None = None
+    published_differences: pd.DataFrame | None = None
     labellers: pd.DataFrame | None = None
     labeller_notes: Sequence[str] = ()
     looks: Looks = field(default_factory=Looks)
@@ -215,6 +218,7 @@ def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
 
 def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:
     failed = tables.pairs[tables.pairs["status"] != "ok"]
+    differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None
     return render(
         "group.html",
@@ -237,7 +241,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         methods=[list(pieces(paragraph)) for paragraph in context.methods_text],
         references=cited(context.methods_text),
         published=None if published is None else published_table(published),
-        differences=[] if published is None else published_differences(published),
+        differences=None if differing is None or differing.empty else differences_table(differing),
     )
 
 

@@ -27,7 +27,8 @@ class Common:
     reference : array, shape (arms,)
         Which arms are no competitors.
     lacking_percent : array, shape (arms,)
-        Share of the pairs, those of any arm, that the arm has no score of.
+        Share of the pairs, those of any arm, that the arm has no score of; a pair that no arm could score, a
+        reference among them, is lacking for nobody.
     set_aside : array, shape (arms,)
         Which competitors lack more than `MAY_LACK_PERCENT`.
     pairs : array, shape (pairs,)
@@ -44,7 +45,12 @@ def common_pairs(table: SideBySide, references: Collection[str] = REFERENCES) ->
     """Set the arms aside that lack pairs, and find the pairs that the others share."""
     scored = np.isfinite(table.dice)
     reference = np.array([arm.method in references for arm in table.arms], dtype=np.bool_)
-    lacking = 100 * (~scored).sum(axis=0) / max(1, len(scored))
+    # What no arm could score is the data's fault, unless it failed and there is no reference to tell whose fault it is.
+    told = (table.ran & reference).any(axis=1) | ~table.failed.any(axis=1)
+    counted = scored.any(axis=1) | ~told
+    # Counts first: 19 of 20 lack exactly 5 %.
+    lacks = (~scored[counted]).sum(axis=0)
+    lacking = 100 * lacks / counted.sum() if counted.any() else np.full(len(table.arms), 100.0)
     aside = ~reference & (lacking > MAY_LACK_PERCENT)
     ranked = ~reference & ~aside
     pairs = np.asarray(scored[:, ranked].all(axis=1) & ranked.any())

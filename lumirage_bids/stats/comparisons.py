@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import combinations
 from typing import cast
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from lumirage_bids.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
+from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
 from lumirage_bids.stats.criteria import DICE, Score
 from lumirage_bids.stats.design import Design, Designs, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests
@@ -31,7 +32,7 @@ COMPARISON_COLUMNS = [
     *("p_t", "w", "p_wilcoxon"),
     *("worst_case_n", "worst_case_difference", "worst_case_ci_low", "worst_case_ci_high"),
     *("worst_case_d_z", "worst_case_p", "resampled", "refused"),
-    *("median_difference", "win_percent", "tie_percent"),
+    *("median_difference", "win_percent", "tie_percent", "p_win"),
     *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b"),
     *("df", "estimator", "groups", "n_smallest", "left_out", "n_left_out", "holds_for", "refused_sizes"),
     *("moving_percent", "fixed_percent", "pair_percent", "n_for_margin"),
@@ -53,8 +54,14 @@ _COUNTS = (
 _Row = dict[str, object]
 
 
-def compare(pairs: pd.DataFrame, *, criteria: Criteria | None = None, score: Score = DICE) -> pd.DataFrame:
-    """Compare every two arms that are evaluated alike, on the pairs that both scored.
+def compare(
+    pairs: pd.DataFrame,
+    *,
+    criteria: Criteria | None = None,
+    score: Score = DICE,
+    references: Collection[str] = REFERENCES,
+) -> pd.DataFrame:
+    """Compare every two arms that are evaluated alike, on the pairs that all ranked arms scored.
 
     Parameters
     ----------
@@ -65,17 +72,20 @@ def compare(pairs: pd.DataFrame, *, criteria: Criteria | None = None, score: Sco
         Margin of equivalence, and level of intervals and tests.
     score : Score
         What is compared.
+    references : collection of str
+        Methods that are no competitors and never narrow the pairs.
 
     Returns
     -------
     DataFrame
         A row per labelling × evaluation × class of pairs × two arms a, b in the order of `arms_of`, with
         `COMPARISON_COLUMNS`; arms of two evaluations are not compared, their scores are two quantities.
-        ``n`` pairs were scored in both arms; ``n_failed`` further pairs were run in both but lack a score in at least
-        one. Differences are b − a. Standard error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come
-        from `lumirage_bids.stats.design`, where subjects are what is drawn; ``t``, ``p_t``, ``w`` and ``p_wilcoxon``
-        take the pairs for independent. ``worst_case_…`` scores failed pairs as bad as can be. Holm's correction is over
-        all tests of the table; classes that hold the same pairs (``all`` and the only split) are one test.
+        ``n`` pairs were scored in both arms and, where neither is set aside for lacking pairs, in every other ranked
+        arm; ``n_failed`` pairs were run in both but lack a score in at least one. Differences are b − a. Standard
+        error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come from `lumirage_bids.stats.design`,
+        where subjects are what is drawn; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the pairs for independent.
+        ``worst_case_…`` scores failed pairs as bad as can be. Holm's correction is over all tests of the table;
+        classes that hold the same pairs (``all`` and the only split) are one test.
 
     Raises
     ------
@@ -90,7 +100,7 @@ def compare(pairs: pd.DataFrame, *, criteria: Criteria | None = None, score: Sco
         done: dict[frozenset[str], list[_Row]] = {}
         for name, members in pair_classes(table.crossing.splits).items():
             if members not in done:
-                done[members] = _compare_class(table.only(table.of(members)), criteria, score)
+                done[members] = _compare_class(table.only(table.of(members)), criteria, score, references)
             what = {"labelling": labelling, "evaluation": evaluation, "split": name}
             rows += [{**what, **row} for row in done[members]]
             tests += [(labelling, evaluation, members, place) for place in range(len(done[members]))]
@@ -114,16 +124,22 @@ def tables_of(pairs: pd.DataFrame, score: Score) -> Iterator[tuple[str, str, Sid
             yield str(labelling), evaluation, side_by_side(rows[rows["evaluation"] == evaluation], score)
 
 
-def _compare_class(table: SideBySide, criteria: Criteria, score: Score) -> list[_Row]:
+def _compare_class(table: SideBySide, criteria: Criteria, score: Score, references: Collection[str]) -> list[_Row]:
     """Make a row for every two arms over all pairs of a table."""
     designs = Designs(table.crossing)
-    return [_row(table, couple, designs, criteria, score) for couple in combinations(range(len(table.arms)), 2)]
+    common = common_pairs(table, references)
+    return [_row(table, couple, designs, common, criteria, score) for couple in combinations(range(len(table.arms)), 2)]
 
 
-def _row(table: SideBySide, couple: tuple[int, int], designs: Designs, criteria: Criteria, score: Score) -> _Row:
+def _row(
+    table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common, criteria: Criteria, score: Score
+) -> _Row:
     scored = np.isfinite(table.dice)
     both = np.asarray(scored[:, couple].all(axis=1))
-    laid = designs.of(both)
+    chosen = list(couple)
+    # Arms that are ranked, with each other and with a reference, on the pairs that they are ranked on.
+    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all()
+    laid = designs.of(np.asarray(both & common.pairs) if shared else both)
     usual = _infer(laid, table.dice[:, couple], criteria)
     at_worst = dict(usual)
     if table.failed[:, couple].any():
@@ -141,6 +157,7 @@ def _row(table: SideBySide, couple: tuple[int, int], designs: Designs, criteria:
         **usual,
         **plain_tests(a, b)._asdict(),
         **_wins(a, b, score),
+        "p_win": _p_win(laid, table.dice[:, couple[1]] - table.dice[:, couple[0]]),
         **{f"worst_case_{name}": at_worst.get(key, np.nan) for name, key in _WORST_CASE.items()},
         "worst_case_n": at_worst.get("n", len(a)),
         "equivalence_margin": criteria.margin,
@@ -163,6 +180,13 @@ def _wins(a: Floats, b: Floats, score: Score) -> _Row:
         "win_percent": 100 * float((difference * score.sign > 0).mean()),
         "tie_percent": 100 * float((difference == 0).mean()),
     }
+
+
+def _p_win(laid: Design, difference: Floats) -> float:
+    """P-value of b being better as often as worse, over subjects; NaN where all pairs agree, or no interval is had."""
+    won = np.sign(difference)
+    told = not laid.refused and len(np.unique(won[laid.kept])) > 1
+    return float(laid.infer(won[:, None]).p()[0]) if told else float("nan")
 
 
 def _of_design(laid: Design) -> _Row:

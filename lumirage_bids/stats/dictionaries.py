@@ -199,6 +199,7 @@ _COMPARISONS: dict[str, Entry] = {
     },
     "refused": {"Description": "Why there is no interval; n/a where there is one"},
     "median_difference": {"Description": "Median over the n pairs of b - a", "Units": SIGNED},
+    "p_win": {"Description": "P-value, over subjects, of b being better as often as worse; not corrected"},
     "win_percent": {"Description": "Share of the n pairs in which b is better than a", "Units": "percent"},
     "tie_percent": {"Description": "Share of the n pairs in which a and b score the same", "Units": "percent"},
     **{f"n_failed_{side}": {"Description": f"Pairs that arm {side} has no score of, though run"} for side in "ab"},

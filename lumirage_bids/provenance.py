@@ -44,7 +44,10 @@ def versions() -> dict[str, str]:
 
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
-    """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
+    """Records of all runs on an output folder with their ``id``, oldest first.
+
+    Those that a machine left torn when it went down are not among them.
+    """
     return [record for _, record in dated_records(out_dir)]
 
 

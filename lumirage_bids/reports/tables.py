@@ -171,7 +171,7 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
     ]
     caption = (
         "Every two methods, on the pairs that both scored. Positive: the first-named is higher. Intervals and p-values "
-        "from a bootstrap of subjects, but for those under “pairs taken for independent”, which are too sure."
+        "over subjects, but for those under “pairs taken for independent”, which are too sure."
     )
     return make_table("comparison-table", caption, data, columns)
 

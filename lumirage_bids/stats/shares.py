@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from lumirage_bids.stats.design import Crossing, Mask
+from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.student import Floats
 
 _POWER = 0.8
@@ -90,8 +91,16 @@ def subjects_needed(shares: Shares, margin: float, alpha: float) -> float:
     """
     if not np.isfinite(shares.pair):
         return float("nan")
-    n = np.unique(np.geomspace(3, _MOST, 4000).astype(int))
     own = max(0.0, shares.moving + shares.fixed + 2 * shares.both)
-    se = np.sqrt(own / n + shares.pair / (n * (n - 1)))
-    enough = (special.stdtrit(n - 1, 1 - alpha / 2) + special.stdtrit(n - 1, _POWER)) * se <= margin
-    return float(n[enough.argmax()]) if enough.any() else float("inf")
+
+    def enough(n: int) -> bool:
+        se = np.sqrt(own / n + shares.pair / (n * (n - 1)))
+        return bool((special.stdtrit(n - 1, 1 - alpha / 2) + special.stdtrit(n - 1, _POWER)) * se <= margin)
+
+    few, many = FEWEST_SUBJECTS - 1, _MOST
+    if not enough(many):
+        return float("inf")
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if enough(middle) else (middle, many)
+    return float(many)

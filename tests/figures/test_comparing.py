@@ -50,7 +50,7 @@ def test_differences_are_those_of_the_pairs_and_their_means_those_of_the_table()
     assert diamond.get_xdata()[0] == pytest.approx((wide["syn"] - wide["identity"]).mean())
     shown = words(figure)
     assert f"n = {len(wide)}" in shown
-    assert "No intervals: fewer than 10 subjects." in shown
+    assert "Bars: 95 % intervals over subjects." in shown
 
 
 def test_intervals_are_drawn_where_there_are_subjects_enough():

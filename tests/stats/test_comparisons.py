@@ -316,3 +316,84 @@ def test_scores_of_two_evaluations_are_not_compared():
     own = compare(pairs[pairs["variant"] == "own"])
     np.testing.assert_array_equal(compared.loc[compared["variant_a"] == "own", "p"], own["p"])
     assert (structure_differences(structures, {}).query("variant_a != variant_b").index.size) == 0
+
+
+def test_wins_and_the_median_tell_of_a_rare_collapse():
+    pairs = many()
+    syn = pairs.index[pairs["method"] == "syn"]
+    collapsed = syn[:: len(syn) // 15]
+    pairs.loc[collapsed, "dice_mean"] = 0.0
+    row = compare(pairs).iloc[0]
+    assert row["mean_difference"] < 0 < row["median_difference"]
+    wide = pairs.pivot(index=["moving", "fixed"], columns="method", values="dice_mean")
+    assert row["win_percent"] == pytest.approx(100 * (wide["syn"] > wide["greedy"]).mean())
+    assert row["tie_percent"] == 0
+    tied = compare(pairs.assign(dice_mean=0.5)).iloc[0]
+    assert (tied["win_percent"], tied["tie_percent"]) == (0, 100)
+
+
+def test_a_difference_that_hangs_on_one_subject_is_found():
+    pairs = many(gains={"greedy": 0.2, "syn": 0.2})
+    one = pairs["moving"].str.startswith("sub-05") | pairs["fixed"].str.startswith("sub-05")
+    pairs.loc[one & (pairs["method"] == "syn"), "dice_mean"] += 0.2
+    pairs.loc[pairs["method"] == "syn", "dice_mean"] += 0.0005
+    row = compare(pairs).iloc[0]
+    rest = compare(pairs[~one]).iloc[0]
+    assert row["without_subject"] == "sub-05"
+    assert row["without_difference"] == pytest.approx(rest["mean_difference"])
+    assert row["without_p"] == pytest.approx(rest["p"])
+    assert row["hangs_on_subject"] == (row["p"] < 0.05 <= rest["p"])
+    clear = compare(many()).iloc[0]
+    assert not clear["hangs_on_subject"]
+    assert clear["without_p"] < 0.05
+
+
+def test_variance_is_shared_out_to_the_side_that_makes_it():
+    pairs = many(subjects=30)
+    random = np.random.default_rng(0)
+    names = sorted(set(pairs["moving"]))
+    effect = dict(zip(names, random.normal(0, 0.05, len(names)), strict=True))
+    noise = random.normal(0, 0.05, len(pairs))
+    for side in ("moving", "fixed"):
+        moved = pairs["dice_mean"] + (pairs["method"] == "syn") * (pairs[side].map(effect) + noise)
+        row = compare(pairs.assign(dice_mean=moved)).iloc[0]
+        assert row[f"{side}_percent"] == pytest.approx(50, abs=15)
+        assert row["pair_percent"] == pytest.approx(50, abs=15)
+        # n subjects' effects: the usual formula of a one-sample t-test with 80 % power.
+        needed = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) ** 2 * (0.05 / 0.01) ** 2
+        assert row["n_for_margin"] == pytest.approx(needed, rel=0.35)
+
+
+def test_columns_of_subjects_are_taken_before_names():
+    pairs = many()
+    renamed = pairs.assign(
+        subject_moving=pairs["moving"].str[:6],
+        subject_fixed=pairs["fixed"].str[:6],
+        moving="image of " + pairs["moving"],
+        fixed="image of " + pairs["fixed"],
+    )
+    assert compare(renamed).iloc[0]["p"] == pytest.approx(compare(pairs).iloc[0]["p"])
+
+
+def test_one_fixed_subject_bounds_what_is_said():
+    pairs = many()
+    row = compare(pairs[pairs["fixed"].str.startswith("sub-03") & ~pairs["moving"].str.startswith("sub-03")]).iloc[0]
+    assert (row["holds_for"], row["resampled"], row["n_subjects"]) == ("sub-03", "moving subjects", 13)
+    assert np.isfinite(row["p"])
+
+
+def test_the_table_says_what_its_intervals_rest_on():
+    pairs, _ = score_table(subjects=12, kinds=("A", "B", "B", "B"), gains={"greedy": 0.2, "syn": 0.2})
+    table = compare(pairs).set_index("split")
+    assert table.loc["A and B", "groups"] == "A 3, B 9"
+    assert table.loc["A and B", "n_smallest"] == 3
+    assert table.loc["A and B", "df"] < 9
+    assert table.loc["A to A", "refused_sizes"].startswith("3 subjects take part")
+    assert np.isfinite(table.loc["A to A", "ci_low"])
+    assert np.isnan(table.loc["A to A", "d_z_low"])
+    odd, _ = score_table(subjects=12, kinds=("A", *["B"] * 11), gains={"greedy": 0.2, "syn": 0.2})
+    whole = compare(odd).set_index("split")
+    assert whole.loc["all", "left_out"] == "A (1 subject)"
+    assert whole.loc["all", "n"] == 11 * 10
+    assert whole.loc["all", "mean_difference"] == whole.loc["B to B", "mean_difference"]
+    assert whole.loc["A and B", "refused"].startswith("1 subject of A takes part")

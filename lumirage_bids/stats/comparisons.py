@@ -216,6 +216,8 @@ def _infer(laid: Design, scores: Floats, criteria: Criteria) -> _Row:
     if row["refused"]:
         return row
     found = laid.infer(np.diff(scores, axis=1))
+    if not found.se[0] > 0:
+        return row | dict.fromkeys(("refused", "refused_sizes"), "the differences do not vary within splits")
     low, high = found.interval(criteria.confidence)
     row |= {"se": found.se[0], "df": found.df[0], "ci_low": low[0], "ci_high": high[0], "p": found.p()[0]}
     row["p_equivalence"] = found.p_within(criteria.margin)[0]

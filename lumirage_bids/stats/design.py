@@ -32,6 +32,12 @@ _FEWEST_FOR_SKEWNESS = 10
 # How much of the share that a group has by its pairs counts in the degrees of freedom, whatever its spread is found to
 # be: a group of three has a small one by chance too often.
 _SHARE = 0.75
+# How what pairs have of their own counts in the degrees of freedom: by itself, and beside subjects' effects.
+_OWN, _TAKEN_AWAY = 0.8, 1.4
+# How much of the skewness found counts: that of few values is partly chance.
+_SKEWNESS = 0.5
+# Standard errors below this are rounding.
+_NO_SPREAD = 1e-12
 _DENSE = 1500  # subjects up to which degrees of freedom are computed in full
 
 
@@ -239,11 +245,17 @@ class Design:
         return moments
 
     @cached_property
+    def _without_pairs(self) -> Floats:
+        """What turns groups' sums of squares into variances where pairs have nothing of their own."""
+        moments = self._moments[:-1, :-1]
+        if _told_apart(moments):
+            return np.asarray(np.linalg.inv(moments))
+        return np.diag(1 / np.diag(moments))  # groups that always go together: each has the whole, which is too much
+
+    @cached_property
     def _by_contributions(self) -> Mask:
         """Which groups' variance is taken with what their pairs have of their own, shape (groups,)."""
-        scale = np.sqrt(np.maximum(np.diag(self._moments), 1e-12))
-        alike = np.linalg.cond(self._moments / np.outer(scale, scale)) > 1e6
-        few = len(self.group) < _FEWEST_IN_ALL or bool(self.alone.all()) or alike
+        few = len(self.group) < _FEWEST_IN_ALL or bool(self.alone.all()) or not _told_apart(self._moments)
         return np.asarray((self.sizes < _FEWEST_IN_GROUP) | few)
 
     @cached_property
@@ -304,7 +316,7 @@ class Design:
         """Units' sums of residuals, groups' sums of their squares, variances by those alone, and what they weigh."""
         sums = self.per_unit(self._residual(column))
         squares = np.bincount(self.group, sums**2, len(self.names)).astype(np.float64)
-        alone = np.maximum(np.linalg.solve(self._moments[:-1, :-1], squares), 0)
+        alone = np.maximum(self._without_pairs @ squares, 0)
         weight = np.bincount(self.group, self.counts.sum(axis=1) ** 2, len(self.names)) / len(column) ** 2
         return sums, squares, alone, weight
 
@@ -318,10 +330,10 @@ class Design:
         couples = float((np.bincount(self.couple, self._residual(column)) ** 2).sum())
         subjects, pairs = self._components(squares, couples, alone)
         variance = float(subjects @ weight + pairs)
-        if not variance > 0:
+        if not variance > _NO_SPREAD**2:
             return float(column.mean()), 0.0, 1.0, 0.0
         degrees = self._degrees / (1 + self._excess(sums, squares) / 2)
-        skewness = self._third_moment(sums, squares, alone * weight) / float(alone @ weight) ** 1.5
+        skewness = _SKEWNESS * self._third_moment(sums, squares, alone * weight) / float(alone @ weight) ** 1.5
         return (
             float(column.mean()),
             float(np.sqrt(variance)),
@@ -340,10 +352,14 @@ class Design:
         return np.where(joined, alone, found), own * int(apart.sum()) / len(self.kept) ** 2
 
     def _satterthwaite(self, parts: Floats, pairs: float, weight: Floats, degrees: Floats) -> float:
-        """Degrees of freedom of the sum; what pairs have of their own counts to the groups it was told apart in."""
+        """Degrees of freedom of the sum; what pairs have of their own counts to the groups it was told apart in.
+
+        It was found by taking away, so the sum is the less sure the more the subjects make of it.
+        """
         told_apart = weight * ~self._by_contributions
-        parts = parts + pairs * told_apart / max(float(told_apart.sum()), 1e-300)
-        total = float(parts.sum())
+        total = float(parts.sum()) + pairs
+        own = pairs * (_OWN + _TAKEN_AWAY * float(parts.sum()) / total)
+        parts = parts + own * told_apart / max(float(told_apart.sum()), 1e-300)
         least = _SHARE * total * weight / weight.sum() if len(parts) > 1 else parts
         return float(max(1.0, total**2 / (np.maximum(parts, least) ** 2 / degrees).sum()))
 
@@ -449,6 +465,12 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
         what=what,
         holds_for=holds_for,
     )
+
+
+def _told_apart(moments: Floats) -> bool:
+    """Whether equations for variances have one solution."""
+    scale = np.sqrt(np.maximum(np.diag(moments), 1e-12))
+    return bool(np.linalg.cond(moments / np.outer(scale, scale)) < 1e6)
 
 
 def _subjects(n: int) -> str:

@@ -279,7 +279,7 @@ def _apart(laid: Sequence[Design], values: Sequence[Floats], found: Sequence[Inf
         n, square = len(own_moves), float((own_moves**2).sum())
         kurtosis = n * float((own_moves**4).sum()) / max(square**2, 1e-300)
         parts.append(square)
-        degrees.append((n - 1) / (1 + max(0.0, kurtosis - 3 * (n - 1) / (n + 1)) / 2))
+        degrees.append(max(1, n - 1) / (1 + max(0.0, kurtosis - 3 * (n - 1) / (n + 1)) / 2))
     variance = np.array(parts)
     df = max(1.0, float(variance.sum() ** 2 / max((variance**2 / degrees).sum(), 1e-300)))
     return Inference(

@@ -228,7 +228,7 @@ def names_of(indices: Iterable[int], lut: Mapping[int, str]) -> list[str]:
 def _of_labelling(scores: StructureScores, criteria: Criteria) -> pd.DataFrame:
     """Sum up the structures, a row per structure and arm."""
     pairs, arms = scores.pairs, len(scores.pairs.arms)
-    cells = scores.dice.reshape(len(scores.dice), -1)  # a column a structure and arm
+    cells = scores.dice.reshape(len(scores.dice), len(scores.index) * arms)  # a column a structure and arm
     values = pd.DataFrame(cells)
     return pd.DataFrame(
         {

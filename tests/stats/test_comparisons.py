@@ -397,3 +397,12 @@ def test_the_table_says_what_its_intervals_rest_on():
     assert whole.loc["all", "n"] == 11 * 10
     assert whole.loc["all", "mean_difference"] == whole.loc["B to B", "mean_difference"]
     assert whole.loc["A and B", "refused"].startswith("1 subject of A takes part")
+
+
+def test_differences_that_vary_between_splits_only_have_no_interval():
+    pairs, _ = score_table(subjects=8, gains={"greedy": 0.2, "syn": 0.2})
+    inside = (pairs["split"] == "MPRAGE to MPRAGE") & (pairs["method"] == "syn")
+    table = compare(pairs.assign(dice_mean=0.5 + 0.1 * inside)).set_index("split")
+    assert table.loc["all", "refused"] == "the differences do not vary within splits"
+    assert np.isnan(table.loc["all", ["p", "ci_low", "d_z_low"]].astype(float)).all()
+    assert table.loc["MPRAGE to MPRAGE", "refused"] == "the differences do not vary"

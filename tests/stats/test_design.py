@@ -235,3 +235,15 @@ def test_coverage_of_groups_in_full(shape: Design):
 @pytest.mark.parametrize(("n", "shape"), SPARSE, ids=lambda shape: getattr(shape, "name", str(shape)))
 def test_coverage_of_sparse_choices_in_full(n: int, shape: Design):
     assert 92.5 <= coverage(shape, n, 1000, seed=1, sizes=False).mean <= 97.5
+
+
+def test_groups_that_are_only_ever_paired_with_each_other_one_to_one_are_not_told_apart():
+    # Five couples of A and B, and one subject of B that has a second partner: the equations have no single solution.
+    moving, fixed = np.array([0, 1, 2, 3, 4, 4]), np.array([5, 6, 7, 8, 9, 10])
+    laid = design(shape := crossing(moving, fixed, ["A to B"] * 6), whole(crossing(moving, fixed)))
+    values = np.random.default_rng(0).normal(size=6)
+    found = laid.infer(values[:, None])
+    assert laid.told == "A 5, B 6"
+    assert len(shape.moving) == 6
+    assert found.se[0] >= 0.9 * stats.sem(values)
+    assert np.isfinite(found.df[0])

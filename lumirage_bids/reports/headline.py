@@ -183,7 +183,7 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
         if r.better != first.name or r.kind != "certain":
             told.append(f"Mind: {against(scene, first.name, r)}.")
-    told += [sentence for _, sentence in turning(scene)][:2]
+    told += list(turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
 
 
@@ -191,18 +191,19 @@ def _given(text: object) -> bool:
     return isinstance(text, str) and bool(text)
 
 
-def turning(scene: Scene) -> Iterator[tuple[frozenset[str], str]]:
+def turning(scene: Scene) -> Iterator[str]:
     """Orders that turn between two conditions, by their own test."""
     ranked = {s.name for s in scene.ranked}
     for row in scene.interactions.to_dict("records"):
         if not row["p_reversal_page"] < scene.criteria.alpha or not row["arms"] <= ranked:
+            continue
+        if max(abs(row["difference_1"]), abs(row["difference_2"])) < scene.criteria.margin:
             continue
         sign = 1 if scene.words.higher_is_better else -1
         first, second = (row["b"], row["a"]) if sign * row["difference_1"] > 0 else (row["a"], row["b"])
         sizes = [scene.words.size(abs(row[f"difference_{i}"])) for i in (1, 2)]
         above = scene.words.above
         yield (
-            frozenset((first, second)),
             f"The order of {row['a']} and {row['b']} depends on the {row['factor']}: {first} is {above} {second} by "
-            f"{sizes[0]} in {row['condition_1']}, {second} is {above} {first} by {sizes[1]} in {row['condition_2']}.",
+            f"{sizes[0]} in {row['condition_1']}, {second} is {above} {first} by {sizes[1]} in {row['condition_2']}."
         )

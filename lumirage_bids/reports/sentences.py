@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from lumirage_bids.reports.certain import MOST, differences, single_splits, subjects
 from lumirage_bids.reports.headline import against, turning
 from lumirage_bids.reports.relations import Relation
-from lumirage_bids.reports.scene import Scene, Standing
-from lumirage_bids.reports.text import and_join, count, fixed, p_value, significant
-from lumirage_bids.stats.classes import ALL, FLOOR, SAME_SUBJECT
+from lumirage_bids.reports.scene import Scene
+from lumirage_bids.reports.text import and_join, count, p_value
+from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
-_MOST = 6  # sentences of one kind; the tables have all
 _STORY = 2 / 3  # share of pairs won from which a median is worth telling beside the mean
 _FEWEST_FOR_WINS = 6  # subjects
 _STRICT = 10  # times stricter than other tests: a win rate is told of every two methods that may well be equal
-#: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
-_SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"))
 
 
 def sentences(scene: Scene) -> list[str]:
     """Say all that the numbers carry, failures and what is certain first."""
-    failing = [*apart(scene), *failures(scene)]
     if scene.withheld:
-        return failing
+        return list(failures(scene))
     rows = [r for r in scene.of_ranked() if _tells(r)]
     told = [
         *apart(scene),
         *differences(scene, rows),
-        *(sentence for _, sentence in turning(scene)),
+        *islice(turning(scene), MOST),
         *interactions(scene),
         *level(scene, rows),
         *gains(scene),
@@ -63,133 +61,6 @@ def apart(scene: Scene) -> Iterator[str]:
     )
 
 
-def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell the certain differences, the largest first."""
-    found = sorted((r for r in rows if r.kind == "certain"), key=lambda r: -r.difference)
-    for r in found[:_MOST]:
-        parts = (_difference, _doubts, _structure, _by_class, _further)
-        yield "".join(part(scene, r) for part in parts)
-    if len(found) > _MOST:
-        yield f"{len(found) - _MOST} further differences are in the table."
-
-
-def _difference(scene: Scene, r: Relation) -> str:
-    size, n = scene.words.size(r.difference), count(r.row["n"])
-    what = f"{r.better} is {scene.words.above} {r.worse} by {size} {scene.words.noun} over {n} pairs"
-    if not r.known:
-        return f"{what}, the same in every pair."
-    inside = [
-        f"{scene.criteria.level} interval {scene.words.interval(r.low, r.high)}, from {_subjects(r)}",
-        f"p = {p_value(r.row['p_holm'])} after Holm's correction".replace("= <", "<"),
-        *effect(r),
-    ]
-    return f"{what} ({'; '.join(inside)})."
-
-
-def _subjects(r: Relation) -> str:
-    n, groups = count(r.row["n_subjects"]), str(r.row["groups"])
-    return f"{n} subjects" if groups == n or not any(c.isalpha() for c in groups) else f"{n} subjects: {groups}"
-
-
-def effect(r: Relation) -> list[str]:
-    """Effect size; with an adjective only where its interval bounds it from below."""
-    if not math.isfinite(r.d_z):
-        return []
-    if not math.isfinite(r.d_z_low):
-        return [f"d_z {fixed(r.d_z, 2)}, too few subjects for its interval"]
-    least = next((f", at least {name}" for bound, name in _SIZES if r.d_z_low >= bound), "")
-    return [f"d_z {fixed(r.d_z, 2)}, {fixed(r.d_z_low, 2)} to {fixed(r.d_z_high, 2)}{least}"]
-
-
-def _doubts(scene: Scene, r: Relation) -> str:
-    """What is doubtful about a certain difference."""
-    told = []
-    if r.failures_differ:
-        told.append("Not certain all the same: the two lack scores of different pairs.")
-    if r.hangs_on:
-        without = scene.words.size(r.row["without_difference"], sign=True)
-        told.append(
-            f"It hangs on one subject, {r.hangs_on}: without it {r.row['method_b']} − {r.row['method_a']} is {without} "
-            f"(p = {p_value(r.row['without_p'])}).".replace("= <", "<")
-        )
-    if r.d_z_low < scene.criteria.threshold:
-        told.append(f"Its d_z may be below {scene.criteria.threshold:g}.")
-    if isinstance(r.row["left_out"], str) and r.row["left_out"]:
-        told.append(f"Over the other pairs only: {r.row['left_out']} left out, too few subjects.")
-    if r.row["n_smallest"] < r.row["n_subjects"] and r.row["n_smallest"] < 6:
-        told.append(f"The smallest of its groups has {count(r.row['n_smallest'])} subjects.")
-    return "".join(f" {sentence}" for sentence in told)
-
-
-def _structure(scene: Scene, r: Relation) -> str:
-    """Name the structure without which little of a difference is left."""
-    parts = scene.structures
-    if parts.empty or not r.certain:
-        return ""
-    arms = ["variant_a", "method_a", "variant_b", "method_b"]
-    mine = parts[(parts[arms] == [r.row[arm] for arm in arms]).all(axis="columns") & (parts["dominates"] == True)]  # noqa: E712
-    if mine.empty:
-        return ""
-    top = mine.iloc[0]
-    name = " ".join(str(top["name"]).split())
-    turn = 1 if r.better == r.row["method_b"] or (top["contribution"] >= 0) else -1
-    return (
-        f" One structure makes most of it: {name}, {top['contribution_percent']:.0f} %; without it the difference is "
-        f"{scene.words.size(turn * top['difference_without'], sign=True)}."
-    )
-
-
-def _further(scene: Scene, r: Relation) -> str:
-    """Whether other measures agree with a certain difference: one number is weak evidence."""
-    parts = []
-    for measure, relations in scene.further.items():
-        other = next((o for o in relations if o.names() == r.names()), None)
-        if other is None:
-            continue
-        if not other.row["p_holm"] < scene.criteria.alpha:
-            parts.append(f"{measure} does not tell")
-        else:
-            verb = "agrees" if other.better == r.better else "says the opposite"
-            parts.append(f"{measure} {verb} ({significant(other.difference)})")
-    return f" Other measures: {', '.join(parts)}." if parts and r.certain else ""
-
-
-def _by_class(scene: Scene, r: Relation) -> str:
-    """Say in which splits a difference is certain; nothing where there is one split only."""
-    found = [(name, each) for name, each in _plain(scene) if each.names() == r.names()]
-    if len(found) < 2:
-        return ""
-    groups: dict[str, list[str]] = {}
-    for name, each in found:
-        same = each.better == r.better
-        groups.setdefault({"certain": "certain" if same else "turned"}.get(each.kind, "not"), []).append(name)
-    words = {"certain": "certain in", "turned": "the other way round in", "not": "not certain in"}
-    parts = [f"{words[kind]} {_in(groups[kind], len(found))}" for kind in words if kind in groups]
-    return f" By split: {'; '.join(parts)}."
-
-
-def _in(splits: Sequence[str], all_splits: int) -> str:
-    """Name splits, or count them where they are many."""
-    if len(splits) <= _MOST:
-        return and_join(list(splits))
-    return f"{'each' if len(splits) == all_splits else str(len(splits))} of the {all_splits} splits"
-
-
-def _plain(scene: Scene) -> list[tuple[str, Relation]]:
-    """Relations over single splits, which no other class contains; rescans are another matter."""
-    classes = {name for name, _ in scene.by_class}
-    return [
-        (name, r)
-        for name, r in scene.by_class
-        if name not in (ALL, SAME_SUBJECT, scene.split) and not (" and " in name and _halves(name) & classes)
-    ]
-
-
-def _halves(name: str) -> set[str]:
-    a, _, b = name.partition(" and ")
-    return {f"{a} to {b}", f"{b} to {a}"}
-
-
 def interactions(scene: Scene) -> Iterator[str]:
     """Tell where a difference depends on a condition without turning around, by its own test."""
     ranked = {s.name for s in scene.ranked}
@@ -203,7 +74,7 @@ def interactions(scene: Scene) -> Iterator[str]:
         and abs(row["interaction"]) >= scene.criteria.margin
     ]
     rows.sort(key=lambda row: -abs(row["interaction"]))
-    for row in rows[:_MOST]:
+    for row in rows[:MOST]:
         w = scene.words
         yield (
             f"How far {row['b']} and {row['a']} differ depends on the {row['factor']}: {row['b']} − {row['a']} is "
@@ -225,17 +96,17 @@ def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
             f"Equivalent, their means differ by less than {margin} for certain (two one-sided tests, Holm's "
             f"correction): {_pairs_of(by_kind['equivalent'])}."
         )
-    for r in by_kind["small"][:_MOST]:
+    for r in by_kind["small"][:MOST]:
         yield f"Too small to count: {_neutral(scene, r)}."
-    for r in [r for r in rows if r.kind in ("open", "turned")][:_MOST]:
+    for r in [r for r in rows if r.kind in ("open", "turned")][:MOST]:
         yield f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{_in_some(scene, r)}"
-    for r in [r for r in rows if r.kind == "unknown"][:_MOST]:
+    for r in [r for r in rows if r.kind == "unknown"][:MOST]:
         yield f"{_neutral(scene, r)}. No interval: {r.row['refused']}."
 
 
 def _pairs_of(rows: Sequence[Relation]) -> str:
-    names = [f"{r.row['method_b']} and {r.row['method_a']}" if r.better == r.worse else _both(r) for r in rows[:_MOST]]
-    return "; ".join([*names, *([f"{len(rows) - _MOST} others"] if len(rows) > _MOST else [])])
+    names = [f"{r.row['method_b']} and {r.row['method_a']}" if r.better == r.worse else _both(r) for r in rows[:MOST]]
+    return "; ".join([*names, *([f"{len(rows) - MOST} others"] if len(rows) > MOST else [])])
 
 
 def _both(r: Relation) -> str:
@@ -252,7 +123,7 @@ def _neutral(scene: Scene, r: Relation) -> str:
         return what
     ends = (r.row["ci_low"], r.row["ci_high"])
     p = f"p = {p_value(r.row['p_holm'])} after Holm's correction".replace("= <", "<")
-    return f"{what} ({scene.criteria.level} interval {scene.words.interval(*ends)}, from {_subjects(r)}; {p})"
+    return f"{what} ({scene.criteria.level} interval {scene.words.interval(*ends)}, from {subjects(r)}; {p})"
 
 
 def _n(r: Relation) -> str:
@@ -268,10 +139,10 @@ def _turned(scene: Scene, r: Relation) -> str:
 
 def _in_some(scene: Scene, r: Relation) -> str:
     """Single splits in which a difference is certain that is not over all."""
-    found = [(n, each) for n, each in _plain(scene) if each.names() == r.names() and each.certain]
+    found = [(n, each) for n, each in single_splits(scene) if each.names() == r.names() and each.certain]
     parts = [
         f"{each.better} is {scene.words.above} {each.worse} by {scene.words.size(each.difference)} in {name}"
-        for name, each in found[:_MOST]
+        for name, each in found[:MOST]
     ]
     return f" Yet certain in single splits: {'; '.join(parts)}." if parts else ""
 
@@ -297,7 +168,7 @@ def gains(scene: Scene) -> Iterator[str]:
     if worse:
         yield f"{and_join(worse)}: worse than no deformation at all, for certain."
     none = [r for r in own if r.kind in ("open", "turned", "small", "equivalent", "identical")]
-    for r in none[:_MOST]:
+    for r in none[:MOST]:
         name = next(iter(r.names() & names))
         told = against(scene, name, r)
         yield f"{told[0].upper() if told.startswith(('that ', 'how ')) else told[0]}{told[1:]}."
@@ -413,7 +284,9 @@ def reach(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Say for whom results hold where one side of the pairs is one subject, of every class that a sentence uses."""
     used = [("", r) for r in [*rows, *scene.with_reference()]]
     whole = {r.names(): r.row["n"] for r in scene.relations}
-    used += [(f" of {name}", r) for name, r in _plain(scene) if r.kind == "certain" and r.row["n"] < whole[r.names()]]
+    used += [
+        (f" of {name}", r) for name, r in single_splits(scene) if r.kind == "certain" and r.row["n"] < whole[r.names()]
+    ]
     one = {"moving subjects": "fixed", "fixed subjects": "moving"}
     bound = [(where, one[r.row["resampled"]], r.row["holds_for"]) for where, r in used if r.row["resampled"] in one]
     for where, side, subject in dict.fromkeys(bound):
@@ -422,8 +295,3 @@ def reach(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
                 f"All pairs{where} have the same {side} subject, {subject}: intervals and p-values hold for that "
                 "subject, not for others."
             )
-
-
-def lacks_nothing(standings: Sequence[Standing]) -> bool:
-    """Whether every arm has all its scores."""
-    return not any(s.lacking for s in standings)

@@ -98,12 +98,14 @@ def differences_table(differences: pd.DataFrame) -> Table:
     ]
     columns = [
         Column(key="field", title="Condition", keep=True),
-        Column(key="ours", title="Here", keep=True),
+        Column(key="where", title="Of"),
+        Column(key="source", title="By its", keep=True),
         Column(key="published", title="Paper", keep=True),
-        Column(key="source", title="By its"),
-        Column(key="where", title="Holds for"),
+        Column(key="ours", title="Here", keep=True),
     ]
-    caption = "Conditions in which this run is not the paper's, or of which that cannot be told (by its: unknown)."
+    caption = (
+        "Conditions in which this run is not the paper's, by its text or its scripts, or of which that is unknown."
+    )
     return make_table("published-differences", caption, pd.DataFrame(rows, columns=[c.key for c in columns]), columns)
 
 

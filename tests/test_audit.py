@@ -464,7 +464,7 @@ def test_a_reversal_by_structures_without_a_boundary_is_serious_where_it_is_cert
 @pytest.mark.parametrize(
     "c",
     [
-        pytest.param(turning(3), id="too few subjects"),
+        pytest.param(turning(2), id="too few subjects"),
         pytest.param(turning(12, lift=0.13, noise=0.4), id="not certain before"),
         pytest.param(turning(12, lift=0.0), id="the same order"),
     ],

@@ -182,17 +182,17 @@ def test_trained_on_these_scans():
     vfa = replace(c, pairs=c.pairs.replace("lapirn", "vfa"), dataset="LUMirage evaluation of scans")
     assert "training-data" not in found(vfa)
     ixi = found(replace(vfa, dataset="IXI"))["training-data"]
-    assert "IXI is part of LUMIR." in ixi.evidence
+    assert "IXI is part of OpenBHB, from which LUMIR has scans." in ixi.evidence
 
 
 @pytest.mark.parametrize(
     ("dataset", "trained_on", "told"),
     [
         ("IXI", "OpenBHB", "IXI is part of OpenBHB."),
-        ("ABIDE II", "LUMIR", "ABIDE is part of LUMIR."),
+        ("ABIDE II", "LUMIR", "ABIDE is part of OpenBHB, from which LUMIR has scans."),
         ("OpenBHB, quasi-raw", "LUMIR", "OpenBHB is part of LUMIR."),
-        ("OpenBHB", "IXI", "OpenBHB is made of scans of IXI, among others."),
-        ("Mindboggle-101", "OASIS", "Mindboggle is made of scans of OASIS, among others."),
+        ("OpenBHB", "IXI", "IXI is part of OpenBHB."),
+        ("Mindboggle-101", "OASIS", "OASIS is part of Mindboggle."),
         ("BrainCOLOR maps", "Mindboggle", "BrainCOLOR and Mindboggle both have scans of OASIS."),
         ("my own study", "my own study", "The name is that of my own study."),
         ("a pixie's brain", "OpenBHB", ""),
@@ -462,7 +462,7 @@ def test_a_reversal_by_structures_without_a_boundary_is_serious_where_it_is_cert
 @pytest.mark.parametrize(
     "c",
     [
-        pytest.param(turning(3), id="too few subjects"),
+        pytest.param(turning(2), id="too few subjects"),
         pytest.param(turning(12, lift=0.13, noise=0.4), id="not certain before"),
         pytest.param(turning(12, lift=0.0), id="the same order"),
     ],

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lumirage_bids.audit import effort_rules, label_rules, method_rules, training_rules, transfer_rules
+from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
 from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 
-def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None) -> list[Finding]:
+def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA) -> list[Finding]:
     """Apply every rule; the worst findings come first.
 
     Parameters
@@ -46,6 +47,8 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None) -> li
     comparisons : DataFrame, optional
         Rows of `lumirage_bids.stats.comparisons.compare` on the same pairs. Without them no finding speaks of the order
         of two methods.
+    alpha : float
+        Corrected p-value below which a comparison is certain.
 
     Returns
     -------
@@ -53,9 +56,10 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None) -> li
         Empty where no rule found anything.
     """
     plain = (*label_rules.RULES, *transfer_rules.RULES, *method_rules.RULES, *effort_rules.RULES, *training_rules.RULES)
+    orders = Orders(comparisons=comparisons, alpha=alpha)
     comparing = (*label_rules.COMPARING, *transfer_rules.COMPARING)
     found = [finding for rule in plain for finding in rule(conditions)]
-    return ranked(found + [finding for rule in comparing for finding in rule(conditions, comparisons)])
+    return ranked(found + [finding for rule in comparing for finding in rule(conditions, orders)])
 
 
 def unchecked(conditions: Conditions) -> list[str]:

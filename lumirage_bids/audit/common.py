@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, Arm, arm_labels, arms_of, primary_class, scored_dice
@@ -59,52 +60,60 @@ Order = dict[tuple[Arm, Arm], float]
 """Two arms → difference of their means, the second minus the first."""
 
 
-def certain_order(comparisons: pd.DataFrame | None, labelling: str, alpha: float = ALPHA) -> Order:
-    """Two competing arms whose order is certain over the pairs that a verdict is about.
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """Which orders of two competing arms are certain.
 
-    Parameters
+    Attributes
     ----------
     comparisons : DataFrame or None
-        Rows of `lumirage_bids.stats.comparisons.compare`; without them nothing is certain.
+        Rows of `lumirage_bids.stats.comparisons.compare` on all scores of the run; without them nothing is certain.
+    alpha : float
+        Corrected p-value below which an order is certain.
     """
-    if comparisons is None or comparisons.empty:
-        return {}
-    here = comparisons[comparisons["labelling"] == labelling]
-    if here.empty:
-        return {}
-    here = here[(here["split"] == primary_class(here["split"])) & (here["p_holm"] < alpha)]
-    here = here[(here["method_a"] != FLOOR) & (here["method_b"] != FLOOR)]
-    columns = [here[name] for name in ("variant_a", "method_a", "variant_b", "method_b", "mean_difference")]
-    return {(Arm(va, ma), Arm(vb, mb)): d for va, ma, vb, mb, d in zip(*columns, strict=True)}
 
+    comparisons: pd.DataFrame | None = None
+    alpha: float = ALPHA
 
-def turned(comparisons: pd.DataFrame | None, labelling: str, changed: pd.DataFrame, alpha: float = ALPHA) -> list[str]:
-    """Two arms whose order is certain, and certainly another one after a change of the scores.
+    def of(self, labelling: str) -> Order:
+        """Certain orders by one labelling, over the pairs that a verdict is about."""
+        return self._certain(self.comparisons, labelling)
 
-    The order before is certain by the comparisons of the whole run, corrected for all of them; so these sentences add
-    nothing to its risk of a false one.
+    def turned(self, labelling: str, changed: pd.DataFrame) -> list[str]:
+        """Two arms whose order is certain, and certainly another one after a change of the scores.
 
-    Parameters
-    ----------
-    comparisons : DataFrame or None
-        Of the scores before the change.
-    changed : DataFrame
-        Rows of the labelling with another ``dice_mean``, or some of them, evaluated as before.
-    """
-    before = certain_order(comparisons, labelling, alpha)
-    if not before or changed.empty:
-        return []
-    means = {arm: _mean(changed, arm) for arm in arms_of(changed)}
-    gone = {(a, b): d for (a, b), d in before.items() if {a, b} <= set(means) and d * (means[b] - means[a]) < 0}
-    if not gone:
-        return []
-    from lumirage_bids.stats.comparisons import compare
+        The order before is certain by the comparisons of the whole run, corrected for all of them; so these sentences
+        add nothing to its risk of a false one.
 
-    arms = {arm for couple in gone for arm in couple}
-    rows = changed[[Arm(*arm) in arms for arm in zip(changed["variant"], changed["method"], strict=True)]]
-    return reversals(
-        gone, certain_order(compare(rows.assign(labelling=labelling)), labelling, alpha), arm_labels(arms_of(changed))
-    )
+        Parameters
+        ----------
+        changed : DataFrame
+            Rows of the labelling with another ``dice_mean``, or some of them, evaluated as before.
+        """
+        before = self.of(labelling)
+        if not before or changed.empty:
+            return []
+        means = {arm: _mean(changed, arm) for arm in arms_of(changed)}
+        gone = {(a, b): d for (a, b), d in before.items() if {a, b} <= set(means) and d * (means[b] - means[a]) < 0}
+        if not gone:
+            return []
+        from lumirage_bids.stats.comparisons import compare
+
+        arms = {arm for couple in gone for arm in couple}
+        rows = changed[[Arm(*arm) in arms for arm in zip(changed["variant"], changed["method"], strict=True)]]
+        after = self._certain(compare(rows.assign(labelling=labelling)), labelling)
+        return reversals(gone, after, arm_labels(arms_of(changed)))
+
+    def _certain(self, comparisons: pd.DataFrame | None, labelling: str) -> Order:
+        if comparisons is None or comparisons.empty:
+            return {}
+        here = comparisons[comparisons["labelling"] == labelling]
+        if here.empty:
+            return {}
+        here = here[(here["split"] == primary_class(here["split"])) & (here["p_holm"] < self.alpha)]
+        here = here[(here["method_a"] != FLOOR) & (here["method_b"] != FLOOR)]
+        columns = [here[name] for name in ("variant_a", "method_a", "variant_b", "method_b", "mean_difference")]
+        return {(Arm(va, ma), Arm(vb, mb)): d for va, ma, vb, mb, d in zip(*columns, strict=True)}
 
 
 def _mean(rows: pd.DataFrame, arm: Arm) -> float:

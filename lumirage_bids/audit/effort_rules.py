@@ -159,7 +159,8 @@ def folding(c: Conditions) -> Iterator[Finding]:
         yield Finding(
             id="folding",
             severity="serious" if len(over) < len(means) else "moderate",
-            what=f"{', '.join(map(str, over.index))}: more than {FOLDING_LIMIT_PERCENT:g} % of the brain is folded.",
+            what=f"{', '.join(map(str, over.index)) if len(over) < len(means) else 'All methods'}: more than "
+            f"{FOLDING_LIMIT_PERCENT:g} % of the brain is folded.",
             evidence=f"Mean share of the brain with a Jacobian determinant of 0 or less: {', '.join(each)}.",
             remedy="A map that folds can raise overlap where no anatomy corresponds (Rohlfing 2012, "
             "doi:10.1109/TMI.2011.2163944). Read Dice together with folding, and smooth more or take a diffeomorphic "

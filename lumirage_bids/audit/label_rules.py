@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids.audit.common import PAIR, common_means, different_subjects, on_common_pairs, told, turned
+from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, on_common_pairs, told
 from lumirage_bids.audit.conditions import Conditions, StructureFacts
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
@@ -135,7 +135,7 @@ def few_class_labels(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def bare_structures(c: Conditions, comparisons: pd.DataFrame | None = None) -> Iterator[Finding]:
+def bare_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Structures without an intensity boundary, and what they weigh in the mean."""
     for labelling, wide in c.structures.items():
         names = c.luts.get(labelling, {})
@@ -146,7 +146,7 @@ def bare_structures(c: Conditions, comparisons: pd.DataFrame | None = None) -> I
             continue
         others = sorted(scored - set(bare))
         without = _with_dice(wide, _mean_of(wide, others))
-        around = turned(comparisons, labelling, without)
+        around = orders.turned(labelling, without)
         whole = common_means(different_subjects(_with_dice(wide, _mean_of(wide, scored))))
         rest = common_means(different_subjects(without)) if others else {}
         worst = sorted(bare, key=lambda i: -bare[i].bare)
@@ -203,7 +203,7 @@ def mean_facts(c: Conditions, labelling: str) -> dict[int, StructureFacts]:
     return {i: StructureFacts(**{key: mean(of, key) for key in keys}) for i, of in sorted(by_index.items())}
 
 
-def absent_structures(c: Conditions, comparisons: pd.DataFrame | None = None) -> Iterator[Finding]:
+def absent_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Structures that a native map lacks, and what rules that score them would do."""
     for labelling, wide in c.structures.items():
         found = {i for column in wide.columns if (i := structure_index(column)) is not None}
@@ -222,7 +222,7 @@ def absent_structures(c: Conditions, comparisons: pd.DataFrame | None = None) ->
         rules["scored as 0"] = here.sum(axis=1) / len(known)
         rules["as 1"] = (here.sum(axis=1) + len(known) - here.notna().sum(axis=1)) / len(known)
         by = {rule: _with_dice(wide, dice) for rule, dice in rules.items()}
-        around = sorted({couple for rows in by.values() for couple in turned(comparisons, labelling, rows)})
+        around = sorted({couple for rows in by.values() for couple in orders.turned(labelling, rows)})
         means = {rule: common_means(different_subjects(rows)) for rule, rows in by.items()}
         out = means.pop("")
         shift = max((abs(of[arm] - out[arm]) for of in means.values() for arm in out), default=0.0)
@@ -264,7 +264,7 @@ def cut_labels(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def trimming(c: Conditions, comparisons: pd.DataFrame | None = None) -> Iterator[Finding]:
+def trimming(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """The lowest pairs of each method left out, which are not the same pairs."""
     for labelling, every in c.pairs.groupby("labelling", sort=False):
         of = on_common_pairs(different_subjects(every[every["method"] != FLOOR]))
@@ -275,7 +275,7 @@ def trimming(c: Conditions, comparisons: pd.DataFrame | None = None) -> Iterator
             continue
         shared = len(set.intersection(*dropped.values())) / len(set.union(*dropped.values()))
         shifts = of[~low].groupby("arm", sort=False)["dice"].mean() - of.groupby("arm", sort=False)["dice"].mean()
-        around = turned(comparisons, str(labelling), of[~low])
+        around = orders.turned(str(labelling), of[~low])
         apart = float(shifts.max() - shifts.min())
         severity: Severity = "serious" if around else "moderate" if apart >= SHIFT else "note"
         yield Finding(
@@ -291,4 +291,4 @@ def trimming(c: Conditions, comparisons: pd.DataFrame | None = None) -> Iterator
 
 RULES = (intensity_labels, few_class_labels, cut_labels)
 COMPARING = (bare_structures, absent_structures, trimming)
-"""Rules that look at comparisons too."""
+"""Rules that look at what is certain of comparisons too."""

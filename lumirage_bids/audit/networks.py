@@ -72,7 +72,7 @@ def shared_scans(dataset: str, trained_on: Iterable[str]) -> str:
     Examples
     --------
     >>> shared_scans("IXI, T1w scans", ["LUMIR"])
-    'IXI is part of LUMIR.'
+    'IXI is part of OpenBHB, from which LUMIR has scans.'
     >>> shared_scans("Skull-stripped OASIS T1w scans", ["OASIS"]), shared_scans("LUMirage of mine", ["LUMIR"])
     ('The name is that of OASIS.', '')
     """
@@ -84,9 +84,9 @@ def shared_scans(dataset: str, trained_on: Iterable[str]) -> str:
             if not _named(dataset, here):
                 continue
             if here in _within(known):
-                return f"{here} is part of {name}."
+                return f"{here} is part of {_chain(here, known)}."
             if known in _within(here):
-                return f"{here} is made of scans of {name}, among others."
+                return f"{known} is part of {_chain(known, here)}."
             if both := sorted(_within(here) & _within(known)):
                 return f"{here} and {name} both have scans of {', '.join(both)}."
     return ""
@@ -100,6 +100,12 @@ def _within(dataset: str) -> set[str]:
     """Datasets that a dataset is made of, and those that they are made of."""
     own = set(PARTS.get(dataset, ()))
     return own.union(*(_within(part) for part in own))
+
+
+def _chain(part: str, whole: str) -> str:
+    """Name what a dataset is part of, and how the whole comes to it."""
+    between = next((p for p in PARTS.get(whole, ()) if part in _within(p)), None)
+    return whole if part in PARTS.get(whole, ()) or between is None else f"{between}, from which {whole} has scans"
 
 
 def _named(text: str, dataset: str) -> bool:

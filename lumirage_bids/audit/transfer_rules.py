@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lumirage_bids.audit.common import certain_order, common_means, different_subjects, reversals, told
+from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, told
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import suffix
@@ -35,13 +35,13 @@ def label_transfer(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def reference_grid(c: Conditions, comparisons: pd.DataFrame | None = None) -> Iterator[Finding]:
+def reference_grid(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Labels compared on the grid of the scan that all are aligned to."""
     for labelling, of in c.pairs.groupby("labelling", sort=False):
         there = of["evaluation"].str.startswith("reference")
         if not there.any():
             continue
-        order = certain_order(comparisons, str(labelling))
+        order = orders.of(str(labelling))
         elsewhere = {Arm(*arm) for arm in of.loc[there, ["variant", "method"]].drop_duplicates().to_numpy()}
         away = {_methods(couple): d for couple, d in order.items() if set(couple) <= elsewhere}
         home = {_methods(couple): d for couple, d in order.items() if not set(couple) & elsewhere}
@@ -69,7 +69,7 @@ def _methods(couple: tuple[Arm, Arm]) -> tuple[Arm, Arm]:
     return a, b
 
 
-def carried_labels(c: Conditions, comparisons: pd.DataFrame | None = None) -> Iterator[Finding]:
+def carried_labels(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Labels of another contrast: not made from the images that are registered."""
     carried = {
         labelling: sorted({suffix(s) for s, f in of.items() if f.labeller == "carried" and suffix(s) != "T1w"})
@@ -81,9 +81,9 @@ def carried_labels(c: Conditions, comparisons: pd.DataFrame | None = None) -> It
         of = c.pairs[c.pairs["fixed"].map(suffix).isin(contrasts)]
         means = {str(name): common_means(different_subjects(x)) for name, x in of.groupby("labelling", sort=False)}
         here, others = means.pop(labelling, {}), {k: v for k, v in means.items() if not carried.get(k)}
-        own = certain_order(comparisons, labelling)
+        own = orders.of(labelling)
         names = arm_labels(arms_of(of))
-        around = sorted({x for name in others for x in reversals(certain_order(comparisons, name), own, names)})
+        around = sorted({x for name in others for x in reversals(orders.of(name), own, names)})
         parts = [f"{arm} {dice:.3f}" for arm, dice in here.items()]
         parts += [f"by {name}: " + ", ".join(f"{arm} {d:.3f}" for arm, d in x.items()) for name, x in others.items()]
         yield Finding(
@@ -104,4 +104,4 @@ def _both_ways(rows: pd.DataFrame, some: pd.Series[bool]) -> bool:
 
 RULES = (label_transfer,)
 COMPARING = (reference_grid, carried_labels)
-"""Rules that look at comparisons too."""
+"""Rules that look at what is certain of comparisons too."""

@@ -215,7 +215,8 @@ class AntsSyn(Method):
         levels = len(self.iterations)
         work = sum(n * voxels / 8 ** (levels - 1 - level) for level, n in enumerate(self.iterations)) / 1e6
         seconds = {"cc": 4.7 * (self.radius / 2) ** 2, "mattes": 1.1, "meansquares": 1.0}[self.metric]
-        return Cost(seconds=5 + voxels * 1e-6 + work * seconds, memory_gb=0.4 + voxels * 340e-9)
+        bytes_per_voxel = 540 if self.precision == "double" else 340
+        return Cost(seconds=5 + voxels * 1e-6 + work * seconds, memory_gb=0.4 + voxels * bytes_per_voxel * 1e-9)
 
 
 def unsheared(affine: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

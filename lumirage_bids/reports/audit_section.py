@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.audit import SEVERITIES, Conditions, Finding, audit, mean_facts, unchecked
+from lumirage_bids.audit.common import ALPHA
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.published import published_findings
 from lumirage_bids.reports.tables import Column, Table, make_table
@@ -49,7 +50,9 @@ class AuditSection:
         return {s: meaning for s, meaning in SEVERITIES.items() if any(f.severity == s for f in self.findings)}
 
 
-def audit_section(conditions: Conditions, comparisons: pd.DataFrame | None = None) -> AuditSection:
+def audit_section(
+    conditions: Conditions, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA
+) -> AuditSection:
     """Audit a run and gather what its page tells about it.
 
     Parameters
@@ -57,11 +60,13 @@ def audit_section(conditions: Conditions, comparisons: pd.DataFrame | None = Non
     conditions : Conditions
     comparisons : DataFrame, optional
         Rows of `lumirage_bids.stats.comparisons.compare` on the same pairs.
+    alpha : float
+        Corrected p-value below which a comparison is certain.
     """
     known = {name: {scan: f.mutual_information for scan, f in of.items()} for name, of in conditions.scans.items()}
     contrasts = {name: {i: f.contrast for i, f in mean_facts(conditions, name).items()} for name in conditions.scans}
     return AuditSection(
-        findings=audit(conditions, comparisons),
+        findings=audit(conditions, comparisons, alpha=alpha),
         unchecked=unchecked(conditions),
         literature=[*literature(conditions), published_findings()],
         contrasts={name: of for name, of in contrasts.items() if of},
@@ -98,12 +103,14 @@ def differences_table(differences: pd.DataFrame) -> Table:
     ]
     columns = [
         Column(key="field", title="Condition", keep=True),
-        Column(key="ours", title="Here", keep=True),
+        Column(key="where", title="Of"),
+        Column(key="source", title="By its", keep=True),
         Column(key="published", title="Paper", keep=True),
-        Column(key="source", title="By its"),
-        Column(key="where", title="Holds for"),
+        Column(key="ours", title="Here", keep=True),
     ]
-    caption = "Conditions in which this run is not the paper's, or of which that cannot be told (by its: unknown)."
+    caption = (
+        "Conditions in which this run is not the paper's, by its text or its scripts, or of which that is unknown."
+    )
     return make_table("published-differences", caption, pd.DataFrame(rows, columns=[c.key for c in columns]), columns)
 
 

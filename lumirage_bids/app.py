@@ -51,6 +51,8 @@ def participant(settings: Settings) -> int:
         for line in story.splitlines():
             logger.info("%s", line)
         try:
+            if plan.again.reasons:  # a run that is killed has told what it was to make again
+                _write_status(plan, settings)
             if not settings.reports_only:
                 try:
                     _work(run, plan, settings)

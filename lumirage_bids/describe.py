@@ -121,12 +121,10 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
 def _again(plan: Plan) -> Iterator[str]:
     """What was done before, and why it is done again."""
     if plan.again.n_scored:
-        yield f"  {plan.again.n_scored} of these are only scored again, from their saved transforms"
+        yield f"  of these only scored again, from their saved transforms: {plan.again.n_scored}"
     if plan.again.n_unsaved:
-        yield (
-            f"  {plan.again.n_unsaved} registrations again, because transforms were not saved "
-            "(--save transforms keeps them)"
-        )
+        many = f"{plan.again.n_unsaved} registration{'s' * (plan.again.n_unsaved > 1)}"
+        yield f"  {many} again, because transforms were not saved (--save transforms keeps them)"
     rows = Counter((*key[:3], reason) for key, reason in plan.again.reasons.items())
     for (variant, method, labelling, reason), n in rows.items():
         yield f"  Made again, {n} row(s) of {method}, variant {variant}, labelling {labelling}: {reason}"

@@ -11,7 +11,7 @@ from lumirage_bids import segmentation
 from lumirage_bids.arms import here
 from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import MissingInputError, UsageError
-from lumirage_bids.own_code import code_digest, own_sources
+from lumirage_bids.own_code import Code, code_digest, read_code
 from lumirage_bids.parameters import counted, digest
 from lumirage_bids.protocol import Labelling, Protocol
 from lumirage_bids.reference_maps import references
@@ -45,14 +45,16 @@ class Labels:
     @cached_property
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
-        revised = [self.labeller.revision] if (self.labeller.revision or 1) > 1 else []
+        revised = [list(self.labeller.revisions)] if max(self.labeller.revisions) > 1 else []
         codings = [sorted(coding.items()) for coding in self.structures]
-        return digest(self.labeller.name, self.labeller, codings, *revised, *([self.code] if self.code else []))
+        return digest(
+            self.labeller.name, self.labeller, codings, *revised, *([code_digest(self.code)] if self.code else [])
+        )
 
     @cached_property
-    def code(self) -> str:
-        """Digest of the labeller's source where that is the user's own; else empty."""
-        return code_digest(own_sources(type(self.labeller)))
+    def code(self) -> Code:
+        """The user's own code that the labeller runs, by file."""
+        return read_code(self.labeller.code())
 
     @property
     def facts(self) -> dict[str, object]:

@@ -136,7 +136,7 @@ def facts(arm: Arm, reference: Scan, labels: Labels) -> Facts:
     return {
         **arm.facts,
         "labelling": labels.facts,
-        "revisions": {**arm.revisions, "labelling": labels.labeller.revision or 1},
+        "revisions": {**arm.revisions, "labelling": max(labels.labeller.revisions)},
         "code": arm.code,
         "labeller_code": labels.code,
         "reference": reference.name,

@@ -136,6 +136,8 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
             f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: "
             f"{', '.join(dict.fromkeys(arm.name for arm in arms))}."
         )
+    if settings.redo and (settings.reports_only or settings.stage == "prepare"):
+        raise UsageError("--redo makes registrations again; it does not go with --reports-only or --stage prepare.")
     batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
     involved = {s for p in runnable for s in (p.moving, p.fixed)}
     if settings.stage != "prepare":

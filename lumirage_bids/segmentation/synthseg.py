@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from lumirage_bids.called_files import called_files
 from lumirage_bids.errors import UsageError
 from lumirage_bids.segmentation.base import Labeller
 
@@ -62,6 +63,10 @@ class SynthSeg(Labeller):
     parc: bool = False
     robust: bool = False
     fast: bool = False
+
+    def code(self) -> tuple[Path, ...]:
+        """A script of the user's that is the program."""
+        return (*super().code(), *(called_files([self.program]) if self.program != PROGRAM else ()))
 
     def missing(self, context: Context) -> str | None:
         """The program, or FreeSurfer's setting."""

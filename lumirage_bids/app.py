@@ -67,6 +67,7 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
     from lumirage_bids import progress, workflows
     from lumirage_bids.preparing import check_prepared
     from lumirage_bids.rows import Rows
+    from lumirage_bids.structure_notes import log_structures
 
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)
@@ -74,6 +75,7 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
             check_prepared(plan)
         else:
             workflows.run(workflows.preparation_graph(plan, execution), execution)
+            log_structures(plan, settings.out_dir)
         if settings.stage != "prepare":
             for batch in plan.batches:
                 Rows(batch, settings.out_dir).forget_killed()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import os
 import re
 from collections import Counter
@@ -16,6 +18,10 @@ from lumirage_bids.bids_names import ENTITIES, long_name, natural_key, parse_nam
 from lumirage_bids.errors import BadDataError, InputOutputError, MissingInputError, UsageError
 from lumirage_bids.scans import File, Scan
 
+EMPTY = frozenset({"", "n/a", "na", "nan"})
+"""What stands in an empty cell, lower case."""
+# Entities that say which part of the brain an image shows.
+PARTIAL = frozenset({"hemi", "chunk", "roi"})
 # Entities that say what a derivative is, not which image it was made from.
 DESCRIBING = frozenset({"seg", "desc", "space"})
 
@@ -24,7 +30,8 @@ def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
     """Whether a derivative with these entities was made from, or lies on the grid of, this scan.
 
     All entities that both names share are equal, the subject among them, but those that describe a derivative
-    (``desc-``, ``seg-``); ``space-`` is absent or says the scan's own suffix (or its own ``space-``).
+    (``desc-``, ``seg-``); ``space-`` is absent or says the scan's own suffix (or its own ``space-``). Maps of a part of
+    the brain (``hemi-``) belong to scans of that part alone.
 
     Parameters
     ----------
@@ -33,7 +40,7 @@ def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
     entities : mapping
         Short entity names of the derivative → values.
     """
-    if entities.get("sub") != scan.subject:
+    if entities.get("sub") != scan.subject or (set(entities) & PARTIAL) - set(scan.entities):
         return False
     if entities.get("space", scan.suffix) not in {scan.suffix, scan.entities.get("space")}:
         return False
@@ -288,7 +295,8 @@ def read_lut(path: Path) -> dict[int, str]:
     Parameters
     ----------
     path : Path
-        TSV with columns ``index`` and ``name``, others are ignored.
+        Table with columns ``index`` and ``name`` in any case, others are ignored; tab-separated, or by commas or
+        semicolons. Cells may be quoted. Rows without an index or a name are passed over.
 
     Returns
     -------
@@ -300,12 +308,12 @@ def read_lut(path: Path) -> dict[int, str]:
     MissingInputError
         The file does not exist, or its content has not been fetched.
     BadDataError
-        A column is missing, an index is not a whole number from 0 or occurs twice, or a name is empty; names the line.
+        A column is missing, or an index is not a whole number from 0 or occurs twice; names the line.
     InputOutputError
         The file system failed.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = decode(path.read_bytes())
     except FileNotFoundError:
         raise MissingInputError(f"There is no look-up table {path}, or its content has not been fetched.") from None
     except (IsADirectoryError, NotADirectoryError) as error:
@@ -315,8 +323,11 @@ def read_lut(path: Path) -> dict[int, str]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
-    rows = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    header = [cell.strip() for cell in rows[0][1]] if rows else []
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    first = lines[0][1] if lines else ""
+    delimiter = next((character for character in "\t,;" if character in first), "\t")
+    rows = [(number, _cells(line, delimiter, f"Look-up table {path}, line {number}")) for number, line in lines]
+    header = [cell.lower() for cell in rows[0][1]] if rows else []
     if not {"index", "name"} <= set(header):
         raise BadDataError(
             f"Look-up table {path}, line 1: columns {header}; 'index' and 'name', tab-separated, are needed."
@@ -324,20 +335,54 @@ def read_lut(path: Path) -> dict[int, str]:
     return _structures(path, header, rows[1:])
 
 
+def decode(content: bytes) -> str:
+    """Text of a table in UTF-8 or, with a byte order mark, UTF-16.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        It is neither.
+    """
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8-sig")
+
+
+def _cells(line: str, delimiter: str, where: str) -> list[str]:
+    """Cells of a line, without blanks and quotes around them."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+    except csv.Error as error:
+        raise BadDataError(f"{where}: {error}.") from None
+
+
 def _structures(path: Path, header: list[str], rows: Iterable[tuple[int, list[str]]]) -> dict[int, str]:
     seen: dict[int, str] = {}
     for number, cells in rows:
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        index, name = row["index"], row.get("name", "")
         where = f"Look-up table {path}, line {number}"
-        if not re.fullmatch(r"[0-9]{1,9}", index, re.ASCII):
+        row = dict(zip(header, cells, strict=False))
+        if not {"index", "name"} <= row.keys():
+            raise BadDataError(f"{where}: {len(cells)} cell(s), so that index or name is not among them.")
+        index, name = row["index"], row["name"]
+        if index.lower() in EMPTY or name.lower() in EMPTY:
+            continue
+        # pandas writes 1.0 where another row has no index.
+        if not (match := re.fullmatch(r"([0-9]{1,9})(\.0*)?", index, re.ASCII)):
             raise BadDataError(f"{where}: index {index!r:.40} is not a whole number from 0 to 999999999.")
-        if not name:
-            raise BadDataError(f"{where}: index {index} has no name.")
-        if int(index) in seen:
-            raise BadDataError(f"{where}: index {index} occurs twice ({seen[int(index)]!r} and {name!r}). Keep one.")
-        seen[int(index)] = name
+        if (found := int(match[1])) in seen:
+            raise BadDataError(f"{where}: index {index} occurs twice ({seen[found]!r} and {name!r}). Keep one.")
+        seen[found] = name
     seen.pop(0, None)
     if not seen:
         raise BadDataError(f"Look-up table {path} names no structure besides background.")
     return seen
+
+
+def is_mixed(structures: Mapping[int, str]) -> bool:
+    """Whether a table has names and also stopgaps (``label N``)."""
+    return len({name == f"label {i}" for i, name in structures.items()}) > 1
+
+
+def named(structures: Mapping[int, str]) -> dict[int, str]:
+    """The structures that have names; all where none has one."""
+    only = {i: name for i, name in structures.items() if name != f"label {i}"}
+    return only or dict(structures)

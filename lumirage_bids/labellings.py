@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lumirage_bids import segmentation
+from lumirage_bids import derivatives, segmentation
 from lumirage_bids.arms import here
 from lumirage_bids.bids_names import LABEL
-from lumirage_bids.errors import MissingInputError, UsageError
+from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
+from lumirage_bids.label_maps import is_mixed, read_lut
 from lumirage_bids.parameters import digest
 from lumirage_bids.protocol import Labelling, Protocol
 from lumirage_bids.reference_maps import references
@@ -23,13 +26,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """One labelling of this run, how its maps come about, and which other's they are scored against."""
+    """One labelling of this run, how its maps come about, and which other's they are scored against.
+
+    Attributes
+    ----------
+    structures : tuple of mapping
+        Codings (index → name) of the structures that are scored; empty for those that the maps' tables name.
+    shipped : bool
+        Whether `structures` are this program's, not the protocol's.
+    revised : bool
+        Whether an earlier version has scored indices in OUT_DIR that the maps' tables do not name.
+    """
 
     name: str
     labeller: Labeller
     structures: tuple[Mapping[int, str], ...] = ()
     source: str = ""
     reference: str | None = None
+    shipped: bool = False
+    revised: bool = False
 
     def hash(self, scan: Scan) -> str:
         """Digest of what this labelling of this scan depends on."""
@@ -43,7 +58,9 @@ class Labels:
     @property
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
-        return digest(self.labeller.name, self.labeller, [sorted(coding.items()) for coding in self.structures])
+        revision = ("what no table names is left out",) if self.revised else ()
+        codings = [sorted(coding.items()) for coding in self.structures]
+        return digest(self.labeller.name, self.labeller, codings, *revision)
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""
@@ -61,8 +78,44 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
     compared = references(protocol, names)
     optional = {n for n in compared if n not in dataset.found and segmentation.reads(protocol.labellings[n].labeller)}
     return tuple(
-        replace(_labels(n, protocol, settings, dataset), reference=compared.get(n)) for n in names if n not in optional
+        replace(
+            labels,
+            reference=compared.get(labels.name),
+            revised=not labels.structures and scored_unnamed(settings.out_dir, labels.name),
+        )
+        for labels in (
+            _with_structures(_labels(n, protocol, settings, dataset), dataset) for n in names if n not in optional
+        )
     )
+
+
+def _with_structures(labels: Labels, dataset: Dataset) -> Labels:
+    """Add the structures that are scored of FreeSurfer's, where the protocol names none and no table contradicts."""
+    of = labels.labeller.of_t1w or labels.name
+    scored = segmentation.scored_of(of)
+    if labels.structures or not scored:
+        return labels
+    if any(segmentation.contradicts(table) for table in _tables(dataset, labels.name, of)):
+        told = "its look-up table has another numbering than FreeSurfer's, so all that it names is scored"
+        return replace(labels, source=f"{labels.source}; {told}")
+    told = f"scored are {len(scored)} structures of FreeSurfer's, without bookkeeping"
+    return replace(labels, structures=(scored,), shipped=True, source=f"{labels.source}; {told}")
+
+
+def _tables(dataset: Dataset, labelling: str, of: str) -> Iterator[Mapping[int, str]]:
+    """Look-up tables that can be read of a labelling's maps, and of those that it is carried over from."""
+    maps = [scan.labels.get(labelling) for scan in dataset.scans]
+    maps += [scan.t1w.labels.get(of) for scan in dataset.scans if scan.t1w]
+    for table in sorted({found.lut for found in maps if found is not None and found.lut is not None}):
+        with suppress(LumirageError):  # what is wrong with it is told for itself
+            yield read_lut(table)
+
+
+def scored_unnamed(out_dir: Path, labelling: str) -> bool:
+    """Whether the look-up table of an output folder has names beside stopgaps, as an earlier version wrote them."""
+    with suppress(LumirageError):
+        return is_mixed(read_lut(out_dir / derivatives.look_up_table(labelling)))
+    return False
 
 
 def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> Labels:

@@ -12,7 +12,7 @@ import numpy as np
 from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import BadDataError, MissingInputError
 from lumirage_bids.images import Volume, read_grid, read_image, read_labels
-from lumirage_bids.label_maps import read_lut
+from lumirage_bids.label_maps import named, read_lut
 from lumirage_bids.scans import Scan
 from lumirage_bids.transform_files import read_itk
 
@@ -98,7 +98,7 @@ def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]
     found = structures_if_whole(out_dir, labelling)
     if found is None:
         raise lost(file, scan, "is gone or damaged, so are the label maps that it names")
-    return found
+    return named(found)
 
 
 def structures_if_whole(out_dir: Path, labelling: str) -> dict[int, str] | None:

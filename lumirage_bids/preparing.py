@@ -25,6 +25,7 @@ from lumirage_bids.errors import (
 )
 from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Volume, read_image, write_image
+from lumirage_bids.label_maps import is_mixed, named
 from lumirage_bids.labellings import Labels, agreement_conditions
 from lumirage_bids.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.preparation import Preparation, prepare
@@ -39,7 +40,7 @@ from lumirage_bids.prepared import (
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import scan_facts
-from lumirage_bids.segmentation import named_structures, segment_checked
+from lumirage_bids.segmentation import absent_structures, named_structures, segment_checked, without_name
 from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.transform_files import write_itk
 from lumirage_bids.transforms import Transform
@@ -127,11 +128,20 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
         mask = source.image if labels.is_existing else source.mask[0]
         volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
     if labels.structures:
-        volume, structures = named_structures(volume, labels.structures, source.scan, labels.name)
+        volume, structures, unnamed = named_structures(volume, labels.structures, source.scan, labels.name)
+    else:
+        unnamed = without_name(volume, structures, source.scan, labels.name)
     publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
-    about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Facts": facts, "Hash": value}
+    about = {
+        "Labeller": made_by.name,
+        "Parameters": asdict(made_by),
+        "Facts": facts,
+        "AbsentStructures": [structures[i] for i in absent_structures(volume, structures)],
+        "VoxelsWithoutName": {str(i): n for i, n in unnamed.items()},
+        "Hash": value,
+    }
     if made_by.of_t1w and source.scan.t1w:
         about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
@@ -208,8 +218,10 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
     with derivatives.lock(out_dir, file.name):
         known = structures_if_whole(out_dir, labelling) or {}
         # The latest name counts, but the stopgap for a map without a table comes before none.
-        named = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
-        merged = dict(sorted((structures if whole else {**known, **named}).items()))
+        new = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
+        merged = dict(sorted((structures if whole else {**known, **new}).items()))
+        # What an earlier version wrote of both stays: by it we know that rows were scored so.
+        merged = merged if is_mixed(known) else named(merged)
         if merged != known:
             derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
 

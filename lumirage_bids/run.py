@@ -231,6 +231,7 @@ class Run:
                 "pairs_to_draw_from": plan.n_pairs,
                 "pairs_asked": len(plan.asked),
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
+                "left_out": [asdict(subject) for subject in plan.left_out],
                 "warnings": list(warnings(plan)),
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),

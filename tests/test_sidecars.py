@@ -74,11 +74,10 @@ def test_half_characters_are_replaced_and_the_file_named(tmp_path: Path, text: s
     note.encode()
 
 
+TEXT = st.text(st.characters(), max_size=4)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=4),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=4), inner, max_size=3)
-    ),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
 KEYS = st.sampled_from(["run", "subject", "suffix", "IntendedFor", "", "a b", "EchoTime", "scans", "fmap", "\x00"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from lumirage_bids.arms import here
 from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
 from lumirage_bids.label_maps import is_mixed, read_lut
+from lumirage_bids.own_code import code_digest, own_sources
 from lumirage_bids.parameters import digest
 from lumirage_bids.protocol import Labelling, Protocol
 from lumirage_bids.reference_maps import references
@@ -34,7 +36,7 @@ class Labels:
         Codings (index → name) of the structures that are scored; empty for those that the maps' tables name.
     shipped : bool
         Whether `structures` are this program's, not the protocol's.
-    revised : bool
+    corrected : bool
         Whether an earlier version has scored indices in OUT_DIR that the maps' tables do not name.
     """
 
@@ -44,7 +46,7 @@ class Labels:
     source: str = ""
     reference: str | None = None
     shipped: bool = False
-    revised: bool = False
+    corrected: bool = False
 
     def hash(self, scan: Scan) -> str:
         """Digest of what this labelling of this scan depends on."""
@@ -55,12 +57,14 @@ class Labels:
         """Whether the maps are files that were found."""
         return self.labeller.reads
 
-    @property
+    @cached_property
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
-        revision = ("what no table names is left out",) if self.revised else ()
+        revised = [self.labeller.revision] if (self.labeller.revision or 1) > 1 else []
+        code = [value] if (value := code_digest(own_sources(type(self.labeller)))) else []
+        changed = ["what no table names is left out"] if self.corrected else []
         codings = [sorted(coding.items()) for coding in self.structures]
-        return digest(self.labeller.name, self.labeller, codings, *revision)
+        return digest(self.labeller.name, self.labeller, codings, *revised, *code, *changed)
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""
@@ -81,7 +85,7 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
         replace(
             labels,
             reference=compared.get(labels.name),
-            revised=not labels.structures and scored_unnamed(settings.out_dir, labels.name),
+            corrected=not labels.structures and scored_unnamed(settings.out_dir, labels.name),
         )
         for labels in (
             _with_structures(_labels(n, protocol, settings, dataset), dataset) for n in names if n not in optional

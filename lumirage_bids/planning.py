@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import derivatives
-from lumirage_bids.arms import REVISIONS, Arm, choose_arms
+from lumirage_bids.arms import Arm, choose_arms
 from lumirage_bids.errors import MissingInputError, NothingSelectedError
 from lumirage_bids.labellings import Labels, agreement_conditions, choose_labels
 from lumirage_bids.left_out import named
@@ -206,11 +206,13 @@ class _Builder:
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]
-        return digest(REVISIONS["preparation"], self.variants[variant].preparation, prints, scan.skull_stripped)
+        preparation = self.variants[variant].preparation
+        return digest(preparation.revision, preparation, prints, scan.skull_stripped)
 
     def _alignment_hash(self, scan: Scan, variant: str) -> str:
         ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]
-        return digest(REVISIONS["alignment"], self.variants[variant].alignment, self.reference.name, ends)
+        alignment = self.variants[variant].alignment
+        return digest(alignment.revision, alignment, self.reference.name, ends)
 
     def preparing(self, scan: Scan, *, labelled: bool) -> Preparing | None:
         """What is to be made of a scan; one that others are only aligned to needs no labels."""
@@ -290,10 +292,12 @@ class _Builder:
         files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
         # Contrast and seed are known from sidecars and the command line, not from the images.
         extra = (arm.method.similarity_for(multimodal=pair.multimodal), self.seed if arm.method.uses_seed else None)
-        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, extra, files, ends, names)
+        method = arm.method
+        depends = (method.name, method, extra, files, ends, names, *arm.own_code)
+        registered = digest(arm.revisions["registration"], *depends)
         hashes = {
             (arm.label, labelling.name): digest(
-                REVISIONS["score"],
+                arm.evaluation.revision,
                 registered,
                 (arm.variant, arm.name),
                 arm.evaluation,

@@ -63,6 +63,8 @@ class AntsSyn(Method):
     """
 
     name: ClassVar[str] = "ants_syn"
+    digest_name: ClassVar[str] = "AntsSyn"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "ANTs SyN: symmetric diffeomorphic, mutual information or others, CPU"
     references: ClassVar[tuple[str, ...]] = ("avants2008", "tustison2021")
 

@@ -23,6 +23,8 @@ class Greedy(Deformable):
     """
 
     name: ClassVar[str] = "greedy"
+    digest_name: ClassVar[str] = "Greedy"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "FireANTs greedy: one diffeomorphic warp, local cross-correlation"
     references: ClassVar[tuple[str, ...]] = ("jena2024fireants",)
 

@@ -56,6 +56,8 @@ class Lapirn(Method):
     """
 
     name: ClassVar[str] = "lapirn"
+    digest_name: ClassVar[str] = "Lapirn"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "LapIRN: pretrained Laplacian pyramid network (weights are not included)"
     references: ClassVar[tuple[str, ...]] = ("mok2020",)
 

@@ -52,6 +52,8 @@ class Vfa(Method):
     """
 
     name: ClassVar[str] = "vfa"
+    digest_name: ClassVar[str] = "Vfa"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "vector field attention, trained for LUMIR; needs vfa-run and its weights"
     references: ClassVar[tuple[str, ...]] = ("liu2024vfa",)
 

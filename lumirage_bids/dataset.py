@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from lumirage_bids.sidecars import Sidecars, read_description, read_sidecars, se
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
 
-__all__ = ["Choice", "Dataset", "Query", "datalad_get_line", "open_dataset", "read_filter", "read_lut"]
+__all__ = ["Choice", "Dataset", "Query", "datalad_get_line", "most_sensible", "open_dataset", "read_filter", "read_lut"]
 
 # Everything but JSON files and anat folders of the raw dataset; PyBIDS matches these against "/<path below the root>".
 IGNORED = (
@@ -37,6 +38,8 @@ IGNORED = (
     r"/anat/(?!.*\.(nii|nii\.gz|json)$)",
 )
 T1W: Filter = {"t1w": {"suffix": "T1w"}}
+KNOWN_LABELLINGS = ("manual", "braincolor", "slant", "aparcaseg", "aparc+aseg", "synthseg", "aseg")
+"""Those that are taken rather than others, best first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ class Query:
         Name in `derivatives` → layout of that folder, if it is no BIDS dataset.
     t1w_labellings : tuple of str
         Labellings of sessions' T1w scans that are carried to their other scans.
+    instead : bool
+        Whether a labelling that the derivative datasets have is taken where they have none of `labellings`.
     """
 
     filters: Filter
@@ -72,6 +77,7 @@ class Query:
     labellings: tuple[str, ...] = ()
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     t1w_labellings: tuple[str, ...] = ()
+    instead: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,12 @@ class Dataset:
         What the user should know: ambiguous label maps, files left out.
     left_out : tuple of LeftOut
         Subjects of the dataset no image of whom fits the filters.
+    offered : mapping
+        Labelling that the derivative datasets have → for how many scans.
+    taken : str or None
+        The one of these that is taken instead of those that the query asks for.
+    hints : mapping
+        Labelling → which of its files cannot be used, and why.
     derivatives : mapping
         Name → root of the derivative datasets looked through.
     found : mapping
@@ -106,6 +118,9 @@ class Dataset:
     derivatives: Mapping[str, Path]
     found: Mapping[str, str]
     left_out: tuple[LeftOut, ...] = ()
+    offered: Mapping[str, int] = field(default_factory=dict)
+    taken: str | None = None
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, validate: bool = True) -> Dataset:
@@ -139,10 +154,12 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     name, notes = _name(root, validate)
     datasets, native = _derivative_datasets(query.derivatives, query.layouts)
     derivatives = Derivatives(datasets, native)
-    sources, masks, brain = _sources(query, query.labellings, derivatives)
     filters = check_filter(query.filters, "of the query")
     candidates, t1w, images, more = _candidates(root, filters, database_dir)
     scans, choices = choose(candidates, query.prefer)
+    offered = Counter(name for scan in scans for name in derivatives.labellings(scan))
+    taken = most_sensible(offered) if query.instead and not set(query.labellings) & set(offered) else None
+    sources, masks, brain = _sources(query, (taken,) if taken else query.labellings, derivatives)
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
     scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
     choices, more = (*choices, *its_choices), [*more, *its_notes]
@@ -153,9 +170,38 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
         choices=choices,
         notes=(*notes, *more, *(note for source in (*sources.values(), masks) for note in source.notes())),
         derivatives=datasets,
+        offered=dict(sorted(offered.items())),
+        taken=taken,
+        hints={name: source.hint for name, source in sources.items() if source.hint},
         left_out=left_out(root, filters, {scan.subject for scan in candidates}, images),
         found={name: text for name, source in sources.items() if (text := source.summary(len(scans)))},
     )
+
+
+def most_sensible(offered: Mapping[str, int]) -> str | None:
+    """The labelling to take where nobody says which: of most scans, then the finest that is known by its name.
+
+    Parameters
+    ----------
+    offered : mapping
+        Labelling → number of scans that have it.
+
+    Returns
+    -------
+    str or None
+        None where no pair of scans could be scored.
+
+    Examples
+    --------
+    >>> most_sensible({"aseg": 9, "aparcaseg": 9, "manual": 3})
+    'aparcaseg'
+    """
+
+    def rank(name: str) -> tuple[int, int, object]:
+        known = KNOWN_LABELLINGS.index(name) if name in KNOWN_LABELLINGS else len(KNOWN_LABELLINGS)
+        return -offered[name], known, natural_key(name)
+
+    return min((name for name, n in offered.items() if n > 1), key=rank, default=None)
 
 
 def datalad_get_line(root: Path, files: Iterable[File]) -> str:

@@ -46,6 +46,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
         yield from _some("  ", [s.relative for s in plan.unlabelled])
     for labels in plan.labels:
         yield f"Labelling {labels.name}: {labels.source}"
+    yield from _offered(plan, dataset, settings)
     if len(plan.subjects) < plan.n_subjects or len(plan.pairs) < plan.n_pairs:
         drawn = f"{len(plan.subjects)} of {plan.n_subjects} subjects, {len(plan.pairs)} of {plan.n_pairs} pairs"
         yield f"Random sample, seed {settings.seed}: {drawn}; status.tsv lists the pairs"
@@ -60,6 +61,19 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     for note in dataset.notes:
         yield f"Note: {note}"
     yield from _work(plan, settings, voxels)
+
+
+def _offered(plan: Plan, dataset: Dataset, settings: Settings) -> Iterator[str]:
+    """Which labellings the derivatives have besides, where the user has not said which are scored."""
+    others = [name for name in dataset.offered if name not in {labels.name for labels in plan.labels}]
+    if settings.labellings or not (others or dataset.taken):
+        return
+    scored = ", ".join(labels.name for labels in plan.labels)
+    there = ", ".join(f"{name} ({n} scans)" for name, n in dataset.offered.items())
+    yield (
+        f"  --labellings was not given: scored is {scored}. The derivatives have {there}. To choose: "
+        f"--labellings {' '.join(dataset.offered)}"
+    )
 
 
 def _some(indent: str, items: list[str]) -> Iterator[str]:

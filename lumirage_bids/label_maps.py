@@ -7,7 +7,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from lumirage_bids.bids_names import ENTITIES, long_name, natural_key, parse_name, same_value
 from lumirage_bids.errors import BadDataError, InputOutputError, MissingInputError, UsageError
+from lumirage_bids.foreign import how_to_convert, is_foreign
 from lumirage_bids.scans import File, Scan
 
 EMPTY = frozenset({"", "n/a", "na", "nan"})
@@ -82,29 +83,63 @@ class Derivatives:
                     found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
                 continue
             for path, entities, its_suffix in self._candidates(root, scan):
-                told = entities.get(entity, entities.get("desc"))
-                if its_suffix == suffix and told == value and belongs(scan, entities):
+                if its_suffix == suffix and told(entities, entity) == value and belongs(scan, entities):
                     file = File(path=path, dataset=root)
                     found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
         # A folder may be given under several names.
         return list({file.path: file for _, file in sorted(found, key=lambda item: item[0])}.values())
 
-    def _candidates(self, root: Path, scan: Scan) -> list[tuple[Path, dict[str, str], str]]:
+    def unusable(self, scan: Scan, suffix: str, entity: str, value: str) -> Iterator[tuple[Path, str]]:
+        """Files that are meant for a scan, but of a part of the brain or in another format than NIfTI; and why not."""
+        for name, root in self.datasets.items():
+            if name in self.layouts:
+                continue
+            for path, entities, its_suffix in self._candidates(root, scan, of_any_format=True):
+                whole = {k: v for k, v in entities.items() if k not in PARTIAL or k in scan.entities}
+                if its_suffix != suffix or told(entities, entity) != value or not belongs(scan, whole):
+                    continue
+                if is_foreign(path.name):
+                    yield path, f"it is no NIfTI file; to convert it: {how_to_convert(path)}"
+                elif whole != entities:
+                    yield path, f"it is of a part of the brain ({', '.join(sorted(entities.keys() - whole.keys()))}-)"
+
+    def labellings(self, scan: Scan) -> set[str]:
+        """Names of all labellings of which a scan has a map."""
+        found: set[str] = set()
+        for name, root in self.datasets.items():
+            if name in self.layouts:
+                layout = self.layouts[name]
+                found.update(labelling for labelling in layout.labels if layout.find(root, scan, "dseg", labelling))
+                continue
+            maps = (entities for _, entities, suffix in self._candidates(root, scan) if suffix == "dseg")
+            found.update(filter(None, (told(entities, "seg") for entities in maps if belongs(scan, entities))))
+        return found
+
+    def _candidates(
+        self, root: Path, scan: Scan, *, of_any_format: bool = False
+    ) -> list[tuple[Path, dict[str, str], str]]:
         subject = root / f"sub-{scan.subject}"
         folders = [subject / "anat"]
         if scan.session is not None:
             folders.append(subject / f"ses-{scan.session}" / "anat")
-        return [image for folder in folders for image in self._images(folder)]
+        images = [image for folder in folders for image in self._images(folder)]
+        return images if of_any_format else [image for image in images if not is_foreign(image[0].name)]
 
     def name(self, file: File) -> str:
         """Name of the dataset that a file was found in."""
         return next(name for name, root in self.datasets.items() if root == file.dataset)
 
 
+def told(entities: Mapping[str, str], entity: str) -> str | None:
+    """What a derivative is, by an entity of its name or, as fMRIPrep's maps have none, by ``desc-``."""
+    return entities.get(entity, entities.get("desc"))
+
+
 def _images(folder: Path) -> list[tuple[Path, dict[str, str], str]]:
-    """NIfTI files (dangling links too) of a folder with the entities and suffix of their names."""
-    parsed = ((folder / name, parse_name(name)) for name in _names(folder) if re.search(r"\.nii(\.gz)?$", name))
-    return [(path, *names) for path, names in parsed if names]
+    """Images of any format (dangling links too) of a folder with the entities and suffix of their names."""
+    names = (name for name in _names(folder) if re.search(r"\.nii(\.gz)?$", name) or is_foreign(name))
+    parsed = ((folder / name, parse_name(name)) for name in names)
+    return [(path, *parts) for path, parts in parsed if parts]
 
 
 def _names(folder: Path) -> list[str]:
@@ -208,6 +243,7 @@ class Source:
         self.suffix, self.entity, self.value = suffix, entity, value
         self._counts: Counter[str] = Counter()
         self._ambiguous: list[tuple[Scan, list[File]]] = []
+        self._unusable: dict[str, tuple[Path, str]] = {}
 
     @classmethod
     def labels(cls, name: str, pattern: Pattern | None, derivatives: Derivatives) -> Source:
@@ -228,6 +264,8 @@ class Source:
             return file
         files = self.derivatives.find(scan, self.suffix, self.entity, self.value)
         if not files:
+            if first := next(self.derivatives.unusable(scan, self.suffix, self.entity, self.value), None):
+                self._unusable[scan.name] = first
             return None
         if len(files) > 1:
             self._ambiguous.append((scan, files))
@@ -241,9 +279,17 @@ class Source:
         parts = [f"{text} ({n})" if len(self._counts) > 1 else text for text, n in self._counts.items()]
         return f"existing maps {' and '.join(parts)} for {total} of {n_scans} scans" if parts else ""
 
+    @property
+    def hint(self) -> str:
+        """Tell what lies there but cannot be used, with one example; empty where there is nothing."""
+        if not self._unusable:
+            return ""
+        path, why = next(iter(self._unusable.values()))
+        return f"The {self.title} of {len(self._unusable)} scan(s) cannot be used, for example {path}: {why}."
+
     def notes(self) -> list[str]:
-        """Tell what was ambiguous, with one example."""
-        notes = []
+        """Tell what was ambiguous, and what cannot be used, with one example."""
+        notes = [self.hint] if self.hint else []
         if len(self._counts) > 1:
             mixed = " and ".join(f"{text} ({n} scans)" for text, n in self._counts.items())
             notes.append(f"The {self.title} comes from several sources: {mixed}.")

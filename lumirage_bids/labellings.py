@@ -138,9 +138,13 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
     if given.labeller == "existing":
         looked = f"the pattern {given.pattern}" if given.pattern else "the derivatives given"
         known = sorted({*protocol.labellings, *dataset.found, *segmentation.labellings()})
+        there = ", ".join(f"{other} ({n} scans)" for other, n in dataset.offered.items())
         raise MissingInputError(
-            f"No label map of labelling '{name}' was found by {looked}. Known here: {', '.join(known)}. Give a BIDS "
-            f"derivatives dataset with files …_seg-{name}_dseg.nii.gz by --derivatives NAME=PATH."
+            f"No label map of labelling '{name}' was found by {looked}. "
+            + (f"{dataset.hints[name]} " if name in dataset.hints else "")
+            + (f"They have: {there}. " if there else "")
+            + f"Known here: {', '.join(known)}. Give a BIDS derivatives dataset with files …_seg-{name}_dseg.nii.gz "
+            "by --derivatives NAME=PATH."
         )
     labeller = segmentation.labeller(given.labeller, **given.parameters)
     complaint = labeller.missing(here(settings))

@@ -25,6 +25,10 @@ class NotPreparedError(BadDataError):
     """A scan could not be prepared, or what was made of it is not there; the message says why."""
 
 
+class NotMadeError(NotPreparedError):
+    """What was made of a scan is not there since it could not be made; that was told then."""
+
+
 def lost(file: Path, scan: Scan, what: str) -> NotPreparedError:
     """Error for a file of ours that was there when the run was planned."""
     return NotPreparedError(f"{scores.LOST}: {file} of {scan.name} {what}. The same command makes it again.")
@@ -43,7 +47,7 @@ def made(out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> Path:
         return out_dir / file
     reason = derivatives.why_not(out_dir, file, None if wanted is None else wanted[file])
     if reason:
-        raise NotPreparedError(reason)
+        raise NotMadeError(reason)
     if wanted is None and value is not None:
         return out_dir / file
     raise lost(file, scan, "is not there" if value is None else "was replaced by a run under other conditions")

@@ -30,6 +30,7 @@ from lumirage_bids.labellings import Labels, agreement_conditions
 from lumirage_bids.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.prepared import (
+    NotMadeError,
     NotPreparedError,
     read_label_map,
     read_prepared,
@@ -54,18 +55,18 @@ logger = logging.getLogger("lumirage")
 def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
     """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
     with derivatives.lock(out_dir, job.scan.name):
-        source = _Source(job.scan, context)
+        source, told = _Source(job.scan, context), set[str]()
         for variant, preparation, value in job.variants:
-            with _noting(out_dir, prepared_files(job.scan, variant), value) as todo:
+            with _noting(out_dir, prepared_files(job.scan, variant), value, told) as todo:
                 if todo:
                     _prepare(source, variant, preparation, value, out_dir)
         for labels, value in job.labels:
-            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value) as todo:
+            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value, told) as todo:
                 if todo:
                     _label(source, labels, value, out_dir)
         for labels, reference, value in job.agreements:
             file = derivatives.agreement(job.scan, labels.name, reference.name)
-            with _noting(out_dir, [file], value) as todo:
+            with _noting(out_dir, [file], value, told) as todo:
                 if todo:
                     content = _agreement(job, labels, reference, out_dir, context)
                     derivatives.write_json(out_dir / file, {**content, "Hash": value})
@@ -179,9 +180,10 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
         "Alignment": asdict(job.alignment),
         "Hash": job.hash,
     }
+    told: set[str] = set()
     with derivatives.lock(out_dir, job.scan.name):
         for file in job.files:
-            with _noting(out_dir, [file], job.hash) as todo:
+            with _noting(out_dir, [file], job.hash, told) as todo:
                 if not todo:
                     continue
                 found = _aligned(job, out_dir, context) if found is None else found
@@ -201,7 +203,7 @@ def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
     try:
         reference = read(out_dir, job.reference, variant, job.inputs)
     except NotPreparedError as error:
-        raise NotPreparedError(f"{error} (It is the reference that all scans are aligned to.)") from None
+        raise type(error)(f"{error} (It is the reference that all scans are aligned to.)") from None
     return np.asarray(align(reference, scan, alignment=job.alignment, context=context))
 
 
@@ -250,20 +252,25 @@ def _blaming_the_scan() -> Iterator[None]:
 
 
 @contextmanager
-def _noting(out_dir: Path, files: Sequence[Path], value: str) -> Iterator[bool]:
+def _noting(out_dir: Path, files: Sequence[Path], value: str, told: set[str]) -> Iterator[bool]:
     """Note why files could not be made, so that their pairs can say so; forget the notes when they were made.
 
     Yields whether they are to be made: another run may have made them since this one was planned.
+
+    Parameters
+    ----------
+    told : set of str
+        Reasons that were logged of this scan, each of which is logged once.
     """
     try:
         yield any(derivatives.hash_of(out_dir / file) != value for file in files)
     except (CannotWriteError, InputOutputError, OSError):
         raise  # the output folder is at fault, not the scan
     except MissingInputError as error:  # it was there when the run was planned
-        logger.error("%s", error)
+        _tell(error, told)
         _note(out_dir, files, value, f"{scores.LOST}: {error}")
     except LumirageError as error:
-        logger.error("%s", error)
+        _tell(error, told)
         bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
         _note(out_dir, files, value, f"bad data: {error}" if bad else str(error))
     except Exception as error:  # a labeller or library may raise anything; the other scans must go on
@@ -272,6 +279,13 @@ def _noting(out_dir: Path, files: Sequence[Path], value: str) -> Iterator[bool]:
     else:
         for file in files:
             (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
+
+
+def _tell(error: LumirageError, told: set[str]) -> None:
+    """Log a reason, if it has not been logged."""
+    if str(error) not in told and not isinstance(error, NotMadeError):
+        logger.error("%s", error)
+    told.add(str(error))
 
 
 def _note(out_dir: Path, files: Iterable[Path], value: str, reason: str) -> None:

@@ -197,7 +197,7 @@ def _source(name_or_path: str) -> tuple[str, str, Path]:
             f"No protocol is called '{name_or_path}'. Known: {', '.join(names())}; or give a file that ends in .toml."
         )
     shipped = resources.files("lumirage_bids") / "protocols" / f"{name_or_path}.toml"
-    return name_or_path, shipped.read_text("utf-8"), Path.cwd()
+    return name_or_path, shipped.read_text("utf-8"), Path()
 
 
 def _read_text(path: Path) -> str:

@@ -19,7 +19,16 @@ from hypothesis import strategies as st
 
 from lumirage_bids import errors
 from lumirage_bids.bids_names import ENTITIES, natural_key, parse_name
-from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter, read_lut
+from lumirage_bids.dataset import (
+    KNOWN_LABELLINGS,
+    Dataset,
+    Query,
+    datalad_get_line,
+    most_sensible,
+    open_dataset,
+    read_filter,
+    read_lut,
+)
 from lumirage_bids.filters import check_filter, ready_made, selects
 from lumirage_bids.label_maps import belongs, find_lut
 from lumirage_bids.scans import File, Scan
@@ -536,6 +545,48 @@ def test_a_map_of_one_hemisphere_is_no_whole_map(tmp_path: Path) -> None:
     # An image of that hemisphere has it.
     assert belongs(replace(one, entities={"sub": "1", "hemi": "L"}), {"sub": "1", "hemi": "L", "seg": "x"})
     assert not belongs(replace(one, entities={"sub": "1", "hemi": "R"}), {"sub": "1", "hemi": "L", "seg": "x"})
+
+
+def test_maps_of_other_formats_and_parts_are_told(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii")
+    maps = ("sub-1_desc-aseg_dseg.mgz", "sub-2_desc-aseg_dseg.nii", "sub-2_desc-aseg_dseg.mgz", "sub-1_seg-x_dseg.mgz")
+    made = make(root / "derivatives/d", *maps, "sub-1_hemi-L_seg-y_dseg.nii", "sub-2_hemi-L_seg-y_dseg.nii")
+    found = look(root, labellings=("aseg", "x", "y"), derivatives={"d": made})
+    assert found.found == {"aseg": "existing maps desc-aseg from derivatives 'd' for 1 of 2 scans"}
+    folder = made / "sub-1/anat"
+    assert found.hints["aseg"].endswith(f"nib-convert {folder}/{maps[0]} {folder}/sub-1_desc-aseg_dseg.nii.gz.")
+    assert "'x' of 1 scan(s) cannot be used" in found.hints["x"]
+    assert "'y' of 2 scan(s) cannot be used" in found.hints["y"]
+    assert "of a part of the brain (hemi-)" in found.hints["y"]
+    assert set(found.hints.values()) <= set(found.notes)
+
+
+def test_labellings_that_derivatives_have_are_offered_and_one_is_taken(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii", "sub-3_T1w.nii")
+    every = [f"sub-{s}_desc-{name}_dseg.nii" for s in "123" for name in ("aseg", "aparcaseg")]
+    other = [
+        "sub-1_seg-manual_dseg.nii",
+        "sub-1_space-MNI_seg-z_dseg.nii",
+        "sub-1_dseg.nii",
+        "sub-1_hemi-L_seg-h_dseg.nii",
+    ]
+    given = {"d": make(root / "derivatives/d", *every, *other)}
+    found = look(root, labellings=("tissue",), derivatives=given, instead=True)
+    assert found.offered == {"aparcaseg": 3, "aseg": 3, "manual": 1}
+    assert (found.taken, list(found.found)) == ("aparcaseg", ["aparcaseg"])
+    assert not look(root, labellings=("tissue",), derivatives=given).taken
+    # What is asked for and there is not replaced, nor is anything taken of which no two scans have a map.
+    assert not look(root, labellings=("aseg",), derivatives=given, instead=True).taken
+    only = {"e": make(tmp_path / "e", "sub-1_seg-manual_dseg.nii")}
+    assert not look(root, labellings=("tissue",), derivatives=only, instead=True).taken
+    assert look(root, labellings=("tissue",), instead=True).offered == {}
+
+
+@given(st.dictionaries(st.sampled_from([*KNOWN_LABELLINGS, "mine", "other"]), st.integers(1, 5), min_size=1))
+def test_the_labelling_of_most_scans_is_the_most_sensible(offered: dict[str, int]) -> None:
+    chosen = most_sensible(offered)
+    assert (chosen is None) == (max(offered.values()) == 1)
+    assert chosen is None or offered[chosen] == max(offered.values())
 
 
 def test_ambiguous_label_maps_are_told(tmp_path: Path) -> None:

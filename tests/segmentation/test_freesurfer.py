@@ -21,11 +21,12 @@ def test_what_is_scored_has_a_name_and_is_no_bookkeeping(name: str) -> None:
     assert scored.items() <= names.items()
     assert names.keys() >= BOOKKEEPING
     assert not scored.keys() & BOOKKEEPING
-    sides = [{n.replace("Left", "").replace("-lh-", "") for n in scored.values() if n.startswith(("Left", "ctx-lh"))}]
-    sides += [
-        {n.replace("Right", "").replace("-rh-", "") for n in scored.values() if n.startswith(("Right", "ctx-rh"))}
-    ]
-    assert [len(side) for side in sides] == [len(side) for side in sides[::-1]]
+    left, right = (
+        {name.removeprefix(start) for name in scored.values() for start in starts if name.startswith(start)}
+        for starts in (("Left-", "ctx-lh-"), ("Right-", "ctx-rh-"))
+    )
+    assert left == right
+    assert left
 
 
 def test_a_parcellation_divides_the_cortex() -> None:

@@ -71,7 +71,7 @@ def participant(settings: Settings) -> int:
 def _work(run: Run, plan: Plan, settings: Settings) -> None:
     from lumirage_bids import progress, workflows
     from lumirage_bids.preparing import check_prepared
-    from lumirage_bids.rows import Rows
+    from lumirage_bids.rows import Rows, forget
     from lumirage_bids.structure_notes import log_structures
 
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
@@ -82,6 +82,7 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
             workflows.run(workflows.preparation_graph(plan, execution), execution)
             log_structures(plan, settings.out_dir)
         if settings.stage != "prepare":
+            forget(plan, settings)
             for batch in plan.batches:
                 Rows(batch, settings.out_dir).forget_killed()
             workflows.run(workflows.registration_graph(plan, execution), execution)
@@ -89,6 +90,8 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
 
 def _conclude(plan: Plan, settings: Settings) -> int:
     from lumirage_bids import pages, status
+    from lumirage_bids.provenance import versions
+    from lumirage_bids.software import software_notes
 
     out_dir = settings.out_dir
     if settings.stage == "prepare":
@@ -100,6 +103,8 @@ def _conclude(plan: Plan, settings: Settings) -> int:
     for (state, reason), group in undone.groupby(["status", "reason"]):
         logger.error("%d row(s) %s: %s", len(group), state, reason)
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
+    for note in software_notes(out_dir, rows, versions()):
+        logger.warning("%s", note)
     unsaved = _unsaved(plan, settings)
     if unsaved:
         logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)

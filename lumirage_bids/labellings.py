@@ -15,7 +15,7 @@ from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
 from lumirage_bids.label_maps import is_mixed, read_lut
 from lumirage_bids.own_code import code_digest, own_sources
-from lumirage_bids.parameters import digest
+from lumirage_bids.parameters import counted, digest
 from lumirage_bids.protocol import Labelling, Protocol
 from lumirage_bids.reference_maps import references
 from lumirage_bids.scans import Scan
@@ -61,10 +61,23 @@ class Labels:
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
         revised = [self.labeller.revision] if (self.labeller.revision or 1) > 1 else []
-        code = [value] if (value := code_digest(own_sources(type(self.labeller)))) else []
         changed = ["what no table names is left out"] if self.corrected else []
         codings = [sorted(coding.items()) for coding in self.structures]
-        return digest(self.labeller.name, self.labeller, codings, *revised, *code, *changed)
+        return digest(
+            self.labeller.name, self.labeller, codings, *revised, *([self.code] if self.code else []), *changed
+        )
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the labeller's source where that is the user's own; else empty."""
+        return code_digest(own_sources(type(self.labeller)))
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """All that counts of how the maps come about."""
+        codings = [{str(index): name for index, name in sorted(coding.items())} for coding in self.structures]
+        changed = {"what no table names": "left out"} if self.corrected else {}
+        return {"labeller": self.labeller.name, **counted(self.labeller), "structures": codings, **changed}
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""

@@ -9,6 +9,7 @@ from lumirage_bids.reports.scene import Scene, Standing
 from lumirage_bids.reports.text import and_join, count, p_value
 
 _MOST = 5  # methods that are named with their numbers
+_FEW = 6  # subjects: fewer are said to be few
 
 
 def headline(scene: Scene) -> str:
@@ -133,7 +134,8 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
         return f", but not for certain: it hangs on {and_join(hanging)} alone"
     if any(not r.known for r in relations):
         return " by the same in every pair"
-    return " for certain"
+    fewest = min(int(r.row["n_subjects"]) for r in relations)
+    return f" for certain, as far as {fewest} subjects go" if fewest < _FEW else " for certain"
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:

@@ -56,6 +56,7 @@ def test_a_difference_is_told_with_direction_size_interval_and_subjects():
 def test_an_adjective_needs_an_interval_of_the_effect():
     few = words(verdict(table(groups={"T1w": 4}, subject=0.001, noise=0.001)))
     assert "is above greedy by" in few
+    assert "for certain, as far as 4 subjects go: greedy by" in few
     assert "too few subjects for its interval" in few
     assert not re.search("small|medium|large", few.replace("too small", "").replace("largest", ""))
 

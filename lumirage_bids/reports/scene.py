@@ -160,9 +160,10 @@ class Scene:
         return [r for r in self.relations if r.names() <= names]
 
     def with_reference(self) -> list[Relation]:
-        """Relations of a ranked arm with a reference."""
+        """Relations of a ranked arm with a reference of its own variant."""
         names, references = {s.name for s in self.ranked}, {s.name for s in self.standings if s.reference}
-        return [r for r in self.relations if len(r.names() & names) == 1 and len(r.names() & references) == 1]
+        own = [r for r in self.relations if r.row["variant_a"] == r.row["variant_b"]]
+        return [r for r in own if len(r.names() & names) == 1 and len(r.names() & references) == 1]
 
 
 def standings(

@@ -149,11 +149,7 @@ def _in_some(scene: Scene, r: Relation) -> str:
 
 def gains(scene: Scene) -> Iterator[str]:
     """Tell what each method gains over the floor of its own variant, and which do harm."""
-    own = [
-        r
-        for r in scene.with_reference()
-        if FLOOR in (r.row["method_a"], r.row["method_b"]) and r.row["variant_a"] == r.row["variant_b"]
-    ]
+    own = [r for r in scene.with_reference() if FLOOR in (r.row["method_a"], r.row["method_b"])]
     if not own:
         return
     names = {s.name for s in scene.standings if not s.reference}

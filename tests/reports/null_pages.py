@@ -36,7 +36,7 @@ DESIGNS = {
     "12 subjects, two variants": {"groups": (12,), "variants": 2},
     "12 subjects, noise alone": {"groups": (12,), "subject": 0.0},
     "10 subjects, skewed effects": {"groups": (10,), "skewed": True},
-    "9 subjects, failures and below 8 structures": {"groups": (9,), "failing": 0.02, "structures": 6},
+    "9 subjects, failures, 6 structures": {"groups": (9,), "failing": 0.02, "structures": 6},
     "40 subjects, a tenth of the pairs": {"groups": (40,), "kept": 0.1},
     "5 subjects": {"groups": (5,)},
     "2 + 10 subjects": {"groups": (2, 10)},

@@ -1,0 +1,88 @@
+"""The commands beside the BIDS-App run: one table; each has its own ``--help``.
+
+To add one: write what its arguments are and what it does, and put it into `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lumirage_bids import app, options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command with a name of its own.
+
+    Attributes
+    ----------
+    summary : str
+        What it does, in a line.
+    define : callable
+        Adds its arguments to a parser.
+    run : callable
+        Arguments as parsed → exit code. Errors are raised as `LumirageError`.
+    """
+
+    name: str
+    summary: str
+    define: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[argparse.Namespace], int]
+
+    def parser(self) -> argparse.ArgumentParser:
+        """The parser of its arguments."""
+        description = self.summary[0].upper() + self.summary[1:] + "."
+        parser = options.Parser(prog=f"lumirage {self.name}", description=description, allow_abbrev=False)
+        self.define(parser)
+        return parser
+
+    @property
+    def usage(self) -> str:
+        """Its arguments in short."""
+        return " ".join(self.parser().format_usage().split()[3:]).replace("[-h] ", "").replace("[-h]", "")
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """A BIDS-App run."""
+    given = options.settings(arguments)
+    return app.participant(given) if given.level == "participant" else app.group(given)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", type=Path, metavar="DIR", help="where it goes; it must not exist yet")
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    """For a command without arguments."""
+
+
+def _list(what: str) -> Command:
+    return Command(
+        name=what,
+        summary=f"list the {what} that there are, and what is missing to use them here",
+        define=_nothing,
+        run=lambda a: app.list_known(what, options.weights()),
+    )
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            name="demo",
+            summary="write a small synthetic dataset, evaluate it, say where the report is",
+            define=_demo,
+            run=lambda a: app.demo(a.dir.absolute(), run=evaluate),
+        ),
+        *map(_list, ("methods", "labellings", "protocols")),
+    )
+}
+
+
+def overview() -> str:
+    """The table in words, for the end of the main command's help."""
+    lines = (f"  lumirage {c.name} {c.usage}".ljust(31) + c.summary for c in COMMANDS.values())
+    return "\n".join(["other commands (each has --help):", *lines, "", options.EXIT_CODES])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -12,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids import derivatives, scores, segmentation, status
+from lumirage_bids import derivatives, scores, segmentation, status, work_folder
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
 from lumirage_bids.errors import NotNowError, UsageError
@@ -204,14 +203,9 @@ class Run:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())
-        (self.work_dir / "scratch").mkdir(parents=True)
-        with logging_to(self.log_file, self.settings.verbose):
+        with work_folder.held(self.work_dir, self.settings), logging_to(self.log_file, self.settings.verbose):
             workflows.configure(self.work_dir, self.settings.verbose)
-            try:
-                yield
-            finally:
-                shutil.rmtree(self.work_dir / "scratch", ignore_errors=True)
-        shutil.rmtree(self.work_dir, ignore_errors=True)
+            yield
 
     @cached_property
     def record(self) -> dict[str, object]:

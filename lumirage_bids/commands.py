@@ -46,9 +46,16 @@ class Command:
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """A BIDS-App run."""
-    given = options.settings(arguments)
-    return app.participant(given) if given.level == "participant" else app.group(given)
+    """A BIDS-App run: each level that is asked for. Failed pairs do not stop the group level."""
+    code = 0
+    for given in options.settings(arguments):
+        if given.level == "participant":
+            code = app.participant(given)
+            if given.dry_run or given.stage == "prepare":  # there is nothing to sum up
+                break
+        else:
+            code = app.group(given) or code
+    return code
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:

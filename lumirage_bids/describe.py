@@ -55,8 +55,8 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
         yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
     yield from (f"NEEDED: {need}" for need in needs(plan, settings))
     yield from warnings(plan)
-    for note in dataset.notes:
-        yield f"Note: {note}"
+    for note in (*settings.notes, *dataset.notes):
+        yield note if note.startswith("WARNING") else f"Note: {note}"
     yield from _work(plan, settings, voxels)
 
 

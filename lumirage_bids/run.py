@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from lumirage_bids import derivatives, scores, segmentation, status, work_folder
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
 from lumirage_bids.errors import NotNowError, UsageError
+from lumirage_bids.filters import passed_over
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
 from lumirage_bids.memory import usable_gb
@@ -63,12 +64,26 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     dataset = open_dataset(
         settings.bids_dir, query, database_dir=settings.bids_database_dir, validate=not settings.skip_bids_validation
     )
+    dataset = _without_excluded(dataset, settings.exclude_participant_label)
+    if isinstance(given, str) and (others := passed_over(given)):
+        note = f"Filter {given}: queries of other datatypes are passed over: {', '.join(others)}."
+        dataset = replace(dataset, notes=(*dataset.notes, note))
     if protocol.landmark_pattern is not None:
         dataset = with_landmarks(dataset, protocol.landmark_pattern)
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
     return dataset, make_plan(dataset, protocol, settings, what_is_done(settings, dataset))
+
+
+def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
+    """Take no scan of these subjects, not as the reference either."""
+    there = {s.subject for s in dataset.scans}
+    notes = [
+        f"--exclude-participant-label {label}: there is no scan of it." for label in excluded if label not in there
+    ]
+    scans = tuple(s for s in dataset.scans if s.subject not in excluded)
+    return replace(dataset, scans=scans, notes=(*dataset.notes, *notes))
 
 
 def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumirage_bids import app, options
+from lumirage_bids import app, catalogue, options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,16 +62,21 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", type=Path, metavar="DIR", help="where it goes; it must not exist yet")
 
 
-def _nothing(parser: argparse.ArgumentParser) -> None:
-    """For a command without arguments."""
+def _list(what: str, details: str) -> Command:
+    def define(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of them: {details}")
 
+    def run(arguments: argparse.Namespace) -> int:
+        if arguments.name is None:
+            return app.list_known(what, options.weights())
+        print(catalogue.show(what, arguments.name, options.weights()))
+        return 0
 
-def _list(what: str) -> Command:
     return Command(
         name=what,
-        summary=f"list the {what} that there are, and what is missing to use them here",
-        define=_nothing,
-        run=lambda a: app.list_known(what, options.weights()),
+        summary=f"list the {what}, and what is missing to use them here; NAME: {details}",
+        define=define,
+        run=run,
     )
 
 
@@ -84,12 +89,14 @@ COMMANDS = {
             define=_demo,
             run=lambda a: app.demo(a.dir.absolute(), run=evaluate),
         ),
-        *map(_list, ("methods", "labellings", "protocols")),
+        _list("methods", "its parameters, their units and defaults, what to cite"),
+        _list("labellings", "its parameters and what to cite"),
+        _list("protocols", "its TOML, to start from"),
     )
 }
 
 
 def overview() -> str:
     """The table in words, for the end of the main command's help."""
-    lines = (f"  lumirage {c.name} {c.usage}".ljust(31) + c.summary for c in COMMANDS.values())
+    lines = (f"  lumirage {c.name} {c.usage}".ljust(33) + c.summary for c in COMMANDS.values())
     return "\n".join(["other commands (each has --help):", *lines, "", options.EXIT_CODES])

@@ -21,7 +21,7 @@ KINDS += [("labellings", name, kind) for name, kind in labellings().items()]
 
 def table(text: str, what: str) -> str:
     """The lines from the table to what is to be cited."""
-    return text[text.index(f"[{what}.") :].partition("\nTo be cited:")[0]
+    return text[text.rindex(f"\n[{what}.") :].partition("\nTo be cited:")[0]
 
 
 @pytest.mark.parametrize(("what", "name", "kind"), KINDS)

@@ -9,20 +9,24 @@ from itertools import product
 from lumirage_bids import derivatives, registration
 from lumirage_bids.errors import MissingInputError, UsageError
 from lumirage_bids.label_transfer import Evaluation
-from lumirage_bids.parameters import digest, from_table
+from lumirage_bids.own_code import code_digest
+from lumirage_bids.parameters import counted, digest, from_table
 from lumirage_bids.preparation import Preparation
 from lumirage_bids.protocol import Protocol, Variant
 from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.registration.base import Context, Method
 from lumirage_bids.settings import Settings
 
-# Raised when the way something is computed changes its result, so that old results are made again.
-REVISIONS = {"preparation": 2, "alignment": 2, "registration": 1, "score": 1}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """What is compared with what: a method under a variant's conditions."""
+    """What is compared with what: a method under a variant's conditions.
+
+    Attributes
+    ----------
+    code : str
+        Digest of the user's own code that the method runs; empty where there is none.
+    """
 
     variant: str
     name: str
@@ -30,6 +34,7 @@ class Arm:
     preparation: Preparation
     alignment: Alignment
     evaluation: Evaluation
+    code: str = ""
 
     @property
     def label(self) -> str:
@@ -43,9 +48,34 @@ class Arm:
 
     @property
     def hash(self) -> str:
-        """Digest of all parameters."""
+        """Digest of all parameters, of the revisions of the steps, and of the user's own code."""
         conditions = (self.preparation, self.alignment, self.evaluation)
-        return digest(self.name, self.method.name, self.method, *conditions, REVISIONS)
+        return digest(self.name, self.method.name, self.method, *conditions, self.revisions, *self.own_code)
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """Step → revision of what does it: a step whose results change is made again, and what follows from it."""
+        return {
+            "preparation": self.preparation.revision,
+            "alignment": self.alignment.revision,
+            "registration": self.method.revision or 1,
+            "score": self.evaluation.revision,
+        }
+
+    @property
+    def facts(self) -> dict[str, dict[str, object]]:
+        """All that counts of the parameters of method, preparation, alignment and evaluation."""
+        return {
+            "method": {"method": self.method.name, **counted(self.method)},
+            "preparation": counted(self.preparation),
+            "alignment": counted(self.alignment),
+            "evaluation": counted(self.evaluation),
+        }
+
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """The digest of the user's code, to be one more part of digests; nothing where there is none."""
+        return (self.code,) if self.code else ()
 
 
 def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
@@ -81,6 +111,7 @@ def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
         preparation=preparation,
         alignment=alignment,
         evaluation=evaluation,
+        code=code_digest(method.code()),
     )
 
 

@@ -11,7 +11,7 @@ from lumirage_bids import protocol
 from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
 from lumirage_bids.settings import Settings
 
-NOT_AGAIN = frozenset({"command", "weights", "notes", "dry_run", "print_needed_files", "reports_only"})
+NOT_AGAIN = frozenset({"command", "weights", "notes", "dry_run", "print_needed_files", "reports_only", "redo"})
 """What belongs to a call, not to what was run."""
 
 

@@ -8,7 +8,7 @@ number of labels, and where the eight agree, as they mostly do, there is nothing
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,10 @@ class Evaluation:
     diffeomorphism : bool
         Whether the volume that is not diffeomorphic is measured too (some seconds a pair).
     """
+
+    digest_name: ClassVar[str] = "Evaluation"
+    revision: ClassVar[int] = 1
+    """Raised when a score changes for the same transform, so that rows are made again."""
 
     grid: Literal["native", "prepared", "reference"] = "native"
     transfer: Literal["linear", "nearest"] = "linear"

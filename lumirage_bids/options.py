@@ -135,6 +135,7 @@ def _which(group: argparse._ArgumentGroup) -> None:
 
 def _how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--stage", choices=("prepare", "register", "all"), default="all", help="only a part of the work")
+    _list(group, "--redo", metavar="METHOD", help="make all results of these methods again")
     group.add_argument("--save", choices=("none", "labels", "images", "transforms", "all"), default="none")
     group.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]")
     group.add_argument(
@@ -249,6 +250,7 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         max_pairs=a.max_pairs,
         seed=a.seed,
         variants=tuple(dict.fromkeys(a.variants)),
+        redo=values.names(a.redo),
         stage=a.stage,
         save=a.save,
         device=shares.device,

@@ -9,13 +9,31 @@ import pkgutil
 import sys
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from lumirage_bids.errors import UsageError
 
 T = TypeVar("T")
+
+
+def added(default: T, *, since: str) -> T:
+    """Give a dataclass a field that came later: at its default it is in no `digest`, so finished results stay valid.
+
+    Parameters
+    ----------
+    default : object
+        What the program did before the field was there.
+    since : str
+        The version that brought the field.
+    """
+    return field(default=default, metadata={"since": since})
+
+
+def aside(default: T) -> T:
+    """Give a dataclass a field that tells of something and changes no result: it is in no `digest`."""
+    return field(default=default, metadata={"aside": True})
 
 
 def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -111,21 +129,40 @@ def _words(kind: Any) -> str:
 
 
 def digest(*parts: object) -> str:
-    """Sixteen hexadecimal digits that change whenever a part does."""
+    """Sixteen hexadecimal digits that change whenever a part does.
+
+    A dataclass counts by its fields and by its class' ``digest_name``, which stays when the class is renamed or moved;
+    a class without one counts by its name. Fields made by `added` do not count at their default, those made by `aside`
+    never.
+    """
     text = json.dumps([_plain(p) for p in parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, *, nested: bool = False) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        return {type(value).__name__: _plain(asdict(value))}
+        inside = counted(value)
+        return inside if nested else {vars(type(value)).get("digest_name", type(value).__name__): inside}
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): _plain(v, nested=nested) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [_plain(v, nested=nested) for v in value]
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"cannot digest a {type(value).__name__}")
+
+
+def counted(owner: Any) -> dict[str, object]:
+    """Fields of a dataclass that its digest is made of, as plain values."""
+    return {f.name: _plain(getattr(owner, f.name), nested=True) for f in fields(owner) if _counts(f, owner)}
+
+
+def _counts(declared: Field[Any], owner: object) -> bool:
+    """Whether a field is part of its owner's digest."""
+    if "aside" in declared.metadata:
+        return False
+    default = declared.default if declared.default_factory is MISSING else declared.default_factory()
+    return "since" not in declared.metadata or getattr(owner, declared.name) != default
 
 
 def discover(package: str, base: type[T]) -> dict[str, type[T]]:

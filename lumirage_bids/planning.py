@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import derivatives
-from lumirage_bids.arms import REVISIONS, Arm, choose_arms
-from lumirage_bids.errors import MissingInputError, NothingSelectedError
+from lumirage_bids.again import look_back
+from lumirage_bids.arms import Arm, choose_arms
+from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.labellings import Labels, agreement_conditions, choose_labels
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest
@@ -130,7 +131,12 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
     builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
     tasks = [(own, builder.task(pair, own)) for own in shared(arms) for pair in runnable if settings.stage != "prepare"]
-    batches, n_done = builder.batches(tasks, settings.nprocs)
+    if unknown := set(settings.redo) - {arm.name for arm in arms}:
+        raise UsageError(
+            f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: "
+            f"{', '.join(dict.fromkeys(arm.name for arm in arms))}."
+        )
+    batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
     involved = {s for p in runnable for s in (p.moving, p.fixed)}
     if settings.stage != "prepare":
         # A reference may have been named after all pairs were done.
@@ -154,6 +160,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         aligning=tuple(a for s in ordered for a in builder.aligning(s)),
         batches=batches,
         n_done=n_done,
+        again=look_back(batches, done, settings.redo),
         found=frozenset(dataset.found),
         made={s.name: dict(i for v in builder.variants for i in builder.made(s, v).items()) for s in ordered},
         expected={
@@ -191,11 +198,13 @@ class _Builder:
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]
-        return digest(REVISIONS["preparation"], self.variants[variant].preparation, prints, scan.skull_stripped)
+        preparation = self.variants[variant].preparation
+        return digest(preparation.revision, preparation, prints, scan.skull_stripped)
 
     def _alignment_hash(self, scan: Scan, variant: str) -> str:
         ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]
-        return digest(REVISIONS["alignment"], self.variants[variant].alignment, self.reference.name, ends)
+        alignment = self.variants[variant].alignment
+        return digest(alignment.revision, alignment, self.reference.name, ends)
 
     def preparing(self, scan: Scan, *, labelled: bool) -> Preparing | None:
         """What is to be made of a scan; one that others are only aligned to needs no labels."""
@@ -275,10 +284,12 @@ class _Builder:
         files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
         # Contrast and seed are known from sidecars and the command line, not from the images.
         extra = (arm.method.similarity_for(multimodal=pair.multimodal), self.seed if arm.method.uses_seed else None)
-        registered = digest(REVISIONS["registration"], arm.method.name, arm.method, extra, files, ends, names)
+        method = arm.method
+        depends = (method.name, method, extra, files, ends, names, *arm.own_code)
+        registered = digest(arm.revisions["registration"], *depends)
         hashes = {
             (arm.label, labelling.name): digest(
-                REVISIONS["score"],
+                arm.evaluation.revision,
                 registered,
                 (arm.variant, arm.name),
                 arm.evaluation,
@@ -292,11 +303,13 @@ class _Builder:
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
 
-    def batches(self, tasks: Sequence[tuple[tuple[Arm, ...], Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
+    def batches(
+        self, tasks: Sequence[tuple[tuple[Arm, ...], Task]], nprocs: int, redo: Container[str]
+    ) -> tuple[tuple[Batch, ...], int]:
         todo: dict[tuple[str, str], tuple[tuple[Arm, ...], list[Task]]] = {}
         n_done = 0
         for arms, task in tasks:
-            scored = self.done.rows.issuperset(task.hashes.values())
+            scored = arms[0].name not in redo and self.done.rows.issuperset(task.hashes.values())
             if scored and task.is_kept(self.save, self.done.failed, self.done.files.get):
                 n_done += 1
             else:

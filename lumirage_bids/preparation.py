@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,10 @@ class Preparation:
     multiple : int
         Every axis is padded with background at both ends to a multiple of so many voxels.
     """
+
+    digest_name: ClassVar[str] = "Preparation"
+    revision: ClassVar[int] = 2
+    """Raised when preparing gives another result, so that what depends on it is made again."""
 
     spacing: float | None = None
     skull_strip: bool = True

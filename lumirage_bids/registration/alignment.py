@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,10 @@ class Alignment:
     step : float
         Adam's step: rotations in about half radians, scales as fractions, translations in radii of the reference.
     """
+
+    digest_name: ClassVar[str] = "Alignment"
+    revision: ClassVar[int] = 2
+    """Raised when aligning gives another result, so that what depends on it is made again."""
 
     start: Literal["aligned", "centre_of_mass", "none"] = "aligned"
     transform: Literal["rigid", "affine"] = "affine"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from lumirage_bids.own_code import own_sources
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -86,8 +88,13 @@ class Method(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    revision: ClassVar[int | None] = None
+    """Raised when the method gives another result, so that what depends on it is made again. A method that does not
+    set it counts by its source: whatever is edited there, its results are made again."""
     references: ClassVar[tuple[str, ...]] = ()
     """Keys of `lumirage_bids.publications` that whoever uses the method should cite."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions may change its results; each row says with which it was made."""
     computes: ClassVar[bool] = True
     """Whether a registration takes place here, whose run time and memory mean something."""
     takes_start: ClassVar[bool] = True
@@ -105,6 +112,10 @@ class Method(ABC):
     def files(self, context: Context) -> tuple[Path, ...]:
         """Files besides the images on which the result depends: weights, or a field that somebody else made."""
         return ()
+
+    def code(self) -> tuple[Path, ...]:
+        """Files of the user's own code on which the result depends; they count by what they hold."""
+        return own_sources(type(self))
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Name of the similarity measure that is optimised for a pair: ``lncc``, ``mind``, …; ``n/a`` for none."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lumirage_bids.errors import UsageError
+from lumirage_bids.own_code import called_files
+from lumirage_bids.parameters import added
 from lumirage_bids.registration.base import Cost, Method
 
 if TYPE_CHECKING:
@@ -35,7 +37,10 @@ class Command(Method):
         Program and arguments, in which these are replaced: ``{fixed}``, ``{moving}`` (prepared images, float32, .nii),
         ``{fixed_mask}``, ``{moving_mask}`` (brain masks, .nii), ``{output}``, ``{output_prefix}`` (the same up to the
         first dot), ``{work_dir}``, ``{threads}``, ``{device}``, ``{seed}``. ``{{`` stands for a brace. Other paths must
-        be given in full; when a file that is given so changes, the pairs are registered again.
+        be given in full. When the program changes, a file that is given so, or a program or script that a script among
+        these calls, the pairs are registered again.
+    depends : tuple of str
+        Further files, or folders of them, whose change does the same, in full: weights, a library of the program's.
     output : str
         Name of the file, below the folder, in which the program leaves the transform.
     format : str
@@ -50,6 +55,8 @@ class Command(Method):
     """
 
     name: ClassVar[str] = "command"
+    digest_name: ClassVar[str] = "Command"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "any program: told in argv, called once a pair"
 
     argv: tuple[str, ...] = ()
@@ -57,6 +64,7 @@ class Command(Method):
     format: Literal["auto", "itk", "learn2reg", "fsl", "ras"] = "auto"
     grid: Literal["fixed", "own"] = "fixed"
     similarity: str = "n/a"
+    depends: tuple[str, ...] = added((), since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse placeholders that there are not, and an output elsewhere."""
@@ -67,6 +75,9 @@ class Command(Method):
                         f"argv holds the placeholder {{{name}}} in {part!r}; there are "
                         f"{', '.join(f'{{{p}}}' for p in PLACEHOLDERS)}; write {{{{ for a brace."
                     )
+        for name in self.depends:
+            if not Path(name).is_absolute():
+                raise UsageError(f"depends holds {name!r}; files and folders must be given in full.")
         path = Path(self.output)
         if path.is_absolute() or ".." in path.parts or not path.name:
             raise UsageError(f"output is {self.output!r}; it must be the name of a file below the working folder.")
@@ -82,11 +93,14 @@ class Command(Method):
 
         if not self.argv:
             return 'it has no command; say argv = ["program", "{fixed}", "{moving}", "{output}"] in [methods.command]'
+        if absent := [name for name in self.depends if not Path(name).exists()]:
+            return f"depends names {', '.join(absent)}, which is not there"
         return missing_program(self.argv[0])
 
-    def files(self, context: Context) -> tuple[Path, ...]:
-        """Files that argv names in full: the program, a script, its weights."""
-        return tuple(path for path in map(Path, self.argv) if path.is_absolute() and path.is_file())
+    def code(self) -> tuple[Path, ...]:
+        """What argv leads to, and what `depends` names."""
+        further = (file for path in map(Path, self.depends) for file in (path, *sorted(path.rglob("*"))))
+        return (*super().code(), *called_files(self.argv), *(file for file in further if not file.is_dir()))
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Return what the user says of the program."""

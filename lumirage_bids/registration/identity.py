@@ -18,6 +18,8 @@ class Identity(Method):
     """Leaves the moving scan where its start (baked into its affine) has put it."""
 
     name: ClassVar[str] = "identity"
+    digest_name: ClassVar[str] = "Identity"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "no deformation: the start itself"
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:

@@ -42,6 +42,8 @@ class Precomputed(Method):
     """
 
     name: ClassVar[str] = "precomputed"
+    digest_name: ClassVar[str] = "Precomputed"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "transforms from files: ITK, ANTs, Learn2Reg (LUMIR), FSL"
 
     computes: ClassVar[bool] = False

@@ -43,6 +43,9 @@ class Labeller(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    revision: ClassVar[int | None] = None
+    """Raised when the labeller gives another result, so that what depends on it is made again. A labeller that does not
+    set it counts by its source: whatever is edited there, its results are made again."""
     references: ClassVar[tuple[str, ...]] = ()
     labelling: ClassVar[str | None] = None
     reads: ClassVar[bool] = False

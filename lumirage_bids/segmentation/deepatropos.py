@@ -35,6 +35,8 @@ class DeepAtropos(Labeller):
     """
 
     name: ClassVar[str] = "deepatropos"
+    digest_name: ClassVar[str] = "DeepAtropos"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "six tissues on T1w by ANTsPyNet's Deep Atropos; needs antspynet and its weights"
     references: ClassVar[tuple[str, ...]] = ("tustison2021",)
     labelling: ClassVar[str | None] = "deepatropos"

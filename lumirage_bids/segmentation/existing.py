@@ -23,6 +23,8 @@ class Existing(Labeller):
     """Read the map that was found for the scan."""
 
     name: ClassVar[str] = "existing"
+    digest_name: ClassVar[str] = "Existing"
+    revision: ClassVar[int | None] = 1
     reads: ClassVar[bool] = True
     summary: ClassVar[str] = "label maps from --derivatives NAME=PATH or a protocol's path pattern"
 

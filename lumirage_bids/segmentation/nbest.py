@@ -42,6 +42,8 @@ class NBest(Importer):
     """
 
     name: ClassVar[str] = "nbest"
+    digest_name: ClassVar[str] = "NBest"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "three tissues of the cerebrum of other primates, read from what nBEST's container wrote"
     references: ClassVar[tuple[str, ...]] = ("zhong2024",)
     labelling: ClassVar[str | None] = "nbest"
@@ -68,6 +70,8 @@ class NBestSubcortical(Importer):
     """
 
     name: ClassVar[str] = "nbestsubcortical"
+    digest_name: ClassVar[str] = "NBestSubcortical"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "six subcortical structures of macaques, read from what nBEST's container wrote"
     references: ClassVar[tuple[str, ...]] = ("zhong2024",)
     labelling: ClassVar[str | None] = "nbestsubcortical"

@@ -23,6 +23,8 @@ class Slant(Importer):
     """
 
     name: ClassVar[str] = "slant"
+    digest_name: ClassVar[str] = "Slant"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "132 BrainCOLOR structures on T1w, read from what SLANT's container wrote"
     references: ClassVar[tuple[str, ...]] = ("huo2019",)
     labelling: ClassVar[str | None] = "slant"

@@ -48,6 +48,8 @@ class SynthSeg(Labeller):
     """
 
     name: ClassVar[str] = "synthseg"
+    digest_name: ClassVar[str] = "SynthSeg"
+    revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "32 structures on any contrast by FreeSurfer's mri_synthseg, which you install"
     references: ClassVar[tuple[str, ...]] = ("billot2023",)
     labelling: ClassVar[str | None] = "synthseg"

@@ -59,7 +59,8 @@ def test_program_sees_both_images_on_the_fixed_grid_and_its_field_is_read(tmp_pa
     np.testing.assert_allclose(found.apply([[4.0, 6.0, 3.0]]), [[6.0, 3.0, 3.0]], atol=1e-5)
     assert not list(work.iterdir())
     assert made.missing(Context()) is None
-    assert made.files(Context()) == (Path(sys.executable), tmp_path / "program.py")
+    assert made.files(Context()) == ()
+    assert made.code() == (tmp_path / "program.py",)
     assert "fixed grid" in made.own_input
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from lumirage_bids import timings
 from lumirage_bids.arms import here
 from lumirage_bids.bids_names import natural_key
 from lumirage_bids.dataset import Dataset, datalad_get_line
+from lumirage_bids.estimate import estimate
 from lumirage_bids.labellings import starts_from_maps
-from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Plan
 from lumirage_bids.progress import duration
 from lumirage_bids.settings import Settings
@@ -104,15 +105,11 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     if settings.dry_run:  # docs/sbatch_array.sh reads it
         movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
         yield f"Participants with registrations to do: {' '.join(movers)}"
-    costs = [(len(b.tasks), b.arm.method.cost(voxels, settings.device)) for b in plan.batches]
-    memory = max(c.memory_gb for _, c in costs)
-    at_once = min(settings.nprocs, len(costs))
-    if settings.use_plugin is None:
-        at_once = max(1, min(at_once, int(usable_gb(settings.mem) / memory)))
-    seconds = sum(n * c.seconds for n, c in costs) / at_once
+    made = estimate(plan, settings, voxels, timings.read(settings.out_dir))
+    known = "as measured in this output folder" if made.measured else "within a factor of about two"
     yield (
-        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(seconds)} with {at_once} "
-        f"process(es) at a time on {settings.device}, {memory:.1f} GB each at most"
+        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(made.seconds)}, {known}, with "
+        f"{made.at_once} process(es) at a time on {settings.device}, {made.memory_gb:.1f} GB each at most"
     )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."

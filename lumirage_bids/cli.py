@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 74
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not surroundings.has_folder():
+            _tell("the current folder has been deleted, or its disk is gone. Go to another one, or give paths in full.")
+            return 66
         full = error.errno in NO_ROOM
         advice = f"{'Make space' if full else 'Mend that'} and give the same command again."
         _tell(f"{error.filename or 'file system'}: {error.strerror or error}. {advice}")

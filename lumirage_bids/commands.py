@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumirage_bids import app, catalogue, options
+from lumirage_bids import app, catalogue, options, surroundings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,9 @@ class Command:
 
 def evaluate(arguments: Sequence[str]) -> int:
     """A BIDS-App run: each level that is asked for. Failed pairs do not stop the group level."""
-    code = 0
-    for given in options.settings(arguments):
+    code, asked = 0, options.settings(arguments)
+    surroundings.leave_lost_folder()
+    for given in asked:
         if given.level == "participant":
             code = app.participant(given)
             if given.dry_run or given.stage == "prepare":  # there is nothing to sum up

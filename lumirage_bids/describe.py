@@ -51,6 +51,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     yield f"Pairs: {len(plan.pairs)} in the protocol, {len(plan.asked)} asked for, {len(plan.runnable)} can run"
     for split, n in sorted(Counter(p.split for p in plan.asked).items()):
         yield f"  {split}: {n}"
+    yield from _one_sided(plan, settings)
     yield from _missing(plan, dataset)
     for arm in plan.arms:
         yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
@@ -65,6 +66,22 @@ def _some(indent: str, items: list[str]) -> Iterator[str]:
     yield from (f"{indent}{item}" for item in items[:MOST])
     if len(items) > MOST:
         yield f"{indent}… and {len(items) - MOST} more"
+
+
+def _one_sided(plan: Plan, settings: Settings) -> Iterator[str]:
+    """What naming subjects on one side of the pairs alone means, which other BIDS-Apps do not have."""
+    mine = set(settings.participant_label)
+    if not mine or settings.fixed_label:
+        return
+    moving, fixed = ({getattr(p, side).name for p in plan.asked} for side in ("moving", "fixed"))
+    among = sum({p.moving.subject, p.fixed.subject} <= mine for p in plan.pairs)
+    if fixed - moving:
+        named = " ".join(settings.participant_label)
+        yield (
+            f"  --participant-label names the moving side: {len(moving)} scan(s), registered to scans of all subjects, "
+            f"so that {len(moving | fixed)} scans are prepared. For the {among} pair(s) among these subjects alone: "
+            f"--only {named}"
+        )
 
 
 def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:

@@ -168,7 +168,9 @@ def _how(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--sloppy", action="store_true", help="3 mm and a tenth of the iterations: to try, not to publish"
     )
-    group.add_argument("--no-pictures", action="store_true", help="pages without pictures of heads and brains")
+    group.add_argument(
+        "--no-pictures", action="store_true", help="pages without pictures of heads and brains, which identify people"
+    )
     group.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
     group.add_argument(
         "--print-needed-files", action="store_true", help="with --dry-run: print the files that a run reads"

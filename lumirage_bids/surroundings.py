@@ -34,6 +34,21 @@ def settle_signals() -> None:
             signal.signal(number, end)
 
 
+def has_folder() -> bool:
+    """Whether the current folder is there; it may have been deleted, or its disk unmounted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def leave_lost_folder() -> None:
+    """Go to another folder where the current one is gone; to be called when all paths are known in full."""
+    if not has_folder():
+        os.chdir("/")
+
+
 def leave_closed_pipes() -> None:
     """Let Python flush what nobody reads any more, as after ``| head``, without a word and a code of its own."""
     for stream in (sys.stdout, sys.stderr):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -227,3 +228,20 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     assert not redone.loc["greedy", "runtime_s"].equals(after.loc["greedy", "runtime_s"])
     assert redone.loc["identity", "finished"].equals(after.loc["identity", "finished"])
     assert not list(out.glob("sub-*/**/*greedy_xfm.h5"))
+
+
+def test_pages_without_pictures_show_no_brain(finished_run: Path, demo_dataset: Path, tmp_path: Path) -> None:
+    """Also where an earlier page had them."""
+    out = tmp_path / "out"
+    shutil.copytree(finished_run, out)
+    assert list(out.glob("group/figures/pairs-*"))
+    for level, more in (("participant", ["--reports-only", *options(demo_dataset)]), ("group", [])):
+        done = run_program([demo_dataset, out, level, "--no-pictures", *more])
+        assert done.code == 0, done.said
+    for page in (*out.glob("sub-*.html"), out / "group" / "report.html"):
+        text = page.read_text()
+        assert "data:image" not in text, page.name
+        assert "Made without pictures" in text
+    left = {file.stem for file in out.glob("group/figures/*")}
+    assert left
+    assert not [name for name in left if name.startswith(("pairs-", "sequences"))]

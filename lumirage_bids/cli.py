@@ -27,9 +27,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 74
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and not surroundings.has_folder():
-            _tell("the current folder has been deleted, or its disk is gone. Go to another one, or give paths in full.")
-            return 66
         full = error.errno in NO_ROOM
         advice = f"{'Make space' if full else 'Mend that'} and give the same command again."
         _tell(f"{error.filename or 'file system'}: {error.strerror or error}. {advice}")
@@ -45,9 +42,7 @@ def _tell(text: str) -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     command = commands.COMMANDS.get(arguments[0]) if arguments else None
-    if command is not None:
-        return command.run(command.parser().parse_args(arguments[1:]))
-    if {"-h", "--help"} & set(arguments):
+    if command is None and {"-h", "--help"} & set(arguments):
         options.parser(commands.overview()).print_help()
         return 0
-    return commands.evaluate(arguments)
+    return command.main(arguments[1:]) if command else commands.evaluate(arguments)

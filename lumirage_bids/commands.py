@@ -1,6 +1,6 @@
 """The commands beside the BIDS-App run: one table; each has its own ``--help``.
 
-To add one: write what its arguments are and what it does, and put it into `COMMANDS`.
+To add one: enter a `Command` in `COMMANDS`, by `_command` if its arguments are few.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lumirage_bids import app, catalogue, options, surroundings
+from lumirage_bids.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,36 +20,47 @@ class Command:
 
     Attributes
     ----------
-    summary : str
-        What it does, in a line.
-    define : callable
-        Adds its arguments to a parser.
-    run : callable
-        Arguments as parsed → exit code. Errors are raised as `LumirageError`.
+    usage, summary : str
+        Its arguments in short, and what it does in a line, for the main command's help.
+    main : callable
+        Its arguments as typed → exit code. It knows ``--help``; errors are raised as `LumirageError`.
     """
 
     name: str
+    usage: str
     summary: str
-    define: Callable[[argparse.ArgumentParser], object]
-    run: Callable[[argparse.Namespace], int]
+    main: Callable[[Sequence[str]], int]
 
-    def parser(self) -> argparse.ArgumentParser:
-        """The parser of its arguments."""
-        description = self.summary[0].upper() + self.summary[1:] + "."
-        parser = options.Parser(prog=f"lumirage {self.name}", description=description, allow_abbrev=False)
-        self.define(parser)
-        return parser
 
-    @property
-    def usage(self) -> str:
-        """Its arguments in short."""
-        return " ".join(self.parser().format_usage().split()[3:]).replace("[-h] ", "").replace("[-h]", "")
+def _command(
+    name: str,
+    usage: str,
+    summary: str,
+    define: Callable[[argparse.ArgumentParser], object],
+    run: Callable[[argparse.Namespace], int],
+) -> Command:
+    """A command whose arguments `define` adds to a parser, and that `run` does with what was parsed."""
+
+    def main(arguments: Sequence[str]) -> int:
+        description = summary[0].upper() + summary[1:] + "."
+        parser = options.Parser(prog=f"lumirage {name}", description=description, allow_abbrev=False)
+        define(parser)
+        return run(parser.parse_args(arguments))
+
+    return Command(name=name, usage=usage, summary=summary, main=main)
 
 
 def evaluate(arguments: Sequence[str]) -> int:
     """A BIDS-App run: each level that is asked for. Failed pairs do not stop the group level."""
-    code, asked = 0, options.settings(arguments)
-    surroundings.leave_lost_folder()
+    try:
+        asked = options.settings(arguments)
+    except FileNotFoundError:  # of the current folder, which relative paths start from
+        raise UsageError(
+            "The current folder has been deleted, so that relative paths lead nowhere. Give all paths in full, or go "
+            "to a folder that is there (cd)."
+        ) from None
+    surroundings.settle_folder()
+    code = 0
     for given in asked:
         if given.level == "participant":
             code = app.participant(given)
@@ -73,22 +85,19 @@ def _list(what: str, details: str) -> Command:
         print(catalogue.show(what, arguments.name, options.weights()))
         return 0
 
-    return Command(
-        name=what,
-        summary=f"list the {what}, and what is missing to use them here; NAME: {details}",
-        define=define,
-        run=run,
-    )
+    summary = f"list the {what}, and what is missing to use them here; NAME: {details}"
+    return _command(what, "[NAME]", summary, define, run)
 
 
 COMMANDS = {
     command.name: command
     for command in (
-        Command(
-            name="demo",
-            summary="write a small synthetic dataset, evaluate it, say where the report is",
-            define=_demo,
-            run=lambda a: app.demo(a.dir.absolute(), run=evaluate),
+        _command(
+            "demo",
+            "DIR",
+            "write a small synthetic dataset, evaluate it, say where the report is",
+            _demo,
+            lambda a: app.demo(a.dir.absolute(), run=evaluate),
         ),
         _list("methods", "its parameters, their units and defaults, what to cite"),
         _list("labellings", "its parameters and what to cite"),
@@ -99,5 +108,5 @@ COMMANDS = {
 
 def overview() -> str:
     """The table in words, for the end of the main command's help."""
-    lines = (f"  lumirage {c.name} {c.usage}".ljust(33) + c.summary for c in COMMANDS.values())
+    lines = (f"  lumirage {c.name} {c.usage}".ljust(31) + c.summary for c in COMMANDS.values())
     return "\n".join(["other commands (each has --help):", *lines, "", options.EXIT_CODES])

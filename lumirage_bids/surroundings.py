@@ -34,21 +34,6 @@ def settle_signals() -> None:
             signal.signal(number, end)
 
 
-def has_folder() -> bool:
-    """Whether the current folder is there; it may have been deleted, or its disk unmounted."""
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def leave_lost_folder() -> None:
-    """Go to another folder where the current one is gone; to be called when all paths are known in full."""
-    if not has_folder():
-        os.chdir("/")
-
-
 def leave_closed_pipes() -> None:
     """Let Python flush what nobody reads any more, as after ``| head``, without a word and a code of its own."""
     for stream in (sys.stdout, sys.stderr):
@@ -56,6 +41,15 @@ def leave_closed_pipes() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def settle_folder() -> None:
+    """Let there be a current folder, which may have been deleted: libraries and new processes ask for it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        os.chdir("/")
+        sys.path[:] = filter(None, sys.path)  # nothing more is imported from the current folder
 
 
 def settle_libraries() -> None:

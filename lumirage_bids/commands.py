@@ -77,7 +77,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _list(what: str, details: str) -> Command:
     def define(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of them: {details}")
+        parser.add_argument("name", nargs="?", metavar="NAME", help=f"of one of them: {details}")
 
     def run(arguments: argparse.Namespace) -> int:
         if arguments.name is None:
@@ -85,7 +85,7 @@ def _list(what: str, details: str) -> Command:
         print(catalogue.show(what, arguments.name, options.weights()))
         return 0
 
-    summary = f"list the {what}, and what is missing to use them here; NAME: {details}"
+    summary = f"list the {what}, and what they lack here; NAME: {details}"
     return _command(what, "[NAME]", summary, define, run)
 
 
@@ -99,9 +99,9 @@ COMMANDS = {
             _demo,
             lambda a: app.demo(a.dir.absolute(), run=evaluate),
         ),
-        _list("methods", "its parameters, their units and defaults, what to cite"),
-        _list("labellings", "its parameters and what to cite"),
-        _list("protocols", "its TOML, to start from"),
+        _list("methods", "parameters, defaults, what to cite"),
+        _list("labellings", "parameters, what to cite"),
+        _list("protocols", "the TOML, to start from"),
     )
 }
 

@@ -117,9 +117,9 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
         yield f"Registrations: {plan.n_done} done already, {plan.n_todo} to do in {len(plan.batches)} batches"
         yield from _again(plan)
     yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
-    if not plan.batches:
+    if not (plan.batches or plan.preparing or plan.aligning):
         return
-    if settings.dry_run:  # docs/sbatch_array.sh reads it
+    if settings.dry_run and plan.batches:  # docs/sbatch_array.sh reads it
         movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
         yield f"Participants with registrations to do: {' '.join(movers)}"
     made = estimate(plan, settings, voxels, timings.read(settings.out_dir))

@@ -10,6 +10,7 @@ from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Batch, Plan, Preparing
 from lumirage_bids.settings import Settings
 from lumirage_bids.timings import Timings
+from lumirage_bids.workflows import PREPARING_GB
 
 # Seconds of one core, measured on skull-stripped T1w scans of 5.8 million voxels with 137 structures or three tissues,
 # most of them for a million voxels. Machines differ by a factor of two.
@@ -59,8 +60,8 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
         Of the output folder.
     """
     costs = [b.arm.method.cost(voxels, settings.device).memory_gb for b in plan.batches]
-    memory_gb = max(costs, default=0.0)
-    jobs = len(plan.batches) or len(plan.preparing)
+    memory_gb = max(costs, default=PREPARING_GB)
+    jobs = len(plan.batches) or len(plan.preparing) or len(plan.aligning)
     pairs = [(len(b.tasks), _pair(b, settings, voxels, timings)) for b in plan.batches]
     registering = sum(n * seconds for n, (seconds, _) in pairs)
     preparing = 0.0 if settings.stage == "register" else _preparation(plan, settings, voxels, timings)
@@ -71,7 +72,7 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     return Estimate(
         seconds=START_S
         + pages
-        + preparing / _at_once(settings, len(plan.preparing), 4.0)
+        + preparing / _at_once(settings, max(len(plan.preparing), len(plan.aligning)), PREPARING_GB)
         + max(longest, registering / at_once),
         at_once=at_once,
         memory_gb=memory_gb,

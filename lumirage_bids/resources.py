@@ -53,8 +53,9 @@ def share_out(
     device = resolve_device(device, gpus, elsewhere=plugin is not None)
     cores = count_cores()
     total = nthreads or cores
+    chosen = any((nthreads, nprocs, omp_nthreads))
     if nprocs is None:
-        by_device = {"cpu": total // min(omp_nthreads or 1, total), "cuda": gpus}
+        by_device = {"cpu": total // min(omp_nthreads or 1, total), "cuda": min(gpus, nthreads or gpus)}
         nprocs = max(1, by_device.get(device, 1))
     each = omp_nthreads or max(1, total // nprocs)
     if nthreads and nprocs * each > nthreads:
@@ -62,7 +63,8 @@ def share_out(
             f"{_processes(nprocs, each)} are more than --nthreads {nthreads}. Leave out --nprocs or --omp-nthreads, or "
             "lower one of them."
         )
-    notes = () if plugin is not None or nprocs * each <= cores else (_too_many(nprocs, each, cores),)
+    crowded = chosen and plugin is None and nprocs * each > cores
+    notes = (_too_many(nprocs, each, cores),) if crowded else ()
     return Shares(device=device, nprocs=nprocs, omp_nthreads=each, notes=notes)
 
 

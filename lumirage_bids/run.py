@@ -276,7 +276,7 @@ class Run:
                 "pairs_to_draw_from": plan.n_pairs,
                 "pairs_asked": len(plan.asked),
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
-                "warnings": list(warnings(plan)),
+                "warnings": [*(n for n in self.settings.notes if n.startswith("WARNING")), *warnings(plan)],
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),
             },

@@ -51,6 +51,10 @@ def write_group(settings: Settings) -> Path:
     conditions, notes = read_run(out_dir)
     tables = group_tables(conditions)
     folder = out_dir / "group"
+    if settings.no_pictures:
+        notes = [*notes, NO_PICTURES]
+        for file in (*folder.glob("figures/pairs-*"), *folder.glob("figures/sequences.*")):
+            file.unlink()  # of an earlier page
     pairs = tables.pairs[list(scores.COLUMNS)]
     derivatives.write_table(folder / "pairs.tsv", pairs, scores.COLUMNS)
     derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
@@ -73,10 +77,6 @@ def write_group(settings: Settings) -> Path:
     if len(published):
         derivatives.write_table(folder / "published.tsv", published, PUBLISHED)
     looks = read_looks(out_dir, conditions, pictures=not settings.no_pictures)
-    if settings.no_pictures:
-        context = replace(context, notes=[*context.notes, NO_PICTURES])
-        for file in (*folder.glob("figures/pairs-*"), *folder.glob("figures/sequences.*")):
-            file.unlink()  # of an earlier page
     context = replace(context, audit=audited, published=published, looks=looks)
     return write_group_report(folder, tables, context)
 

@@ -139,6 +139,9 @@ def group(settings: Settings) -> int:
     from lumirage_bids.logs import logging_to
 
     folders.check_participant_output(settings)
+    if settings.dry_run:
+        print(f"The group level would write tables, figures and page to {settings.out_dir / 'group'}.")
+        return 0
     with logging_to(settings.out_dir / "logs" / "group.log", settings.verbose):
         report = pages.write_group(settings)
         logger.info("The report is %s", report)

@@ -138,6 +138,11 @@ def names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
 
 
+def source(name_or_path: str) -> str:
+    """Text of a protocol as it was written, without those that it extends."""
+    return _source(name_or_path)[1]
+
+
 def load(name_or_path: str) -> Protocol:
     """Read a protocol by name or from a TOML file.
 

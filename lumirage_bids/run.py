@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids import derivatives, history, scores, segmentation, status
+from lumirage_bids import derivatives, history, scores, segmentation, status, work_folder
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
 from lumirage_bids.errors import NotNowError, UsageError
+from lumirage_bids.filters import passed_over
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
 from lumirage_bids.memory import usable_gb
@@ -72,12 +72,26 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     if dataset.taken:
         wanted = (dataset.taken,)
         settings = replace(settings, labellings=wanted)
+    dataset = _without_excluded(dataset, settings.exclude_participant_label)
+    if isinstance(given, str) and (others := passed_over(given)):
+        note = f"Filter {given}: queries of other datatypes are passed over: {', '.join(others)}."
+        dataset = replace(dataset, notes=(*dataset.notes, note))
     if protocol.landmark_pattern is not None:
         dataset = with_landmarks(dataset, protocol.landmark_pattern)
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
     return dataset, make_plan(dataset, protocol, settings, what_is_done(settings, dataset))
+
+
+def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
+    """Take no scan of these subjects, not as the reference either."""
+    there = {s.subject for s in dataset.scans}
+    notes = [
+        f"--exclude-participant-label {label}: there is no scan of it." for label in excluded if label not in there
+    ]
+    scans = tuple(s for s in dataset.scans if s.subject not in excluded)
+    return replace(dataset, scans=scans, notes=(*dataset.notes, *notes))
 
 
 def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
@@ -248,14 +262,9 @@ class Run:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())
-        (self.work_dir / "scratch").mkdir(parents=True)
-        with logging_to(self.log_file, self.settings.verbose):
+        with work_folder.held(self.work_dir, self.settings), logging_to(self.log_file, self.settings.verbose):
             workflows.configure(self.work_dir, self.settings.verbose)
-            try:
-                yield
-            finally:
-                shutil.rmtree(self.work_dir / "scratch", ignore_errors=True)
-        shutil.rmtree(self.work_dir, ignore_errors=True)
+            yield
 
     @cached_property
     def record(self) -> dict[str, object]:
@@ -276,7 +285,7 @@ class Run:
                 "pairs_asked": len(plan.asked),
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
                 "left_out": [asdict(subject) for subject in plan.left_out],
-                "warnings": list(warnings(plan)),
+                "warnings": [*(n for n in self.settings.notes if n.startswith("WARNING")), *warnings(plan)],
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),
             },

@@ -393,7 +393,7 @@ def test_ready_made_filters_are_right() -> None:
         ("", "line 1, column 1"),
         ("[]", "expected queries"),
         ("{}", "expected queries"),
-        ('{"bold": {}}', "unknown query 'bold'.*t1w, t2w, pdw"),
+        ('{"bold": {}}', "no query for anatomical images, only bold.*t1w, t2w, pdw"),
         ('{"T1w": {}}', "unknown query 'T1w'. Did you mean 't1w'"),
         ('{"t1w": []}', "must map entities"),
         ('{"t1w": {"run": {}}}', "t1w.run"),

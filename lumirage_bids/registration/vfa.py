@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from lumirage_bids.called_files import called_files
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.own_code import called_files
 from lumirage_bids.parameters import aside
 from lumirage_bids.registration._network_grid import NetworkGrid
 from lumirage_bids.registration.base import Cost, Method, Trained, Training, weights_file
@@ -31,6 +31,7 @@ TRAINING = Training(
     labels=("none",),
     source="doi:10.1117/1.JMI.11.6.064001",
 )
+PROGRAM = "vfa-run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Vfa(Method):
     summary: ClassVar[str] = "vector field attention, trained for LUMIR; needs vfa-run and its weights"
     references: ClassVar[tuple[str, ...]] = ("liu2024vfa",)
 
-    program: str = "vfa-run"
+    program: str = PROGRAM
     checkpoint: str = ""
     params: str = ""
     shape: tuple[int, int, int] = (160, 224, 192)
@@ -84,8 +85,7 @@ class Vfa(Method):
 
     def code(self) -> tuple[Path, ...]:
         """A script of the user's that is the program."""
-        own = called_files([self.program]) if Path(self.program).is_absolute() else ()
-        return (*super().code(), *own)
+        return (*super().code(), *(called_files([self.program]) if self.program != PROGRAM else ()))
 
     def missing(self, context: Context) -> str | None:
         """The program or the weights."""

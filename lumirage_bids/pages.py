@@ -41,7 +41,13 @@ def write_group(settings: Settings) -> Path:
     """
     from lumirage_bids import accuracy
     from lumirage_bids.audit import AUDIT, audit_table
-    from lumirage_bids.published import PUBLISHED, published_comparison
+    from lumirage_bids.published import (
+        DIFFERENCES,
+        PUBLISHED,
+        RunFacts,
+        published_comparison,
+        published_differences,
+    )
     from lumirage_bids.reports.audit_section import audit_section
     from lumirage_bids.reports.group import write_group_report
     from lumirage_bids.stats.dictionaries import COMPARISONS, FAILURES, STRUCTURE_DIFFERENCES, STRUCTURES, SUMMARY
@@ -71,13 +77,26 @@ def write_group(settings: Settings) -> Path:
         labellers=accuracy.summarise(labellers),
         labeller_notes=about_labellers,
     )
-    audited = audit_section(conditions)
+    audited = audit_section(conditions, tables.comparisons)
     derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
-    published = published_comparison(tables.pairs, context.protocol, sloppy=context.sloppy)
+    facts = RunFacts(
+        preparations=conditions.preparations,
+        parameters=conditions.parameters,
+        sources=conditions.sources,
+        sloppy=context.sloppy,
+    )
+    published = published_comparison(tables.pairs, context.protocol, facts)
+    differing = published_differences(tables.pairs, context.protocol, facts)
     if len(published):
         derivatives.write_table(folder / "published.tsv", published, PUBLISHED)
-    looks = read_looks(out_dir, conditions, pictures=not settings.no_pictures)
-    context = replace(context, audit=audited, published=published, looks=looks)
+        derivatives.write_table(folder / "published_differences.tsv", differing, DIFFERENCES)
+    context = replace(
+        context,
+        audit=audited,
+        published=published,
+        published_differences=differing,
+        looks=read_looks(out_dir, conditions, pictures=not settings.no_pictures),
+    )
     return write_group_report(folder, tables, context)
 
 

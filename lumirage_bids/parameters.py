@@ -85,6 +85,12 @@ def _coerce(value: Any, kind: Any) -> Any:
         raise TypeError
     if origin is tuple:
         return _coerce_tuple(value, get_args(kind))
+    return _coerce_plain(value, kind)
+
+
+def _coerce_plain(value: Any, kind: Any) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
+        return from_table(kind, value, kind.__name__.lower())
     if kind is NoneType:
         if value is None:
             return None
@@ -119,6 +125,8 @@ def _words(kind: Any) -> str:
     if origin is tuple:
         kinds = get_args(kind)
         return f"a list of {'' if Ellipsis in kinds else f'{len(kinds)} times '}{_words(kinds[0])}"
+    if isinstance(kind, type) and is_dataclass(kind):
+        return f"a table of {', '.join(f.name for f in fields(kind))}"
     return {
         int: "a whole number",
         float: "a number",

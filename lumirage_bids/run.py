@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lumirage_bids.arms import Arm
+    from lumirage_bids.registration.base import Method
     from lumirage_bids.workflows import Execution
 
 # A prepared image whose size is not known yet: a brain with a margin, mm³.
@@ -292,7 +293,9 @@ class Run:
             "labellings": {labels.name: labels.source for labels in plan.labels},
             "methods": {a.name: a.method.name for a in plan.arms},
             "tuned": dict(self.protocol.tuned),
+            "training": {a.name: _told_training(a.method) for a in plan.arms},
             "arms": {a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **_known(a)} for a in plan.arms},
+            "effort": {a.label: [list(level) for level in a.method.effort] for a in plan.arms},
         }
 
     def get_line(self, scan: Scan) -> str:
@@ -348,7 +351,7 @@ def expected_voxels(plan: Plan) -> int:
 def arm_tables(arm: Arm) -> dict[str, dict[str, Any]]:
     """All parameters of an arm: of its method, preparation, alignment and evaluation."""
     return {
-        "method": {"method": arm.method.name, **asdict(arm.method)},
+        "method": {"method": arm.method.name, **{k: v for k, v in asdict(arm.method).items() if k != "training"}},
         "preparation": asdict(arm.preparation),
         "alignment": asdict(arm.alignment),
         "evaluation": asdict(arm.evaluation),
@@ -358,6 +361,11 @@ def arm_tables(arm: Arm) -> dict[str, dict[str, Any]]:
 def _known(arm: Arm) -> dict[str, dict[str, Any]]:
     """The same without what is None, which TOML cannot say."""
     return {name: {k: v for k, v in table.items() if v is not None} for name, table in arm_tables(arm).items()}
+
+
+def _told_training(method: Method) -> str | dict[str, Any]:
+    """What a method has learned from, as TOML has it: a word, or a table."""
+    return method.training if isinstance(method.training, str) else asdict(method.training)
 
 
 def arm_parameters(arm: Arm) -> str:

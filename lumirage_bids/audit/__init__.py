@@ -5,10 +5,19 @@ A rule is a pure function from `Conditions` to findings. The group level reads c
 
 from __future__ import annotations
 
-from lumirage_bids.audit import label_rules, method_rules, transfer_rules
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lumirage_bids.audit import effort_rules, label_rules, method_rules, training_rules, transfer_rules
+from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
-from lumirage_bids.audit.label_rules import labels_from_intensities, mean_facts, mean_volumes
+from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes
+from lumirage_bids.registration.base import Training
+from lumirage_bids.stats.classes import FLOOR
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "AUDIT",
@@ -19,6 +28,7 @@ __all__ = [
     "StructureFacts",
     "audit",
     "audit_table",
+    "few_classes",
     "labels_from_intensities",
     "mean_facts",
     "mean_volumes",
@@ -27,26 +37,34 @@ __all__ = [
 ]
 
 
-def audit(conditions: Conditions) -> list[Finding]:
+def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA) -> list[Finding]:
     """Apply every rule; the worst findings come first.
 
     Parameters
     ----------
     conditions : Conditions
         What is known of the run.
+    comparisons : DataFrame, optional
+        Rows of `lumirage_bids.stats.comparisons.compare` on the same pairs. Without them no finding speaks of the order
+        of two methods.
+    alpha : float
+        Corrected p-value below which a comparison is certain.
 
     Returns
     -------
     list of Finding
         Empty where no rule found anything.
     """
-    rules = (*label_rules.RULES, *transfer_rules.RULES, *method_rules.RULES)
-    return ranked([finding for rule in rules for finding in rule(conditions)])
+    plain = (*label_rules.RULES, *transfer_rules.RULES, *method_rules.RULES, *effort_rules.RULES, *training_rules.RULES)
+    orders = Orders(comparisons=comparisons, alpha=alpha)
+    comparing = (*label_rules.COMPARING, *transfer_rules.COMPARING)
+    found = [finding for rule in plain for finding in rule(conditions)]
+    return ranked(found + [finding for rule in comparing for finding in rule(conditions, orders)])
 
 
 def unchecked(conditions: Conditions) -> list[str]:
     """Say what could not be looked into, for lack of facts that participant runs note down."""
-    told = []
+    told = list(_effort_unknown(conditions))
     for labelling in conditions.pairs["labelling"].unique():
         rows = conditions.pairs[conditions.pairs["labelling"] == labelling]
         names = set(rows["moving"]) | set(rows["fixed"])
@@ -58,3 +76,13 @@ def unchecked(conditions: Conditions) -> list[str]:
                 f"{len(names)} scans: their label maps have no facts in their sidecars."
             )
     return told
+
+
+def _effort_unknown(c: Conditions) -> Iterator[str]:
+    """Methods whose similarity and iterations nobody has told, where there are others to be compared with."""
+    rows = method_rules.registrations(c)
+    rows = rows[rows["method"] != FLOOR]
+    known = {m for of in c.effort.values() for m in of} | set(rows.loc[rows["similarity"] != "n/a", "method"])
+    silent = [m for m in rows["method"].unique() if m not in known and not isinstance(c.trained(m), Training)]
+    if silent and rows["method"].nunique() > 1:
+        yield f"Whether {', '.join(silent)} had the same effort is not known: similarity and iterations are not told."

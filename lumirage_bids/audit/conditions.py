@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lumirage_bids import derivatives
+from lumirage_bids import derivatives, registration
+from lumirage_bids.errors import UsageError
+from lumirage_bids.parameters import from_table
 from lumirage_bids.provenance import read_records
+from lumirage_bids.registration.base import Trained, Training
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Effort = tuple[tuple[int, int], ...]
+"""Factor by which images are reduced, and iterations, of each level."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +88,11 @@ class Conditions:
         Its name.
     tuned : mapping of str to str
         Method → what the protocol declares of parameters that were chosen by the scores of these very pairs.
+    training : mapping
+        Method → what it has learned from, where a run says so.
+    effort : mapping
+        Variant → method → factors by which images are reduced and iterations there, coarse to fine; not there for what
+        does not iterate, or where it is not known.
     """
 
     pairs: pd.DataFrame
@@ -93,6 +105,13 @@ class Conditions:
     methods: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
     tuned: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, Trained] = field(default_factory=dict)
+    effort: Mapping[str, Mapping[str, Effort]] = field(default_factory=dict)
+
+    def trained(self, method: str) -> Trained:
+        """What a method has learned from: as the run says, else as the method that it is declares."""
+        kind = registration.methods().get(self.methods.get(method, method))
+        return self.training.get(method, kind().training if kind else "unknown")
 
 
 def read_conditions(
@@ -127,6 +146,8 @@ def read_conditions(
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
         dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
         tuned=_latest_tuned(records),
+        training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
+        effort=_effort(records),
     )
 
 
@@ -144,6 +165,33 @@ def _parameters(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any
         named = {f"{table} {key}": value for table, of in tables.items() for key, value in of.items()}
         found.setdefault(arm["variant"], {}).update(named)
     return found
+
+
+def _training(told: str | Mapping[str, Any]) -> Trained:
+    """What a record says of a method's training; what later versions may add to it is left out."""
+    if isinstance(told, str):
+        return "none" if told == "none" else "unknown"
+    known = {f.name for f in fields(Training)}
+    return from_table(Training, {key: value for key, value in told.items() if key in known}, "training")
+
+
+def _effort(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Effort]]:
+    """Levels and iterations of the last run that had the arm."""
+    found: dict[str, dict[str, Effort]] = {}
+    for record in records:
+        for label, arm in record.get("arms", {}).items():
+            told = record["effort"].get(label, ()) if "effort" in record else _effort_of(arm.get("method", {}))
+            if "name" in arm:
+                found.setdefault(arm["variant"], {})[arm["name"]] = tuple((int(f), int(n)) for f, n in told)
+    return {variant: {name: levels for name, levels in of.items() if levels} for variant, of in found.items()}
+
+
+def _effort_of(table: Mapping[str, Any]) -> Effort:
+    """Levels by the parameters alone, which is all that versions before 0.2 noted down."""
+    try:
+        return registration.method(table.get("method", ""), **{k: v for k, v in table.items() if k != "method"}).effort
+    except UsageError:  # a method or a parameter that there is no more
+        return ()
 
 
 def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:

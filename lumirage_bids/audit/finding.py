@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -65,31 +64,6 @@ def signed(value: float) -> str:
     ('+0.054', '−0.081')
     """
     return f"{value:+.3f}".replace("-", "−")
-
-
-def reversals(
-    before: Mapping[str, float], after: Mapping[str, float], evaluations: Mapping[str, str] | None = None
-) -> list[str]:
-    """Two arms whose order by mean changes, in words.
-
-    Parameters
-    ----------
-    before, after : mapping
-        Arm → mean Dice.
-    evaluations : mapping, optional
-        Arm → how its labels are compared; arms of two evaluations have no order.
-    """
-    how = evaluations or {}
-    return [
-        f"{a} and {b}"
-        for a, b in combinations(before, 2)
-        if how.get(a) == how.get(b) and (before[a] - before[b]) * (after[a] - after[b]) < 0
-    ]
-
-
-def told(reversals_: Sequence[str]) -> str:
-    """A sentence about reversals, with a space before it; empty where there are none."""
-    return f" The order of {'; '.join(reversals_[:3])} is reversed." if reversals_ else ""
 
 
 def ranked(findings: Sequence[Finding]) -> list[Finding]:

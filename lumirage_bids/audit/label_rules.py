@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from itertools import combinations
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids.audit import networks
+from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, on_common_pairs, told
 from lumirage_bids.audit.conditions import Conditions, StructureFacts
-from lumirage_bids.audit.finding import Finding, Severity, reversals, signed, told
+from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.scores import structure_index
-from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of, evaluation_by_name, scored_dice
+from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 
 if TYPE_CHECKING:
@@ -26,11 +24,15 @@ MOSTLY_BARE = 0.5
 """Share of a boundary without contrast from which a structure counts as one without an intensity boundary."""
 SHIFT = 0.01
 """Change of a mean Dice that is worth more than a note."""
+FEW = 8
+"""Classes up to which a labelling counts as one of few."""
+SPREAD = 0.02
+"""Share of the box around the brain that a mean class fills, from which it counts as spread over the brain: a thalamus
+fills 0.002, the cortex of one hemisphere or CSF 0.05 and more."""
 NAMED = 8
 """Structures that are named."""
 GENERAL = 2
 """Times the structures that are scored from which a look-up table is one for any labelling, as FreeSurfer's is."""
-_CARRIED = re.compile(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?")
 
 
 def labels_from_intensities(sources: Mapping[str, str]) -> str:
@@ -91,35 +93,87 @@ def _name(names: Mapping[int, str], index: int) -> str:
     return " ".join(names.get(index, str(index)).split())
 
 
-def bare_structures(c: Conditions) -> Iterator[Finding]:
+def few_classes(c: Conditions) -> dict[str, str]:
+    """Labelling of a few classes that are spread over the whole brain → what its overlap cannot tell.
+
+    References
+    ----------
+    Rohlfing T. Image similarity and tissue overlaps as surrogates for image registration accuracy: widely used but
+    unreliable. IEEE Trans Med Imaging 31:153-163 (2012). doi:10.1109/TMI.2011.2163944
+    """
+    found = {}
+    for labelling, wide in c.structures.items():
+        scored = {int(i) for rows in _arms(wide).values() for i in rows.columns[rows.notna().any()]}
+        if 0 < len(scored) <= FEW and _share_of_brain(c, labelling, scored) >= SPREAD:
+            found[labelling] = (
+                f"{labelling} has {len(scored)} classes that are spread over the whole brain: their overlap does not "
+                "tell registration from sorting voxels by intensity (Rohlfing 2012, doi:10.1109/TMI.2011.2163944)."
+            )
+    return found
+
+
+def _share_of_brain(c: Conditions, labelling: str, structures: set[int]) -> float:
+    """Share of the box around the brain that a mean structure fills; without facts of scans, as if it were whole."""
+    shares = [
+        sum(f.volume for i, f in scan.structures.items() if i in structures) / float(np.prod(scan.brain_extent))
+        for scan in c.scans.get(labelling, {}).values()
+        if scan.structures and scan.brain_extent
+    ]
+    return float(np.mean(shares)) / len(structures) if shares else 1.0 / len(structures)
+
+
+def few_class_labels(c: Conditions) -> Iterator[Finding]:
+    """Labels whose overlap says little of where anatomy went."""
+    for labelling, caveat in few_classes(c).items():
+        yield Finding(
+            id="few-classes",
+            severity="serious",
+            what=f"{labelling} has a few large classes, spread over the whole brain.",
+            evidence=caveat,
+            remedy="Judge by many small structures that lie in one place, or by landmarks; here read the sizes of "
+            "differences with care.",
+        )
+
+
+def bare_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Structures without an intensity boundary, and what they weigh in the mean."""
     for labelling, wide in c.structures.items():
         names = c.luts.get(labelling, {})
         bare = {i: f for i, f in mean_facts(c, labelling).items() if f.bare >= MOSTLY_BARE or f.contrast < NEGLIGIBLE}
-        arms = _arms(wide)
-        scored = {int(i) for rows in arms.values() for i in rows.columns[rows.notna().any()]}
+        scored = {int(i) for rows in _arms(wide).values() for i in rows.columns[rows.notna().any()]}
         bare = {i: f for i, f in bare.items() if i in scored}
         if not bare:
             continue
         others = sorted(scored - set(bare))
-        whole = {arm: float(rows.mean(axis=1).mean()) for arm, rows in arms.items()}
-        rest = {arm: float(rows[others].mean(axis=1).mean()) for arm, rows in arms.items()} if others else {}
-        turned = reversals(whole, rest, evaluation_by_name(wide)) if rest else []
+        without = _with_dice(wide, _mean_of(wide, others))
+        around = orders.turned(labelling, without)
+        whole = common_means(different_subjects(_with_dice(wide, _mean_of(wide, scored))))
+        rest = common_means(different_subjects(without)) if others else {}
         worst = sorted(bare, key=lambda i: -bare[i].bare)
         listed = [f"{_name(names, i)} ({100 * bare[i].bare:.0f} %)" for i in worst[:NAMED]]
         share = len(bare) / len(scored)
-        parts = [f"{arm} {whole[arm]:.3f}, without them {rest[arm]:.3f}" for arm in rest]
-        severity: Severity = "serious" if turned else "moderate" if share >= 0.1 else "note"
+        parts = [f"{arm} {whole[arm]:.3f}, without them {rest[arm]:.3f}" for arm in rest if arm in whole]
+        severity: Severity = "serious" if around else "moderate" if share >= 0.1 else "note"
         yield Finding(
             id="no-intensity-boundary",
             severity=severity,
             what=f"{len(bare)} of {len(scored)} structures of {labelling} have hardly any boundary in the image.",
             evidence=f"At least {100 * MOSTLY_BARE:.0f} % of their surface is without contrast: {', '.join(listed)}"
-            f"{', …' if len(worst) > NAMED else ''}. They are {100 * share:.0f} % of the mean. Dice: "
-            f"{'; '.join(parts) or 'no other structure is scored'}.{told(turned)}",
+            f"{', …' if len(worst) > NAMED else ''}. They are {100 * share:.0f} % of the mean. Dice on the pairs that "
+            f"all scored: {'; '.join(parts) or 'no other structure is scored'}.{told(around)}",
             remedy="Their Dice measures where smoothness or training puts them, not how images are matched: read "
             "structures.tsv and the mean without them.",
         )
+
+
+def _mean_of(wide: pd.DataFrame, structures: Collection[int]) -> pd.Series[float]:
+    """Mean Dice over some structures, row by row."""
+    return wide[[c for c in wide.columns if structure_index(c) in structures]].astype("float64").mean(axis=1)
+
+
+def _with_dice(wide: pd.DataFrame, dice: pd.Series[float]) -> pd.DataFrame:
+    """Rows of a table of structures as those of a score table, with such a mean Dice."""
+    return wide[["variant", "method", "evaluation", "moving", "fixed", "split", "status"]].assign(dice_mean=dice)
 
 
 def mean_volumes(c: Conditions) -> dict[str, dict[int, float]]:
@@ -149,36 +203,40 @@ def mean_facts(c: Conditions, labelling: str) -> dict[int, StructureFacts]:
     return {i: StructureFacts(**{key: mean(of, key) for key in keys}) for i, of in sorted(by_index.items())}
 
 
-def absent_structures(c: Conditions) -> Iterator[Finding]:
+def absent_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Structures that a native map lacks, and what rules that score them would do."""
     for labelling, wide in c.structures.items():
-        arms = _arms(wide)
-        if not arms:
+        found = {i for column in wide.columns if (i := structure_index(column)) is not None}
+        if not _arms(wide):
             continue
-        known = {*c.luts.get(labelling, {}), *(int(i) for rows in arms.values() for i in rows.columns)}
-        scored = {int(i) for rows in arms.values() for i in rows.columns[rows.notna().any()]}
+        known = {*c.luts.get(labelling, {}), *found}
+        scored = {int(i) for rows in _arms(wide).values() for i in rows.columns[rows.notna().any()]}
         if len(known) > GENERAL * len(scored):
             known = scored
-        count = {arm: len(known) - rows.notna().sum(axis=1) for arm, rows in arms.items()}
-        most = max(float(n.max()) for n in count.values())
-        if most == 0:
+        columns = [column for column in wide.columns if structure_index(column) in known]
+        here = wide[columns].astype("float64")
+        lacking = (len(known) - here.notna().sum(axis=1))[wide["status"] == "ok"]
+        if not lacking.max():
             continue
-        out = {arm: float(rows.mean(axis=1).mean()) for arm, rows in arms.items()}
-        zero = {arm: float((rows.sum(axis=1) / len(known)).mean()) for arm, rows in arms.items()}
-        one = {arm: float(((rows.sum(axis=1) + count[arm]) / len(known)).mean()) for arm, rows in arms.items()}
-        never = len(known - scored)
-        alike = evaluation_by_name(wide)
-        turned = sorted({*reversals(out, zero, alike), *reversals(out, one, alike)})
-        shift = max(abs(x[arm] - out[arm]) for x in (zero, one) for arm in out)
-        mean = float(np.mean(np.concatenate([n.to_numpy(dtype=np.float64) for n in count.values()])))
-        parts = [f"{arm} {out[arm]:.3f}, scored as 0 {zero[arm]:.3f}, as 1 {one[arm]:.3f}" for arm in out]
-        severity: Severity = "serious" if turned else "moderate" if shift >= SHIFT else "note"
+        rules = {"": _mean_of(wide, known)}
+        rules["scored as 0"] = here.sum(axis=1) / len(known)
+        rules["as 1"] = (here.sum(axis=1) + len(known) - here.notna().sum(axis=1)) / len(known)
+        by = {rule: _with_dice(wide, dice) for rule, dice in rules.items()}
+        around = sorted({couple for rows in by.values() for couple in orders.turned(labelling, rows)})
+        means = {rule: common_means(different_subjects(rows)) for rule, rows in by.items()}
+        out = means.pop("")
+        shift = max((abs(of[arm] - out[arm]) for of in means.values() for arm in out), default=0.0)
+        parts = [
+            ", ".join([f"{arm} {out[arm]:.3f}", *(f"{r} {of[arm]:.3f}" for r, of in means.items())]) for arm in out
+        ]
+        severity: Severity = "serious" if around else "moderate" if shift >= SHIFT else "note"
         yield Finding(
             id="absent-structures",
             severity=severity,
             what=f"Structures of {labelling} are absent from native label maps, and are left out here.",
-            evidence=f"{mean:.1f} of {len(known)} a pair, {most:.0f} at most; {never} in every pair. Mean Dice: "
-            f"{'; '.join(parts)}.{told(turned)}",
+            evidence=f"{lacking.mean():.1f} of {len(known)} a pair, {lacking.max():.0f} at most; "
+            f"{len(known - scored)} in every pair. Mean Dice on the pairs that all scored: {'; '.join(parts)}."
+            f"{told(around)}",
             remedy="They are left out alike for all methods. Other programs score them as 0 or as 1: compare numbers "
             "across studies only under one rule.",
         )
@@ -206,77 +264,31 @@ def cut_labels(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def network_labels(c: Conditions) -> Iterator[Finding]:
-    """A labelling made by a network, beside a method trained on the same contrast."""
-    learned = {m: networks.METHODS.get(c.methods.get(m, m)) for m in c.pairs["method"].unique()}
-    for labelling in c.pairs["labelling"].unique():
-        source = c.sources.get(labelling, "")
-        carried = _CARRIED.search(source)
-        maker = (carried["maker"] or carried["of"]) if carried else source.partition(":")[0].strip()
-        kind = maker if maker in networks.LABELLERS else str(labelling).lower()
-        labeller = networks.LABELLERS.get(kind)
-        if labeller is None:
-            continue
-        both = [
-            f"{m} ({t.images})" for m, t in learned.items()
-            if t and (not labeller.contrasts or labeller.contrasts & t.contrasts)
-        ]  # fmt: skip
-        if both:
-            yield Finding(
-                id="network-labels",
-                severity="moderate",
-                what=f"Labels of {labelling} are a network's, and so are some methods, trained on the same contrast.",
-                evidence=f"Labels: {kind}, trained on {labeller.images} ({labeller.source}). Methods: "
-                f"{'; '.join(both)}.",
-                remedy="Both may err alike where they saw alike, and the labels fail on other contrasts too: check "
-                "by labels of another origin.",
-            )
-
-
-def trimming(c: Conditions) -> Iterator[Finding]:
+def trimming(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """The lowest pairs of each method left out, which are not the same pairs."""
-    dice = c.pairs.assign(dice=scored_dice(c.pairs)).dropna(subset="dice")
-    for labelling, of in dice[dice["method"] != FLOOR].groupby("labelling", sort=False):
-        arms = {
-            name: of[(of["variant"] == arm.variant) & (of["method"] == arm.method)].set_index(["moving", "fixed"])[
-                "dice"
-            ]
-            for arm, name in arm_labels(arms_of(of)).items()
-        }
-        dropped = {
-            arm: set(x.index[x.rank(method="first") <= len(x) * TRIMMED_PERCENT // 100]) for arm, x in arms.items()
-        }
-        whole = {arm: float(x.mean()) for arm, x in arms.items()}
-        kept = {arm: float(x[~x.index.isin(dropped[arm])].mean()) for arm, x in arms.items()}
-        parts, change, how = [], 0.0, evaluation_by_name(of)
-        for a, b in combinations(arms, 2):
-            either = dropped[a] | dropped[b]
-            if how[a] != how[b] or not either or dropped[a] == dropped[b]:
-                continue
-            before, after = whole[b] - whole[a], kept[b] - kept[a]
-            change = max(change, abs(after - before))
-            share = len(dropped[a] & dropped[b]) / len(either)
-            parts.append(
-                f"{b} − {a}: {signed(before)} becomes {signed(after)}, {100 * share:.0f} % of the dropped pairs shared"
-            )
-        if parts:
-            turned = reversals(whole, kept, how)
-            severity: Severity = "serious" if turned else "moderate" if change >= SHIFT else "note"
-            yield Finding(
-                id="trimming",
-                severity=severity,
-                what=f"The trimmed columns of {labelling} drop other pairs for each method.",
-                evidence=f"{'; '.join(parts[:4])}{'; …' if len(parts) > 4 else ''}.{told(turned)}",
-                remedy="Compare methods by the untrimmed, paired numbers; the trimmed ones stand there only for "
-                "comparison with the published evaluation.",
-            )
+    for labelling, every in c.pairs.groupby("labelling", sort=False):
+        of = on_common_pairs(different_subjects(every[every["method"] != FLOOR]))
+        ranks = of.groupby("arm")["dice"].rank(method="first")
+        low = ranks <= of.groupby("arm")["dice"].transform("size") * TRIMMED_PERCENT // 100
+        dropped = {str(arm): set(x.index) for arm, x in of[low].set_index(PAIR).groupby("arm", sort=False)}
+        if len({frozenset(pairs) for pairs in dropped.values()}) < 2:
+            continue
+        shared = len(set.intersection(*dropped.values())) / len(set.union(*dropped.values()))
+        shifts = of[~low].groupby("arm", sort=False)["dice"].mean() - of.groupby("arm", sort=False)["dice"].mean()
+        around = orders.turned(str(labelling), of[~low])
+        apart = float(shifts.max() - shifts.min())
+        severity: Severity = "serious" if around else "moderate" if apart >= SHIFT else "note"
+        yield Finding(
+            id="trimming",
+            severity=severity,
+            what=f"The trimmed columns of {labelling} drop other pairs for each method.",
+            evidence=f"{100 * shared:.0f} % of the dropped pairs are dropped for all. Dropping them raises the mean by "
+            f"{', '.join(f'{x:.3f} for {arm}' for arm, x in shifts.items())}.{told(around)}",
+            remedy="Compare methods by the untrimmed, paired numbers; the trimmed ones stand there only for "
+            "comparison with the published evaluation.",
+        )
 
 
-RULES = (
-    intensity_labels,
-    bare_structures,
-    absent_structures,
-    network_labels,
-    cut_labels,
-    trimming,
-)
+RULES = (intensity_labels, few_class_labels, cut_labels)
+COMPARING = (bare_structures, absent_structures, trimming)
+"""Rules that look at what is certain of comparisons too."""

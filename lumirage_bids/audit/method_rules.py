@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -164,96 +163,6 @@ def _coarser(c: Conditions, rows: pd.DataFrame, spacing: float | None) -> str:
     return f"{spacing:g} mm, where {len(finer)} of {len(names)} scans are finer, down to {min(finer):.3g} mm"
 
 
-def off_training_contrast(c: Conditions) -> Iterator[Finding]:
-    """Networks on contrasts that they were not trained on, or whose training is not declared."""
-    rows = registrations(c)
-    for method, of in rows.groupby("method", sort=False):
-        kind = c.methods.get(str(method), str(method))
-        if kind in networks.UNKNOWN:
-            yield Finding(
-                id="training-unknown",
-                severity="note",
-                what=f"What {method} was trained on is not known here.",
-                evidence=f"{len(of)} pairs.",
-                remedy="Say in the protocol's description which contrast, shape and data set the network was trained "
-                "on, and whether these scans were among them.",
-            )
-        training = networks.METHODS.get(kind)
-        if training is None or not training.contrasts:
-            continue
-        seen = [{suffix(m), suffix(f)} for m, f in zip(of["moving"], of["fixed"], strict=True)]
-        off = [s - training.contrasts for s in seen if not s <= training.contrasts]
-        if off:
-            contrasts = ", ".join(sorted(set.union(*off)))
-            yield Finding(
-                id="off-training-contrast",
-                severity="serious",
-                what=f"{method} was run on contrasts that it was not trained on.",
-                evidence=f"{len(off)} of {len(of)} pairs have {contrasts}; trained on {training.images} "
-                f"({training.source}).",
-                remedy="Report these pairs apart, as a test of domain shift; they say nothing of the method within "
-                "its domain.",
-            )
-
-
-def training_data(c: Conditions) -> Iterator[Finding]:
-    """Networks on the dataset that they were trained on."""
-    for method in c.pairs["method"].unique():
-        training = networks.METHODS.get(c.methods.get(method, method))
-        same = (
-            [d for d in training.datasets if re.search(rf"\b{d}(?![a-z])", c.dataset, re.IGNORECASE)]
-            if training
-            else []
-        )
-        if training and same:
-            yield Finding(
-                id="training-data",
-                severity="serious",
-                what=f"{method} may have been trained on these very scans.",
-                evidence=f"Dataset: {c.dataset}. Trained on {training.images} ({training.source}).",
-                remedy="Leave out the subjects that it was trained on, for all methods, or compare on another dataset.",
-            )
-
-
-def off_training_grid(c: Conditions) -> Iterator[Finding]:
-    """Networks on a grid that they were not trained on, or that does not hold the brain."""
-    rows = registrations(c)
-    for (variant, method), of in rows.groupby(["variant", "method"], sort=False):
-        training = networks.METHODS.get(c.methods.get(str(method), str(method)))
-        seen = str(of["input"].iloc[0])
-        if training and seen.startswith("as-given"):
-            axes = c.preparations.get(str(variant), {}).get("orientation", "RAS")
-            yield Finding(
-                id="off-training-grid",
-                severity="serious",
-                what=f"{method} (variant {variant}) saw images on another grid than it was trained on.",
-                evidence=f"Input: {seen}; axes {axes}. Trained on {training.images}, axes {training.orientation} "
-                f"({training.source}).",
-                remedy="Set input = 'trained' for this method, or read the variant as a test of its robustness.",
-            )
-        yield from _cut_by_network(c, str(method), of, networks.grid_extent(seen), seen)
-
-
-def _cut_by_network(
-    c: Conditions, method: str, rows: pd.DataFrame, grid: tuple[float, ...] | None, seen: str
-) -> Iterator[Finding]:
-    """Brains that do not fit into a network's grid; sides are compared by rank, as axes may be turned."""
-    extents = {scan: f.brain_extent for of in c.scans.values() for scan, f in of.items() if f.brain_extent}
-    names = (set(rows["moving"]) | set(rows["fixed"])) & set(extents)
-    if grid is None or not names:
-        return
-    excess = {s: max(b - g for b, g in zip(sorted(extents[s]), sorted(grid), strict=True)) for s in names}
-    cut = {s: mm for s, mm in excess.items() if mm > 0}
-    if cut:
-        yield Finding(
-            id="brain-beyond-network-grid",
-            severity="serious",
-            what=f"The grid of {method} does not hold all brains.",
-            evidence=f"{len(cut)} of {len(names)} scans; the largest exceeds {seen} by {max(cut.values()):.0f} mm.",
-            remedy="Use a network with a larger field of view, or leave these scans out for all methods.",
-        )
-
-
 def tuned_on_pairs(c: Conditions) -> Iterator[Finding]:
     """Parameters chosen by the scores of the pairs that are scored here, as the protocol declares."""
     for method, told in c.tuned.items():
@@ -270,9 +179,6 @@ def tuned_on_pairs(c: Conditions) -> Iterator[Finding]:
 RULES = (
     unimodal_similarity,
     unequal_start,
-    off_training_contrast,
-    training_data,
-    off_training_grid,
     tuned_on_pairs,
     evaluated_below_native,
     below_native_resolution,

@@ -1,66 +1,118 @@
-"""What networks were trained on, as their authors say: the ground that they stand on."""
+"""What is known of networks: their grids, what labellers learned from, and which datasets share scans."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+
+from lumirage_bids.registration.base import Training
 
 GRID = re.compile(r"(\d+) × (\d+) × (\d+) voxels of ([\d.]+)(?: × ([\d.]+) × ([\d.]+))? mm(?:, ([A-Z]{3}))?")
 SPACING = re.compile(r"([\d.]+)(?: × ([\d.]+) × ([\d.]+))? mm")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """What a network has seen.
-
-    Attributes
-    ----------
-    images : str
-        In words.
-    contrasts : frozenset of str
-        BIDS suffixes; empty for images of random contrast.
-    datasets : tuple of str
-        Names of the datasets, as a dataset's own name would have them.
-    orientation : str
-        Where the axes of its images pointed.
-    source : str
-        DOI.
-    """
-
-    images: str
-    contrasts: frozenset[str]
-    datasets: tuple[str, ...] = ()
-    orientation: str = "RAS"
-    source: str
-
-
-METHODS: dict[str, Training] = {
-    "lapirn": Training(
-        images="skull-stripped T1w scans of OASIS, 160 × 192 × 144 voxels of 1 mm",
-        datasets=("OASIS",),
-        contrasts=frozenset({"T1w"}),
-        source="doi:10.1007/978-3-030-59716-0_21",
-    ),
-    "vfa": Training(
-        images="skull-stripped T1w scans of LUMIR, 160 × 224 × 192 voxels of 1 mm",
-        datasets=("LUMIR", "OpenBHB"),
-        contrasts=frozenset({"T1w"}),
-        source="doi:10.1117/1.JMI.11.6.064001",
-    ),
-}
-"""Learned methods whose training is known."""
-
-UNKNOWN = ("torchscript",)
-"""Learned methods whose training the user alone knows."""
-
 LABELLERS: dict[str, Training] = {
     "synthseg": Training(
-        images="synthetic images of random contrast", contrasts=frozenset(), source="doi:10.1016/j.media.2023.102789"
+        description="synthetic images of random contrast",
+        contrasts=("any",),
+        species=("human",),
+        source="doi:10.1016/j.media.2023.102789",
     ),
-    "deepatropos": Training(images="T1w scans", contrasts=frozenset({"T1w"}), source="doi:10.1038/s41598-021-87564-6"),
-    "slant": Training(images="T1w scans", contrasts=frozenset({"T1w"}), source="doi:10.1016/j.neuroimage.2019.03.041"),
+    "deepatropos": Training(
+        description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1038/s41598-021-87564-6"
+    ),
+    "slant": Training(
+        description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1016/j.neuroimage.2019.03.041"
+    ),
 }
 """Labellers that are networks."""
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "LUMIR": ("OpenBHB",),
+    "OpenBHB": ("ABIDE", "CoRR", "GSP", "IXI", "Localizer", "MPI-Leipzig", "NAR", "NPC", "RBP"),
+    "Mindboggle": ("OASIS", "NKI", "MMRR"),
+    "BrainCOLOR": ("OASIS",),
+    "MICCAI 2012": ("OASIS",),
+}
+"""Dataset → datasets whose scans it is made of, or took some from.
+
+OpenBHB: Dufumier et al. 2022, doi:10.1016/j.neuroimage.2022.119637. LUMIR: Chen et al., arXiv:2505.24160. Mindboggle:
+Klein and Tourville 2012, doi:10.3389/fnins.2012.00171. BrainCOLOR's maps of the MICCAI 2012 challenge are of OASIS
+scans.
+"""
+
+NAMES: dict[str, str] = {
+    "ABIDE": r"ABIDE( ?I{1,2}|[ _-]?[12])?",
+    "GSP": r"GSP|Brain Genomics Superstruct\w*",
+    "MPI-Leipzig": r"MPI[ -]Leipzig|LEMON|Mind[ -]Brain[ -]Body",
+    "NAR": r"NAR|Narratives",
+    "NPC": r"NPC|Neuroimaging predictors of creativity.*",
+    "RBP": r"RBP|Reading Brain.*",
+    "Localizer": r"Brainomics|Localizer",
+    "Mindboggle": r"Mindboggle([ -]?101)?",
+    "BrainCOLOR": r"BrainCOLOR",
+    "OASIS": r"OASIS([ -]?TRT)?([ -]?[1-4])?",
+    "HCP": r"HCP|Human Connectome Project",
+    "UK Biobank": r"UK ?Biobank|UKB",
+    "CamCAN": r"Cam-?CAN",
+}
+"""Dataset → how its name is written, a regular expression; the name itself where it is not here."""
+
+
+def shared_scans(dataset: str, trained_on: Iterable[str]) -> str:
+    """Say what a dataset shares with those that a network was trained on; empty where that is not known of any.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the dataset at hand, in which names of known datasets are looked for.
+    trained_on : iterable of str
+        Names of datasets.
+
+    Examples
+    --------
+    >>> shared_scans("IXI, T1w scans", ["LUMIR"])
+    'IXI is part of OpenBHB, from which LUMIR has scans.'
+    >>> shared_scans("Skull-stripped OASIS T1w scans", ["OASIS"]), shared_scans("LUMirage of mine", ["LUMIR"])
+    ('The name is that of OASIS.', '')
+    """
+    for name in trained_on:
+        known = next((k for k in {*PARTS, *NAMES, *_all_parts()} if _named(name, k)), name)
+        if _named(dataset, known):
+            return f"The name is that of {name}."
+        for here in sorted({*PARTS, *_all_parts()}):
+            if not _named(dataset, here):
+                continue
+            if here in _within(known):
+                return f"{here} is part of {_chain(here, known)}."
+            if known in _within(here):
+                return f"{known} is part of {_chain(known, here)}."
+            if both := sorted(_within(here) & _within(known)):
+                return f"{here} and {name} both have scans of {', '.join(both)}."
+    return ""
+
+
+def _all_parts() -> set[str]:
+    return {part for parts in PARTS.values() for part in parts}
+
+
+def _within(dataset: str) -> set[str]:
+    """Datasets that a dataset is made of, and those that they are made of."""
+    own = set(PARTS.get(dataset, ()))
+    return own.union(*(_within(part) for part in own))
+
+
+def _chain(part: str, whole: str) -> str:
+    """Name what a dataset is part of, and how the whole comes to it."""
+    between = next((p for p in PARTS.get(whole, ()) if part in _within(p)), None)
+    return whole if part in PARTS.get(whole, ()) or between is None else f"{between}, from which {whole} has scans"
+
+
+def _named(text: str, dataset: str) -> bool:
+    """Whether a text names a dataset; short names only where they are written as they are."""
+    pattern = NAMES.get(dataset, re.escape(dataset))
+    flags = re.IGNORECASE if len(dataset) > 3 else 0
+    return re.search(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", text, flags) is not None
 
 
 def input_spacing(text: str) -> float | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, told
 from lumirage_bids.audit.conditions import Conditions
-from lumirage_bids.audit.finding import Finding, reversals, told
+from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import suffix
-from lumirage_bids.stats.classes import arm_labels, arms_of, evaluation_by_name, scored_dice
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,52 +35,62 @@ def label_transfer(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def reference_grid(c: Conditions) -> Iterator[Finding]:
+def reference_grid(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Labels compared on the grid of the scan that all are aligned to."""
-    for labelling, of in _with_dice(c).groupby("labelling", sort=False):
+    for labelling, of in c.pairs.groupby("labelling", sort=False):
         there = of["evaluation"].str.startswith("reference")
         if not there.any():
             continue
-        away, home = (rows.groupby("method", sort=False)["dice"].mean() for rows in (of[there], of[~there]))
-        both = [str(m) for m in away.index if m in home.index]
-        turned = reversals({m: home[m] for m in both}, {m: away[m] for m in both})
-        parts = [f"{m} {away[m]:.3f}" + (f", {home[m]:.3f} on native grids" if m in home else "") for m in away.index]
+        order = orders.of(str(labelling))
+        elsewhere = {Arm(*arm) for arm in of.loc[there, ["variant", "method"]].drop_duplicates().to_numpy()}
+        away = {_methods(couple): d for couple, d in order.items() if set(couple) <= elsewhere}
+        home = {_methods(couple): d for couple, d in order.items() if not set(couple) & elsewhere}
+        around = reversals(home, away, {arm: arm.method for couple in home for arm in couple})
+        rows = common_means(different_subjects(of))
         named, which = arm_labels(arms_of(of)), arms_of(of[there])
         arms = ", ".join(named[arm] for arm in which)
+        parts = [f"{arm} {mean:.3f}" for arm, mean in rows.items()]
         yield Finding(
             id="reference-grid",
-            severity="serious" if turned or not (there.all() or _both_ways(of, there)) else "moderate",
+            severity="serious" if around or not (there.all() or _both_ways(of, there)) else "moderate",
             what=f"Labels of {labelling} were compared on the reference's grid"
             f"{' for some arms and on native grids for others' if not there.all() else ''}.",
-            evidence=f"{int(there.sum())} of {len(of)} rows: {arms}. Mean Dice: {'; '.join(parts)}.{told(turned)}",
+            evidence=f"{int(there.sum())} of {len(of)} rows: {arms}. Mean Dice on the pairs that all scored: "
+            f"{', '.join(parts)}.{told(around)}",
             remedy="Differences are told within one grid only: compare no score with one on another grid. On the "
             "reference's, labels are interpolated before registration too, and structures have the sizes that the "
             "alignment gives them: judge by native grids.",
         )
 
 
-def carried_labels(c: Conditions) -> Iterator[Finding]:
+def _methods(couple: tuple[Arm, Arm]) -> tuple[Arm, Arm]:
+    """The same without their variants."""
+    a, b = (Arm("", arm.method) for arm in couple)
+    return a, b
+
+
+def carried_labels(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Labels of another contrast: not made from the images that are registered."""
     carried = {
         labelling: sorted({suffix(s) for s, f in of.items() if f.labeller == "carried" and suffix(s) != "T1w"})
         for labelling, of in c.scans.items()
     }
-    rows = _with_dice(c)
     for labelling, contrasts in carried.items():
         if not contrasts:
             continue
-        of = rows[rows["fixed"].map(suffix).isin(contrasts)]
-        means = {str(name): _mean_by_arm(x) for name, x in of.groupby("labelling", sort=False)}
+        of = c.pairs[c.pairs["fixed"].map(suffix).isin(contrasts)]
+        means = {str(name): common_means(different_subjects(x)) for name, x in of.groupby("labelling", sort=False)}
         here, others = means.pop(labelling, {}), {k: v for k, v in means.items() if not carried.get(k)}
-        how = evaluation_by_name(of)
-        turned = sorted({pair for there in others.values() for pair in reversals(there, here, how)})
+        own = orders.of(labelling)
+        names = arm_labels(arms_of(of))
+        around = sorted({x for name in others for x in reversals(orders.of(name), own, names)})
         parts = [f"{arm} {dice:.3f}" for arm, dice in here.items()]
-        parts += [f"by {name}: " + ", ".join(f"{arm} {d:.3f}" for arm, d in of.items()) for name, of in others.items()]
+        parts += [f"by {name}: " + ", ".join(f"{arm} {d:.3f}" for arm, d in x.items()) for name, x in others.items()]
         yield Finding(
             id="carried-labels",
-            severity="serious" if turned else "moderate",
+            severity="serious" if around else "moderate",
             what=f"Labels of {labelling} were made on T1w scans and carried to {', '.join(contrasts)}.",
-            evidence=f"Mean Dice on these contrasts: {'; '.join(parts)}.{told(turned)}",
+            evidence=f"Mean Dice on these contrasts: {'; '.join(parts)}.{told(around)}",
             remedy="The images that were registered had no part in these labels: a boundary that shows in T1w alone "
             "counts as much as one that the method could see, and errors of the alignment within a session lower all "
             "scores. Judge by labels made on the contrast itself.",
@@ -91,16 +102,6 @@ def _both_ways(rows: pd.DataFrame, some: pd.Series[bool]) -> bool:
     return set(rows["method"][some]) == set(rows["method"][~some])
 
 
-def _with_dice(c: Conditions) -> pd.DataFrame:
-    return c.pairs.assign(dice=scored_dice(c.pairs))
-
-
-def _mean_by_arm(rows: pd.DataFrame) -> dict[str, float]:
-    named = arm_labels(arms_of(rows)).items()
-    return {
-        name: float(rows.loc[(rows["variant"] == a.variant) & (rows["method"] == a.method), "dice"].mean())
-        for a, name in named
-    }
-
-
-RULES = (label_transfer, reference_grid, carried_labels)
+RULES = (label_transfer,)
+COMPARING = (reference_grid, carried_labels)
+"""Rules that look at what is certain of comparisons too."""

@@ -63,6 +63,11 @@ class Deformable(Method):
             return "mind" if multimodal else "lncc"
         return self.similarity
 
+    @property
+    def effort(self) -> tuple[tuple[int, int], ...]:
+        """Scales and iterations."""
+        return tuple(zip(self.scales, self.iterations, strict=True))
+
     def sloppy(self) -> Self:
         """Return the same with a tenth of the iterations, at least one at each scale."""
         return replace(self, iterations=tenth(self.iterations))

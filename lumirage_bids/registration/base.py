@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from lumirage_bids.own_code import own_sources
 
@@ -65,6 +65,51 @@ class Cost:
     memory_gb: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a method has learned from; a part that is empty is not known.
+
+    Attributes
+    ----------
+    description : str
+        In words: images, grid, axes.
+    contrasts : tuple of str
+        BIDS suffixes of the images; ``any`` for images of random contrast.
+    species : tuple of str
+        ``human``, ``macaque``, …
+    datasets : tuple of str
+        Names of the datasets that the images are from.
+    labels : tuple of str
+        Labellings whose maps took part in the training; ``none`` where it was unsupervised.
+    source : str
+        Publication, as a DOI.
+    """
+
+    description: str = ""
+    contrasts: tuple[str, ...] = ()
+    species: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def words(self) -> str:
+        """All that is known, in words.
+
+        Examples
+        --------
+        >>> Training(contrasts=("T1w",), datasets=("OASIS",), source="doi:10.1000/1").words
+        'contrasts T1w, datasets OASIS (doi:10.1000/1)'
+        """
+        parts = {name: " and ".join(getattr(self, name)) for name in ("contrasts", "species", "datasets", "labels")}
+        told = self.description or ", ".join(f"{name} {value}" for name, value in parts.items() if value)
+        return f"{told or 'something that is not declared'}{f' ({self.source})' if self.source else ''}"
+
+
+Trained = Training | Literal["none", "unknown"]
+"""What a method has learned from, ``none`` for what was not trained, ``unknown`` where nobody has said."""
+
+
 def weights_file(name: str, context: Context) -> Path:
     """File of weights that a parameter names: in full, or below the folder of weights.
 
@@ -104,6 +149,19 @@ class Method(ABC):
     def uses_seed(self) -> bool:
         """Whether the result depends on the context's seed."""
         return False
+
+    @property
+    def training(self) -> Trained:
+        """What the method has learned from. It changes no result and is no part of a digest."""
+        return "none"
+
+    @property
+    def effort(self) -> tuple[tuple[int, int], ...]:
+        """Factor by which the images are reduced, and largest number of iterations, level by level, coarse to fine.
+
+        Empty where the method does not iterate, or it is not known.
+        """
+        return ()
 
     def missing(self, context: Context) -> str | None:
         """Say what is missing to run here and how to get it; None when nothing is."""

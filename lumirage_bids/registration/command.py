@@ -11,8 +11,8 @@ import numpy as np
 
 from lumirage_bids.called_files import called_files, files_below
 from lumirage_bids.errors import UsageError
-from lumirage_bids.parameters import added
-from lumirage_bids.registration.base import Cost, Method
+from lumirage_bids.parameters import added, aside
+from lumirage_bids.registration.base import Cost, Method, Trained
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -52,6 +52,9 @@ class Command(Method):
     similarity : str
         Name of the similarity measure that the program optimises, for the tables; ``lncc`` warns of pairs across
         contrasts.
+    training : Training or str
+        What the program has learned from, as `lumirage_bids.registration.base.Training`; ``none`` for one that learns
+        nothing. It changes no result.
     """
 
     name: ClassVar[str] = "command"
@@ -64,6 +67,7 @@ class Command(Method):
     format: Literal["auto", "itk", "learn2reg", "fsl", "ras"] = "auto"
     grid: Literal["fixed", "own"] = "fixed"
     similarity: str = "n/a"
+    training: Trained = aside("unknown")
     depends: tuple[str, ...] = added((), since="0.2.0")
 
     def __post_init__(self) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lumirage_bids.errors import MissingInputError, UsageError
+from lumirage_bids.parameters import aside
 from lumirage_bids.registration._network_grid import NetworkGrid
-from lumirage_bids.registration.base import Cost, Method, weights_file
+from lumirage_bids.registration.base import Cost, Method, Trained, Training, weights_file
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -24,6 +25,14 @@ ORIENTATION = "RAS"
 SPACING = 1.0
 MULTIPLE = 8
 """What every side of the network's images must be a multiple of: it halves them three times."""
+TRAINING = Training(
+    description="skull-stripped T1w scans of OASIS, 160 × 192 × 144 voxels of 1 mm, axes RAS, without labels",
+    contrasts=("T1w",),
+    species=("human",),
+    datasets=("OASIS",),
+    labels=("none",),
+    source="doi:10.1007/978-3-030-59716-0_21",
+)
 SOURCE = "https://github.com/cwmok/LapIRN (folder Model, MIT licence)"
 
 
@@ -49,6 +58,8 @@ class Lapirn(Method):
         their maximum, some bright spot, which left white matter well below 1; prepared images are winsorised, so that
         their white matter is close to 1. In ten OASIS scans the upper limit of winsorising (the 99th percentile)
         was at 0.43 to 0.82 of the maximum, the median is near 0.5.
+    training : Training or str
+        What the weights were trained on; say so where they are not the published ones.
 
     References
     ----------
@@ -66,6 +77,7 @@ class Lapirn(Method):
     weights: str = ""
     input: Literal["trained", "as-given"] = "trained"
     peak: float = 0.5
+    training: Trained = aside(TRAINING)
 
     def __post_init__(self) -> None:
         """Refuse a range of intensities that is none."""

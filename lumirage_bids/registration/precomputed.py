@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.registration.base import Cost, Method
+from lumirage_bids.parameters import aside
+from lumirage_bids.registration.base import Cost, Method, Trained
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -39,6 +40,9 @@ class Precomputed(Method):
         that holds the start.
     similarity : str
         Name of the similarity measure that was optimised, for the tables.
+    training : Training or str
+        What the program that made the files has learned from, as `lumirage_bids.registration.base.Training`; ``none``
+        for one that learns nothing. It changes no result.
     """
 
     name: ClassVar[str] = "precomputed"
@@ -52,6 +56,7 @@ class Precomputed(Method):
     format: Literal["auto", "itk", "learn2reg", "fsl", "ras"] = "auto"
     space: Literal["native", "prepared"] = "native"
     similarity: str = "n/a"
+    training: Trained = aside("unknown")
 
     def __post_init__(self) -> None:
         """Refuse a path with placeholders that there are not, or with the same file for all pairs."""

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.parameters import aside
 from lumirage_bids.registration._network_grid import NetworkGrid, Normalisation
-from lumirage_bids.registration.base import Cost, Method, weights_file
+from lumirage_bids.registration.base import Cost, Method, Trained, weights_file
 
 if TYPE_CHECKING:
     import torch
@@ -54,6 +55,9 @@ class Torchscript(Method):
     components : str
         ``xyz``: the first component goes along the tensors' first axis; ``zyx``: along the last, as
         ``torch.nn.functional.grid_sample`` has it.
+    training : Training or str
+        What the network has learned from, as `lumirage_bids.registration.base.Training`; ``none`` for one that learns
+        nothing. It changes no result.
     """
 
     name: ClassVar[str] = "torchscript"
@@ -72,6 +76,7 @@ class Torchscript(Method):
     output: int = 0
     units: Literal["voxels", "mm", "normalised", "unit"] = "voxels"
     components: Literal["xyz", "zyx"] = "xyz"
+    training: Trained = aside("unknown")
 
     def __post_init__(self) -> None:
         """Refuse what is no grid."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from lumirage_bids.called_files import called_files
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.parameters import aside
 from lumirage_bids.registration._network_grid import NetworkGrid
-from lumirage_bids.registration.base import Cost, Method, weights_file
+from lumirage_bids.registration.base import Cost, Method, Trained, Training, weights_file
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 # What is left to the program: both images are on the network's grid already.
 _STEPS = ("Nifti2Array", "DatatypeConversion", "RangeNormalize", "ToTensor")
 _MULTIPLE = 16
+TRAINING = Training(
+    description="skull-stripped T1w scans of LUMIR, 160 × 224 × 192 voxels of 1 mm, axes RAS, without labels",
+    contrasts=("T1w",),
+    species=("human",),
+    datasets=("LUMIR",),
+    labels=("none",),
+    source="doi:10.1117/1.JMI.11.6.064001",
+)
 PROGRAM = "vfa-run"
 
 
@@ -46,6 +55,8 @@ class Vfa(Method):
         Where its axes point.
     spacing : float
         Its voxel size, mm.
+    training : Training or str
+        What the checkpoint was trained on; say so where it is not the authors' for LUMIR.
 
     References
     ----------
@@ -65,6 +76,7 @@ class Vfa(Method):
     shape: tuple[int, int, int] = (160, 224, 192)
     orientation: str = "RAS"
     spacing: float = 1.0
+    training: Trained = aside(TRAINING)
 
     def __post_init__(self) -> None:
         """Refuse a grid that the network cannot halve often enough."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.audit import SEVERITIES, Conditions, Finding, audit, mean_facts, unchecked
-from lumirage_bids.audit.recipe import recipe
+from lumirage_bids.audit.common import ALPHA
+from lumirage_bids.audit.literature import literature
+from lumirage_bids.published import published_findings
 from lumirage_bids.reports.tables import Column, Table, make_table
 
 
@@ -24,8 +25,8 @@ class AuditSection:
         Worst first.
     unchecked : sequence of str
         What could not be looked into.
-    recipe : sequence of str
-        Paragraphs on which paradigm to choose.
+    literature : sequence of str
+        Paragraphs on what others found.
     contrasts : mapping
         Labelling → structure → mean contrast at its boundary; empty where it is not known.
     information : mapping
@@ -34,7 +35,7 @@ class AuditSection:
 
     findings: Sequence[Finding]
     unchecked: Sequence[str] = ()
-    recipe: Sequence[str] = ()
+    literature: Sequence[str] = ()
     contrasts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     information: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -49,14 +50,25 @@ class AuditSection:
         return {s: meaning for s, meaning in SEVERITIES.items() if any(f.severity == s for f in self.findings)}
 
 
-def audit_section(conditions: Conditions) -> AuditSection:
-    """Audit a run and gather what its page tells about it."""
+def audit_section(
+    conditions: Conditions, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA
+) -> AuditSection:
+    """Audit a run and gather what its page tells about it.
+
+    Parameters
+    ----------
+    conditions : Conditions
+    comparisons : DataFrame, optional
+        Rows of `lumirage_bids.stats.comparisons.compare` on the same pairs.
+    alpha : float
+        Corrected p-value below which a comparison is certain.
+    """
     known = {name: {scan: f.mutual_information for scan, f in of.items()} for name, of in conditions.scans.items()}
     contrasts = {name: {i: f.contrast for i, f in mean_facts(conditions, name).items()} for name in conditions.scans}
     return AuditSection(
-        findings=audit(conditions),
+        findings=audit(conditions, comparisons, alpha=alpha),
         unchecked=unchecked(conditions),
-        recipe=recipe(conditions),
+        literature=[*literature(conditions), published_findings()],
         contrasts={name: of for name, of in contrasts.items() if of},
         information={n: {s: x for s, x in of.items() if np.isfinite(x)} for n, of in known.items()},
     )
@@ -81,10 +93,32 @@ def published_table(published: pd.DataFrame) -> Table:
     return make_table("published-table", "This run beside the published values.", published, columns)
 
 
-def published_differences(published: pd.DataFrame) -> list[str]:
-    """Say once each what differs from the paper, and in how many rows of the table; numbers of pairs stand there."""
-    told: Counter[str] = Counter()
-    for conditions in published["conditions"]:
-        told.update(part for part in str(conditions).split("; ") if not part.endswith(" pairs"))
-    n = len(published)
-    return [part if rows == n else f"{part} ({rows} of {n} rows)" for part, rows in told.items()]
+def differences_table(differences: pd.DataFrame) -> Table:
+    """Lay out in which conditions a run differs from the paper, each once, with what it holds for."""
+    what = ["field", "ours", "published", "source"]
+    told = differences.groupby(what, sort=False, dropna=False)
+    rows = [
+        {**dict(zip(what, key, strict=True)), "where": _where(of, differences), "ours": key[1] or "not known"}
+        for key, of in told
+    ]
+    columns = [
+        Column(key="field", title="Condition", keep=True),
+        Column(key="where", title="Of"),
+        Column(key="source", title="By its", keep=True),
+        Column(key="published", title="Paper", keep=True),
+        Column(key="ours", title="Here", keep=True),
+    ]
+    caption = (
+        "Conditions in which this run is not the paper's, by its text or its scripts, or of which that is unknown."
+    )
+    return make_table("published-differences", caption, pd.DataFrame(rows, columns=[c.key for c in columns]), columns)
+
+
+def _where(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """What a difference holds for, as far as it does not hold for all."""
+    parts = []
+    for column in ("method", "variant", "labelling", "evaluation"):
+        here = list(dict.fromkeys(rows[column]))
+        if len(here) < differences[column].nunique():
+            parts.append(", ".join(map(str, here)))
+    return "; ".join(parts) or "all"

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from lumirage_bids.derivatives import write_text
 from lumirage_bids.figures.style import mark
-from lumirage_bids.reports.audit_section import AuditSection, published_differences, published_table
+from lumirage_bids.reports.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.reports.group_figures import Looks, ReportFigure, group_figures
 from lumirage_bids.reports.methods_text import citation_bibtex, citation_markdown, cited, pieces
 from lumirage_bids.reports.pair_table import pair_tables
@@ -104,6 +104,8 @@ class ReportContext:
         What was found of the run's conditions; None where nobody looked.
     published : DataFrame or None
         Rows of `lumirage_bids.published.published_comparison`.
+    published_differences : DataFrame or None
+        Rows of `lumirage_bids.published.published_differences`.
     labellers : DataFrame or None
         Rows of `lumirage_bids.accuracy.summarise`.
     labeller_notes : sequence of str
@@ -126,6 +128,7 @@ class ReportContext:
     sloppy: bool = False
     audit: AuditSection | None = None
     published: pd.DataFrame | None = None
+    published_differences: pd.DataFrame | None = None
     labellers: pd.DataFrame | None = None
     labeller_notes: Sequence[str] = ()
     looks: Looks = field(default_factory=Looks)
@@ -183,6 +186,7 @@ def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
 
 def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:
     failed = tables.pairs[tables.pairs["status"] != "ok"]
+    differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None
     return render(
         "group.html",
@@ -205,7 +209,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         methods=[list(pieces(paragraph)) for paragraph in context.methods_text],
         references=cited(context.methods_text),
         published=None if published is None else published_table(published),
-        differences=[] if published is None else published_differences(published),
+        differences=None if differing is None or differing.empty else differences_table(differing),
     )
 
 

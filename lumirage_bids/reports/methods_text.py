@@ -208,7 +208,9 @@ def _methods(run: RunFacts) -> Iterator[str]:
         listed = [f" Parameters{'' if same else f' ({v})'}: {p}." for v, p in variants.items() if p][
             : 1 if same else None
         ]
-        yield f"Method {name}{told}.{driven}{''.join(listed[:1] if same else listed)}"
+        trained = run.conditions.trained(name)
+        learned = "" if isinstance(trained, str) else f" It was trained on {trained.words}."
+        yield f"Method {name}{told}.{driven}{learned}{''.join(listed[:1] if same else listed)}"
 
 
 def _parameters(table: Mapping[str, Any]) -> str:

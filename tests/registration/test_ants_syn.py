@@ -80,12 +80,47 @@ def test_similarity_and_cost_follow_the_metric():
     assert names == {"cc": "lncc", "mattes": "mi", "meansquares": "mse"}
     few, many = (method("ants_syn", iterations=i).cost(10**6, "cpu").seconds for i in ([1, 1], [10, 10]))
     assert many > few
-    assert method("ants_syn").sloppy().iterations == (4, 2, 0)
+    assert method("ants_syn").sloppy().iterations == (10, 7, 5, 2)
+    assert method("ants_syn_quick").sloppy().iterations == (4, 2, 0)
+
+
+def test_the_defaults_are_those_of_the_authors_script():
+    """The SyN stage of antsRegistrationSyN.sh, ANTs 2.6.0 and later; its fifth level is for images above 256 voxels."""
+    made = method("ants_syn")
+    assert (made.metric, made.radius, made.grad_step, made.flow_sigma, made.total_sigma) == ("cc", 2, 0.2, 3, 0)
+    assert (made.convergence_threshold, made.convergence_window) == (1e-6, 10)
+    assert (made.winsorise, made.precision) == ((0.005, 0.995), "double")
+    small, large = made.pyramid((256, 256, 256)), made.pyramid((257, 100, 100))
+    assert small == [(100, 8, 3), (70, 4, 2), (50, 2, 1), (20, 1, 0)]
+    assert large == [(100, 10, 5), (100, 6, 3), (70, 4, 2), (50, 2, 1), (20, 1, 0)]
+    assert method("ants_syn", fifth_level_above=0).pyramid((257, 100, 100)) == small
+    assert method("ants_syn_quick").pyramid((257, 100, 100)) == [(40, 4, 2), (20, 2, 1), (0, 1, 0)]
+
+
+def test_the_quick_preset_is_what_antspy_does_by_default(tmp_path):
+    import ants
+
+    from lumirage_bids.registration.ants_syn import _ants_image
+    from lumirage_bids.transform_files import read_itk
+
+    grid = centred(np.diag([2.0, 2.0, 2.0]))
+    # The method works in the frame of the fixed image's axes; here that is the world, up to a shift.
+    grid[:3, 3] = 0
+    here = centred(np.diag([2.0, 2.0, 2.0]))
+    fixed, moving = seen(lambda p: blobs(bent(p)), here), seen(blobs, here)
+    found = method("ants_syn_quick").register(fixed, moving, Context(work_dir=tmp_path))
+    pair = [_ants_image(volume.array, grid, "single") for volume in (fixed, moving)]
+    ants.registration(*pair, type_of_transform="SyNOnly", initial_transform="Identity", outprefix=f"{tmp_path}/own")
+    (theirs,) = read_itk(tmp_path / "own1Warp.nii.gz").steps
+    np.testing.assert_allclose(found.steps[0].vectors, theirs.vectors, atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("radius", 0), ("bins", 2), ("iterations", []), ("iterations", [0, 0]), ("grad_step", 0), ("flow_sigma", -1.0)],
+    [
+        *(("radius", 0), ("bins", 2), ("iterations", []), ("iterations", [0, 0]), ("grad_step", 0)),
+        *(("flow_sigma", -1.0), ("winsorise", [0.9, 0.1]), ("convergence_window", 1), ("convergence_threshold", 0)),
+    ],
 )
 def test_parameters_that_ants_would_fail_on_are_refused(parameter, value):
     with pytest.raises(UsageError, match=parameter):
@@ -96,5 +131,5 @@ def test_parameters_that_ants_would_fail_on_are_refused(parameter, value):
 def test_other_metrics_register_too(metric):
     fixed = seen(lambda p: blobs(bent(p)), centred(np.diag([2.0, 2.0, 2.0])))
     moving = seen(blobs, centred(np.diag([2.0, 2.0, 2.0])))
-    found = method("ants_syn", metric=metric, iterations=[10, 10, 5]).register(fixed, moving, Context())
-    assert error(found) < 0.5 * error(Transform())
+    made = method("ants_syn", metric=metric, iterations=[10, 10, 5], precision="single")
+    assert error(made.register(fixed, moving, Context())) < 0.5 * error(Transform())

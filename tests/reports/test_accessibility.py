@@ -43,7 +43,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         **dict.fromkeys(("dataset", "protocol", "command"), NASTY),
         **{"versions": {NASTY: NASTY}, "labelling_sources": {NASTY: NASTY}, "arms": {NASTY: NASTY}},
         **{"missing": [MissingScan(name=NASTY, get=NASTY)], "notes": [NASTY], "methods_text": [f"{NASTY} [@dice1945]"]},
-        "audit": AuditSection(findings=[finding], unchecked=[NASTY], recipe=[NASTY]),
+        "audit": AuditSection(findings=[finding], unchecked=[NASTY], literature=[NASTY]),
     }
     usual = tables(subjects=12, rescanned=2, labellings=("braincolor", "tissue"), variants=("1mm", "0.6mm"))
     pairs, _ = score_table(subjects=4, failing=0.3, kinds=(NASTY,), gains={NASTY: 0.1})

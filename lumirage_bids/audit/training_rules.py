@@ -1,0 +1,199 @@
+"""Rules about learned methods: what they were trained on, and whether they were run on that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lumirage_bids.audit import networks
+from lumirage_bids.audit.conditions import Conditions
+from lumirage_bids.audit.finding import Finding
+from lumirage_bids.audit.method_rules import registrations, suffix
+from lumirage_bids.registration.base import Training
+from lumirage_bids.stats.classes import FLOOR
+
+NOT_HUMAN = 110.0
+"""Longest side of the box around a brain below which it is not that of a grown human, mm."""
+_CARRIED = re.compile(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?")
+_FACTS = ("contrasts", "species", "datasets", "labels")
+
+
+def _learned(c: Conditions) -> dict[str, Training]:
+    """Methods whose training is declared."""
+    trained = {m: c.trained(m) for m in c.pairs["method"].unique()}
+    return {m: t for m, t in trained.items() if isinstance(t, Training)}
+
+
+def training_unknown(c: Conditions) -> Iterator[Finding]:
+    """Methods of which it is not declared what they were trained on, or not all of it."""
+    lacking = {}
+    for method in c.pairs["method"].unique():
+        trained = c.trained(method)
+        if trained == "unknown":
+            lacking[method] = "whether it was trained, and on what"
+        elif isinstance(trained, Training):
+            parts = [fact for fact in _FACTS if not getattr(trained, fact)]
+            if parts:
+                lacking[method] = f"{', '.join(parts)} of its training"
+    if lacking:
+        yield Finding(
+            id="training-unknown",
+            severity="note",
+            what=f"What {', '.join(lacking)} may have been trained on is not all known.",
+            evidence=f"Not declared: {'; '.join(f'{method}: {what}' for method, what in lacking.items())}. So it is "
+            "not known whether these scans are of its domain, or were among those that it saw.",
+            remedy='Declare it in the protocol: [methods.NAME] training = { contrasts = ["T1w"], species = '
+            '["human"], datasets = ["…"], labels = ["none"] }, or training = "none" for a method that learns '
+            "nothing.",
+        )
+
+
+def off_training_contrast(c: Conditions) -> Iterator[Finding]:
+    """Networks on contrasts that they were not trained on."""
+    rows = registrations(c)
+    for method, training in _learned(c).items():
+        known = set(training.contrasts)
+        if not known or "any" in known:
+            continue
+        of = rows[rows["method"] == method]
+        seen = [{suffix(m), suffix(f)} for m, f in zip(of["moving"], of["fixed"], strict=True)]
+        off = [s - known for s in seen if not s <= known]
+        if off:
+            contrasts = ", ".join(sorted(set.union(*off)))
+            yield Finding(
+                id="off-training-contrast",
+                severity="serious",
+                what=f"{method} was run on contrasts that it was not trained on.",
+                evidence=f"{len(off)} of {len(of)} pairs have {contrasts}; trained on {training.words}.",
+                remedy="Report these pairs apart, as a test of domain shift; they say nothing of the method within "
+                "its domain.",
+            )
+
+
+def off_training_species(c: Conditions) -> Iterator[Finding]:
+    """Networks trained on humans alone, on brains of another size."""
+    extents = {scan: max(f.brain_extent) for of in c.scans.values() for scan, f in of.items() if f.brain_extent}
+    small = {scan: mm for scan, mm in extents.items() if mm < NOT_HUMAN}
+    for method, training in _learned(c).items():
+        if small and training.species == ("human",):
+            yield Finding(
+                id="off-training-species",
+                severity="serious",
+                what=f"{method} was trained on human brains and run on brains too small to be those of grown humans.",
+                evidence=f"{len(small)} of {len(extents)} brains are at most {max(small.values()):.0f} mm long; "
+                f"trained on {training.words}.",
+                remedy="Report these pairs apart, as a test of domain shift; they say nothing of the method within "
+                "its domain.",
+            )
+
+
+def training_data(c: Conditions) -> Iterator[Finding]:
+    """Networks on the dataset that they were trained on, or on one that shares scans with it."""
+    for method, training in _learned(c).items():
+        if shared := networks.shared_scans(c.dataset, training.datasets):
+            yield Finding(
+                id="training-data",
+                severity="serious",
+                what=f"{method} may have been trained on these very scans.",
+                evidence=f"Dataset: {c.dataset}. Trained on {training.words}. {shared}",
+                remedy="Leave out the subjects that it was trained on, for all methods, or compare on another dataset.",
+            )
+
+
+def training_labels(c: Conditions) -> Iterator[Finding]:
+    """Networks that were trained with maps of the labelling that they are scored by."""
+    for method, training in _learned(c).items():
+        rows = c.pairs[c.pairs["method"] == method]
+        own = {label.lower() for label in training.labels}
+        same = [str(name) for name in rows["labelling"].unique() if str(name).lower() in own]
+        if same:
+            yield Finding(
+                id="training-labels",
+                severity="serious",
+                what=f"{method} was trained with maps of the labelling that it is scored by.",
+                evidence=f"Labelling {', '.join(same)}; trained on {training.words}.",
+                remedy="It has learned where these structures lie, which images alone do not tell: compare it by "
+                "labels that it was not trained with too.",
+            )
+
+
+def off_training_grid(c: Conditions) -> Iterator[Finding]:
+    """Networks on a grid that they were not trained on, or that does not hold the brain."""
+    rows = registrations(c)
+    rows, learned = rows[rows["method"] != FLOOR], _learned(c)
+    for (variant, method), of in rows.groupby(["variant", "method"], sort=False):
+        seen = str(of["input"].iloc[0])
+        if method in learned and seen.startswith("as-given"):
+            axes = c.preparations.get(str(variant), {}).get("orientation", "RAS")
+            yield Finding(
+                id="off-training-grid",
+                severity="serious",
+                what=f"{method} (variant {variant}) saw images on another grid than it was trained on.",
+                evidence=f"Input: {seen}; axes {axes}. Trained on {learned[str(method)].words}.",
+                remedy="Set input = 'trained' for this method, or read the variant as a test of its robustness.",
+            )
+        yield from _cut_by_network(c, str(method), set(of["moving"]) | set(of["fixed"]), seen)
+
+
+def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: str) -> Iterator[Finding]:
+    """Brains that do not fit into a network's grid; sides are compared by rank, as axes may be turned."""
+    grid = networks.grid_extent(seen)
+    extents = {scan: f.brain_extent for of in c.scans.values() for scan, f in of.items() if f.brain_extent}
+    names = scans & set(extents)
+    if grid is None or not names:
+        return
+    excess = {s: max(b - g for b, g in zip(sorted(extents[s]), sorted(grid), strict=True)) for s in names}
+    cut = {s: mm for s, mm in excess.items() if mm > 0}
+    if cut:
+        yield Finding(
+            id="brain-beyond-network-grid",
+            severity="serious",
+            what=f"The grid of {method} does not hold all brains.",
+            evidence=f"{len(cut)} of {len(names)} scans; the largest exceeds {seen} by {max(cut.values()):.0f} mm.",
+            remedy="Use a network with a larger field of view, or leave these scans out for all methods.",
+        )
+
+
+def network_labels(c: Conditions) -> Iterator[Finding]:
+    """A labelling made by a network, beside a method that is one and was trained on a contrast of these scans."""
+    for labelling, of in c.pairs.groupby("labelling", sort=False):
+        kind, maker = _labeller(c.sources.get(str(labelling), ""), str(labelling))
+        if maker is None:
+            continue
+        here = {suffix(scan) for scan in (*of["moving"].unique(), *of["fixed"].unique())}
+        ours = {m: t for m, t in _learned(c).items() if m in set(of["method"])}
+        near = {m: sorted(here & set(t.contrasts)) for m, t in ours.items() if here & set(t.contrasts)}
+        alike = sorted({contrast for found in near.values() for contrast in found if contrast in maker.contrasts})
+        if near:
+            kinship = f"; both were trained on {', '.join(alike)}" if alike else ""
+            yield Finding(
+                id="network-labels",
+                severity="moderate" if alike else "note",
+                what=f"Labels of {labelling} are a network's, and {', '.join(near)} "
+                f"{'is one' if len(near) == 1 else 'are too'}{kinship}.",
+                evidence=f"Labels: {kind}, trained on {maker.words}. Methods: "
+                f"{'; '.join(f'{m}, trained on {ours[m].words}' for m in near)}.",
+                remedy="Both may err alike where they saw alike, and the labels fail on other contrasts too: check "
+                "by labels of another origin."
+                if alike
+                else "They have learned from different images. Still, check by labels of another origin.",
+            )
+
+
+def _labeller(source: str, labelling: str) -> tuple[str, Training | None]:
+    """Name and training of the network that made a labelling, where one did."""
+    carried = _CARRIED.search(source)
+    maker = (carried["maker"] or carried["of"]) if carried else source.partition(":")[0].strip()
+    kind = maker if maker in networks.LABELLERS else labelling.lower()
+    return kind, networks.LABELLERS.get(kind)
+
+
+RULES = (
+    off_training_contrast,
+    off_training_species,
+    training_data,
+    training_labels,
+    off_training_grid,
+    network_labels,
+    training_unknown,
+)

@@ -148,6 +148,14 @@ def group(settings: Settings) -> int:
     return 0
 
 
+def status_of(out_dir: Path) -> int:
+    """Print how far the work on an output folder is."""
+    from lumirage_bids.overview import read_overview, tell
+
+    print(tell(read_overview(out_dir)))
+    return 0
+
+
 def list_known(what: str, weights: Path | None) -> int:
     """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
     from lumirage_bids.registration.base import Context

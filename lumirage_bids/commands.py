@@ -89,6 +89,12 @@ def _list(what: str, details: str) -> Command:
     return _command(what, "[NAME]", summary, define, run)
 
 
+def _judge(arguments: Sequence[str]) -> int:
+    from lumirage_bids import judge  # tables and statistics, which no other command needs at once
+
+    return judge.main(arguments)
+
+
 COMMANDS = {
     command.name: command
     for command in (
@@ -98,6 +104,19 @@ COMMANDS = {
             "write a small synthetic dataset, evaluate it, say where the report is",
             _demo,
             lambda a: app.demo(a.dir.absolute(), run=evaluate),
+        ),
+        _command(
+            "status",
+            "OUT_DIR",
+            "what is done, failed, why, left, and how long that will take",
+            lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
+            lambda a: app.status_of(a.dir.absolute()),
+        ),
+        Command(
+            name="judge",
+            usage="TABLE.tsv",
+            summary="the verdict on a table of scores, without images",
+            main=_judge,
         ),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),

@@ -13,7 +13,7 @@ from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import LumirageError, MissingInputError
 from lumirage_bids.label_maps import read_lut
 from lumirage_bids.looks import read_looks
-from lumirage_bids.provenance import read_records, versions
+from lumirage_bids.provenance import dated_records, declared, read_records, versions
 from lumirage_bids.scans import Scan
 from lumirage_bids.software import software_notes
 from lumirage_bids.views import ScanView, pair_views
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lumirage_bids.audit import Conditions
+    from lumirage_bids.criteria import Criteria
     from lumirage_bids.plan import Plan
-    from lumirage_bids.reports.group import GroupTables, ReportContext
+    from lumirage_bids.reports.group import ReportContext
     from lumirage_bids.reports.subject import ScanPanel
+    from lumirage_bids.reports.verdict import Known
     from lumirage_bids.settings import Settings
 
 logger = logging.getLogger("lumirage")
@@ -40,7 +42,7 @@ def write_group(settings: Settings) -> Path:
         There are no rows.
     """
     from lumirage_bids import accuracy
-    from lumirage_bids.audit import AUDIT, audit_table
+    from lumirage_bids.audit import AUDIT, audit_table, mean_volumes
     from lumirage_bids.published import (
         DIFFERENCES,
         PUBLISHED,
@@ -49,13 +51,25 @@ def write_group(settings: Settings) -> Path:
         published_differences,
     )
     from lumirage_bids.reports.audit_section import audit_section
-    from lumirage_bids.reports.group import write_group_report
-    from lumirage_bids.stats.dictionaries import COMPARISONS, FAILURES, STRUCTURE_DIFFERENCES, STRUCTURES, SUMMARY
+    from lumirage_bids.reports.group import group_tables, write_group_report
+    from lumirage_bids.stats.dictionaries import (
+        COMPARISONS,
+        FAILURES,
+        INTERACTIONS,
+        RANKING,
+        STRUCTURE_DIFFERENCES,
+        STRUCTURES,
+        SUMMARY,
+    )
     from lumirage_bids.stats.summaries import failures
 
     out_dir = settings.out_dir
-    conditions, notes = read_run(out_dir)
-    tables = group_tables(conditions)
+    conditions, notes, first_score = read_run(out_dir)
+    before, criteria = declared(dated_records(out_dir), first_score)
+    for note in (about_criteria := criteria_note(before, criteria)):
+        logger.warning("%s", note)
+    volumes = mean_volumes(conditions)
+    tables = group_tables(conditions.pairs, conditions.structures, conditions.luts, volumes, criteria=criteria)
     folder = out_dir / "group"
     if settings.no_pictures:
         notes = [*notes, NO_PICTURES]
@@ -66,6 +80,8 @@ def write_group(settings: Settings) -> Path:
     derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
     derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
     derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
+    derivatives.write_table(folder / "ranking.tsv", tables.ranking, RANKING)
+    derivatives.write_table(folder / "interactions.tsv", tables.interactions, INTERACTIONS)
     derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
     differences = tables.structure_differences
     derivatives.write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
@@ -73,7 +89,9 @@ def write_group(settings: Settings) -> Path:
     if len(labellers):
         derivatives.write_table(folder / "labellers.tsv", labellers, accuracy.COLUMNS)
     context = replace(
-        _context(settings, notes, conditions, tables.comparisons),
+        _context(settings, [*about_criteria, *notes], conditions, tables.comparisons),
+        criteria=criteria,
+        known=_known(read_records(out_dir), conditions, accuracy.summarise(labellers)),
         labellers=accuracy.summarise(labellers),
         labeller_notes=about_labellers,
     )
@@ -100,8 +118,8 @@ def write_group(settings: Settings) -> Path:
     return write_group_report(folder, tables, context)
 
 
-def read_run(out_dir: Path) -> tuple[Conditions, list[str]]:
-    """Collect the rows and what is known of how they came about; and say what was left out."""
+def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
+    """Collect the rows and what is known of how they came about; say what was left out, and when scores began."""
     import pandas as pd
 
     from lumirage_bids.audit import read_conditions
@@ -122,27 +140,8 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str]]:
     tables_of_names = {name: out_dir / derivatives.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
-    return read_conditions(out_dir, pairs, structures, luts), notes
-
-
-def group_tables(conditions: Conditions) -> GroupTables:
-    """Sum up what was read."""
-    from lumirage_bids.audit import mean_volumes
-    from lumirage_bids.reports.group import GroupTables
-    from lumirage_bids.stats.comparisons import compare
-    from lumirage_bids.stats.structures import structure_differences
-    from lumirage_bids.stats.summaries import per_structure, summarise
-
-    pairs, structures, luts = conditions.pairs, conditions.structures, conditions.luts
-    return GroupTables(
-        pairs=pairs,
-        structures=structures,
-        luts=luts,
-        summary=summarise(pairs),
-        comparisons=compare(pairs),
-        per_structure=per_structure(structures, luts, mean_volumes(conditions)),
-        structure_differences=structure_differences(structures, luts),
-    )
+    first = min((time for table in rows.values() for time in table["finished"].dropna()), default="")
+    return read_conditions(out_dir, pairs, structures, luts), notes, first
 
 
 def _context(settings: Settings, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame) -> ReportContext:
@@ -181,6 +180,38 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
         labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
         sloppy=run.sloppy,
     )
+
+
+def _known(records: list[dict[str, Any]], conditions: Conditions, labellers: pd.DataFrame) -> Known:
+    """What bounds the verdict besides scores."""
+    from lumirage_bids.audit import few_classes
+    from lumirage_bids.reports.scene import Agreement
+    from lumirage_bids.reports.verdict import Known
+
+    plan = records[-1]["plan"] if records else {}
+    whole = labellers[labellers["name"] == "all structures"] if len(labellers) else labellers
+    return Known(
+        caveats=few_classes(conditions),
+        agreements={
+            str(name): [
+                Agreement(reference=str(row["reference"]), dice=float(row["mean"]), scans=int(row["n"]))
+                for row in rows.to_dict("records")
+            ]
+            for name, rows in whole.groupby("labelling", sort=False)
+        },
+        planned=plan.get("pairs_present"),
+    )
+
+
+def criteria_note(before: Criteria, now: Criteria) -> list[str]:
+    """Say loudly that what counts as a difference was changed once there were scores."""
+    if before == now:
+        return []
+    was, is_ = (f"margin {c.margin:g}, threshold |d_z| {c.threshold:g}, {c.level} intervals" for c in (before, now))
+    return [
+        f"CRITERIA CHANGED AFTER SCORES EXISTED: the first scores were made under {was}; this page uses {is_}. What is "
+        "chosen after results were seen proves nothing: say so wherever you report it."
+    ]
 
 
 def _told(arms: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -296,6 +296,13 @@ class Plan:
         return tuple(s for _, s in sorted(scans.items()) if not is_present(s, self._labellings))
 
     @property
+    def n_present(self) -> int:
+        """Pairs of the protocol whose scans are here, whoever is asked to do them."""
+        scans = {s.name: s for p in self.pairs for s in (p.moving, p.fixed)}
+        present = {name for name, scan in scans.items() if is_present(scan, self._labellings)}
+        return sum({p.moving.name, p.fixed.name} <= present for p in self.pairs)
+
+    @property
     def files(self) -> tuple[File, ...]:
         """Files that the pairs asked for read if they are here: those of their scans and of the reference."""
         scans = {s: None for p in self.asked for s in (p.moving, p.fixed)} | {self.reference: None}

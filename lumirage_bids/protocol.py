@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from lumirage_bids.bids_names import LABEL
+from lumirage_bids.criteria import Criteria, why_not
 from lumirage_bids.errors import MissingInputError, UsageError
 
 Table = Mapping[str, Any]
 
 SECTIONS = (
     "scans", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants", "pairs",
-    "tuned",
+    "tuned", "statistics",
 )  # fmt: skip
 REPLACED = frozenset({"labellings", "pairs", "variants"})
 """Sections that come whole from the protocol that is extended, or not at all: to name some means no others."""
@@ -102,6 +103,8 @@ class Protocol:
         Arguments of `templates.template_scan`: a template among the scans.
     tuned : mapping
         Method → what of it was chosen on the pairs that are evaluated, as its author declares.
+    statistics : Criteria
+        What counts as a difference.
     """
 
     name: str
@@ -121,6 +124,7 @@ class Protocol:
     pairs: PairRule = PairRule()
     template: Table | None = None
     tuned: Mapping[str, str] = field(default_factory=dict)
+    statistics: Criteria = field(default_factory=Criteria)
     text: str = ""
 
     def variant(self, name: str) -> Variant:
@@ -280,7 +284,15 @@ class _Reader:
             pairs=self.pair_rule(pairs),
             template=self.template(top["template"]),
             tuned={key: self.get("tuned", top["tuned"], key, str) for key in top["tuned"]},
+            statistics=self.criteria(top["statistics"]),
         )
+
+    def criteria(self, table: Table) -> Criteria:
+        self.known("statistics", table, "margin", "threshold", "confidence")
+        for key, value in table.items():
+            if complaint := why_not(key, value):
+                raise self.fail(f"statistics.{key}", value, complaint)
+        return Criteria(**{key: float(value) for key, value in table.items()})
 
     def template(self, table: Table) -> Table | None:
         if not table:

@@ -7,12 +7,14 @@ import platform
 import re
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from lumirage_bids import __version__, derivatives
+from lumirage_bids.criteria import Criteria
 
 PACKAGES = (
     "antspyx",
@@ -42,7 +44,10 @@ def versions() -> dict[str, str]:
 
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
-    """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
+    """Records of all runs on an output folder with their ``id``, oldest first.
+
+    Those that a machine left torn when it went down are not among them.
+    """
     return [record for _, record in dated_records(out_dir)]
 
 
@@ -65,6 +70,21 @@ def _record(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except ValueError:
         return {}
+
+
+def declared(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:
+    """Criteria that were in force when the first score was written, and those that are now.
+
+    Parameters
+    ----------
+    records : sequence of (str, mapping)
+        As `dated_records` gives them. Runs of versions that recorded no criteria had the defaults.
+    first_score : str
+        When that was, as score rows have it (ISO 8601, UTC); empty where there is none.
+    """
+    found = [(began, Criteria(**record.get("statistics", {}))) for began, record in records] or [("", Criteria())]
+    before = [criteria for began, criteria in found if began[:19] <= first_score[:19]]
+    return (before if before and first_score else [found[-1][1]])[-1], found[-1][1]
 
 
 def machine(device: str) -> dict[str, object]:

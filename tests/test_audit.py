@@ -32,11 +32,9 @@ from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.registration.base import Training
 from lumirage_bids.reports.audit_section import audit_section
-from lumirage_bids.reports.group import GroupTables, ReportContext, write_group_report
+from lumirage_bids.reports.group import ReportContext, group_tables, write_group_report
 from lumirage_bids.segmentation import labeller
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.structures import structure_differences
-from lumirage_bids.stats.summaries import per_structure, summarise
 
 
 def conditions(columns: dict[str, Any] | None = None, **kind: Any) -> Conditions:
@@ -680,15 +678,7 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
 @pytest.mark.parametrize("there", [True, False])
 def test_the_page_shows_findings_or_says_that_there_are_none(tmp_path, there):
     c = conditions({"evaluation": "native, nearest"} if there else {}, gains={"identity": 0, "<b>evil": 0.1})
-    tables = GroupTables(
-        pairs=c.pairs,
-        structures=c.structures,
-        luts=c.luts,
-        summary=summarise(c.pairs),
-        comparisons=compare(c.pairs),
-        per_structure=per_structure(c.structures, c.luts),
-        structure_differences=structure_differences(c.structures, c.luts),
-    )
+    tables = group_tables(c.pairs, c.structures, c.luts)
     created = datetime(2026, 1, 2, tzinfo=UTC)
     c = replace(c, training={"<b>evil": "none"})
     about = {"dataset": "D", "protocol": "default", "command": "x", "created": created, "versions": {}}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumirage_bids import protocol
+from lumirage_bids.criteria import Criteria
 from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
 
 
@@ -222,3 +223,28 @@ def test_lumir_in_other_contrasts_and_species() -> None:
     assert macaques.variant("own").methods == prime_de.variants[0].methods
     assert macaques.variant("own").alignment == {"transform": "affine", "on": "image"}
     assert "spacing" not in macaques.variant("own").preparation
+
+
+def test_what_counts_as_a_difference_is_declared(tmp_path: Path) -> None:
+    assert protocol.load("default").statistics == Criteria(margin=0.01, threshold=0.2, confidence=0.95)
+    loaded = protocol.load(write(tmp_path, "[statistics]\nmargin = 0.02\nconfidence = 0.99\n"))
+    assert loaded.statistics == Criteria(margin=0.02, threshold=0.2, confidence=0.99)
+    assert loaded.statistics.alpha == 0.01
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("margin = 0", "statistics.margin = 0 is not allowed; it must be a positive number"),
+        ('margin = "small"', "it must be a positive number, in the unit of the score"),
+        ("confidence = 95", "statistics.confidence = 95 is not allowed; it must be at least 0.5 and below 1"),
+        ("threshold = -1", "it must be a number, 0 or more"),
+        ("threshold = true", "it must be a number, 0 or more"),
+        ("threshold = nan", "it must be a number, 0 or more"),
+        ("alpha = 0.05", "unknown key 'alpha' in [statistics]. Allowed: margin, threshold, confidence"),
+    ],
+)
+def test_criteria_that_are_none_are_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        protocol.load(write(tmp_path, f"[statistics]\n{text}\n"))
+    assert told in str(caught.value)

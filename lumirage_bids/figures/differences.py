@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from lumirage_bids.figures.points import spread, thin
 from lumirage_bids.figures.style import ABOVE, BELOW, INK, WIDTH, headline, interval_words, journal_style, new_figure
-from lumirage_bids.stats.classes import Arm, in_class
-from lumirage_bids.stats.comparisons import EQUIVALENCE_MARGIN
+from lumirage_bids.stats.classes import Arm, pair_classes
+from lumirage_bids.stats.design import design
 from lumirage_bids.stats.pairing import side_by_side
 
 MAX_POINTS = 200
@@ -31,8 +31,10 @@ def differing_in_one(comparisons: pd.DataFrame) -> pd.DataFrame:
     return comparisons[alike & (comparisons["n"] > 0)]
 
 
-def paired_differences(pairs: pd.DataFrame, comparisons: pd.DataFrame, labelling: str, split: str) -> Figure:
-    """Draw the difference in mean Dice of every pair, a row for every two arms that differ in one thing.
+def paired_differences(
+    pairs: pd.DataFrame, comparisons: pd.DataFrame, labelling: str, split: str, *, what: str = "mean Dice"
+) -> Figure:
+    """Draw the difference in score of every pair, a row for every two arms that differ in one thing.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ def paired_differences(pairs: pd.DataFrame, comparisons: pd.DataFrame, labelling
         Rows of `lumirage_bids.stats.comparisons.compare`, at least one of them kept by `differing_in_one`.
     labelling, split : str
         The labelling and class of pairs to draw.
+    what : str
+        The score, in words.
 
     Returns
     -------
@@ -57,26 +61,29 @@ def paired_differences(pairs: pd.DataFrame, comparisons: pd.DataFrame, labelling
     # Methods against each other variant by variant; then each method's variants.
     across = shown["method_a"] == shown["method_b"]
     shown = pd.concat([shown[~across].sort_values("variant_a", kind="stable"), shown[across]])
-    table = side_by_side(in_class(pairs, labelling, split))
+    whole = side_by_side(pairs[pairs["labelling"] == labelling])
+    table = whole.only(whole.of(pair_classes(whole.crossing.splits).get(split, ())))
     places = {arm: place for place, arm in enumerate(table.arms)}
     with journal_style():
         figure = new_figure(WIDTH, 1.25 + _ROW * max(len(shown), 3))
         axes = figure.subplots()
-        axes.axvspan(-EQUIVALENCE_MARGIN, EQUIVALENCE_MARGIN, color="#e6e6e6", linewidth=0, zorder=0)
+        margin = float(rows["equivalence_margin"].iloc[0])
+        axes.axvspan(-margin, margin, color="#e6e6e6", linewidth=0, zorder=0)
         axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
         names = []
         for place, row in enumerate(shown.to_dict("records")):
             a, b = (Arm(row[f"variant_{x}"], row[f"method_{x}"]) for x in "ab")
             values = table.dice[:, places[b]] - table.dice[:, places[a]]
             names.append(_name(a, b, several=rows["variant_a"].nunique() > 1 or len(kept) < len(rows)))
-            _row(axes, place, np.sort(values[np.isfinite(values)]), row)
-        _finish(axes, names, shown)
+            drawn = values[design(table.crossing, np.isfinite(values)).kept]  # what the mean is over
+            _row(axes, place, np.sort(drawn), row)
+        _finish(axes, names, shown, what)
         left_out = "" if len(shown) == len(kept) else f" The {len(shown)} of {len(kept)} with the largest |d_z|."
         definition = (
             f"Points: single pairs, at most {MAX_POINTS} a row. Diamond: mean. "
-            f"{interval_words(bool(shown['ci_low'].notna().any()))} Grey: within ± {EQUIVALENCE_MARGIN:g}.{left_out}"
+            f"{interval_words(bool(shown['ci_low'].notna().any()))} Grey: within ± {margin:g}.{left_out}"
         )
-        headline(figure, f"Paired differences in mean Dice: {labelling}, {split}", definition)
+        headline(figure, f"Paired differences in {what}: {labelling}, {split}", definition)
     return figure
 
 
@@ -96,12 +103,12 @@ def _row(axes: Axes, place: int, values: npt.NDArray[np.float64], row: Mapping[H
     axes.plot(row["mean_difference"], place, "D", color=INK, markersize=4.2, markeredgecolor="white", zorder=4)
 
 
-def _finish(axes: Axes, names: list[str], shown: pd.DataFrame) -> None:
+def _finish(axes: Axes, names: list[str], shown: pd.DataFrame, what: str) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    axes.set_xlabel("← second-named higher · difference in mean Dice of a pair · first-named higher →")
+    axes.set_xlabel(f"← second-named higher · difference in {what} of a pair · first-named higher →")
     told = axes.secondary_yaxis("right")
     texts = []
     for row in shown.to_dict("records"):

@@ -49,7 +49,7 @@ def _step(d: float) -> int:
     return int(np.searchsorted([low for low, _ in BANDS], abs(d), side="right")) - 1
 
 
-def effect_matrix(comparisons: pd.DataFrame, labelling: str, split: str) -> Figure:
+def effect_matrix(comparisons: pd.DataFrame, labelling: str, split: str, *, what: str = "mean Dice") -> Figure:
     """Draw d_z of every two arms.
 
     Parameters
@@ -58,11 +58,13 @@ def effect_matrix(comparisons: pd.DataFrame, labelling: str, split: str) -> Figu
         Rows of `lumirage_bids.stats.comparisons.compare`.
     labelling, split : str
         The labelling and class of pairs to draw.
+    what : str
+        The score, in words.
 
     Returns
     -------
     Figure
-        At most 180 mm wide. A cell holds d_z of row minus column: positive (blue) where the row's Dice is higher,
+        At most 180 mm wide. A cell holds d_z of row minus column: positive (blue) where the row's score is higher,
         negative (orange) where the column's is.
     """
     rows = comparisons[(comparisons["labelling"] == labelling) & (comparisons["split"] == split)]
@@ -89,7 +91,7 @@ def effect_matrix(comparisons: pd.DataFrame, labelling: str, split: str) -> Figu
         axes.set_yticks(np.arange(len(arms) - 1) + 0.5, [labels[arm] for arm in arms[1:]])
         _colour_key(key)
         definition = (
-            f"{pairs_told(n for _, n in effects.values())}. d_z: mean of the paired differences in mean Dice, "
+            f"{pairs_told(n for _, n in effects.values())}. d_z: mean of the paired differences in {what}, "
             "row − column, over their standard deviation."
         )
         headline(figure, f"Effect size d_z: {labelling}, {split}", definition)

@@ -19,7 +19,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from lumirage_bids.stats.classes import FLOOR, Arm
-from lumirage_bids.stats.resampling import FEWEST_SUBJECTS
+from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 
 #: Width of a figure over two columns of a journal, inches (180 mm).
 WIDTH = 180 / 25.4
@@ -138,7 +138,7 @@ def pairs_told(n: Iterable[int]) -> str:
 def interval_words(known: bool) -> str:
     """Say what the bars are, or why there are none."""
     if known:
-        return "Bars: 95 % intervals, subjects resampled."
+        return "Bars: 95 % intervals over subjects."
     return f"No intervals: fewer than {FEWEST_SUBJECTS} subjects."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from lumirage_bids.stats.classes import ALL, Arm, arm_labels, arms_of, pair_clas
 MAX_POINTS = 300
 _KDE_POINTS = 2000
 _HALF_WIDTH = 0.4
+_CEILINGS = ((0, (1, 1.5)), (0, (5, 1, 1, 1)), (0, (5, 1, 1, 1, 1, 1)))  # dashes
 _FEWEST_FOR_SHAPE = 5
 _VIOLINS_PER_ROW = 12
 _CHARACTER = 0.056  # width of a character of a tick label, inches
@@ -37,7 +38,9 @@ _CHARACTER = 0.056  # width of a character of a tick label, inches
 _Floats = npt.NDArray[np.float64]
 
 
-def dice_violins(pairs: pd.DataFrame, labelling: str) -> Figure:
+def dice_violins(
+    pairs: pd.DataFrame, labelling: str, *, what: str = "mean Dice", ceilings: Mapping[str, float] | None = None
+) -> Figure:
     """Draw the mean Dice of all pairs: a panel per split, a violin per arm.
 
     Parameters
@@ -46,6 +49,10 @@ def dice_violins(pairs: pd.DataFrame, labelling: str) -> Figure:
         Rows of the score table, with columns variant, method, labelling, split, status, dice_mean, dice_initial.
     labelling : str
         The labelling to draw.
+    what : str
+        The score, in words.
+    ceilings : mapping of str to float, optional
+        What a registration could reach at best, by what that was measured on: a line each over all panels.
 
     Returns
     -------
@@ -65,7 +72,7 @@ def dice_violins(pairs: pd.DataFrame, labelling: str) -> Figure:
     with journal_style():
         figure = new_figure(WIDTH, 0.85 + 1.9 * lines + (lying if upright else 0.3))
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-        low, high = rows["dice"].min(), rows["dice"].max()
+        low, high = rows["dice"].min(), max([rows["dice"].max(), *(ceilings or {}).values()])
         if high > low:  # of the scores: lines far below would flatten the shapes
             grid[0, 0].set_ylim(low - 0.08 * (high - low), high + 0.05 * (high - low))
         for number, axes in enumerate(grid.flat):
@@ -73,18 +80,24 @@ def dice_violins(pairs: pd.DataFrame, labelling: str) -> Figure:
                 axes.set_axis_off()
                 continue
             _panel(axes, rows[rows["split"] == panels[number]], arms, panels[number])
+            for value, dashes in zip((ceilings or {}).values(), _CEILINGS, strict=False):
+                axes.axhline(value, color=INK, linewidth=0.9, linestyle=dashes, zorder=0)
             axes.tick_params(axis="y", labelleft=True)
             # What stands below the panels is told once a column.
             axes.tick_params(axis="x", labelbottom=number + columns >= len(panels), labelrotation=90 * upright)
         grid[0, 0].set_xticks(range(len(arms)), labels)
         for axes in grid[:, 0]:
-            axes.set_ylabel("Mean Dice of a pair")
+            axes.set_ylabel(f"{what[0].upper()}{what[1:]} of a pair")
         definition = (
             "n, above: scored pairs. Shape: kernel density between the lowest and the highest pair. "
             f"Points: single pairs, at most {MAX_POINTS} a violin."
         )
-        headline(figure, f"Mean Dice of each pair: {labelling}", definition)
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
+        headline(figure, f"{what[0].upper()}{what[1:]} of each pair: {labelling}", definition)
+        figure.legend(
+            handles=_legend(initial=bool(rows["dice_initial"].notna().any()), ceilings=list(ceilings or {})),
+            loc="outside lower center",
+            ncols=4,
+        )
     return figure
 
 
@@ -137,11 +150,14 @@ def _violin(axes: Axes, place: int, values: _Floats, colour: str) -> None:
     axes.plot(place + 1.5 * half * spread(len(points)), points, ".", markeredgewidth=0, **look)
 
 
-def _legend() -> list[Line2D]:
-    styles: Mapping[str, Mapping[str, object]] = {
+def _legend(*, initial: bool, ceilings: Sequence[str] = ()) -> list[Line2D]:
+    styles: dict[str, Mapping[str, object]] = {
         "median": {"color": INK, "linewidth": 1.8},
         "quartiles": {"color": INK, "linewidth": 0.8},
         "mean initial Dice, before any alignment": {"color": FAINT, "linestyle": (0, (3, 2)), "linewidth": 0.9},
         "a pair": {"color": INK, "marker": ".", "linestyle": "none", "markersize": 4, "alpha": 0.6},
     }
-    return [Line2D([], [], label=label, **style) for label, style in styles.items()]  # type: ignore[arg-type]
+    for name, dashes in zip(ceilings, _CEILINGS, strict=False):
+        styles[name] = {"color": INK, "linewidth": 0.9, "linestyle": dashes}
+    kept = {label: style for label, style in styles.items() if initial or "initial" not in label}
+    return [Line2D([], [], label=label, **style) for label, style in kept.items()]  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,55 +11,80 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from lumirage_bids.audit import labels_from_intensities
+from lumirage_bids.criteria import Criteria
 from lumirage_bids.derivatives import write_text
 from lumirage_bids.figures.style import mark
 from lumirage_bids.reports.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.reports.group_figures import Looks, ReportFigure, group_figures
+from lumirage_bids.reports.judged import score_tables
 from lumirage_bids.reports.methods_text import citation_bibtex, citation_markdown, cited, pieces
 from lumirage_bids.reports.pair_table import pair_tables
 from lumirage_bids.reports.pictures import png_data_uri, save_figure, svg_markup
 from lumirage_bids.reports.rendering import render
-from lumirage_bids.reports.sentences import THRESHOLD
 from lumirage_bids.reports.tables import (
     Table,
     comparison_table,
     failure_table,
     labeller_table,
+    ranking_table,
     structure_difference_table,
     structure_table,
     summary_table,
 )
 from lumirage_bids.reports.text import compared_where
-from lumirage_bids.reports.verdict import verdicts
+from lumirage_bids.reports.verdict import Known, Tables, judge
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of
+from lumirage_bids.stats.summaries import per_structure
 
 #: What stands on every page and picture of a run with ``--sloppy``.
 SLOPPY = "SLOPPY: not for publication"
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroupTables:
+class GroupTables(Tables):
     """The tables of a group level.
 
     Attributes
     ----------
-    pairs : DataFrame
-        The score table, a row per variant × method × labelling × pair.
     structures : mapping of str to DataFrame
         Labelling → a row per variant × method × pair, a column ``dice_<index>`` per structure.
     luts : mapping of str to mapping of int to str
         Labelling → index → name.
-    summary, comparisons, per_structure, structure_differences : DataFrame
-        What `lumirage_bids.stats` makes of the former.
+    per_structure : DataFrame
+        What `lumirage_bids.stats` makes of the structures.
     """
 
-    pairs: pd.DataFrame
     structures: Mapping[str, pd.DataFrame]
     luts: Mapping[str, Mapping[int, str]]
-    summary: pd.DataFrame
-    comparisons: pd.DataFrame
     per_structure: pd.DataFrame
-    structure_differences: pd.DataFrame
+
+
+def group_tables(
+    pairs: pd.DataFrame,
+    structures: Mapping[str, pd.DataFrame],
+    luts: Mapping[str, Mapping[int, str]],
+    volumes: Mapping[str, Mapping[int, float]] | None = None,
+    *,
+    criteria: Criteria | None = None,
+) -> GroupTables:
+    """Sum up, compare and rank the scores of a run.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        The score table.
+    structures, luts
+        As of `GroupTables`.
+    volumes : mapping, optional
+        Labelling → index → mean volume, mm³.
+    criteria : Criteria, optional
+    """
+    criteria = criteria or Criteria()
+    made = score_tables(pairs, structures, luts, criteria=criteria)
+    return GroupTables(
+        **vars(made), structures=structures, luts=luts, per_structure=per_structure(structures, luts, volumes)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +137,10 @@ class ReportContext:
         What those comparisons lacked, left out, or failed of.
     looks : Looks
         What is shown of images.
+    criteria : Criteria
+        What counts as a difference.
+    known : Known
+        What bounds the verdict besides scores.
     """
 
     dataset: str
@@ -132,6 +161,8 @@ class ReportContext:
     labellers: pd.DataFrame | None = None
     labeller_notes: Sequence[str] = ()
     looks: Looks = field(default_factory=Looks)
+    criteria: Criteria = field(default_factory=Criteria)
+    known: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +194,9 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
     """
     drawings = {
         kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
-        for kind, figures in group_figures(tables, context.audit, context.looks, context.parameters).items()
+        for kind, figures in group_figures(
+            tables, context.audit, context.looks, context.parameters, context.known
+        ).items()
     }
     write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))
     write_text(group_dir / "CITATION.bib", citation_bibtex(context.methods_text))
@@ -194,11 +227,12 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         sloppy=SLOPPY if context.sloppy else "",
         context=context,
         facts=_facts(tables.pairs, context),
-        verdicts=verdicts(tables.summary, tables.comparisons, context.labelling_sources),
-        threshold=THRESHOLD,
+        verdicts=judge(tables, context.criteria, known=_known(context)),
+        criteria=context.criteria,
         floor=FLOOR,
         evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
         summary=summary_table(tables.summary) if len(tables.summary) else None,
+        ranking=ranking_table(tables.ranking) if len(tables.ranking) else None,
         comparisons=comparison_table(tables.comparisons) if len(tables.comparisons) else None,
         structures=_structure_tables(tables),
         pairs=pair_tables(tables.pairs),
@@ -211,6 +245,12 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         published=None if published is None else published_table(published),
         differences=None if differing is None or differing.empty else differences_table(differing),
     )
+
+
+def _known(context: ReportContext) -> Known:
+    """What bounds the verdict: labels made from the registered intensities carry none."""
+    sources = context.labelling_sources.items()
+    return replace(context.known, withheld={name: labels_from_intensities({name: source}) for name, source in sources})
 
 
 def _structure_tables(tables: GroupTables) -> list[Table]:

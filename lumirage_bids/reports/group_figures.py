@@ -28,7 +28,6 @@ from lumirage_bids.stats.classes import (
     in_class,
     primary_class,
 )
-from lumirage_bids.stats.comparisons import EQUIVALENCE_MARGIN
 from lumirage_bids.stats.variants import ordered_variants, variant_effects
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from lumirage_bids.reports.audit_section import AuditSection
     from lumirage_bids.reports.group import GroupTables
+    from lumirage_bids.reports.verdict import Known
 
 _Conditions = Mapping[str, Mapping[str, Any]]
 
@@ -89,7 +89,7 @@ class ReportFigure:
 
 
 def group_figures(
-    tables: GroupTables, audit: AuditSection | None, looks: Looks, parameters: _Conditions
+    tables: GroupTables, audit: AuditSection | None, looks: Looks, parameters: _Conditions, known: Known
 ) -> dict[str, list[ReportFigure]]:
     """Draw the figures of each kind, in the order of the labellings; a kind without anything to show is empty.
 
@@ -100,7 +100,7 @@ def group_figures(
         labelling: f"{number}-{_slug(labelling)}" for number, labelling in enumerate(scored["labelling"].unique(), 1)
     }
     by_kind = {
-        "violins": _violins(tables, named),
+        "violins": _violins(tables, named, known),
         "costs": _costs(tables, named),
         "differences": _differences(tables, named),
         "effects": _effects(tables, named),
@@ -126,8 +126,17 @@ def _class_of(table: pd.DataFrame, labelling: str) -> str:
     return primary_class(table["split"][table["labelling"] == labelling])
 
 
-def _violins(tables: GroupTables, named: _Named) -> _Figures:
+def _ceilings(tables: GroupTables, labelling: str, known: Known) -> dict[str, float]:
+    """What a registration could reach at best: rescans of one brain, and label maps of one scan."""
+    rows = tables.summary[(tables.summary["labelling"] == labelling) & (tables.summary["split"] == SAME_SUBJECT)]
+    rescans = rows.loc[rows["method"] != FLOOR, "mean"].dropna()
+    found = {"rescans of one brain, the best method": float(rescans.max())} if len(rescans) else {}
+    return found | {f"label maps against {a.reference}'s": a.dice for a in known.agreements.get(labelling, ())}
+
+
+def _violins(tables: GroupTables, named: _Named, known: Known) -> _Figures:
     for labelling, name in named.items():
+        ceilings = _ceilings(tables, labelling, known)
         caption = (
             f"Mean Dice of each pair, {labelling}. Shape: kernel density, cut at the lowest and the highest pair. "
             f"Points: single pairs, at most {MAX_POINTS} a violin, evenly through their ranking. n: scored pairs."
@@ -138,7 +147,12 @@ def _violins(tables: GroupTables, named: _Named) -> _Figures:
             f"Violins of the mean Dice of the pairs, {labelling}: a panel for each of "
             f"{and_join(list(rows['split'].unique()))}, a violin for each of {methods}. The summary has the numbers."
         )
-        yield ReportFigure(name=f"dice-{name}", figure=dice_violins(tables.pairs, labelling), caption=caption, alt=alt)
+        yield ReportFigure(
+            name=f"dice-{name}",
+            figure=dice_violins(tables.pairs, labelling, ceilings=ceilings),
+            caption=caption,
+            alt=alt,
+        )
 
 
 def _costs(tables: GroupTables, named: _Named) -> _Figures:
@@ -162,10 +176,11 @@ def _differences(tables: GroupTables, named: _Named) -> _Figures:
         rows = tables.comparisons
         if not len(differing_in_one(rows[(rows["labelling"] == labelling) & (rows["split"] == split)])):
             continue
+        margin = float(rows["equivalence_margin"].iloc[0])
         caption = (
             f"Difference in mean Dice on the same pairs, {labelling}, pairs of class “{split}”: two methods in one "
-            "variant, or two variants of one method. Diamond: mean, with its 95 % interval from a bootstrap of "
-            f"subjects where there are enough. Grey band: ± {EQUIVALENCE_MARGIN:g}, equivalent."
+            "variant, or two variants of one method. Diamond: mean, with its interval over subjects where there are "
+            f"enough. Grey band: ± {margin:g}, of no consequence."
         )
         alt = f"Paired differences in mean Dice between methods, {labelling}. The table of comparisons has the numbers."
         figure = paired_differences(tables.pairs, rows, labelling, split)

@@ -17,9 +17,8 @@ from lumirage_bids.audit import Conditions
 from lumirage_bids.publications import Publication, publications
 from lumirage_bids.reports.text import and_join, count
 from lumirage_bids.stats.classes import evaluations_of
-from lumirage_bids.stats.comparisons import EQUIVALENCE_MARGIN
+from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.pairing import subjects_of
-from lumirage_bids.stats.resampling import FEWEST_SUBJECTS, RESAMPLES
 
 _CITATION = re.compile(r"\[((?:@\w+(?:; )?)+)\]")
 #: Similarity measures by the names that score rows give them.
@@ -292,10 +291,16 @@ def _statistics(comparisons: pd.DataFrame) -> Iterator[str]:
     if comparisons["ci_low"].isna().all():
         yield f"Intervals and p-values were not computed: that takes at least {FEWEST_SUBJECTS} subjects."
         return
-    apart = " [@owen2007]" if (comparisons["resampled"] == "moving and fixed subjects").any() else ""
+    apart = " Subjects of different sequences had variances of their own." if _several_groups(comparisons) else ""
+    margin = comparisons["equivalence_margin"].iloc[0]
     yield (
-        f"Because subjects recur in pairs, standard errors, 95 % intervals and p-values rest on {count(RESAMPLES)} "
-        f"resamples of subjects with all their pairs, a node bootstrap [@snijders1999; @hesterberg2015]{apart}. "
-        "p-values were corrected for all comparisons by Holm's method [@holm1979]. Equivalence within "
-        f"{EQUIVALENCE_MARGIN:g} Dice was tested by two one-sided tests [@schuirmann1987]."
+        "Because subjects recur in pairs, standard errors, intervals and p-values rest on subjects as a random sample: "
+        "variances of subjects and of single pairs were found by the method of moments, as in the social relations "
+        "model [@kenny2006; @aronow2015], with degrees of freedom by Satterthwaite's formula [@satterthwaite1946] and "
+        f"a correction for skewness [@hall1992].{apart} p-values were corrected for all comparisons by Holm's method "
+        f"[@holm1979]. Equivalence within {margin:g} Dice was tested by two one-sided tests [@schuirmann1987]."
     )
+
+
+def _several_groups(comparisons: pd.DataFrame) -> bool:
+    return bool(comparisons["groups"].str.contains(",", regex=False).any())

@@ -1,237 +1,297 @@
-"""Single comparisons in words: how large, in which class of pairs, how sure."""
+"""What stands below a verdict's headline, a sentence for each thing that the numbers carry."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
-import pandas as pd
-
-from lumirage_bids.figures.effect_sizes import band
-from lumirage_bids.reports.text import and_join, count, fixed, p_value, span
-from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, Arm
+from lumirage_bids.reports.certain import MOST, differences, single_splits, subjects
+from lumirage_bids.reports.headline import against, turning
+from lumirage_bids.reports.relations import Relation
+from lumirage_bids.reports.scene import Scene
+from lumirage_bids.reports.text import and_join, count, p_value
+from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
-#: Effects below this are called no difference: the threshold of the published evaluation.
-THRESHOLD = 0.2
-ALPHA = 0.05
-_MOST = 6  # comparisons told in words; the table has all
-
-#: How a difference may stand in a split, in the order that they are told.
-_KINDS = (
-    *(f"beyond {THRESHOLD} {how}" for how in ("for certain in", "not for certain in", "without an interval in")),
-    *(f"below {THRESHOLD} in", "the other way round in", "of unknown size in"),
-)
-
-Row = dict[Hashable, Any]
+_STORY = 2 / 3  # share of pairs won from which a median is worth telling beside the mean
+_FEWEST_FOR_WINS = 6  # subjects
+_STRICT = 10  # times stricter than other tests: a win rate is told of every two methods that may well be equal
 
 
-def named(row: Row, labels: dict[Arm, str]) -> Row:
-    """Add the names of the arms, `high` being the one with the higher mean."""
-    a, b = labels[Arm(row["variant_a"], row["method_a"])], labels[Arm(row["variant_b"], row["method_b"])]
-    high, low = (b, a) if row["mean_difference"] >= 0 else (a, b)
-    return {**row, "a": a, "b": b, "high": high, "low": low}
-
-
-def within(row: Row) -> bool:
-    """Whether the effect is below the threshold."""
-    return bool(abs(row["d_z"]) < THRESHOLD)
-
-
-def sure(row: Row) -> bool:
-    """Whether a difference is beyond the threshold for certain: by its p-value, and by the whole interval of d_z."""
-    return bool(row["p_holm"] < ALPHA and _ends(row, "d_z")[0] >= THRESHOLD)
-
-
-def differences(rows: Sequence[Row], comparisons: pd.DataFrame) -> list[str]:
-    """Tell the differences beyond the threshold, largest first, then those within it.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        Comparisons of the class of pairs that the verdict is about, `named`.
-    comparisons : DataFrame
-        All comparisons of the labelling, for what differs between classes.
-    """
-    known = sorted((row for row in rows if pd.notna(row["d_z"])), key=lambda row: -abs(row["d_z"]))
-    beyond = [row for row in known if not within(row)]
-    told = [_difference(row) + _by_class(row, comparisons) for row in beyond[:_MOST]]
-    if len(beyond) > _MOST:
-        told.append(f"{len(beyond) - _MOST} further differences beyond |d_z| = {THRESHOLD} are in the table.")
-    told += _small([row for row in known if within(row)])
-    return told + [
-        f"{row['b']} − {row['a']}: {fixed(row['mean_difference'], sign=True)} Dice over {count(row['n'])} "
-        "pair(s), too few or too alike for an effect size."
-        for row in [row for row in rows if pd.isna(row["d_z"])][:_MOST]
+def sentences(scene: Scene) -> list[str]:
+    """Say all that the numbers carry, failures and what is certain first."""
+    if scene.withheld:
+        return list(failures(scene))
+    rows = [r for r in scene.of_ranked() if _tells(r)]
+    told = [
+        *apart(scene),
+        *differences(scene, rows),
+        *islice(turning(scene), MOST),
+        *interactions(scene),
+        *level(scene, rows),
+        *gains(scene),
+        *ranks(scene),
+        *wins(scene, rows),
+        *shares(scene, rows),
+        *failures(scene),
     ]
+    return [*told, *ceiling(scene), *reach(scene, rows)]
 
 
-def _difference(row: Row) -> str:
-    size = f"d_z {fixed(abs(row['d_z']), 2)}, {band(abs(row['d_z']))}"
-    start = (
-        f"{row['high']} is above {row['low']} by {fixed(abs(row['mean_difference']))} Dice over {count(row['n'])} pairs"
+def _tells(r: Relation) -> bool:
+    """Whether two arms differ in one thing only, the method or the variant."""
+    return bool(r.row["method_a"] == r.row["method_b"] or r.row["variant_a"] == r.row["variant_b"])
+
+
+def apart(scene: Scene) -> Iterator[str]:
+    """Rank arms that lack too many pairs apart, with what is missing at worst."""
+    aside = [s for s in scene.competitors if s.set_aside and s.failed >= s.unfinished and s.scored]
+    if not aside or not scene.words.worst:
+        return
+    sign = 1 if scene.words.higher_is_better else -1
+    everyone = sorted(
+        (s for s in scene.competitors if not math.isnan(s.mean_at_worst)), key=lambda s: -sign * s.mean_at_worst
     )
-    if not math.isfinite(row["ci_low"]):
-        return f"{start} ({size}). No interval, so its certainty is not known: {row['refused']}."
-    low, high = _ends(row, "ci")
-    interval = f"95 % interval {fixed(low)} to {fixed(high)}, from {count(row['n_subjects'])} subjects"
-    return f"{start} ({interval}; {size}).{_certainty(row)}"
+    means = ", ".join(f"{s.name} {scene.words.value(s.mean_at_worst)}" for s in everyone)
+    names = and_join([s.name for s in aside])
+    yield (
+        f"Apart, over all pairs, those without a score counted as {scene.words.worst}, {scene.words.mean}: {means}. "
+        f"Means of {names} over its own scored pairs alone compare with nobody's."
+    )
 
 
-def _ends(row: Row, name: str) -> tuple[float, float]:
-    """Ends of an interval of the higher arm over the lower."""
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return (low, high) if row["mean_difference"] >= 0 else (-high, -low)
-
-
-def _certainty(row: Row) -> str:
-    """Say what is doubtful about a difference: that it is one, or that it is beyond the threshold."""
-    if not row["p_holm"] < ALPHA:
-        return f" Not certain: p = {p_value(row['p_holm'])} after Holm's correction."
-    low, high = _ends(row, "d_z")
-    if low < THRESHOLD:
-        return f" Its d_z may be below {THRESHOLD}: 95 % interval {fixed(low, 2)} to {fixed(high, 2)}."
-    return ""
-
-
-def plain_classes(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Keep comparisons over single splits, which no other class contains."""
-    split = comparisons["split"]
-    return comparisons[split.str.contains(" to ", regex=False) | (split == SAME_SUBJECT)]
-
-
-def _by_class(row: Row, comparisons: pd.DataFrame) -> str:
-    """Say in which splits a difference is there; nothing where there is one split only."""
-    arms = ["variant_a", "method_a", "variant_b", "method_b"]
-    same = (comparisons[arms] == [row[arm] for arm in arms]).all(axis="columns") & (comparisons["n"] > 0)
-    found: list[Row] = plain_classes(comparisons[same]).to_dict("records")
-    if len(found) < 2:
-        return ""
-    sign = math.copysign(1, row["mean_difference"])
-    groups: dict[str, list[str]] = {}
-    for each in found:
-        groups.setdefault(_kind(each, sign), []).append(str(each["split"]))
-    parts = [f"{kind} {_in(groups[kind], len(found))}" for kind in _KINDS if kind in groups]
-    return f" Its d_z by split: {'; '.join(parts)}."
-
-
-def _in(splits: Sequence[str], all_splits: int) -> str:
-    """Name splits, or count them where they are many."""
-    if len(splits) <= _MOST:
-        return and_join(list(splits))
-    return f"{'each' if len(splits) == all_splits else str(len(splits))} of the {all_splits} splits"
-
-
-def _kind(row: Row, sign: float) -> str:
-    """Sort a comparison of one split against the sign of the whole."""
-    certain, doubtful, refused, small, turned, unknown = _KINDS
-    if not math.isfinite(row["d_z"]):
-        return unknown
-    if within(row):
-        return small
-    if row["d_z"] * sign < 0:
-        return turned
-    if not math.isfinite(row["d_z_low"]):
-        return refused
-    return certain if sure(row) else doubtful
-
-
-def _small(rows: Sequence[Row]) -> list[str]:
-    """Tell effects below the threshold, and whether larger ones can be excluded."""
-    if not rows:
-        return []
-    names = [f"{row['a']} and {row['b']} (d_z {fixed(row['d_z'], 2, sign=True)}{_range(row)})" for row in rows[:_MOST]]
-    more = [f"{len(rows) - _MOST} others"] if len(rows) > _MOST else []
-    bounded = all(max(abs(row["d_z_low"]), abs(row["d_z_high"])) < THRESHOLD for row in rows)
-    doubt = "" if bounded else " Where an interval reaches beyond that, or there is none, a difference is not excluded."
-    return [f"Found below |d_z| = {THRESHOLD}: {'; '.join(names + more)}.{doubt}"]
-
-
-def _range(row: Row) -> str:
-    known = math.isfinite(row["d_z_low"])
-    return f", 95 % interval {span(row['d_z_low'], row['d_z_high'], 2, sign=True)}" if known else ", no interval"
-
-
-def equivalences(rows: Sequence[Row]) -> list[str]:
-    """Tell which methods are equal for all practical purposes."""
-    equal = [row for row in rows if row["p_equivalence_holm"] < ALPHA]
-    if not equal:
-        return []
-    names = [f"{row['a']} and {row['b']}" for row in equal[:_MOST]]
-    more = [f"{len(equal) - _MOST} others"] if len(equal) > _MOST else []
-    margin = f"{equal[0]['equivalence_margin']:g} Dice"
-    return [
-        f"Equivalent, their means differ by less than {margin} for certain (two one-sided tests, Holm's correction): "
-        f"{'; '.join(names + more)}."
+def interactions(scene: Scene) -> Iterator[str]:
+    """Tell where a difference depends on a condition without turning around, by its own test."""
+    ranked = {s.name for s in scene.ranked}
+    rows = [
+        row
+        for row in scene.interactions.to_dict("records")
+        if row["p_page"] < scene.criteria.alpha
+        and not row["p_reversal_page"] < scene.criteria.alpha
+        and row["factor"] not in ("labelling", "evaluation")  # two scales: only an order that turns says something
+        and row["arms"] <= ranked
+        and abs(row["interaction"]) >= scene.criteria.margin
     ]
+    rows.sort(key=lambda row: -abs(row["interaction"]))
+    for row in rows[:MOST]:
+        w = scene.words
+        yield (
+            f"How far {row['b']} and {row['a']} differ depends on the {row['factor']}: {row['b']} − {row['a']} is "
+            f"{w.size(row['difference_1'], sign=True)} ({row['condition_1']}) and "
+            f"{w.size(row['difference_2'], sign=True)} ({row['condition_2']}). The difference of differences is "
+            f"{w.size(row['interaction'], sign=True)}, {scene.criteria.level} interval "
+            f"{w.interval(row['ci_low'], row['ci_high'])}."
+        )
 
 
-def gains(rows: Sequence[Row]) -> list[str]:
-    """Tell what each method gains over the floor of its own variant."""
-    own = [row for row in rows if row["method_a"] == FLOOR != row["method_b"] and row["variant_a"] == row["variant_b"]]
+def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Tell what is equivalent, what is too small to count, and what is open; certain ones of single splits too."""
+    by_kind = {kind: [r for r in rows if r.kind == kind] for kind in ("identical", "equivalent", "small")}
+    margin = f"{scene.criteria.margin:g} {scene.words.noun}"
+    if by_kind["identical"]:
+        yield f"The same score in every pair: {_pairs_of(by_kind['identical'])}."
+    if by_kind["equivalent"]:
+        yield (
+            f"Equivalent, their means differ by less than {margin} for certain (two one-sided tests, Holm's "
+            f"correction): {_pairs_of(by_kind['equivalent'])}."
+        )
+    for r in by_kind["small"][:MOST]:
+        yield f"Too small to count: {_neutral(scene, r)}."
+    for r in [r for r in rows if r.kind in ("open", "turned")][:MOST]:
+        yield f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{_in_some(scene, r)}"
+    for r in [r for r in rows if r.kind == "unknown"][:MOST]:
+        yield f"{_neutral(scene, r)}. No interval: {r.row['refused']}."
+
+
+def _pairs_of(rows: Sequence[Relation]) -> str:
+    names = [f"{r.row['method_b']} and {r.row['method_a']}" if r.better == r.worse else _both(r) for r in rows[:MOST]]
+    return "; ".join([*names, *([f"{len(rows) - MOST} others"] if len(rows) > MOST else [])])
+
+
+def _both(r: Relation) -> str:
+    return " and ".join(sorted((r.better, r.worse)))
+
+
+def _neutral(scene: Scene, r: Relation) -> str:
+    """Tell a difference without calling it one: later minus earlier, as in the table."""
+    sign = 1 if scene.words.higher_is_better else -1
+    signed = r.row["mean_difference"]
+    b, a = (r.better, r.worse) if sign * signed >= 0 else (r.worse, r.better)
+    what = f"{b} − {a} {scene.words.size(signed, sign=True)} {scene.words.noun} over {_n(r)}"
+    if not r.known:
+        return what
+    ends = (r.row["ci_low"], r.row["ci_high"])
+    p = f"p = {p_value(r.row['p_holm'])} after Holm's correction".replace("= <", "<")
+    return f"{what} ({scene.criteria.level} interval {scene.words.interval(*ends)}, from {subjects(r)}; {p})"
+
+
+def _n(r: Relation) -> str:
+    return f"{count(r.row['n'])} pair{'s' if r.row['n'] != 1 else ''}"
+
+
+def _turned(scene: Scene, r: Relation) -> str:
+    if r.kind != "turned":
+        return ""
+    worst = scene.words.size(r.row["worst_case_difference"], sign=True)
+    return f" With failed pairs scored {scene.words.worst} it turns around, to {worst}."
+
+
+def _in_some(scene: Scene, r: Relation) -> str:
+    """Single splits in which a difference is certain that is not over all."""
+    found = [(n, each) for n, each in single_splits(scene) if each.names() == r.names() and each.certain]
+    parts = [
+        f"{each.better} is {scene.words.above} {each.worse} by {scene.words.size(each.difference)} in {name}"
+        for name, each in found[:MOST]
+    ]
+    return f" Yet certain in single splits: {'; '.join(parts)}." if parts else ""
+
+
+def gains(scene: Scene) -> Iterator[str]:
+    """Tell what each method gains over the floor of its own variant, and which do harm."""
+    own = [
+        r
+        for r in scene.with_reference()
+        if FLOOR in (r.row["method_a"], r.row["method_b"]) and r.row["variant_a"] == r.row["variant_b"]
+    ]
     if not own:
-        return []
-    told = [f"{row['b']} {fixed(row['mean_difference'], sign=True)}{_gain_interval(row)}" for row in own]
-    reasons = list(dict.fromkeys(str(row["refused"]) for row in own if not math.isfinite(row["ci_low"])))
-    refused = f" No interval: {'; '.join(reasons)}." if reasons else ""
-    below = [row["b"] for row in own if row["d_z"] <= -THRESHOLD]
-    little = [row["b"] for row in own if within(row)]
-    worse = f" {and_join(below)}: worse than no deformation at all." if below else ""
-    none = f" {and_join(little)}: no gain beyond |d_z| = {THRESHOLD}." if little else ""
-    return [f"Gain over the start without deformation ({FLOOR}), in Dice: {', '.join(told)}.{refused}{worse}{none}"]
+        return
+    names = {s.name for s in scene.standings if not s.reference}
+    parts = []
+    for r in own:
+        name = next(iter(r.names() & names))
+        better = r.better == name
+        size = scene.words.size(r.difference if better == scene.words.higher_is_better else -r.difference, sign=True)
+        parts.append(f"{name} {size}{_gain_interval(scene, r, better)}")
+    yield f"Against the start without deformation ({FLOOR}), in {scene.words.noun}: {', '.join(parts)}."
+    worse = [next(iter(r.names() & names)) for r in own if r.certain and r.worse in names]
+    if worse:
+        yield f"{and_join(worse)}: worse than no deformation at all, for certain."
+    none = [r for r in own if r.kind in ("open", "turned", "small", "equivalent", "identical")]
+    for r in none[:MOST]:
+        name = next(iter(r.names() & names))
+        told = against(scene, name, r)
+        yield f"{told[0].upper() if told.startswith(('that ', 'how ')) else told[0]}{told[1:]}."
 
 
-def _gain_interval(row: Row) -> str:
-    known = math.isfinite(row["ci_low"])
-    return f" (95 % interval {span(row['ci_low'], row['ci_high'], sign=True)})" if known else ""
+def _gain_interval(scene: Scene, r: Relation, better: bool) -> str:
+    if not r.known:
+        return ""
+    ends = (r.low, r.high) if better == scene.words.higher_is_better else (-r.high, -r.low)
+    return f" ({scene.words.interval(*ends)})"
 
 
-def reversals(comparisons: pd.DataFrame, labels: dict[Arm, str]) -> list[str]:
-    """Tell where the order of two methods differs between splits."""
-    told = []
-    for _, rows in plain_classes(comparisons).groupby(["variant_a", "method_a", "variant_b", "method_b"], sort=False):
-        beyond = rows[rows["d_z"].abs() >= THRESHOLD].sort_values("d_z")
-        if len(beyond) and beyond["d_z"].iloc[0] < 0 < beyond["d_z"].iloc[-1]:
-            row = named(beyond.to_dict("records")[0], labels)
-            ends = [f"{fixed(beyond['d_z'].iloc[i], 2, sign=True)} in {beyond['split'].iloc[i]}" for i in (0, -1)]
-            told.append(f"The order of {row['a']} and {row['b']} depends on the split: d_z {ends[0]}, {ends[1]}.")
-    return told[:_MOST]
+def ranks(scene: Scene) -> Iterator[str]:
+    """Rank by significance and by resampling, where at least one difference between methods is certain."""
+    ranked = scene.ranked
+    if len(ranked) < 3 or not any(r.kind == "certain" for r in scene.of_ranked()):
+        return
+    certain = [r for r in scene.of_ranked() if r.kind == "certain"]
+    by_rank: dict[int, list[str]] = {}
+    for s in ranked:
+        by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
+    places = [f"{rank}. {and_join(names)}" for rank, names in sorted(by_rank.items())]
+    told = f"Rank, one more than the methods that are ahead for certain: {'; '.join(places)}."
+    firsts = [f"{s.name} {s.first_percent:.0f} %" for s in ranked if s.first_percent >= 1]
+    alone = len(by_rank.get(1, [])) == 1 and firsts
+    yield told + (f" First, had other subjects been drawn: {', '.join(firsts)}." if alone else "")
 
 
-def failures(summary: pd.DataFrame, labels: dict[Arm, str]) -> list[str]:
-    """Tell what went wrong with pairs, method by method."""
-    flattered = (summary["n_failed"] > 0) & summary["mean"].notna()
-    flatters = " They are left out of the means, which may flatter a method." if flattered.any() else ""
-    told = []
-    for column, what, remark in (
-        ("n_failed", "Pairs without a score", flatters),
-        ("n_below_initial", "Pairs with Dice below the initial one", ""),
-        ("n_folding", f"Pairs with more than {FOLDING_LIMIT_PERCENT:g} % of the brain folded", ""),
+def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Tell the share of pairs won and the median where they tell another story than the mean."""
+    limit = scene.criteria.alpha / (_STRICT * max(1, len(rows)))
+    for r in rows:
+        win_b, ties = r.row["win_percent"], r.row["tie_percent"]
+        sign = 1 if scene.words.higher_is_better else -1
+        b_better = sign * r.row["mean_difference"] >= 0
+        b, a = (r.better, r.worse) if b_better else (r.worse, r.better)
+        most, share = (b, win_b) if win_b >= 100 - win_b - ties else (a, 100 - win_b - ties)
+        if not r.row["p_win"] < limit or share < 100 * _STORY or r.row["n_subjects"] < _FEWEST_FOR_WINS:
+            continue
+        if most == r.better and r.kind not in ("open", "turned"):
+            continue
+        median = scene.words.size(r.row["median_difference"], sign=True)
+        other = next(iter(r.names() - {most}))
+        mean = "by its mean not for certain" if most == r.better else "but not by its mean"
+        yield (
+            f"{most} is better than {other} in {share:.0f} % of the pairs for certain (median of {b} − {a} {median}), "
+            f"{mean}: what it loses in the other pairs weighs as much or more."
+        )
+
+
+def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Say how many subjects a difference as small as the margin would take, where the order is open."""
+    known = [r for r in rows if r.kind in ("open", "small") and r.row["n_for_margin"] > r.row["n_subjects"]]
+    if not known:
+        return
+    r = max(known, key=lambda r: float(r.row["n_for_margin"]))
+    parts = [
+        f"{what} {r.row[f'{column}_percent']:.0f} %"
+        for column, what in (("moving", "moving subject"), ("fixed", "fixed subject"), ("pair", "single pair"))
+        if math.isfinite(r.row[f"{column}_percent"])
+    ]
+    varies = f" What {_both(r)} differ by varies with: {', '.join(parts)}." if parts else ""
+    yield (
+        f"To see a difference of {scene.criteria.margin:g} {scene.words.noun} between any two of them take about "
+        f"{count(math.ceil(r.row['n_for_margin']))} subjects, all with all; here are "
+        f"{count(r.row['n_subjects'])}.{varies}"
+    )
+
+
+def failures(scene: Scene) -> Iterator[str]:
+    """Tell what went wrong with pairs that have a score, method by method; those without stand in the headline."""
+    labels = {(s.name): s for s in scene.standings}
+    for column, what in (
+        ("n_below_identity", f"Pairs that a method left worse than {FLOOR} has them"),
+        ("n_below_initial", "Pairs worse than where the headers place them"),
+        ("n_folding", f"Pairs with more than {FOLDING_LIMIT_PERCENT:g} % of the brain folded"),
     ):
         parts = [
-            f"{labels[Arm(row['variant'], row['method'])]} {count(row[column])} of {count(row['n_pairs'])}"
-            for row in summary[summary[column] > 0].to_dict("records")
+            f"{row['name']} {count(row[column])} of {count(labels[row['name']].scored)}"
+            for row in scene.summary[scene.summary[column] > 0].to_dict("records")
+            if row["method"] != FLOOR or column != "n_below_identity"
         ]
-        told += [f"{what}: {', '.join(parts)}.{remark}"] if parts else []
-    return told
+        if parts:
+            yield f"{what}: {', '.join(parts)}."
 
 
-def worst_case(rows: Sequence[Row]) -> list[str]:
-    """Tell where scoring failed pairs as 0 turns an order around."""
-    turned = [row for row in rows if row["mean_difference"] * row["worst_case_difference"] < 0]
-    return [
-        f"With failed pairs scored 0 the order turns around: {row['low']} is above {row['high']} by "
-        f"{fixed(abs(row['worst_case_difference']))} Dice over {count(row['worst_case_n'])} pairs."
-        for row in turned[:_MOST]
+def ceiling(scene: Scene) -> Iterator[str]:
+    """Put the ceiling beside the floor: rescans of one brain, and what label maps of one scan agree in."""
+    names = {s.name for s in scene.ranked}
+    floor = [f"{s.name} {scene.words.value(s.mean)}" for s in scene.standings if s.reference and s.n]
+    rows = scene.rescans[(scene.rescans["method"] != FLOOR) & (scene.rescans["n_common"] > 0)]
+    rows = rows[rows["set_aside"] == False]  # noqa: E712
+    parts = []
+    if len(rows) and names:
+        low, high = rows["mean_common"].min(), rows["mean_common"].max()
+        values = dict.fromkeys((scene.words.value(low), scene.words.value(high)))
+        n = int(rows["n_common"].max())
+        parts.append(
+            f"registered rescans of one brain score {' to '.join(values)} ({count(n)} pair{'s' if n != 1 else ''})"
+        )
+    parts += [
+        f"its label maps agree with {a.reference}'s of the same scans in {scene.words.value(a.dice)} "
+        f"({count(a.scans)} scans)"
+        for a in scene.agreements
     ]
+    if not parts:
+        return
+    low_end = f"no deformation scores {', '.join(floor)}; " if floor else ""
+    yield f"Floor and ceiling, in {scene.words.mean}: {low_end}{'; '.join(parts)}."
 
 
-def reach(rows: Sequence[Row]) -> list[str]:
-    """Say for whom the result holds where one side of all pairs is one subject."""
+def reach(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Say for whom results hold where one side of the pairs is one subject, of every class that a sentence uses."""
+    used = [("", r) for r in [*rows, *scene.with_reference()]]
+    whole = {r.names(): r.row["n"] for r in scene.relations}
+    used += [
+        (f" of {name}", r) for name, r in single_splits(scene) if r.kind == "certain" and r.row["n"] < whole[r.names()]
+    ]
     one = {"moving subjects": "fixed", "fixed subjects": "moving"}
-    sides = {one[row["resampled"]] for row in rows if row["resampled"] in one}
-    return [
-        f"All pairs have the same {side} subject: intervals and p-values hold for that subject, not for others."
-        for side in sorted(sides)
-    ]
+    bound = [(where, one[r.row["resampled"]], r.row["holds_for"]) for where, r in used if r.row["resampled"] in one]
+    for where, side, subject in dict.fromkeys(bound):
+        if isinstance(subject, str) and subject:
+            yield (
+                f"All pairs{where} have the same {side} subject, {subject}: intervals and p-values hold for that "
+                "subject, not for others."
+            )

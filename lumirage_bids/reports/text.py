@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 MISSING = "–"
@@ -20,6 +21,81 @@ def fixed(value: float, digits: int = 3, *, sign: bool = False) -> str:
     if not math.isfinite(value):
         return MISSING
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """How a score is spoken of.
+
+    Attributes
+    ----------
+    noun : str
+        What is scored, as it follows a number: ``Dice``, ``hd95_mm``.
+    mean : str
+        The mean of it: ``mean Dice``.
+    higher_is_better : bool
+    digits : int
+        Decimals: a tenth of the margin is seen.
+    worst : str
+        What a pair that failed is scored at worst, in words; empty where nothing is.
+    """
+
+    noun: str = "Dice"
+    mean: str = "mean Dice"
+    higher_is_better: bool = True
+    digits: int = 3
+    worst: str = "0"
+
+    @property
+    def highest(self) -> str:
+        """The best mean."""
+        return "Highest mean" if self.higher_is_better else "Lowest (best) mean"
+
+    @property
+    def above(self) -> str:
+        """Where the better one stands."""
+        return "above" if self.higher_is_better else "below (better than)"
+
+    @property
+    def below(self) -> str:
+        """Where the worse one stands."""
+        return "below" if self.higher_is_better else "above (worse than)"
+
+    def value(self, number: float) -> str:
+        """Write a score."""
+        return fixed(number, self.digits)
+
+    def size(self, number: float, *, sign: bool = False) -> str:
+        """Write a difference; one that would round to nothing gets the digits that it needs.
+
+        Examples
+        --------
+        >>> Wording().size(0.0214), Wording().size(0.00052), Wording().size(-0.0004, sign=True), Wording().size(0.0)
+        ('0.021', '0.0005', '−0.0004', '0.000')
+        """
+        tiny = 0 < abs(number) < 0.5 * 10**-self.digits
+        digits = min(9, -math.floor(math.log10(abs(number)))) if tiny else self.digits
+        return fixed(number, digits, sign=sign)
+
+    def interval(self, low: float, high: float) -> str:
+        """Write an interval of a difference, with signs unless both ends are positive."""
+        sign = low < 0
+        return f"{self.size(low, sign=sign)} to {self.size(high, sign=sign)}"
+
+
+def wording(column: str, *, higher_is_better: bool, margin: float, worst: float | None) -> Wording:
+    """Words for a score column.
+
+    Examples
+    --------
+    >>> wording("hd95_mm", higher_is_better=False, margin=1.0, worst=40.0).value(3.14159)
+    '3.1'
+    """
+    digits = min(9, max(0, 1 - math.floor(math.log10(margin))))
+    if column == "dice_mean":
+        return Wording(digits=max(3, digits))
+    told = "" if worst is None else "0" if worst == 0 else f"{significant(worst)} (the worst seen)"
+    return Wording(noun=column, mean=column, higher_is_better=higher_is_better, digits=digits, worst=told)
 
 
 def span(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:

@@ -2,17 +2,80 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
-from lumirage_bids.audit import labels_from_intensities
-from lumirage_bids.reports import sentences
-from lumirage_bids.reports.sentences import THRESHOLD, Row, named, sure, within
-from lumirage_bids.reports.text import and_join, compared_where, count, fixed
-from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, evaluations_of, primary_class
+from lumirage_bids.criteria import Criteria
+from lumirage_bids.reports.headline import headline
+from lumirage_bids.reports.relations import Relation
+from lumirage_bids.reports.scene import Agreement, Scene, Standing, related, standings
+from lumirage_bids.reports.sentences import sentences
+from lumirage_bids.reports.text import Wording, compared_where
+from lumirage_bids.stats.classes import (
+    ALL,
+    DIFFERENT_SUBJECTS,
+    FLOOR,
+    SAME_SUBJECT,
+    Arm,
+    arm_labels,
+    arms_of,
+    evaluations_of,
+    in_class,
+    primary_class,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What a verdict is made from.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        The score table.
+    summary, comparisons, ranking, interactions : DataFrame
+        What `lumirage_bids.stats` makes of it.
+    structure_differences : DataFrame
+        Empty where no structures are known.
+    further : mapping of str to DataFrame
+        Measure → comparisons by it, of which fewer is better in all that are not Dice.
+    """
+
+    pairs: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    ranking: pd.DataFrame
+    interactions: pd.DataFrame
+    structure_differences: pd.DataFrame
+    further: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known besides scores, and bounds what they can say.
+
+    Attributes
+    ----------
+    withheld : mapping of str to str
+        Labelling → why there is no verdict on it.
+    caveats : mapping of str to str
+        Labelling → what stands behind its headline.
+    agreements : mapping of str to sequence of Agreement
+        Labelling → how well its label maps agree with others of the same scans.
+    references : sequence of str
+        Methods that are no competitors.
+    planned : int or None
+        Pairs that were to be done; None where nobody knows.
+    """
+
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    caveats: Mapping[str, str] = field(default_factory=dict)
+    agreements: Mapping[str, Sequence[Agreement]] = field(default_factory=dict)
+    references: Sequence[str] = (FLOOR,)
+    planned: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +90,12 @@ class Verdict:
     evaluation : str
         Where label maps were compared, in words; empty where all are on the fixed scan's native grid.
     headline : str
-        One sentence.
+        What lacks pairs, and who leads.
     sentences : tuple of str
-        The rest, in falling order of effect.
+        The rest.
+    standings : tuple of Standing
+    relations : tuple of Relation
+        What the sentences are made from.
     """
 
     labelling: str
@@ -37,101 +103,146 @@ class Verdict:
     evaluation: str
     headline: str
     sentences: tuple[str, ...]
+    standings: tuple[Standing, ...]
+    relations: tuple[Relation, ...]
 
 
-def verdicts(
-    summary: pd.DataFrame, comparisons: pd.DataFrame, sources: Mapping[str, str] | None = None
+def judge(
+    tables: Tables,
+    criteria: Criteria | None = None,
+    words: Wording | None = None,
+    known: Known | None = None,
 ) -> list[Verdict]:
     """Say which methods differ, by how much, in which class of pairs and how surely.
 
-    There is one for each labelling and evaluation: a score on another grid is another quantity.
+    There is one verdict for each labelling and evaluation: a score on another grid is another quantity.
 
     Parameters
     ----------
-    summary : DataFrame
-        Rows of `lumirage_bids.stats.summaries.summarise`.
-    comparisons : DataFrame
-        Rows of `lumirage_bids.stats.comparisons.compare` on the same pairs.
-    sources : mapping of str to str, optional
-        Labelling → where its maps come from. Labels made from the registered intensities get no verdict.
+    tables : Tables
+    criteria : Criteria, optional
+    words : Wording, optional
+    known : Known, optional
+
+    Returns
+    -------
+    list of Verdict
+        In the order of the labellings.
     """
+    criteria, words, known = criteria or Criteria(), words or Wording(), known or Known()
+    plain = evaluations_of(tables.summary) == ["native"] if len(tables.summary) else True
     found = []
-    for name, rows in summary.groupby("labelling", sort=False):
-        labelling, split = str(name), primary_class(rows["split"])
-        here = comparisons[comparisons["labelling"] == labelling]
-        withheld = labels_from_intensities({labelling: (sources or {}).get(labelling, "")})
-        for how in evaluations_of(rows):
-            mine = rows[(rows["split"] == split) & (rows["evaluation"] == how)]
-            headline, told = _verdict(split, mine, here[here["evaluation"] == how], withheld)
-            found.append(
-                Verdict(
-                    labelling=labelling,
-                    pairs="all pairs" if split == ALL else f"pairs of {split}",
-                    evaluation=""
-                    if evaluations_of(summary) == ["native"]
-                    else f"labels compared {compared_where(how)}",
-                    headline=headline,
-                    sentences=tuple(told),
-                )
+    for scene in _scenes(tables, criteria, words, known):
+        where = "all pairs" if scene.split == ALL else f"pairs of {scene.split}"
+        if set(tables.pairs.loc[tables.pairs["labelling"] == scene.labelling, "split"]) == {SAME_SUBJECT}:
+            where = "rescans alone, each subject with itself"
+        found.append(
+            Verdict(
+                labelling=scene.labelling,
+                pairs=where,
+                evaluation="" if plain else f"labels compared {compared_where(scene.evaluation)}",
+                headline=headline(scene),
+                sentences=tuple(sentences(scene)),
+                standings=tuple(scene.standings),
+                relations=tuple(scene.relations),
             )
+        )
     return found
 
 
-def _verdict(split: str, summary: pd.DataFrame, comparisons: pd.DataFrame, withheld: str) -> tuple[str, list[str]]:
-    """Headline and sentences."""
+def _scenes(tables: Tables, criteria: Criteria, words: Wording, known: Known) -> list[Scene]:
+    found = []
+    for name, rows in tables.summary.groupby("labelling", sort=False):
+        labelling, split = str(name), primary_class(rows["split"])
+        for how in evaluations_of(rows):
+            mine = rows[(rows["split"] == split) & (rows["evaluation"] == how)]
+            found.append(_scene(tables, labelling, how, split, mine, criteria, words, known))
+    return found
+
+
+def _scene(
+    tables: Tables,
+    labelling: str,
+    how: str,
+    split: str,
+    summary: pd.DataFrame,
+    criteria: Criteria,
+    words: Wording,
+    known: Known,
+) -> Scene:
     labels = arm_labels(arms_of(summary))
-    failures = sentences.failures(summary, labels)
-    if withheld and summary["mean"].notna().any():
-        return f"No verdict. {withheld}", failures
-    chosen = comparisons[(comparisons["split"] == split) & (comparisons["n"] > 0)]
-    rows = [named(row, labels) for row in chosen.to_dict("records")]
-    between = [row for row in rows if _tells(row)]
-    told = [
-        *sentences.differences(between, comparisons),
-        *sentences.equivalences(between),
-        *sentences.gains(rows),
-        *sentences.reversals(comparisons, labels),
-        *failures,
-        *sentences.worst_case(between),
-        *sentences.reach(rows),
+    sign = 1 if words.higher_is_better else -1
+    pairs = tables.pairs[(tables.pairs["labelling"] == labelling) & (tables.pairs["evaluation"] == how)]
+    here = _of(tables.comparisons, labelling, how)
+    classes = {
+        str(name): related(rows, pairs, labels, criteria, sign) for name, rows in here.groupby("split", sort=False)
+    }
+    return Scene(
+        labelling=labelling,
+        evaluation=how,
+        split=split,
+        planned=known.planned,
+        done=len(pairs[["moving", "fixed"]].drop_duplicates()),
+        standings=standings(
+            summary, _of(tables.ranking, labelling, how), in_class(pairs, labelling, split), known.references
+        ),
+        relations=classes.get(split, []),
+        by_class=[(name, r) for name, rows in classes.items() for r in rows],
+        summary=summary.assign(
+            name=[labels[Arm(v, m)] for v, m in zip(summary["variant"], summary["method"], strict=True)]
+        ),
+        interactions=_interactions(tables.interactions, labelling, how, labels),
+        structures=_of(tables.structure_differences, labelling, how),
+        further={
+            measure: related(
+                rows[rows["split"] == split], pairs, labels, criteria, 1 if measure.startswith("dice") else -1
+            )
+            for measure, table in tables.further.items()
+            if len(rows := _of(table, labelling, how))
+        },
+        criteria=criteria,
+        words=words,
+        withheld=known.withheld.get(labelling, ""),
+        caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
+        rescans=_rescans(_of(tables.summary, labelling, how)),
+        agreements=known.agreements.get(labelling, ()),
+    )
+
+
+def _of(table: pd.DataFrame, labelling: str, how: str) -> pd.DataFrame:
+    return table[(table["labelling"] == labelling) & (table["evaluation"] == how)] if len(table) else table
+
+
+def _interactions(table: pd.DataFrame, labelling: str, how: str, labels: Mapping[Arm, str]) -> pd.DataFrame:
+    """Interactions that this labelling takes part in, with the names of the arms."""
+    if table.empty:
+        return table
+    part = [
+        (labelling in (x, y, of) and evaluation in (how, "")) or (factor == "evaluation" and of == labelling)
+        for factor, of, evaluation, x, y in zip(
+            *(table[c] for c in ("factor", "labelling", "evaluation", "condition_1", "condition_2")), strict=True
+        )
     ]
-    return _headline(summary, labels, rows), told
+    mine = table[part]
+    sides = {x: [_side(row, x, labels) for row in mine.to_dict("records")] for x in "ab"}
+    arms = [a | b for (_, a), (_, b) in zip(sides["a"], sides["b"], strict=True)]
+    return mine.assign(
+        arms=pd.Series(arms, index=mine.index, dtype=object), **{x: [name for name, _ in of] for x, of in sides.items()}
+    )
 
 
-def _tells(row: Row) -> bool:
-    """Whether two arms differ in one thing only, the method or the variant, and neither is the floor."""
-    one = row["method_a"] == row["method_b"] or row["variant_a"] == row["variant_b"]
-    return one and FLOOR not in (row["method_a"], row["method_b"])
+def _side(row: Mapping[Hashable, Any], x: str, labels: Mapping[Arm, str]) -> tuple[str, frozenset[str]]:
+    """Name of one side of an interaction, and the arms that it is made of: one, or a method's in two variants."""
+    variant, method = str(row[f"variant_{x}"]), str(row[f"method_{x}"])
+    if Arm(variant, method) in labels:
+        name = labels[Arm(variant, method)]
+        return name, frozenset([name])
+    both = [
+        arm for arm in labels if variant.startswith(f"{arm.variant} and ") or variant.endswith(f" and {arm.variant}")
+    ]
+    return method, frozenset(labels[arm] for arm in both if arm.method == method)
 
 
-def _headline(summary: pd.DataFrame, labels: dict[Arm, str], rows: Sequence[Row]) -> str:
-    scored = summary.dropna(subset="mean")
-    if scored.empty:
-        return "No pair was scored."
-    best: Row = scored.sort_values("mean", kind="stable").iloc[-1].to_dict()
-    name, n = labels[Arm(best["variant"], best["method"])], count(best["n_pairs"] - best["n_failed"])
-    spread: str = f" (standard deviation {fixed(best['std'])})" if pd.notna(best["std"]) else ""
-    what = f"mean Dice {fixed(best['mean'])}{spread} over {n} pairs"
-    if len(labels) == 1:
-        return f"Only one method was run, {name}: {what}. There is nothing to compare it with."
-    if len(scored) == 1:
-        return f"Only {name} has scores: {what}. There is nothing to compare it with."
-    return f"Highest mean: {name}, {what}{_lead(name, [row for row in rows if name in (row['a'], row['b'])])}."
-
-
-def _other(row: Row, name: str) -> str:
-    return str(row["a"] if row["b"] == name else row["b"])
-
-
-def _lead(name: str, rows: Sequence[Row]) -> str:
-    """How far and how surely the highest mean stands out, on the pairs that both arms scored."""
-    near = [_other(row, name) for row in rows if within(row)]
-    above = [row["high"] for row in rows if row["high"] != name and not within(row)]
-    told = f"; not beyond |d_z| = {THRESHOLD} from it: {and_join(near)}" if near else ""
-    told += f"; yet above it on the pairs that both scored: {and_join(above)}" if above else ""
-    if told or not rows or any(pd.isna(row["d_z"]) for row in rows):
-        return told
-    if not all(math.isfinite(row["d_z_low"]) for row in rows):
-        return f"; beyond |d_z| = {THRESHOLD} above every other, with too few subjects to say how surely"
-    certain = "for certain" if all(sure(row) for row in rows) else "though not all for certain"
-    return f"; beyond |d_z| = {THRESHOLD} above every other, {certain}"
+def _rescans(summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows on rescans, where other pairs are judged."""
+    return summary[(summary["split"] == SAME_SUBJECT) & (primary_class(summary["split"]) == DIFFERENT_SUBJECTS)]

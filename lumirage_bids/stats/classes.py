@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lumirage_bids.stats.criteria import DICE, Score
+
 ALL = "all"
 DIFFERENT_SUBJECTS = "different subjects"
 SAME_SUBJECT = "same subject"
@@ -108,6 +110,11 @@ def in_class(pairs: pd.DataFrame, labelling: str, name: str) -> pd.DataFrame:
     return rows[rows["split"].isin(pair_classes(rows["split"]).get(name, frozenset()))]
 
 
+def scores_of(pairs: pd.DataFrame, score: Score = DICE) -> pd.Series[float]:
+    """Score of each pair, NaN where the pair failed or had nothing to score."""
+    return pairs[score.column].astype("float64").where(pairs["status"] == "ok")
+
+
 def scored_dice(pairs: pd.DataFrame) -> pd.Series[float]:
     """Mean Dice of each pair, NaN where the pair failed or had no structure to score."""
-    return pairs["dice_mean"].astype("float64").where(pairs["status"] == "ok")
+    return scores_of(pairs)

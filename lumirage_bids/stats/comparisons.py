@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import combinations
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from lumirage_bids.stats.classes import evaluations_of, pair_classes
-from lumirage_bids.stats.effects import MOMENTS, Effects, effects, moments, plain_tests
+from lumirage_bids.criteria import Criteria
+from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
+from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
+from lumirage_bids.stats.criteria import DICE, Score
+from lumirage_bids.stats.design import Design, Designs, design
+from lumirage_bids.stats.effects import effects, influences, moments, plain_tests
+from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
-from lumirage_bids.stats.resampling import (
-    RESAMPLES,
-    Floats,
-    Resampling,
-    p_equivalence,
-    p_value,
-    refusal,
-    resampling,
-    standard_error,
-    t_interval,
-)
+from lumirage_bids.stats.shares import subjects_needed, variance_shares
+from lumirage_bids.stats.student import Floats, Inference
 
-#: Differences in mean Dice that surely lie within this are called equivalent.
-EQUIVALENCE_MARGIN = 0.01
 _SIZES = ("d_z", "d_av", "d_pooled", "hedges_g")
 _ENDS = ("low", "high")
 COMPARISON_COLUMNS = [
@@ -38,178 +32,250 @@ COMPARISON_COLUMNS = [
     *("p_t", "w", "p_wilcoxon"),
     *("worst_case_n", "worst_case_difference", "worst_case_ci_low", "worst_case_ci_high"),
     *("worst_case_d_z", "worst_case_p", "resampled", "refused"),
+    *("median_difference", "win_percent", "tie_percent", "p_win"),
+    *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b"),
+    *("df", "estimator", "groups", "n_smallest", "left_out", "n_left_out", "holds_for", "refused_sizes"),
+    *("moving_percent", "fixed_percent", "pair_percent", "n_for_margin"),
+    *("without_subject", "without_difference", "without_p", "hangs_on_subject"),
 ]
 #: Columns of the worst case and what they are of the usual one.
 _WORST_CASE = {
     **{"n": "n", "difference": "mean_difference", "ci_low": "ci_low", "ci_high": "ci_high", "d_z": "d_z", "p": "p"},
 }
-
 _TEXTS = (
-    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "evaluation", "split"),
-    *("resampled", "refused"),
+    *("variant_a", "method_a", "variant_b", "method_b", "labelling", "evaluation", "split", "resampled", "refused"),
+    *("estimator", "groups", "left_out", "holds_for", "refused_sizes", "without_subject"),
 )
-_COUNTS = ("n", "n_failed", "n_subjects", "worst_case_n")
+_COUNTS = (
+    *("n", "n_failed", "n_subjects", "worst_case_n", "n_smallest", "n_left_out"),
+    *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b"),
+)
 
 _Row = dict[str, object]
 
 
-def compare(pairs: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
-    """Compare every two arms that are evaluated alike, on the pairs that both scored.
+def compare(
+    pairs: pd.DataFrame,
+    *,
+    criteria: Criteria | None = None,
+    score: Score = DICE,
+    references: Collection[str] = REFERENCES,
+) -> pd.DataFrame:
+    """Compare every two arms that are evaluated alike, on the pairs that all ranked arms scored.
 
     Parameters
     ----------
     pairs : DataFrame
         A row per variant × method × labelling × pair, with columns variant, method, labelling, evaluation,
-        split, moving, fixed, status and dice_mean. The subject of a scan is the first entity of its name.
-    resamples, seed : int
-        Of the node bootstrap; the same seed gives the same table.
+        split, moving, fixed, status and that of the score, as for `lumirage_bids.stats.pairing.side_by_side`.
+    criteria : Criteria, optional
+        Margin of equivalence, and level of intervals and tests.
+    score : Score
+        What is compared.
+    references : collection of str
+        Methods that are no competitors and never narrow the pairs.
 
     Returns
     -------
     DataFrame
         A row per labelling × evaluation × class of pairs × two arms a, b in the order of `arms_of`, with
         `COMPARISON_COLUMNS`; arms of two evaluations are not compared, their scores are two quantities.
-        ``n`` pairs were scored in both arms; ``n_failed`` further pairs were run in both but lack a score in at least
-        one. Differences are b − a. Standard error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come
-        from the node bootstrap of `lumirage_bids.stats.resampling`; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the
-        pairs for independent. ``worst_case_…`` scores failed pairs as 0. Holm's correction is over all tests of the
-        table; classes that hold the same pairs (``all`` and the only split) are one test.
+        ``n`` pairs were scored in both arms and, where neither is set aside for lacking pairs, in every other ranked
+        arm; ``n_failed`` pairs were run in both but lack a score in at least one. Differences are b − a. Standard
+        error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come from `lumirage_bids.stats.design`,
+        where subjects are what is drawn; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the pairs for independent.
+        ``worst_case_…`` scores failed pairs as bad as can be. Holm's correction is over all tests of the table;
+        classes that hold the same pairs (``all`` and the only split) are one test.
 
     Raises
     ------
     BadDataError
         If a pair has more than one row in an arm and labelling.
     """
+    criteria = criteria or Criteria()
     refuse_duplicates(pairs)
     rows: list[_Row] = []
     tests: list[tuple[object, ...]] = []
-    for labelling, evaluation, alike in _comparable(pairs):
-        table = side_by_side(alike)
+    for labelling, evaluation, table in tables_of(pairs, score):
         done: dict[frozenset[str], list[_Row]] = {}
-        for name, members in pair_classes(table.split).items():
+        for name, members in pair_classes(table.crossing.splits).items():
             if members not in done:
-                done[members] = _compare_class(table.only(np.isin(table.split, list(members))), resamples, seed)
+                done[members] = _compare_class(table.only(table.of(members)), criteria, score, references)
             what = {"labelling": labelling, "evaluation": evaluation, "split": name}
             rows += [{**what, **row} for row in done[members]]
             tests += [(labelling, evaluation, members, place) for place in range(len(done[members]))]
-    compared = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
-    numbers = compared.columns.difference([*_TEXTS, *_COUNTS], sort=False)
+    return _typed(pd.DataFrame(rows, columns=COMPARISON_COLUMNS), tests)
+
+
+def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFrame:
+    """Set the types of the columns, and correct for the number of tests."""
+    compared["hangs_on_subject"] = compared["hangs_on_subject"].astype("bool")
+    numbers = compared.columns.difference([*_TEXTS, *_COUNTS, "hangs_on_subject"], sort=False)
     compared = compared.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(_COUNTS, "int64"))
     for column in ("p", "p_equivalence"):
-        compared[f"{column}_holm"] = _holm_once(compared[column].to_numpy(dtype=np.float64), tests)
+        compared[f"{column}_holm"] = holm_once(compared[column].to_numpy(dtype=np.float64), tests)
     return compared
 
 
-def _comparable(pairs: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Labelling, evaluation and the rows whose scores are one quantity."""
+def tables_of(pairs: pd.DataFrame, score: Score) -> Iterator[tuple[str, str, SideBySide]]:
+    """Labelling, evaluation and the scores that are one quantity, side by side."""
     for labelling, rows in pairs.groupby("labelling", sort=False):
         for evaluation in evaluations_of(rows):
-            yield str(labelling), evaluation, rows[rows["evaluation"] == evaluation]
+            yield str(labelling), evaluation, side_by_side(rows[rows["evaluation"] == evaluation], score)
 
 
-def _compare_class(table: SideBySide, resamples: int, seed: int) -> list[_Row]:
-    """Make a row for every two arms over all pairs of a table; failed pairs at worst score 0."""
-    drawn = resampling(table.moving, table.fixed, resamples=resamples, seed=seed)
-    worst = np.where(table.failed, 0.0, table.dice)
-    couples = list(combinations(range(len(table.arms)), 2))
-    fallible = [couple for couple in couples if table.failed[:, couple].any()]
-    usual = dict(zip(couples, _infer(drawn, table.dice, couples, resamples), strict=True))
-    at_worst = usual | dict(zip(fallible, _infer(drawn, worst, fallible, resamples), strict=True))
-    return [_row(table, couple, usual[couple], at_worst[couple], drawn.what) for couple in couples]
+def _compare_class(table: SideBySide, criteria: Criteria, score: Score, references: Collection[str]) -> list[_Row]:
+    """Make a row for every two arms over all pairs of a table."""
+    designs = Designs(table.crossing)
+    common = common_pairs(table, references)
+    return [_row(table, couple, designs, common, criteria, score) for couple in combinations(range(len(table.arms)), 2)]
 
 
-def _row(table: SideBySide, couple: tuple[int, int], found: _Row, at_worst: _Row, resampled: str) -> _Row:
-    a, b = (table.dice[:, arm] for arm in couple)
-    scored = np.isfinite(a) & np.isfinite(b)
-    arms = zip("ab", (table.arms[arm] for arm in couple), strict=True)
+def _row(
+    table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common, criteria: Criteria, score: Score
+) -> _Row:
+    scored = np.isfinite(table.dice)
+    both = np.asarray(scored[:, couple].all(axis=1))
+    chosen = list(couple)
+    # Arms that are ranked, with each other and with a reference, on the pairs that they are ranked on.
+    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all()
+    laid = designs.of(np.asarray(both & common.pairs) if shared else both)
+    usual = _infer(laid, table.dice[:, couple], criteria)
+    at_worst = dict(usual)
+    if table.failed[:, couple].any():
+        at_worst = {}
+        if score.worst is not None:
+            worst = np.where(table.failed, score.worst, table.dice)[:, couple]
+            at_worst = _infer(designs.of(np.asarray(np.isfinite(worst).all(axis=1))), worst, criteria)
+    a, b = table.dice[laid.kept][:, couple].T
     return {
-        **{f"{what}_{side}": value for side, arm in arms for what, value in arm._asdict().items()},
-        "n_failed": int(table.ran[:, couple].all(axis=1).sum() - scored.sum()),
-        **{"mean_a": _mean(a[scored]), "mean_b": _mean(b[scored])},
-        **found,
-        **plain_tests(a[scored], b[scored])._asdict(),
-        **{f"worst_case_{name}": at_worst.get(key) for name, key in _WORST_CASE.items()},
-        "equivalence_margin": EQUIVALENCE_MARGIN,
-        "resampled": resampled,
+        **{f"{what}_{side}": value for side, arm in _sides(table, couple) for what, value in arm._asdict().items()},
+        "n_failed": int(table.ran[:, couple].all(axis=1).sum() - both.sum()),
+        **{f"n_failed_{x}": int((table.ran & ~scored)[:, arm].sum()) for x, arm in zip("ab", couple, strict=True)},
+        **{f"n_unfinished_{x}": int((~table.ran)[:, arm].sum()) for x, arm in zip("ab", couple, strict=True)},
+        **{"mean_a": _mean(a), "mean_b": _mean(b)},
+        **usual,
+        **plain_tests(a, b)._asdict(),
+        **_wins(a, b, score),
+        "p_win": _p_win(laid, table.dice[:, couple[1]] - table.dice[:, couple[0]]),
+        **{f"worst_case_{name}": at_worst.get(key, np.nan) for name, key in _WORST_CASE.items()},
+        "worst_case_n": at_worst.get("n", len(a)),
+        "equivalence_margin": criteria.margin,
+        **_of_design(laid),
+        **_of_subjects(table, laid, couple, usual, criteria),
     }
 
 
-def _infer(drawn: Resampling, scores: Floats, couples: Sequence[tuple[int, int]], resamples: int) -> Iterator[_Row]:
-    """Give difference and effect sizes of every two columns of the scores, with what the resamples say of them."""
-    if not couples:
-        return
-    centre = np.array([_mean(column[np.isfinite(column)]) for column in scores.T])
-    centred = scores - centre  # large means lose digits of the spreads
-    sums = drawn.sums(lambda part: np.concatenate([moments(centred[part, a], centred[part, b]) for a, b in couples], 1))
-    sums = sums.reshape(resamples + 1, len(couples), MOMENTS)
-    for place, (a, b) in enumerate(couples):
-        both = np.isfinite(scores[:, a]) & np.isfinite(scores[:, b])
-        found = effects(sums[:, place], float(centre[b] - centre[a]), int(both.sum()))
-        yield _inference(found, int(both.sum()), drawn.subjects(both))
+def _sides(table: SideBySide, couple: tuple[int, int]) -> Iterator[tuple[str, Arm]]:
+    return zip("ab", (table.arms[arm] for arm in couple), strict=True)
 
 
-def _inference(found: Effects, n: int, subjects: int) -> _Row:
-    """Standard error, intervals and p-values; missing where they are refused, with the reason."""
-    observed = {name: float(values[0]) for name, values in found._asdict().items()}
-    row: _Row = {"n": n, "n_subjects": subjects, **observed, "refused": _refusal(n, subjects, observed["d_z"])}
+def _wins(a: Floats, b: Floats, score: Score) -> _Row:
+    """How often b is better, and by how much at the median."""
+    if not len(a):
+        return {"median_difference": np.nan, "win_percent": np.nan, "tie_percent": np.nan}
+    difference = b - a
+    return {
+        "median_difference": float(np.median(difference)),
+        "win_percent": 100 * float((difference * score.sign > 0).mean()),
+        "tie_percent": 100 * float((difference == 0).mean()),
+    }
+
+
+def _p_win(laid: Design, difference: Floats) -> float:
+    """P-value of b being better as often as worse, over subjects; NaN where all pairs agree, or no interval is had."""
+    won = np.sign(difference)
+    told = not laid.refused and len(np.unique(won[laid.kept])) > 1
+    return float(laid.infer(won[:, None]).p()[0]) if told else float("nan")
+
+
+def _of_design(laid: Design) -> _Row:
+    """What the interval rests on."""
+    return {
+        "n_subjects": laid.n_subjects,
+        "resampled": laid.what,
+        "estimator": None if laid.refused else laid.estimator,
+        "groups": laid.told if len(laid.kept) else None,
+        "n_smallest": laid.smallest,
+        **{"left_out": laid.left_out, "n_left_out": laid.n_left_out, "holds_for": laid.holds_for},
+    }
+
+
+def _infer(laid: Design, scores: Floats, criteria: Criteria) -> _Row:
+    """Difference and effect sizes with errors; missing where they are refused, with the reason."""
+    n = len(laid.kept)
+    row: _Row = {"n": n, "mean_difference": np.nan, "refused": laid.refused, "refused_sizes": laid.refused_sizes}
+    if n == 0:
+        return row
+    own_a, own_b = scores[laid.kept].T
+    sums = moments(own_a - own_a.mean(), own_b - own_b.mean()).sum(axis=0)
+    observed = {k: float(v) for k, v in effects(sums, float(own_b.mean() - own_a.mean()), n)._asdict().items()}
+    row |= observed
+    if not laid.refused and not np.isfinite(observed["d_z"]):
+        row |= dict.fromkeys(("refused", "refused_sizes"), "the differences do not vary")
     if row["refused"]:
         return row
-    errors = {name: standard_error(values[1:], subjects) for name, values in found._asdict().items()}
-    ends = {name: t_interval(observed[name], error, subjects) for name, error in errors.items()}
-    difference, error = observed["mean_difference"], errors["mean_difference"]
-    return row | {
-        "se": float(error),
-        **{f"ci_{end}": float(value) for end, value in zip(_ENDS, ends["mean_difference"], strict=True)},
-        **{f"{size}_{end}": float(v) for size in _SIZES for end, v in zip(_ENDS, ends[size], strict=True)},
-        "p": float(p_value(difference, error, subjects)),
-        "p_equivalence": float(p_equivalence(difference, error, subjects, EQUIVALENCE_MARGIN)),
+    found = laid.infer(np.diff(scores, axis=1))
+    if not found.se[0] > 0:
+        return row | dict.fromkeys(("refused", "refused_sizes"), "the differences do not vary within splits")
+    low, high = found.interval(criteria.confidence)
+    row |= {"se": found.se[0], "df": found.df[0], "ci_low": low[0], "ci_high": high[0], "p": found.p()[0]}
+    row["p_equivalence"] = found.p_within(criteria.margin)[0]
+    return row if row["refused_sizes"] else row | _sizes(laid, own_a, own_b, observed, criteria)
+
+
+def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], criteria: Criteria) -> _Row:
+    """Intervals of the effect sizes."""
+    moved = np.zeros((int(laid.kept[-1]) + 1, len(_SIZES)))
+    moved[laid.kept] = influences(a, b)
+    found: Inference = laid.infer(moved).of([observed[size] for size in _SIZES])
+    ends = zip(_ENDS, found.interval(criteria.confidence), strict=True)
+    return {f"{size}_{end}": float(v) for end, values in ends for size, v in zip(_SIZES, values, strict=True)}
+
+
+def _of_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual: _Row, criteria: Criteria) -> _Row:
+    """Where the differences come from, and whether one subject makes the verdict."""
+    row: _Row = {"hangs_on_subject": False}
+    if laid.refused or usual["refused"]:
+        return row
+    used = np.zeros(len(table.dice), dtype=np.bool_)
+    used[laid.kept] = True
+    difference = table.dice[:, couple[1]] - table.dice[:, couple[0]]
+    shares = variance_shares(table.crossing, used, difference)
+    names = ("moving_percent", "fixed_percent", "pair_percent")
+    row |= dict(zip(names, shares.percent, strict=True))
+    row["n_for_margin"] = subjects_needed(shares, criteria.margin, criteria.alpha)
+    return row | _without_one(table, laid, difference, usual, criteria)
+
+
+def _without_one(table: SideBySide, laid: Design, difference: Floats, usual: _Row, criteria: Criteria) -> _Row:
+    """Leave the subject out that carries most of the difference."""
+    crossing, values = table.crossing, difference[laid.kept]
+    moving, fixed = crossing.moving[laid.kept], crossing.fixed[laid.kept]
+    size, two = len(crossing.subjects), moving != fixed
+    pairs = np.bincount(moving, minlength=size) + np.bincount(fixed[two], minlength=size)
+    sums = np.bincount(moving, values, size) + np.bincount(fixed[two], values[two], size)
+    left = len(values) - pairs
+    sign = np.sign(values.mean())
+    means = np.where((pairs > 0) & (left > 0), sign * (values.sum() - sums) / np.maximum(left, 1), np.inf)
+    one = int(means.argmin())
+    used = np.zeros(len(difference), dtype=np.bool_)
+    used[laid.kept[(moving != one) & (fixed != one)]] = True
+    if not used.any():
+        return {}
+    # A group that then is too small to be told of leaves no p-value, and says nothing against the difference.
+    rest = design(crossing, used)
+    told = not rest.refused and rest.n_left_out == 0
+    p = float(rest.infer(difference[:, None]).p()[0]) if told else float("nan")
+    mean = float(difference[used].mean())
+    lost = sign * mean <= 0 or p >= criteria.alpha
+    return {
+        "without_subject": crossing.subjects[one],
+        "without_difference": mean,
+        "without_p": p,
+        "hangs_on_subject": bool(cast(float, usual["p"]) < criteria.alpha and lost),
     }
-
-
-def _refusal(n: int, subjects: int, d_z: float) -> str | None:
-    if n == 0:
-        return "no pair was scored in both arms"
-    return refusal(subjects) or (None if np.isfinite(d_z) else "the differences do not vary")
 
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else float("nan")
-
-
-def holm(p: npt.ArrayLike) -> Floats:
-    """Adjust p-values for the number of tests by Holm's step-down method.
-
-    Parameters
-    ----------
-    p : array-like, shape (m,)
-        P-values; NaN is no test: it stays NaN and is not counted.
-
-    Returns
-    -------
-    array, shape (m,)
-        Adjusted p-values, in the order given.
-
-    References
-    ----------
-    Holm 1979, Scandinavian Journal of Statistics 6:65–70, https://www.jstor.org/stable/4615733
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    values = np.asarray(p, dtype=np.float64)
-    adjusted = np.full(values.shape, np.nan)
-    tested = np.flatnonzero(np.isfinite(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
-    steps = values[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
-
-
-def _holm_once(p: Floats, tests: list[tuple[object, ...]]) -> Floats:
-    """Holm over the distinct tests; rows of one test share its value."""
-    first = {test: row for row, test in reversed(list(enumerate(tests)))}
-    distinct = list(first.values())
-    adjusted = dict(zip(distinct, holm(p[distinct]), strict=True))
-    return np.array([adjusted[first[test]] for test in tests], dtype=np.float64)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import pandas as pd
+from scipy import special
 
-from lumirage_bids.stats.resampling import Floats
+from lumirage_bids.stats.student import Floats
 
 #: Standard deviations of Dice below this are rounding, not spread (Dice lies in [0, 1]).
 _NO_SPREAD = 1e-12
 #: Moments of a paired comparison: their number, see `moments`.
 MOMENTS = 6
-#: Most pairs for which Wilcoxon's p-value is exact where there are no ties; scipy's own limit.
+#: Most pairs for which Wilcoxon's p-value is exact where there are no ties.
 _EXACT = 50
 
 
@@ -104,6 +105,36 @@ def _ratio(mean: Floats, spread: Floats) -> Floats:
     return np.asarray(np.where(spread >= _NO_SPREAD, mean / spread, np.nan))
 
 
+def influences(a: Floats, b: Floats) -> Floats:
+    """How much each pair moves each effect size: what their errors are inferred from.
+
+    Parameters
+    ----------
+    a, b : array, shape (n,)
+        Finite scores of the same pairs.
+
+    Returns
+    -------
+    array, shape (n, 4)
+        For d_z, d_av, d_pooled and hedges_g, in that order; the mean of each is 0. NaN where the size is.
+    """
+    n, difference = len(a), b - a
+    sizes = effects(moments(a - a.mean(), b - b.mean()).sum(axis=0), float(b.mean() - a.mean()), n)
+    centred = difference - difference.mean()
+    (own_a, own_b, own) = (x - x.mean() for x in (a, b, difference))
+    var_a, var_b, var = (float((x**2).sum() / (n - 1)) for x in (own_a, own_b, own))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A variance moves by (x − mean)² − variance; a standard deviation by half of that over itself.
+        d_z = centred / np.sqrt(var) - sizes.d_z / 2 * (own**2 / var - 1)
+        spread = (np.sqrt(var_a) + np.sqrt(var_b)) / 2
+        half = [(x**2 - v) / (2 * np.sqrt(v)) if v > 0 else np.zeros(n) for x, v in ((own_a, var_a), (own_b, var_b))]
+        d_av = centred / spread - sizes.d_av * (half[0] + half[1]) / 2 / spread
+        pooled = (var_a + var_b) / 2
+        d_pooled = centred / np.sqrt(pooled) - sizes.d_pooled / 2 * ((own_a**2 + own_b**2) / 2 / pooled - 1)
+    known = np.isfinite([sizes.d_z, sizes.d_av, sizes.d_pooled, sizes.hedges_g])
+    return np.where(known, np.stack([d_z, d_av, d_pooled, d_av * _correction(n)], axis=1), np.nan)
+
+
 class PlainTests(NamedTuple):
     """Tests of a paired difference that take the pairs for independent."""
 
@@ -126,8 +157,23 @@ def plain_tests(a: Floats, b: Floats) -> PlainTests:
     difference = b - a
     if len(difference) < 2 or difference.std(ddof=1) < _NO_SPREAD:
         return PlainTests(*[float("nan")] * 4)
-    t = stats.ttest_rel(b, a)
-    size = np.abs(difference[difference != 0])
-    exact = len(size) == len(difference) <= _EXACT and len(np.unique(size)) == len(size)
-    signed = stats.wilcoxon(difference, method="exact" if exact else "approx")
-    return PlainTests(float(t.statistic), float(t.pvalue), float(signed.statistic), float(signed.pvalue))
+    n = len(difference)
+    t = float(difference.mean() / (difference.std(ddof=1) / np.sqrt(n)))
+    w, p_wilcoxon = _signed_ranks(difference[difference != 0], n)
+    return PlainTests(t, float(2 * special.stdtr(n - 1, -abs(t))), w, p_wilcoxon)
+
+
+def _signed_ranks(difference: Floats, pairs: int) -> tuple[float, float]:
+    """Wilcoxon's statistic, the smaller sum of ranks, and its p-value."""
+    n, size = len(difference), np.abs(difference)
+    ranks = pd.Series(size).rank().to_numpy(dtype=np.float64)
+    above = float(ranks[difference > 0].sum())
+    w = min(above, n * (n + 1) / 2 - above)
+    _, ties = np.unique(size, return_counts=True)
+    if n == pairs <= _EXACT and ties.max() == 1:
+        ways = np.ones(1)
+        for rank in range(1, n + 1):  # orders of signs by their sum of ranks
+            ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
+        return w, min(1.0, float(2 * ways[: int(w) + 1].sum() / 2.0**n))
+    variance = n * (n + 1) * (2 * n + 1) / 24 - float((ties**3 - ties).sum()) / 48
+    return w, float(2 * special.ndtr((w - n * (n + 1) / 4) / np.sqrt(variance)))

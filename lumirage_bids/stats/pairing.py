@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,11 @@ import pandas as pd
 
 from lumirage_bids.errors import BadDataError
 from lumirage_bids.scores import structure_index
-from lumirage_bids.stats.classes import Arm, arms_of, scored_dice
-from lumirage_bids.stats.resampling import Floats, Indices, Mask
+from lumirage_bids.stats.classes import Arm, arms_of, scores_of
+from lumirage_bids.stats.criteria import DICE, Score
+from lumirage_bids.stats.design import Crossing, Indices, Mask
+from lumirage_bids.stats.groups import groups_of
+from lumirage_bids.stats.student import Floats
 
 _Names = npt.NDArray[np.object_]
 
@@ -27,23 +31,27 @@ class SideBySide:
     dice : array, shape (pairs, arms)
         NaN where a pair was not run, failed, or had no structure to score.
     ran, failed : array, shape (pairs, arms)
-        Whether the arm has a row of the pair; whether that row is one of a failure.
-    moving, fixed, split : array, shape (pairs,)
-        Subjects of the pair's scans, and the pair's split.
+        Whether the arm was run on the pair; whether that failed.
+    crossing : Crossing
+        Subjects and splits of the pairs.
     """
 
     arms: list[Arm]
     dice: Floats
     ran: Mask
     failed: Mask
-    moving: _Names
-    fixed: _Names
-    split: _Names
+    crossing: Crossing
 
     def only(self, pairs: Mask) -> SideBySide:
         """Keep some pairs."""
-        parts = ("dice", "ran", "failed", "moving", "fixed", "split")
-        return replace(self, **{part: getattr(self, part)[pairs] for part in parts})
+        parts = {part: getattr(self, part)[pairs] for part in ("dice", "ran", "failed")}
+        return replace(self, **parts, crossing=self.crossing.only(pairs))
+
+    def of(self, splits: Iterable[str]) -> Mask:
+        """Which pairs are of some splits."""
+        wanted = set(splits)
+        places = [place for place, split in enumerate(self.crossing.splits) if split in wanted]
+        return np.isin(self.crossing.split, places)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,46 +88,71 @@ def structure_scores(wide: pd.DataFrame) -> StructureScores:
     found = {i: column for column in wide.columns if (i := structure_index(column)) is not None}
     index = np.array(sorted(found), dtype=np.int64)
     keys = ["variant", "method", "moving", "fixed", "split", "status"]
-    pairs, (pair, arm) = _pivot(wide[keys].assign(dice_mean=np.nan))
-    dice = np.full((len(pairs.split), len(index), len(pairs.arms)), np.nan)
+    pairs, (pair, arm) = _pivot(wide[keys].assign(dice_mean=np.nan), DICE)
+    dice = np.full((len(pairs.dice), len(index), len(pairs.arms)), np.nan)
     ok = (wide["status"] == "ok").to_numpy()
     for place, i in enumerate(index):  # column by column: a copy of all of them would double the memory
         dice[pair[ok], place, arm[ok]] = wide[found[i]].to_numpy(dtype=np.float64)[ok]
     return StructureScores(pairs=pairs, index=index, dice=dice)
 
 
-def side_by_side(rows: pd.DataFrame) -> SideBySide:
+def side_by_side(rows: pd.DataFrame, score: Score = DICE) -> SideBySide:
     """Put the arms of one labelling's score table side by side.
 
     Parameters
     ----------
     rows : DataFrame
-        Columns variant, method, moving, fixed, split, status and dice_mean; one row per arm and pair.
+        Columns variant, method, moving, fixed, split, status and that of the score; one row per arm and pair. A status
+        other than ok and failed is that of a pair not run yet. Subjects are those of columns subject_moving and
+        subject_fixed, else what the scans' names begin with.
+    score : Score
     """
-    return _pivot(rows)[0]
+    return _pivot(rows, score)[0]
 
 
-def _pivot(rows: pd.DataFrame) -> tuple[SideBySide, tuple[Indices, Indices]]:
+def _pivot(rows: pd.DataFrame, score: Score) -> tuple[SideBySide, tuple[Indices, Indices]]:
     """Put arms side by side, and tell the pair and the arm of each row."""
     arms = arms_of(rows)
-    (moving, moving_names), (fixed, fixed_names) = (pd.factorize(rows[side]) for side in ("moving", "fixed"))
+    (moving, _), (fixed, fixed_names) = (pd.factorize(rows[side]) for side in ("moving", "fixed"))
     codes, pairs = pd.factorize(moving * (len(fixed_names) + 1) + fixed)
     where = codes, _arm_codes(rows, arms)
     dice = np.full((len(pairs), len(arms)), np.nan)
     ran, failed = np.zeros(dice.shape, dtype=np.bool_), np.zeros(dice.shape, dtype=np.bool_)
-    dice[where], ran[where], failed[where] = scored_dice(rows), True, rows["status"] != "ok"
-    split = np.empty(len(pairs), dtype=np.object_)
-    split[codes] = rows["split"]
-    table = SideBySide(
-        arms=arms,
-        dice=dice,
-        ran=ran,
-        failed=failed,
-        moving=subjects_of(moving_names)[pairs // (len(fixed_names) + 1)],
-        fixed=subjects_of(fixed_names)[pairs % (len(fixed_names) + 1)],
-        split=split,
+    status = rows["status"].to_numpy()
+    dice[where], failed[where] = scores_of(rows, score), status == "failed"
+    ran[where] = (status == "ok") | (status == "failed")
+    first = np.full(len(pairs), -1, dtype=np.intp)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return SideBySide(arms=arms, dice=dice, ran=ran, failed=failed, crossing=crossing_of(rows.iloc[first])), where
+
+
+def crossing_of(pairs: pd.DataFrame) -> Crossing:
+    """Subjects and splits of pairs, a row each; they are those of a whole labelling."""
+    sides = []
+    for side in ("moving", "fixed"):
+        own = f"subject_{side}" in pairs
+        scan, names = pd.factorize(pairs[f"subject_{side}" if own else side])
+        sides.append((names.to_numpy().astype(object) if own else subjects_of(names))[scan])
+    codes, subjects = pd.factorize(np.concatenate(sides))
+    moving, fixed = codes[: len(pairs)], codes[len(pairs) :]
+    split, splits = pd.factorize(pairs["split"])
+    cells = np.unique((moving * len(subjects) + fixed) * max(1, len(splits)) + split)
+    couples, of = np.divmod(cells, max(1, len(splits)))
+    named = zip(
+        subjects[couples // max(1, len(subjects))], subjects[couples % max(1, len(subjects))], splits[of], strict=True
     )
-    return table, where
+    groups = groups_of(named)
+    between = moving != fixed
+    one = [side for side, of in (("moving", moving), ("fixed", fixed)) if len(np.unique(of[between])) == 1]
+    return Crossing(
+        subjects=[str(subject) for subject in subjects],
+        moving=moving,
+        fixed=fixed,
+        splits=[str(name) for name in splits],
+        split=split,
+        groups=[groups[subject] for subject in subjects],
+        one_sided=one[0] if len(one) == 1 else "",
+    )
 
 
 def _arm_codes(rows: pd.DataFrame, arms: list[Arm]) -> Indices:

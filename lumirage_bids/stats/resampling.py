@@ -1,4 +1,4 @@
-"""How sure a number over pairs is: subjects are resampled, and their pairs with them.
+"""Other subjects as they might have been drawn: what a rank is bootstrapped over.
 
 A subject recurs in many pairs, moving in some and fixed in others, so pairs are not independent and subjects are what
 is drawn from a population. Every resample draws as many subjects as there are, with replacement and with all their
@@ -14,17 +14,12 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from lumirage_bids.stats.design import Indices, Mask
+from lumirage_bids.stats.student import Floats
 
 RESAMPLES = 1000
-CONFIDENCE = 0.95
-#: With fewer subjects, intervals of effect sizes are endless and say nothing (docs/statistics.md): all are refused.
-FEWEST_SUBJECTS = 10
 _CHUNK = 1024  # pairs at a time: 1024 x 1000 weights are 8 MB
-
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +105,7 @@ def resampling(moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = 
     Snijders and Borgatti 1999, Connections 22(2):161–170 (drawing the nodes of a network, here without the pairs of a
     subject with its own copy); Owen 2007, doi:10.1214/07-AOAS122 (both sides apart).
     """
-    sides = [np.asarray(moving, dtype=np.object_), np.asarray(fixed, dtype=np.object_)]
+    sides = [np.asarray(moving), np.asarray(fixed)]
     found = [np.unique(side) for side in sides]
     together = len(np.intersect1d(found[0], found[1])) > 0
     pools = [np.unique(np.concatenate(found))] if together else found
@@ -123,66 +118,3 @@ def resampling(moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = 
     varied = [name for name, pool in zip(("moving", "fixed"), found, strict=True) if len(pool) > 1]
     what = "subjects" if together or not varied else f"{' and '.join(varied)} subjects"
     return Resampling(moving=rows[0], fixed=rows[1] + offset, weights=weights, what=what)
-
-
-def refusal(subjects: int) -> str | None:
-    """Why there is no interval; None where there is one."""
-    if subjects >= FEWEST_SUBJECTS:
-        return None
-    return f"{subjects} subjects take part on one side, at least {FEWEST_SUBJECTS} are needed for an interval"
-
-
-def standard_error(replicates: Floats, subjects: npt.ArrayLike) -> Floats:
-    """Standard error of numbers by their values in the resamples.
-
-    Parameters
-    ----------
-    replicates : array, shape (resamples, ...)
-        NaN where a resample left no pair.
-    subjects : array-like, shape (...)
-        A bootstrap's spread is too small by √((n - 1) / n); this is undone.
-
-    References
-    ----------
-    Hesterberg 2015, doi:10.1080/00031305.2015.1089789
-    """
-    n = np.asarray(subjects, dtype=np.float64)
-    return np.asarray(np.nanstd(replicates, axis=0, ddof=1) * np.sqrt(n / (n - 1)))
-
-
-def t_interval(estimate: npt.ArrayLike, error: npt.ArrayLike, subjects: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Ends of the 95 % interval by the t distribution with ``subjects - 1`` degrees of freedom."""
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, np.asarray(subjects) - 1) * np.asarray(error)
-    return np.asarray(estimate) - half, np.asarray(estimate) + half
-
-
-def intervals(values: Floats, subjects: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Ends of the intervals of many numbers, NaN where `refusal` has a reason.
-
-    Parameters
-    ----------
-    values : array, shape (1 + resamples, numbers)
-        As `Resampling.means` gives them: first the number itself.
-    subjects : array, shape (numbers,)
-    """
-    low, high = np.full((2, len(subjects)), np.nan)
-    given = subjects >= FEWEST_SUBJECTS
-    error = standard_error(values[1:, given], subjects[given])
-    low[given], high[given] = t_interval(values[0, given], error, subjects[given])
-    return low, high
-
-
-def p_value(estimate: npt.ArrayLike, error: npt.ArrayLike, subjects: int) -> Floats:
-    """Two-sided p-value of no difference, by the same t distribution as `t_interval`."""
-    return np.asarray(2 * stats.t.sf(np.abs(np.asarray(estimate) / np.asarray(error)), subjects - 1))
-
-
-def p_equivalence(estimate: npt.ArrayLike, error: npt.ArrayLike, subjects: int, margin: float) -> Floats:
-    """P-value of two one-sided tests: small where the difference surely lies within ± ``margin``.
-
-    References
-    ----------
-    Schuirmann 1987, doi:10.1007/BF01068419
-    """
-    inside = margin - np.abs(np.asarray(estimate))
-    return np.asarray(stats.t.sf(inside / np.asarray(error), subjects - 1))

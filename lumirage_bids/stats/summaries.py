@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.stats.classes import arms_of, pair_classes, scored_dice
-from lumirage_bids.stats.pairing import StructureScores, structure_scores
-from lumirage_bids.stats.resampling import RESAMPLES, intervals, resampling
+from lumirage_bids.criteria import Criteria
+from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of
+from lumirage_bids.stats.common import REFERENCES, common_pairs
+from lumirage_bids.stats.criteria import DICE, Score
+from lumirage_bids.stats.design import Designs
+from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
+from lumirage_bids.stats.student import Floats
 
 #: Share of the pairs with the lowest Dice that the trimmed statistics leave out, percent.
 TRIMMED_PERCENT = 5
@@ -23,6 +27,8 @@ SUMMARY_COLUMNS = [
     *("mean_trimmed", "median_trimmed", "std_trimmed", "mean_worst_case"),
     *("n_below_initial", "n_folding", "failure_percent"),
     *("runtime_s_median", "memory_gb_max", "folding_percent_mean"),
+    *("n_unfinished", "lacking_percent", "set_aside", "n_below_identity"),
+    *("n_common", "mean_common", "median_common"),
 ]
 FAILURE_COLUMNS = ["variant", "method", "labelling", "split", "reason", "n", "percent"]
 STRUCTURE_COLUMNS = [
@@ -33,59 +39,99 @@ _ARM = ["variant", "method"]
 _MEASURES = ("dice_initial", "folding_percent", "runtime_s", "memory_gb")
 
 
-def summarise(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the mean Dice of the pairs.
+def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collection[str] = REFERENCES) -> pd.DataFrame:
+    """Sum up the scores of the pairs.
 
     Parameters
     ----------
     pairs : DataFrame
         A row per variant × method × labelling × pair, with columns variant, method, labelling, evaluation, split,
-        status, dice_mean, dice_initial, folding_percent, runtime_s and memory_gb.
+        status, moving, fixed and that of the score; where it is there, dice_initial, folding_percent, runtime_s and
+        memory_gb too. A status other than ok and failed is that of a pair not run yet.
+    score : Score
+        What is summed up.
+    references : collection of str
+        Methods that are no competitors, and do not narrow the pairs in common.
 
     Returns
     -------
     DataFrame
         A row per labelling × class of pairs (see `lumirage_bids.stats.classes.pair_classes`) × arm.
-        ``n_pairs`` counts all pairs, ``n_failed`` those among them without a score, so the statistics of Dice are over
-        ``n_pairs - n_failed`` pairs. ``std`` is that of a sample (n - 1); quartiles interpolate linearly.
+        ``n_pairs`` counts all pairs that were run, ``n_failed`` those among them without a score, so the statistics are
+        over ``n_pairs - n_failed`` pairs; ``n_unfinished`` are pairs that some arm of the evaluation has and this one
+        has not run. ``std`` is that of a sample (n - 1); quartiles interpolate linearly.
 
     Notes
     -----
-    The columns ``…_trimmed`` leave out the lowest ``TRIMMED_PERCENT`` percent of the scored pairs (rounded down),
-    for each method on its own, as published. That selects on the outcome: it hides failures that went through
-    without an error, and methods are then no longer summed up over the same pairs. Read them beside the untrimmed
-    columns, never instead.
+    The columns ``…_trimmed`` leave out the ``TRIMMED_PERCENT`` percent of the scored pairs with the worst scores
+    (rounded down), for each method on its own, as published. That selects on the outcome: it hides failures that went
+    through without an error, and methods are then no longer summed up over the same pairs. Read them beside the
+    untrimmed columns, never instead.
     """
-    numbers = {name: pd.to_numeric(pairs[name]) for name in _MEASURES}  # a column without any number reads as text
-    rows = pairs.assign(**numbers, dice=scored_dice(pairs))
+    known = {name: pd.to_numeric(pairs[name]) if name in pairs else np.nan for name in _MEASURES}
+    known["dice_initial"] = known["dice_initial"] if score == DICE else np.nan  # another quantity
+    rows = pairs.assign(**known, score=scores_of(pairs, score))
     tables = []
     for labelling, of_labelling in rows.groupby("labelling", sort=False):
+        side = {
+            how: side_by_side(of_labelling[of_labelling["evaluation"] == how], score)
+            for how in evaluations_of(of_labelling)
+        }
         for name, splits in pair_classes(of_labelling["split"]).items():
-            table = _sum_up(of_labelling[of_labelling["split"].isin(splits)])
+            inside = of_labelling[of_labelling["split"].isin(splits) & of_labelling["status"].isin(["ok", "failed"])]
+            if inside.empty:
+                continue
+            shared = pd.concat([_shared(table.only(table.of(splits)), score, references) for table in side.values()])
+            table = _sum_up(inside, score).merge(shared, how="left", on=_ARM)
             tables.append(table.assign(labelling=labelling, split=name))
     if not tables:
         return pd.DataFrame(columns=SUMMARY_COLUMNS)
     return pd.concat(tables, ignore_index=True)[SUMMARY_COLUMNS]
 
 
-def _sum_up(rows: pd.DataFrame) -> pd.DataFrame:
+def _shared(table: SideBySide, score: Score, references: Collection[str]) -> pd.DataFrame:
+    """Tell what each arm lacks, how often it is worse than no deformation, and how it does on the pairs in common."""
+    common = common_pairs(table, references)
+    floors = {arm.variant: place for place, arm in enumerate(table.arms) if arm.method == FLOOR}
+    rows = []
+    for place, arm in enumerate(table.arms):
+        own = table.dice[:, place]
+        mine = own[common.pairs & np.isfinite(own)]
+        floor = table.dice[:, floors[arm.variant]] if arm.variant in floors else np.full(len(own), np.nan)
+        rows.append(
+            {
+                **arm._asdict(),
+                "n_unfinished": int((~table.ran[:, place]).sum()),
+                "lacking_percent": common.lacking_percent[place],
+                "set_aside": bool(common.set_aside[place]),
+                "n_below_identity": int(((own - floor) * score.sign < 0).sum()),
+                "n_common": len(mine),
+                "mean_common": mine.mean() if len(mine) else np.nan,
+                "median_common": np.median(mine) if len(mine) else np.nan,
+            }
+        )
+    return pd.DataFrame(rows, columns=[*_ARM, *SUMMARY_COLUMNS[-7:]])
+
+
+def _sum_up(rows: pd.DataFrame, score: Score) -> pd.DataFrame:
     """Make a row per arm, in the order of the arms."""
+    worst = np.nan if score.worst is None else score.worst
     rows = rows.assign(
-        below=rows["dice"] < rows["dice_initial"],
-        folding=rows["dice"].notna() & (rows["folding_percent"] > FOLDING_LIMIT_PERCENT),
-        worst=rows["dice"].mask(rows["status"] != "ok", 0.0),
+        below=rows["score"] < rows["dice_initial"],
+        folding=rows["score"].notna() & (rows["folding_percent"] > FOLDING_LIMIT_PERCENT),
+        worst=rows["score"].mask(rows["status"] != "ok", worst),
     )
-    rows["bad"] = rows["dice"].isna() | rows["below"] | rows["folding"]
+    rows["bad"] = rows["score"].isna() | rows["below"] | rows["folding"]
     by_arm = rows.groupby(_ARM, sort=False)
-    dice = by_arm["dice"]
-    kept = rows.loc[_kept(rows)].groupby(_ARM, sort=False)["dice"]
+    values = by_arm["score"]
+    kept = rows.loc[_kept(rows, score)].groupby(_ARM, sort=False)["score"]
     columns = {
         "evaluation": by_arm["evaluation"].first(),
         "n_pairs": by_arm.size(),
-        "n_failed": by_arm.size() - dice.count(),
-        **{"mean": dice.mean(), "median": dice.median(), "std": dice.std()},
-        **{"q25": dice.quantile(0.25), "q75": dice.quantile(0.75)},
-        "robustness_30": dice.quantile(0.3),
+        "n_failed": by_arm.size() - values.count(),
+        **{"mean": values.mean(), "median": values.median(), "std": values.std()},
+        **{"q25": values.quantile(0.25), "q75": values.quantile(0.75)},
+        "robustness_30": values.quantile(0.3 if score.better == "higher" else 0.7),
         "dice_initial_mean": by_arm["dice_initial"].mean(),
         **{"mean_trimmed": kept.mean(), "median_trimmed": kept.median(), "std_trimmed": kept.std()},
         "mean_worst_case": by_arm["worst"].mean(),
@@ -99,11 +145,12 @@ def _sum_up(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).reindex(pd.MultiIndex.from_tuples(arms_of(rows), names=_ARM)).reset_index()
 
 
-def _kept(rows: pd.DataFrame) -> pd.Series[bool]:
+def _kept(rows: pd.DataFrame, score: Score) -> pd.Series[bool]:
     """Which rows the trimmed statistics keep; of equal scores the first go."""
-    scored = rows.dropna(subset="dice").groupby(_ARM, sort=False)["dice"]
+    scored = rows.dropna(subset="score").groupby(_ARM, sort=False)["score"]
     dropped = scored.transform("size") * TRIMMED_PERCENT // 100
-    return (scored.rank(method="first") > dropped).reindex(rows.index, fill_value=False)
+    order = scored.rank(method="first", ascending=score.better == "higher")
+    return (order > dropped).reindex(rows.index, fill_value=False)
 
 
 def failures(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -140,8 +187,7 @@ def per_structure(
     luts: Mapping[str, Mapping[int, str]],
     volumes: Mapping[str, Mapping[int, float]] | None = None,
     *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    criteria: Criteria | None = None,
 ) -> pd.DataFrame:
     """Sum up the Dice of every structure over all pairs it was scored in.
 
@@ -154,18 +200,18 @@ def per_structure(
         Labelling → index → name of the structure. A structure without a name is called by its index.
     volumes : mapping of str to mapping of int to float, optional
         Labelling → index → mean volume of the structure, mm³; NaN in the table where it is not known.
-    resamples, seed : int
-        Of the node bootstrap.
+    criteria : Criteria, optional
+        Level of the intervals.
 
     Returns
     -------
     DataFrame
-        A row per labelling × structure × arm, rescans included; ``n`` is the number of pairs that were scored, and
-        the ends of the 95 % interval of the mean come from the node bootstrap over ``n_subjects`` subjects.
+        A row per labelling × structure × arm, rescans included; ``n`` is the number of pairs that were scored; the
+        interval is that of the mean over ``n_subjects`` subjects (`lumirage_bids.stats.design`).
     """
     tables = []
     for labelling, wide in structures.items():
-        table = _of_labelling(structure_scores(wide), resamples, seed)
+        table = _of_labelling(structure_scores(wide), criteria or Criteria())
         known = (volumes or {}).get(labelling, {})
         table["volume_mm3"] = [known.get(index, np.nan) for index in table["index"]]
         tables.append(table.assign(labelling=labelling, name=names_of(table["index"], luts.get(labelling, {}))))
@@ -179,13 +225,10 @@ def names_of(indices: Iterable[int], lut: Mapping[int, str]) -> list[str]:
     return [lut.get(int(index), str(index)) for index in indices]
 
 
-def _of_labelling(scores: StructureScores, resamples: int, seed: int) -> pd.DataFrame:
+def _of_labelling(scores: StructureScores, criteria: Criteria) -> pd.DataFrame:
     """Sum up the structures, a row per structure and arm."""
     pairs, arms = scores.pairs, len(scores.pairs.arms)
-    drawn = resampling(pairs.moving, pairs.fixed, resamples=resamples, seed=seed)
-    cells = scores.dice.reshape(len(scores.dice), -1)  # a column a structure and arm
-    subjects = np.array([drawn.subjects(np.isfinite(cell)) for cell in cells.T], dtype=np.int64)
-    low, high = intervals(drawn.means(lambda part: cells[part]), subjects)
+    cells = scores.dice.reshape(len(scores.dice), len(scores.index) * arms)  # a column a structure and arm
     values = pd.DataFrame(cells)
     return pd.DataFrame(
         {
@@ -194,6 +237,19 @@ def _of_labelling(scores: StructureScores, resamples: int, seed: int) -> pd.Data
             "index": np.repeat(scores.index, arms),
             **{"n": values.count(), "mean": values.mean(), "median": values.median(), "std": values.std()},
             **{"q25": values.quantile(0.25), "q75": values.quantile(0.75)},
-            **{"ci_low": low, "ci_high": high, "n_subjects": subjects},
+            **_intervals(pairs, cells, criteria),
         }
     )
+
+
+def _intervals(pairs: SideBySide, cells: Floats, criteria: Criteria) -> dict[str, list[float]]:
+    """Ends of the intervals of the columns' means, and how many subjects they rest on."""
+    designs = Designs(pairs.crossing)
+    rows = []
+    for cell in cells.T:
+        laid = designs.of(np.isfinite(cell))
+        # Where a group is too small the interval is that of the rest, and not of the mean told beside it.
+        whole = laid.n_left_out == 0 and len(laid.kept) > 0
+        low, high = laid.infer(cell[:, None]).interval(criteria.confidence) if whole else ([np.nan], [np.nan])
+        rows.append((low[0], high[0], laid.n_subjects))
+    return {name: [row[i] for row in rows] for i, name in enumerate(("ci_low", "ci_high", "n_subjects"))}

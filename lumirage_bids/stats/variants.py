@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lumirage_bids.criteria import Criteria
 from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.design import design
 from lumirage_bids.stats.pairing import side_by_side
-from lumirage_bids.stats.resampling import RESAMPLES, intervals, resampling
 
 VARIANT_COLUMNS = [
     *("method", "variant", "base", "n", "n_subjects", "mean", "ci_low", "ci_high"),
@@ -59,9 +60,7 @@ def ordered_variants(variants: Sequence[str], conditions: _Conditions) -> list[s
     return [base, *sorted(rest, key=lambda v: (len(changes(conditions, v, base)), *fineness(v)))]
 
 
-def variant_effects(
-    pairs: pd.DataFrame, order: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
-) -> pd.DataFrame:
+def variant_effects(pairs: pd.DataFrame, order: Sequence[str], *, criteria: Criteria | None = None) -> pd.DataFrame:
     """Sum up each method's Dice by variant, over the pairs that it scored in all variants in which it scored any.
 
     Parameters
@@ -70,35 +69,33 @@ def variant_effects(
         Rows of one labelling and class of pairs, as for `lumirage_bids.stats.pairing.side_by_side`.
     order : sequence of str
         Variants; differences are those from the first in which the method scored.
-    resamples, seed : int
-        Of the node bootstrap.
+    criteria : Criteria, optional
+        Level of the intervals.
 
     Returns
     -------
     DataFrame
         A row per method with at least two variants and variant, with `VARIANT_COLUMNS`; methods in the order of
-        `lumirage_bids.stats.classes.arms_of`. Ends of 95 % intervals are NaN with too few subjects.
+        `lumirage_bids.stats.classes.arms_of`. Ends of intervals are NaN with too few subjects.
     """
     table = side_by_side(pairs)
     found = []
     for method in dict.fromkeys(arm.method for arm in table.arms):
         places = [table.arms.index(Arm(v, method)) for v in order if Arm(v, method) in table.arms]
         places = [place for place in places if np.isfinite(table.dice[:, place]).any()]
-        part = table.only(np.asarray(np.isfinite(table.dice[:, places]).all(axis=1)))
-        if len(places) < 2 or not len(part.dice):
+        laid = design(table.crossing, np.asarray(np.isfinite(table.dice[:, places]).all(axis=1)))
+        if len(places) < 2 or not len(laid.kept):
             continue
-        dice = part.dice[:, places]
+        dice = table.dice[:, places]
         values = np.concatenate([dice, dice - dice[:, :1]], axis=1)
-        drawn = resampling(part.moving, part.fixed, resamples=resamples, seed=seed)
-        subjects = drawn.subjects(np.ones(len(dice), dtype=np.bool_))
-        means = drawn.means(lambda part, values=values: values[part])  # type: ignore[misc]
-        low, high = intervals(means, np.full(values.shape[1], subjects, dtype=np.int64))
-        (mean, difference), lows, highs = (np.split(x, 2) for x in (means[0], low, high))
+        inferred = laid.infer(values)
+        low, high = inferred.interval((criteria or Criteria()).confidence)
+        (mean, difference), lows, highs = (np.split(x, 2) for x in (inferred.estimate, low, high))
         found.append(
             pd.DataFrame(
                 {
                     **{"method": method, "variant": [table.arms[place].variant for place in places]},
-                    **{"base": table.arms[places[0]].variant, "n": len(dice), "n_subjects": subjects},
+                    **{"base": table.arms[places[0]].variant, "n": len(laid.kept), "n_subjects": laid.n_subjects},
                     **{"mean": mean, "ci_low": lows[0], "ci_high": highs[0]},
                     **{"difference": difference, "difference_low": lows[1], "difference_high": highs[1]},
                 }

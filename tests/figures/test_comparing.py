@@ -38,7 +38,7 @@ def words(figure: Figure) -> str:
 
 
 def test_differences_are_those_of_the_pairs_and_their_means_those_of_the_table():
-    pairs, _ = score_table(subjects=5, gains={"identity": 0.0, "syn": 0.2}, rescanned=1, failing=0.2)
+    pairs, _ = score_table(subjects=5, kinds=("T1w",), gains={"identity": 0.0, "syn": 0.2}, rescanned=1, failing=0.2)
     table = compare(pairs)
     figure = paired_differences(pairs, table, "braincolor", DIFFERENT_SUBJECTS)
     axes = figure.axes[0]
@@ -50,7 +50,7 @@ def test_differences_are_those_of_the_pairs_and_their_means_those_of_the_table()
     assert diamond.get_xdata()[0] == pytest.approx((wide["syn"] - wide["identity"]).mean())
     shown = words(figure)
     assert f"n = {len(wide)}" in shown
-    assert "No intervals: fewer than 10 subjects." in shown
+    assert "Bars: 95 % intervals over subjects." in shown
 
 
 def test_intervals_are_drawn_where_there_are_subjects_enough():

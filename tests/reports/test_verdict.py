@@ -1,201 +1,570 @@
+"""What a verdict says of tables whose truth is known, and what it must not say."""
+
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from stats.made_up import score_table
 
-from lumirage_bids.reports.verdict import Verdict, verdicts
-from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.summaries import summarise
+from lumirage_bids.criteria import Criteria
+from lumirage_bids.reports.scene import Agreement
+from lumirage_bids.reports.verdict import Known, Verdict
+from reports.situations import fail, of, some, table, verdict, verdicts, words
 
 pytestmark = pytest.mark.filterwarnings("error")
 
+#: What claims that one is ahead of another, that an order turns, or that it depends on something.
+CLAIMS = re.compile(
+    r"Highest mean|Lowest|\bis (above|below)\b|worse than no deformation|depends on|is better than|Rank, one|"
+    r"One structure|single splits|the other way round|turns"
+)
 
-def verdict_on(pairs: pd.DataFrame) -> Verdict:
-    (verdict,) = verdicts(summarise(pairs), compare(pairs))
-    return verdict
+
+def claims(found: Verdict) -> list[str]:
+    told = [found.headline, *found.sentences]
+    return [s for s in told if CLAIMS.search(s) and not s.startswith("Against the start")]
 
 
-def test_a_difference_is_told_with_its_direction_and_size():
-    pairs, _ = score_table(subjects=12, gains={"identity": 0.0, "greedy": 0.25, "syn": 0.20})
-    verdict = verdict_on(pairs)
-    assert verdict.headline.startswith("Highest mean: greedy, mean Dice 0.")
-    row = compare(pairs).query("split == 'all' and method_a == 'greedy' and method_b == 'syn'").iloc[0]
-    assert row["mean_difference"] < 0
-    assert verdict.headline.endswith("; beyond |d_z| = 0.2 above every other, for certain.")
-    assert verdict.sentences[0].startswith(
-        f"greedy is above syn by {-row['mean_difference']:.3f} Dice over 132 pairs (95 % interval "
-        f"{-row['ci_high']:.3f} to {-row['ci_low']:.3f}, from 12 subjects; d_z {-row['d_z']:.2f}, large)."
+def equal(**more: object) -> pd.DataFrame:
+    return table({"identity": 0.45, "greedy": 0.6, "syn": 0.6}, **more)
+
+
+def copied(pairs: pd.DataFrame, method: str, name: str, plus: float = 0.0) -> pd.DataFrame:
+    """A further method that scores as another does, plus something."""
+    same = pairs[of(pairs, method)].assign(method=name)
+    return pd.concat([pairs, same.assign(dice_mean=same["dice_mean"] + plus)], ignore_index=True)
+
+
+# --- somebody is ahead -----------------------------------------------------------------------------------------------
+
+
+def test_a_difference_is_told_with_direction_size_interval_and_subjects():
+    found = verdict(table(subject=0.005))
+    assert re.fullmatch(
+        r"Highest mean: syn, mean Dice 0\.\d{3} over 132 pairs of 12 subjects; above every other for certain: "
+        r"greedy by 0\.0\d\d "
+        r"\(95 % interval 0\.0\d\d to 0\.0\d\d\)\.",
+        found.headline,
     )
-    gain = "Gain over the start without deformation (identity), in Dice: greedy +0.2"
-    assert any(s.startswith(gain) for s in verdict.sentences)
+    assert found.sentences[0].startswith("syn is above greedy by 0.0")
+    assert "from 12 subjects; p < 0.001 after Holm's correction; d_z" in found.sentences[0]
+    assert "at least large" in found.sentences[0]
 
 
-def test_a_difference_is_placed_in_the_splits():
-    pairs, _ = score_table(subjects=24, gains={"greedy": 0.2, "syn": 0.25}, seed=2)
-    like = pairs["split"].isin(["MPRAGE to MPRAGE", "MP2RAGE to MP2RAGE"])
-    syn, turned = pairs["method"] == "syn", pairs["split"] == "MPRAGE to MP2RAGE"
-    pairs.loc[syn & turned, "dice_mean"] -= 0.1
-    told = verdict_on(pairs).sentences[0]
-    assert told.endswith(
-        "Its d_z by split: beyond 0.2 for certain in MP2RAGE to MP2RAGE, MP2RAGE to MPRAGE and MPRAGE to MPRAGE; "
-        "the other way round in MPRAGE to MP2RAGE."
-    )
-    few = pairs["moving"].isin(pairs["moving"].unique()[:8]) & pairs["fixed"].isin(pairs["fixed"].unique()[:8])
-    told = verdict_on(pairs[few & like]).sentences[0]
-    assert "beyond 0.2 without an interval in MP2RAGE to MP2RAGE and MPRAGE to MPRAGE." in told
+def test_an_adjective_needs_an_interval_of_the_effect():
+    few = words(verdict(table(groups={"T1w": 4}, subject=0.001, noise=0.001)))
+    assert "is above greedy by" in few
+    assert "for certain, as far as 4 subjects go: greedy by" in few
+    assert "too few subjects for its interval" in few
+    assert not re.search("small|medium|large", few.replace("too small", "").replace("largest", ""))
 
 
-def test_many_splits_are_counted_and_not_named():
-    pairs, _ = score_table(subjects=8, kinds=("T1w", "T2w", "FLAIR", "PD"), gains={"greedy": 0.2, "syn": 0.25})
-    assert "without an interval in each of the 16 splits." in verdict_on(pairs).sentences[0]
+def test_equals_share_the_top_and_who_is_behind_is_told():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.003), "syn", "vfa", 0.0003)
+    found = verdict(pairs)
+    assert found.headline.startswith("Equivalent: vfa and syn, whose means differ by less than 0.01 Dice for certain")
+    assert found.headline.endswith("Each of them is above greedy for certain.")
+    assert "Highest mean" not in words(found)
+    told = next(s for s in found.sentences if s.startswith("Rank"))
+    assert told == "Rank, one more than the methods that are ahead for certain: 1. vfa and syn; 3. greedy."
 
 
-def test_labels_from_the_registered_intensities_get_no_verdict():
-    pairs, _ = score_table(
-        subjects=12, gains={"greedy": 0.2, "syn": 0.25}, labellings=("tissue", "manual"), failing=0.1
-    )
-    sources = {"tissue": "atropos: CSF, grey and white matter", "manual": "existing maps"}
-    tissue, manual = verdicts(summarise(pairs), compare(pairs), sources)
-    assert tissue.headline.startswith("No verdict. The labels (tissue) are classes of the very intensities")
-    assert not [s for s in tissue.sentences if "above" in s or "Gain" in s]
-    assert tissue.sentences[0].startswith("Pairs without a score")
-    assert manual.headline.startswith("Highest mean: syn")
+def test_the_winner_is_first_and_ranks_follow_certain_differences():
+    found = verdict(table({"a": 0.5, "b": 0.55, "c": 0.6, "d": 0.65}, subject=0.004))
+    assert found.headline.startswith("Highest mean: d,")
+    assert ": 1. d; 2. c; 3. b; 4. a. First, had other subjects been drawn: d 100 %." in words(found)
 
 
-def test_arms_that_differ_in_variant_and_method_are_left_to_the_table():
-    pairs, _ = score_table(subjects=12, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.25}, variants=("1mm", "0.6mm"))
-    told = " ".join(verdict_on(pairs).sentences)
-    assert "syn (1mm) is above greedy (1mm)" in told
-    assert "greedy (1mm) and greedy (0.6mm)" in told
-    assert "syn (1mm) is above greedy (0.6mm)" not in told
+def test_a_difference_that_is_the_same_in_every_pair():
+    found = verdict(copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn", 0.05))
+    assert "above every other by the same in every pair: greedy by 0.050." in found.headline
 
 
-def test_the_highest_mean_by_failing_on_hard_pairs_is_told():
-    pairs, _ = score_table(subjects=12, kinds=("T1w",), gains={"greedy": 0.25, "syn": 0.24}, seed=3)
-    syn = pairs["method"] == "syn"
-    hard = pairs["moving"].isin(pairs["moving"].unique()[:4])
-    pairs.loc[hard, "dice_mean"] -= 0.2
-    pairs.loc[hard & syn, ["status", "dice_mean"]] = ["failed", np.nan]
-    headline = verdict_on(pairs).headline
-    assert headline.startswith("Highest mean: syn")
-    assert headline.endswith("; yet above it on the pairs that both scored: greedy.")
+def test_many_certain_differences_are_counted():
+    found = verdict(table({f"m{i}": 0.5 + 0.05 * i for i in range(6)}, subject=0.003))
+    assert len([s for s in found.sentences if " is above " in s]) == 6
+    assert "9 further differences are in the table." in found.sentences
 
 
-def test_one_fixed_subject_bounds_what_is_found():
-    pairs, _ = score_table(subjects=12, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.25})
-    told = verdict_on(pairs[pairs["fixed"] == pairs["fixed"].iloc[0]]).sentences
-    assert told[-1].startswith("All pairs have the same fixed subject")
-    assert not any("same fixed subject" in s for s in verdict_on(pairs).sentences)
+# --- nobody is ahead -------------------------------------------------------------------------------------------------
 
 
-def test_a_small_difference_is_called_none():
-    pairs, _ = score_table(subjects=12, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2}, seed=1)
-    assert compare(pairs)["p_equivalence_holm"].iloc[0] < 0.05
-    d, low, high = compare(pairs)[["d_z", "d_z_low", "d_z_high"]].iloc[0]
-    assert abs(d) < 0.2
-    verdict = verdict_on(pairs)
-    assert verdict.sentences == (
-        f"Found below |d_z| = 0.2: greedy and syn (d_z {d:+.2f}, 95 % interval {low:+.2f} to {high:+.2f}). Where an "
-        "interval reaches beyond that, or there is none, a difference is not excluded.".replace("-", "−"),
-        "Equivalent, their means differ by less than 0.01 Dice for certain (two one-sided tests, Holm's correction): "
-        "greedy and syn.",
-    )
-    assert verdict.headline.endswith("; not beyond |d_z| = 0.2 from it: syn.")
+def test_equal_methods_have_no_winner():
+    found = verdict(equal(seed=1))
+    assert found.headline.startswith("No winner: the order of ")
+    assert " is not certain; difference 0.0" in found.headline
+    assert not claims(found)
 
 
-def test_an_uncertain_difference_is_said_to_be():
-    pairs, _ = score_table(subjects=10, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2})
-    harder = dict(zip(pairs["moving"].unique(), np.linspace(-0.04, 0.06, 10), strict=True))
-    pairs["dice_mean"] += (pairs["method"] == "syn") * pairs["moving"].map(harder)
-    assert "Not certain: p = 0." in verdict_on(pairs).sentences[0]
+def test_equivalent_methods_are_called_so_whatever_the_effect_size():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn", 0.0005)
+    random = np.random.default_rng(0)
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += random.normal(0, 0.0003, 132)
+    found = verdict(pairs)
+    assert found.relations[-1].d_z > 1
+    assert found.headline.startswith("Equivalent, with no winner: syn and greedy, whose means differ by less than 0.01")
+    assert "difference 0.001, 95 % interval 0.000" in found.headline
+    assert not claims(found)
 
 
-def test_a_difference_that_may_be_within_the_threshold_is_said_to_be():
-    pairs, _ = score_table(subjects=16, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2022})
-    row = compare(pairs).iloc[0]
-    assert row["p_holm"] < 0.05
-    assert row["d_z_low"] < 0.2 < row["d_z"]
-    assert "Its d_z may be below 0.2: 95 % interval 0." in verdict_on(pairs).sentences[0]
+def test_identical_scores_have_no_winner():
+    found = verdict(copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn"))
+    assert found.headline.startswith("Identical: greedy and syn have the same score in every pair, mean Dice 0.")
+    assert found.headline.endswith("No winner.")
+    assert not claims(found)
 
 
-def test_without_an_interval_the_reason_is_told():
-    pairs, _ = score_table(subjects=3, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.22})
-    told = verdict_on(pairs).sentences[0]
-    assert told.endswith(
-        "No interval, so its certainty is not known: 3 subjects take part on one side, at least 10 are needed for an "
-        "interval."
-    )
-    assert "95 %" not in told
+def test_ties_in_most_pairs_have_no_winner():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn")
+    pairs.loc[of(pairs, "syn") & some(pairs, 0.1), "dice_mean"] += 0.001
+    found = verdict(pairs)
+    assert found.headline.startswith("Equivalent, with no winner")
+    assert not claims(found)
 
 
-def test_failures_that_turn_the_order_around_are_told():
-    pairs, _ = score_table(subjects=12, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.22})
-    lost = (pairs["method"] == "syn") & pairs["fixed"].str.startswith(("sub-01", "sub-02"))
-    pairs.loc[lost, ["status", "dice_mean"]] = ["failed", np.nan]
-    told = verdict_on(pairs).sentences
-    assert "Pairs without a score: syn 22 of 132. They are left out of the means, which may flatter a method." in told
-    assert told[-1].startswith("With failed pairs scored 0 the order turns around: greedy is above syn by 0.")
+def test_a_tiny_difference_of_very_many_pairs_is_equivalent():
+    found = verdict(table({"identity": 0.45, "a": 0.6, "b": 0.602}, groups={"T1w": 30}, subject=0.001, noise=0.005))
+    assert found.headline.startswith("Equivalent, with no winner: b and a")
+    assert not claims(found)
 
 
-def test_registrations_that_did_harm_are_counted():
-    pairs, _ = score_table(subjects=4, kinds=("T1w",), gains={"syn": -0.3})
-    told = verdict_on(pairs.assign(folding_percent=2.0)).sentences
-    assert told == (
-        "Pairs with Dice below the initial one: syn 12 of 12.",
-        "Pairs with more than 1 % of the brain folded: syn 12 of 12.",
-    )
+def test_what_is_sure_and_inside_the_margin_or_may_be_has_no_winner():
+    pairs = table({"identity": 0.45, "a": 0.6, "b": 0.608}, groups={"T1w": 16}, subject=0.003, noise=0.005, seed=4)
+    (relation,) = [r for r in verdict(pairs).relations if "identity" not in r.names()]
+    assert relation.kind == "small"
+    found = verdict(pairs)
+    assert found.headline.startswith("No winner: between b and a there is no difference that counts")
+    assert not claims(found)
 
 
-def test_a_method_below_the_floor_is_pointed_at():
-    pairs, _ = score_table(gains={"identity": 0.0, "broken": -0.2})
-    assert "broken: worse than no deformation at all." in " ".join(verdict_on(pairs).sentences)
+def test_a_certain_difference_below_the_threshold_of_the_effect_has_no_winner():
+    pairs = table({"identity": 0.45, "a": 0.6, "b": 0.62}, groups={"T1w": 36}, subject=0.0, noise=0.12)
+    found = verdict(pairs)
+    assert found.headline.startswith("No winner: between b and a there is no difference that counts")
+    assert "the threshold |d_z| = 0.2" in found.headline
 
 
-def test_an_order_that_depends_on_the_split_is_told():
-    pairs, _ = score_table(gains={"greedy": 0.2, "syn": 0.2})
-    better = (pairs["method"] == "syn") & (pairs["split"] == "MPRAGE to MPRAGE")
-    worse = (pairs["method"] == "syn") & (pairs["split"] == "MP2RAGE to MP2RAGE")
-    pairs["dice_mean"] += 0.1 * better - 0.1 * worse
-    told = [s for s in verdict_on(pairs).sentences if "depends on the split" in s]
-    assert len(told) == 1
-    assert "in MP2RAGE to MP2RAGE, +" in told[0]
+def test_the_criteria_are_the_protocols():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.62}, subject=0.003)
+    assert verdict(pairs).headline.startswith("Highest mean: syn")
+    wide = verdict(pairs, criteria=Criteria(margin=0.05, confidence=0.9))
+    assert wide.headline.startswith("Equivalent, with no winner: syn and greedy, whose means differ by less than 0.05")
+    assert "90 % interval" in wide.headline
 
 
-def test_rescans_are_kept_out():
-    pairs, _ = score_table(rescanned=3)
-    assert verdict_on(pairs).pairs == "pairs of different subjects"
-    assert verdict_on(pairs[pairs["split"] != "same subject"]).pairs == "all pairs"
+@pytest.mark.parametrize("seed", range(3))
+def test_a_better_mean_of_noise_is_no_order_in_any_split(seed):
+    found = verdict(equal(groups={"MP2RAGE": 3, "MPRAGE": 9}, seed=seed))
+    assert not claims(found)
 
 
-def test_one_method_one_pair_and_no_score():
-    alone, _ = score_table(gains={"syn": 0.2})
-    assert "There is nothing to compare it with." in verdict_on(alone).headline
-    pairs, _ = score_table()
+def test_how_many_subjects_a_difference_takes_is_told_where_the_order_is_open():
+    told = words(verdict(equal(seed=1)))
+    found = re.search(r"To see a difference of 0\.01 Dice between any two of them take about (\d+) subjects", told)
+    assert int(found[1]) > 12
+    assert re.search(r"varies with: moving subject \d+ %, fixed subject \d+ %, single pair \d+ %\.", told)
+
+
+# --- too little to tell ----------------------------------------------------------------------------------------------
+
+
+def test_one_pair_tells_nothing_of_others():
+    pairs = table()
     first = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
-    assert any("too few or too alike for an effect size" in s for s in verdict_on(first).sentences)
-    failed = verdict_on(alone.assign(status="failed", dice_mean=np.nan))
-    assert failed.headline == "No pair was scored."
-    assert failed.sentences[0].startswith("Pairs without a score: syn 30 of 30.")
-    assert verdicts(summarise(pairs.head(0)), compare(pairs.head(0))) == []
+    found = verdict(first)
+    assert found.headline.startswith("No winner can be told: ")
+    assert "over 1 pair: syn 0." in found.headline
+    assert not claims(found)
+
+
+def test_two_subjects_have_no_interval_and_no_adjective():
+    found = verdict(table(groups={"T1w": 2}))
+    assert found.headline.startswith("No winner can be told: ")
+    assert not claims(found)
+    assert not re.search("small|medium|large", words(found))
+
+
+def test_one_subject_alone_is_judged_by_its_rescans_and_nothing_is_certain():
+    pairs = table(groups={"T1w": 1}, rescanned=1)
+    found = verdict(pairs)
+    assert found.pairs == "rescans alone, each subject with itself"
+    assert found.headline.startswith("No winner can be told: ")
+    assert not claims(found)
+
+
+def test_a_small_group_is_named_and_the_sentence_is_limited_to_the_rest():
+    pairs = table(groups={"MP2RAGE": 1, "MPRAGE": 11}, subject=0.003)
+    found = verdict(pairs)
+    assert "MP2RAGE" in found.headline
+    assert "left out" in found.headline
+    assert "MPRAGE to MPRAGE" in words(found) or "11 subjects" in words(found)
+
+
+def test_one_subject_of_a_sequence_makes_no_difference_certain():
+    pairs = equal(groups={"MP2RAGE": 1, "MPRAGE": 11}, subject=0.003, seed=5)
+    odd = pairs["moving"].str.endswith("MP2RAGE") | pairs["fixed"].str.endswith("MP2RAGE")
+    pairs.loc[of(pairs, "syn") & odd, "dice_mean"] += 0.03
+    assert "for certain" not in verdict(pairs).headline.replace("by less than 0.01 Dice for certain", "")
+
+
+@pytest.mark.parametrize("groups", [{"MP2RAGE": 3, "MPRAGE": 9}, {"MP2RAGE": 2, "MPRAGE": 10}])
+def test_sizes_of_groups_stand_beside_what_hangs_on_them(groups):
+    told = words(verdict(table(groups=groups, subject=0.003)))
+    assert "syn is above greedy by" in told
+    assert ("MP2RAGE 3" in told) == (groups["MP2RAGE"] == 3)
+
+
+def test_a_sparse_subset_of_pairs_is_judged():
+    pairs = table(groups={"T1w": 40}, subject=0.003)
+    found = verdict(pairs[some(pairs, 0.1)])
+    assert found.headline.startswith("Highest mean: syn")
+    assert "over 156 pairs" in found.headline
+
+
+def test_one_fixed_subject_bounds_what_is_found_and_is_named():
+    pairs = table(subject=0.003)
+    found = verdict(pairs[pairs["fixed"] == pairs["fixed"].iloc[0]])
+    assert "the same fixed subject, sub-" in found.sentences[-1]
+    assert not any("same fixed subject" in s for s in verdict(pairs).sentences)
+
+
+def test_one_subject_that_makes_the_difference_is_named():
+    pairs = equal(groups={"T1w": 6}, subject=0.002, noise=0.002, seed=2)
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += 0.012
+    one = pairs["moving"].str.startswith("sub-00") | pairs["fixed"].str.startswith("sub-00")
+    pairs.loc[of(pairs, "syn") & ~one, "dice_mean"] -= 0.008
+    found = verdict(pairs)
+    hanging = [r for r in found.relations if r.hangs_on]
+    assert all("for certain" not in found.headline or r.hangs_on != "sub-00" for r in hanging)
+    for r in hanging:
+        if r.kind == "certain":
+            assert f"hangs on one subject, {r.hangs_on}" in words(found)
+
+
+# --- failures and unfinished arms ------------------------------------------------------------------------------------
+
+
+def failing(share: float = 0.46) -> pd.DataFrame:
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65, "vfa": 0.85}, subject=0.004)
+    return fail(pairs, of(pairs, "vfa") & some(pairs, share))
+
+
+def test_a_method_that_fails_on_half_of_its_pairs_is_set_aside_and_named_first():
+    found = verdict(failing())
+    assert found.headline.startswith(
+        "Set aside, too few scores: vfa, 61 of 132 pairs failed (46.2 %: out of memory). Highest mean: syn, "
+    )
+    assert "over 132 pairs of 12 subjects; above every other for certain: greedy by" in found.headline
+    apart = next(s for s in found.sentences if s.startswith("Apart"))
+    assert re.search(r"syn 0\.6\d\d, greedy 0\.6\d\d, vfa 0\.4\d\d", apart)
+    assert not any("vfa is above" in s for s in found.sentences)
+
+
+def test_a_method_that_fails_on_the_hard_half_does_not_win():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "vfa": 0.58}, subject=0.004)
+    hard = pairs["fixed"].str.startswith(("sub-00", "sub-01", "sub-02", "sub-03"))
+    pairs.loc[hard, "dice_mean"] -= 0.2
+    found = verdict(fail(pairs, of(pairs, "vfa") & hard))
+    assert found.headline.startswith("Set aside, too few scores: vfa, 44 of 132 pairs failed")
+    assert "Only one method can be ranked, greedy" in found.headline
+    assert not any("vfa is above" in s or "vfa is better" in s for s in found.sentences)
+
+
+def test_a_method_that_scores_nothing_leaves_the_others_ranked():
+    pairs = failing()
+    found = verdict(fail(pairs, of(pairs, "vfa")))
+    assert found.headline.startswith("Set aside, too few scores: vfa, 132 of 132 pairs failed (all: out of memory).")
+    assert "Highest mean: syn" in found.headline
+
+
+def test_all_methods_set_aside_leave_no_winner():
+    pairs = failing(0.2)
+    for seed, method in enumerate(("greedy", "syn")):
+        pairs = fail(pairs, of(pairs, method) & some(pairs, 0.2, seed + 1))
+    found = verdict(pairs)
+    assert found.headline.endswith("No method scored enough of its pairs to be ranked.")
+    assert any(s.startswith("Apart, ") for s in found.sentences)
+    assert not claims(found)
+
+
+def test_nothing_was_scored():
+    pairs = table()
+    found = verdict(fail(pairs, pairs["method"] != ""))
+    assert found.headline.endswith("No pair was scored.")
+    assert not claims(found)
+
+
+def test_a_scan_that_fails_every_method_sets_none_aside():
+    pairs = table(groups={"T1w": 10}, subject=0.004)
+    broken = pairs["moving"].str.startswith("sub-00") | pairs["fixed"].str.startswith("sub-00")
+    found = verdict(fail(pairs, broken, "bad data: sub-00 is 4D"))
+    assert "Lacking pairs" in found.headline
+    assert "Highest mean: syn" in found.headline
+    assert "over 72 pairs" in found.headline
+
+
+def test_where_failures_differ_nothing_is_certain():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
+    found = verdict(fail(pairs, of(pairs, "syn") & some(pairs, 0.02)))
+    assert found.headline.startswith("Lacking pairs: syn, 3 of 132 pairs failed (2.3 %: out of memory). Highest mean")
+    assert "which is not certain where failures differ" in found.headline
+    assert "for certain" not in found.headline
+    assert "over 129 pairs" in found.headline
+    same = verdict(fail(pairs, ~of(pairs, "identity") & some(pairs, 0.02)))
+    assert "above every other for certain" in same.headline
+
+
+def test_as_many_failures_on_other_pairs_differ():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
+    pairs = fail(pairs, of(pairs, "syn") & some(pairs, 0.02))
+    found = verdict(fail(pairs, of(pairs, "greedy") & some(pairs, 0.02, seed=9)))
+    assert "which is not certain where failures differ" in found.headline
+
+
+def test_failures_that_turn_the_order_leave_no_winner():
+    pairs = table({"identity": 0.45, "greedy": 0.60, "syn": 0.615}, subject=0.003, noise=0.003)
+    found = verdict(fail(pairs, of(pairs, "syn") & some(pairs, 0.04)))
+    assert found.headline.startswith("Lacking pairs: syn, 5 of 132 pairs failed")
+    assert "No winner: the order of syn and greedy is not certain" in found.headline
+    assert "With failed pairs scored at worst it turns around." in found.headline
+    assert "With failed pairs scored 0 it turns around, to −0.0" in words(found)
+
+
+def test_identity_and_its_failures_never_narrow_the_pairs():
+    pairs = table(subject=0.004)
+    found = verdict(fail(pairs, of(pairs, "identity") & some(pairs, 0.5)))
+    assert found.headline.startswith(
+        "Lacking pairs: identity, 66 of 132 pairs failed (50.0 %: out of memory). Highest mean"
+    )
+    assert "over 132 pairs" in found.headline
+
+
+def test_an_unfinished_arm_is_said_first_and_not_compared():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.62, "ants": 0.7}, subject=0.003)
+    done = some(pairs, 0.03)
+    found = verdict(pairs[~of(pairs, "ants") | done])
+    assert found.headline.startswith(
+        "Set aside, not finished: ants, 128 of 132 pairs not done yet (97.0 %). Highest mean: syn"
+    )
+    assert not any("ants" in s for s in found.sentences)
+
+
+def test_an_arm_that_is_all_but_finished_is_said_to_lack_pairs():
+    pairs = table(subject=0.004)
+    found = verdict(pairs[~of(pairs, "syn") | ~some(pairs, 0.01)])
+    assert found.headline.startswith("Lacking pairs: syn, 1 of 132 pairs not done yet (0.8 %).")
+    assert "for certain" not in found.headline
+
+
+def test_a_run_that_is_not_finished_says_so_first():
+    pairs = table(subject=0.004)
+    found = verdict(pairs[some(pairs, 0.3)], Known(planned=132))
+    assert found.headline.startswith("Not finished: 92 of 132 planned pairs are not done by any method.")
+    assert "Not finished" not in verdict(pairs, Known(planned=132)).headline
+
+
+def test_scores_that_are_missing_without_a_failure_count_as_lacking():
+    pairs = table(subject=0.004)
+    pairs.loc[of(pairs, "syn") & some(pairs, 0.3), "dice_mean"] = np.nan
+    assert verdict(pairs).headline.startswith("Set aside, too few scores: syn, 40 of 132 pairs without a score")
+
+
+def test_pairs_that_nobody_can_score_are_lacking_for_nobody():
+    pairs = table(subject=0.004)
+    pairs.loc[some(pairs, 0.3), "dice_mean"] = np.nan
+    found = verdict(pairs)
+    assert "Highest mean: syn" in found.headline
+    assert "over 92 pairs" in found.headline
+    assert "Set aside" not in found.headline
+    assert "failed" not in found.headline
+
+
+# --- the floor and the ceiling ---------------------------------------------------------------------------------------
+
+
+def test_methods_below_the_floor_are_pointed_at():
+    found = verdict(table({"identity": 0.45, "a": 0.38, "b": 0.42}, subject=0.004))
+    assert "Mind: b is below identity by 0.0" in found.headline
+    assert "a and b: worse than no deformation at all, for certain." in words(found)
+
+
+def test_no_gain_by_noise_is_neither_harm_nor_gain():
+    found = verdict(table({"identity": 0.45, "a": 0.45}, seed=3))
+    assert "worse than no deformation" not in words(found)
+    assert "differs from identity" in words(found) or "equivalent to identity" in words(found)
+    assert not claims(found)
+
+
+def test_registrations_below_identity_are_counted():
+    pairs = table({"identity": 0.42, "vfa": 0.6}, subject=0.0, noise=0.0)
+    pairs["dice_initial"] = 0.066
+    pairs.loc[of(pairs, "vfa") & some(pairs, 0.08), "dice_mean"] = 0.10
+    assert "Pairs that a method left worse than identity has them: vfa 11 of 132." in words(verdict(pairs))
+
+
+def test_folding_and_headers_are_counted():
+    pairs = table(groups={"T1w": 4}).assign(folding_percent=2.0, dice_initial=0.9)
+    told = words(verdict(pairs))
+    assert "Pairs worse than where the headers place them: identity 12 of 12, greedy 12 of 12, syn 12 of 12." in told
+    assert "Pairs with more than 1 % of the brain folded: identity 12 of 12, greedy 12 of 12, syn 12 of 12." in told
+
+
+def test_rescans_stand_apart_as_the_ceiling():
+    found = verdict(table(groups={"T1w": 9}, rescanned=3, subject=0.004))
+    assert found.pairs == "pairs of different subjects"
+    assert "over 126 pairs" in found.headline
+    ceiling = next(s for s in found.sentences if s.startswith("Floor and ceiling"))
+    assert re.search(
+        r"no deformation scores identity 0\.4\d\d; registered rescans of one brain score 0\.\d{3} to 0\.\d{3}", ceiling
+    )
+    assert "(6 pairs)" in ceiling
+
+
+def test_what_label_maps_of_one_scan_agree_in_is_a_ceiling():
+    known = Known(agreements={"manual": [Agreement(reference="auto", dice=0.88, scans=9)]})
+    told = words(verdict(table(), known))
+    assert "its label maps agree with auto's of the same scans in 0.880 (9 scans)." in told
+
+
+def test_only_one_method():
+    found = verdict(table({"identity": 0.45, "syn": 0.6}, subject=0.004))
+    assert found.headline.startswith("Only one method was run, syn: mean Dice 0.")
+    assert "; syn is above identity by 0.1" in found.headline
+    alone = verdict(table({"syn": 0.6}))
+    assert alone.headline.endswith("There is nothing to compare it with.")
+    floor = verdict(table({"identity": 0.6}))
+    assert floor.headline.startswith("Only identity was run")
+
+
+# --- conditions ------------------------------------------------------------------------------------------------------
+
+
+def turned(size: float, **more: object) -> pd.DataFrame:
+    """Two methods of which each is better in one split."""
+    pairs = equal(groups={"A": 8, "B": 8}, subject=0.004, **more)
+    for split, sign in (("A to A", 1), ("B to B", -1)):
+        pairs.loc[of(pairs, "syn", split=split), "dice_mean"] += sign * size
+    return pairs
+
+
+def test_an_order_that_turns_between_splits_is_told_in_the_headline():
+    found = verdict(turned(0.06))
+    assert "The order of greedy and syn depends on the split: " in found.headline
+    assert re.search(
+        r"(syn is above greedy by 0\.\d+ in A to A|greedy is above syn by 0\.\d+ in B to B)", found.headline
+    )
+    assert "Highest mean" not in found.headline
+
+
+def test_an_order_that_turns_by_noise_is_not_told():
+    assert "depends on" not in words(verdict(turned(0.001, seed=3)))
+
+
+def test_a_difference_in_one_split_only_is_placed():
+    pairs = equal(groups={"A": 8, "B": 8}, subject=0.004)
+    pairs.loc[of(pairs, "syn", split="A to A"), "dice_mean"] += 0.06
+    told = words(verdict(pairs))
+    assert "in A to A" in told
+    assert "greedy is above" not in told
+
+
+def test_labellings_that_disagree_about_the_order_are_told_in_both_verdicts():
+    pairs = equal(labellings=("manual", "auto"), subject=0.004)
+    pairs.loc[of(pairs, "syn", labelling="manual"), "dice_mean"] += 0.04
+    pairs.loc[of(pairs, "syn", labelling="auto"), "dice_mean"] -= 0.04
+    manual, auto = verdicts(pairs)
+    assert manual.headline.startswith("Highest mean: syn")
+    assert auto.headline.startswith("Highest mean: greedy")
+    for each in (manual, auto):
+        assert "The order of greedy and syn depends on the labelling: " in each.headline
+
+
+def test_labellings_that_agree_get_no_remark():
+    pairs = table(labellings=("manual", "auto"), subject=0.004)
+    pairs.loc[of(pairs, "syn", labelling="auto"), "dice_mean"] += 0.02
+    for each in verdicts(pairs):
+        assert "depends on the labelling" not in words(each)
+
+
+def test_variants_are_arms_and_their_interaction_is_told():
+    pairs = equal(variants=("1mm", "2mm"), subject=0.004)
+    pairs.loc[of(pairs, "syn", variant="1mm"), "dice_mean"] += 0.05
+    pairs.loc[of(pairs, "syn", variant="2mm"), "dice_mean"] -= 0.05
+    found = verdict(pairs)
+    assert found.headline.startswith("Highest mean: syn (1mm)")
+    told = words(found)
+    assert "syn (1mm) is above greedy (1mm)" in told
+    assert "syn (1mm) is above greedy (2mm)" not in " ".join(found.sentences)
+    assert "depends on the variant" in told
 
 
 def test_a_verdict_for_each_evaluation_and_none_across():
-    pairs, _ = score_table(
-        subjects=12, kinds=("T1w",), variants=("lumir", "own"), evaluations={"lumir": "reference, nearest"}
-    )
-    # The evaluation costs more Dice than methods differ by, and turns their order.
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, variants=("lumir", "own"), subject=0.004)
     there = pairs["variant"] == "lumir"
-    pairs["dice_mean"] -= 0.1 * there + 0.1 * (there & (pairs["method"] == "syn"))
-    native, reference = verdicts(summarise(pairs), compare(pairs))
+    pairs.loc[there, "evaluation"] = "reference, nearest"
+    pairs.loc[there & of(pairs, "syn"), "dice_mean"] -= 0.1
+    native, reference = verdicts(pairs)
     assert native.evaluation == "labels compared on the fixed scan's native grid"
     assert reference.evaluation.startswith("labels compared on the prepared grid of the scan that all are aligned to")
     assert native.headline.startswith("Highest mean: syn, mean Dice 0.")
     assert reference.headline.startswith("Highest mean: greedy, mean Dice 0.")
-    assert native.sentences[0].startswith("syn is above greedy by 0.0")
-    assert not any("(own)" in s or "(lumir)" in s for v in (native, reference) for s in (v.headline, *v.sentences))
-    alone = pairs[pairs["variant"] == "own"]
-    (only,) = verdicts(summarise(alone), compare(alone))
-    assert only.headline == native.headline
-    assert only.evaluation == ""
+
+
+# --- other stories than the mean's -----------------------------------------------------------------------------------
+
+
+def test_a_method_that_wins_most_pairs_and_collapses_in_a_few_is_told():
+    pairs = equal(subject=0.003, noise=0.003)
+    vfa = of(pairs, "syn")
+    pairs.loc[vfa, "dice_mean"] += 0.02
+    pairs.loc[vfa & some(pairs, 0.08), "dice_mean"] -= 0.35
+    told = words(verdict(pairs))
+    assert re.search(
+        r"syn is better than greedy in 9\d % of the pairs for certain \(median of \w+ − \w+ [+−]0\.0\d+\)", told
+    )
+
+
+def test_a_win_rate_by_noise_is_not_told():
+    for seed in range(3):
+        assert "% of the pairs" not in words(verdict(equal(seed=seed)))
+
+
+def test_one_structure_that_makes_a_difference_is_named():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.6}, subject=0.0005, noise=0.0005)
+    random = np.random.default_rng(0)
+    for index in range(1, 5):
+        pairs[f"dice_{index}"] = pairs["dice_mean"] + random.normal(0, 0.002, len(pairs))
+    pairs.loc[of(pairs, "syn"), "dice_3"] += 0.12
+    pairs["dice_mean"] = pairs[[f"dice_{i}" for i in range(1, 5)]].mean(axis="columns")
+    told = words(verdict(pairs))
+    assert re.search(r"One structure makes most of it: 3, \d+ %; without it the difference is [+−]0\.0", told)
+    even = table(subject=0.002)
+    for index in range(1, 5):
+        even[f"dice_{index}"] = even["dice_mean"]
+    assert "One structure" not in words(verdict(even))
+
+
+# --- labels that cannot carry a verdict ------------------------------------------------------------------------------
+
+
+def test_labels_from_the_registered_intensities_get_no_verdict():
+    pairs = table(labellings=("tissue", "manual"), subject=0.004)
+    pairs = fail(pairs, of(pairs, "syn") & some(pairs, 0.02))
+    tissue, manual = verdicts(pairs, Known(withheld={"tissue": "The labels are made from the registered intensities."}))
+    assert "No verdict. The labels are made from the registered intensities." in tissue.headline
+    assert tissue.headline.startswith("Lacking pairs: syn")
+    assert not claims(tissue)
+    assert "Highest mean: syn" in manual.headline
+
+
+def test_few_classes_bound_the_headline_and_do_not_withhold_it():
+    caveat = "3 classes spread over the whole brain do not tell registration from intensity sorting."
+    found = verdict(table(subject=0.004), Known(caveats={"manual": caveat}))
+    assert found.headline.startswith("Highest mean: syn")
+    assert found.headline.endswith(caveat)
+
+
+def test_no_rows_no_verdict():
+    assert verdicts(table().head(0)) == []

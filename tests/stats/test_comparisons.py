@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from lumirage_bids.criteria import Criteria
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, EQUIVALENCE_MARGIN, compare, holm
-from lumirage_bids.stats.effects import Effects, effects, moments, plain_tests
+from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare
+from lumirage_bids.stats.effects import Effects, effects, influences, moments, plain_tests
+from lumirage_bids.stats.holm import benjamini_hochberg, holm
 from lumirage_bids.stats.structures import structure_differences
 from stats.made_up import score_table
 
@@ -194,10 +196,11 @@ def test_intervals_come_from_subjects_and_the_plain_tests_from_pairs():
     plain = stats.ttest_rel(b, a)
     assert (row["t"], row["p_t"]) == pytest.approx((plain.statistic, plain.pvalue))
     assert row["p_wilcoxon"] == pytest.approx(stats.wilcoxon(b - a).pvalue)
-    assert row["p"] == pytest.approx(2 * stats.t.sf(abs(row["mean_difference"] / row["se"]), 13))
-    half = stats.t.ppf(0.975, 13) * row["se"]
-    assert row["ci_low"] == pytest.approx((b - a).mean() - half)
-    assert row["ci_high"] == pytest.approx((b - a).mean() + half)
+    assert row["df"] <= 13
+    assert row["estimator"] == "components"
+    half = stats.t.ppf(0.975, row["df"]) * row["se"]
+    assert row["ci_low"] < (b - a).mean() < row["ci_high"]
+    assert (row["ci_high"] - row["ci_low"]) / 2 == pytest.approx(half, rel=0.15)  # but for skewness
     for size in ("d_z", "d_av", "d_pooled", "hedges_g"):
         assert row[f"{size}_low"] < row[size] < row[f"{size}_high"]
 
@@ -225,18 +228,20 @@ def test_swapped_arms_have_the_same_p_and_mirrored_intervals():
 
 def test_equivalence_and_difference_are_told_apart():
     equal, above = (compare(many(gains={"greedy": 0.2, "syn": 0.2 + gain})).iloc[0] for gain in (0.0, 0.02))
-    assert equal["equivalence_margin"] == EQUIVALENCE_MARGIN == 0.01
+    assert equal["equivalence_margin"] == 0.01
     assert equal["p_equivalence"] < 0.05 < equal["p"]
     assert above["p"] < 0.05 < above["p_equivalence"]
-    inside = EQUIVALENCE_MARGIN - abs(equal["mean_difference"])
-    assert equal["p_equivalence"] == pytest.approx(stats.t.sf(inside / equal["se"], 13))
+    wider = compare(many(gains={"greedy": 0.2, "syn": 0.22}), criteria=Criteria(margin=0.05, confidence=0.9)).iloc[0]
+    assert wider["equivalence_margin"] == 0.05
+    assert wider["p_equivalence"] < 0.05
+    assert wider["ci_high"] - wider["ci_low"] < above["ci_high"] - above["ci_low"]
 
 
 def test_few_subjects_are_refused_an_interval_with_a_reason():
     pairs, _ = score_table(subjects=2, kinds=("T1w",))
     row = compare(pairs).iloc[0]
     assert np.isnan([row["se"], row["ci_low"], row["p"], row["p_holm"], row["d_z_low"], row["worst_case_p"]]).all()
-    assert row["refused"] == "2 subjects take part on one side, at least 10 are needed for an interval"
+    assert row["refused"] == "2 subjects take part, at least 3 are needed for an interval"
     assert np.isfinite(row["mean_difference"])
 
 
@@ -261,12 +266,29 @@ def test_the_worst_case_scores_failed_pairs_as_nothing():
         assert row[f"worst_case_{worst}"] == pytest.approx(expected[usual])
 
 
-def test_a_seed_fixes_every_number():
+def test_the_same_table_gives_the_same_numbers():
     pairs = many(failing=0.1)
     pd.testing.assert_frame_equal(compare(pairs), compare(pairs))
-    once, other = compare(pairs).iloc[0], compare(pairs, seed=1).iloc[0]
-    assert once["se"] != other["se"]
-    assert once["se"] == pytest.approx(other["se"], rel=0.15)
+
+
+def test_influences_are_how_much_a_pair_moves_an_effect_size():
+    # An oracle: the derivative by a pair's weight, from the weighted sums.
+    random = np.random.default_rng(0)
+    a, b = random.random(40), random.random(40)
+    sums, step = moments(a, b).sum(axis=0), 1e-6
+    moved = effects(sums + step * moments(a, b), 0.0, 40)
+    before = effects(sums, 0.0, 40)
+    found = influences(a, b)
+    for place, size in enumerate(("d_z", "d_av", "d_pooled", "hedges_g")):
+        slope = (getattr(moved, size) - getattr(before, size)) / step * 40
+        assert found[:, place] == pytest.approx(slope, rel=0.05, abs=0.05)
+    assert np.abs(found.mean(axis=0)).max() < 0.05
+
+
+def test_benjamini_hochberg_against_known_values():
+    # R: p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.5), "BH")
+    assert benjamini_hochberg([0.01, 0.02, 0.03, 0.04, 0.5]) == pytest.approx([0.05, 0.05, 0.05, 0.05, 0.5])
+    assert benjamini_hochberg([0.5, np.nan, 0.01]) == pytest.approx([0.5, np.nan, 0.02], nan_ok=True)
 
 
 def test_holm_is_over_all_rows_of_the_table():
@@ -294,3 +316,93 @@ def test_scores_of_two_evaluations_are_not_compared():
     own = compare(pairs[pairs["variant"] == "own"])
     np.testing.assert_array_equal(compared.loc[compared["variant_a"] == "own", "p"], own["p"])
     assert (structure_differences(structures, {}).query("variant_a != variant_b").index.size) == 0
+
+
+def test_wins_and_the_median_tell_of_a_rare_collapse():
+    pairs = many()
+    syn = pairs.index[pairs["method"] == "syn"]
+    collapsed = syn[:: len(syn) // 15]
+    pairs.loc[collapsed, "dice_mean"] = 0.0
+    row = compare(pairs).iloc[0]
+    assert row["mean_difference"] < 0 < row["median_difference"]
+    wide = pairs.pivot(index=["moving", "fixed"], columns="method", values="dice_mean")
+    assert row["win_percent"] == pytest.approx(100 * (wide["syn"] > wide["greedy"]).mean())
+    assert row["tie_percent"] == 0
+    tied = compare(pairs.assign(dice_mean=0.5)).iloc[0]
+    assert (tied["win_percent"], tied["tie_percent"]) == (0, 100)
+
+
+def test_a_difference_that_hangs_on_one_subject_is_found():
+    pairs = many(gains={"greedy": 0.2, "syn": 0.2})
+    one = pairs["moving"].str.startswith("sub-05") | pairs["fixed"].str.startswith("sub-05")
+    pairs.loc[one & (pairs["method"] == "syn"), "dice_mean"] += 0.2
+    pairs.loc[pairs["method"] == "syn", "dice_mean"] += 0.0005
+    row = compare(pairs).iloc[0]
+    rest = compare(pairs[~one]).iloc[0]
+    assert row["without_subject"] == "sub-05"
+    assert row["without_difference"] == pytest.approx(rest["mean_difference"])
+    assert row["without_p"] == pytest.approx(rest["p"])
+    assert row["hangs_on_subject"] == (row["p"] < 0.05 <= rest["p"])
+    clear = compare(many()).iloc[0]
+    assert not clear["hangs_on_subject"]
+    assert clear["without_p"] < 0.05
+
+
+def test_variance_is_shared_out_to_the_side_that_makes_it():
+    pairs = many(subjects=30)
+    random = np.random.default_rng(0)
+    names = sorted(set(pairs["moving"]))
+    effect = dict(zip(names, random.normal(0, 0.05, len(names)), strict=True))
+    noise = random.normal(0, 0.05, len(pairs))
+    for side in ("moving", "fixed"):
+        moved = pairs["dice_mean"] + (pairs["method"] == "syn") * (pairs[side].map(effect) + noise)
+        row = compare(pairs.assign(dice_mean=moved)).iloc[0]
+        assert row[f"{side}_percent"] == pytest.approx(50, abs=15)
+        assert row["pair_percent"] == pytest.approx(50, abs=15)
+        # n subjects' effects: the usual formula of a one-sample t-test with 80 % power.
+        needed = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) ** 2 * (0.05 / 0.01) ** 2
+        assert row["n_for_margin"] == pytest.approx(needed, rel=0.35)
+
+
+def test_columns_of_subjects_are_taken_before_names():
+    pairs = many()
+    renamed = pairs.assign(
+        subject_moving=pairs["moving"].str[:6],
+        subject_fixed=pairs["fixed"].str[:6],
+        moving="image of " + pairs["moving"],
+        fixed="image of " + pairs["fixed"],
+    )
+    assert compare(renamed).iloc[0]["p"] == pytest.approx(compare(pairs).iloc[0]["p"])
+
+
+def test_one_fixed_subject_bounds_what_is_said():
+    pairs = many()
+    row = compare(pairs[pairs["fixed"].str.startswith("sub-03") & ~pairs["moving"].str.startswith("sub-03")]).iloc[0]
+    assert (row["holds_for"], row["resampled"], row["n_subjects"]) == ("sub-03", "moving subjects", 13)
+    assert np.isfinite(row["p"])
+
+
+def test_the_table_says_what_its_intervals_rest_on():
+    pairs, _ = score_table(subjects=12, kinds=("A", "B", "B", "B"), gains={"greedy": 0.2, "syn": 0.2})
+    table = compare(pairs).set_index("split")
+    assert table.loc["A and B", "groups"] == "A 3, B 9"
+    assert table.loc["A and B", "n_smallest"] == 3
+    assert table.loc["A and B", "df"] < 9
+    assert table.loc["A to A", "refused_sizes"].startswith("3 subjects take part")
+    assert np.isfinite(table.loc["A to A", "ci_low"])
+    assert np.isnan(table.loc["A to A", "d_z_low"])
+    odd, _ = score_table(subjects=12, kinds=("A", *["B"] * 11), gains={"greedy": 0.2, "syn": 0.2})
+    whole = compare(odd).set_index("split")
+    assert whole.loc["all", "left_out"] == "A (1 subject)"
+    assert whole.loc["all", "n"] == 11 * 10
+    assert whole.loc["all", "mean_difference"] == whole.loc["B to B", "mean_difference"]
+    assert whole.loc["A and B", "refused"].startswith("1 subject of A takes part")
+
+
+def test_differences_that_vary_between_splits_only_have_no_interval():
+    pairs, _ = score_table(subjects=8, gains={"greedy": 0.2, "syn": 0.2})
+    inside = (pairs["split"] == "MPRAGE to MPRAGE") & (pairs["method"] == "syn")
+    table = compare(pairs.assign(dice_mean=0.5 + 0.1 * inside)).set_index("split")
+    assert table.loc["all", "refused"] == "the differences do not vary within splits"
+    assert np.isnan(table.loc["all", ["p", "ci_low", "d_z_low"]].astype(float)).all()
+    assert table.loc["MPRAGE to MPRAGE", "refused"] == "the differences do not vary"

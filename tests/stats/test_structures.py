@@ -45,6 +45,27 @@ def test_a_structures_difference_is_compared_like_the_mean():
     assert found["name"] == "1"
 
 
+def test_intervals_of_all_structures_at_once_are_wider_and_p_values_corrected():
+    _, wide = with_holes()
+    table = structure_differences(wide, {})
+    assert (table["sim_low"] < table["ci_low"]).all()
+    assert (table["ci_high"] < table["sim_high"]).all()
+    assert (table["p_fdr"] >= table["p"]).all()
+    one = structure_differences(score_table(subjects=12, kinds=("T1w",), gains=GAINS, structures=1)[1], {}).iloc[0]
+    assert (one["sim_low"], one["sim_high"], one["p_fdr"]) == pytest.approx((one["ci_low"], one["ci_high"], one["p"]))
+
+
+def test_the_structure_that_makes_the_difference_dominates():
+    _, wide = with_holes(gains={"greedy": 0.2, "syn": 0.2})
+    table = structure_differences(wide, {}).set_index("index")
+    assert table["dominates"].to_dict() == {3: True, 1: False, 2: False, 4: False}
+    rest = wide["braincolor"].drop(columns="dice_3")
+    means = rest.assign(dice=rest.filter(regex=r"dice_\d").mean(axis=1)).groupby("method")["dice"].mean()
+    assert table.loc[3, "difference_without"] == pytest.approx(means["syn"] - means["greedy"])
+    shared = structure_differences(score_table(subjects=12, kinds=("T1w",), gains=GAINS)[1], {})
+    assert not shared["dominates"].any()
+
+
 def test_rescans_are_left_out():
     pairs, wide = score_table(subjects=12, rescanned=3, kinds=("T1w",), gains=GAINS)
     n = compare(pairs).query("split == 'different subjects'")["n"].iloc[0]
@@ -61,7 +82,7 @@ def test_means_of_structures_have_intervals_where_there_are_subjects_enough():
     assert table["n_subjects"].to_dict() == {
         (m, i): 11 if i == 2 else 12 for m in ("greedy", "syn") for i in range(1, 5)
     }
-    few = per_structure(score_table(subjects=4)[1], {})
+    few = per_structure(score_table(subjects=2)[1], {})
     assert few[["ci_low", "ci_high"]].isna().all(axis=None)
     assert few["mean"].notna().all()
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from lumirage_bids.stats import dictionaries
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, pair_classes
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS
+from lumirage_bids.stats.interactions import INTERACTION_COLUMNS
+from lumirage_bids.stats.ranking import RANKING_COLUMNS
 from lumirage_bids.stats.structures import STRUCTURE_DIFFERENCE_COLUMNS
 from lumirage_bids.stats.summaries import (
     FAILURE_COLUMNS,
@@ -65,7 +67,7 @@ def test_untrimmed_and_trimmed_numbers_by_hand():
     assert trimmed == pytest.approx([rest.mean(), np.median(rest), rest.std(ddof=1)])
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9]), min_size=1, max_size=70))
 def test_trimming_drops_exactly_five_percent_even_among_ties(dice: list[float]):
     row = summarise(pairs_of(dice)).iloc[0]
@@ -176,6 +178,8 @@ def test_every_column_of_every_table_is_defined():
         (COMPARISON_COLUMNS, dictionaries.COMPARISONS),
         (FAILURE_COLUMNS, dictionaries.FAILURES),
         (STRUCTURE_DIFFERENCE_COLUMNS, dictionaries.STRUCTURE_DIFFERENCES),
+        (RANKING_COLUMNS, dictionaries.RANKING),
+        (INTERACTION_COLUMNS, dictionaries.INTERACTIONS),
     ):
         assert list(entries) == columns
         assert len(columns) == len(set(columns))

@@ -1,0 +1,492 @@
+"""How sure a number over pairs is: subjects are what is drawn from a population, and each recurs in many pairs.
+
+The score of a pair is thought of as a mean of its split, an effect of each of its two subjects, and what the pair has
+of its own. Of a mean over pairs, the variance then is that of the subjects' effects, each weighed by the pairs that its
+subject takes part in, plus that of the pairs' own parts. Both are found from two sums of squares: over subjects, of the
+sum of a subject's residuals; and over couples of subjects, of the sum of theirs. For a complete round robin this is the
+analysis of variance of the social relations model; the same equations hold for any other choice of pairs. Subjects of
+different sequences are different groups, each with a variance of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from lumirage_bids.stats.groups import FEWEST_SUBJECTS
+from lumirage_bids.stats.student import Floats, Inference
+
+Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+#: With fewer, intervals of effect sizes are so wide that they say nothing (docs/statistics.md).
+FEWEST_FOR_SIZES = 8
+# With fewer subjects, in all and in a group, what pairs have of their own is not told apart from what subjects have.
+_FEWEST_IN_ALL, _FEWEST_IN_GROUP = 10, 6
+# Skewness of fewer values is chance.
+_FEWEST_FOR_SKEWNESS = 10
+# How much of the share that a group has by its pairs counts in the degrees of freedom, whatever its spread is found to
+# be: a group of three has a small one by chance too often.
+_SHARE = 0.75
+# How what pairs have of their own counts in the degrees of freedom: by itself, and beside subjects' effects.
+_OWN, _TAKEN_AWAY = 0.8, 1.4
+# How much of the skewness found counts: that of few values is partly chance.
+_SKEWNESS = 0.5
+# Standard errors below this are rounding.
+_NO_SPREAD = 1e-12
+_DENSE = 1500  # subjects up to which degrees of freedom are computed in full
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crossing:
+    """Pairs of one class by their subjects.
+
+    Attributes
+    ----------
+    subjects : sequence of str
+    moving, fixed : array, shape (pairs,)
+        Places of a pair's subjects among them.
+    splits : sequence of str
+    split : array, shape (pairs,)
+        Place of a pair's split among them.
+    groups : sequence of str
+        Group of each subject, see `lumirage_bids.stats.groups.groups_of`.
+    one_sided : str
+        ``moving`` or ``fixed`` where that side of all pairs of the labelling is one subject, else empty.
+    """
+
+    subjects: Sequence[str]
+    moving: Indices
+    fixed: Indices
+    splits: Sequence[str]
+    split: Indices
+    groups: Sequence[str]
+    one_sided: str = ""
+
+    def only(self, pairs: Mask) -> Crossing:
+        """Keep some pairs."""
+        return replace(self, **{name: getattr(self, name)[pairs] for name in ("moving", "fixed", "split")})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """Pairs that a number is over, and what its interval rests on.
+
+    Attributes
+    ----------
+    kept : array, shape (pairs kept,)
+        Places of the pairs among those of the crossing.
+    moving, fixed : array, shape (pairs kept,)
+        Units that the pair depends on, mostly its subjects. One unit twice: the pair depends on that one alone.
+    block : array, shape (pairs kept,)
+        Split of the pair.
+    units : array, shape (units,)
+        Place among the crossing's subjects of each unit; of a couple, of one of the two.
+    group : array, shape (units,)
+        Group of each unit.
+    names : sequence of str
+        Of the groups.
+    n_subjects : int
+        Subjects of the side, moving or fixed, that has fewer.
+    what : str
+        What the interval generalises over.
+    holds_for : str or None
+        The subject that all pairs share on one side.
+    left_out : str or None
+        Groups that are too small to tell of others, and whose pairs are left out because there are others.
+    n_left_out : int
+        Pairs left out that way.
+    """
+
+    kept: Indices
+    moving: Indices
+    fixed: Indices
+    block: Indices
+    units: Indices
+    group: Indices
+    names: Sequence[str]
+    n_subjects: int
+    what: str
+    holds_for: str | None = None
+    left_out: str | None = None
+    n_left_out: int = 0
+
+    @cached_property
+    def sizes(self) -> npt.NDArray[np.intp]:
+        """Units of each group."""
+        return np.bincount(self.group, minlength=len(self.names))
+
+    @property
+    def smallest(self) -> int:
+        """Units of the smallest group."""
+        return int(self.sizes.min(initial=len(self.group)))
+
+    @property
+    def told(self) -> str:
+        """Groups with their sizes, in words; one group by its size alone."""
+        if len(self.names) == 1:
+            return str(self.sizes[0])
+        return ", ".join(f"{name} {size}" for name, size in zip(self.names, self.sizes, strict=True))
+
+    @cached_property
+    def refused(self) -> str | None:
+        """Why there is no interval; None where there is one."""
+        if not len(self.kept):
+            return "no pair was scored in both arms"
+        if self.smallest < FEWEST_SUBJECTS:
+            small = int(self.sizes.argmin())
+            of = f" of {self.names[small]}" if len(self.names) > 1 else ""
+            verb = "takes" if self.smallest == 1 else "take"
+            return f"{_subjects(self.smallest)}{of} {verb} part, at least {FEWEST_SUBJECTS} are needed for an interval"
+        if np.diag(self._moments)[:-1].min() < 1e-9:
+            return "no split has pairs enough to tell how much they vary"
+        return None
+
+    @property
+    def refused_sizes(self) -> str | None:
+        """Why there is no interval of an effect size; None where there is one."""
+        if self.refused or len(self.group) >= FEWEST_FOR_SIZES:
+            return self.refused
+        few = len(self.group)
+        return f"{few} subjects take part, at least {FEWEST_FOR_SIZES} are needed for an interval of an effect size"
+
+    @property
+    def estimator(self) -> str:
+        """Where the standard error comes from."""
+        return "contributions" if self._by_contributions.any() else "components"
+
+    @cached_property
+    def alone(self) -> Mask:
+        """Whether a pair depends on one unit only, shape (pairs kept,)."""
+        return np.asarray(self.moving == self.fixed)
+
+    def per_unit(self, values: Floats) -> Floats:
+        """Sums over the pairs of each unit, shape (units,)."""
+        n = len(self.group)
+        two = ~self.alone
+        sums = np.bincount(self.moving, values, n) + np.bincount(self.fixed[two], values[two], n)
+        return sums.astype(np.float64)
+
+    @cached_property
+    def counts(self) -> Floats:
+        """Pairs of each unit in each split, shape (units, splits)."""
+        splits = int(self.block.max()) + 1
+        cells = [self.moving * splits + self.block, (self.fixed * splits + self.block)[~self.alone]]
+        return np.bincount(np.concatenate(cells), minlength=len(self.group) * splits).reshape(-1, splits).astype(float)
+
+    @cached_property
+    def in_split(self) -> Floats:
+        """Pairs of each split."""
+        return np.bincount(self.block).astype(float)
+
+    @cached_property
+    def couple(self) -> Indices:
+        """Number of the couple of units of each pair, both directions alike."""
+        first, second = np.minimum(self.moving, self.fixed), np.maximum(self.moving, self.fixed)
+        return np.unique(first * len(self.group) + second, return_inverse=True)[1]
+
+    @cached_property
+    def _leverage(self) -> Floats:
+        """What each unit's effect gives to each unit's sum of residuals, shape (units, units)."""
+        n = len(self.group)
+        cells = np.bincount(self.moving * n + self.fixed, minlength=n * n).reshape(n, n).astype(float)
+        both = cells + cells.T
+        np.fill_diagonal(both, self.counts.sum(axis=1))
+        return np.asarray(both - (self.counts / self.in_split) @ self.counts.T)
+
+    @cached_property
+    def _squared(self) -> Floats:
+        """Sums of squared leverages by groups of both units, shape (groups, groups)."""
+        member = np.eye(len(self.names))[self.group]
+        if not self.alone.all():
+            return np.asarray(member.T @ self._leverage**2 @ member)
+        # Each pair depends on one unit: the leverage is a diagonal minus a product, too large to be written out.
+        counts = self.counts.sum(axis=1)
+        own = self.counts / np.sqrt(self.in_split)
+        per_group = np.stack([own[self.group == g].T @ own[self.group == g] for g in range(len(self.names))])
+        products = np.einsum("gab,hab->gh", per_group, per_group)
+        return np.asarray(products + np.diag(member.T @ (counts**2 - 2 * counts * (own**2).sum(axis=1))))
+
+    @cached_property
+    def _diagonal(self) -> Floats:
+        """Each unit's own leverage."""
+        return np.asarray(self.counts.sum(axis=1) - (self.counts**2 / self.in_split).sum(axis=1))
+
+    @cached_property
+    def _moments(self) -> Floats:
+        """What each variance, of the groups' effects and of what pairs have of their own, gives to each sum of squares.
+
+        Shape (groups + 1, groups + 1): a row for each group's sum of squares, the last for that of couples.
+        """
+        member = np.eye(len(self.names))[self.group]
+        splits = len(self.in_split)
+        cells = np.bincount(self.couple * splits + self.block, minlength=(int(self.couple.max()) + 1) * splits)
+        by_split = cells.reshape(-1, splits).astype(float)
+        total = by_split.sum(axis=1)
+        first = np.zeros(len(total), dtype=np.intp)
+        second = first.copy()
+        first[self.couple], second[self.couple] = self.moving, self.fixed
+        mixed, squares = np.zeros((len(self.group), splits)), np.zeros(len(self.group))
+        for unit, of in ((first, np.ones(len(total), dtype=bool)), (second, first != second)):
+            np.add.at(mixed, unit[of], total[of, None] * by_split[of])
+            np.add.at(squares, unit[of], total[of] ** 2)
+        share = self.counts / self.in_split
+        quadratic = np.einsum("sa,ab,sb->s", share, by_split.T @ by_split, share) - 2 * (mixed * share).sum(1) + squares
+        groups = len(self.names)
+        moments = np.empty((groups + 1, groups + 1))
+        moments[:-1, :-1] = self._squared
+        moments[:-1, -1] = member.T @ self._diagonal
+        moments[-1, :-1] = member.T @ quadratic
+        moments[-1, -1] = len(self.kept) - (by_split**2 / self.in_split).sum()
+        return moments
+
+    @cached_property
+    def _without_pairs(self) -> Floats:
+        """What turns groups' sums of squares into variances where pairs have nothing of their own."""
+        moments = self._moments[:-1, :-1]
+        if _told_apart(moments):
+            return np.asarray(np.linalg.inv(moments))
+        return np.diag(1 / np.diag(moments))  # groups that always go together: each has the whole, which is too much
+
+    @cached_property
+    def _by_contributions(self) -> Mask:
+        """Which groups' variance is taken with what their pairs have of their own, shape (groups,)."""
+        few = len(self.group) < _FEWEST_IN_ALL or bool(self.alone.all()) or not _told_apart(self._moments)
+        return np.asarray((self.sizes < _FEWEST_IN_GROUP) | few)
+
+    @cached_property
+    def _degrees(self) -> Floats:
+        """Degrees of freedom of each group's sum of squares."""
+        if self.alone.all() or len(self.group) > _DENSE:
+            squares = [self._diagonal[self.group == g] ** 2 for g in range(len(self.names))]
+            return np.array([s.sum() ** 2 / max((s**2).sum(), 1e-300) - 1 for s in squares])
+        parts = [self._leverage[np.ix_(of, of)] for of in (self.group == g for g in range(len(self.names)))]
+        products = [part @ part for part in parts]
+        return np.array([np.trace(m) ** 2 / max((m * m).sum(), 1e-300) for m in products])
+
+    def infer(self, values: Floats) -> Inference:
+        """Means over the pairs kept, with their errors.
+
+        Parameters
+        ----------
+        values : array, shape (pairs of the crossing, numbers)
+            Finite for the pairs kept.
+
+        Returns
+        -------
+        Inference
+            Of shape (numbers,). Errors are NaN where `refused` has a reason.
+
+        References
+        ----------
+        Kenny, Kashy and Cook 2006, Dyadic Data Analysis, ISBN 978-1-57230-986-9 (the social relations model);
+        Satterthwaite 1946, doi:10.2307/3002019 (degrees of freedom);
+        Aronow, Samii and Assenova 2015, doi:10.1093/pan/mpv018 (sums over subjects less what couples count twice).
+        """
+        columns = values[self.kept].T
+        if self.refused:
+            nothing = np.full(len(columns), np.nan)
+            mean = columns.mean(axis=1) if len(self.kept) else nothing
+            return Inference(estimate=mean, se=nothing, df=nothing, skewness=nothing)
+        found = np.array([self._infer(column) for column in columns]).reshape(-1, 4).T
+        return Inference(estimate=found[0], se=found[1], df=found[2], skewness=found[3])
+
+    def contributions(self, values: Floats) -> Floats:
+        """What each unit moves the mean by, scaled so that squares sum up to its variance.
+
+        What pairs have of their own counts to both of their units: the variance is rather too large.
+
+        Parameters
+        ----------
+        values : array, shape (pairs of the crossing,)
+
+        Returns
+        -------
+        array, shape (units,)
+        """
+        sums, squares, alone, weight = self._sums(values[self.kept])
+        scale = np.sqrt(alone * weight / np.maximum(squares, 1e-300))
+        return np.asarray(sums * scale[self.group])
+
+    def _sums(self, column: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Units' sums of residuals, groups' sums of their squares, variances by those alone, and what they weigh."""
+        sums = self.per_unit(self._residual(column))
+        squares = np.bincount(self.group, sums**2, len(self.names)).astype(np.float64)
+        alone = np.maximum(self._without_pairs @ squares, 0)
+        weight = np.bincount(self.group, self.counts.sum(axis=1) ** 2, len(self.names)) / len(column) ** 2
+        return sums, squares, alone, weight
+
+    def _residual(self, column: Floats) -> Floats:
+        """What is left of each pair without the mean of its split."""
+        return np.asarray(column - (np.bincount(self.block, column) / self.in_split)[self.block])
+
+    def _infer(self, column: Floats) -> tuple[float, float, float, float]:
+        """Mean, standard error, degrees of freedom and skewness."""
+        sums, squares, alone, weight = self._sums(column)
+        couples = float((np.bincount(self.couple, self._residual(column)) ** 2).sum())
+        subjects, pairs = self._components(squares, couples, alone)
+        variance = float(subjects @ weight + pairs)
+        if not variance > _NO_SPREAD**2:
+            return float(column.mean()), 0.0, 1.0, 0.0
+        degrees = self._degrees / (1 + self._excess(sums, squares) / 2)
+        skewness = _SKEWNESS * self._third_moment(sums, squares, alone * weight) / float(alone @ weight) ** 1.5
+        return (
+            float(column.mean()),
+            float(np.sqrt(variance)),
+            self._satterthwaite(subjects * weight, pairs, weight, degrees),
+            skewness,
+        )
+
+    def _components(self, squares: Floats, couples: float, alone: Floats) -> tuple[Floats, float]:
+        """Variances of the groups' effects, and the variance that the pairs' own parts give to the mean."""
+        joined = self._by_contributions
+        if joined.all():
+            return alone, 0.0
+        found = np.maximum(np.linalg.solve(self._moments, np.append(squares, couples))[:-1], 0)
+        own = max(0.0, float((couples - self._moments[-1, :-1] @ found) / self._moments[-1, -1]))
+        apart = ~(joined[self.group[self.moving]] | joined[self.group[self.fixed]])
+        return np.where(joined, alone, found), own * int(apart.sum()) / len(self.kept) ** 2
+
+    def _satterthwaite(self, parts: Floats, pairs: float, weight: Floats, degrees: Floats) -> float:
+        """Degrees of freedom of the sum; what pairs have of their own counts to the groups it was told apart in.
+
+        It was found by taking away, so the sum is the less sure the more the subjects make of it.
+        """
+        told_apart = weight * ~self._by_contributions
+        total = float(parts.sum()) + pairs
+        own = pairs * (_OWN + _TAKEN_AWAY * float(parts.sum()) / total)
+        parts = parts + own * told_apart / max(float(told_apart.sum()), 1e-300)
+        least = _SHARE * total * weight / weight.sum() if len(parts) > 1 else parts
+        return float(max(1.0, total**2 / (np.maximum(parts, least) ** 2 / degrees).sum()))
+
+    def _excess(self, sums: Floats, squares: Floats) -> Floats:
+        """Excess of each group's kurtosis over that of as many normal values: a sum of squares is the less sure."""
+        fourth = np.bincount(self.group, sums**4, len(self.names))
+        kurtosis = self.sizes * fourth / np.maximum(squares**2, 1e-300)
+        return np.asarray(np.maximum(kurtosis - 3 * (self.sizes - 1) / (self.sizes + 1), 0))
+
+    def _third_moment(self, sums: Floats, squares: Floats, variances: Floats) -> float:
+        """Third central moment of the mean."""
+        n = self.sizes.astype(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unbiased = np.sqrt(n * (n - 1)) / (n - 2)
+            scale = (variances / squares) ** 1.5
+        third = unbiased * scale * np.bincount(self.group, sums**3, len(self.names))
+        return float(np.where((n >= _FEWEST_FOR_SKEWNESS) & (squares > 0), third, 0.0).sum())
+
+
+def design(crossing: Crossing, used: Mask) -> Design:
+    """Lay out the pairs that are used.
+
+    Pairs of a group below three subjects are left out where others remain. Where one side of all pairs is one subject,
+    the other side's subjects are what is generalised over; where no subject is in two couples, the couples.
+
+    Parameters
+    ----------
+    crossing : Crossing
+    used : array, shape (pairs,)
+        Which of its pairs.
+    """
+    kept = np.flatnonzero(used)
+    while True:
+        laid = _laid_out(crossing, kept)
+        small = laid.sizes < FEWEST_SUBJECTS
+        rest = kept[~(small[laid.group[laid.moving]] | small[laid.group[laid.fixed]])] if len(kept) else kept
+        if len(rest) in (0, len(kept)):
+            break
+        kept = rest
+    return _with_left_out(crossing, np.flatnonzero(used), laid)
+
+
+class Designs:
+    """Designs of the pairs of a crossing, one for each choice of them; the same choice is laid out once."""
+
+    def __init__(self, crossing: Crossing) -> None:
+        self._crossing = crossing
+        self._known: dict[bytes, Design] = {}
+
+    def of(self, used: Mask) -> Design:
+        """Lay out the pairs that are used, shape (pairs,)."""
+        key = np.packbits(used).tobytes()
+        if key not in self._known:
+            self._known[key] = design(self._crossing, used)
+        return self._known[key]
+
+
+def _with_left_out(crossing: Crossing, used: Indices, laid: Design) -> Design:
+    """Tell the groups that were left out."""
+    if len(laid.kept) == len(used):
+        return laid
+    before = _laid_out(crossing, used)
+    out = [g for g, name in enumerate(before.names) if name not in laid.names]
+    told = [f"{before.names[g]} ({_subjects(before.sizes[g])})" for g in out]
+    return replace(laid, left_out="; ".join(told), n_left_out=len(used) - len(laid.kept))
+
+
+def _laid_out(crossing: Crossing, kept: Indices) -> Design:
+    """Lay out some pairs, however small their groups."""
+    sides = [side[kept] for side in (crossing.moving, crossing.fixed)]
+    counts = [len(np.unique(side)) for side in sides]
+    subjects, codes = np.unique(np.concatenate(sides), return_inverse=True)
+    moving, fixed = codes[: len(kept)], codes[len(kept) :]
+    together = len(subjects) < sum(counts)
+    group = [crossing.groups[subject] for subject in subjects]
+    what, holds_for, fewest = "subjects" if together else "moving and fixed subjects", None, min(counts)
+    if crossing.one_sided and len(kept) and not together:
+        varied, one = (moving, sides[1]) if crossing.one_sided == "fixed" else (fixed, sides[0])
+        what = f"{'moving' if crossing.one_sided == 'fixed' else 'fixed'} subjects"
+        holds_for = crossing.subjects[one[0]]
+        places, moving = np.unique(varied, return_inverse=True)
+        group, subjects, fixed, fewest = [group[place] for place in places], subjects[places], moving, max(counts)
+    elif _unlinked(moving, fixed, len(subjects)):
+        one, first, moving = np.unique(np.minimum(moving, fixed), return_index=True, return_inverse=True)
+        subjects, fixed = subjects[one], moving
+        group = [crossing.splits[crossing.split[kept[place]]] for place in first]
+    elif not together:
+        role = np.bincount(moving, minlength=len(subjects)) > 0
+        apart = {g for g, m in zip(group, role, strict=True) if m}.isdisjoint(
+            g for g, m in zip(group, role, strict=True) if not m
+        )
+        group = [name if apart else _in_role(name, bool(m)) for name, m in zip(group, role, strict=True)]
+    names = sorted(set(group))
+    return Design(
+        kept=kept,
+        moving=moving,
+        fixed=fixed,
+        block=np.unique(crossing.split[kept], return_inverse=True)[1],
+        units=subjects,
+        group=np.array([names.index(name) for name in group], dtype=np.intp),
+        names=names,
+        n_subjects=fewest,
+        what=what,
+        holds_for=holds_for,
+    )
+
+
+def _told_apart(moments: Floats) -> bool:
+    """Whether equations for variances have one solution."""
+    scale = np.sqrt(np.maximum(np.diag(moments), 1e-12))
+    return bool(np.linalg.cond(moments / np.outer(scale, scale)) < 1e6)
+
+
+def _subjects(n: int) -> str:
+    return f"{n} subject" if n == 1 else f"{n} subjects"
+
+
+def _in_role(name: str, moving: bool) -> str:
+    return f"{name} {'moving' if moving else 'fixed'}".strip()
+
+
+def _unlinked(moving: Indices, fixed: Indices, subjects: int) -> bool:
+    """Whether no subject is paired with two others, though three are with one: then couples are what is independent."""
+    first, second = np.minimum(moving, fixed), np.maximum(moving, fixed)
+    couples = np.unique(np.stack([first, second]), axis=1)
+    two = couples[0] != couples[1]
+    partners = np.bincount(couples[:, two].ravel(), minlength=subjects)
+    return bool(
+        two.sum() >= FEWEST_SUBJECTS and partners.max() <= 1 and not np.isin(couples[0][~two], couples[:, two]).any()
+    )

@@ -1,0 +1,50 @@
+"""Groups of subjects that an interval hangs on: those whose scans are of the same sequences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from lumirage_bids.stats.classes import SAME_SUBJECT
+
+#: A group of fewer subjects tells nothing of others like them.
+FEWEST_SUBJECTS = 3
+
+
+def groups_of(pairs: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """Group of each subject.
+
+    Parameters
+    ----------
+    pairs : iterable of (moving subject, fixed subject, split)
+        Of a whole labelling, each combination at least once.
+
+    Returns
+    -------
+    dict
+        Subject → name of its group: the sequences that it was scanned with, as the splits name them. Splits that name
+        no sequences (other than ``A to B``) stand for themselves. A group of fewer than `FEWEST_SUBJECTS` subjects
+        joins the largest one that it has a sequence in common with: a subject that lacks one scan is no other
+        population.
+
+    Examples
+    --------
+    >>> groups_of([("s1", "s2", "T1w to T2w"), ("s2", "s1", "T1w to T2w"), ("s1", "s3", "T1w to T1w")])
+    {'s1': 'T1w + T2w', 's2': 'T1w + T2w', 's3': 'T1w + T2w'}
+    """
+    found: dict[str, set[str]] = {}
+    for moving, fixed, split in pairs:
+        first, separator, second = split.partition(" to ")
+        own = (first, second) if separator else (split, split)
+        for subject, sequence in zip((moving, fixed), own, strict=True):
+            found.setdefault(subject, set()).update(() if split == SAME_SUBJECT else (sequence,))
+    profiles = {subject: tuple(sorted(sequences)) for subject, sequences in found.items()}
+    sizes = Counter(profiles.values())
+    kept = [profile for profile, size in sizes.most_common() if size >= FEWEST_SUBJECTS or size == max(sizes.values())]
+
+    def home(profile: tuple[str, ...]) -> tuple[str, ...]:
+        if profile in kept:
+            return profile
+        return next((other for other in kept if not profile or set(other) & set(profile)), profile)
+
+    return {subject: " + ".join(home(profile)) for subject, profile in profiles.items()}

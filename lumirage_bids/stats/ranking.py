@@ -1,0 +1,139 @@
+"""Order of the methods, and how far it would hold had other subjects been drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from lumirage_bids.criteria import Criteria
+from lumirage_bids.stats.classes import pair_classes, primary_class
+from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
+from lumirage_bids.stats.comparisons import tables_of
+from lumirage_bids.stats.criteria import DICE, Score
+from lumirage_bids.stats.groups import FEWEST_SUBJECTS
+from lumirage_bids.stats.pairing import SideBySide
+from lumirage_bids.stats.resampling import RESAMPLES, resampling
+from lumirage_bids.stats.student import Floats
+
+RANKING_COLUMNS = [
+    *("labelling", "evaluation", "split", "variant", "method", "set_aside", "lacking_percent", "n_common"),
+    *("mean", "mean_zero", "rank_mean", "n_above", "n_below", "rank", "score_learn2reg"),
+    *("first_percent", "rank_low", "rank_high"),
+]
+
+
+def ranking(
+    pairs: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    *,
+    criteria: Criteria | None = None,
+    score: Score = DICE,
+    references: Collection[str] = REFERENCES,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Rank the arms of each labelling and evaluation on the pairs that they share.
+
+    Parameters
+    ----------
+    pairs, criteria, score
+        As for `lumirage_bids.stats.comparisons.compare`.
+    comparisons : DataFrame
+        What that found.
+    references : collection of str
+        Methods that are no competitors.
+    resamples, seed : int
+        Of the bootstrap of ranks; the same seed gives the same table.
+
+    Returns
+    -------
+    DataFrame
+        A row per labelling × evaluation × arm that is no reference, in the class of pairs that a verdict is about,
+        best mean first, arms set aside last.
+
+    References
+    ----------
+    Hering et al. 2023, doi:10.1109/TMI.2022.3213983 (rank by significant wins); Wiesenfarth et al. 2021,
+    doi:10.1038/s41598-021-82017-6 (bootstrap of ranks, here over subjects).
+    """
+    criteria = criteria or Criteria()
+    tables = []
+    for labelling, evaluation, whole in tables_of(pairs, score):
+        classes = pair_classes(whole.crossing.splits)
+        split = primary_class(classes)
+        table = whole.only(whole.of(classes[split]))
+        common = common_pairs(table, references)
+        here = comparisons[(comparisons["labelling"] == labelling) & (comparisons["evaluation"] == evaluation)]
+        ranks = _bootstrap(table, common, score, criteria, resamples, seed)
+        rows = pd.DataFrame(_arms(table, common, here[here["split"] == split], criteria, score)).join(ranks)
+        rows = rows[~common.reference].assign(labelling=labelling, evaluation=evaluation, split=split)
+        tables.append(rows.sort_values(["set_aside", "rank_mean"], kind="stable"))
+    if not tables:
+        return pd.DataFrame(columns=RANKING_COLUMNS)
+    return pd.concat(tables, ignore_index=True).reindex(columns=RANKING_COLUMNS)
+
+
+def _arms(
+    table: SideBySide, common: Common, comparisons: pd.DataFrame, criteria: Criteria, score: Score
+) -> dict[str, object]:
+    """Means, ranks and significant wins of each arm; references and arms set aside have no rank."""
+    ranked = ~common.reference & ~common.set_aside & common.pairs.any()
+    means = np.full(len(table.arms), np.nan)
+    if ranked.any():
+        means[ranked] = table.dice[np.ix_(common.pairs, ranked)].mean(axis=0)
+    worst = np.nan if score.worst is None else score.worst
+    above, below = _wins(table, ranked, comparisons, criteria, score)
+    most = max(1, int(ranked.sum()) - 1)
+    return {
+        "variant": [arm.variant for arm in table.arms],
+        "method": [arm.method for arm in table.arms],
+        **{"set_aside": common.set_aside, "lacking_percent": common.lacking_percent},
+        "n_common": np.where(ranked, int(common.pairs.sum()), 0),
+        "mean": means,
+        "mean_zero": np.where(np.isfinite(table.dice), table.dice, worst).mean(axis=0),
+        "rank_mean": pd.Series(-score.sign * means).rank(method="min").to_numpy(),
+        **{"n_above": np.where(ranked, above, np.nan), "n_below": np.where(ranked, below, np.nan)},
+        "rank": np.where(ranked, 1 + below, np.nan),
+        "score_learn2reg": np.where(ranked, 0.1 + 0.9 * above / most, np.nan),
+    }
+
+
+def _wins(
+    table: SideBySide, ranked: np.ndarray, comparisons: pd.DataFrame, criteria: Criteria, score: Score
+) -> tuple[Floats, Floats]:
+    """How many of the ranked arms each is surely better and worse than."""
+    places = {arm: place for place, arm in enumerate(table.arms) if ranked[place]}
+    above, below = np.zeros(len(table.arms)), np.zeros(len(table.arms))
+    for row in comparisons[comparisons["p_holm"] < criteria.alpha].to_dict("records"):
+        a, b = (places.get((row[f"variant_{x}"], row[f"method_{x}"])) for x in "ab")  # type: ignore[call-overload]
+        if a is not None and b is not None:
+            better, worse = (b, a) if row["mean_difference"] * score.sign > 0 else (a, b)
+            above[better] += 1
+            below[worse] += 1
+    return above, below
+
+
+def _bootstrap(
+    table: SideBySide, common: Common, score: Score, criteria: Criteria, resamples: int, seed: int
+) -> pd.DataFrame:
+    """How often each arm is first, and the range of its rank, had other subjects been drawn."""
+    columns = ["first_percent", "rank_low", "rank_high"]
+    found = pd.DataFrame(np.nan, index=range(len(table.arms)), columns=columns)
+    ranked = np.flatnonzero(~common.reference & ~common.set_aside)
+    if len(ranked) < 2 or not common.pairs.any():
+        return found
+    crossing = table.crossing.only(common.pairs)
+    drawn = resampling(crossing.moving, crossing.fixed, resamples=resamples, seed=seed)
+    if drawn.subjects(np.ones(len(crossing.moving), dtype=np.bool_)) < FEWEST_SUBJECTS:
+        return found
+    values = table.dice[np.ix_(common.pairs, ranked)]
+    means = drawn.means(lambda part: values[part])[1:]
+    means = score.sign * means[np.isfinite(means).all(axis=1)]
+    ranks = pd.DataFrame(-means).rank(axis=1, method="min").to_numpy()
+    first = ranks == 1
+    ends = (1 - criteria.confidence) / 2
+    found.loc[ranked, "first_percent"] = 100 * (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
+    found.loc[ranked, ["rank_low", "rank_high"]] = np.quantile(ranks, [ends, 1 - ends], axis=0, method="inverted_cdf").T
+    return found

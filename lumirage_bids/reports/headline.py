@@ -28,7 +28,7 @@ def lacking(scene: Scene) -> Iterator[str]:
         yield f"Set aside, too few scores: {told}."
     if unfinished:
         yield f"Set aside, not finished: {'; '.join(f'{s.name}, {s.lacks()}' for s in unfinished)}."
-    few = [s for s in scene.competitors if s.lacking and not s.set_aside]
+    few = [s for s in scene.standings if s.lacking and not s.set_aside]
     if few:
         yield f"Lacking pairs: {'; '.join(f'{s.name}, {s.lacks()}' for s in few)}."
 

@@ -36,6 +36,8 @@ class Standing:
         Whether it is no competitor: the start itself, or a control.
     planned, failed, unfinished : int
         Pairs; those without a score; those that other arms have and this one lacks.
+    broken : bool
+        Whether any of these was reported to have failed, and is not just without a structure to score.
     set_aside : bool
         Whether it lacks too many to be ranked.
     reason : str
@@ -55,6 +57,7 @@ class Standing:
     planned: int
     failed: int
     unfinished: int
+    broken: bool
     set_aside: bool
     reason: str
     mean: float
@@ -76,7 +79,7 @@ class Standing:
     def lacks(self) -> str:
         """What it lacks, in words: "84 of 182 pairs failed (46 %: out of memory)"."""
         of = f"of {count(self.planned)} pairs"
-        failed = f"{count(self.failed)} {of} failed" if self.failed else ""
+        failed = f"{count(self.failed)} {of} {'failed' if self.broken else 'without a score'}" if self.failed else ""
         unfinished = f"{count(self.unfinished)} {'' if failed else f'{of} '}not done yet" if self.unfinished else ""
         share = "all" if not self.scored else f"{max(0.1, 100 * self.lacking / self.planned):.1f} %"
         told = f"{share}: {self.reason}" if self.reason and self.failed else share
@@ -178,11 +181,12 @@ def standings(
     """
     labels = arm_labels(arms_of(summary))
     places = {Arm(row["variant"], row["method"]): row for row in ranking.to_dict("records")}
-    failed = pairs[pairs["status"] != "ok"] if "reason" in pairs else pairs.head(0).assign(reason="")
+    failed = pairs[pairs["status"] != "ok"]
+    failed = failed if "reason" in failed else failed.assign(reason=None)
     reasons = failed.groupby(["variant", "method"])["reason"]
     by_arm = {Arm(str(variant), str(method)): _told(of) for (variant, method), of in reasons}
     return [
-        _standing(row, labels, places, by_arm.get(Arm(row["variant"], row["method"]), ""), row["method"] in references)
+        _standing(row, labels, places, by_arm.get(Arm(row["variant"], row["method"])), row["method"] in references)
         for row in summary.to_dict("records")
     ]
 
@@ -194,7 +198,7 @@ def _told(reasons: pd.Series[str]) -> str:
 
 
 def _standing(
-    row: Mapping[Any, Any], labels: Mapping[Arm, str], places: Mapping[Arm, Row], reason: str, reference: bool
+    row: Mapping[Any, Any], labels: Mapping[Arm, str], places: Mapping[Arm, Row], reason: str | None, reference: bool
 ) -> Standing:
     arm = Arm(row["variant"], row["method"])
     place = places.get(arm, {})
@@ -205,8 +209,9 @@ def _standing(
         planned=int(row["n_pairs"] + row["n_unfinished"]),
         failed=int(row["n_failed"]),
         unfinished=int(row["n_unfinished"]),
+        broken=reason is not None,
         set_aside=bool(row["set_aside"]),
-        reason=reason,
+        reason=reason or "",
         mean=float(row["mean_common"]),
         n=int(row["n_common"]),
         mean_at_worst=float(place.get("mean_zero", float("nan"))),

@@ -337,7 +337,7 @@ def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         most, share = (b, win_b) if win_b >= 100 - win_b - ties else (a, 100 - win_b - ties)
         if not r.row["p_win"] < limit or share < 100 * _STORY or r.row["n_subjects"] < _FEWEST_FOR_WINS:
             continue
-        if most == r.better and (r.kind == "certain" or r.d_z >= scene.criteria.threshold):
+        if most == r.better and r.kind not in ("open", "turned"):
             continue
         median = scene.words.size(r.row["median_difference"], sign=True)
         other = next(iter(r.names() - {most}))
@@ -412,7 +412,8 @@ def ceiling(scene: Scene) -> Iterator[str]:
 def reach(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Say for whom results hold where one side of the pairs is one subject, of every class that a sentence uses."""
     used = [("", r) for r in [*rows, *scene.with_reference()]]
-    used += [(f" of {name}", r) for name, r in _plain(scene) if r.kind == "certain"]
+    whole = {r.names(): r.row["n"] for r in scene.relations}
+    used += [(f" of {name}", r) for name, r in _plain(scene) if r.kind == "certain" and r.row["n"] < whole[r.names()]]
     one = {"moving subjects": "fixed", "fixed subjects": "moving"}
     bound = [(where, one[r.row["resampled"]], r.row["holds_for"]) for where, r in used if r.row["resampled"] in one]
     for where, side, subject in dict.fromkeys(bound):

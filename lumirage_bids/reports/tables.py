@@ -127,6 +127,32 @@ def summary_table(summary: pd.DataFrame) -> Table:
     return make_table("summary-table", caption, summary.assign(quartiles=quartiles), columns)
 
 
+def ranking_table(ranking: pd.DataFrame) -> Table:
+    """Lay out the ranks, one row per arm and labelling; arms that are set aside have none."""
+    ends = zip(ranking["rank_low"], ranking["rank_high"], strict=True)
+    spans = [span(low, high, 0) for low, high in ends]
+    columns = [
+        Column(key="method", title="Method"),
+        Column(key="variant", title="Variant"),
+        Column(key="labelling", title="Labelling"),
+        Column(key="evaluation", title="Labels on grid"),
+        Column(key="n_common", title="Pairs in common", kind="count"),
+        Column(key="mean", title="Mean", kind="dice"),
+        Column(key="rank_mean", title="By mean", kind="index", group="Rank"),
+        Column(key="rank", title="By significance", kind="index", group="Rank"),
+        Column(key="score_learn2reg", title="Learn2Reg's score", kind="quantity", group="Rank"),
+        Column(key="first_percent", title="First, %", kind="quantity", group="Had other subjects been drawn"),
+        Column(key="spans", title="Rank, 95 %", group="Had other subjects been drawn", keep=True),
+        Column(key="lacking_percent", title="Lacking, %", kind="quantity", group="Pairs without a score"),
+        Column(key="mean_zero", title="Mean, those at worst", kind="dice", group="Pairs without a score"),
+    ]
+    caption = (
+        "Ranks on the pairs that all methods scored that are not set aside. By significance: one more than the methods "
+        "that are better by p (Holm), however little."
+    )
+    return make_table("ranking-table", caption, ranking.assign(spans=spans), columns)
+
+
 def _comparison_names(table: pd.DataFrame) -> list[str]:
     """Name each row “b − a”."""
     arms = [table[[f"variant_{x}", f"method_{x}"]].set_axis(["variant", "method"], axis="columns") for x in ("a", "b")]

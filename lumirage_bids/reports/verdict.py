@@ -134,6 +134,8 @@ def judge(
     found = []
     for scene in _scenes(tables, criteria, words, known):
         where = "all pairs" if scene.split == ALL else f"pairs of {scene.split}"
+        if set(tables.pairs.loc[tables.pairs["labelling"] == scene.labelling, "split"]) == {SAME_SUBJECT}:
+            where = "rescans alone, each subject with itself"
         found.append(
             Verdict(
                 labelling=scene.labelling,

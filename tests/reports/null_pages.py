@@ -2,7 +2,7 @@
 
 Run as a script it prints what docs/judge.md tells::
 
-    cd tests && python -m reports.null_pages 1000
+    cd tests && python -m reports.null_pages 1000 [PROCESSES]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -97,18 +97,17 @@ def claims(pairs: pd.DataFrame) -> list[str]:
     return [s for s in told if CLAIMS.search(s) and not s.startswith(NEUTRAL)]
 
 
-def run(n: int, seed: int = 0) -> Iterator[tuple[str, list[str]]]:
-    """Design and claims of each of n pages; the designs take turns."""
-    names = list(DESIGNS)
-    for number in range(n):
-        random = np.random.default_rng([seed, number])
-        name = names[number % len(names)]
-        yield name, claims(page(random, **DESIGNS[name]))  # type: ignore[arg-type]
+def numbered(number: int) -> tuple[str, list[str]]:
+    """Design and claims of a page; the designs take turns."""
+    name = list(DESIGNS)[number % len(DESIGNS)]
+    return name, claims(page(np.random.default_rng(number), **DESIGNS[name]))  # type: ignore[arg-type]
 
 
-def main(n: int) -> None:
+def main(n: int, processes: int) -> None:
     pages, claiming = Counter[str](), Counter[str]()
-    for number, (name, told) in enumerate(run(n), start=1):
+    with ProcessPoolExecutor(processes) as pool:
+        found = list(pool.map(numbered, range(n), chunksize=5))
+    for number, (name, told) in enumerate(found):
         pages[name] += 1
         claiming[name] += bool(told)
         if told:
@@ -122,4 +121,4 @@ def main(n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)

@@ -150,9 +150,14 @@ def group(settings: Settings) -> int:
 
 def status_of(out_dir: Path) -> int:
     """Print how far the work on an output folder is."""
+    from lumirage_bids import scores
     from lumirage_bids.overview import read_overview, tell
+    from lumirage_bids.software import software_notes
 
     print(tell(read_overview(out_dir)))
+    rows, notes = scores.current(out_dir, structures=False)
+    for note in (*notes, *software_notes(out_dir, rows, None)):
+        print(note)
     return 0
 
 

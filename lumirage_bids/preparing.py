@@ -26,6 +26,7 @@ from lumirage_bids.errors import (
 from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Volume, read_image, write_image
 from lumirage_bids.labellings import Labels, agreement_conditions
+from lumirage_bids.maskers import brain_mask
 from lumirage_bids.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.prepared import (
@@ -40,7 +41,6 @@ from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import scan_facts
 from lumirage_bids.segmentation import named_structures, segment_checked
-from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.transform_files import write_itk
 from lumirage_bids.transforms import Transform
 

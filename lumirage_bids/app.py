@@ -66,7 +66,7 @@ def participant(settings: Settings) -> int:
 def _work(run: Run, plan: Plan, settings: Settings) -> None:
     from lumirage_bids import progress, workflows
     from lumirage_bids.preparing import check_prepared
-    from lumirage_bids.rows import Rows
+    from lumirage_bids.rows import Rows, forget
 
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)
@@ -75,6 +75,7 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
         else:
             workflows.run(workflows.preparation_graph(plan, execution), execution)
         if settings.stage != "prepare":
+            forget(plan, settings)
             for batch in plan.batches:
                 Rows(batch, settings.out_dir).forget_killed()
             workflows.run(workflows.registration_graph(plan, execution), execution)
@@ -82,6 +83,8 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
 
 def _conclude(plan: Plan, settings: Settings) -> int:
     from lumirage_bids import pages, status
+    from lumirage_bids.provenance import versions
+    from lumirage_bids.software import software_notes
 
     out_dir = settings.out_dir
     if settings.stage == "prepare":
@@ -93,6 +96,8 @@ def _conclude(plan: Plan, settings: Settings) -> int:
     for (state, reason), group in undone.groupby(["status", "reason"]):
         logger.error("%d row(s) %s: %s", len(group), state, reason)
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
+    for note in software_notes(out_dir, rows, versions()):
+        logger.warning("%s", note)
     unsaved = _unsaved(plan, settings)
     if unsaved:
         logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)

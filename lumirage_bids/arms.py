@@ -10,7 +10,7 @@ from lumirage_bids import derivatives, registration
 from lumirage_bids.errors import MissingInputError, UsageError
 from lumirage_bids.label_transfer import Evaluation
 from lumirage_bids.own_code import code_digest
-from lumirage_bids.parameters import digest, from_table
+from lumirage_bids.parameters import counted, digest, from_table
 from lumirage_bids.preparation import Preparation
 from lumirage_bids.protocol import Protocol, Variant
 from lumirage_bids.registration.alignment import Alignment
@@ -60,6 +60,16 @@ class Arm:
             "alignment": self.alignment.revision,
             "registration": self.method.revision or 1,
             "score": self.evaluation.revision,
+        }
+
+    @property
+    def facts(self) -> dict[str, dict[str, object]]:
+        """All that counts of the parameters of method, preparation, alignment and evaluation."""
+        return {
+            "method": {"method": self.method.name, **counted(self.method)},
+            "preparation": counted(self.preparation),
+            "alignment": counted(self.alignment),
+            "evaluation": counted(self.evaluation),
         }
 
     @property

@@ -74,6 +74,13 @@ def parser() -> argparse.ArgumentParser:
 
     how = p.add_argument_group("how it runs")
     how.add_argument("--stage", choices=("prepare", "register", "all"), default="all", help="only a part of the work")
+    how.add_argument(
+        "--redo",
+        nargs="+",
+        default=[],
+        metavar="METHOD",
+        help="make all results of these methods again",
+    )
     how.add_argument("--save", choices=("none", "labels", "images", "transforms", "all"), default="none")
     how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]")
     how.add_argument("--nprocs", type=_positive_int, metavar="N", help="processes (default: one a GPU, or one a core)")
@@ -167,6 +174,7 @@ def settings(argv: Sequence[str]) -> Settings:
         skip_bids_validation=a.skip_bids_validation,
         bids_database_dir=a.bids_database_dir.absolute() if a.bids_database_dir else None,
         sloppy=a.sloppy,
+        redo=tuple(a.redo),
         verbose=a.verbose,
         weights=_weights(),
         command=shlex.join(["lumirage", *argv]),

@@ -97,6 +97,7 @@ def warnings(plan: Plan) -> Iterator[str]:
 def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     if settings.stage != "prepare":
         yield f"Registrations: {plan.n_done} done already, {plan.n_todo} to do in {len(plan.batches)} batches"
+        yield from _again(plan)
     yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
     if not plan.batches:
         return
@@ -115,6 +116,20 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."
+
+
+def _again(plan: Plan) -> Iterator[str]:
+    """What was done before, and why it is done again."""
+    if plan.again.n_scored:
+        yield f"  {plan.again.n_scored} of these are only scored again, from their saved transforms"
+    if plan.again.n_unsaved:
+        yield (
+            f"  {plan.again.n_unsaved} registrations again, because transforms were not saved "
+            "(--save transforms keeps them)"
+        )
+    rows = Counter((*key[:3], reason) for key, reason in plan.again.reasons.items())
+    for (variant, method, labelling, reason), n in rows.items():
+        yield f"  Made again, {n} row(s) of {method}, variant {variant}, labelling {labelling}: {reason}"
 
 
 def needs(plan: Plan, settings: Settings) -> Iterator[str]:

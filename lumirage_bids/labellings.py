@@ -12,7 +12,7 @@ from lumirage_bids.arms import here
 from lumirage_bids.bids_names import LABEL
 from lumirage_bids.errors import MissingInputError, UsageError
 from lumirage_bids.own_code import code_digest, own_sources
-from lumirage_bids.parameters import digest
+from lumirage_bids.parameters import counted, digest
 from lumirage_bids.protocol import Labelling, Protocol
 from lumirage_bids.reference_maps import references
 from lumirage_bids.scans import Scan
@@ -46,9 +46,19 @@ class Labels:
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
         revised = [self.labeller.revision] if (self.labeller.revision or 1) > 1 else []
-        code = [value] if (value := code_digest(own_sources(type(self.labeller)))) else []
         codings = [sorted(coding.items()) for coding in self.structures]
-        return digest(self.labeller.name, self.labeller, codings, *revised, *code)
+        return digest(self.labeller.name, self.labeller, codings, *revised, *([self.code] if self.code else []))
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the labeller's source where that is the user's own; else empty."""
+        return code_digest(own_sources(type(self.labeller)))
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """All that counts of how the maps come about."""
+        codings = [{str(index): name for index, name in sorted(coding.items())} for coding in self.structures]
+        return {"labeller": self.labeller.name, **counted(self.labeller), "structures": codings}
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""

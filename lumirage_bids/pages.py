@@ -15,6 +15,7 @@ from lumirage_bids.label_maps import read_lut
 from lumirage_bids.looks import read_looks
 from lumirage_bids.provenance import read_records, versions
 from lumirage_bids.scans import Scan
+from lumirage_bids.software import software_notes
 from lumirage_bids.views import ScanView, pair_views
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str]]:
     from lumirage_bids.audit import read_conditions
 
     rows, notes = scores.current(out_dir)
+    notes += software_notes(out_dir, rows, None)
     if not rows:
         raise MissingInputError(
             f"{out_dir} holds no scores. Run 'lumirage BIDS_DIR {out_dir} participant' to its end first."

@@ -141,7 +141,7 @@ def digest(*parts: object) -> str:
 
 def _plain(value: object, *, nested: bool = False) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        inside = {f.name: _plain(getattr(value, f.name), nested=True) for f in fields(value) if _counts(f, value)}
+        inside = counted(value)
         return inside if nested else {vars(type(value)).get("digest_name", type(value).__name__): inside}
     if isinstance(value, Mapping):
         return {str(k): _plain(v, nested=nested) for k, v in value.items()}
@@ -150,6 +150,11 @@ def _plain(value: object, *, nested: bool = False) -> object:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"cannot digest a {type(value).__name__}")
+
+
+def counted(owner: Any) -> dict[str, object]:
+    """Fields of a dataclass that its digest is made of, as plain values."""
+    return {f.name: _plain(getattr(owner, f.name), nested=True) for f in fields(owner) if _counts(f, owner)}
 
 
 def _counts(declared: Field[Any], owner: object) -> bool:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 from lumirage_bids import accuracy, derivatives
 from lumirage_bids.arms import Arm
+from lumirage_bids.history import Facts
 from lumirage_bids.labellings import Labels, agreement_conditions
+from lumirage_bids.maskers import Masking
 from lumirage_bids.parameters import digest
 from lumirage_bids.preparation import Preparation
 from lumirage_bids.registration.alignment import Alignment
@@ -129,6 +132,31 @@ def conditions(arm: Arm, reference: Scan, labels: Labels) -> str:
     return digest(arm.hash, reference.name, labels.conditions)
 
 
+def facts(arm: Arm, reference: Scan, labels: Labels) -> Facts:
+    """The same conditions in full, as they are kept to be told later."""
+    return {
+        **arm.facts,
+        "labelling": labels.facts,
+        "revisions": {**arm.revisions, "labelling": labels.labeller.revision or 1},
+        "code": arm.code,
+        "labeller_code": labels.code,
+        "reference": reference.name,
+    }
+
+
+RowKey: TypeAlias = tuple[str, str, str, str, str]
+"""Variant, method, labelling, moving and fixed scan."""
+
+
+class EarlierRow(NamedTuple):
+    """What an earlier row was made of, and whether it has scores."""
+
+    conditions: str
+    registration: str
+    hash: str
+    is_scored: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Done:
     """What is already there.
@@ -143,12 +171,43 @@ class Done:
         Path below the output folder → hash noted in its sidecar.
     notes : mapping
         The same of files that could not be made, where trying again is of no use.
+    earlier : mapping
+        Row → what earlier ones were made of, the latest last.
+    facts : mapping
+        Digest of conditions → the conditions in full.
+    outdated : frozenset of Path
+        Prepared images, below the output folder, that an earlier version made in a way that was wrong for them.
     """
 
     rows: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     files: Mapping[Path, str] = field(default_factory=dict)
     notes: Mapping[Path, str] = field(default_factory=dict)
+    earlier: Mapping[RowKey, tuple[EarlierRow, ...]] = field(default_factory=dict)
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    outdated: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """What is made again.
+
+    Attributes
+    ----------
+    reasons : mapping
+        Row that is made again → why.
+    outdated : mapping
+        Hash of a row that must not count any more, though its conditions do → why.
+    n_scored : int
+        Pairs that are scored from the transform that an earlier run saved, and not registered.
+    n_unsaved : int
+        Registrations that are repeated unchanged, since their transforms were not saved.
+    """
+
+    reasons: Mapping[RowKey, str] = field(default_factory=dict)
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    n_scored: int = 0
+    n_unsaved: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +230,12 @@ class Plan:
         Labellings whose maps were found.
     n_done : int
         Registrations that need not be repeated.
+    again : Again
+        What of the work was done before, and why it is done again.
     made : mapping
         Name of a scan → what is made of it, as file below the output folder → digest.
+    masking : Masking
+        How brains are found.
     expected : mapping
         (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
     """
@@ -187,10 +250,12 @@ class Plan:
     reference: Scan
     arms: tuple[Arm, ...]
     labels: tuple[Labels, ...]
+    masking: Masking
     preparing: tuple[Preparing, ...]
     aligning: tuple[Aligning, ...]
     batches: tuple[Batch, ...]
     n_done: int
+    again: Again
     found: frozenset[str]
     made: Mapping[str, Mapping[Path, str]]
     expected: Mapping[tuple[str, str, str, str], str]
@@ -213,6 +278,14 @@ class Plan:
             if a.reference == b.name
         }
         return scored | against
+
+    @property
+    def made_under(self) -> dict[str, Facts]:
+        """Digest of the conditions of each arm and labelling → the conditions in full."""
+        return {
+            conditions(arm, self.reference, labels): facts(arm, self.reference, labels)
+            for arm, labels in product(self.arms, self.labels)
+        }
 
     @property
     def subjects(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import derivatives
+from lumirage_bids.again import look_back
 from lumirage_bids.arms import Arm, choose_arms
-from lumirage_bids.errors import MissingInputError, NothingSelectedError
+from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.labellings import Labels, agreement_conditions, choose_labels
+from lumirage_bids.maskers import Masking, masking
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest
 from lumirage_bids.plan import Aligning, Batch, Done, Plan, Preparing, Task, is_present, prepared_files
@@ -128,9 +130,17 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
-    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
+    how = masking(protocol.masks)
+    builder = _Builder(
+        arms=arms, labels=labels, masking=how, reference=reference, done=done, settings=settings
+    )
     tasks = [(own, builder.task(pair, own)) for own in shared(arms) for pair in runnable if settings.stage != "prepare"]
-    batches, n_done = builder.batches(tasks, settings.nprocs)
+    if unknown := set(settings.redo) - {arm.name for arm in arms}:
+        raise UsageError(
+            f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: "
+            f"{', '.join(dict.fromkeys(arm.name for arm in arms))}."
+        )
+    batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
     involved = {s for p in runnable for s in (p.moving, p.fixed)}
     if settings.stage != "prepare":
         # A reference may have been named after all pairs were done.
@@ -150,10 +160,12 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         reference=reference,
         arms=arms,
         labels=labels,
+        masking=how,
         preparing=tuple(p for s in ordered if (p := builder.preparing(s, labelled=s in involved))),
         aligning=tuple(a for s in ordered for a in builder.aligning(s)),
         batches=batches,
         n_done=n_done,
+        again=look_back(batches, done, settings.redo),
         found=frozenset(dataset.found),
         made={s.name: dict(i for v in builder.variants for i in builder.made(s, v).items()) for s in ordered},
         expected={
@@ -176,9 +188,16 @@ class _Builder:
     """Hashes, each computed once, and what they leave to do."""
 
     def __init__(
-        self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done, settings: Settings
+        self,
+        *,
+        arms: tuple[Arm, ...],
+        labels: tuple[Labels, ...],
+        masking: Masking,
+        reference: Scan,
+        done: Done,
+        settings: Settings,
     ) -> None:
-        self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
+        self.arms, self.labels, self.masking, self.reference, self.done = arms, labels, masking, reference, done
         self.weights, self.seed, self.save = settings.weights, settings.seed, settings.save
         self.variants = {
             name: next(arm for arm in arms if arm.variant == name) for name in dict.fromkeys(a.variant for a in arms)
@@ -186,13 +205,35 @@ class _Builder:
         # A hash asks the file system about its files, so once a scan, not once a pair.
         self.prepared_hash = cache(self._prepared_hash)
         self.alignment_hash = cache(self._alignment_hash)
-        self.label_hash = cache(lambda scan, index: labels[index].hash(scan))
+        self.label_hash = cache(self._label_hash)
         self.made = cache(self._made)
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]
         preparation = self.variants[variant].preparation
-        return digest(preparation.revision, preparation, prints, scan.skull_stripped)
+        value = digest(preparation.revision, preparation, prints, scan.skull_stripped)
+        return self._masked(scan, value, derivatives.prepared_image(scan, variant), (variant,))
+
+    def _label_hash(self, scan: Scan, index: int) -> str:
+        labels = self.labels[index]
+        value = labels.hash(scan)
+        if labels.is_existing:
+            return value
+        return self._masked(scan, value, derivatives.label_map(scan, labels.name), tuple(self.variants))
+
+    def _masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
+        """Digest of a file that depends on the scan's brain mask: `value`, from before maskers counted, where it holds.
+
+        It does where the scan came with its brain marked, and where an earlier version made the file as it would be made
+        today, which names alone do not tell.
+        """
+        masking = self.masking.depends(scan)
+        anew, there = digest(value, "masked", masking), self.done.files.get(file)
+        if there in (value, anew):
+            outdated = any(derivatives.prepared_image(scan, name) in self.done.outdated for name in variants)
+            holds = there == value and not outdated and (not masking or self.masking.is_default)
+            return value if holds else anew
+        return anew if masking else value
 
     def _alignment_hash(self, scan: Scan, variant: str) -> str:
         ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]
@@ -296,11 +337,13 @@ class _Builder:
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
 
-    def batches(self, tasks: Sequence[tuple[tuple[Arm, ...], Task]], nprocs: int) -> tuple[tuple[Batch, ...], int]:
+    def batches(
+        self, tasks: Sequence[tuple[tuple[Arm, ...], Task]], nprocs: int, redo: Container[str]
+    ) -> tuple[tuple[Batch, ...], int]:
         todo: dict[tuple[str, str], tuple[tuple[Arm, ...], list[Task]]] = {}
         n_done = 0
         for arms, task in tasks:
-            scored = self.done.rows.issuperset(task.hashes.values())
+            scored = arms[0].name not in redo and self.done.rows.issuperset(task.hashes.values())
             if scored and task.is_kept(self.save, self.done.failed, self.done.files.get):
                 n_done += 1
             else:

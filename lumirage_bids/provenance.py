@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 import tomllib
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,21 @@ def versions() -> dict[str, str]:
 
 def read_records(out_dir: Path) -> list[dict[str, Any]]:
     """Records of all runs on an output folder, oldest first; not those that a machine left torn when it went down."""
-    return [record for file in derivatives.files(out_dir, "config/*.toml") if (record := _record(file))]
+    return [record for _, record in dated_records(out_dir)]
+
+
+def dated_records(out_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The same with the time that each run began at, UTC, spelled as column ``finished`` of score rows."""
+    files = derivatives.files(out_dir, "config/*.toml")
+    return [(_began(file.stem), record) for file in files if (record := _record(file))]
+
+
+def _began(run: str) -> str:
+    """Time in a run's name, ``20260131T120000Z-…``; empty, before all others, for a file that is none of ours."""
+    try:
+        return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        return ""
 
 
 def _record(file: Path) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import errno
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +28,16 @@ from lumirage_bids.prepared import NotPreparedError
 from lumirage_bids.registration.base import Context
 from lumirage_bids.rows import Key, Rows
 from lumirage_bids.scoring import Side, middle, moved_planes, read_side, score
+from lumirage_bids.software import made_with
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform, warp
 
 logger = logging.getLogger("lumirage")
+
+Cost = dict[str, Any]
+"""What a registration took and was made with, kept beside its transform; columns of its rows."""
+# A transform that a version before 0.2.0 saved does not say what it was made with.
+_COSTS = ("runtime_s", "memory_gb", "made_with")
 
 
 def run_batch(
@@ -156,11 +163,11 @@ class PairAtWork:
             for arm in self.batch.arms:
                 rows.add_slices(arm.label, f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
 
-    def registered(self) -> tuple[Transform, dict[str, float]]:
+    def registered(self) -> tuple[Transform, Cost]:
         """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
         return self._saved() or self._made()
 
-    def _saved(self) -> tuple[Transform, dict[str, float]] | None:
+    def _saved(self) -> tuple[Transform, Cost] | None:
         """What an earlier run saved; a file includes the start, scoring wants the deformation alone."""
         for arm in self.batch.arms:
             ends = (self.batch.moving, self.fixed.scan, arm.label)
@@ -178,10 +185,10 @@ class PairAtWork:
             except LumirageError as error:
                 logger.warning("%s It is made again.", error)
                 continue
-            return deformation, {k: notes[0][k] for k in ("runtime_s", "memory_gb") if k in notes[0]}
+            return deformation, {"made_with": "unknown", **{k: notes[0][k] for k in _COSTS if k in notes[0]}}
         return None
 
-    def _made(self) -> tuple[Transform, dict[str, float]]:
+    def _made(self) -> tuple[Transform, Cost]:
         """Run the method, and say what it took."""
         moving, mask = (
             replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
@@ -209,7 +216,11 @@ class PairAtWork:
             seconds = time.perf_counter() - begin
         if not self.batch.arm.method.computes:
             return transform, {}
-        return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
+        return transform, {
+            "runtime_s": seconds,
+            "memory_gb": memory.peak_gb,
+            "made_with": made_with(self.batch.arm.method.packages),
+        }
 
     def deformation(self, transform: Transform) -> dict[str, float]:
         """Measures of the field within the fixed brain."""
@@ -225,7 +236,7 @@ class PairAtWork:
             measures["ndv_percent"] = found.volume_percent
         return measures
 
-    def keep(self, arm: Arm, transform: Transform, scored: Sequence[str], cost: Mapping[str, float]) -> None:
+    def keep(self, arm: Arm, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
         """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""
         total = transform.then(Transform((self.start,)))
         scan, target = self.batch.moving, self.fixed.scan

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from lumirage_bids import derivatives, scores, status
-from lumirage_bids.plan import Batch, Task, conditions
+from lumirage_bids.plan import Batch, Plan, Task, conditions
+from lumirage_bids.settings import Settings
 
 logger = logging.getLogger("lumirage")
 
@@ -95,8 +96,7 @@ class Rows:
                 self._write(key)
 
     def _write(self, key: Key) -> None:
-        indices = sorted({i for r in self.rows[key] for k in r if (i := scores.structure_index(k)) is not None})
-        scores.write_rows(self.files[key], self.rows[key], indices)
+        scores.write_rows(self.files[key], self.rows[key], scores.structures_of(self.rows[key]))
 
     def fail(self, task: Task, reason: str) -> None:
         """Append rows that say why a pair has no score."""
@@ -146,3 +146,30 @@ def input_name(preparation: object) -> str:
     """The input in words, for the column of that name."""
     spacing = getattr(preparation, "spacing", None)
     return "native spacing" if spacing is None else f"{spacing:g} mm"
+
+
+def forget(plan: Plan, settings: Settings) -> None:
+    """Remove the rows of the methods that are to be done again on purpose, and what was saved of their pairs."""
+    tasks = [(batch, task) for batch in plan.batches if batch.arm.name in settings.redo for task in batch.tasks]
+    if not tasks:
+        return
+    out_dir = settings.out_dir
+    for subject in sorted({batch.moving.subject for batch, _ in tasks}):
+        hashes = {value for b, task in tasks if b.moving.subject == subject for value in task.hashes.values()}
+        for file in derivatives.files(out_dir, f"sub-{subject}/**/*_scores.tsv"):
+            digest = derivatives.entities_of(file)["desc"].rpartition("+")[2]
+            with derivatives.lock(out_dir, f"batch-{digest}"):
+                rows = scores.read_rows(file)
+                left = [row for row in rows if row["hash"] not in hashes]
+                if len(left) < len(rows):
+                    scores.write_rows(file, left, scores.structures_of(left))
+    for batch, task in tasks:
+        ends = task.pair.moving, task.pair.fixed
+        for arm in batch.arms:
+            names = [labels.name for labels in batch.labels]
+            for kept in (
+                *derivatives.kept(*ends, arm.label, "all", names),
+                derivatives.inverse_transform(*ends, arm.label),
+            ):
+                derivatives.disown(out_dir / kept)
+                (out_dir / kept).unlink(missing_ok=True)

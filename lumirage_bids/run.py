@@ -12,14 +12,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids import derivatives, scores, segmentation, status
+from lumirage_bids import derivatives, history, scores, segmentation, status
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
 from lumirage_bids.errors import NotNowError, UsageError
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
 from lumirage_bids.memory import usable_gb
-from lumirage_bids.plan import Done, Plan
+from lumirage_bids.plan import Done, EarlierRow, Plan, RowKey
 from lumirage_bids.planning import make_plan
 from lumirage_bids.protocol import Protocol
 from lumirage_bids.provenance import machine, versions
@@ -101,6 +101,7 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         return Done()
     rows: set[str] = set()
     failed: set[str] = set()
+    tables = []
     subjects = {s.subject for s in dataset.scans}
     moving = subjects & set(settings.participant_label) if settings.participant_label else subjects
     for table in scores.collect(out_dir, sorted(moving), structures=False).values():
@@ -108,6 +109,7 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         final = [status.is_final(s, r) for s, r in zip(table["status"], table["reason"], strict=True)]
         rows.update(table.loc[final, "hash"])
         failed.update(table.loc[table["status"] == "failed", "hash"])
+        tables.append(table[[*scores.KEY, "conditions", "registration_hash", "hash", "status", "finished"]])
     files = {}
     for subject in sorted(subjects):
         there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
@@ -116,7 +118,14 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
     noted = [derivatives.read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
     notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}
-    return Done(rows=frozenset(rows), failed=frozenset(rows & failed), files=_Sidecars(files), notes=notes)
+    return Done(
+        rows=frozenset(rows),
+        failed=frozenset(rows & failed),
+        files=_Sidecars(files),
+        notes=notes,
+        earlier=_EarlierRows(tables),
+        facts=history.read_facts(out_dir),
+    )
 
 
 def _check_clock(rows: pd.DataFrame) -> None:
@@ -134,6 +143,31 @@ def _check_clock(rows: pd.DataFrame) -> None:
             f"OUT_DIR has scores that were finished at {latest}, and now is {now:%Y-%m-%d %H:%M} by this machine's "
             "clock (UTC). Set the clock; if another machine's ran ahead, delete the *_scores.tsv of that time."
         )
+
+
+class _EarlierRows(Mapping[RowKey, tuple[EarlierRow, ...]]):
+    """Earlier rows by what they are of; looked up only where there is something to do."""
+
+    def __init__(self, tables: list[pd.DataFrame]) -> None:
+        self.tables = tables
+
+    @cached_property
+    def _found(self) -> dict[RowKey, tuple[EarlierRow, ...]]:
+        found: dict[RowKey, tuple[EarlierRow, ...]] = {}
+        for table in self.tables:
+            for *key, conditions, registration, value, state, _ in table.sort_values("finished").to_numpy():
+                row = EarlierRow(str(conditions), str(registration), str(value), state == "ok")
+                found[tuple(key)] = (*found.get(tuple(key), ()), row)
+        return found
+
+    def __getitem__(self, key: RowKey) -> tuple[EarlierRow, ...]:
+        return self._found[key]
+
+    def __iter__(self) -> Iterator[RowKey]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class _Sidecars(dict[Path, str]):
@@ -199,6 +233,8 @@ class Run:
             derivatives.initialise(out_dir, self.dataset, self.protocol.name, self.settings.sloppy)
             write_descriptions(out_dir, self.plan)
             scores.note_conditions(out_dir, self.plan.conditions)
+            history.note_facts(out_dir, self.plan.made_under)
+            history.note_outdated(out_dir, self.plan.again.outdated, frozenset(self.plan.expected.values()))
             derivatives.write_json(out_dir / "scores.json", {**scores.COLUMNS, **scores.INTERNAL})
         with derivatives.replacing(out_dir / "config" / f"{self.id}.toml") as temporary:
             import tomli_w
@@ -261,6 +297,7 @@ class Run:
                 threads=s.omp_nthreads,
                 seed=s.seed,
                 weights=s.weights,
+                masking=self.plan.masking,
                 work_dir=self.work_dir / "scratch",
             ),
             save=s.save,

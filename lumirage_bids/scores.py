@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids import derivatives
+from lumirage_bids import derivatives, history
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,10 @@ COLUMNS: dict[str, dict[str, str]] = {
 INTERNAL: dict[str, dict[str, str]] = {
     "registration_hash": {"Description": "Digest of everything that the transform depends on"},
     "conditions": {"Description": "Digest of what rows must share to be summed up: parameters, reference, labeller"},
+    "made_with": {
+        "Description": "Versions of the packages that the method's results depend on, of the process that registered "
+        "the pair: name=version, blanks between"
+    },
     "finished": {"Description": "When the row was written (UTC); the latest row of a pair counts"},
     "moving_subject": {"Description": "Subject of the moving scan"},
     "fixed_subject": {"Description": "Subject of the fixed scan"},
@@ -123,6 +128,11 @@ def structure_index(column: str) -> int | None:
     """
     index = column.removeprefix(PREFIX)
     return int(index) if column.startswith(PREFIX) and index.isdigit() else None
+
+
+def structures_of(rows: Iterable[Row]) -> list[int]:
+    """Structures that rows hold, in order."""
+    return sorted({i for row in rows for key in row if (i := structure_index(key)) is not None})
 
 
 def write_rows(file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
@@ -187,19 +197,26 @@ def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.Dat
         As `collect` returns them, a row a pair, arm and labelling, labellings in the order of the protocol; those
         without any are not there.
     notes : list of str
-        How many rows were left out.
+        How many rows were left out, and why.
     """
     wanted = derivatives.read_json(out_dir / CONDITIONS)
+    outdated, facts = history.read_outdated(out_dir), history.read_facts(out_dir)
     rows, notes = {}, []
     order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted))
     collected = collect(out_dir, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
         table = collected[name]
         arms = [derivatives.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]
-        fits = [wanted.get(f"{arm}/{name}") == c for arm, c in zip(arms, table["conditions"], strict=True)]
-        if len(table) > sum(fits):
-            n = len(table) - sum(fits)
-            notes.append(f"{n} rows of labelling {name} were made under other conditions than the latest and left out.")
+        now = [wanted.get(f"{arm}/{name}") for arm in arms]
+        under = list(zip(table["conditions"], now, strict=True))
+        others = {(c, w): history.differences(facts.get(c), facts.get(w or "")) for c, w in set(under) if c != w}
+        why = [others.get(u) or outdated.get(h, "") for u, h in zip(under, table["hash"], strict=True)]
+        notes += [
+            f"{n} row(s) of {arm}, labelling {name}, do not count: {reason}. Those that are still asked for are made "
+            "again by the participant level."
+            for (arm, reason), n in Counter((a, w) for a, w in zip(arms, why, strict=True) if w).items()
+        ]
+        fits = [not reason for reason in why]
         if any(fits):
             rows[name] = table[fits].reset_index(drop=True)
     return rows, notes

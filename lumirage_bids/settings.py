@@ -43,6 +43,7 @@ class Settings:
     max_pairs: int | None = None
     seed: int = 0
     variants: tuple[str, ...] = ()
+    redo: tuple[str, ...] = ()
     stage: str = "all"
     save: str = "none"
     device: str = "auto"

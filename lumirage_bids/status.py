@@ -29,7 +29,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
             "pending": "not done yet",
         },
     },
-    "reason": {"Description": "Why a pair failed or which scan is missing"},
+    "reason": {"Description": "Why a pair failed, which scan is missing, or why an earlier row does not count"},
 }
 
 
@@ -71,6 +71,7 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     table.loc[outdated, ["status", "reason"]] = None
     undone = table["status"].isna()
     table.loc[undone, "status"] = "pending"
+    table.loc[undone, "reason"] = _reasons(table[undone], plan)
     gone = undone & (table["absent"] != "")
     table.loc[gone, "status"] = "missing"
     table.loc[gone, "reason"] = table.loc[gone, "absent"]
@@ -80,6 +81,13 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _keys(table: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
     arms = map(derivatives.description, table["variant"], table["method"])
     return zip(arms, table["labelling"], table["moving"], table["fixed"], strict=True)
+
+
+def _reasons(pending: pd.DataFrame, plan: Plan) -> list[str | None]:
+    """Why earlier rows do not count; nothing where there were none."""
+    keys = zip(*(pending[column] for column in scores.KEY), strict=True)
+    reasons = (plan.again.reasons.get(key) for key in keys)
+    return [f"made again: {reason}" if reason else None for reason in reasons]
 
 
 def _lacking(pair: Pair, labels: Labels) -> str:

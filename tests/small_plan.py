@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from lumirage_bids import derivatives, protocol
 from lumirage_bids.dataset import Dataset
-from lumirage_bids.plan import Done, Plan, prepared_files
+from lumirage_bids.plan import Done, EarlierRow, Plan, conditions, prepared_files
 from lumirage_bids.planning import make_plan
 from lumirage_bids.scans import LabelFile, Scan
 from lumirage_bids.settings import Settings
@@ -64,4 +65,24 @@ def finished(made: Plan) -> Done:
         files |= {derivatives.agreement(p.scan, a.name, b.name): value for a, b, value in p.agreements}
     files |= {file: a.hash for a in made.aligning for file in a.files}
     rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
-    return Done(rows=frozenset(rows), files=files)
+    earlier = {
+        (arm.variant, arm.name, labels.name, t.pair.moving.name, t.pair.fixed.name): (
+            EarlierRow(
+                conditions(arm, b.reference, labels), t.registration_hash, t.hashes[arm.label, labels.name], True
+            ),
+        )
+        for b in made.batches
+        for t in b.tasks
+        for arm, labels in product(b.arms, b.labels)
+    }
+    return Done(rows=frozenset(rows), files=files, earlier=earlier, facts=made.made_under)
+
+
+def with_transforms(done: Done, made: Plan) -> Done:
+    """The same where ``--save transforms`` was asked for."""
+    saved = {
+        derivatives.transform(t.pair.moving, t.pair.fixed, b.arm.label): t.registration_hash
+        for b in made.batches
+        for t in b.tasks
+    }
+    return replace(done, files={**done.files, **saved})

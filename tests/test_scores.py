@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lumirage_bids import scores
+from lumirage_bids import history, scores
 
 
 def row(**changes: Any) -> scores.Row:
@@ -92,7 +92,21 @@ def test_rows_of_other_parameters_are_left_out_and_it_is_said(tmp_path: Path) ->
     scores.note_conditions(tmp_path, {"syn/demo": "c7"})
     rows, (note,) = scores.current(tmp_path)
     assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
-    assert note.startswith("1 rows of labelling demo")
+    assert note.startswith("1 row(s) of greedy, labelling demo, do not count: their conditions are not on record")
+
+
+def test_it_is_said_what_is_other_and_which_inputs_changed(tmp_path: Path) -> None:
+    write(tmp_path, "a", row(hash="h1"), row(fixed="sub-3_T1w", hash="h3"), row(fixed="sub-4_T1w", conditions="c0"))
+    scores.note_conditions(tmp_path, {"greedy/demo": "c1"})
+    facts = {c: {"preparation": {"spacing": s}} for c, s in (("c0", 2.0), ("c1", 1.0))}
+    history.note_facts(tmp_path, facts)
+    history.note_outdated(tmp_path, {"h3": "the image of sub-3_T1w changed"}, frozenset())
+    rows, notes = scores.current(tmp_path)
+    assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
+    assert [note.split(":", 1)[1].split(".  ")[0].strip() for note in notes] == [
+        f"{why}. Those that are still asked for are made again by the participant level."
+        for why in ("the image of sub-3_T1w changed", "preparation spacing 2.0 → 1.0")
+    ]
 
 
 def test_rows_of_parameters_that_come_back_count_again(tmp_path: Path) -> None:

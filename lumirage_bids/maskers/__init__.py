@@ -69,6 +69,11 @@ class Masking:
     maskers: tuple[Masker, ...]
     species: str = ""
 
+    @property
+    def is_default(self) -> bool:
+        """Whether it is what a protocol without ``[masks]`` has."""
+        return self == masking()
+
     def is_human(self, scan: Scan) -> bool:
         """Whether a scan is of a human, as far as is said."""
         return " ".join((scan.species or self.species).lower().split()) in HUMANS

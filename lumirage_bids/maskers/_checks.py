@@ -18,7 +18,7 @@ from lumirage_bids.maskers.base import Mask
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
 
-HUMAN_LITRES = (0.5, 2.2)
+HUMAN_LITRES = (0.5, 2.0)
 """Volumes of human brains with their CSF, from infants to the largest adults."""
 MIN_INSIDE = 0.9
 """Smallest share of a mask that the image must cover."""

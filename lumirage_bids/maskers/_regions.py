@@ -18,7 +18,14 @@ def largest_piece(region: Mask) -> Mask:
     pieces, number = ndimage.label(region)
     if number > 1:
         region = pieces == 1 + np.argmax(np.bincount(pieces.reshape(-1))[1:])
-    return np.asarray(ndimage.binary_fill_holes(region), dtype=bool)
+    # Much quicker than scipy's binary_fill_holes, to the same end.
+    outside, number = ndimage.label(~region)
+    reached = np.zeros(number + 1, dtype=bool)
+    for axis in range(3):
+        for end in (0, -1):
+            reached[np.unique(np.take(outside, end, axis))] = True
+    reached[0] = False
+    return np.asarray(~reached[outside], dtype=bool)
 
 
 def is_compact(region: Mask, affine: npt.NDArray[np.float64]) -> bool:

@@ -101,6 +101,10 @@ def _weights() -> tuple[Path, ...]:
 
 
 def _networks() -> Any:
+    import warnings
+
     from deepbet import BrainExtraction
 
-    return BrainExtraction(no_gpu=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch, about the format of the weights
+        return BrainExtraction(no_gpu=True)

@@ -65,6 +65,7 @@ class AntsSyn(Method):
     name: ClassVar[str] = "ants_syn"
     digest_name: ClassVar[str] = "AntsSyn"
     revision: ClassVar[int | None] = 1
+    packages: ClassVar[tuple[str, ...]] = ("antspyx",)
     summary: ClassVar[str] = "ANTs SyN: symmetric diffeomorphic, mutual information or others, CPU"
     references: ClassVar[tuple[str, ...]] = ("avants2008", "tustison2021")
 

@@ -97,6 +97,8 @@ class Method(ABC):
     set it counts by its source: whatever is edited there, its results are made again."""
     references: ClassVar[tuple[str, ...]] = ()
     """Keys of `lumirage_bids.publications` that whoever uses the method should cite."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions may change its results; each row says with which it was made."""
     computes: ClassVar[bool] = True
     """Whether a registration takes place here, whose run time and memory mean something."""
     takes_start: ClassVar[bool] = True

@@ -25,6 +25,7 @@ class Greedy(Deformable):
     name: ClassVar[str] = "greedy"
     digest_name: ClassVar[str] = "Greedy"
     revision: ClassVar[int | None] = 1
+    packages: ClassVar[tuple[str, ...]] = ("fireants", "torch")
     summary: ClassVar[str] = "FireANTs greedy: one diffeomorphic warp, local cross-correlation"
     references: ClassVar[tuple[str, ...]] = ("jena2024fireants",)
 

@@ -58,6 +58,7 @@ class Lapirn(Method):
     name: ClassVar[str] = "lapirn"
     digest_name: ClassVar[str] = "Lapirn"
     revision: ClassVar[int | None] = 1
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
     summary: ClassVar[str] = "LapIRN: pretrained Laplacian pyramid network (weights are not included)"
     references: ClassVar[tuple[str, ...]] = ("mok2020",)
 

@@ -28,6 +28,7 @@ class Syn(Deformable):
     name: ClassVar[str] = "syn"
     digest_name: ClassVar[str] = "Syn"
     revision: ClassVar[int | None] = 1
+    packages: ClassVar[tuple[str, ...]] = ("fireants", "torch")
     summary: ClassVar[str] = "FireANTs SyN: two diffeomorphic warps that meet half-way, local cross-correlation"
     references: ClassVar[tuple[str, ...]] = ("jena2024fireants", "avants2008")
 

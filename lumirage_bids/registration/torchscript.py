@@ -59,6 +59,7 @@ class Torchscript(Method):
     name: ClassVar[str] = "torchscript"
     digest_name: ClassVar[str] = "Torchscript"
     revision: ClassVar[int | None] = 1
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
     summary: ClassVar[str] = "any network exported by TorchScript (a file that is code and must be trusted)"
 
     model: str = ""

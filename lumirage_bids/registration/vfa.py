@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.own_code import called_files
 from lumirage_bids.registration._network_grid import NetworkGrid
 from lumirage_bids.registration.base import Cost, Method, weights_file
 
@@ -68,6 +69,11 @@ class Vfa(Method):
         """Refuse a grid that the network cannot halve often enough."""
         if any(n < _MULTIPLE or n % _MULTIPLE for n in self.shape):
             raise UsageError(f"shape is {list(self.shape)}; allowed: multiples of {_MULTIPLE}.")
+
+    def code(self) -> tuple[Path, ...]:
+        """A script of the user's that is the program."""
+        own = called_files([self.program]) if Path(self.program).is_absolute() else ()
+        return (*super().code(), *own)
 
     def missing(self, context: Context) -> str | None:
         """The program or the weights."""

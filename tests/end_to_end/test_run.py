@@ -196,3 +196,34 @@ def test_a_pair_is_registered_once_and_judged_in_two_ways(demo_dataset: Path, tm
     later = scores.collect(tmp_path / "one")["demo"].set_index(["variant", "method", "fixed"])
     pd.testing.assert_series_equal(later["dice_mean"].sort_index(), both["dice_mean"].sort_index())
     assert set(later["hash"]) == set(both["hash"])
+
+
+def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
+    demo_dataset: Path, tmp_path: Path
+) -> None:
+    mine, out = tmp_path / "mine.toml", tmp_path / "out"
+    plain = TWO_EVALUATIONS.partition("[variants.own]")[0]
+    mine.write_text(plain)
+    common = [demo_dataset, out, "participant", *options(demo_dataset), "--protocol", mine]
+    common += ["--participant-label", "01", "--fixed-label", "02"]
+    assert run_program([*common, "--save", "transforms"]).code == 0
+    key = ["method", "fixed"]
+    before = scores.collect(out)["demo"].set_index(key)
+    mine.write_text(f"{plain}[evaluation]\nsurface = true\n")
+    told = run_program([*common, "--dry-run"]).out
+    assert "2 of these are only scored again, from their saved transforms" in told
+    assert "1 row(s) of greedy, variant default, labelling demo: evaluation surface False → True" in told
+    assert run_program(common).code == 0
+    after = scores.collect(out)["demo"].sort_values("finished").drop_duplicates(key, keep="last").set_index(key)
+    assert after["hd95_mm"].gt(0).all()
+    # A registration's time is never the same twice.
+    assert after.loc["greedy", "runtime_s"].equals(before.loc["greedy", "runtime_s"])
+    np.testing.assert_allclose(after["dice_mean"], before["dice_mean"].reindex(after.index), atol=1e-3)
+    # Made again on purpose, the saved transform is not taken for a registration.
+    done = run_program([*common, "--redo", "greedy"])
+    assert done.code == 0, done.said
+    assert "asked for by --redo" in done.said
+    redone = scores.collect(out)["demo"].sort_values("finished").drop_duplicates(key, keep="last").set_index(key)
+    assert not redone.loc["greedy", "runtime_s"].equals(after.loc["greedy", "runtime_s"])
+    assert redone.loc["identity", "finished"].equals(after.loc["identity", "finished"])
+    assert not list(out.glob("sub-*/**/*greedy_xfm.h5"))

@@ -20,7 +20,7 @@ from lumirage_bids.filters import FILE_KEYS, Filter, check_filter, check_keys, r
 from lumirage_bids.index_cache import IndexCache, read_tree
 from lumirage_bids.label_maps import Derivatives, Layout, Pattern, Source, find_lut, read_lut
 from lumirage_bids.scans import File, LabelFile, Scan
-from lumirage_bids.sidecars import read_description, sequence, truth, unusable
+from lumirage_bids.sidecars import read_description, read_species, sequence, truth, unusable
 
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
@@ -140,6 +140,8 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
     scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
     choices, more = (*choices, *its_choices), [*more, *its_notes]
+    species = read_species(root)
+    scans = [_of_species(scan, species.get(scan.subject, "")) for scan in scans]
     return Dataset(
         root=root,
         name=name,
@@ -381,6 +383,12 @@ def _lacking(scans: Sequence[Scan], so: str) -> list[str]:
 
 def _session(scan: Scan) -> tuple[str, str | None]:
     return scan.subject, scan.session
+
+
+def _of_species(scan: Scan, species: str) -> Scan:
+    """A scan, and the T1w scan that may lend it a mask, of a subject of this species."""
+    lender = scan.lender and replace(scan.lender, species=species)
+    return replace(scan, species=species, lender=lender) if species else scan
 
 
 def _complete(scan: Scan, sources: Mapping[str, Source], masks: Source, brain: Pattern | None) -> Scan:

@@ -153,7 +153,8 @@ def end_shares(region: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], 
     Returns
     -------
     shares : array, shape (3, 2)
-        Area of the first and the last plane that the region enters, as a share of the largest plane's; 0 for an empty one.
+        Area of the first and the last plane that the region enters, as a share of the largest plane's; 0 for an empty
+        one.
     at_edge : array of bool, shape (3, 2)
         Whether that plane is the grid's outermost.
 

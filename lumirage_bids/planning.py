@@ -131,9 +131,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
     how = masking(protocol.masks)
-    builder = _Builder(
-        arms=arms, labels=labels, masking=how, reference=reference, done=done, settings=settings
-    )
+    builder = _Builder(arms=arms, labels=labels, masking=how, reference=reference, done=done, settings=settings)
     tasks = [(own, builder.task(pair, own)) for own in shared(arms) for pair in runnable if settings.stage != "prepare"]
     if unknown := set(settings.redo) - {arm.name for arm in arms}:
         raise UsageError(
@@ -224,8 +222,8 @@ class _Builder:
     def _masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
         """Digest of a file that depends on the scan's brain mask: `value`, from before maskers counted, where it holds.
 
-        It does where the scan came with its brain marked, and where an earlier version made the file as it would be made
-        today, which names alone do not tell.
+        It does where the scan came with its brain marked, and where an earlier version made the file as it would be
+        made today, which names alone do not tell.
         """
         masking = self.masking.depends(scan)
         anew, there = digest(value, "masked", masking), self.done.files.get(file)

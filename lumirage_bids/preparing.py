@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from lumirage_bids.prepared import (
 )
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
-from lumirage_bids.scan_facts import scan_facts
+from lumirage_bids.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
 from lumirage_bids.segmentation import named_structures, segment_checked
 from lumirage_bids.transform_files import write_itk
 from lumirage_bids.transforms import Transform
@@ -111,11 +111,18 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
         "Preparation": asdict(preparation),
         "Hash": value,
     }
-    meta = {**source.about, **about}
+    meta: dict[str, Any] = {**source.about, **about}
     mask = derivatives.prepared_mask(source.scan, variant)
     _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
     # For the group level, which reads no images.
     meta |= {"Scan": source.scan.name, "Variant": variant, "Kind": source.scan.kind}
+    meta["AtEdge"] = brain_at_edge(source.mask[0])
+    if meta["AtEdge"]:
+        sides = ", ".join(f"{side} {share:.0%} of its largest section" for side, share in meta["AtEdge"].items())
+        logger.warning(
+            "%s: the brain reaches the edge of the image (%s): what is beyond was not seen, and cannot be registered",
+            source.scan.name, sides,
+        )  # fmt: skip
     meta["Histogram"] = histogram(prepared.image, prepared.mask)
     _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
 
@@ -131,10 +138,35 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
+    _add_outside(facts, source, labels.name, volume, structures)
     about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Facts": facts, "Hash": value}
     if made_by.of_t1w and source.scan.t1w:
         about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
+
+
+def _add_outside(
+    facts: dict[str, object], source: _Source, labelling: str, volume: Volume, structures: Mapping[int, str]
+) -> None:
+    """Note what is labelled outside the brain mask, and where the brain reaches the image's edge; warn of much."""
+    try:
+        mask = source.mask[0]
+        share, shares = outside_mask(volume, mask, structures)
+    except BadDataError:  # a scan without a mask fails where it is prepared
+        return
+    facts |= {"Outside": float(f"{share:.3g}"), "AtEdge": brain_at_edge(mask)}
+    known: Any = facts["Structures"]
+    for index, lost in shares.items():
+        if str(index) in known:
+            known[str(index)]["Outside"] = float(f"{lost:.3g}")
+    if share > MUCH_OUTSIDE:
+        worst = sorted(shares, key=lambda i: -shares[i])[:3]
+        named = ", ".join(f"{structures[i]} {shares[i]:.0%}" for i in worst)
+        logger.warning(
+            "%s: %.1f %% of what labelling '%s' labels lies outside the brain mask (%s), most of %s: methods do not see "
+            "it",
+            source.scan.name, 100 * share, labelling, source.mask[1], named,
+        )  # fmt: skip
 
 
 def _agreement(job: Preparing, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:

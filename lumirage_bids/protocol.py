@@ -16,8 +16,8 @@ from lumirage_bids.errors import MissingInputError, UsageError
 Table = Mapping[str, Any]
 
 SECTIONS = (
-    "scans", "masks", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants", "pairs",
-    "tuned",
+    "scans", "masks", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants",
+    "pairs", "tuned",
 )  # fmt: skip
 REPLACED = frozenset({"labellings", "pairs", "variants"})
 """Sections that come whole from the protocol that is extended, or not at all: to name some means no others."""

@@ -5,7 +5,7 @@ A rule is a pure function from `Conditions` to findings. The group level reads c
 
 from __future__ import annotations
 
-from lumirage_bids.audit import label_rules, method_rules, transfer_rules
+from lumirage_bids.audit import label_rules, mask_rules, method_rules, transfer_rules
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
 from lumirage_bids.audit.label_rules import labels_from_intensities, mean_facts, mean_volumes
@@ -40,7 +40,7 @@ def audit(conditions: Conditions) -> list[Finding]:
     list of Finding
         Empty where no rule found anything.
     """
-    rules = (*label_rules.RULES, *transfer_rules.RULES, *method_rules.RULES)
+    rules = (*label_rules.RULES, *mask_rules.RULES, *transfer_rules.RULES, *method_rules.RULES)
     return ranked([finding for rule in rules for finding in rule(conditions)])
 
 

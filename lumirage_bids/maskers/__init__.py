@@ -139,7 +139,8 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str
     mask : Volume
         uint8, 1 in the brain, on the image's grid.
     source : str
-        Name of the masker; with ``T1w-`` before it where that masked the session's T1w scan, whose mask was carried over.
+        Name of the masker; with ``T1w-`` before it where that masked the session's T1w scan, whose mask was carried
+        over.
 
     Raises
     ------

@@ -53,8 +53,8 @@ class Head:
     def alike_beyond(self, mask: Mask) -> float:
         """Share of the border of a mask beyond which it looks like brain: small for right ones, in any contrast.
 
-        A brain ends at CSF and bone, so what is there is seldom as bright as brain. A mask that ends within the brain has
-        more of it beyond; one that ends in the scalp has scalp.
+        A brain ends at CSF and bone, so what is there is seldom as bright as brain. A mask that ends within the brain
+        has more of it beyond; one that ends in the scalp has scalp.
         """
         fine = self._fine
         inside = self._on(mask, fine)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class DeepBet(Masker):
     """Let deepbet find the brain of a whole human head.
 
-    Two networks, one for the box around the brain and one for the brain, trained on T1w scans of healthy adults. They run
-    on the CPU, so that the mask is the same whatever the device; nothing is written or downloaded.
+    Two networks, one for the box around the brain and one for the brain, trained on T1w scans of healthy adults. They
+    run on the CPU, so that the mask is the same whatever the device; nothing is written or downloaded.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class DeepBet(Masker):
 
     References
     ----------
-    Fisch L et al. deepbet: Fast brain extraction of T1-weighted MRI using convolutional neural networks. Comput Biol Med
-    179:108845 (2024). doi:10.1016/j.compbiomed.2024.108845
+    Fisch L et al. deepbet: Fast brain extraction of T1-weighted MRI using convolutional neural networks. Comput Biol
+    Med 179:108845 (2024). doi:10.1016/j.compbiomed.2024.108845
     """
 
     name: ClassVar[str] = "deepbet"

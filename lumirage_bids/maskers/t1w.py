@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class OfT1w(Masker):
     """Carry the mask of the session's T1w scan over by a rigid alignment of the two whole heads.
 
-    The alignment maximises mutual information (`lumirage_bids.registration.alignment`). The T1w scan gets its mask as any
-    scan does.
+    The alignment maximises mutual information (`lumirage_bids.registration.alignment`). The T1w scan gets its mask as
+    any scan does.
     """
 
     name: ClassVar[str] = "T1w"

@@ -100,7 +100,8 @@ def batch(*channels: Volume, origin: npt.ArrayLike, device: torch.device, unit: 
     Parameters
     ----------
     *channels : Volume
-        One volume, or several on one grid that are the channels of an image. Not changed; zeros are added at the far ends of axes shorter than `MINIMUM_SIZE`.
+        One volume, or several on one grid that are the channels of an image. Not changed; zeros are added at the far
+        ends of axes shorter than `MINIMUM_SIZE`.
     origin : array, shape (3,)
         World point (mm) to work around: FireANTs keeps matrices in single precision.
     unit : float

@@ -255,9 +255,7 @@ def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.clip(array / np.float32(top), 0, 1)
 
 
-def _reduced(
-    array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: int, cut: Cut
-) -> Volume:
+def _reduced(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: int, cut: Cut) -> Volume:
     """Average blocks so that about `max_voxels`, as nearly cubic as can be, remain; `first` is its first voxel.
 
     A block that the far end does not fill is filled with background, or is left out where that end is cut.

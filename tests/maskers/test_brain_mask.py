@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from segmentation.phantom import label_file, scan
 
 from lumirage_bids.errors import BadDataError
 from lumirage_bids.grids import pad_to, reorient, resample
 from lumirage_bids.images import Volume, write_image
-from lumirage_bids.registration.base import Context
-from lumirage_bids.scans import File, Scan
 from lumirage_bids.maskers import _template_fit, brain_mask, masking
 from lumirage_bids.maskers._checks import MAX_ALIKE, MAX_DEPTH, MIN_DEPTH, carried, implausible
 from lumirage_bids.maskers._head import Head
 from lumirage_bids.maskers.stripped import skull_stripped_region
 from lumirage_bids.maskers.t1w import OfT1w
-from segmentation.phantom import label_file, scan
+from lumirage_bids.registration.base import Context
+from lumirage_bids.scans import File, Scan
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

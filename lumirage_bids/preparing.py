@@ -163,8 +163,8 @@ def _add_outside(
         worst = sorted(shares, key=lambda i: -shares[i])[:3]
         named = ", ".join(f"{structures[i]} {shares[i]:.0%}" for i in worst)
         logger.warning(
-            "%s: %.1f %% of what labelling '%s' labels lies outside the brain mask (%s), most of %s: methods do not see "
-            "it",
+            "%s: %.1f %% of what labelling '%s' labels lies outside the brain mask (%s), most of %s: methods do "
+            "not see it",
             source.scan.name, 100 * share, labelling, source.mask[1], named,
         )  # fmt: skip
 

@@ -71,8 +71,8 @@ class Masking:
 
     @property
     def is_default(self) -> bool:
-        """Whether it is what a protocol without ``[masks]`` has."""
-        return self == masking()
+        """Whether maskers and order are those of a protocol without ``[masks]``."""
+        return self.maskers == masking().maskers
 
     def is_human(self, scan: Scan) -> bool:
         """Whether a scan is of a human, as far as is said."""

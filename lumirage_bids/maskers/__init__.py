@@ -89,9 +89,7 @@ class Masking:
         Such masks are what they have always been.
         """
         asked = self.asked(scan)
-        first = asked[0].name if asked else ""
-        marked = first == "existing" or (first == "skull-stripped" and (scan.brain is not None or scan.skull_stripped))
-        return "" if marked else digest([[m.name, m.revision or 1, m] for m in asked])
+        return "" if asked and asked[0].settles(scan) else digest([[m.name, m.revision or 1, m] for m in asked])
 
 
 def masking(table: Mapping[str, Any] | None = None) -> Masking:
@@ -167,7 +165,7 @@ def _first(scan: Scan, image: Volume, how: Masking, context: Context) -> Found:
         try:
             found = one.find(scan, image, context)
         except BadDataError as error:
-            if one.settles:
+            if one.settles(scan):
                 raise
             refused.append(f"{one.name}: {error}")
             continue

@@ -50,8 +50,6 @@ class Masker(ABC):
         Keys of `lumirage_bids.publications` that whoever uses its masks should cite.
     human : bool
         Whether it knows human brains only.
-    settles : bool
-        Whether a scan that it suits gets no mask of another masker: what it refuses is refused.
     digest_name : str
         Name in digests.
     revision : int
@@ -62,7 +60,6 @@ class Masker(ABC):
     summary: ClassVar[str]
     references: ClassVar[tuple[str, ...]] = ()
     human: ClassVar[bool] = False
-    settles: ClassVar[bool] = False
     digest_name: ClassVar[str]
     revision: ClassVar[int | None] = None
 
@@ -73,6 +70,10 @@ class Masker(ABC):
     def suits(self, scan: Scan) -> bool:
         """Whether it can be tried on a scan, as far as names and sidecars tell."""
         return True
+
+    def settles(self, scan: Scan) -> bool:
+        """Whether a scan that it suits gets no mask of another masker: what it refuses is refused."""
+        return False
 
     @abstractmethod
     def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:

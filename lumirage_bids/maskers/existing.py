@@ -21,13 +21,16 @@ class Existing(Masker):
 
     name: ClassVar[str] = "existing"
     summary: ClassVar[str] = "the mask that is given: …_desc-brain_mask in --derivatives, or by a protocol's pattern"
-    settles: ClassVar[bool] = True
     digest_name: ClassVar[str] = "ExistingMask"
     revision: ClassVar[int | None] = 1
 
     def suits(self, scan: Scan) -> bool:
         """Whether there is one."""
         return scan.mask is not None
+
+    def settles(self, scan: Scan) -> bool:
+        """A mask that is given is never replaced."""
+        return True
 
     def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
         """Read it; see `Masker.find`."""

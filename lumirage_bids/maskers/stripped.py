@@ -33,10 +33,13 @@ class Stripped(Masker):
     digest_name: ClassVar[str] = "SkullStripped"
     revision: ClassVar[int | None] = 1
 
+    def settles(self, scan: Scan) -> bool:
+        """Whether names or sidecar say that the image is skull-stripped."""
+        return scan.brain is not None or bool(scan.skull_stripped)
+
     def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
         """Tell brain from background; see `Masker.find`."""
-        declared = scan.brain is not None or bool(scan.skull_stripped)
-        region = _declared(scan, image) if declared else skull_stripped_region(image)
+        region = _declared(scan, image) if self.settles(scan) else skull_stripped_region(image)
         return None if region is None else Found(mask=region, source=self.name)
 
 

@@ -21,7 +21,6 @@ class Whole(Masker):
 
     name: ClassVar[str] = "none"
     summary: ClassVar[str] = "no mask: the whole image is registered; only where a protocol asks for it"
-    settles: ClassVar[bool] = True
     digest_name: ClassVar[str] = "NoMask"
     revision: ClassVar[int | None] = 1
 

@@ -43,7 +43,7 @@ RUN package=$(python3 -c "import lumirage_bids; print(*lumirage_bids.__path__)")
     && find "$package" -name '*.py' -exec touch -d 2000-01-01 {} + && python3 -m compileall -q "$package" \
     && python3 -m lumirage_bids.precompile && chmod -R a+rX /opt/numba
 
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="LUMirage" \

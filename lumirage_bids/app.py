@@ -27,6 +27,7 @@ def participant(settings: Settings) -> int:
     from lumirage_bids import folders, protocol, workflows
     from lumirage_bids import run as runs
     from lumirage_bids.describe import describe, needed_files
+    from lumirage_bids.foresight import foresee
     from lumirage_bids.planning import check_content
 
     experiment = protocol.load(settings.protocol)
@@ -37,20 +38,26 @@ def participant(settings: Settings) -> int:
     runs.check_same_experiment(settings, experiment.name, dataset.name)
     made_with = folders.made_by_version(settings.out_dir)
     story = describe(plan, dataset, settings, runs.expected_voxels(plan))
+    foreseen = foresee(plan, settings.weights, settings.stage)
+    story += f"\n{foreseen.text}" if foreseen.text else ""
     if made_with not in ("", __version__):
         story += f"\nOutput: goes on with what version {made_with} left; what has the same digest is not made again."
     if settings.dry_run:
         print(story, file=sys.stderr if settings.print_needed_files else sys.stdout)
         if settings.print_needed_files:
             print(*needed_files(plan, dataset), sep="\n")
-        return 0
+        return foreseen.exit_code
     if not settings.reports_only:
         check_content(plan, settings)
+        if foreseen.error:
+            raise foreseen.error
     run = runs.Run(settings, experiment, dataset, plan)
     with run.recorded():
         for line in story.splitlines():
             logger.info("%s", line)
         try:
+            if plan.again.reasons:  # a run that is killed has told what it was to make again
+                _write_status(plan, settings)
             if not settings.reports_only:
                 try:
                     _work(run, plan, settings)
@@ -67,6 +74,7 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
     from lumirage_bids import progress, workflows
     from lumirage_bids.preparing import check_prepared
     from lumirage_bids.rows import Rows, forget
+    from lumirage_bids.structure_notes import log_structures
 
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)
@@ -74,6 +82,7 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
             check_prepared(plan)
         else:
             workflows.run(workflows.preparation_graph(plan, execution), execution)
+            log_structures(plan, settings.out_dir)
         if settings.stage != "prepare":
             forget(plan, settings)
             for batch in plan.batches:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 from lumirage_bids import derivatives, registration
 from lumirage_bids.errors import MissingInputError, UsageError
 from lumirage_bids.label_transfer import Evaluation
-from lumirage_bids.own_code import code_digest
+from lumirage_bids.own_code import Code, code_digest, read_code
 from lumirage_bids.parameters import counted, digest, from_table
 from lumirage_bids.preparation import Preparation
 from lumirage_bids.protocol import Protocol, Variant
@@ -24,8 +24,8 @@ class Arm:
 
     Attributes
     ----------
-    code : str
-        Digest of the user's own code that the method runs; empty where there is none.
+    code : mapping
+        The user's own code that the method runs, by file.
     """
 
     variant: str
@@ -34,7 +34,7 @@ class Arm:
     preparation: Preparation
     alignment: Alignment
     evaluation: Evaluation
-    code: str = ""
+    code: Code = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -75,7 +75,7 @@ class Arm:
     @property
     def own_code(self) -> tuple[str, ...]:
         """The digest of the user's code, to be one more part of digests; nothing where there is none."""
-        return (self.code,) if self.code else ()
+        return (code_digest(self.code),) if self.code else ()
 
 
 def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
@@ -111,7 +111,7 @@ def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
         preparation=preparation,
         alignment=alignment,
         evaluation=evaluation,
-        code=code_digest(method.code()),
+        code=read_code(method.code()),
     )
 
 

@@ -296,5 +296,12 @@ def _dispatch(arguments: list[str]) -> int:
         if len(arguments) != 1:
             raise UsageError(f"usage: lumirage {arguments[0]} (no further arguments).")
         return app.list_known(arguments[0], _weights())
-    given = settings(arguments)
+    try:
+        given = settings(arguments)
+    except FileNotFoundError:  # of the current folder, which relative paths start from
+        raise UsageError(
+            "The current folder has been deleted, so that relative paths lead nowhere. Give all paths in full, or go "
+            "to a folder that is there (cd)."
+        ) from None
+    surroundings.settle_folder()
     return app.participant(given) if given.level == "participant" else app.group(given)

@@ -7,25 +7,28 @@ import os
 import re
 import shlex
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.bids_names import long_name, natural_key, parse_name
-from lumirage_bids.choices import Choice, choose
+from lumirage_bids.choices import Choice, choose, is_magnitude
 from lumirage_bids.errors import InputOutputError, InvalidDatasetError, NothingSelectedError
 from lumirage_bids.filters import FILE_KEYS, Filter, check_filter, check_keys, read_filter, selects
-from lumirage_bids.index_cache import IndexCache, read_tree
+from lumirage_bids.foreign import how_to_convert
+from lumirage_bids.index_cache import IndexCache, Tree, read_tree
 from lumirage_bids.label_maps import Derivatives, Layout, Pattern, Source, find_lut, read_lut
+from lumirage_bids.left_out import LeftOut, left_out
 from lumirage_bids.scans import File, LabelFile, Scan
-from lumirage_bids.sidecars import read_description, read_species, sequence, truth, unusable
+from lumirage_bids.sidecars import Sidecars, read_description, read_sidecars, read_species, sequence, truth
 
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
 
-__all__ = ["Choice", "Dataset", "Query", "datalad_get_line", "open_dataset", "read_filter", "read_lut"]
+__all__ = ["Choice", "Dataset", "Query", "datalad_get_line", "most_sensible", "open_dataset", "read_filter", "read_lut"]
 
 # Everything but JSON files and anat folders of the raw dataset; PyBIDS matches these against "/<path below the root>".
 IGNORED = (
@@ -35,6 +38,8 @@ IGNORED = (
     r"/anat/(?!.*\.(nii|nii\.gz|json)$)",
 )
 T1W: Filter = {"t1w": {"suffix": "T1w"}}
+KNOWN_LABELLINGS = ("manual", "braincolor", "slant", "aparcaseg", "aparc+aseg", "synthseg", "aseg")
+"""Those that are taken rather than others, best first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,8 @@ class Query:
         Name in `derivatives` → layout of that folder, if it is no BIDS dataset.
     t1w_labellings : tuple of str
         Labellings of sessions' T1w scans that are carried to their other scans.
+    instead : bool
+        Whether a labelling that the derivative datasets have is taken where they have none of `labellings`.
     """
 
     filters: Filter
@@ -70,6 +77,7 @@ class Query:
     labellings: tuple[str, ...] = ()
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     t1w_labellings: tuple[str, ...] = ()
+    instead: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +96,14 @@ class Dataset:
         Where there were several.
     notes : tuple of str
         What the user should know: ambiguous label maps, files left out.
+    left_out : tuple of LeftOut
+        Subjects of the dataset no image of whom fits the filters.
+    offered : mapping
+        Labelling that the derivative datasets have → for how many scans.
+    taken : str or None
+        The one of these that is taken instead of those that the query asks for.
+    hints : mapping
+        Labelling → which of its files cannot be used, and why.
     derivatives : mapping
         Name → root of the derivative datasets looked through.
     found : mapping
@@ -101,6 +117,10 @@ class Dataset:
     notes: tuple[str, ...]
     derivatives: Mapping[str, Path]
     found: Mapping[str, str]
+    left_out: tuple[LeftOut, ...] = ()
+    offered: Mapping[str, int] = field(default_factory=dict)
+    taken: str | None = None
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, validate: bool = True) -> Dataset:
@@ -134,9 +154,12 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     name, notes = _name(root, validate)
     datasets, native = _derivative_datasets(query.derivatives, query.layouts)
     derivatives = Derivatives(datasets, native)
-    sources, masks, brain = _sources(query, query.labellings, derivatives)
-    candidates, t1w, more = _candidates(root, check_filter(query.filters, "of the query"), database_dir)
+    filters = check_filter(query.filters, "of the query")
+    candidates, t1w, images, more = _candidates(root, filters, database_dir)
     scans, choices = choose(candidates, query.prefer)
+    offered = Counter(name for scan in scans for name in derivatives.labellings(scan))
+    taken = most_sensible(offered) if query.instead and not set(query.labellings) & set(offered) else None
+    sources, masks, brain = _sources(query, (taken,) if taken else query.labellings, derivatives)
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
     scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
     choices, more = (*choices, *its_choices), [*more, *its_notes]
@@ -149,8 +172,38 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
         choices=choices,
         notes=(*notes, *more, *(note for source in (*sources.values(), masks) for note in source.notes())),
         derivatives=datasets,
+        offered=dict(sorted(offered.items())),
+        taken=taken,
+        hints={name: source.hint for name, source in sources.items() if source.hint},
+        left_out=left_out(root, filters, {scan.subject for scan in candidates}, images),
         found={name: text for name, source in sources.items() if (text := source.summary(len(scans)))},
     )
+
+
+def most_sensible(offered: Mapping[str, int]) -> str | None:
+    """The labelling to take where nobody says which: of most scans, then the finest that is known by its name.
+
+    Parameters
+    ----------
+    offered : mapping
+        Labelling → number of scans that have it.
+
+    Returns
+    -------
+    str or None
+        None where no pair of scans could be scored.
+
+    Examples
+    --------
+    >>> most_sensible({"aseg": 9, "aparcaseg": 9, "manual": 3})
+    'aparcaseg'
+    """
+
+    def rank(name: str) -> tuple[int, int, object]:
+        known = KNOWN_LABELLINGS.index(name) if name in KNOWN_LABELLINGS else len(KNOWN_LABELLINGS)
+        return -offered[name], known, natural_key(name)
+
+    return min((name for name, n in offered.items() if n > 1), key=rank, default=None)
 
 
 def datalad_get_line(root: Path, files: Iterable[File]) -> str:
@@ -209,17 +262,21 @@ def _sources(
     return sources, Source.mask(mask, derivatives), brain
 
 
-def _candidates(root: Path, filters: Filter, database_dir: Path | None) -> tuple[list[Scan], list[Scan], list[str]]:
+def _candidates(
+    root: Path, filters: Filter, database_dir: Path | None
+) -> tuple[list[Scan], list[Scan], list[Path], list[str]]:
     """Images that fit one of a filter's queries, without labels and masks.
 
     Returns
     -------
-    found, t1w, notes
-        Those images; all T1w images, if there are other contrasts among those; what to tell the user.
+    found, t1w, images, notes
+        Those images; all T1w images, if there are other contrasts among those; paths of all images of anat folders,
+        of other formats too, below the root; what to tell the user.
     """
+    tree = _tree(root)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyBIDS' own: nothing that a user could act on
-        layout, kept_notes = _layout(root, database_dir)
+        layout, kept_notes = _layout(root, tree, database_dir)
         with closing(layout.session):
             check_keys(filters, layout.get_entities(metadata=True))
             files = {Path(f.path).relative_to(root): f for f in layout.get(extension=[".nii", ".nii.gz"])}
@@ -231,6 +288,7 @@ def _candidates(root: Path, filters: Filter, database_dir: Path | None) -> tuple
             found = fitting(filters)
             t1w = fitting(T1W) if any(scan.suffix != "T1w" for scan in found) else []
     notes = [*kept_notes, *_misplaced_note([path for path in files if path not in right])]
+    notes += _foreign_note(root, tree.foreign)
     if not found:
         suffixes = [path.name.split(".")[0].rpartition("_")[2] for path in right]
         counts = ", ".join(f"{suffixes.count(s)} {s}" for s in sorted(set(suffixes))) or "none"
@@ -238,7 +296,7 @@ def _candidates(root: Path, filters: Filter, database_dir: Path | None) -> tuple
             f"No image of {root} fits the filter {json.dumps(filters)}. Anatomical images there: {counts}. "
             f"Check --bids-filter-file. {' '.join(notes)}".rstrip()
         )
-    return found, t1w, notes
+    return found, t1w, [*files, *(path.relative_to(root) for path in tree.foreign)], notes
 
 
 def _in_place(relative: Path) -> bool:
@@ -257,16 +315,27 @@ def _misplaced_note(misplaced: list[Path]) -> list[str]:
     ]
 
 
+def _foreign_note(root: Path, foreign: Sequence[Path]) -> list[str]:
+    if not foreign:
+        return []
+    return [
+        f"Left out: {len(foreign)} image(s) in other formats than NIfTI: {foreign[0].relative_to(root)}"
+        f"{', …' if foreign[1:] else ''}. To convert it: {how_to_convert(foreign[0])}"
+    ]
+
+
 def _select(path: Path, file: Any, root: Path, filters: Filter) -> Scan | None:
     """Make a scan of PyBIDS' file, at this path below the root, if it fits one of the queries."""
     entities, suffix = parse_name(path.name) or ({}, "")
     properties: dict[str, object] = {long_name(key): value for key, value in entities.items()}
     properties |= {"suffix": suffix, "datatype": "anat", "extension": path.name[path.name.index(".") :]}
-    by_name = [{k: v for k, v in query.items() if k in FILE_KEYS} for query in filters.values()]
+    # A phase, real or imaginary part is no image by itself, so a query must ask for it.
+    queries = [query for query in filters.values() if "part" in query or is_magnitude(entities)]
+    by_name = [{k: v for k, v in query.items() if k in FILE_KEYS} for query in queries]
     if not any(selects(query, properties) for query in by_name):
         return None  # before its metadata are fetched, which takes longer
     metadata = file.get_metadata()
-    if not any(selects(query, {**metadata, **properties}) for query in filters.values()):
+    if not any(selects(query, {**metadata, **properties}) for query in queries):
         return None
     return Scan(
         path=root / path,
@@ -280,49 +349,80 @@ def _select(path: Path, file: Any, root: Path, filters: Filter) -> Scan | None:
     )
 
 
-def _layout(root: Path, database_dir: Path | None) -> tuple[BIDSLayout, tuple[str, ...]]:
+def _layout(root: Path, tree: Tree, database_dir: Path | None) -> tuple[BIDSLayout, tuple[str, ...]]:
     """PyBIDS' layout of the anatomical images, from `database_dir` where it is kept there and still true; and notes."""
     from bids.layout import BIDSLayout
 
-    try:
-        tree = read_tree(root)
-    except OSError as error:
-        raise InputOutputError(f"{error.filename or root} cannot be listed: {error.strerror}.") from None
     cache = IndexCache.of(database_dir, root, tree.digest) if database_dir else None
     notes = cache.notes() if cache else None
     if cache and notes is not None:
         return BIDSLayout(root, validate=False, database_path=cache.folder), notes
-    reasons = unusable(tree.sidecars)
-    notes = tuple(_sidecar_notes({path.relative_to(root): reason for path, reason in reasons.items()}))
-    layout = _index(root, reasons)
+    config = _config(root)
+    sidecars = read_sidecars(tree.sidecars, {str(entity["name"]) for entity in config["entities"]})
+    notes = tuple(_sidecar_notes(root, sidecars))
+    layout = _index(root, config, sidecars)
     if cache:
         with closing(layout.connection_manager.engine.raw_connection()) as connection:
             cache.publish(connection.driver_connection, notes)
     return layout, notes
 
 
-def _sidecar_notes(reasons: Mapping[Path, str]) -> list[str]:
+def _tree(root: Path) -> Tree:
+    try:
+        return read_tree(root)
+    except OSError as error:
+        raise InputOutputError(f"{error.filename or root} cannot be listed: {error.strerror}.") from None
+
+
+def _sidecar_notes(root: Path, sidecars: Sidecars) -> Iterator[str]:
     """One note per reason, with an example."""
     by_reason: dict[str, list[Path]] = {}
-    for path, reason in reasons.items():
-        by_reason.setdefault(reason, []).append(path)
-    return [
-        f"Not used: {len(paths)} JSON file(s), {reason}: {paths[0]}{', …' if paths[1:] else ''}."
-        for reason, paths in by_reason.items()
-    ]
+    for path, reason in sidecars.unusable.items():
+        by_reason.setdefault(f"Not used: {{n}} JSON file(s), {reason}", []).append(path.relative_to(root))
+    for path, reasons in sidecars.mended.items():
+        for reason in reasons:
+            by_reason.setdefault(f"Odd, but read: {{n}} JSON file(s) with {reason}", []).append(path.relative_to(root))
+    for reason, paths in by_reason.items():
+        yield f"{reason.replace('{n}', str(len(paths)), 1)}: {paths[0]}{', …' if paths[1:] else ''}."
 
 
-def _index(root: Path, left_out: Iterable[Path]) -> BIDSLayout:
+def _index(root: Path, config: Mapping[str, Any], sidecars: Sidecars) -> BIDSLayout:
     """Let PyBIDS index the anatomical images in memory."""
     from bids.exceptions import BIDSConflictingValuesError
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
-    ignored = [*IGNORED, *(f"^/{re.escape(str(p.relative_to(root)))}$" for p in left_out)]
+    ignored = [*IGNORED, *(f"^/{re.escape(str(p.relative_to(root)))}$" for p in sidecars.unusable)]
     indexer = BIDSLayoutIndexer(validate=False, ignore=[re.compile(pattern) for pattern in ignored])
     try:
-        return BIDSLayout(root, validate=False, indexer=indexer, config=[_config(root)])
+        with _handing_over(sidecars.contents):
+            return BIDSLayout(root, validate=False, indexer=indexer, config=[config])
     except (BIDSConflictingValuesError, OSError, ValueError, TypeError) as error:
         raise InvalidDatasetError(f"PyBIDS cannot index {root}: {error}") from None
+
+
+class _Json:
+    """Stands in for the module `json` where PyBIDS reads sidecars, which it takes for UTF-8 and for right."""
+
+    JSONDecodeError = json.JSONDecodeError
+
+    def __init__(self, contents: Mapping[Path, Mapping[str, Any]]) -> None:
+        self._contents = {str(path): content for path, content in contents.items()}
+
+    def load(self, handle: Any) -> Mapping[str, Any]:
+        return self._contents[handle.name]
+
+
+@contextmanager
+def _handing_over(contents: Mapping[Path, Mapping[str, Any]]) -> Iterator[None]:
+    """Let PyBIDS have the sidecars as they were read here."""
+    import bids.layout.index as module
+
+    its_own = module.json
+    module.json = _Json(contents)
+    try:
+        yield
+    finally:
+        module.json = its_own
 
 
 def _config(root: Path) -> dict[str, Any]:

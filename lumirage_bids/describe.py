@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from lumirage_bids.arms import here
 from lumirage_bids.bids_names import natural_key
+from lumirage_bids.choices import mixtures
 from lumirage_bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.labellings import starts_from_maps
+from lumirage_bids.left_out import named
 from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Plan
 from lumirage_bids.progress import duration
@@ -33,7 +35,7 @@ def needed_files(plan: Plan, dataset: Dataset) -> list[str]:
 
 def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Iterator[str]:
     yield f"Dataset {dataset.name!r} at {dataset.root}"
-    yield f"Scans: {len(plan.scans)} of {len(plan.subjects)} subjects; all are aligned to {plan.reference.name}"
+    yield (f"Scans: {len(plan.scans)} scans of {len(plan.subjects)} subjects; all are aligned to {plan.reference.name}")
     yield from _some("  ", [s.relative for s in plan.scans])
     for choice in dataset.choices[:MOST]:
         yield f"  chosen {choice.chosen} over {', '.join(choice.others)}: {choice.reason}"
@@ -44,6 +46,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
         yield from _some("  ", [s.relative for s in plan.unlabelled])
     for labels in plan.labels:
         yield f"Labelling {labels.name}: {labels.source}"
+    yield from _offered(plan, dataset, settings)
     if len(plan.subjects) < plan.n_subjects or len(plan.pairs) < plan.n_pairs:
         drawn = f"{len(plan.subjects)} of {plan.n_subjects} subjects, {len(plan.pairs)} of {plan.n_pairs} pairs"
         yield f"Random sample, seed {settings.seed}: {drawn}; status.tsv lists the pairs"
@@ -58,6 +61,19 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     for note in dataset.notes:
         yield f"Note: {note}"
     yield from _work(plan, settings, voxels)
+
+
+def _offered(plan: Plan, dataset: Dataset, settings: Settings) -> Iterator[str]:
+    """Which labellings the derivatives have besides, where the user has not said which are scored."""
+    others = [name for name in dataset.offered if name not in {labels.name for labels in plan.labels}]
+    if settings.labellings or not (others or dataset.taken):
+        return
+    scored = ", ".join(labels.name for labels in plan.labels)
+    there = ", ".join(f"{name} ({n} scans)" for name, n in dataset.offered.items())
+    yield (
+        f"  --labellings was not given: scored is {scored}. The derivatives have {there}. To choose: "
+        f"--labellings {' '.join(dataset.offered)}"
+    )
 
 
 def _some(indent: str, items: list[str]) -> Iterator[str]:
@@ -84,7 +100,10 @@ def warnings(plan: Plan) -> Iterator[str]:
             f"WARNING: pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
             "local normalised cross-correlation, which expects the same contrast: read those rows with care."
         )
+    if plan.left_out:
+        yield f"WARNING: no scan fits the filter for {len(plan.left_out)} subject(s): {named(plan.left_out)}."
     scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}.values()
+    yield from (f"WARNING: {text}" for text in mixtures(scans))
     if alone := [s for s in scans if s.lender and not s.lends]:
         absent = [f for s in alone for f in s.wants() if not f.present]
         yield (
@@ -121,12 +140,10 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
 def _again(plan: Plan) -> Iterator[str]:
     """What was done before, and why it is done again."""
     if plan.again.n_scored:
-        yield f"  {plan.again.n_scored} of these are only scored again, from their saved transforms"
+        yield f"  of these only scored again, from their saved transforms: {plan.again.n_scored}"
     if plan.again.n_unsaved:
-        yield (
-            f"  {plan.again.n_unsaved} registrations again, because transforms were not saved "
-            "(--save transforms keeps them)"
-        )
+        many = f"{plan.again.n_unsaved} registration{'s' * (plan.again.n_unsaved > 1)}"
+        yield f"  {many} again, because transforms were not saved (--save transforms keeps them)"
     rows = Counter((*key[:3], reason) for key, reason in plan.again.reasons.items())
     for (variant, method, labelling, reason), n in rows.items():
         yield f"  Made again, {n} row(s) of {method}, variant {variant}, labelling {labelling}: {reason}"

@@ -24,6 +24,8 @@ _STEPS = {
     "labelling": "labels are made in another way",
 }
 
+_UNSET = "not set"
+_LISTED, _LONG = 5, 100
 _CODE = {"code": "the program or the source of the method", "labeller_code": "the source of the labeller"}
 
 
@@ -85,18 +87,24 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str
     for table in _TABLES:
         before, after = old.get(table, {}), new.get(table, {})
         for key in dict.fromkeys([*before, *after]):
-            if before.get(key) != after.get(key):
-                yield f"{table} {key} {_word(before.get(key))} → {_word(after.get(key))}"
+            if before.get(key, _UNSET) != after.get(key, _UNSET):
+                yield _change(table, key, *(_word(values.get(key, _UNSET)) for values in (before, after)))
     for step, words in _STEPS.items():
         before, after = (facts.get("revisions", {}).get(step, 1) for facts in (old, new))
         if before != after:
             yield f"{words} (revision {before} → {after})"
     for what, words in _CODE.items():
-        if old.get(what, "") != new.get(what, ""):
-            yield f"{words} changed"
+        before, after = old.get(what, {}), new.get(what, {})
+        if files := sorted(file for file in {*before, *after} if before.get(file) != after.get(file)):
+            yield f"{words} changed: {', '.join(files[:_LISTED])}{' and others' if len(files) > _LISTED else ''}"
     if old.get("reference") != new.get("reference"):
         yield f"all scans are aligned to {new.get('reference')}, before to {old.get('reference')}"
 
 
+def _change(table: str, key: str, before: str, after: str) -> str:
+    what = table if key == table else f"{table} {key}"
+    return f"{what} {before} → {after}" if len(before) + len(after) < _LONG else f"{what} changed"
+
+
 def _word(value: object) -> str:
-    return "not set" if value is None else str(value)
+    return "none" if value is None else str(value)

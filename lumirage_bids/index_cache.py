@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lumirage_bids.errors import CannotWriteError
+from lumirage_bids.foreign import is_foreign
 
-FORMAT = "1"  # to be raised when what is indexed changes
+FORMAT = "2"  # to be raised when what is indexed changes
 FILE = "layout_index.sqlite"  # the name that PyBIDS expects
 
 
@@ -28,17 +29,23 @@ class Tree:
         Changes when one of them is added, removed or changed.
     sidecars : tuple of Path
         JSON files at the root and in subject, session and anat folders.
+    foreign : tuple of Path
+        Images of anat folders in other formats than NIfTI.
     """
 
     digest: str
     sidecars: tuple[Path, ...]
+    foreign: tuple[Path, ...]
 
 
 def read_tree(root: Path) -> Tree:
     """Walk what is indexed of a dataset: names, sizes and modification times, no content."""
     digest = hashlib.sha256(f"{FORMAT} {root}".encode("utf-8", "surrogateescape"))
-    sidecars = []
+    sidecars, foreign = [], []
     for entry in sorted(_entries(root), key=lambda e: e.path):
+        if is_foreign(entry.name):
+            foreign.append(Path(entry.path))
+            continue
         stat = entry.stat(follow_symlinks=False)
         if entry.name.endswith(".json"):
             sidecars.append(Path(entry.path))
@@ -46,14 +53,15 @@ def read_tree(root: Path) -> Tree:
                 stat = entry.stat()
         state = f"{entry.path}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
         digest.update(state.encode("utf-8", "surrogateescape"))
-    return Tree(digest=digest.hexdigest(), sidecars=tuple(sidecars))
+    return Tree(digest=digest.hexdigest(), sidecars=tuple(sidecars), foreign=tuple(foreign))
 
 
 def _entries(folder: Path | str, level: str = "root") -> Iterator[os.DirEntry[str]]:
     below = {"root": ("sub-",), "sub": ("ses-", "anat"), "ses": ("anat",), "anat": ()}[level]
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".json") or (level == "anat" and entry.name.endswith((".nii", ".nii.gz"))):
+            is_image = level == "anat" and (entry.name.endswith((".nii", ".nii.gz")) or is_foreign(entry.name))
+            if is_image or entry.name.endswith(".json"):
                 yield entry
             elif entry.name.startswith(below) and entry.is_dir():
                 yield from _entries(entry.path, entry.name[:4].rstrip("-"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,8 +16,13 @@ from types import MappingProxyType
 
 from lumirage_bids.bids_names import ENTITIES, long_name, natural_key, parse_name, same_value
 from lumirage_bids.errors import BadDataError, InputOutputError, MissingInputError, UsageError
+from lumirage_bids.foreign import how_to_convert, is_foreign
 from lumirage_bids.scans import File, Scan
 
+EMPTY = frozenset({"", "n/a", "na", "nan"})
+"""What stands in an empty cell, lower case."""
+# Entities that say which part of the brain an image shows.
+PARTIAL = frozenset({"hemi", "chunk", "roi"})
 # Entities that say what a derivative is, not which image it was made from.
 DESCRIBING = frozenset({"seg", "desc", "space"})
 
@@ -24,7 +31,8 @@ def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
     """Whether a derivative with these entities was made from, or lies on the grid of, this scan.
 
     All entities that both names share are equal, the subject among them, but those that describe a derivative
-    (``desc-``, ``seg-``); ``space-`` is absent or says the scan's own suffix (or its own ``space-``).
+    (``desc-``, ``seg-``); ``space-`` is absent or says the scan's own suffix (or its own ``space-``). Maps of a part of
+    the brain (``hemi-``) belong to scans of that part alone.
 
     Parameters
     ----------
@@ -33,7 +41,7 @@ def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
     entities : mapping
         Short entity names of the derivative → values.
     """
-    if entities.get("sub") != scan.subject:
+    if entities.get("sub") != scan.subject or (set(entities) & PARTIAL) - set(scan.entities):
         return False
     if entities.get("space", scan.suffix) not in {scan.suffix, scan.entities.get("space")}:
         return False
@@ -75,29 +83,63 @@ class Derivatives:
                     found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
                 continue
             for path, entities, its_suffix in self._candidates(root, scan):
-                told = entities.get(entity, entities.get("desc"))
-                if its_suffix == suffix and told == value and belongs(scan, entities):
+                if its_suffix == suffix and told(entities, entity) == value and belongs(scan, entities):
                     file = File(path=path, dataset=root)
                     found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
         # A folder may be given under several names.
         return list({file.path: file for _, file in sorted(found, key=lambda item: item[0])}.values())
 
-    def _candidates(self, root: Path, scan: Scan) -> list[tuple[Path, dict[str, str], str]]:
+    def unusable(self, scan: Scan, suffix: str, entity: str, value: str) -> Iterator[tuple[Path, str]]:
+        """Files that are meant for a scan, but of a part of the brain or in another format than NIfTI; and why not."""
+        for name, root in self.datasets.items():
+            if name in self.layouts:
+                continue
+            for path, entities, its_suffix in self._candidates(root, scan, of_any_format=True):
+                whole = {k: v for k, v in entities.items() if k not in PARTIAL or k in scan.entities}
+                if its_suffix != suffix or told(entities, entity) != value or not belongs(scan, whole):
+                    continue
+                if is_foreign(path.name):
+                    yield path, f"it is no NIfTI file; to convert it: {how_to_convert(path)}"
+                elif whole != entities:
+                    yield path, f"it is of a part of the brain ({', '.join(sorted(entities.keys() - whole.keys()))}-)"
+
+    def labellings(self, scan: Scan) -> set[str]:
+        """Names of all labellings of which a scan has a map."""
+        found: set[str] = set()
+        for name, root in self.datasets.items():
+            if name in self.layouts:
+                layout = self.layouts[name]
+                found.update(labelling for labelling in layout.labels if layout.find(root, scan, "dseg", labelling))
+                continue
+            maps = (entities for _, entities, suffix in self._candidates(root, scan) if suffix == "dseg")
+            found.update(filter(None, (told(entities, "seg") for entities in maps if belongs(scan, entities))))
+        return found
+
+    def _candidates(
+        self, root: Path, scan: Scan, *, of_any_format: bool = False
+    ) -> list[tuple[Path, dict[str, str], str]]:
         subject = root / f"sub-{scan.subject}"
         folders = [subject / "anat"]
         if scan.session is not None:
             folders.append(subject / f"ses-{scan.session}" / "anat")
-        return [image for folder in folders for image in self._images(folder)]
+        images = [image for folder in folders for image in self._images(folder)]
+        return images if of_any_format else [image for image in images if not is_foreign(image[0].name)]
 
     def name(self, file: File) -> str:
         """Name of the dataset that a file was found in."""
         return next(name for name, root in self.datasets.items() if root == file.dataset)
 
 
+def told(entities: Mapping[str, str], entity: str) -> str | None:
+    """What a derivative is, by an entity of its name or, as fMRIPrep's maps have none, by ``desc-``."""
+    return entities.get(entity, entities.get("desc"))
+
+
 def _images(folder: Path) -> list[tuple[Path, dict[str, str], str]]:
-    """NIfTI files (dangling links too) of a folder with the entities and suffix of their names."""
-    parsed = ((folder / name, parse_name(name)) for name in _names(folder) if re.search(r"\.nii(\.gz)?$", name))
-    return [(path, *names) for path, names in parsed if names]
+    """Images of any format (dangling links too) of a folder with the entities and suffix of their names."""
+    names = (name for name in _names(folder) if re.search(r"\.nii(\.gz)?$", name) or is_foreign(name))
+    parsed = ((folder / name, parse_name(name)) for name in names)
+    return [(path, *parts) for path, parts in parsed if parts]
 
 
 def _names(folder: Path) -> list[str]:
@@ -201,6 +243,7 @@ class Source:
         self.suffix, self.entity, self.value = suffix, entity, value
         self._counts: Counter[str] = Counter()
         self._ambiguous: list[tuple[Scan, list[File]]] = []
+        self._unusable: dict[str, tuple[Path, str]] = {}
 
     @classmethod
     def labels(cls, name: str, pattern: Pattern | None, derivatives: Derivatives) -> Source:
@@ -221,6 +264,8 @@ class Source:
             return file
         files = self.derivatives.find(scan, self.suffix, self.entity, self.value)
         if not files:
+            if first := next(self.derivatives.unusable(scan, self.suffix, self.entity, self.value), None):
+                self._unusable[scan.name] = first
             return None
         if len(files) > 1:
             self._ambiguous.append((scan, files))
@@ -234,9 +279,17 @@ class Source:
         parts = [f"{text} ({n})" if len(self._counts) > 1 else text for text, n in self._counts.items()]
         return f"existing maps {' and '.join(parts)} for {total} of {n_scans} scans" if parts else ""
 
+    @property
+    def hint(self) -> str:
+        """Tell what lies there but cannot be used, with one example; empty where there is nothing."""
+        if not self._unusable:
+            return ""
+        path, why = next(iter(self._unusable.values()))
+        return f"The {self.title} of {len(self._unusable)} scan(s) cannot be used, for example {path}: {why}."
+
     def notes(self) -> list[str]:
-        """Tell what was ambiguous, with one example."""
-        notes = []
+        """Tell what was ambiguous, and what cannot be used, with one example."""
+        notes = [self.hint] if self.hint else []
         if len(self._counts) > 1:
             mixed = " and ".join(f"{text} ({n} scans)" for text, n in self._counts.items())
             notes.append(f"The {self.title} comes from several sources: {mixed}.")
@@ -288,7 +341,8 @@ def read_lut(path: Path) -> dict[int, str]:
     Parameters
     ----------
     path : Path
-        TSV with columns ``index`` and ``name``, others are ignored.
+        Table with columns ``index`` and ``name`` in any case, others are ignored; tab-separated, or by commas or
+        semicolons. Cells may be quoted. Rows without an index or a name are passed over.
 
     Returns
     -------
@@ -300,12 +354,12 @@ def read_lut(path: Path) -> dict[int, str]:
     MissingInputError
         The file does not exist, or its content has not been fetched.
     BadDataError
-        A column is missing, an index is not a whole number from 0 or occurs twice, or a name is empty; names the line.
+        A column is missing, or an index is not a whole number from 0 or occurs twice; names the line.
     InputOutputError
         The file system failed.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = decode(path.read_bytes())
     except FileNotFoundError:
         raise MissingInputError(f"There is no look-up table {path}, or its content has not been fetched.") from None
     except (IsADirectoryError, NotADirectoryError) as error:
@@ -315,8 +369,11 @@ def read_lut(path: Path) -> dict[int, str]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
-    rows = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    header = [cell.strip() for cell in rows[0][1]] if rows else []
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    first = lines[0][1] if lines else ""
+    delimiter = next((character for character in "\t,;" if character in first), "\t")
+    rows = [(number, _cells(line, delimiter, f"Look-up table {path}, line {number}")) for number, line in lines]
+    header = [cell.lower() for cell in rows[0][1]] if rows else []
     if not {"index", "name"} <= set(header):
         raise BadDataError(
             f"Look-up table {path}, line 1: columns {header}; 'index' and 'name', tab-separated, are needed."
@@ -324,20 +381,54 @@ def read_lut(path: Path) -> dict[int, str]:
     return _structures(path, header, rows[1:])
 
 
+def decode(content: bytes) -> str:
+    """Text of a table in UTF-8 or, with a byte order mark, UTF-16.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        It is neither.
+    """
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8-sig")
+
+
+def _cells(line: str, delimiter: str, where: str) -> list[str]:
+    """Cells of a line, without blanks and quotes around them."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+    except csv.Error as error:
+        raise BadDataError(f"{where}: {error}.") from None
+
+
 def _structures(path: Path, header: list[str], rows: Iterable[tuple[int, list[str]]]) -> dict[int, str]:
     seen: dict[int, str] = {}
     for number, cells in rows:
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        index, name = row["index"], row.get("name", "")
         where = f"Look-up table {path}, line {number}"
-        if not re.fullmatch(r"[0-9]{1,9}", index, re.ASCII):
+        row = dict(zip(header, cells, strict=False))
+        if not {"index", "name"} <= row.keys():
+            raise BadDataError(f"{where}: {len(cells)} cell(s), so that index or name is not among them.")
+        index, name = row["index"], row["name"]
+        if index.lower() in EMPTY or name.lower() in EMPTY:
+            continue
+        # pandas writes 1.0 where another row has no index.
+        if not (match := re.fullmatch(r"([0-9]{1,9})(\.0*)?", index, re.ASCII)):
             raise BadDataError(f"{where}: index {index!r:.40} is not a whole number from 0 to 999999999.")
-        if not name:
-            raise BadDataError(f"{where}: index {index} has no name.")
-        if int(index) in seen:
-            raise BadDataError(f"{where}: index {index} occurs twice ({seen[int(index)]!r} and {name!r}). Keep one.")
-        seen[int(index)] = name
+        if (found := int(match[1])) in seen:
+            raise BadDataError(f"{where}: index {index} occurs twice ({seen[found]!r} and {name!r}). Keep one.")
+        seen[found] = name
     seen.pop(0, None)
     if not seen:
         raise BadDataError(f"Look-up table {path} names no structure besides background.")
     return seen
+
+
+def is_mixed(structures: Mapping[int, str]) -> bool:
+    """Whether a table has names and also stopgaps (``label N``)."""
+    return len({name == f"label {i}" for i, name in structures.items()}) > 1
+
+
+def named(structures: Mapping[int, str]) -> dict[int, str]:
+    """The structures that have names; all where none has one."""
+    only = {i: name for i, name in structures.items() if name != f"label {i}"}
+    return only or dict(structures)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lumirage_bids import segmentation
+from lumirage_bids import derivatives, segmentation
 from lumirage_bids.arms import here
 from lumirage_bids.bids_names import LABEL
-from lumirage_bids.errors import MissingInputError, UsageError
-from lumirage_bids.own_code import code_digest, own_sources
+from lumirage_bids.errors import LumirageError, MissingInputError, UsageError
+from lumirage_bids.label_maps import is_mixed, read_lut
+from lumirage_bids.own_code import Code, code_digest, read_code
 from lumirage_bids.parameters import counted, digest
 from lumirage_bids.protocol import Labelling, Protocol
 from lumirage_bids.reference_maps import references
@@ -25,13 +28,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """One labelling of this run, how its maps come about, and which other's they are scored against."""
+    """One labelling of this run, how its maps come about, and which other's they are scored against.
+
+    Attributes
+    ----------
+    structures : tuple of mapping
+        Codings (index → name) of the structures that are scored; empty for those that the maps' tables name.
+    shipped : bool
+        Whether `structures` are this program's, not the protocol's.
+    corrected : bool
+        Whether an earlier version has scored indices in OUT_DIR that the maps' tables do not name.
+    """
 
     name: str
     labeller: Labeller
     structures: tuple[Mapping[int, str], ...] = ()
     source: str = ""
     reference: str | None = None
+    shipped: bool = False
+    corrected: bool = False
 
     def hash(self, scan: Scan) -> str:
         """Digest of what this labelling of this scan depends on."""
@@ -45,20 +60,23 @@ class Labels:
     @cached_property
     def conditions(self) -> str:
         """Digest of what is the same for all scans."""
-        revised = [self.labeller.revision] if (self.labeller.revision or 1) > 1 else []
+        revised = [list(self.labeller.revisions)] if max(self.labeller.revisions) > 1 else []
+        code = [code_digest(self.code)] if self.code else []
+        changed = ["what no table names is left out"] if self.corrected else []
         codings = [sorted(coding.items()) for coding in self.structures]
-        return digest(self.labeller.name, self.labeller, codings, *revised, *([self.code] if self.code else []))
+        return digest(self.labeller.name, self.labeller, codings, *revised, *code, *changed)
 
     @cached_property
-    def code(self) -> str:
-        """Digest of the labeller's source where that is the user's own; else empty."""
-        return code_digest(own_sources(type(self.labeller)))
+    def code(self) -> Code:
+        """The user's own code that the labeller runs, by file."""
+        return read_code(self.labeller.code())
 
     @property
     def facts(self) -> dict[str, object]:
         """All that counts of how the maps come about."""
         codings = [{str(index): name for index, name in sorted(coding.items())} for coding in self.structures]
-        return {"labeller": self.labeller.name, **counted(self.labeller), "structures": codings}
+        changed = {"what no table names": "left out"} if self.corrected else {}
+        return {"labeller": self.labeller.name, **counted(self.labeller), "structures": codings, **changed}
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""
@@ -76,8 +94,44 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
     compared = references(protocol, names)
     optional = {n for n in compared if n not in dataset.found and segmentation.reads(protocol.labellings[n].labeller)}
     return tuple(
-        replace(_labels(n, protocol, settings, dataset), reference=compared.get(n)) for n in names if n not in optional
+        replace(
+            labels,
+            reference=compared.get(labels.name),
+            corrected=not labels.structures and scored_unnamed(settings.out_dir, labels.name),
+        )
+        for labels in (
+            _with_structures(_labels(n, protocol, settings, dataset), dataset) for n in names if n not in optional
+        )
     )
+
+
+def _with_structures(labels: Labels, dataset: Dataset) -> Labels:
+    """Add the structures that are scored of FreeSurfer's, where the protocol names none and no table contradicts."""
+    of = labels.labeller.of_t1w or labels.name
+    scored = segmentation.scored_of(of)
+    if labels.structures or not scored:
+        return labels
+    if any(segmentation.contradicts(table) for table in _tables(dataset, labels.name, of)):
+        told = "its look-up table has another numbering than FreeSurfer's, so all that it names is scored"
+        return replace(labels, source=f"{labels.source}; {told}")
+    told = f"scored are {len(scored)} structures of FreeSurfer's, without bookkeeping"
+    return replace(labels, structures=(scored,), shipped=True, source=f"{labels.source}; {told}")
+
+
+def _tables(dataset: Dataset, labelling: str, of: str) -> Iterator[Mapping[int, str]]:
+    """Look-up tables that can be read of a labelling's maps, and of those that it is carried over from."""
+    maps = [scan.labels.get(labelling) for scan in dataset.scans]
+    maps += [scan.t1w.labels.get(of) for scan in dataset.scans if scan.t1w]
+    for table in sorted({found.lut for found in maps if found is not None and found.lut is not None}):
+        with suppress(LumirageError):  # what is wrong with it is told for itself
+            yield read_lut(table)
+
+
+def scored_unnamed(out_dir: Path, labelling: str) -> bool:
+    """Whether the look-up table of an output folder has names beside stopgaps, as an earlier version wrote them."""
+    with suppress(LumirageError):
+        return is_mixed(read_lut(out_dir / derivatives.look_up_table(labelling)))
+    return False
 
 
 def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> Labels:
@@ -96,9 +150,13 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
     if given.labeller == "existing":
         looked = f"the pattern {given.pattern}" if given.pattern else "the derivatives given"
         known = sorted({*protocol.labellings, *dataset.found, *segmentation.labellings()})
+        there = ", ".join(f"{other} ({n} scans)" for other, n in dataset.offered.items())
         raise MissingInputError(
-            f"No label map of labelling '{name}' was found by {looked}. Known here: {', '.join(known)}. Give a BIDS "
-            f"derivatives dataset with files …_seg-{name}_dseg.nii.gz by --derivatives NAME=PATH."
+            f"No label map of labelling '{name}' was found by {looked}. "
+            + (f"{dataset.hints[name]} " if name in dataset.hints else "")
+            + (f"They have: {there}. " if there else "")
+            + f"Known here: {', '.join(known)}. Give a BIDS derivatives dataset with files …_seg-{name}_dseg.nii.gz "
+            "by --derivatives NAME=PATH."
         )
     labeller = segmentation.labeller(given.labeller, **given.parameters)
     complaint = labeller.missing(here(settings))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import os
 import re
-import shutil
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 
 from lumirage_bids.parameters import digest
@@ -19,31 +17,37 @@ from lumirage_bids.parameters import digest
 #: Larger files count by size and time, as images and weights do: reading them would take longer than planning.
 LARGE = 100 * 2**20
 _LONGEST_SCRIPT = 2**20
-_SUFFIXES = {".py", ".sh", ".bash", ".zsh", ".r", ".m", ".pl", ".jl", ".lua", ".js", ".so"}
-_INTERPRETER = re.compile(r"(python|pypy)[\d.]*|(ba|da|z|k)?sh|env|perl|Rscript|R|julia|octave|matlab|node|java")
-# What the operating system holds is not the user's; /usr/local is.
-_SYSTEM = re.compile(r"/(bin|sbin|lib\w*|etc|dev|proc|sys|usr/(?!local/))")
-_VARIABLE = re.compile(r"\$\{\w+\}|\$\w+")
-_WORD = re.compile(r"[\w@%+.,~/-]+")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([\w, \t]+)|import[ \t]+([\w., \t]+))", re.M
+)
+
+Code = Mapping[str, str]
+"""File, by its path below the folder that all files have in common → digest of what it holds."""
 
 
-def code_digest(files: Iterable[Path]) -> str:
-    """Digest of names and contents of files; empty where there are none.
+def read_code(files: Iterable[Path]) -> Code:
+    """What files hold.
 
     Parameters
     ----------
     files : iterable of Path
-        Their folders do not count, so that code may be moved. One that is not there counts as absent.
+        One that is not there counts as absent.
     """
-    found = sorted({(file.name, _content(file)) for file in files})
-    return digest(found) if found else ""
+    found = sorted(set(files))
+    common = os.path.commonpath([file.parent for file in found]) if found else ""
+    return {os.path.relpath(file, common): _content(file) for file in found}
+
+
+def code_digest(code: Code) -> str:
+    """Digest of what files hold; empty where there are none."""
+    return digest(code) if code else ""
 
 
 def _content(file: Path) -> str:
     try:
         stat = file.stat()
         large = stat.st_size > LARGE
-        return f"{stat.st_size}:{int(stat.st_mtime)}" if large else _hash(file, stat.st_size, stat.st_mtime_ns)
+        return f"{stat.st_size}:{int(stat.st_mtime)}" if large else _hash(file, stat.st_size, stat.st_mtime_ns)[:16]
     except OSError:
         return "absent"
 
@@ -55,39 +59,39 @@ def _hash(file: Path, _size: int, _time: int) -> str:
 
 
 def own_sources(cls: type) -> tuple[Path, ...]:
-    """Files behind a class that keeps no ``revision`` of its own: its module and what that imports beside itself.
+    """Files behind a class that keeps no ``revision`` of its own: its module, its bases', and what they import.
 
-    A class that sets ``revision`` has an author who raises it when results change; it has none of these files.
+    A class that sets ``revision`` has an author who raises it when results change; it has none of these files. Modules
+    count that lie beside the importing one or in its package; this program's own and other packages' do not.
     """
     if vars(cls).get("revision") is not None:
         return ()
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    return _reached([Path(file)], _imported) if file else ()
+    modules = {base.__module__ for base in cls.__mro__ if vars(base).get("revision") is None}
+    mine = cls.__module__.partition(".")[0]
+    return tuple(sorted(set(reached(_sources(modules, mine), imported)) - _ours()))
 
 
-def called_files(argv: Sequence[str]) -> tuple[Path, ...]:
-    """Files of the user's that a command leads to.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Program and arguments.
-
-    Returns
-    -------
-    tuple of Path
-        The program, unless it is an interpreter or the operating system's; arguments, or what follows their ``=``,
-        that are files in full; the module of ``python -m``; and programs, scripts and Python modules that scripts
-        among these name, and so on. Other files that a script names do not count: it may write them.
-    """
-    starts = [file for word in argv for file in _in_full(word.rpartition("=")[2])]
-    starts += _programs(argv[:1])
-    if "-m" in argv[:-1]:
-        starts += _module(argv[argv.index("-m") + 1])
-    return _reached(starts, lambda file: (*_imported(file), *_named(file)))
+def _sources(modules: Iterable[str], mine: str) -> Iterator[Path]:
+    """Files of modules, without Python's own and those of installed packages other than `mine`."""
+    for name in modules:
+        top = name.partition(".")[0]
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file and top not in sys.stdlib_module_names:
+            path = Path(file)
+            if top == mine or not any(_is_installed(folder) for folder in path.parents):
+                yield path
 
 
-def _reached(starts: Iterable[Path], leads_to: Callable[[Path], Iterable[Path]]) -> tuple[Path, ...]:
+@cache
+def _ours() -> frozenset[Path]:
+    """Modules of this program: what it reaches by itself, and the plug-ins that keep a revision."""
+    package = Path(__file__).parent
+    plugins = [file for file in package.rglob("*.py") if re.search(r"^    revision: ", read_script(file), re.M)]
+    return frozenset(reached([package / "__main__.py", *plugins], imported))
+
+
+def reached(starts: Iterable[Path], leads_to: Callable[[Path], Iterable[Path]]) -> tuple[Path, ...]:
+    """Files and all that they lead to, and what links among them point at."""
     found: dict[Path, None] = {}
     todo = list(starts)
     while todo:
@@ -95,93 +99,91 @@ def _reached(starts: Iterable[Path], leads_to: Callable[[Path], Iterable[Path]])
         if file not in found:
             found[file] = None
             todo += leads_to(file)
+            if (real := Path(os.path.realpath(file))) != file:
+                todo.append(real)
     return tuple(sorted(found))
 
 
-def _in_full(word: str) -> list[Path]:
-    """The file of the user's that a word names in full, if there is one."""
-    path = Path(os.path.expanduser(word))  # noqa: PTH111 (Path's raises for a user that there is not)
-    own = path.is_absolute() and not _SYSTEM.match(str(path)) and not _INTERPRETER.fullmatch(path.name)
+def is_file(path: Path) -> bool:
+    """Whether a path is one of a file that may be looked at; not one that is too long or out of reach."""
     try:
-        return [Path(os.path.normpath(path))] if own and path.is_file() else []
-    except (OSError, ValueError):  # too long, or no name at all
-        return []
-
-
-def _programs(words: Iterable[str]) -> list[Path]:
-    return [file for word in words if (found := shutil.which(word)) for file in _in_full(found)]
-
-
-def _module(name: str) -> list[Path]:
-    """Sources of a module that ``python -m`` runs, unless it was installed."""
-    try:
-        spec = importlib.util.find_spec(name.partition(".")[0])  # a part of it would be imported to be found
-    except (ImportError, ValueError):
-        return []
-    places = [Path(p) for p in (spec and spec.submodule_search_locations) or ()]
-    files = [Path(spec.origin)] if spec and spec.origin and not places else []
-    installed = {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
-    found = [*files, *(file for place in places for file in sorted(place.rglob("*.py")))]
-    return [file for file in found if not any(file.is_relative_to(place) for place in installed)]
-
-
-@lru_cache(maxsize=4096)
-def _script(file: Path) -> str:
-    """Text of a script; empty for everything else."""
-    try:
-        if file.stat().st_size > _LONGEST_SCRIPT or not _is_code(file):
-            return ""
-        data = file.read_bytes()
-    except OSError:
-        return ""
-    return "" if b"\0" in data else data.decode("utf-8", "replace")
-
-
-def _is_code(file: Path) -> bool:
-    try:
-        return file.suffix.lower() in _SUFFIXES or os.access(file, os.X_OK)
-    except ValueError:
+        return path.is_file()
+    except (OSError, ValueError):
         return False
 
 
-def _imported(file: Path) -> Iterator[Path]:
-    """Modules that lie beside a Python script and that it imports."""
-    text = _script(file)
-    if file.suffix != ".py" and not re.match(r"#!.*python", text):
-        return
+def read_script(file: Path) -> str:
+    """Text of a script; empty for what is too large, binary, or not to be read."""
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+        stat = file.stat()
+        return _text(file, stat.st_mtime_ns) if stat.st_size <= _LONGEST_SCRIPT else ""
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def _text(file: Path, _time: int) -> str:
+    data = file.read_bytes()
+    return "" if b"\0" in data else data.decode("utf-8-sig", "replace")
+
+
+def is_python(file: Path) -> bool:
+    """Whether a file is a Python script, by its name or its first line."""
+    return file.suffix == ".py" or re.match(r"#!.*python", read_script(file)) is not None
+
+
+def imported(file: Path) -> Iterator[Path]:
+    """Modules that a Python script imports and that lie beside it, or in its package."""
+    if not is_python(file):
         return
-    for node in ast.walk(tree):
+    roots = _roots(file)
+    for level, module, names in _imports(read_script(file)):
+        places = [file.parents[level - 1]] if 0 < level <= len(file.parents) else [] if level else roots
+        for place in places:
+            if _is_installed(place) and module.partition(".")[0] != _top(file, place):
+                continue  # an import of another package
+            yield from _modules(place, module)
+            for name in names:
+                yield from _modules(place, ".".join(filter(None, (module, name))))
+
+
+def _imports(text: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Dots, module and names of the imports of a script; what Python's parser here refuses is searched for by lines."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        for dots, module, names, plain in _IMPORT.findall(text):
+            yield from ((0, name.split()[0], []) for name in plain.split(",") if name.strip())
+            if module or dots:
+                yield len(dots), module, [name.split()[0] for name in names.split(",") if name.strip()]
+        return
+    for node in nodes:
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _beside(file.parent, alias.name)
+            yield from ((0, alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            folder = file.parents[max(0, node.level - 1)] if node.level <= len(file.parents) else file.parent
-            yield from _beside(folder, node.module or "")
-            for alias in node.names:
-                yield from _beside(folder, ".".join(filter(None, (node.module, alias.name))))
+            yield node.level, node.module or "", [alias.name for alias in node.names]
 
 
-def _beside(folder: Path, module: str) -> Iterator[Path]:
+def _roots(file: Path) -> list[Path]:
+    """Folders that absolute imports are looked up in: the file's own, and the one that holds its package."""
+    folder = file.parent
+    while is_file(folder / "__init__.py") and folder != folder.parent:
+        folder = folder.parent
+    return list(dict.fromkeys((file.parent, folder)))
+
+
+def _top(file: Path, root: Path) -> str:
+    """First name of a file's module, seen from a root."""
+    return file.relative_to(root).parts[0].removesuffix(".py")
+
+
+def _is_installed(folder: Path) -> bool:
+    return str(folder) in {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
+
+
+def _modules(folder: Path, module: str) -> Iterator[Path]:
     """Files of a dotted module below a folder: those of its packages and its own."""
     path = folder
     for part in filter(None, module.split(".")):
         path = path / part
-        candidates = (path / "__init__.py", path.with_name(f"{part}.py"))
-        yield from (file for file in candidates if file.is_file())
-
-
-def _named(file: Path) -> Iterator[Path]:
-    """Programs and scripts that a script names: in full, beside itself (also by ``$HERE/name``), or by the PATH."""
-    text = _script(file)
-    if not text:
-        return
-    words = set(_WORD.findall(_VARIABLE.sub("", text)))
-    for word in words:
-        near = [Path(os.path.normpath(file.parent / word.lstrip("/")))] if word.strip("./-") else []
-        full = _in_full(word)
-        yield from (path for path in full or near if path.is_file() and path != file and _is_code(path))
-    if file.suffix in {".sh", ".bash", ".zsh"} or re.match(r"#!.*sh\b", text):
-        yield from _programs(word for word in words if "/" not in word)
+        yield from (file for file in (path / "__init__.py", path.with_name(f"{part}.py")) if is_file(file))

@@ -88,6 +88,8 @@ def _listed(file: Path, scans: Iterable[Scan]) -> list[Pair]:
     by_name = _by_name(scans)
     pairs = {}
     for number, row in enumerate(rows, start=2):
+        if row.get("status") == "left out":  # a subject's row of a status.tsv
+            continue
         where = f"{file}, line {number}"
         moving, fixed = (_looked_up((row[side] or "").strip(), by_name, where) for side in ("moving", "fixed"))
         if moving is fixed:

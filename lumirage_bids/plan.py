@@ -12,6 +12,7 @@ from lumirage_bids import accuracy, derivatives
 from lumirage_bids.arms import Arm
 from lumirage_bids.history import Facts
 from lumirage_bids.labellings import Labels, agreement_conditions
+from lumirage_bids.left_out import LeftOut
 from lumirage_bids.maskers import Masking
 from lumirage_bids.parameters import digest
 from lumirage_bids.preparation import Preparation
@@ -137,7 +138,7 @@ def facts(arm: Arm, reference: Scan, labels: Labels) -> Facts:
     return {
         **arm.facts,
         "labelling": labels.facts,
-        "revisions": {**arm.revisions, "labelling": labels.labeller.revision or 1},
+        "revisions": {**arm.revisions, "labelling": max(labels.labeller.revisions)},
         "code": arm.code,
         "labeller_code": labels.code,
         "reference": reference.name,
@@ -238,6 +239,8 @@ class Plan:
         How brains are found.
     expected : mapping
         (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
+    left_out : tuple of LeftOut
+        Subjects of the dataset no image of whom fits the filters.
     """
 
     scans: tuple[Scan, ...]
@@ -259,6 +262,7 @@ class Plan:
     found: frozenset[str]
     made: Mapping[str, Mapping[Path, str]]
     expected: Mapping[tuple[str, str, str, str], str]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def n_todo(self) -> int:

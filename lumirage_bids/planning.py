@@ -14,6 +14,7 @@ from lumirage_bids.again import look_back
 from lumirage_bids.arms import Arm, choose_arms
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.labellings import Labels, agreement_conditions, choose_labels
+from lumirage_bids.left_out import named
 from lumirage_bids.maskers import Masking, masking
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest
@@ -37,7 +38,9 @@ def _asked(pairs: Iterable[Pair], settings: Settings) -> tuple[Pair, ...]:
 
 
 def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, ...]) -> Scan:
-    """Scan that all others are aligned to: the first or the named subject's, one whose content is here if any is.
+    """Scan that all others are aligned to: the first or the named subject's.
+
+    One whose content is here if any is; of these a T1w scan if there is one, else T1-weighted otherwise (UNIT1).
 
     Raises
     ------
@@ -48,7 +51,14 @@ def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, 
     if not candidates:
         subjects = ", ".join(sorted({s.subject for s in scans}))
         raise MissingInputError(f"The protocol's reference is subject '{wanted}', but the scans are of: {subjects}.")
-    return next((s for s in candidates if is_present(s, labellings)), candidates[0])
+    contrasts = ("T1w", "UNIT1")
+    return min(
+        candidates,
+        key=lambda s: (
+            not is_present(s, labellings),
+            contrasts.index(s.suffix) if s.suffix in contrasts else len(contrasts),
+        ),
+    )
 
 
 def check_content(plan: Plan, settings: Settings) -> None:
@@ -89,11 +99,15 @@ def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings
         for subject in wanted:
             if subject not in {s.subject for s in scans}:
                 have = ", ".join(sorted({s.subject for s in scans})) or "none"
-                raise MissingInputError(f"{option} {subject}: no eligible scan of that subject. There are: {have}.")
+                why = "".join(f" ({s.reason})" for s in dataset.left_out if s.subject == subject)
+                raise MissingInputError(
+                    f"{option} {subject}: no eligible scan of that subject{why}. There are: {have}."
+                )
     if len(scans) < 2:
         raise NothingSelectedError(
             f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check --bids-filter-file, "
             "--session-id and which scans have label maps."
+            + (f" No scan fits for {named(dataset.left_out)}." if dataset.left_out else "")
         )
 
 
@@ -138,6 +152,8 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
             f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: "
             f"{', '.join(dict.fromkeys(arm.name for arm in arms))}."
         )
+    if settings.redo and (settings.reports_only or settings.stage == "prepare"):
+        raise UsageError("--redo makes registrations again; it does not go with --reports-only or --stage prepare.")
     batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
     involved = {s for p in runnable for s in (p.moving, p.fixed)}
     if settings.stage != "prepare":
@@ -171,6 +187,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
             for _, t in tasks
             for (arm, name), value in t.hashes.items()
         },
+        left_out=dataset.left_out,
     )
 
 

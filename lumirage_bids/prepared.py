@@ -13,7 +13,7 @@ from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import BadDataError, MissingInputError
 from lumirage_bids.grids import end_shares
 from lumirage_bids.images import Volume, read_grid, read_image, read_labels
-from lumirage_bids.label_maps import read_lut
+from lumirage_bids.label_maps import named, read_lut
 from lumirage_bids.registration.alignment import ABRUPT, FOREGROUND
 from lumirage_bids.scans import Scan
 from lumirage_bids.transform_files import read_itk
@@ -25,6 +25,10 @@ Wanted = Mapping[Path, str] | None
 
 class NotPreparedError(BadDataError):
     """A scan could not be prepared, or what was made of it is not there; the message says why."""
+
+
+class NotMadeError(NotPreparedError):
+    """What was made of a scan is not there since it could not be made; that was told then."""
 
 
 def lost(file: Path, scan: Scan, what: str) -> NotPreparedError:
@@ -45,7 +49,7 @@ def made(out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> Path:
         return out_dir / file
     reason = derivatives.why_not(out_dir, file, None if wanted is None else wanted[file])
     if reason:
-        raise NotPreparedError(reason)
+        raise NotMadeError(reason)
     if wanted is None and value is not None:
         return out_dir / file
     raise lost(file, scan, "is not there" if value is None else "was replaced by a run under other conditions")
@@ -126,7 +130,7 @@ def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]
     found = structures_if_whole(out_dir, labelling)
     if found is None:
         raise lost(file, scan, "is gone or damaged, so are the label maps that it names")
-    return found
+    return named(found)
 
 
 def structures_if_whole(out_dir: Path, labelling: str) -> dict[int, str] | None:

@@ -25,11 +25,13 @@ from lumirage_bids.errors import (
 )
 from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Volume, read_image, write_image
+from lumirage_bids.label_maps import is_mixed, named
 from lumirage_bids.labellings import Labels, agreement_conditions
 from lumirage_bids.maskers import brain_mask
 from lumirage_bids.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.prepared import (
+    NotMadeError,
     NotPreparedError,
     read_label_map,
     read_prepared,
@@ -40,7 +42,7 @@ from lumirage_bids.prepared import (
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
-from lumirage_bids.segmentation import named_structures, segment_checked
+from lumirage_bids.segmentation import absent_structures, named_structures, segment_checked, without_name
 from lumirage_bids.transform_files import write_itk
 from lumirage_bids.transforms import Transform
 
@@ -53,18 +55,18 @@ logger = logging.getLogger("lumirage")
 def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
     """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
     with derivatives.lock(out_dir, job.scan.name):
-        source = _Source(job.scan, context)
+        source, told = _Source(job.scan, context), set[str]()
         for variant, preparation, value in job.variants:
-            with _noting(out_dir, prepared_files(job.scan, variant), value) as todo:
+            with _noting(out_dir, prepared_files(job.scan, variant), value, told) as todo:
                 if todo:
                     _prepare(source, variant, preparation, value, out_dir)
         for labels, value in job.labels:
-            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value) as todo:
+            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value, told) as todo:
                 if todo:
                     _label(source, labels, value, out_dir)
         for labels, reference, value in job.agreements:
             file = derivatives.agreement(job.scan, labels.name, reference.name)
-            with _noting(out_dir, [file], value) as todo:
+            with _noting(out_dir, [file], value, told) as todo:
                 if todo:
                     content = _agreement(job, labels, reference, out_dir, context)
                     derivatives.write_json(out_dir / file, {**content, "Hash": value})
@@ -83,6 +85,11 @@ class _Source:
     @cached_property
     def mask(self) -> tuple[Volume, str]:
         return brain_mask(self.scan, self.image, self.context)
+
+    @cached_property
+    def at_edge(self) -> dict[str, float]:
+        """Where the brain reaches the image's edge."""
+        return {} if self.mask[1] == "none" else brain_at_edge(self.mask[0])
 
     @property
     def scans(self) -> list[Scan]:
@@ -116,9 +123,9 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
     _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
     # For the group level, which reads no images.
     meta |= {"Scan": source.scan.name, "Variant": variant, "Kind": source.scan.kind}
-    meta["AtEdge"] = brain_at_edge(source.mask[0])
-    if meta["AtEdge"]:
-        sides = ", ".join(f"{side} {share:.0%} of its largest section" for side, share in meta["AtEdge"].items())
+    meta["AtEdge"] = source.at_edge
+    if source.at_edge:
+        sides = ", ".join(f"{side} {share:.0%} of its largest section" for side, share in source.at_edge.items())
         logger.warning(
             "%s: the brain reaches the edge of the image (%s): what is beyond was not seen, and cannot be registered",
             source.scan.name, sides,
@@ -134,12 +141,21 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
         mask = source.image if labels.is_existing else source.mask[0]
         volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
     if labels.structures:
-        volume, structures = named_structures(volume, labels.structures, source.scan, labels.name)
+        volume, structures, unnamed = named_structures(volume, labels.structures, source.scan, labels.name)
+    else:
+        unnamed = without_name(volume, structures, source.scan, labels.name)
     publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
     _add_outside(facts, source, labels.name, volume, structures)
-    about = {"Labeller": made_by.name, "Parameters": asdict(made_by), "Facts": facts, "Hash": value}
+    about = {
+        "Labeller": made_by.name,
+        "Parameters": asdict(made_by),
+        "Facts": facts,
+        "AbsentStructures": [structures[i] for i in absent_structures(volume, structures)],
+        "VoxelsWithoutName": {str(i): n for i, n in unnamed.items()},
+        "Hash": value,
+    }
     if made_by.of_t1w and source.scan.t1w:
         about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
@@ -150,11 +166,10 @@ def _add_outside(
 ) -> None:
     """Note what is labelled outside the brain mask, and where the brain reaches the image's edge; warn of much."""
     try:
-        mask = source.mask[0]
-        share, shares = outside_mask(volume, mask, structures)
+        share, shares = outside_mask(volume, source.mask[0], structures)
     except BadDataError:  # a scan without a mask fails where it is prepared
         return
-    facts |= {"Outside": float(f"{share:.3g}"), "AtEdge": brain_at_edge(mask)}
+    facts |= {"Outside": float(f"{share:.3g}"), "AtEdge": source.at_edge}
     known: Any = facts["Structures"]
     for index, lost in shares.items():
         if str(index) in known:
@@ -201,9 +216,10 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
         "Alignment": asdict(job.alignment),
         "Hash": job.hash,
     }
+    told: set[str] = set()
     with derivatives.lock(out_dir, job.scan.name):
         for file in job.files:
-            with _noting(out_dir, [file], job.hash) as todo:
+            with _noting(out_dir, [file], job.hash, told) as todo:
                 if not todo:
                     continue
                 found = _aligned(job, out_dir, context) if found is None else found
@@ -223,7 +239,7 @@ def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
     try:
         reference = read(out_dir, job.reference, variant, job.inputs)
     except NotPreparedError as error:
-        raise NotPreparedError(f"{error} (It is the reference that all scans are aligned to.)") from None
+        raise type(error)(f"{error} (It is the reference that all scans are aligned to.)") from None
     return np.asarray(align(reference, scan, alignment=job.alignment, context=context))
 
 
@@ -240,8 +256,10 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
     with derivatives.lock(out_dir, file.name):
         known = structures_if_whole(out_dir, labelling) or {}
         # The latest name counts, but the stopgap for a map without a table comes before none.
-        named = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
-        merged = dict(sorted((structures if whole else {**known, **named}).items()))
+        new = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
+        merged = dict(sorted((structures if whole else {**known, **new}).items()))
+        # What an earlier version wrote of both stays: by it we know that rows were scored so.
+        merged = merged if is_mixed(known) else named(merged)
         if merged != known:
             derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
 
@@ -270,20 +288,25 @@ def _blaming_the_scan() -> Iterator[None]:
 
 
 @contextmanager
-def _noting(out_dir: Path, files: Sequence[Path], value: str) -> Iterator[bool]:
+def _noting(out_dir: Path, files: Sequence[Path], value: str, told: set[str]) -> Iterator[bool]:
     """Note why files could not be made, so that their pairs can say so; forget the notes when they were made.
 
     Yields whether they are to be made: another run may have made them since this one was planned.
+
+    Parameters
+    ----------
+    told : set of str
+        Reasons that were logged of this scan, each of which is logged once.
     """
     try:
         yield any(derivatives.hash_of(out_dir / file) != value for file in files)
     except (CannotWriteError, InputOutputError, OSError):
         raise  # the output folder is at fault, not the scan
     except MissingInputError as error:  # it was there when the run was planned
-        logger.error("%s", error)
+        _tell(error, told)
         _note(out_dir, files, value, f"{scores.LOST}: {error}")
     except LumirageError as error:
-        logger.error("%s", error)
+        _tell(error, told)
         bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
         _note(out_dir, files, value, f"bad data: {error}" if bad else str(error))
     except Exception as error:  # a labeller or library may raise anything; the other scans must go on
@@ -292,6 +315,13 @@ def _noting(out_dir: Path, files: Sequence[Path], value: str) -> Iterator[bool]:
     else:
         for file in files:
             (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
+
+
+def _tell(error: LumirageError, told: set[str]) -> None:
+    """Log a reason, if it has not been logged."""
+    if str(error) not in told and not isinstance(error, NotMadeError):
+        logger.error("%s", error)
+    told.add(str(error))
 
 
 def _note(out_dir: Path, files: Iterable[Path], value: str, reason: str) -> None:

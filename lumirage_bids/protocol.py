@@ -96,6 +96,8 @@ class Protocol:
         How brains are found, see `lumirage_bids.maskers.masking`.
     reference : str
         Scan that all others are aligned to: ``first`` (by name) or a subject label.
+    names_labellings : bool
+        Whether the protocol says itself which labellings there are; else what ``--derivatives`` has may come first.
     labellings : mapping
         Labelling → where its maps come from. The first ``default_labellings`` are used unless others are asked for.
         template : mapping or None
@@ -116,6 +118,7 @@ class Protocol:
     reference: str = "first"
     labellings: Mapping[str, Labelling]
     default_labellings: tuple[str, ...]
+    names_labellings: bool = True
     default_methods: tuple[str, ...]
     variants: tuple[Variant, ...]
     pairs: PairRule = PairRule()
@@ -197,7 +200,7 @@ def _source(name_or_path: str) -> tuple[str, str, Path]:
             f"No protocol is called '{name_or_path}'. Known: {', '.join(names())}; or give a file that ends in .toml."
         )
     shipped = resources.files("lumirage_bids") / "protocols" / f"{name_or_path}.toml"
-    return name_or_path, shipped.read_text("utf-8"), Path.cwd()
+    return name_or_path, shipped.read_text("utf-8"), Path()
 
 
 def _read_text(path: Path) -> str:
@@ -270,6 +273,7 @@ class _Reader:
             reference=reference,
             labellings=labellings or {"tissue": Labelling(labeller="atropos")},
             default_labellings=tuple(labellings) or ("tissue",),
+            names_labellings=bool(labellings),
             default_methods=tuple(methods) or ("greedy",),
             variants=tuple(self.variant(base, k, v) for k, v in top["variants"].items()) or (base,),
             pairs=self.pair_rule(pairs),

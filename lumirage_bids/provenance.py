@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lumirage_bids import derivatives
+from lumirage_bids import __version__, derivatives
 
 PACKAGES = (
     "antspyx",
@@ -32,7 +32,7 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Versions of this program, Python and the packages whose results depend on theirs."""
-    found = {"lumirage-bids": version("lumirage-bids"), "python": sys.version.split()[0]}
+    found = {"lumirage-bids": __version__, "python": sys.version.split()[0]}
     for name in PACKAGES:
         try:
             found[name] = version(name)

@@ -23,12 +23,13 @@ from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.measures.surface import landmark_errors
 from lumirage_bids.memory import peak_memory, watcher
+from lumirage_bids.own_code import read_code
 from lumirage_bids.plan import Batch, Task
 from lumirage_bids.prepared import NotPreparedError
 from lumirage_bids.registration.base import Context
 from lumirage_bids.rows import Key, Rows
 from lumirage_bids.scoring import Side, middle, moved_planes, read_side, score
-from lumirage_bids.software import made_with
+from lumirage_bids.software import UNKNOWN, made_with
 from lumirage_bids.transform_files import read_itk, write_itk
 from lumirage_bids.transforms import Transform, warp
 
@@ -185,7 +186,7 @@ class PairAtWork:
             except LumirageError as error:
                 logger.warning("%s It is made again.", error)
                 continue
-            return deformation, {"made_with": "unknown", **{k: notes[0][k] for k in _COSTS if k in notes[0]}}
+            return deformation, {"made_with": UNKNOWN, **{k: notes[0][k] for k in _COSTS if k in notes[0]}}
         return None
 
     def _made(self) -> tuple[Transform, Cost]:
@@ -214,6 +215,8 @@ class PairAtWork:
                 # The method's own, not the output folder's.
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
             seconds = time.perf_counter() - begin
+        if read_code(self.batch.arm.method.code()) != self.batch.arm.code:
+            raise NotPreparedError(f"{scores.LOST}: the program or the source of the method was edited during the run")
         if not self.batch.arm.method.computes:
             return transform, {}
         return transform, {

@@ -149,27 +149,42 @@ def input_name(preparation: object) -> str:
 
 
 def forget(plan: Plan, settings: Settings) -> None:
-    """Remove the rows of the methods that are to be done again on purpose, and what was saved of their pairs."""
-    tasks = [(batch, task) for batch in plan.batches if batch.arm.name in settings.redo for task in batch.tasks]
-    if not tasks:
-        return
-    out_dir = settings.out_dir
-    for subject in sorted({batch.moving.subject for batch, _ in tasks}):
-        hashes = {value for b, task in tasks if b.moving.subject == subject for value in task.hashes.values()}
-        for file in derivatives.files(out_dir, f"sub-{subject}/**/*_scores.tsv"):
-            digest = derivatives.entities_of(file)["desc"].rpartition("+")[2]
-            with derivatives.lock(out_dir, f"batch-{digest}"):
-                rows = scores.read_rows(file)
-                left = [row for row in rows if row["hash"] not in hashes]
-                if len(left) < len(rows):
-                    scores.write_rows(file, left, scores.structures_of(left))
-    for batch, task in tasks:
-        ends = task.pair.moving, task.pair.fixed
-        for arm in batch.arms:
-            names = [labels.name for labels in batch.labels]
-            for kept in (
-                *derivatives.kept(*ends, arm.label, "all", names),
-                derivatives.inverse_transform(*ends, arm.label),
+    """Remove all that earlier runs left of the registrations that are to be made again on purpose.
+
+    Rows, pictures and saved files of every arm and labelling that rests on such a registration go, those included that
+    this run does not ask for: they would tell of another registration than the one that takes its place.
+    """
+    again: dict[str, dict[str, str]] = {}
+    for batch in (batch for batch in plan.batches if batch.arm.name in settings.redo):
+        registrations = again.setdefault(batch.moving.subject, {})
+        registrations.update({task.registration_hash: task.pair.fixed.key for task in batch.tasks})
+    for subject, registrations in again.items():
+        folder = f"sub-{subject}/**/"
+        for file in derivatives.files(settings.out_dir, f"{folder}*_scores.tsv"):
+            _forget_rows(settings.out_dir, file, registrations)
+        for sidecar in derivatives.files(settings.out_dir, f"{folder}*.json"):
+            if derivatives.read_json(sidecar).get("Hash") in registrations:
+                sidecar.unlink()
+                for saved in sidecar.parent.glob(f"{sidecar.stem}.*"):
+                    saved.unlink()
+
+
+def _forget_rows(out_dir: Path, file: Path, registrations: Mapping[str, str]) -> None:
+    """Remove a batch's rows of some registrations, given with the keys of their fixed scans, and their pictures."""
+    description = derivatives.entities_of(file)["desc"]
+    with derivatives.lock(out_dir, f"batch-{description.rpartition('+')[2]}"):
+        rows = scores.read_rows(file)
+        gone = {registrations[r["registration_hash"]] for r in rows if r["registration_hash"] in registrations}
+        if not gone:
+            return
+        left = [row for row in rows if row["registration_hash"] not in registrations]
+        scores.write_rows(file, left, scores.structures_of(left))
+        pictures = file.with_name(f"{file.name.partition('_seg-')[0]}_desc-{description}_slices.npz")
+        if derivatives.is_there(pictures):
+            with (
+                derivatives.replacing(pictures) as temporary,
+                zipfile.ZipFile(pictures) as old,
+                zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new,
             ):
-                derivatives.disown(out_dir / kept)
-                (out_dir / kept).unlink(missing_ok=True)
+                for member in (name for name in old.namelist() if name.split("/")[0] not in gone):
+                    new.writestr(member, old.read(member))

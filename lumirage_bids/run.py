@@ -47,7 +47,11 @@ DESCRIPTION_COLUMNS = {
 
 
 def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
-    """Open the dataset and decide what is to be done."""
+    """Open the dataset and decide what is to be done.
+
+    Where neither protocol nor command line says which labels are scored, those that ``--derivatives`` has come before
+    any that are made here.
+    """
     patterns = {name: given.pattern for name, given in protocol.labellings.items() if given.pattern}
     wanted = settings.labellings or protocol.default_labellings
     given = settings.bids_filter_file or protocol.filter
@@ -61,10 +65,14 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
         labellings=tuple(n for n in wanted if _may_exist(n, protocol)),
         layouts=segmentation.layouts(),
         t1w_labellings=tuple(dict.fromkeys(of for n in wanted if (of := _of_t1w(n, protocol)))),
+        instead=not settings.labellings and not protocol.names_labellings,
     )
     dataset = open_dataset(
         settings.bids_dir, query, database_dir=settings.bids_database_dir, validate=not settings.skip_bids_validation
     )
+    if dataset.taken:
+        wanted = (dataset.taken,)
+        settings = replace(settings, labellings=wanted)
     if protocol.landmark_pattern is not None:
         dataset = with_landmarks(dataset, protocol.landmark_pattern)
     if protocol.template is not None:
@@ -272,6 +280,7 @@ class Run:
                 "pairs_to_draw_from": plan.n_pairs,
                 "pairs_asked": len(plan.asked),
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
+                "left_out": [asdict(subject) for subject in plan.left_out],
                 "warnings": list(warnings(plan)),
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,15 +211,21 @@ def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.Dat
         under = list(zip(table["conditions"], now, strict=True))
         others = {(c, w): history.differences(facts.get(c), facts.get(w or "")) for c, w in set(under) if c != w}
         why = [others.get(u) or outdated.get(h, "") for u, h in zip(under, table["hash"], strict=True)]
+        done = {key for key, reason in zip(_keys(table), why, strict=True) if not reason}
+        waiting = [(a, w) for key, a, w in zip(_keys(table), arms, why, strict=True) if w and key not in done]
         notes += [
-            f"{n} row(s) of {arm}, labelling {name}, do not count: {reason}. Those that are still asked for are made "
-            "again by the participant level."
-            for (arm, reason), n in Counter((a, w) for a, w in zip(arms, why, strict=True) if w).items()
+            f"{n} row(s) of {arm}, labelling {name}, do not count: {reason}. The participant level makes those again "
+            "that it is asked for."
+            for (arm, reason), n in Counter(waiting).items()
         ]
         fits = [not reason for reason in why]
         if any(fits):
             rows[name] = table[fits].reset_index(drop=True)
     return rows, notes
+
+
+def _keys(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    return zip(*(table[column] for column in KEY), strict=True)
 
 
 def note_conditions(out_dir: Path, conditions: Mapping[str, str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from lumirage_bids.scans import normalise_sequence
 # Sequences that other fields than PulseSequenceType are trusted to name.
 KNOWN_SEQUENCES = frozenset({"MPRAGE", "MP2RAGE"})
 ABSENT = "content not here (git annex get --include='*.json' fetches it; it may change which scans are taken)"
+LATIN = "text that is not Unicode, read as Latin-1"
+SURROGATES = re.compile("[\ud800-\udfff]")
 EXAMPLE = '{"Name": "My dataset", "BIDSVersion": "1.10.0"}'
 
 
@@ -44,7 +48,7 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
             f"{shlex.join(['datalad', 'get', '-d', str(root), str(file)])}"
         )
     try:
-        content = json.loads(file.read_bytes())
+        content = _clean(_parse(file.read_bytes())[0])
     except FileNotFoundError:
         raise InvalidDatasetError(
             f"{root} is not a {what}: it has no dataset_description.json; write one, for example {EXAMPLE}."
@@ -107,17 +111,87 @@ def truth(value: object) -> bool | None:
     return {"true": True, "false": False}.get(str(value).lower())
 
 
-def unusable(sidecars: Iterable[Path]) -> dict[Path, str]:
-    """Sidecars on which PyBIDS would stop → why: content not here, broken JSON, and lists in place of objects."""
-    reasons = {}
-    for path in sidecars:
+@dataclass(frozen=True, kw_only=True)
+class Sidecars:
+    """The sidecars of a dataset, read.
+
+    Attributes
+    ----------
+    contents : mapping
+        Path → fields, of those that can be used.
+    unusable : mapping
+        Path → why it cannot: content not here, broken JSON, a list in place of an object.
+    mended : mapping
+        Path → what was passed over or replaced in it; a file may have several.
+    """
+
+    contents: Mapping[Path, Mapping[str, Any]]
+    unusable: Mapping[Path, str]
+    mended: Mapping[Path, tuple[str, ...]]
+
+
+def read_sidecars(paths: Iterable[Path], entities: Container[str]) -> Sidecars:
+    """Read sidecars, whatever their encoding, without what would contradict the names of the images.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        JSON files.
+    entities : container of str
+        Names of entities (long), whose values are told by file names: fields called so do not count.
+    """
+    contents, reasons, mended = {}, {}, {}
+    for path in paths:
         try:
-            content = json.loads(path.read_bytes().decode("utf-8"))
+            found, odd = _parse(path.read_bytes())
+            if not isinstance(found, dict):
+                reasons[path] = f"{type(found).__name__} in place of an object"
+                continue
+            contents[path], more = _mended(found, entities)
         except FileNotFoundError:
             reasons[path] = ABSENT
         except (OSError, ValueError, RecursionError) as error:
             reasons[path] = ABSENT if is_pointer(path) else f"not readable ({error})"
         else:
-            if not isinstance(content, dict):
-                reasons[path] = f"{type(content).__name__} in place of an object"
-    return reasons
+            if said := (*((odd,) if odd else ()), *more):
+                mended[path] = said
+    return Sidecars(contents=contents, unusable=reasons, mended=mended)
+
+
+def _parse(content: bytes) -> tuple[object, str | None]:
+    """Content of a JSON file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark; and what is odd about it.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        It is no JSON.
+    """
+    try:
+        return json.loads(content), None
+    except UnicodeDecodeError as error:
+        try:
+            return json.loads(content.decode("latin-1")), LATIN
+        except ValueError:
+            raise error from None
+
+
+def _mended(content: Mapping[str, Any], entities: Container[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Fields without those called like an entity, in text that is text; and what was done."""
+    called = [key for key in content if key in entities]
+    # Associations between files are of no use here, and a wrong one stops PyBIDS.
+    kept = {key: value for key, value in content.items() if key not in called and key != "IntendedFor"}
+    clean = {str(_clean(key)): _clean(value) for key, value in kept.items()}
+    done = [f"field {key!r}, which is an entity: the file's name counts" for key in called]
+    if clean != kept:
+        done.append("half a character (a lone surrogate), replaced")
+    return clean, tuple(done)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return SURROGATES.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_clean(v) for v in value]
+    if isinstance(value, dict):
+        return {_clean(k): _clean(v) for k, v in value.items()}
+    return value

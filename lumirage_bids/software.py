@@ -13,6 +13,8 @@ from lumirage_bids.provenance import dated_records
 if TYPE_CHECKING:
     import pandas as pd
 
+ABSENT = "not installed"
+UNKNOWN = "of unknown version"
 #: Packages of which only the major version is told apart.
 _MAJOR = {"torch"}
 
@@ -48,13 +50,15 @@ def software_notes(out_dir: Path, rows: Mapping[str, pd.DataFrame], present: Map
         for name, mine in table.groupby("method", sort=False):
             method = registration.methods().get(kinds.get(str(name), str(name)))
             for package in method.packages if method else ():
+                now = present.get(package) or _version(package)
                 for made, n in _versions(mine, package, records).value_counts().items():
-                    if package in present and _told(package, made) != _told(package, present[package]):
-                        counts[str(name), package, str(made)] = counts.get((str(name), package, str(made)), 0) + n
+                    if now not in (None, ABSENT) and _told(package, made) != _told(package, now):
+                        key = (str(name), f"{package} {made}", f"{package} {now}")
+                        counts[key] = counts.get(key, 0) + int(n)
     return [
-        f"{n} row(s) of {name} were made with {package} {made}, others than the {present[package]} of the latest run: "
-        f"a difference that they take part in may be the package's. --redo {name} makes them again."
-        for (name, package, made), n in counts.items()
+        f"{n} row(s) of {name} were made with {made}, the latest run has {now}: a difference that they take part in "
+        f"may be the package's. --redo {name} makes them again."
+        for (name, made, now), n in counts.items()
     ]
 
 
@@ -70,6 +74,7 @@ def _versions(rows: pd.DataFrame, package: str, records: list[tuple[str, dict[st
     if unknown.any():
         own = own.astype(object)
         own[unknown] = [_of_its_run(t, package, records) for t in rows.loc[unknown, "finished"]]
+    own = own.where(rows["made_with"] != UNKNOWN, UNKNOWN)
     return own[rows["status"] == "ok"].dropna()
 
 

@@ -14,6 +14,7 @@ from lumirage_bids.scans import Pair
 if TYPE_CHECKING:
     import pandas as pd
 
+LEFT_OUT = "left out"
 COLUMNS: dict[str, dict[str, Any]] = {
     "variant": scores.COLUMNS["variant"],
     "method": scores.COLUMNS["method"],
@@ -27,9 +28,13 @@ COLUMNS: dict[str, dict[str, Any]] = {
             "failed": "could not be registered or scored; see reason",
             "missing": "the content of a scan or of its label map is not here",
             "pending": "not done yet",
+            LEFT_OUT: "a subject, in column moving, no scan of whom takes part; see reason",
         },
     },
-    "reason": {"Description": "Why a pair failed, which scan is missing, or why an earlier row does not count"},
+    "reason": {
+        "Description": "Why a pair failed, which scan is missing, why an earlier row does not count, or why a subject "
+        "is left out"
+    },
 }
 
 
@@ -39,7 +44,7 @@ def is_final(status: object, reason: object) -> bool:
 
 
 def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row for every pair of the protocol × arm × labelling.
+    """A row for every pair of the protocol × arm × labelling; and one for every subject that is left out.
 
     Parameters
     ----------
@@ -75,7 +80,15 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     gone = undone & (table["absent"] != "")
     table.loc[gone, "status"] = "missing"
     table.loc[gone, "reason"] = table.loc[gone, "absent"]
-    return table[list(COLUMNS)]
+    return pd.concat([table[list(COLUMNS)], _left_out(plan)], ignore_index=True)
+
+
+def _left_out(plan: Plan) -> pd.DataFrame:
+    """A row for every subject no scan of whom takes part."""
+    import pandas as pd
+
+    rows = [{"moving": f"sub-{s.subject}", "status": LEFT_OUT, "reason": s.reason} for s in plan.left_out]
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def _keys(table: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:

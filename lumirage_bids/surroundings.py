@@ -43,6 +43,15 @@ def leave_closed_pipes() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def settle_folder() -> None:
+    """Let there be a current folder, which may have been deleted: libraries and new processes ask for it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        os.chdir("/")
+        sys.path[:] = filter(None, sys.path)  # nothing more is imported from the current folder
+
+
 def settle_libraries() -> None:
     """Let HOME be a folder that can be looked into, and Matplotlib need no display.
 

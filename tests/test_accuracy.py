@@ -79,27 +79,21 @@ def test_what_the_maps_have_is_told_where_nothing_fits() -> None:
         agreement(volume, volume, {1: "a"}, {1: "b"})
 
 
-def test_indices_that_the_protocol_does_not_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_indices_that_the_protocol_does_not_name() -> None:
     _, truth = brain()
     with pytest.raises(BadDataError, match=r"\(2002, 2041\), but 1, 2, 3\. .* 1 = \"NAME\" under \[labellings\.fs\."):
         named_structures(truth, [{2002: "a", 2041: "b"}], scan(), "fs")
-    with caplog.at_level("INFO", "lumirage"):
-        same, names = named_structures(truth, [{1: "a", 2: "b", 3: "c"}], scan(), "fs")
-        assert (same, names) == (truth, {1: "a", 2: "b", 3: "c"})
-        assert caplog.records == []
-        named_structures(truth, [{1: "a", 2: "b"}], scan(), "fs")
-        named_structures(truth, [{1: "a", 9: "b"}], scan(), "fs")
-    harmless, doubtful = caplog.records
-    assert (harmless.levelname, doubtful.levelname) == ("INFO", "WARNING")
-    assert f"left out: 3 ({(truth.array == 3).sum()} voxels)" in harmless.message
-    assert "9 are not there: check [labellings.fs.structures]" in doubtful.message
+    same, names, unnamed = named_structures(truth, [{1: "a", 2: "b", 3: "c"}], scan(), "fs")
+    assert (same, names, unnamed) == (truth, {1: "a", 2: "b", 3: "c"}, {})
+    _, _, unnamed = named_structures(truth, [{1: "a", 9: "b"}], scan(), "fs")
+    assert unnamed == {i: (truth.array == i).sum() for i in (2, 3)}
 
 
 def test_a_map_of_another_coding_is_renumbered() -> None:
     _, truth = brain()
     codings = [{2: "white", 3: "grey", 24: "CSF"}, {1: "CSF", 2: "grey", 3: "white"}]
-    labels, names = named_structures(truth, codings, scan(), "fs")
-    assert names == codings[0]
+    labels, names, unnamed = named_structures(truth, codings, scan(), "fs")
+    assert (names, unnamed) == (codings[0], {})
     for index, name in codings[1].items():
         wanted = next(i for i, n in names.items() if n == name)
         np.testing.assert_array_equal(labels.array == wanted, truth.array == index)

@@ -80,7 +80,7 @@ def test_a_further_measure_costs_registrations_only_where_transforms_were_not_sa
     assert set(made.again.reasons.values()) == {"evaluation surface False → True"}
     made = plan(tmp_path, scans, done=with_transforms(finished(first), first), protocol=surface)
     assert (made.again.n_scored, made.again.n_unsaved) == (12, 0)
-    assert "12 of these are only scored again, from their saved transforms" in said(tmp_path, made, scans)
+    assert "of these only scored again, from their saved transforms: 12" in said(tmp_path, made, scans)
 
 
 def test_redo_forgets_what_it_names_and_nothing_else(scans: list[Scan], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,16 @@ from hypothesis import strategies as st
 
 from lumirage_bids import errors
 from lumirage_bids.bids_names import ENTITIES, natural_key, parse_name
-from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter, read_lut
+from lumirage_bids.dataset import (
+    KNOWN_LABELLINGS,
+    Dataset,
+    Query,
+    datalad_get_line,
+    most_sensible,
+    open_dataset,
+    read_filter,
+    read_lut,
+)
 from lumirage_bids.filters import check_filter, ready_made, selects
 from lumirage_bids.label_maps import belongs, find_lut
 from lumirage_bids.scans import File, Scan
@@ -525,6 +535,60 @@ def test_maps_of_fmriprep_go_by_their_description(tmp_path: Path) -> None:
     assert [scan.labels["aseg"].path.name for scan in itself.scans] == list(maps[:2])
 
 
+def test_a_map_of_one_hemisphere_is_no_whole_map(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii")
+    maps = ("sub-1_hemi-L_seg-x_dseg.nii", "sub-1_hemi-R_seg-x_dseg.nii", "sub-2_hemi-L_seg-x_dseg.nii")
+    made = make(root / "derivatives/d", *maps, "sub-2_seg-x_dseg.nii")
+    one, two = look(root, labellings=("x",), derivatives={"d": made}).scans
+    assert not one.labels
+    assert two.labels["x"].path.name == "sub-2_seg-x_dseg.nii"
+    # An image of that hemisphere has it.
+    assert belongs(replace(one, entities={"sub": "1", "hemi": "L"}), {"sub": "1", "hemi": "L", "seg": "x"})
+    assert not belongs(replace(one, entities={"sub": "1", "hemi": "R"}), {"sub": "1", "hemi": "L", "seg": "x"})
+
+
+def test_maps_of_other_formats_and_parts_are_told(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii")
+    maps = ("sub-1_desc-aseg_dseg.mgz", "sub-2_desc-aseg_dseg.nii", "sub-2_desc-aseg_dseg.mgz", "sub-1_seg-x_dseg.mgz")
+    made = make(root / "derivatives/d", *maps, "sub-1_hemi-L_seg-y_dseg.nii", "sub-2_hemi-L_seg-y_dseg.nii")
+    found = look(root, labellings=("aseg", "x", "y"), derivatives={"d": made})
+    assert found.found == {"aseg": "existing maps desc-aseg from derivatives 'd' for 1 of 2 scans"}
+    folder = made / "sub-1/anat"
+    assert found.hints["aseg"].endswith(f"nib-convert {folder}/{maps[0]} {folder}/sub-1_desc-aseg_dseg.nii.gz.")
+    assert "'x' of 1 scan(s) cannot be used" in found.hints["x"]
+    assert "'y' of 2 scan(s) cannot be used" in found.hints["y"]
+    assert "of a part of the brain (hemi-)" in found.hints["y"]
+    assert set(found.hints.values()) <= set(found.notes)
+
+
+def test_labellings_that_derivatives_have_are_offered_and_one_is_taken(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii", "sub-3_T1w.nii")
+    every = [f"sub-{s}_desc-{name}_dseg.nii" for s in "123" for name in ("aseg", "aparcaseg")]
+    other = [
+        "sub-1_seg-manual_dseg.nii",
+        "sub-1_space-MNI_seg-z_dseg.nii",
+        "sub-1_dseg.nii",
+        "sub-1_hemi-L_seg-h_dseg.nii",
+    ]
+    given = {"d": make(root / "derivatives/d", *every, *other)}
+    found = look(root, labellings=("tissue",), derivatives=given, instead=True)
+    assert found.offered == {"aparcaseg": 3, "aseg": 3, "manual": 1}
+    assert (found.taken, list(found.found)) == ("aparcaseg", ["aparcaseg"])
+    assert not look(root, labellings=("tissue",), derivatives=given).taken
+    # What is asked for and there is not replaced, nor is anything taken of which no two scans have a map.
+    assert not look(root, labellings=("aseg",), derivatives=given, instead=True).taken
+    only = {"e": make(tmp_path / "e", "sub-1_seg-manual_dseg.nii")}
+    assert not look(root, labellings=("tissue",), derivatives=only, instead=True).taken
+    assert look(root, labellings=("tissue",), instead=True).offered == {}
+
+
+@given(st.dictionaries(st.sampled_from([*KNOWN_LABELLINGS, "mine", "other"]), st.integers(1, 5), min_size=1))
+def test_the_labelling_of_most_scans_is_the_most_sensible(offered: dict[str, int]) -> None:
+    chosen = most_sensible(offered)
+    assert (chosen is None) == (max(offered.values()) == 1)
+    assert chosen is None or offered[chosen] == max(offered.values())
+
+
 def test_ambiguous_label_maps_are_told(tmp_path: Path) -> None:
     root = make(tmp_path, "sub-1_acq-a_run-1_T1w.nii")
     maps = ("sub-1_seg-x_dseg.nii", "sub-1_acq-a_desc-z_seg-x_dseg.nii", "sub-1_acq-a_res-2_seg-x_dseg.nii")
@@ -600,19 +664,38 @@ def test_lut_keeps_order_and_drops_background(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "line 1"),
-        ("index,name\n1,a\n", "line 1"),
+        ("number\tname\n1\ta\n", "line 1"),
         ("index\tname\n1\ta\nx\tb\n", "line 3: index 'x'"),
-        ("index\tname\n1.0\ta\n", "line 2: index '1.0'"),
+        ("index\tname\n1.5\ta\n", "line 2: index '1.5'"),
         ("index\tname\n-1\ta\n", "line 2"),
-        ("index\tname\n1\n", "line 2: index 1 has no name"),
+        ("index\tname\n1\n", r"line 2: 1 cell\(s\), so that index or name"),
         ("index\tname\n\n1\ta\n1\tb\n", "line 4: index 1 occurs twice"),
         ("index\tname\n0\tBackground\n", "no structure"),
+        ("index\tname\nn/a\tno index\n3\t\n", "no structure"),
+        ("index\tname\n1\ta\x00b\nx\tb\n", "line"),
     ],
 )
 def test_wrong_lut(tmp_path: Path, text: str, said: str) -> None:
     put(tmp_path / "l.tsv", text)
     with pytest.raises(errors.BadDataError, match=said):
         read_lut(tmp_path / "l.tsv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("index\tname", "1\tLeft A\n12\tB, or C"),
+        ("Index\tName", "1.0\tLeft A\n\tno index\nn/a\tno index\n12.0\tB, or C\n13.0\t\n14.0\tn/a"),
+        ("INDEX,colour,NAME", '1,red,Left A\n12,"#fff","B, or C"'),
+        ('"index";"name"', '"1";"Left A"\n"12";"B, or C"'),
+        ("name\tindex\tx", '"Left A"\t1\nB, or C\t12\t7'),
+    ],
+)
+def test_luts_as_programs_write_them(tmp_path: Path, header: str, rows: str, encoding: str) -> None:
+    for end in ("\n", "\r\n"):
+        (tmp_path / "l.tsv").write_bytes(f"{header}\n{rows}\n".replace("\n", end).encode(encoding))
+        assert read_lut(tmp_path / "l.tsv") == {1: "Left A", 12: "B, or C"}
 
 
 def test_missing_lut(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ FACTS = {
     "method": {"method": "greedy", "scales": (4, 2), "step": 0.5},
     "evaluation": {"surface": False},
     "revisions": {"preparation": 1, "score": 1},
-    "code": "",
+    "code": {"run.sh": "a1"},
     "reference": "sub-1_T1w",
 }
 
@@ -24,10 +24,17 @@ def test_what_is_kept_as_json_is_compared_with_what_is_new(tmp_path: Path) -> No
     assert differences(old, new) == "evaluation surface False → True; evaluation depth not set → 3"
 
 
+def test_what_is_long_or_bears_the_name_of_its_table_is_told_in_short() -> None:
+    other = {**FACTS, "method": {**FACTS["method"], "method": "syn", "scales": list(range(50))}}  # type: ignore[dict-item]
+    assert differences(FACTS, other) == "method greedy → syn; method scales changed"
+    native, coarse = ({"preparation": {"spacing": spacing}} for spacing in (None, 2.0))
+    assert differences(native, coarse) == "preparation spacing none → 2.0"
+
+
 def test_steps_code_and_reference_are_told() -> None:
-    later = {**FACTS, "revisions": {"preparation": 2, "score": 1}, "code": "ab", "reference": "sub-2_T1w"}
+    later = {**FACTS, "revisions": {"preparation": 2, "score": 1}, "code": {"run.sh": "b2"}, "reference": "sub-2_T1w"}
     assert differences(FACTS, later) == (
-        "scans are prepared in another way (revision 1 → 2); the program or the source of the method changed; "
+        "scans are prepared in another way (revision 1 → 2); the program or the source of the method changed: run.sh; "
         "all scans are aligned to sub-2_T1w, before to sub-1_T1w"
     )
     assert "not on record" in differences(None, FACTS)

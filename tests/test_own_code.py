@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -9,8 +11,9 @@ from small_plan import asked
 
 from lumirage_bids import protocol, registration
 from lumirage_bids.arms import choose_arms
+from lumirage_bids.called_files import called_files, files_below
 from lumirage_bids.errors import UsageError
-from lumirage_bids.own_code import called_files, code_digest, own_sources
+from lumirage_bids.own_code import code_digest, own_sources, read_code
 from lumirage_bids.registration.command import Command
 
 
@@ -117,15 +120,155 @@ def imported(folder: Path, monkeypatch: pytest.MonkeyPatch, **text: str) -> type
 def test_an_own_method_counts_by_its_source_unless_it_keeps_a_revision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = code_digest(imported(tmp_path, monkeypatch)().code())
-    assert first == code_digest(imported(tmp_path, monkeypatch)().code()) != ""
-    assert code_digest(imported(tmp_path, monkeypatch, version="2")().code()) != first
+    first = read_code(imported(tmp_path, monkeypatch)().code())
+    assert first == read_code(imported(tmp_path, monkeypatch)().code())
+    assert list(first) == ["own_method.py"]
+    assert read_code(imported(tmp_path, monkeypatch, version="2")().code()) != first
     assert imported(tmp_path, monkeypatch, revision="revision: ClassVar[int] = 3")().code() == ()
     assert own_sources(Command) == ()
 
 
-def test_the_digest_of_code_tells_contents_and_not_folders(tmp_path: Path) -> None:
-    one, two = (script(tmp_path / folder / "a.py", "x = 1\n") for folder in ("here", "there"))
-    assert code_digest([one]) == code_digest([two]) != code_digest([one, script(tmp_path / "b.py", "")])
-    assert code_digest([]) == ""
-    assert code_digest([tmp_path / "gone.py"]) == code_digest([tmp_path / "here" / "gone.py"]) != ""
+def test_bases_and_what_they_import_count_and_this_program_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "mine"
+    script(package / "__init__.py", "")
+    script(package / "helper.py", "SHIFT = 2\n")
+    script(package / "sub" / "__init__.py", "from lumirage_bids.registration._network_grid import NetworkGrid\n")
+    script(package / "base.py", OWN.format(revision="", version="1") + "\nfrom mine.helper import SHIFT\n")
+    script(package / "method.py", "import torch, numpy as np\nfrom mine import base, sub\nclass Mine(base.Own): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = own_sources(__import__("mine.method").method.Mine)
+    names = ("__init__.py", "base.py", "helper.py", "method.py", "sub/__init__.py")
+    assert found == tuple(sorted(package / name for name in names))
+
+
+def test_a_helper_among_this_programs_own_modules_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What a fork does that adds a method in place.
+    folder = Path(registration.__file__).parent
+    added = folder / "zz_mine_for_a_test.py", folder / "_zz_helper_for_a_test.py"
+    name = "lumirage_bids.registration.zz_mine_for_a_test"
+    try:
+        added[1].write_text("SHIFT = 2\n")
+        text = OWN.format(revision="", version="1")
+        added[0].write_text(f"{text}from lumirage_bids.registration._zz_helper_for_a_test import SHIFT\n")
+        own = importlib.import_module(name).Own
+        assert set(own_sources(own)) == set(added)
+    finally:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.delitem(sys.modules, "lumirage_bids.registration._zz_helper_for_a_test", raising=False)
+        for file in added:
+            file.unlink(missing_ok=True)
+
+
+REACHED = {
+    "an absolute import inside a package": (
+        {"main.py": "import pkg.a", "pkg/__init__.py": "", "pkg/a.py": "from pkg.b import x", "pkg/b.py": ""},
+        "python3 {0}/main.py",
+        "pkg/b.py",
+    ),
+    "an import of a script with a BOM": (
+        {"main.py": "\ufeffimport helper", "helper.py": ""},
+        "python3 {0}/main.py",
+        "helper.py",
+    ),
+    "an import of a script for a newer Python": (
+        {"main.py": "import helper\ntype X = int\n", "helper.py": ""},
+        "python3 {0}/main.py",
+        "helper.py",
+    ),
+    "an import of a script without suffix": ({"main": "import helper", "helper.py": ""}, "python3 {0}/main", None),
+    "a script without suffix that sh is given": ({"run": "{0}/tool", "tool": "#!/bin/sh"}, "sh {0}/run", "tool"),
+    "a program within sh -c": ({"tool": "#!/bin/sh"}, "sh -c 'exec \"{0}/tool\" {{fixed}}'", "tool"),
+    "a program behind env and nice": ({"tool": "#!/bin/sh"}, "env A=1 nice -n 5 tool", "tool"),
+    "a file behind a second equals sign": ({"a=b.cfg": ""}, "true --config={0}/a=b.cfg", "a=b.cfg"),
+    "a file within brackets": ({"init.mat": ""}, "true [{0}/init.mat,1]", "init.mat"),
+    "a file behind an option in one word": ({"p.txt": ""}, "true '-p {0}/p.txt'", "p.txt"),
+    "a folder that Python runs": (
+        {"app/__main__.py": "import other", "app/other.py": ""},
+        "python3 {0}/app",
+        "app/other.py",
+    ),
+    "a sourced file": ({"run.sh": ". ./settings.env", "settings.env": "A=1"}, "{0}/run.sh", "settings.env"),
+    "a program in a folder that is named": (
+        {"run.sh": "T={0}/lib\n$T/deep.py", "lib/deep.py": ""},
+        "{0}/run.sh",
+        "lib/deep.py",
+    ),
+    "a program that Python starts": (
+        {"main.py": "import subprocess\nsubprocess.run(['tool', 'x'])", "tool": "#!/bin/sh"},
+        "python3 {0}/main.py",
+        "tool",
+    ),
+    "a module that a script runs": (
+        {"run.sh": "cd {0}\npython3 -m pkg.a", "pkg/__init__.py": "", "pkg/a.py": ""},
+        "{0}/run.sh",
+        "pkg/a.py",
+    ),
+    "what lies beside the target of a link": (
+        {"run.sh": "tool-link", "real/main.py": "import helper", "real/helper.py": ""},
+        "{0}/tool-link",
+        "real/helper.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REACHED)
+def test_what_is_reached(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, command, expected = REACHED[case]
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for name, text in files.items():
+        script(tmp_path / name, text.format(tmp_path) if "{0}" in text else text)
+    (tmp_path / "tool-link").symlink_to(tmp_path / "real" / "main.py")
+    found = called_files([word.replace("{{", "{").replace("}}", "}") for word in shlex.split(command.format(tmp_path))])
+    assert expected is None or tmp_path / expected in found
+
+
+def test_what_looks_like_a_folder_of_the_system_is_not_taken_for_it() -> None:
+    assert not any(
+        map(called_files_system, ("/processing/x", "/devel/x", "/library/x", "/usr/people/x", "/usr/local/bin/x"))
+    )
+    assert all(map(called_files_system, ("/bin/x", "/usr/lib/x", "/usr/lib64/x", "/proc/self", "/etc/x", "/lib64/y")))
+
+
+def called_files_system(path: str) -> bool:
+    from lumirage_bids import called_files as module
+
+    return module._SYSTEM.match(path) is not None
+
+
+def test_comments_and_data_are_no_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    script(tmp_path / "conda", "#!/bin/sh")
+    run = script(tmp_path / "run" / "run.sh", "# first call conda\necho conda > conda.txt\nls\n")
+    assert called_files([str(run)]) == (run,)
+
+
+@pytest.mark.parametrize("text", ["A" * 5000, "/" + "b" * 300, "(" * 100_000, "import " + "a." * 3000 + "a", "\0", ""])
+def test_no_script_stops_the_plan(text: str, tmp_path: Path) -> None:
+    for name in ("run.sh", "main.py"):
+        file = script(tmp_path / name, text)
+        assert called_files([str(file)]) == (file,)
+
+
+def test_a_folder_counts_by_its_code(tmp_path: Path) -> None:
+    kept = script(tmp_path / "lib" / "a.py", "x = 1")
+    for name in ("__pycache__/a.pyc", ".git/HEAD", "run.log"):
+        script(tmp_path / "lib" / name, "")
+    os.mkfifo(tmp_path / "lib" / "pipe")
+    (tmp_path / "lib" / "loop").symlink_to(tmp_path / "lib")
+    deep = script(tmp_path / "elsewhere" / "b.py", "")
+    (tmp_path / "lib" / "linked").symlink_to(tmp_path / "elsewhere")
+    found = files_below([str(tmp_path / "lib")])
+    assert [file.resolve() for file in found] == [kept, deep]
+
+
+def test_the_digest_of_code_tells_contents_and_places_among_each_other(tmp_path: Path) -> None:
+    def tree(root: Path, one: str, two: str) -> tuple[Path, ...]:
+        return script(root / "one" / "a.py", one), script(root / "two" / "a.py", two)
+
+    here, there, swapped = (tree(tmp_path / n, *t) for n, t in (("h", "12"), ("t", "12"), ("s", "21")))
+    assert code_digest(read_code(here)) == code_digest(read_code(there)) != code_digest(read_code(swapped))
+    assert code_digest(read_code([])) == ""
+    gone = read_code([tmp_path / "gone.py"])
+    assert gone == {"gone.py": "absent"}

@@ -14,10 +14,11 @@ from small_plan import asked, dataset, finished, plan, scan
 from lumirage_bids import derivatives, protocol, status
 from lumirage_bids.describe import describe, needs, warnings
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
+from lumirage_bids.left_out import LeftOut
 from lumirage_bids.maskers import Masking
 from lumirage_bids.pairs import choose_pairs
 from lumirage_bids.plan import Done, Plan
-from lumirage_bids.planning import check_content, chunk_size, make_plan
+from lumirage_bids.planning import check_content, choose_reference, chunk_size, make_plan
 from lumirage_bids.protocol import PairRule
 from lumirage_bids.scans import LabelFile, Pair, Scan
 
@@ -59,6 +60,30 @@ def test_what_is_missing_is_left_out_of_the_work_but_not_of_the_protocol(tmp_pat
     assert (len(made.pairs), len(made.runnable), len(made.missing)) == (132, 12, 8)
     assert made.reference.subject == "3"
     assert made.n_todo == 24
+
+
+def test_the_reference_is_a_t1w_scan_that_is_here(tmp_path: Path) -> None:
+    scans = [replace(scan(tmp_path, s), suffix=suffix) for s, suffix in (("1", "FLAIR"), ("2", "T1w"), ("3", "T1w"))]
+    for s in scans[:2]:
+        s.path.touch()
+    assert choose_reference(scans, "first", ()) is scans[1]
+    assert choose_reference(scans, "1", ()) is scans[0]
+    assert choose_reference(scans[:1], "first", ()) is scans[0]
+    assert choose_reference([scans[0], scans[2]], "first", ()) is scans[0]  # the T1w scan is not here
+    assert choose_reference([scans[2], replace(scans[2], suffix="UNIT1")], "first", ()) is scans[2]
+
+
+def test_subjects_without_a_scan_are_in_the_status(tmp_path: Path) -> None:
+    made = replace(plan(tmp_path, [scan(tmp_path, s) for s in "12"]), left_out=(LeftOut(subject="3", reason="gone"),))
+    table = status.status_table(made, {})
+    assert table["status"].tolist() == ["pending"] * 4 + ["left out"]
+    last = table.iloc[-1]
+    assert (last["moving"], last["reason"]) == ("sub-3", "gone")
+    assert len(status.of_run(table, made)) == 4
+    status.write(tmp_path, table)
+    rule = PairRule(file=tmp_path / "status.tsv")
+    assert len(choose_pairs(made.scans, rule, 0)) == 2
+    assert any("no scan fits the filter for 1 subject(s): 3 (gone)" in text for text in warnings(made))
 
 
 def test_a_subset_is_drawn_before_it_is_asked_what_is_here(tmp_path: Path) -> None:

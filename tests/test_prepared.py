@@ -11,6 +11,7 @@ from small_plan import scan
 from lumirage_bids import derivatives, prepared, scores
 from lumirage_bids.errors import InputOutputError, MissingInputError
 from lumirage_bids.images import Volume, read_image, write_image
+from lumirage_bids.label_maps import read_lut
 from lumirage_bids.labellings import Labels
 from lumirage_bids.plan import Preparing, prepared_files
 from lumirage_bids.preparation import Preparation
@@ -54,6 +55,19 @@ def test_what_another_run_made_otherwise_is_not(tmp_path: Path) -> None:
     for read in (read_prepared, read_prepared_mask):
         with pytest.raises(NotPreparedError, match=f"^{scores.LOST}: .*replaced"):
             read(tmp_path, scan(tmp_path, "1"), "default", wanted)
+
+
+def test_stopgaps_count_only_where_nothing_has_a_name(tmp_path: Path) -> None:
+    one, file = scan(tmp_path, "1"), tmp_path / derivatives.look_up_table("manual")
+    publish_look_up_table(tmp_path, "manual", {1: "label 1", 2: "label 2"}, whole=False)
+    assert read_structures(tmp_path, one, "manual") == {1: "label 1", 2: "label 2"}
+    publish_look_up_table(tmp_path, "manual", {1: "CSF"}, whole=False)
+    assert read_structures(tmp_path, one, "manual") == read_lut(file) == {1: "CSF"}
+    # A table that an earlier version wrote stays as a trace of how rows were scored, and is read in the same way.
+    file.write_text("index\tname\n1\tCSF\n2\tlabel 2\n")
+    publish_look_up_table(tmp_path, "manual", {3: "GM"}, whole=False)
+    assert read_lut(file) == {1: "CSF", 2: "label 2", 3: "GM"}
+    assert read_structures(tmp_path, one, "manual") == {1: "CSF", 3: "GM"}
 
 
 def test_nor_what_it_makes_otherwise_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,9 +104,17 @@ def test_it_is_said_what_is_other_and_which_inputs_changed(tmp_path: Path) -> No
     rows, notes = scores.current(tmp_path)
     assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
     assert [note.split(":", 1)[1].split(".  ")[0].strip() for note in notes] == [
-        f"{why}. Those that are still asked for are made again by the participant level."
+        f"{why}. The participant level makes those again that it is asked for."
         for why in ("the image of sub-3_T1w changed", "preparation spacing 2.0 → 1.0")
     ]
+
+
+def test_nothing_is_said_of_rows_that_others_have_taken_the_place_of(tmp_path: Path) -> None:
+    write(tmp_path, "a", row(conditions="c0"), row(fixed="sub-3_T1w", conditions="c0"))
+    write(tmp_path, "b", row(conditions="c1", finished="2026-02-01T00:00:00.000000+00:00"))
+    scores.note_conditions(tmp_path, {"greedy/demo": "c1"})
+    _, (note,) = scores.current(tmp_path)
+    assert note.startswith("1 row(s) of greedy")
 
 
 def test_rows_of_parameters_that_come_back_count_again(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lumirage_bids.software import made_with, software_notes
+from lumirage_bids.software import UNKNOWN, made_with, software_notes
 
 RUN = """
 [versions]
@@ -45,7 +45,7 @@ def test_rows_of_other_versions_are_named_and_counted(tmp_path: Path) -> None:
     )
     told = software_notes(tmp_path, {"demo": table}, None)
     assert len(told) == 2
-    assert told[0].startswith("2 row(s) of greedy were made with fireants 1.4.0, others than the 1.5.0 of the latest")
+    assert told[0].startswith("2 row(s) of greedy were made with fireants 1.4.0, the latest run has fireants 1.5.0")
     assert told[1].startswith("1 row(s) of fast were made with torch 1.9.0")
     assert "--redo fast" in told[1]
     assert software_notes(tmp_path, {"demo": table.iloc[:1]}, None) == []
@@ -57,5 +57,10 @@ def test_rows_that_do_not_say_it_are_those_of_the_run_they_fell_into(hour: str, 
     run(tmp_path, "20260102T120000Z", "1.5.0")
     table = rows("greedy", None, finished=f"2026-01-02T{hour}:30:00.000000+00:00")
     assert bool(software_notes(tmp_path, {"demo": table}, None)) is named
-    unknown = rows("greedy", "unknown", finished="2026-01-02T09:30:00.000000+00:00")
-    assert software_notes(tmp_path, {"demo": unknown}, None) == []
+
+
+def test_rows_of_unknown_versions_are_named(tmp_path: Path) -> None:
+    run(tmp_path, "20260102T080000Z", "1.5.0")
+    told = software_notes(tmp_path, {"demo": rows("greedy", UNKNOWN)}, None)
+    assert told[0].startswith("1 row(s) of greedy were made with fireants of unknown version, the latest run has fire")
+    assert software_notes(tmp_path, {"demo": rows("identity", UNKNOWN)}, None) == []

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from lumirage_bids.called_files import called_files, files_below
 from lumirage_bids.errors import UsageError
-from lumirage_bids.own_code import called_files
 from lumirage_bids.parameters import added
 from lumirage_bids.registration.base import Cost, Method
 
@@ -99,8 +99,7 @@ class Command(Method):
 
     def code(self) -> tuple[Path, ...]:
         """What argv leads to, and what `depends` names."""
-        further = (file for path in map(Path, self.depends) for file in (path, *sorted(path.rglob("*"))))
-        return (*super().code(), *called_files(self.argv), *(file for file in further if not file.is_dir()))
+        return (*super().code(), *called_files(self.argv), *files_below(self.depends))
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Return what the user says of the program."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from lumirage_bids.called_files import called_files
 from lumirage_bids.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.own_code import called_files
 from lumirage_bids.registration._network_grid import NetworkGrid
 from lumirage_bids.registration.base import Cost, Method, weights_file
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # What is left to the program: both images are on the network's grid already.
 _STEPS = ("Nifti2Array", "DatatypeConversion", "RangeNormalize", "ToTensor")
 _MULTIPLE = 16
+PROGRAM = "vfa-run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class Vfa(Method):
     summary: ClassVar[str] = "vector field attention, trained for LUMIR; needs vfa-run and its weights"
     references: ClassVar[tuple[str, ...]] = ("liu2024vfa",)
 
-    program: str = "vfa-run"
+    program: str = PROGRAM
     checkpoint: str = ""
     params: str = ""
     shape: tuple[int, int, int] = (160, 224, 192)
@@ -72,8 +73,7 @@ class Vfa(Method):
 
     def code(self) -> tuple[Path, ...]:
         """A script of the user's that is the program."""
-        own = called_files([self.program]) if Path(self.program).is_absolute() else ()
-        return (*super().code(), *own)
+        return (*super().code(), *(called_files([self.program]) if self.program != PROGRAM else ()))
 
     def missing(self, context: Context) -> str | None:
         """The program or the weights."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.parameters import discover, from_table
+from lumirage_bids.segmentation._freesurfer import contradicts, names_of, scored_of
 from lumirage_bids.segmentation.base import Labeller
 from lumirage_bids.segmentation.plausibility import absent_structures, check_labels, unnamed_structures
 
@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Labeller",
+    "absent_structures",
+    "contradicts",
     "labeller",
     "labellers",
     "labellings",
     "layouts",
     "named_structures",
+    "names_of",
     "reader",
     "reads",
+    "scored_of",
     "segment_checked",
+    "without_name",
 ]
-
-logger = logging.getLogger("lumirage")
 
 LISTED = 10
 """Most structures that a message lists."""
@@ -122,24 +125,38 @@ def segment_checked(
             f"{scan.name}: labels implausible: {'; '.join(problems)}. Give better ones with --derivatives, or leave "
             "the scan out with a filter."
         )
-    if absent := absent_structures(labels, structures):
-        named = ", ".join(structures[i] for i in absent[:LISTED]) + (", …" if len(absent) > LISTED else "")
-        logger.info("%s: labelling '%s' lacks %d structures of its table: %s", scan.name, labelling, len(absent), named)
     return labels, structures
+
+
+def without_name(labels: Volume, structures: Mapping[int, str], scan: Scan, labelling: str) -> Mapping[int, int]:
+    """Index → voxels of what a map has and its look-up table does not name.
+
+    Raises
+    ------
+    BadDataError
+        The map has nothing else.
+    """
+    unnamed = unnamed_structures(labels, structures)
+    if len(absent_structures(labels, structures)) == len(structures):
+        raise BadDataError(
+            f"{scan.name}: the map of labelling '{labelling}' has none of the structures of its look-up table "
+            f"({_some(structures)}), but {_some(unnamed)}. Give it the table that belongs to it."
+        )
+    return unnamed
 
 
 def named_structures(
     labels: Volume, codings: Sequence[Mapping[int, str]], scan: Scan, labelling: str
-) -> tuple[Volume, Mapping[int, str]]:
-    """Check the structures that a protocol names for a labelling against a map.
+) -> tuple[Volume, Mapping[int, str], Mapping[int, int]]:
+    """Number a map by the structures that are scored of a labelling.
 
     Parameters
     ----------
     labels : Volume
         The map.
     codings : sequence of mapping
-        Index → name, of the protocol; where there are several, the map is read by the one that leaves fewest of its
-        voxels without a name.
+        Index → name, of the protocol or of those that are shipped; where there are several, the map is read by the one
+        that leaves fewest of its voxels without a name.
     scan : Scan
     labelling : str
 
@@ -148,7 +165,9 @@ def named_structures(
     labels : Volume
         The map, numbered by the first coding.
     structures : mapping
-        The first coding, whose structures alone are scored. Other indices are left out, and it is said.
+        The first coding, whose structures alone are scored.
+    unnamed : mapping
+        Index → voxels of what the map has besides.
 
     Raises
     ------
@@ -157,20 +176,14 @@ def named_structures(
     """
     structures = min(codings, key=lambda coding: sum(unnamed_structures(labels, coding).values()))
     unnamed = unnamed_structures(labels, structures)
-    absent = absent_structures(labels, structures)
-    if len(absent) == len(structures):
+    if len(absent_structures(labels, structures)) == len(structures):
         raise BadDataError(
-            f"{scan.name}: the map of labelling '{labelling}' has none of the structures that the protocol names "
+            f"{scan.name}: the map of labelling '{labelling}' has none of the structures that are scored "
             f"({_some(structures)}), but {_some(unnamed)}. Say in the protocol what these are, as "
             f'{next(iter(unnamed))} = "NAME" under [labellings.{labelling}.structures].'
         )
-    if unnamed:
-        # Both at once looks as if the map's indices meant something else than the protocol says.
-        doubt = f"; {_some(absent)} are not there: check [labellings.{labelling}.structures]" if absent else ""
-        counts = _some(f"{i} ({n} voxels)" for i, n in unnamed.items())
-        message = "%s: labelling '%s': indices that the protocol does not name are left out: %s%s"
-        logger.log(logging.WARNING if absent else logging.INFO, message, scan.name, labelling, counts, doubt)
-    return (labels if structures is codings[0] else _renumbered(labels, structures, codings[0])), codings[0]
+    numbered = labels if structures is codings[0] else _renumbered(labels, structures, codings[0])
+    return numbered, codings[0], unnamed
 
 
 def _renumbered(labels: Volume, coding: Mapping[int, str], wanted: Mapping[int, str]) -> Volume:

@@ -42,9 +42,9 @@ class Importer(Existing):
         )
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
-        """Names from the map's own look-up table, else the package's; ``label N`` for what neither names."""
+        """Names from the map's own look-up table, else the package's; ``label N`` where there is neither."""
         from lumirage_bids.segmentation._program import packaged_table
 
-        found = super().structures(scan, labelling, labels)
-        named = packaged_table(self.table) if self.table and scan.labels[labelling].lut is None else {}
-        return {**found, **named}
+        if self.table and scan.labels[labelling].lut is None:
+            return packaged_table(self.table)
+        return super().structures(scan, labelling, labels)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.label_maps import Layout
+from lumirage_bids.own_code import own_sources
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
@@ -56,6 +58,15 @@ class Labeller(ABC):
     def missing(self, context: Context) -> str | None:
         """Say what is missing to run here and how to get it; None when nothing is."""
         return None
+
+    def code(self) -> tuple[Path, ...]:
+        """Files of the user's own code on which the labels depend; they count by what they hold."""
+        return own_sources(type(self))
+
+    @property
+    def revisions(self) -> tuple[int, ...]:
+        """Its own revision, and those of other labellers that it calls."""
+        return (self.revision or 1,)
 
     @property
     def source(self) -> str:

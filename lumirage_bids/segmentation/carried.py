@@ -13,6 +13,8 @@ from lumirage_bids.errors import MissingInputError
 from lumirage_bids.segmentation.base import Labeller
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lumirage_bids.images import Volume
     from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import File, Scan
@@ -55,6 +57,17 @@ class Carried(Labeller):
     def of_t1w(self) -> str:
         """Labelling of the T1w scan."""
         return self.of
+
+    def code(self) -> tuple[Path, ...]:
+        """That of the labeller of the T1w scans too."""
+        maker = _maker(self.of)
+        return (*super().code(), *(maker.code() if maker else ()))
+
+    @property
+    def revisions(self) -> tuple[int, ...]:
+        """That of the labeller of the T1w scans too."""
+        maker = _maker(self.of)
+        return (*super().revisions, *(maker.revisions if maker else ()))
 
     def missing(self, context: Context) -> str | None:
         """What the labeller of the T1w scans lacks; only asked where no maps of them were found."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from lumirage_bids.errors import MissingInputError
 from lumirage_bids.scans import File
+from lumirage_bids.segmentation._freesurfer import names_of
 from lumirage_bids.segmentation.base import Labeller
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ class Existing(Labeller):
         return read_labels(scan.labels[labelling].path)
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
-        """Names from the map's own look-up table; ``label N`` for what it does not name."""
+        """Names from the map's own look-up table, else FreeSurfer's; ``label N`` where there is no table at all.
+
+        What a table does not name is no structure.
+        """
         from lumirage_bids.label_maps import read_lut
 
         lut = scan.labels[labelling].lut
-        named = read_lut(lut) if lut is not None else {}
-        present = (int(i) for i in np.unique(labels.array) if i)
-        return {**{i: f"label {i}" for i in present}, **named}
+        if named := names_of(labelling) if lut is None else read_lut(lut):
+            return named
+        return {i: f"label {i}" for i in map(int, np.unique(labels.array)) if i}

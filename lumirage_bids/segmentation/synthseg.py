@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from lumirage_bids.called_files import called_files
 from lumirage_bids.errors import UsageError
+from lumirage_bids.segmentation._freesurfer import CORTEX, FIRST_REGION
 from lumirage_bids.segmentation.base import Labeller
 
 if TYPE_CHECKING:
@@ -17,10 +19,6 @@ if TYPE_CHECKING:
     from lumirage_bids.scans import Scan
 
 PROGRAM = "mri_synthseg"
-CORTEX = (3, 42)
-"""Left and right cerebral cortex, which give way to regions in a parcellation."""
-FIRST_REGION = 1000
-"""Regions of the cortex have indices from here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +60,10 @@ class SynthSeg(Labeller):
     parc: bool = False
     robust: bool = False
     fast: bool = False
+
+    def code(self) -> tuple[Path, ...]:
+        """A script of the user's that is the program."""
+        return (*super().code(), *(called_files([self.program]) if self.program != PROGRAM else ()))
 
     def missing(self, context: Context) -> str | None:
         """The program, or FreeSurfer's setting."""

@@ -211,7 +211,7 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     before = scores.collect(out)["demo"].set_index(key)
     mine.write_text(f"{plain}[evaluation]\nsurface = true\n")
     told = run_program([*common, "--dry-run"]).out
-    assert "2 of these are only scored again, from their saved transforms" in told
+    assert "of these only scored again, from their saved transforms: 2" in told
     assert "1 row(s) of greedy, variant default, labelling demo: evaluation surface False → True" in told
     assert run_program(common).code == 0
     after = scores.collect(out)["demo"].sort_values("finished").drop_duplicates(key, keep="last").set_index(key)
@@ -227,3 +227,63 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     assert not redone.loc["greedy", "runtime_s"].equals(after.loc["greedy", "runtime_s"])
     assert redone.loc["identity", "finished"].equals(after.loc["identity", "finished"])
     assert not list(out.glob("sub-*/**/*greedy_xfm.h5"))
+
+
+COPIED = """
+[preparation]
+spacing = 8.0
+[methods.copy]
+method = "command"
+argv = ["{script}", "{{output}}"]
+output = "shift.nii.gz"
+format = "learn2reg"
+[variants.a]
+[variants.b]
+evaluation = {{ transfer = "nearest" }}
+"""
+
+
+def pictures(out: Path) -> dict[str, np.ndarray]:
+    """Slices that are kept of arm ``a+copy``, whatever file they lie in."""
+    found: dict[str, np.ndarray] = {}
+    for file in out.glob("sub-01/**/*desc-a+copy+*_slices.npz"):
+        with np.load(file) as planes:
+            assert not found.keys() & set(planes)
+            found |= {name: planes[name] for name in planes}
+    return found
+
+
+def test_redo_forgets_all_that_rests_on_a_registration(demo_dataset: Path, tmp_path: Path) -> None:
+    script, out = tmp_path / "program", tmp_path / "out"
+    write = (
+        f"#!{sys.executable}\nimport sys\nimport nibabel as nib\nimport numpy as np\nfixed = nib.load(sys.argv[2])\n"
+        "field = np.zeros((*fixed.shape, 1, 3), np.float32)\nfield[..., 0] = float(open({shift!r}).read())\n"
+        "nib.save(nib.Nifti1Image(field[..., 0, :], fixed.affine), sys.argv[1])\n"
+    )
+    shift = tmp_path / "shift.txt"  # data that the program reads and that nobody has named
+    shift.write_text("0")
+    script.write_text(write.replace("{shift!r}", repr(str(shift))))
+    script.chmod(0o755)
+    mine = tmp_path / "mine.toml"
+    mine.write_text(COPIED.format(script=script).replace('"{output}"', '"{output}", "{fixed}"'))
+    common = [demo_dataset, out, "participant", *options(demo_dataset), "--protocol", mine]
+    common += ["--methods", "copy", "--participant-label", "01", "--fixed-label", "02", "--save", "transforms"]
+    done = run_program(common)
+    assert done.code == 0, done.said
+    first = scores.collect(out)["demo"].set_index(["variant", "method"])["dice_mean"]
+    before = pictures(out)
+    shift.write_text("3")
+    assert "18 done already" not in run_program([*common, "--dry-run"]).out
+    assert run_program([*common, "--redo", "copy", "--variants", "a"]).code == 0
+    part = scores.collect(out)["demo"].set_index(["variant", "method"])["dice_mean"]
+    assert part["a", "copy"] < first["a", "copy"] - 0.1
+    assert ("b", "copy") not in part.index
+    assert part["b", "identity"] == first["b", "identity"]
+    after = pictures(out)
+    assert after.keys() == before.keys()
+    assert any((after[name] != before[name]).any() for name in after)
+    done = run_program(common)
+    assert done.code == 0, done.said
+    whole = scores.collect(out)["demo"].set_index(["variant", "method"])["dice_mean"]
+    assert whole["a", "copy"] == part["a", "copy"]
+    assert whole["b", "copy"] < first["b", "copy"] - 0.1

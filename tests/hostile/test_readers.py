@@ -33,7 +33,7 @@ from lumirage_bids.protocol import PairRule, Protocol
 from lumirage_bids.registration import methods
 from lumirage_bids.registration.alignment import Alignment
 from lumirage_bids.scans import Scan
-from lumirage_bids.sidecars import read_description, sequence, truth, unusable
+from lumirage_bids.sidecars import read_description, read_sidecars, sequence, truth
 from lumirage_bids.transform_files import read_transform, write_itk
 from lumirage_bids.transforms import Transform
 from lumirage_bids.workflows import read_plugin_file
@@ -215,8 +215,7 @@ def test_descriptions_and_sidecars(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "dataset_description.json"
     file.write_bytes(content)
     only_own_errors(lambda: read_description(tmp_path, "BIDS dataset"))
-    if not unusable([file]):
-        metadata = json.loads(content)
+    for metadata in read_sidecars([file], {"run"}).contents.values():
         sequence(metadata)
         truth(metadata.get("SkullStripped"))
 

@@ -126,7 +126,7 @@ def warnings(plan: Plan) -> Iterator[str]:
         absent = [f for s in alone for f in s.wants() if not f.present]
         yield (
             f"WARNING: the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
-            "that those that are whole heads get theirs from the MNI152 template, which finds fewer brains there. To "
+            "that those that are whole heads get none from there where none can be made of themselves. To "
             f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
         )
 

@@ -21,6 +21,7 @@ from lumirage_bids.logs import logging_to
 from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Done, EarlierRow, Plan, RowKey
 from lumirage_bids.planning import make_plan
+from lumirage_bids.prepared import is_outdated
 from lumirage_bids.protocol import Protocol
 from lumirage_bids.provenance import machine, versions
 from lumirage_bids.reference_maps import leave_out_absent
@@ -134,11 +135,14 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         failed.update(table.loc[table["status"] == "failed", "hash"])
         tables.append(table[[*scores.KEY, "conditions", "registration_hash", "hash", "status", "finished"]])
     files = {}
+    outdated = set()
     for subject in sorted(subjects):
         there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
         data = (f for f in there if f.suffix != ".json" or f.name.endswith("_agreement.json"))
         for file in {derivatives.sidecar(f) for f in data} & there:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
+        images = {f.relative_to(out_dir) for f in there if derivatives.is_prepared_image(f)}
+        outdated |= {f for f in images if is_outdated(out_dir, f)}
     noted = [derivatives.read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
     notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}
     return Done(
@@ -148,6 +152,7 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         notes=notes,
         earlier=_EarlierRows(tables),
         facts=history.read_facts(out_dir),
+        outdated=frozenset(outdated),
     )
 
 
@@ -320,6 +325,7 @@ class Run:
                 threads=s.omp_nthreads,
                 seed=s.seed,
                 weights=s.weights,
+                masking=self.plan.masking,
                 work_dir=self.work_dir / "scratch",
             ),
             save=s.save,

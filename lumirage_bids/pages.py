@@ -95,7 +95,7 @@ def write_group(settings: Settings) -> Path:
         labellers=accuracy.summarise(labellers),
         labeller_notes=about_labellers,
     )
-    audited = audit_section(conditions, tables.comparisons)
+    audited = audit_section(conditions, tables.comparisons, alpha=criteria.alpha)
     derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
     facts = RunFacts(
         preparations=conditions.preparations,

@@ -11,7 +11,8 @@ set -euo pipefail
 : "${GROUP:=--cpus-per-task=1 --mem=8G --time=02:00:00}"         # and the group's
 : "${JOBS:=1000}"                                                # at most so many; SLURM's MaxArraySize is 1001 as it comes
 
-[[ " $* " != *" --participant-label "* ]] || { echo "The array gives each job its --participant-label; leave it out." >&2; exit 64; }
+[[ ! " $*" =~ " --"(participant[-_]label|only)[\ =] ]] ||
+    { echo "The array gives each job its --participant-label; leave it and --only out." >&2; exit 64; }
 
 # Only subjects that have something to do get a job: those that the protocol pairs, whose scans are here.
 story=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run "$@")

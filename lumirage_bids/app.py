@@ -139,6 +139,9 @@ def group(settings: Settings) -> int:
     from lumirage_bids.logs import logging_to
 
     folders.check_participant_output(settings)
+    if settings.dry_run:
+        print(f"The group level would write tables, figures and page to {settings.out_dir / 'group'}.")
+        return 0
     with logging_to(settings.out_dir / "logs" / "group.log", settings.verbose):
         report = pages.write_group(settings)
         logger.info("The report is %s", report)
@@ -147,9 +150,14 @@ def group(settings: Settings) -> int:
 
 def status_of(out_dir: Path) -> int:
     """Print how far the work on an output folder is."""
+    from lumirage_bids import scores
     from lumirage_bids.overview import read_overview, tell
+    from lumirage_bids.software import software_notes
 
     print(tell(read_overview(out_dir)))
+    rows, notes = scores.current(out_dir, structures=False)
+    for note in (*notes, *software_notes(out_dir, rows, None)):
+        print(note)
     return 0
 
 

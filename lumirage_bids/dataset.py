@@ -23,7 +23,7 @@ from lumirage_bids.index_cache import IndexCache, Tree, read_tree
 from lumirage_bids.label_maps import Derivatives, Layout, Pattern, Source, find_lut, read_lut
 from lumirage_bids.left_out import LeftOut, left_out
 from lumirage_bids.scans import File, LabelFile, Scan
-from lumirage_bids.sidecars import Sidecars, read_description, read_sidecars, sequence, truth
+from lumirage_bids.sidecars import Sidecars, read_description, read_sidecars, read_species, sequence, truth
 
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
@@ -163,6 +163,8 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
     scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
     choices, more = (*choices, *its_choices), [*more, *its_notes]
+    species = read_species(root)
+    scans = [_of_species(scan, species.get(scan.subject, "")) for scan in scans]
     return Dataset(
         root=root,
         name=name,
@@ -459,7 +461,7 @@ def _with_t1w(
         scans = [replace(s, t1w=t1w.get(_session(s))) for s in scans]
     notes += _lacking(
         [s for s in alone if _lacks_mask(s)],
-        "those that are whole heads get their brain masks from the MNI152 template, which finds fewer brains there",
+        "those that are whole heads get no mask from there where none can be made of themselves",
     )
     # A mask may come from any T1w scan: from the one that is here, if the preferred one is not.
     here, _ = choose([s for s in candidates if _session(s) in borrowing and s.present], query.prefer)
@@ -481,6 +483,12 @@ def _lacking(scans: Sequence[Scan], so: str) -> list[str]:
 
 def _session(scan: Scan) -> tuple[str, str | None]:
     return scan.subject, scan.session
+
+
+def _of_species(scan: Scan, species: str) -> Scan:
+    """A scan, and the T1w scan that may lend it a mask, of a subject of this species."""
+    lender = scan.lender and replace(scan.lender, species=species)
+    return replace(scan, species=species, lender=lender) if species else scan
 
 
 def _complete(scan: Scan, sources: Mapping[str, Source], masks: Source, brain: Pattern | None) -> Scan:

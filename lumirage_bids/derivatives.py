@@ -117,6 +117,19 @@ def prepared_image(scan: Scan, variant: str) -> Path:
     return path(scan, scan.suffix, ".nii.gz", desc=variant_label(variant, "prepared"))
 
 
+def is_prepared_image(file: Path) -> bool:
+    """Whether a file is some scan's prepared image.
+
+    Examples
+    --------
+    >>> is_prepared_image(Path("sub-1_desc-1mm+prepared_T1w.nii.gz"))
+    True
+    >>> is_prepared_image(Path("sub-1_desc-1mm+prepared_T1w.json"))
+    False
+    """
+    return file.name.endswith(".nii.gz") and entities_of(file).get("desc", "").endswith("prepared")
+
+
 def prepared_mask(scan: Scan, variant: str) -> Path:
     """Brain mask on the grid of the prepared image."""
     return path(scan, "mask", ".nii.gz", space=scan.suffix, desc=variant_label(variant, "brain"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from lumirage_bids import timings
 from lumirage_bids.arms import here
 from lumirage_bids.bids_names import natural_key
 from lumirage_bids.choices import mixtures
 from lumirage_bids.dataset import Dataset, datalad_get_line
+from lumirage_bids.estimate import estimate
 from lumirage_bids.labellings import starts_from_maps
 from lumirage_bids.left_out import named
-from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Plan
 from lumirage_bids.progress import duration
 from lumirage_bids.settings import Settings
@@ -53,13 +54,14 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     yield f"Pairs: {len(plan.pairs)} in the protocol, {len(plan.asked)} asked for, {len(plan.runnable)} can run"
     for split, n in sorted(Counter(p.split for p in plan.asked).items()):
         yield f"  {split}: {n}"
+    yield from _one_sided(plan, settings)
     yield from _missing(plan, dataset)
     for arm in plan.arms:
         yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
     yield from (f"NEEDED: {need}" for need in needs(plan, settings))
     yield from warnings(plan)
-    for note in dataset.notes:
-        yield f"Note: {note}"
+    for note in (*settings.notes, *dataset.notes):
+        yield note if note.startswith("WARNING") else f"Note: {note}"
     yield from _work(plan, settings, voxels)
 
 
@@ -80,6 +82,22 @@ def _some(indent: str, items: list[str]) -> Iterator[str]:
     yield from (f"{indent}{item}" for item in items[:MOST])
     if len(items) > MOST:
         yield f"{indent}… and {len(items) - MOST} more"
+
+
+def _one_sided(plan: Plan, settings: Settings) -> Iterator[str]:
+    """What naming subjects on one side of the pairs alone means, which other BIDS-Apps do not have."""
+    mine = set(settings.participant_label)
+    if not mine or settings.fixed_label:
+        return
+    moving, fixed = ({getattr(p, side).name for p in plan.asked} for side in ("moving", "fixed"))
+    among = sum({p.moving.subject, p.fixed.subject} <= mine for p in plan.pairs)
+    if fixed - moving:
+        named = " ".join(settings.participant_label)
+        yield (
+            f"  --participant-label names the moving side: {len(moving)} scan(s), registered to scans of all subjects, "
+            f"so that {len(moving | fixed)} scans are prepared. For the {among} pair(s) among these subjects alone: "
+            f"--only {named}"
+        )
 
 
 def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
@@ -108,7 +126,7 @@ def warnings(plan: Plan) -> Iterator[str]:
         absent = [f for s in alone for f in s.wants() if not f.present]
         yield (
             f"WARNING: the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
-            "that those that are whole heads get theirs from the MNI152 template, which finds fewer brains there. To "
+            "that those that are whole heads get none from there where none can be made of themselves. To "
             f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
         )
 
@@ -118,20 +136,16 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
         yield f"Registrations: {plan.n_done} done already, {plan.n_todo} to do in {len(plan.batches)} batches"
         yield from _again(plan)
     yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
-    if not plan.batches:
+    if not (plan.batches or plan.preparing or plan.aligning):
         return
-    if settings.dry_run:  # docs/sbatch_array.sh reads it
+    if settings.dry_run and plan.batches:  # docs/sbatch_array.sh reads it
         movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
         yield f"Participants with registrations to do: {' '.join(movers)}"
-    costs = [(len(b.tasks), b.arm.method.cost(voxels, settings.device)) for b in plan.batches]
-    memory = max(c.memory_gb for _, c in costs)
-    at_once = min(settings.nprocs, len(costs))
-    if settings.use_plugin is None:
-        at_once = max(1, min(at_once, int(usable_gb(settings.mem) / memory)))
-    seconds = sum(n * c.seconds for n, c in costs) / at_once
+    made = estimate(plan, settings, voxels, timings.read(settings.out_dir))
+    known = "as measured in this output folder" if made.measured else "within a factor of about two"
     yield (
-        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(seconds)} with {at_once} "
-        f"process(es) at a time on {settings.device}, {memory:.1f} GB each at most"
+        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(made.seconds)}, {known}, with "
+        f"{made.at_once} process(es) at a time on {settings.device}, {made.memory_gb:.1f} GB each at most"
     )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."

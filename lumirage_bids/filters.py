@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lumirage_bids.bids_names import ANAT_SUFFIXES, ENTITIES, same_value
 from lumirage_bids.errors import MissingInputError, UsageError
@@ -15,6 +15,29 @@ from lumirage_bids.errors import MissingInputError, UsageError
 Filter = Mapping[str, Mapping[str, object]]
 QUERIES = {suffix.lower(): suffix for suffix in ANAT_SUFFIXES}
 FILE_KEYS = frozenset({*ENTITIES.values(), "suffix", "datatype", "extension"})
+OTHER_QUERIES = frozenset(
+    {
+        *(
+            "asl",
+            "bold",
+            "boldref",
+            "dwi",
+            "dwiref",
+            "eeg",
+            "epi",
+            "events",
+            "fmap",
+            "ieeg",
+            "m0scan",
+            "magnitude",
+            "meg",
+        ),
+        *("mrs", "motion", "nirs", "pet", "phasediff", "physio", "roi", "sbref", "beh", "micr", "mrsi", "svs", "cbv"),
+    }
+)
+"""Queries of apps for other data; a filter file is often shared with them."""
+SPECIAL = {"Query.NONE": None, "Query.ANY": "*", "Query.REQUIRED": "*"}
+"""PyBIDS' words for an entity that must be absent, or present, as NiPreps have them in filter files."""
 VALUES = 'a string, a number, true or false, a list of these, null (must be absent) or "*" (must be present)'
 
 
@@ -35,7 +58,7 @@ def read_filter(name_or_path: str) -> Filter:
     Returns
     -------
     mapping
-        Query name → entity or sidecar field → value, as in the file, each query with its suffix.
+        Query name → entity or sidecar field → value, as in the file, each query with its suffix; without `passed_over`.
 
     Raises
     ------
@@ -44,9 +67,28 @@ def read_filter(name_or_path: str) -> Filter:
     UsageError
         Unknown name, JSON that cannot be read, unknown query or value of a wrong kind.
     """
+    content = _read(name_or_path)
+    others = _others(content)
+    if not others:
+        return check_filter(content, name_or_path)
+    anatomical = {name: query for name, query in content.items() if name not in others}
+    if not anatomical:
+        raise UsageError(
+            f"Filter {name_or_path} has no query for anatomical images, only {', '.join(others)}. Add one of: "
+            f"{', '.join(QUERIES)}."
+        )
+    return check_filter(anatomical, name_or_path)
+
+
+def passed_over(name_or_path: str) -> tuple[str, ...]:
+    """Names of a filter's queries for other data than anatomical images, as files written for fMRIPrep have."""
+    return _others(_read(name_or_path))
+
+
+def _read(name_or_path: str) -> Any:
     if name_or_path in ready_made():
         file = resources.files("lumirage_bids") / "bids_filters" / f"{name_or_path}.json"
-        return check_filter(_parse(file.read_bytes(), name_or_path), name_or_path)
+        return _parse(file.read_bytes(), name_or_path)
     try:
         content = Path(name_or_path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -56,7 +98,17 @@ def read_filter(name_or_path: str) -> Filter:
         raise UsageError(f"No filter is called {name_or_path!r}. {known}; or give a JSON file.") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"Filter {name_or_path!r} cannot be read: {error}. Give a JSON file.") from None
-    return check_filter(_parse(content, name_or_path), name_or_path)
+    return _parse(content, name_or_path)
+
+
+def _others(content: object) -> tuple[str, ...]:
+    return tuple(n for n, query in content.items() if _is_other(n, query)) if isinstance(content, dict) else ()
+
+
+def _is_other(name: str, query: object) -> bool:
+    """Whether a query asks for other data than anatomical images."""
+    datatype = query.get("datatype") if isinstance(query, dict) else None
+    return name in OTHER_QUERIES or (isinstance(datatype, str) and datatype != "anat" and name not in QUERIES)
 
 
 def check_filter(content: object, source: str) -> Filter:
@@ -85,7 +137,15 @@ def _check_query(name: object, query: object, source: str) -> Mapping[str, objec
         values = value if isinstance(value, list | tuple) else [value]
         if not values or not all(v is None or isinstance(v, str | int | float) for v in values):
             raise UsageError(f"Filter {source}: {name}.{key} = {value!r:.80} is not allowed; give {VALUES}.")
-    return {"suffix": QUERIES[str(name)], **query}
+    said = {key: _plain(value) for key, value in query.items() if value != "Query.OPTIONAL"}
+    return {"suffix": QUERIES[str(name)], **said}
+
+
+def _plain(value: object) -> object:
+    """A value without PyBIDS' special words."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return SPECIAL.get(value, value) if isinstance(value, str) else value
 
 
 def _parse(content: bytes, source: str) -> object:

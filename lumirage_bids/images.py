@@ -28,6 +28,14 @@ LOGGER = logging.getLogger("lumirage")
 
 FloatArray = npt.NDArray[np.float64]
 Shape = tuple[int, int, int]
+MM = {"meter": 1e3, "micron": 1e-3}
+"""Units of lengths that a NIfTI header may name, in mm; mm where it names none."""
+VOXELS = (0.005, 50.0)
+"""Shortest and longest side of a voxel that is believed, mm."""
+CLOSE = 1e-3
+"""How far from an integer a label may be."""
+MAX_STEP = 0.5
+"""Longest step between the values of scaled integers that can be labels."""
 SLACK = 1 << 20
 """Bytes that a file may hold after its last voxel."""
 
@@ -87,7 +95,7 @@ def read_image(path: Path) -> Volume:
         It cannot be read, is truncated, has several volumes, colours or complex numbers, an axis shorter than two
         voxels, a singular affine, or the same value everywhere.
     """
-    array, affine = _read(path)
+    array, affine, _ = _read(path)
     finite = np.isfinite(array)
     bad = array.size - int(finite.sum())
     if bad:
@@ -132,10 +140,11 @@ def read_labels(path: Path) -> Volume:
     MissingInputError
         The file is absent or a link to nowhere.
     BadDataError
-        As for `read_image`; or a value is negative or further than 0.001 from an integer; or all labels are 0.
+        As for `read_image`; or a value is negative or further from an integer than 0.001 and half of the step of
+        scaled integers; or all labels are 0.
     """
-    values, affine = _read(path, as_stored=True)
-    labels = values if values.dtype.kind in "biu" else _rounded(values, path)
+    values, affine, steps = _read(path, as_stored=True)
+    labels = values if values.dtype.kind in "biu" else _rounded(values, path, steps)
     if labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:
         raise BadDataError(
             f"{path}: labels from {labels.min():.0f} to {labels.max():.0f}; they must be 0 to 2147483647"
@@ -145,22 +154,29 @@ def read_labels(path: Path) -> Volume:
     return Volume(array=np.ascontiguousarray(labels, dtype=np.int32), affine=affine)
 
 
-def _rounded(values: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
-    """Labels stored as floating point numbers, which must be close to integers."""
+def _rounded(values: npt.NDArray[Any], path: Path, step: float) -> npt.NDArray[Any]:
+    """Labels stored as floating point numbers, or as integers times `step`, which must be close to integers."""
     if not np.isfinite(values).all():
         raise BadDataError(f"{path}: a label map must not hold NaN or infinity")
     labels = np.rint(values)
     off = np.abs(values - labels)
-    if off.max() > 1e-3:
+    # Labels that were saved with an integer header come back as multiples of a step, half of one off at most.
+    allowed = CLOSE + (step / 2 if step <= MAX_STEP else 0)
+    if off.max() > allowed:
         raise BadDataError(
             f"{path}: holds {values.flat[off.argmax()]:.6g}, but labels are integers; "
             "give a label map, neither an image nor a probability map"
         )
+    if off.max() > CLOSE:
+        LOGGER.warning(
+            "%s: labels are stored in steps of %.3g and up to %.3g off; the nearest integers are taken. Save label "
+            "maps as integers.", path, step, off.max(),
+        )  # fmt: skip
     return np.asarray(labels)
 
 
-def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], FloatArray]:
-    """Values in C order and affine of a file with one volume.
+def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], FloatArray, float]:
+    """Values in C order, affine, and the step between neighbouring values (0: none) of a file with one volume.
 
     Values are float32, float64 where float32 would round integers; `as_stored` leaves integers that the header does
     not scale as they are.
@@ -168,16 +184,53 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
     import nibabel
 
     with _explaining(path):
-        image = nibabel.load(path)
+        image = _one_volume(nibabel.load(path))
         _check_header(path, image)
         image = _whole(path, image)
-        stored = image.get_data_dtype()
-        if as_stored and stored.kind in "iu" and getattr(image.dataobj, "slope", None) == 1 and not image.dataobj.inter:
+        stored, slope = image.get_data_dtype(), getattr(image.dataobj, "slope", None)
+        if as_stored and stored.kind in "iu" and slope == 1 and not image.dataobj.inter:
             array = np.asanyarray(image.dataobj)
         else:
             exact = stored.kind in "iu" and stored.itemsize > 2
             array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
-    return np.ascontiguousarray(array.reshape(array.shape[:3])), np.asarray(image.affine, dtype=np.float64)
+    step = abs(float(slope)) if stored.kind in "iu" and slope is not None else 0.0
+    return np.ascontiguousarray(array.reshape(array.shape[:3])), _affine(path, image), step
+
+
+def _one_volume(image: Any) -> Any:
+    """The image; where its header gives 0 for the length of a fourth or later axis, as a single volume."""
+    from nibabel.arrayproxy import ArrayProxy
+
+    more = image.shape[3:]
+    if 0 not in more or max(more) > 1 or not isinstance(image.dataobj, ArrayProxy):
+        return image
+    proxy = image.dataobj
+    spec = (image.shape[:3], proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
+    return type(image)(ArrayProxy(proxy.file_like, spec), image.affine, image.header)
+
+
+def _affine(path: Path, image: Any) -> FloatArray:
+    """Affine in mm, whatever unit the header names."""
+    affine = np.array(image.affine, dtype=np.float64)
+    unit = image.header.get_xyzt_units()[0] if "xyzt_units" in image.header else "mm"
+    factor = MM.get(unit, 1.0)
+    if factor == 1:
+        return affine
+    if _plausible(affine) and not _plausible(affine * factor):
+        LOGGER.warning(
+            "%s: the header gives lengths in %s, which would make voxels of %.4g mm; they are taken as mm",
+            path, unit, step_lengths(affine).max() * factor,
+        )  # fmt: skip
+        return affine
+    LOGGER.warning("%s: the header gives lengths in %s; they are converted to mm", path, unit)
+    affine[:3] *= factor
+    return affine
+
+
+def _plausible(affine: FloatArray) -> bool:
+    """Whether voxels have a size that images of heads and brains have."""
+    lengths = step_lengths(affine)
+    return bool(lengths.min() >= VOXELS[0] and lengths.max() <= VOXELS[1])
 
 
 @contextmanager
@@ -192,7 +245,7 @@ def _explaining(path: Path) -> Iterator[None]:
             elsewhere = " here (datalad get fetches its content)" if os.path.lexists(path) else ""
             raise MissingInputError(f"{path}: no such file{elsewhere}")
         with path.open("rb") as file:
-            file.read(1)  # nibabel calls it a bad image when a file cannot be opened
+            _check_packing(path, file.read(4))  # nibabel calls it a bad image when a file cannot be opened
         yield
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
@@ -202,6 +255,15 @@ def _explaining(path: Path) -> Iterator[None]:
         raise BadDataError(f"{path}: cannot be read, probably truncated ({error})") from error
     except (ImageFileError, HeaderDataError, WrapStructError, EOFError, zlib.error, ValueError) as error:
         raise BadDataError(f"{path}: cannot be read as an image ({error})") from error
+
+
+def _check_packing(path: Path, first: bytes) -> None:
+    """Refuse a file that is packed by gzip though its name does not say so, or the reverse, by its first four bytes."""
+    if path.name.endswith(".nii") and first.startswith(b"\x1f\x8b"):
+        raise BadDataError(f"{path}: is packed by gzip; rename it to {path.name}.gz")
+    header = {n.to_bytes(4, order) for n in (348, 540) for order in ("little", "big")}
+    if path.name.endswith(".nii.gz") and first in header:
+        raise BadDataError(f"{path}: is not packed by gzip; rename it to {path.name.removesuffix('.gz')}")
 
 
 def _whole(path: Path, image: Any) -> Any:
@@ -221,7 +283,7 @@ def _whole(path: Path, image: Any) -> Any:
             while (chunk := unpacked.read(1 << 24)) and len(content) <= needed + SLACK:
                 content += chunk
         there = len(content)
-        image = type(image).from_bytes(bytes(content)) if needed <= there <= needed + SLACK else image
+        image = _one_volume(type(image).from_bytes(bytes(content))) if needed <= there <= needed + SLACK else image
     if not needed <= there <= needed + SLACK:
         raise BadDataError(
             f"{path}: {there if there < needed else f'more than {needed + SLACK}'} bytes, but its header tells of "

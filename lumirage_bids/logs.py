@@ -19,7 +19,7 @@ def log_to(file: Path, verbose: int) -> list[logging.Handler]:
     to_file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     to_terminal = _ToTerminal(sys.stdout)
     to_terminal.setFormatter(_Brief())
-    to_terminal.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    to_terminal.setLevel(logging.DEBUG if verbose else logging.INFO)
     handlers: list[logging.Handler] = [to_file, to_terminal]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False

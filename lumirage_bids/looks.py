@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lumirage_bids.reports.group_figures import Looks
 
 
-def read_looks(out_dir: Path, conditions: Conditions) -> Looks:
+def read_looks(out_dir: Path, conditions: Conditions, *, pictures: bool = True) -> Looks:
     """Gather what the group's page shows of images.
 
     Parameters
@@ -30,6 +30,8 @@ def read_looks(out_dir: Path, conditions: Conditions) -> Looks:
         Derivatives of one or many participant runs; what is not there is not shown.
     conditions : Conditions
         What is known of the run; its pairs with columns moving_subject and fixed_subject.
+    pictures : bool
+        Whether with slices of the images.
     """
     from lumirage_bids.reports.group_figures import Looks
     from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class
@@ -38,7 +40,7 @@ def read_looks(out_dir: Path, conditions: Conditions) -> Looks:
     pairs = conditions.pairs
     variants = ordered_variants(list(pairs["variant"].unique()), conditions.preparations)
     views = {}
-    for labelling in pairs["labelling"].unique():
+    for labelling in pairs["labelling"].unique() if pictures else ():
         split = primary_class(pair_classes(pairs["split"][pairs["labelling"] == labelling]))
         rows = in_class(pairs, labelling, split)
         for arm in arms_of(rows):
@@ -47,7 +49,7 @@ def read_looks(out_dir: Path, conditions: Conditions) -> Looks:
     return Looks(
         preparations=conditions.preparations,
         pairs=views,
-        sequences=list(_sequence_views(out_dir, pairs, variants[0])),
+        sequences=list(_sequence_views(out_dir, pairs, variants[0])) if pictures else [],
         histograms=dict(_histograms(out_dir, pairs, variants)),
     )
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lumirage_bids.settings import Settings
 
 logger = logging.getLogger("lumirage")
+NO_PICTURES = "Made without pictures of heads and brains (--no-pictures)."
 
 
 def write_group(settings: Settings) -> Path:
@@ -70,6 +71,10 @@ def write_group(settings: Settings) -> Path:
     volumes = mean_volumes(conditions)
     tables = group_tables(conditions.pairs, conditions.structures, conditions.luts, volumes, criteria=criteria)
     folder = out_dir / "group"
+    if settings.no_pictures:
+        notes = [*notes, NO_PICTURES]
+        for file in (*folder.glob("figures/pairs-*"), *folder.glob("figures/sequences.*")):
+            file.unlink()  # of an earlier page
     pairs = tables.pairs[list(scores.COLUMNS)]
     derivatives.write_table(folder / "pairs.tsv", pairs, scores.COLUMNS)
     derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
@@ -90,7 +95,7 @@ def write_group(settings: Settings) -> Path:
         labellers=accuracy.summarise(labellers),
         labeller_notes=about_labellers,
     )
-    audited = audit_section(conditions, tables.comparisons)
+    audited = audit_section(conditions, tables.comparisons, alpha=criteria.alpha)
     derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
     facts = RunFacts(
         preparations=conditions.preparations,
@@ -108,7 +113,7 @@ def write_group(settings: Settings) -> Path:
         audit=audited,
         published=published,
         published_differences=differing,
-        looks=read_looks(out_dir, conditions),
+        looks=read_looks(out_dir, conditions, pictures=not settings.no_pictures),
     )
     return write_group_report(folder, tables, context)
 
@@ -233,28 +238,30 @@ def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: 
         mine = pairs[pairs["moving_subject"] == subject]
         page = SubjectPage(
             subject=subject,
-            scans=[_scan_panel(s, plan, settings.out_dir) for s in sorted(moving, key=lambda s: s.name)],
+            scans=[_scan_panel(s, plan, settings) for s in sorted(moving, key=lambda s: s.name)],
             pairs=mine[list(scores.COLUMNS)],
-            pair_panels=list(_pair_panels(mine, plan, settings.out_dir)),
+            pair_panels=[] if settings.no_pictures else list(_pair_panels(mine, plan, settings.out_dir)),
+            without_pictures=NO_PICTURES if settings.no_pictures else "",
             sloppy=settings.sloppy,
         )
         write_subject_report(settings.out_dir / f"sub-{subject}.html", page)
 
 
-def _scan_panel(scan: Scan, plan: Plan, out_dir: Path) -> ScanPanel:
+def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
     """Prepared image with labels, and the scan aligned to the reference, for each variant."""
     from lumirage_bids.figures.slices import ContourLayer, plane_rows
     from lumirage_bids.reports.subject import ScanPanel
 
-    description, figures = [scan.relative], []
+    out_dir, description, figures = settings.out_dir, [scan.relative], []
     for variant in dict.fromkeys(arm.variant for arm in plan.arms):
         try:
             view = ScanView(out_dir, scan, variant)
-            for labels in (labels for labels in plan.labels if labels.has(scan)):
+            for labels in (labels for labels in plan.labels if labels.has(scan) and not settings.no_pictures):
                 caption = f"Prepared image, variant {variant}, with labelling {labels.name} ({labels.source})"
                 shown = view.show(scan.name, ContourLayer(labels=view.labels(labels.name)))
                 figures.append((caption, plane_rows([shown])))
-            figures.append(_alignment_panel(scan, plan, variant, out_dir))
+            if not settings.no_pictures:
+                figures.append(_alignment_panel(scan, plan, variant, out_dir))
             meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
             shape = " × ".join(map(str, view.mask.shape))
             mm = " × ".join(f"{s:.3g}" for s in view.mask.spacing)

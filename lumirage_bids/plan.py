@@ -13,6 +13,7 @@ from lumirage_bids.arms import Arm
 from lumirage_bids.history import Facts
 from lumirage_bids.labellings import Labels, agreement_conditions
 from lumirage_bids.left_out import LeftOut
+from lumirage_bids.maskers import Masking
 from lumirage_bids.parameters import digest
 from lumirage_bids.preparation import Preparation
 from lumirage_bids.registration.alignment import Alignment
@@ -175,6 +176,8 @@ class Done:
         Row → what earlier ones were made of, the latest last.
     facts : mapping
         Digest of conditions → the conditions in full.
+    outdated : frozenset of Path
+        Prepared images, below the output folder, that an earlier version made in a way that was wrong for them.
     """
 
     rows: frozenset[str] = frozenset()
@@ -183,6 +186,7 @@ class Done:
     notes: Mapping[Path, str] = field(default_factory=dict)
     earlier: Mapping[RowKey, tuple[EarlierRow, ...]] = field(default_factory=dict)
     facts: Mapping[str, Facts] = field(default_factory=dict)
+    outdated: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +235,8 @@ class Plan:
         What of the work was done before, and why it is done again.
     made : mapping
         Name of a scan → what is made of it, as file below the output folder → digest.
+    masking : Masking
+        How brains are found.
     expected : mapping
         (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
     left_out : tuple of LeftOut
@@ -247,6 +253,7 @@ class Plan:
     reference: Scan
     arms: tuple[Arm, ...]
     labels: tuple[Labels, ...]
+    masking: Masking
     preparing: tuple[Preparing, ...]
     aligning: tuple[Aligning, ...]
     batches: tuple[Batch, ...]

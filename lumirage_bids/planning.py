@@ -15,6 +15,7 @@ from lumirage_bids.arms import Arm, choose_arms
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.labellings import Labels, agreement_conditions, choose_labels
 from lumirage_bids.left_out import named
+from lumirage_bids.maskers import Masking, masking
 from lumirage_bids.pairs import choose_pairs, sample_subjects
 from lumirage_bids.parameters import digest
 from lumirage_bids.plan import Aligning, Batch, Done, Plan, Preparing, Task, is_present, prepared_files
@@ -143,7 +144,8 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
-    builder = _Builder(arms=arms, labels=labels, reference=reference, done=done, settings=settings)
+    how = masking(protocol.masks)
+    builder = _Builder(arms=arms, labels=labels, masking=how, reference=reference, done=done, settings=settings)
     tasks = [(own, builder.task(pair, own)) for own in shared(arms) for pair in runnable if settings.stage != "prepare"]
     if unknown := set(settings.redo) - {arm.name for arm in arms}:
         raise UsageError(
@@ -172,6 +174,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         reference=reference,
         arms=arms,
         labels=labels,
+        masking=how,
         preparing=tuple(p for s in ordered if (p := builder.preparing(s, labelled=s in involved))),
         aligning=tuple(a for s in ordered for a in builder.aligning(s)),
         batches=batches,
@@ -200,9 +203,16 @@ class _Builder:
     """Hashes, each computed once, and what they leave to do."""
 
     def __init__(
-        self, *, arms: tuple[Arm, ...], labels: tuple[Labels, ...], reference: Scan, done: Done, settings: Settings
+        self,
+        *,
+        arms: tuple[Arm, ...],
+        labels: tuple[Labels, ...],
+        masking: Masking,
+        reference: Scan,
+        done: Done,
+        settings: Settings,
     ) -> None:
-        self.arms, self.labels, self.reference, self.done = arms, labels, reference, done
+        self.arms, self.labels, self.masking, self.reference, self.done = arms, labels, masking, reference, done
         self.weights, self.seed, self.save = settings.weights, settings.seed, settings.save
         self.variants = {
             name: next(arm for arm in arms if arm.variant == name) for name in dict.fromkeys(a.variant for a in arms)
@@ -210,13 +220,35 @@ class _Builder:
         # A hash asks the file system about its files, so once a scan, not once a pair.
         self.prepared_hash = cache(self._prepared_hash)
         self.alignment_hash = cache(self._alignment_hash)
-        self.label_hash = cache(lambda scan, index: labels[index].hash(scan))
+        self.label_hash = cache(self._label_hash)
         self.made = cache(self._made)
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]
         preparation = self.variants[variant].preparation
-        return digest(preparation.revision, preparation, prints, scan.skull_stripped)
+        value = digest(preparation.revision, preparation, prints, scan.skull_stripped)
+        return self._masked(scan, value, derivatives.prepared_image(scan, variant), (variant,))
+
+    def _label_hash(self, scan: Scan, index: int) -> str:
+        labels = self.labels[index]
+        value = labels.hash(scan)
+        if labels.is_existing:
+            return value
+        return self._masked(scan, value, derivatives.label_map(scan, labels.name), tuple(self.variants))
+
+    def _masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
+        """Digest of a file that depends on the scan's brain mask: `value`, from before maskers counted, where it holds.
+
+        It does where the scan came with its brain marked, and where an earlier version made the file as it would be
+        made today, which names alone do not tell.
+        """
+        masking = self.masking.depends(scan)
+        anew, there = digest(value, "masked", masking), self.done.files.get(file)
+        if there in (value, anew):
+            outdated = any(derivatives.prepared_image(scan, name) in self.done.outdated for name in variants)
+            holds = there == value and not outdated and (not masking or self.masking.is_default)
+            return value if holds else anew
+        return anew if masking else value
 
     def _alignment_hash(self, scan: Scan, variant: str) -> str:
         ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]

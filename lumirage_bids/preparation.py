@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ import numpy.typing as npt
 from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.grids import bounding_box, crop, mask_on, pad_to, reorient, resample_isotropic
 from lumirage_bids.images import Volume
+
+DARKEST = 0.1
+"""Percentile of an image's values that counts as its darkest."""
 
 SLOPPY_SPACING = 3.0
 """Finest spacing of a sloppy preparation, mm."""
@@ -78,7 +81,9 @@ class Prepared:
 
 
 def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
-    """Reorient, resample, mask, winsorise over the whole image, scale to [0, 1] and crop, in this order.
+    """Move the darkest to 0, reorient, resample, mask, winsorise, scale to [0, 1] and crop, in this order.
+
+    The intensities of what is outside the mask end below the brain's, whatever is added to or multiplied with an image.
 
     Parameters
     ----------
@@ -97,7 +102,7 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     BadDataError
         The mask does not overlap the image, or winsorising leaves no contrast.
     """
-    image = reorient(image, preparation.orientation)
+    image = reorient(replace(image, array=grounded(image.array)), preparation.orientation)
     if preparation.spacing is not None:
         image = resample_isotropic(image, preparation.spacing)
     inside = mask_on(mask, image)
@@ -116,6 +121,16 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     if ready.array.min() == ready.array.max():
         raise BadDataError(f"every voxel of the prepared image is {ready.array.min()}: nothing can be registered")
     return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
+
+
+def grounded(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Intensities minus the darkest, so that 0, which is put where nothing is seen, is as dark as anything seen.
+
+    The darkest is a low percentile (`DARKEST`), not the minimum, as interpolation leaves a few voxels far below. Images
+    from 0 up stay what they are.
+    """
+    ground = np.percentile(array, DARKEST)
+    return np.asarray(array - ground if ground else array, dtype=np.float32)
 
 
 def winsorise(array: npt.NDArray[np.generic], lower: float = 1, upper: float = 99) -> npt.NDArray[np.float32]:

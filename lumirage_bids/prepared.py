@@ -11,8 +11,10 @@ import numpy as np
 
 from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import BadDataError, MissingInputError
+from lumirage_bids.grids import end_shares
 from lumirage_bids.images import Volume, read_grid, read_image, read_labels
 from lumirage_bids.label_maps import named, read_lut
+from lumirage_bids.registration.alignment import ABRUPT, FOREGROUND
 from lumirage_bids.scans import Scan
 from lumirage_bids.transform_files import read_itk
 
@@ -88,6 +90,32 @@ def read_prepared_mask(out_dir: Path, scan: Scan, variant: str, wanted: Wanted =
 def read_label_map(out_dir: Path, scan: Scan, labelling: str, wanted: Wanted = None) -> Volume:
     """Label map of a scan on its own grid."""
     return _read(read_labels, out_dir, derivatives.label_map(scan, labelling), scan, wanted)
+
+
+def is_outdated(out_dir: Path, file: Path) -> bool:
+    """Whether an earlier version prepared a scan in a way that was wrong for it, by its prepared image's sidecar.
+
+    Versions before 0.2.0 masked whole heads by the template, which cuts the cortex; put the background into the
+    middle of the brain's intensities where these go below 0; and took a brain that the image's edge cuts for a whole
+    one.
+
+    Parameters
+    ----------
+    file : Path
+        Prepared image below the output folder.
+    """
+    about = derivatives.read_json(derivatives.sidecar(out_dir / file))
+    if "AtEdge" in about or "MaskSource" not in about:
+        return False
+    if about["MaskSource"].rpartition("-")[2] == "template":
+        return True
+    try:
+        array = read_image(out_dir / file).array
+    except (BadDataError, MissingInputError):
+        return False  # it is made again anyhow
+    faces = np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
+    raised = about.get("SkullStripped", True) and np.median(faces) > 0
+    return bool(raised or (end_shares(array > FOREGROUND)[0] >= ABRUPT).any())
 
 
 def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]:

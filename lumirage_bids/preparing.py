@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from lumirage_bids.histograms import histogram
 from lumirage_bids.images import Volume, read_image, write_image
 from lumirage_bids.label_maps import is_mixed, named
 from lumirage_bids.labellings import Labels, agreement_conditions
+from lumirage_bids.maskers import brain_mask
 from lumirage_bids.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.preparation import Preparation, prepare
 from lumirage_bids.prepared import (
@@ -40,9 +41,8 @@ from lumirage_bids.prepared import (
 )
 from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
-from lumirage_bids.scan_facts import scan_facts
+from lumirage_bids.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
 from lumirage_bids.segmentation import absent_structures, named_structures, segment_checked, without_name
-from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.transform_files import write_itk
 from lumirage_bids.transforms import Transform
 
@@ -86,6 +86,11 @@ class _Source:
     def mask(self) -> tuple[Volume, str]:
         return brain_mask(self.scan, self.image, self.context)
 
+    @cached_property
+    def at_edge(self) -> dict[str, float]:
+        """Where the brain reaches the image's edge."""
+        return {} if self.mask[1] == "none" else brain_at_edge(self.mask[0])
+
     @property
     def scans(self) -> list[Scan]:
         """The scan, and the one that lent it its mask."""
@@ -113,11 +118,18 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
         "Preparation": asdict(preparation),
         "Hash": value,
     }
-    meta = {**source.about, **about}
+    meta: dict[str, Any] = {**source.about, **about}
     mask = derivatives.prepared_mask(source.scan, variant)
     _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
     # For the group level, which reads no images.
     meta |= {"Scan": source.scan.name, "Variant": variant, "Kind": source.scan.kind}
+    meta["AtEdge"] = source.at_edge
+    if source.at_edge:
+        sides = ", ".join(f"{side} {share:.0%} of its largest section" for side, share in source.at_edge.items())
+        logger.warning(
+            "%s: the brain reaches the edge of the image (%s): what is beyond was not seen, and cannot be registered",
+            source.scan.name, sides,
+        )  # fmt: skip
     meta["Histogram"] = histogram(prepared.image, prepared.mask)
     _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
 
@@ -135,6 +147,7 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
+    _add_outside(facts, source, labels.name, volume, structures)
     about = {
         "Labeller": made_by.name,
         "Parameters": asdict(made_by),
@@ -146,6 +159,29 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     if made_by.of_t1w and source.scan.t1w:
         about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
     _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
+
+
+def _add_outside(
+    facts: dict[str, object], source: _Source, labelling: str, volume: Volume, structures: Mapping[int, str]
+) -> None:
+    """Note what is labelled outside the brain mask, and where the brain reaches the image's edge; warn of much."""
+    try:
+        share, shares = outside_mask(volume, source.mask[0], structures)
+    except BadDataError:  # a scan without a mask fails where it is prepared
+        return
+    facts |= {"Outside": float(f"{share:.3g}"), "AtEdge": source.at_edge}
+    known: Any = facts["Structures"]
+    for index, lost in shares.items():
+        if str(index) in known:
+            known[str(index)]["Outside"] = float(f"{lost:.3g}")
+    if share > MUCH_OUTSIDE:
+        worst = sorted(shares, key=lambda i: -shares[i])[:3]
+        named = ", ".join(f"{structures[i]} {shares[i]:.0%}" for i in worst)
+        logger.warning(
+            "%s: %.1f %% of what labelling '%s' labels lies outside the brain mask (%s), most of %s: methods do "
+            "not see it",
+            source.scan.name, 100 * share, labelling, source.mask[1], named,
+        )  # fmt: skip
 
 
 def _agreement(job: Preparing, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:

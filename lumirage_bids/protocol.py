@@ -17,8 +17,8 @@ from lumirage_bids.errors import MissingInputError, UsageError
 Table = Mapping[str, Any]
 
 SECTIONS = (
-    "scans", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants", "pairs",
-    "tuned", "statistics",
+    "scans", "masks", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants",
+    "pairs", "tuned", "statistics",
 )  # fmt: skip
 REPLACED = frozenset({"labellings", "pairs", "variants"})
 """Sections that come whole from the protocol that is extended, or not at all: to name some means no others."""
@@ -93,6 +93,8 @@ class Protocol:
         Name or path of a PyBIDS filter file, or its content.
     prefer : tuple of mapping
         Entities preferred, best first, when a subject, session and contrast has several scans.
+    masks : mapping
+        How brains are found, see `lumirage_bids.maskers.masking`.
     reference : str
         Scan that all others are aligned to: ``first`` (by name) or a subject label.
     names_labellings : bool
@@ -115,6 +117,7 @@ class Protocol:
     mask_pattern: str | None = None
     brain_pattern: str | None = None
     landmark_pattern: str | None = None
+    masks: Table = field(default_factory=dict)
     reference: str = "first"
     labellings: Mapping[str, Labelling]
     default_labellings: tuple[str, ...]
@@ -140,6 +143,11 @@ def names() -> list[str]:
     """Names of the protocols that come with the program."""
     folder = resources.files("lumirage_bids") / "protocols"
     return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def source(name_or_path: str) -> str:
+    """Text of a protocol as it was written, without those that it extends."""
+    return _source(name_or_path)[1]
 
 
 def load(name_or_path: str) -> Protocol:
@@ -270,6 +278,7 @@ class _Reader:
             mask_pattern=self.pattern("scans", scans, "mask"),
             brain_pattern=self.pattern("scans", scans, "brain"),
             landmark_pattern=self.pattern("scans", scans, "landmarks"),
+            masks=top["masks"],
             reference=reference,
             labellings=labellings or {"tissue": Labelling(labeller="atropos")},
             default_labellings=tuple(labellings) or ("tissue",),

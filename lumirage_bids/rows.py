@@ -94,6 +94,8 @@ class Rows:
                 rows = [r for r in self.rows[key] if r["fixed"] != task.pair.fixed.name]
                 self.rows[key] = [*rows, {**self._common(task, key), **row}]
                 self._write(key)
+                said = f"Dice {row['dice_mean']:.3f}" if row.get("dice_mean") is not None else row.get("reason")
+                logger.debug("%s, %s, %s: %s", task.pair, *key, said)
 
     def _write(self, key: Key) -> None:
         scores.write_rows(self.files[key], self.rows[key], scores.structures_of(self.rows[key]))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -12,15 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids import derivatives, history, scores, segmentation, status
+from lumirage_bids import derivatives, history, scores, segmentation, status, work_folder
 from lumirage_bids.dataset import Dataset, Query, datalad_get_line, open_dataset, read_filter
 from lumirage_bids.describe import warnings
 from lumirage_bids.errors import NotNowError, UsageError
+from lumirage_bids.filters import passed_over
 from lumirage_bids.landmarks import with_landmarks
 from lumirage_bids.logs import logging_to
 from lumirage_bids.memory import usable_gb
 from lumirage_bids.plan import Done, EarlierRow, Plan, RowKey
 from lumirage_bids.planning import make_plan
+from lumirage_bids.prepared import is_outdated
 from lumirage_bids.protocol import Protocol
 from lumirage_bids.provenance import machine, versions
 from lumirage_bids.reference_maps import leave_out_absent
@@ -73,12 +74,26 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     if dataset.taken:
         wanted = (dataset.taken,)
         settings = replace(settings, labellings=wanted)
+    dataset = _without_excluded(dataset, settings.exclude_participant_label)
+    if isinstance(given, str) and (others := passed_over(given)):
+        note = f"Filter {given}: queries of other datatypes are passed over: {', '.join(others)}."
+        dataset = replace(dataset, notes=(*dataset.notes, note))
     if protocol.landmark_pattern is not None:
         dataset = with_landmarks(dataset, protocol.landmark_pattern)
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
     return dataset, make_plan(dataset, protocol, settings, what_is_done(settings, dataset))
+
+
+def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
+    """Take no scan of these subjects, not as the reference either."""
+    there = {s.subject for s in dataset.scans}
+    notes = [
+        f"--exclude-participant-label {label}: there is no scan of it." for label in excluded if label not in there
+    ]
+    scans = tuple(s for s in dataset.scans if s.subject not in excluded)
+    return replace(dataset, scans=scans, notes=(*dataset.notes, *notes))
 
 
 def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
@@ -120,11 +135,14 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         failed.update(table.loc[table["status"] == "failed", "hash"])
         tables.append(table[[*scores.KEY, "conditions", "registration_hash", "hash", "status", "finished"]])
     files = {}
+    outdated = set()
     for subject in sorted(subjects):
         there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
         data = (f for f in there if f.suffix != ".json" or f.name.endswith("_agreement.json"))
         for file in {derivatives.sidecar(f) for f in data} & there:
             files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
+        images = {f.relative_to(out_dir) for f in there if derivatives.is_prepared_image(f)}
+        outdated |= {f for f in images if is_outdated(out_dir, f)}
     noted = [derivatives.read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
     notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}
     return Done(
@@ -134,6 +152,7 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         notes=notes,
         earlier=_EarlierRows(tables),
         facts=history.read_facts(out_dir),
+        outdated=frozenset(outdated),
     )
 
 
@@ -249,14 +268,9 @@ class Run:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())
-        (self.work_dir / "scratch").mkdir(parents=True)
-        with logging_to(self.log_file, self.settings.verbose):
+        with work_folder.held(self.work_dir, self.settings), logging_to(self.log_file, self.settings.verbose):
             workflows.configure(self.work_dir, self.settings.verbose)
-            try:
-                yield
-            finally:
-                shutil.rmtree(self.work_dir / "scratch", ignore_errors=True)
-        shutil.rmtree(self.work_dir, ignore_errors=True)
+            yield
 
     @cached_property
     def record(self) -> dict[str, object]:
@@ -278,7 +292,7 @@ class Run:
                 "pairs_present": plan.n_present,
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
                 "left_out": [asdict(subject) for subject in plan.left_out],
-                "warnings": list(warnings(plan)),
+                "warnings": [*(n for n in self.settings.notes if n.startswith("WARNING")), *warnings(plan)],
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),
             },
@@ -311,6 +325,7 @@ class Run:
                 threads=s.omp_nthreads,
                 seed=s.seed,
                 weights=s.weights,
+                masking=self.plan.masking,
                 work_dir=self.work_dir / "scratch",
             ),
             save=s.save,

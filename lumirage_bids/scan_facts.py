@@ -8,13 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.grids import bounding_box, mask_on, same_grid
+from lumirage_bids.grids import bounding_box, end_shares, mask_on, same_grid
 from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.information import boundary_contrast, mutual_information
 from lumirage_bids.measures.overlap import volumes
 from lumirage_bids.transforms import Transform
 
+AT_EDGE = 0.05
+"""Share of a brain's largest section from which a section at the edge of the image tells of a brain that goes on."""
+MUCH_OUTSIDE = 0.02
+"""Share of what is labelled that may lie outside the brain mask without a word."""
+OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 DIGITS = 4
 """Significant digits that are kept."""
 
@@ -51,6 +56,8 @@ def scan_facts(
             contrast), see `boundary_contrast`, and ``Cut``, the share of the boundary that is the edge of the image.
             Absent structures are not there.
 
+        `outside_mask` and `brain_at_edge` tell what else a sidecar has: ``Outside`` and ``AtEdge``.
+
     Raises
     ------
     BadDataError
@@ -84,6 +91,60 @@ def scan_facts(
             str(index): {name: _rounded(values[n]) for name, values in columns.items()}
             for n, index in enumerate(indices)
         },
+    }
+
+
+def outside_mask(labels: Volume, mask: Volume, structures: Iterable[int]) -> tuple[float, dict[int, float]]:
+    """How much of what is labelled lies outside the brain mask, and is not seen by registration.
+
+    Parameters
+    ----------
+    labels, mask : Volume
+        On any grids.
+    structures : iterable of int
+        Indices of the labelling's structures; others do not count.
+
+    Returns
+    -------
+    share : float
+        Of all labelled voxels.
+    shares : dict
+        Index → share of each structure's voxels; absent structures are not there.
+
+    Raises
+    ------
+    BadDataError
+        The mask and the label map do not overlap.
+    """
+    indices = np.array([i for i in structures if i > 0], dtype=np.int64)
+    sizes = volumes(labels.array, indices)
+    indices, sizes = indices[sizes > 0], sizes[sizes > 0]
+    lost = volumes(np.where(mask_on(mask, labels), 0, labels.array), indices)
+    shares = {int(i): float(n / size) for i, n, size in zip(indices, lost, sizes, strict=True)}
+    return float(lost.sum() / max(sizes.sum(), 1)), shares
+
+
+def brain_at_edge(mask: Volume) -> dict[str, float]:
+    """Find where a brain reaches the edge of its image, so that the image may show a part of it only.
+
+    Parameters
+    ----------
+    mask : Volume
+        Brain mask on the image's grid.
+
+    Returns
+    -------
+    dict
+        Side (R, L, A, P, S or I) → area of the brain on that side's face of the image, as a share of its largest
+        section along that axis; only sides with at least `AT_EDGE`.
+    """
+    from nibabel.orientations import aff2axcodes
+
+    shares, at_edge = end_shares(mask.array > 0)
+    far = aff2axcodes(mask.affine)
+    return {
+        (far[axis] if end else OPPOSITE[far[axis]]): float(f"{shares[axis, end]:.2g}")
+        for axis, end in np.argwhere(at_edge & (shares >= AT_EDGE))
     }
 
 

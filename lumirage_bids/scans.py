@@ -106,6 +106,8 @@ class Scan(File):
     lender : Scan or None
         T1w scan of the same session whose brain mask this one is given where it has none itself, if its content is
         here.
+    species : str
+        What ``participants.tsv`` says; empty where it says nothing.
     """
 
     subject: str
@@ -121,6 +123,7 @@ class Scan(File):
     template: bool = False
     t1w: Scan | None = None
     lender: Scan | None = None
+    species: str = ""
 
     @property
     def name(self) -> str:

@@ -19,6 +19,8 @@ class Settings:
         ``participant`` or ``group``.
     participant_label, fixed_label : tuple of str
         Subjects whose scans are moving, and fixed; empty for all.
+    exclude_participant_label : tuple of str
+        Subjects none of whose scans are taken.
     mem : float or None
         Memory that all workers together may use, GB; None for 90 % of what there is.
     pair_timeout : float or None
@@ -27,6 +29,8 @@ class Settings:
         Folder of network weights (environment variable LUMIRAGE_WEIGHTS).
     command : str
         The command as typed, for the record.
+    notes : tuple of str
+        What to tell the user of how the command was read.
     """
 
     bids_dir: Path
@@ -37,6 +41,7 @@ class Settings:
     labellings: tuple[str, ...] = ()
     participant_label: tuple[str, ...] = ()
     fixed_label: tuple[str, ...] = ()
+    exclude_participant_label: tuple[str, ...] = ()
     session_id: tuple[str, ...] = ()
     bids_filter_file: str | None = None
     derivatives: Mapping[str, Path] = field(default_factory=dict)
@@ -61,9 +66,11 @@ class Settings:
     skip_bids_validation: bool = False
     bids_database_dir: Path | None = None
     sloppy: bool = False
+    no_pictures: bool = False
     verbose: int = 0
     weights: Path | None = None
     command: str = ""
+    notes: tuple[str, ...] = ()
 
     def as_table(self) -> dict[str, object]:
         """Every option as plain TOML values; what was not given is left out."""

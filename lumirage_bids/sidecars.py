@@ -68,6 +68,19 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
     return content
 
 
+def read_species(root: Path) -> dict[str, str]:
+    """Subject → species that ``participants.tsv`` names; none where there is no such table or column."""
+    import csv
+
+    try:
+        text = (root / "participants.tsv").read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    named = {str(row.get("participant_id") or ""): str(row.get("species") or "").strip() for row in rows}
+    return {name.removeprefix("sub-"): species for name, species in named.items() if name and species}
+
+
 def sequence(metadata: Mapping[str, object]) -> str | None:
     """Pulse sequence that a sidecar names, normalised; None where it names none, or several.
 

@@ -38,7 +38,7 @@ def read_transform(
         Whose conventions the file follows.
     fixed, moving : Volume
         The images that were registered, on the grids that the program saw; only shape and affine are used. ITK's
-        files, and displacements in RAS+, do without.
+        linear maps and displacement fields, and displacements in RAS+, do without.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def read_transform(
         raise MissingInputError(f"There is no transform file {path}.")
     kind = _format(path) if format == "auto" else format
     if kind == "itk":
-        return read_itk(path)
+        return read_itk(path, fixed)
     if kind == "ras":
         return read_ras(path)
     if fixed is None or moving is None:
@@ -124,14 +124,17 @@ def write_itk(transform: Transform, path: Path) -> None:
         raise CannotWriteError(f"The transform could not be written to {path}: {_last_line(error)}") from error
 
 
-def read_itk(path: Path) -> Transform:
-    """Read a transform that ITK, ANTs or `write_itk` wrote.
+def read_itk(path: Path, fixed: Volume | None = None) -> Transform:
+    """Read a transform that ITK, a program that uses it, or `write_itk` wrote.
 
     Parameters
     ----------
     path : Path
-        Linear, displacement field or composite transform (``.txt``, ``.tfm``, ``.mat``, ``.h5``), or a displacement
-        field as an ITK vector image (``.nii``, ``.nii.gz``, as ANTs' ``1Warp.nii.gz``).
+        A transform or a composite of several (``.txt``, ``.tfm``, ``.mat``, ``.h5``, ``.hdf5``), or a displacement
+        field as an ITK vector image (``.nii``, ``.nii.gz``, as ANTs' ``1Warp.nii.gz``). Linear maps of any kind and
+        displacement fields are taken as they are; others, such as B-splines, are sampled on the fixed image's grid.
+    fixed : Volume
+        Image whose grid that is; only shape and affine are used.
 
     Raises
     ------
@@ -149,12 +152,21 @@ def read_itk(path: Path) -> Transform:
             image = SimpleITK.ReadImage(str(path), SimpleITK.sitkVectorFloat64)
             itk: SimpleITK.Transform = SimpleITK.DisplacementFieldTransform(image)
         else:
-            itk = SimpleITK.ReadTransform(str(path))
-    except (RuntimeError, UnicodeDecodeError) as error:  # the latter where an error's text quotes the file
+            # The public function turns what it has read into a class of its own, and fails over kinds of which it has
+            # none, CenteredAffineTransform among them.
+            itk = SimpleITK._SimpleITK.ReadTransform(str(path))
+        parts = _parts(itk)
+        if not all(_is_known(part) for part in parts):
+            return _sampled(itk, path, fixed)
+        transform = Transform()
+        for part in parts:
+            transform = transform.then(_from_itk(part))
+    except (
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:  # UnicodeDecodeError too, where an error's text quotes the file
         raise BadDataError(f"{path} is not a three-dimensional transform: {_last_line(error)}") from error
-    transform = Transform()
-    for part in _parts(itk):
-        transform = transform.then(_from_itk(part, path))
     return transform
 
 
@@ -185,30 +197,74 @@ def _parts(itk: Any) -> list[Any]:
     """List the elementary parts of an ITK transform in the order in which they apply to a point."""
     import SimpleITK
 
-    itk = itk.Downcast()
-    if not isinstance(itk, SimpleITK.CompositeTransform):
+    if itk.GetTransformEnum() != SimpleITK.sitkComposite:
         return [itk]
-    return [itk.GetNthTransform(n).Downcast() for n in reversed(range(itk.GetNumberOfTransforms()))]
+    whole = SimpleITK.CompositeTransform(itk)
+    numbers = reversed(range(whole.GetNumberOfTransforms()))
+    # Not whole.GetNthTransform, for the reason given in `read_itk`.
+    return [part for n in numbers for part in _parts(SimpleITK._SimpleITK.CompositeTransform_GetNthTransform(whole, n))]
 
 
-def _from_itk(itk: Any, path: Path) -> Transform:
+def _is_known(itk: Any) -> bool:
+    """Whether an elementary transform is one of ours: linear, or a displacement field."""
+    import SimpleITK
+
+    return bool(
+        itk.GetDimension() == 3 and (itk.IsLinear() or itk.GetTransformEnum() == SimpleITK.sitkDisplacementField)
+    )
+
+
+def _from_itk(itk: Any) -> Transform:
     """Express one elementary ITK transform in RAS+."""
     import SimpleITK
 
-    if itk.GetDimension() == 3 and isinstance(itk, SimpleITK.DisplacementFieldTransform):
-        image = itk.GetDisplacementField()
-        vectors = SimpleITK.GetArrayViewFromImage(image).transpose(2, 1, 0, 3) * np.diag(_LPS)[:3]
-        affine = np.eye(4)
-        affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-        affine[:3, 3] = image.GetOrigin()
-        return Transform((DisplacementField(vectors=vectors, affine=_LPS @ affine),))
-    if itk.GetDimension() == 3 and itk.IsLinear():
-        # Whatever its parameters are, a linear map is known from where it takes the origin and the unit vectors.
-        origin, *units = (np.array(itk.TransformPoint(point)) for point in np.eye(4)[[3, 0, 1, 2], :3].tolist())
-        matrix = np.eye(4)
-        matrix[:3] = np.stack([*(unit - origin for unit in units), origin], axis=1)
-        return Transform.affine(_LPS @ matrix @ _LPS)
-    raise BadDataError(
-        f"{path} holds a {itk.GetName()} in {itk.GetDimension()} dimensions; "
-        "only linear maps and displacement fields in three are supported. Write it as a displacement field."
+    if itk.GetTransformEnum() == SimpleITK.sitkDisplacementField:
+        return _from_field(SimpleITK.DisplacementFieldTransform(itk).GetDisplacementField())
+    # Whatever its parameters are, a linear map is known from where it takes the origin and the unit vectors.
+    origin, *units = (np.array(itk.TransformPoint(point)) for point in np.eye(4)[[3, 0, 1, 2], :3].tolist())
+    matrix = np.eye(4)
+    matrix[:3] = np.stack([*(unit - origin for unit in units), origin], axis=1)
+    return Transform.affine(_LPS @ matrix @ _LPS)
+
+
+def _from_field(image: Any) -> Transform:
+    """Express a displacement field, an ITK vector image, in RAS+."""
+    import SimpleITK
+
+    vectors = SimpleITK.GetArrayViewFromImage(image).transpose(2, 1, 0, 3) * np.diag(_LPS)[:3]
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return Transform((DisplacementField(vectors=vectors, affine=_LPS @ affine),))
+
+
+def _sampled(itk: Any, path: Path, fixed: Volume | None) -> Transform:
+    """Turn a transform of any kind into a displacement field on the fixed image's grid."""
+    import SimpleITK
+
+    if itk.GetDimension() != 3:
+        raise BadDataError(f"{path} holds a transform in {itk.GetDimension()} dimensions; it must have three.")
+    if fixed is None:
+        raise BadDataError(
+            f"{path} holds a transform that is neither linear nor a displacement field, and no grid is known to sample "
+            "it on. Write it as a displacement field."
+        )
+    affine, shape = _LPS @ fixed.affine, fixed.shape
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    axes = affine[:3, :3] / spacing
+    if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):  # ITK's images cannot shear: a box around it
+        corners = np.stack(np.meshgrid(*((0, n - 1) for n in shape), indexing="ij"), axis=-1).reshape(-1, 3)
+        world = corners @ affine[:3, :3].T + affine[:3, 3]
+        spacing, axes = np.full(3, spacing.min()), np.eye(3)
+        affine[:3, 3] = world.min(axis=0)
+        a, b, c = np.ceil(np.ptp(world, axis=0) / spacing) + 1
+        shape = int(a), int(b), int(c)
+    field = SimpleITK.TransformToDisplacementField(
+        itk,
+        SimpleITK.sitkVectorFloat64,
+        [int(n) for n in shape],
+        affine[:3, 3].tolist(),
+        spacing.tolist(),
+        axes.ravel().tolist(),
     )
+    return _from_field(field)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from lumirage_bids.progress import ENDING
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -31,6 +35,19 @@ class Outcome:
     def said(self) -> str:
         """Both streams."""
         return self.out + self.err
+
+
+@contextmanager
+def in_the_foreground() -> Iterator[None]:
+    """Signals as a program at a terminal has them: in the background, or under `nohup`, the shell has some ignored."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_program(arguments: Sequence[object], **environment: str) -> Outcome:

@@ -393,7 +393,7 @@ def test_ready_made_filters_are_right() -> None:
         ("", "line 1, column 1"),
         ("[]", "expected queries"),
         ("{}", "expected queries"),
-        ('{"bold": {}}', "unknown query 'bold'.*t1w, t2w, pdw"),
+        ('{"bold": {}}', "no query for anatomical images, only bold.*t1w, t2w, pdw"),
         ('{"T1w": {}}', "unknown query 'T1w'. Did you mean 't1w'"),
         ('{"t1w": []}', "must map entities"),
         ('{"t1w": {"run": {}}}', "t1w.run"),
@@ -877,7 +877,7 @@ def test_scans_without_a_mask_borrow_the_one_of_their_session(tmp_path: Path) ->
     assert [s.lender.mask.path.name for s in found.scans if s.lender and s.lender.mask] == [
         "sub-1_acq-a_space-T1w_desc-brain_mask.nii.gz"
     ]
-    assert any("No T1w scan in the session of 1 scan(s)" in n and "template" in n for n in found.notes)
+    assert any("No T1w scan in the session of 1 scan(s)" in n and "no mask" in n for n in found.notes)
 
 
 def test_a_t1w_scan_that_is_here_lends_in_place_of_a_preferred_one_that_is_not(tmp_path: Path) -> None:
@@ -889,3 +889,13 @@ def test_a_t1w_scan_that_is_here_lends_in_place_of_a_preferred_one_that_is_not(t
     (scan,) = look(absent, T2W, prefer=({"acq": "b"},)).scans
     assert scan.lender is not None
     assert (scan.lender.name, scan.lends) == ("sub-1_acq-b_T1w", False)
+
+
+def test_species_come_from_the_table_of_participants(tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    make(root, "sub-1_T1w.nii", "sub-2_T1w.nii", "sub-3_T1w.nii")
+    (root / "participants.tsv").write_text(
+        "\ufeffparticipant_id\tage\tspecies\nsub-1\t3\tmacaca mulatta\nsub-2\t4\tn/a\n", "utf-8"
+    )
+    found = {s.subject: s.species for s in look(root).scans}
+    assert found == {"1": "macaca mulatta", "2": "n/a", "3": ""}

@@ -197,3 +197,78 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(CannotWriteError):
         write_image(Volume(array=RAMP, affine=np.eye(4)), path / "b.nii")
     assert [p.name for p in tmp_path.iterdir()] == ["a.nii"]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8])
+def test_labels_saved_with_an_integer_header_are_the_nearest_integers(
+    tmp_path: Path, dtype: type, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = np.array([0, 2, 4, 12, 41, 53, 60] if dtype is np.uint8 else [0, 2, 41, 1035, 2035, 12175])
+    labels = ids[np.random.default_rng(0).integers(0, len(ids), (9, 8, 7))]
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(dtype)
+    nibabel.save(nibabel.Nifti1Image(labels.astype(float), np.eye(4), header), tmp_path / "l.nii.gz")
+    back = nibabel.load(tmp_path / "l.nii.gz").get_fdata()
+    assert np.abs(back - np.rint(back)).max() > 1e-3
+    np.testing.assert_array_equal(read_labels(tmp_path / "l.nii.gz").array, labels)
+    assert "nearest integers" in caplog.text
+
+
+@pytest.mark.parametrize("top", [1.0, 700.0])
+def test_images_saved_with_an_integer_header_are_no_labels(tmp_path: Path, top: float) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.int16)
+    array = top * np.random.default_rng(0).random((9, 8, 7))
+    nibabel.save(nibabel.Nifti1Image(array, np.eye(4), header), tmp_path / "l.nii.gz")
+    with pytest.raises(BadDataError, match="labels are integers"):
+        read_labels(tmp_path / "l.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("unit", "stored", "spacing", "said"),
+    [
+        ("meter", 8e-4, 0.8, "in meter; they are converted"),
+        ("micron", 800, 0.8, "in micron; they are converted"),
+        ("meter", 0.8, 0.8, "taken as mm"),
+        ("micron", 1.5, 1.5, "taken as mm"),
+        ("mm", 0.8, 0.8, ""),
+        ("unknown", 0.8, 0.8, ""),
+    ],
+)
+def test_lengths_are_in_mm(
+    tmp_path: Path, unit: str, stored: float, spacing: float, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    affine = np.diag([stored, stored, -stored, 1])
+    affine[:3, 3] = 10 * stored
+    image = nibabel.Nifti1Image(np.random.default_rng(0).random((5, 6, 7), dtype=np.float32), affine)
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "i.nii.gz")
+    expected = np.diag([spacing, spacing, -spacing, 1])
+    expected[:3, 3] = 10 * spacing
+    np.testing.assert_allclose(read_image(tmp_path / "i.nii.gz").affine, expected, rtol=1e-5)
+    assert said in caplog.text
+    assert bool(said) == bool(caplog.text)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("slope", [1, 0.5])
+def test_a_fourth_axis_of_length_0_is_one_volume(tmp_path: Path, suffix: str, slope: float) -> None:
+    array = np.arange(210, dtype=np.int16).reshape(5, 6, 7)
+    image = nibabel.Nifti1Image(array[..., None], np.diag([2.0, 2, 3, 1]))
+    image.header.set_slope_inter(slope, 0)
+    content = bytearray(image.to_bytes())
+    content[48:50] = bytes(2)  # dim[4]
+    path = tmp_path / f"i{suffix}"
+    path.write_bytes(gzip.compress(bytes(content)) if suffix.endswith("gz") else bytes(content))
+    assert nibabel.load(path).shape == (5, 6, 7, 0)
+    np.testing.assert_array_equal(read_image(path).array, slope * array)
+
+
+def test_files_that_are_packed_otherwise_than_they_are_called_are_told_how_to_be_called(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(np.random.default_rng(0).random((5, 6, 7)), np.eye(4))
+    (tmp_path / "a.nii").write_bytes(gzip.compress(image.to_bytes()))
+    (tmp_path / "b.nii.gz").write_bytes(image.to_bytes())
+    with pytest.raises(BadDataError, match=r"a\.nii: is packed by gzip; rename it to a\.nii\.gz"):
+        read_image(tmp_path / "a.nii")
+    with pytest.raises(BadDataError, match=r"b\.nii\.gz: is not packed by gzip; rename it to b\.nii"):
+        read_image(tmp_path / "b.nii.gz")

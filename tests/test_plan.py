@@ -15,6 +15,7 @@ from lumirage_bids import derivatives, protocol, status
 from lumirage_bids.describe import describe, needs, warnings
 from lumirage_bids.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.left_out import LeftOut
+from lumirage_bids.maskers import Masking
 from lumirage_bids.pairs import choose_pairs
 from lumirage_bids.plan import Done, Plan
 from lumirage_bids.planning import check_content, choose_reference, chunk_size, make_plan
@@ -449,3 +450,28 @@ def test_the_lender_of_a_mask_is_optional_and_makes_preparation_anew_when_it_com
     assert not list(warnings(after))
     hashes = [{p.scan.subject: [v[2] for v in p.variants] for p in made.preparing} for made in (before, after)]
     assert {s for s in hashes[0] if hashes[0][s] != hashes[1][s]} == {"1"}
+
+
+def test_only_scans_that_an_earlier_version_prepared_wrongly_are_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = [scan(tmp_path, s) for s in ("1", "2", "3")]
+    monkeypatch.setattr(Masking, "depends", lambda self, scan: "")  # as before there were maskers
+    before = finished(plan(tmp_path, scans))
+    monkeypatch.undo()
+    assert plan(tmp_path, scans, done=before).n_todo == 0
+    head = derivatives.prepared_image(scans[2], "default")
+    after = plan(tmp_path, scans, done=replace(before, outdated=frozenset({head})))
+    again = {(t.pair.moving.subject, t.pair.fixed.subject) for b in after.batches for t in b.tasks}
+    assert again == {("1", "3"), ("3", "1"), ("2", "3"), ("3", "2")}
+    assert [p.scan.subject for p in after.preparing] == ["3"]
+    now = finished(after)
+    both = Done(rows=before.rows | now.rows, files={**before.files, **now.files})
+    assert plan(tmp_path, scans, done=both).n_todo == 0
+    # A scan of unknown kind that is not there any more is made by what holds now; one whose brain is marked as before.
+    rows = Done(rows=before.rows)
+    assert plan(tmp_path, scans, done=rows).n_todo == 12
+    marked = [replace(s, skull_stripped=True) for s in scans]
+    fresh = plan(tmp_path, marked)
+    monkeypatch.setattr(Masking, "depends", lambda self, scan: "")
+    assert plan(tmp_path, marked).made == fresh.made

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nibabel.orientations import aff2axcodes
 from random_volumes import affine, by_place
 
@@ -65,11 +69,39 @@ def test_prepared_image_is_masked_scaled_and_cropped() -> None:
     assert whole.image.shape == image.shape
     assert whole.image.array[0, 0, 0] == 0
     assert whole.image.array[~whole.mask.array].max() == 0  # the box is the darkest there is
-    masked = np.where(mask.array, image.array, 0)
+    masked = np.where(mask.array, image.array - image.array.min(), 0)  # the box is the darkest there is
     low, high = np.percentile(masked, (1, 99))
     expected = (np.clip(masked, low, high) - low) / (high - low)
     full = prepare(image, mask, Preparation(crop="none")).image.array
     np.testing.assert_allclose(full, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("preparation", [Preparation(), Preparation(spacing=3.0), Preparation(skull_strip=False)])
+@given(scale=st.floats(1e-3, 1e3), offset=st.floats(-3, 3), dtype=st.sampled_from([np.float32, np.float64, np.int32]))
+@settings(max_examples=12, deadline=None)
+def test_an_affine_change_of_intensity_changes_nothing(
+    preparation: Preparation, scale: float, offset: float, dtype: type
+) -> None:
+    image, mask = head()
+    image = replace(image, array=np.where(mask.array, image.array, image.array - 300 * (image.array < 400)))
+    expected = prepare(image, mask, preparation)
+    values = image.array.astype(np.float64) / 600  # 0 to 1, then around any mean
+    top = 1e6 if dtype is np.int32 else scale
+    got = prepare(replace(image, array=(top * (values + offset)).astype(dtype)), mask, preparation)
+    np.testing.assert_allclose(got.image.array, expected.image.array, atol=2e-4)
+    np.testing.assert_array_equal(got.mask.array, expected.mask.array)
+
+
+def test_the_background_of_a_brain_with_negative_values_is_its_darkest() -> None:
+    image, mask = head()
+    inside = mask.array > 0
+    brain = (image.array - image.array[inside].mean()) / image.array[inside].std()
+    stripped = replace(image, array=np.where(inside, brain, 0).astype(np.float32))
+    out = prepare(stripped, mask, Preparation())
+    assert not out.image.array[~out.mask.array].any()
+    assert np.median(out.image.array[out.mask.array]) > 0.3
+    plain = prepare(replace(image, array=np.where(inside, image.array, 0)), mask, Preparation()).image
+    assert np.corrcoef(out.image.array[out.mask.array], plain.array[out.mask.array])[0, 1] > 0.99
 
 
 def test_cropping_comes_last_so_that_intensities_do_not_depend_on_it() -> None:

@@ -10,7 +10,7 @@ import pytest
 from lumirage_bids.errors import BadDataError
 from lumirage_bids.grids import reorient
 from lumirage_bids.images import Volume
-from lumirage_bids.scan_facts import scan_facts
+from lumirage_bids.scan_facts import brain_at_edge, outside_mask, scan_facts
 
 AFFINE = np.diag([1.0, 2.0, 0.5, 1.0])
 
@@ -58,3 +58,24 @@ def test_labels_elsewhere_are_refused():
     far[:3, 3] = 1000
     with pytest.raises(BadDataError, match="inside the image"):
         scan_facts(image, mask, Volume(array=labels.array, affine=far), [1, 2])
+
+
+def test_what_is_labelled_outside_the_mask_is_told() -> None:
+    labels = np.zeros((10, 10, 10), dtype=np.int32)
+    labels[2:8, 2:8, 2:5], labels[2:8, 2:8, 5:8], labels[0, 0, 0] = 1, 2, 9
+    inside = np.zeros_like(labels)
+    inside[2:8, 2:8, 2:6] = 1
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    label_map, mask = (Volume(array=a, affine=affine) for a in (labels, inside))
+    share, shares = outside_mask(label_map, mask, [1, 2, 3])
+    assert (share, shares) == (pytest.approx(1 / 3), {1: 0.0, 2: pytest.approx(2 / 3)})
+    assert outside_mask(reorient(label_map, "PSL"), mask, [1, 2]) == outside_mask(label_map, mask, [1, 2])
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPI", "PSL"])
+def test_where_a_brain_reaches_the_edge_is_told_by_anatomy(axes: str) -> None:
+    grid = np.indices((24, 24, 24)) - np.array([12, 12, 4])[:, None, None, None]
+    mask = Volume(array=((grid**2).sum(0) < 100).astype(np.uint8), affine=np.eye(4))
+    assert brain_at_edge(reorient(mask, axes)) == {"I": 0.86}
+    whole = Volume(array=np.pad(mask.array, 4), affine=mask.affine)
+    assert brain_at_edge(whole) == {}

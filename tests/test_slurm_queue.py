@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import in_the_foreground
 
 from lumirage_bids.interfaces import Progress, Register
 from lumirage_bids.workflows import slurm, slurm_queue
@@ -362,10 +363,8 @@ def test_a_job_waits_for_those_that_are_to_end_before(begin: Begin, cluster: Slu
 
 @pytest.fixture
 def signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in slurm_queue.ENDING}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    with in_the_foreground():
+        yield
 
 
 @pytest.mark.usefixtures("signals")

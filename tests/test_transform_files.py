@@ -74,6 +74,87 @@ def test_reads_linear_and_composite_transforms_of_other_programs(tmp_path):
         np.testing.assert_allclose(read_itk(tmp_path / name).apply(points), itk_points(itk, points), atol=1e-9)
 
 
+def generic(folder, *kinds):
+    """ITK transforms of any kind, which SimpleITK has no classes for: kind, parameters, fixed parameters."""
+    text = "#Insight Transform File V1.0\n"
+    for number, (kind, parameters, fixed) in enumerate(kinds):
+        text += f"#Transform {number}\nTransform: {kind}_double_3_3\n"
+        text += f"Parameters: {' '.join(map(repr, parameters))}\nFixedParameters: {' '.join(map(repr, fixed))}\n"
+    file = folder / "generic.tfm"
+    file.write_text(text)
+    return file
+
+
+def centred_affine(rng):
+    matrix = np.eye(3) + 0.1 * rng.normal(size=(3, 3))
+    centre, shift = rng.uniform(-20, 20, (2, 3))
+    parameters = [*matrix.ravel(), *centre, *shift]
+    return (
+        [float(p) for p in parameters],
+        [float(c) for c in centre],
+        lambda p: (p - centre) @ matrix.T + centre + shift,
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reads_composites_of_kinds_that_simpleitk_has_no_class_for(tmp_path, seed):
+    """As uniGradICON writes them: CenteredAffineTransforms on both sides of a displacement field, in HDF5."""
+    rng = np.random.default_rng(seed)
+    (first, centre, before), (second, its_centre, after) = centred_affine(rng), centred_affine(rng)
+    file = generic(tmp_path, ("CenteredAffineTransform", first, centre))
+    points = rng.uniform(-20, 20, (20, 3)) * LPS
+    np.testing.assert_allclose(read_itk(file).apply(points), before(points * LPS) * LPS, atol=1e-9)
+    ends = [SimpleITK._SimpleITK.ReadTransform(str(file))]
+    file = generic(tmp_path, ("CenteredAffineTransform", second, its_centre))
+    ends.append(SimpleITK._SimpleITK.ReadTransform(str(file)))
+    image = SimpleITK.GetImageFromArray(rng.normal(size=(9, 9, 9, 3)), isVector=True)
+    image.SetOrigin((-80.0, -80.0, -80.0))
+    image.SetSpacing((20.0, 20.0, 20.0))
+    field = SimpleITK.DisplacementFieldTransform(image)
+    whole = SimpleITK.CompositeTransform(3)
+    for part in (ends[1], field, ends[0]):  # what is added last applies first
+        whole.AddTransform(part)
+    SimpleITK.WriteTransform(whole, str(tmp_path / "composite.hdf5"))
+    with pytest.raises(RuntimeError):  # SimpleITK's own reader of its parts
+        SimpleITK.ReadTransform(str(tmp_path / "composite.hdf5")).GetNthTransform(0)
+    got = read_transform(tmp_path / "composite.hdf5").apply(points)
+    expected = after(np.array([field.TransformPoint(p.tolist()) for p in before(points * LPS)])) * LPS
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("sheared", [False, True])
+def test_other_transforms_are_sampled_on_the_fixed_grid(tmp_path, sheared):
+    rng = np.random.default_rng(4)
+    affine = np.diag([-2.0, 2.5, 2.0, 1.0])
+    affine[:3, 3] = 30, -30, -30
+    affine[0, 1] = 0.4 * sheared
+    fixed = Volume(array=np.zeros((30, 25, 30), np.float32), affine=affine)
+    spline = SimpleITK.BSplineTransform(3, 3)
+    spline.SetTransformDomainOrigin((-80.0, -80.0, -80.0))
+    spline.SetTransformDomainPhysicalDimensions((160.0, 160.0, 160.0))
+    spline.SetTransformDomainMeshSize((4, 4, 4))
+    spline.SetParameters(rng.normal(size=len(spline.GetParameters())).tolist())
+    whole = SimpleITK.CompositeTransform([SimpleITK.Euler3DTransform((0, 0, 0), 0.1, 0.0, 0.1, (1, 2, 3)), spline])
+    SimpleITK.WriteTransform(whole, str(tmp_path / "spline.h5"))
+    inner = rng.uniform(2, 22, (50, 3)) @ affine[:3, :3].T + affine[:3, 3]
+    got = read_transform(tmp_path / "spline.h5", fixed=fixed).apply(inner)
+    assert np.abs(got - itk_points(whole, inner)).max() < 0.05
+    with pytest.raises(BadDataError, match=r"spline\.h5.*no grid"):
+        read_transform(tmp_path / "spline.h5")
+
+
+def test_a_transform_that_cannot_be_used_is_named(tmp_path):
+    flat = SimpleITK.AffineTransform(2)
+    SimpleITK.WriteTransform(flat, str(tmp_path / "flat.h5"))
+    with pytest.raises(BadDataError, match=r"flat\.h5.*2 dimensions"):
+        read_transform(tmp_path / "flat.h5")
+    (tmp_path / "torn.h5").write_bytes((tmp_path / "flat.h5").read_bytes()[:300])
+    unknown = generic(tmp_path, ("NoSuchTransform", [1.0], [1.0]))
+    for file in (tmp_path / "torn.h5", unknown):
+        with pytest.raises(BadDataError, match=file.name):
+            read_transform(file)
+
+
 def test_reads_a_displacement_image_as_ants_writes_it(tmp_path):
     rng = np.random.default_rng(3)
     image = SimpleITK.GetImageFromArray(rng.normal(size=(6, 5, 4, 3)).astype(np.float32), isVector=True)

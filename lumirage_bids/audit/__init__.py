@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lumirage_bids.audit import effort_rules, label_rules, method_rules, training_rules, transfer_rules
+from lumirage_bids.audit import effort_rules, label_rules, mask_rules, method_rules, training_rules, transfer_rules
 from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
@@ -55,7 +55,8 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, al
     list of Finding
         Empty where no rule found anything.
     """
-    plain = (*label_rules.RULES, *transfer_rules.RULES, *method_rules.RULES, *effort_rules.RULES, *training_rules.RULES)
+    rooms = (label_rules, mask_rules, transfer_rules, method_rules, effort_rules, training_rules)
+    plain = [rule for room in rooms for rule in room.RULES]
     orders = Orders(comparisons=comparisons, alpha=alpha)
     comparing = (*label_rules.COMPARING, *transfer_rules.COMPARING)
     found = [finding for rule in plain for finding in rule(conditions)]

@@ -27,13 +27,14 @@ Effort = tuple[tuple[int, int], ...]
 class StructureFacts:
     """One structure of one scan: volume, mm³; contrast and bare share of its boundary; share cut by the image's edge.
 
-    See `lumirage_bids.scan_facts.scan_facts`.
+    And the share outside the brain mask, NaN where it is not known. See `lumirage_bids.scan_facts`.
     """
 
     volume: float
     contrast: float
     bare: float
     cut: float
+    outside: float = float("nan")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,10 @@ class ScanFacts:
         Bits; NaN where not known.
     structures : mapping
         Index → facts; empty where they are not known.
+    outside : float
+        Share of what is labelled outside the brain mask; NaN where not known.
+    at_edge : mapping
+        Side of the image that the brain reaches → area there as a share of its largest section.
     """
 
     labeller: str = "existing"
@@ -60,6 +65,8 @@ class ScanFacts:
     mutual_information: float = float("nan")
     label_entropy: float = float("nan")
     structures: Mapping[int, StructureFacts] = field(default_factory=dict)
+    outside: float = float("nan")
+    at_edge: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +234,8 @@ def _scan_facts(meta: Mapping[str, Any]) -> ScanFacts:
             int(index): StructureFacts(**{name.lower(): _number(value) for name, value in of.items()})
             for index, of in found.get("Structures", {}).items()
         },
+        outside=_number(found.get("Outside")),
+        at_edge={str(side): float(share) for side, share in found.get("AtEdge", {}).items()},
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
-from lumirage_bids import derivatives
+from lumirage_bids import derivatives, timings
 from lumirage_bids.logs import log_to
 from lumirage_bids.plan import Aligning, Batch, Preparing, Task
 from lumirage_bids.registration.base import Context
@@ -74,7 +74,11 @@ class Prepare(_Interface):
         from lumirage_bids.preparing import prepare_scan
 
         job: Preparing = self.inputs.job
+        begin = time.perf_counter()
         prepare_scan(job, out_dir, context)
+        seconds = time.perf_counter() - begin
+        timings.note(out_dir, job, context, seconds)
+        logger.debug("%s: prepared, %.1f s", job.scan.name, seconds)
 
 
 class Align(_Interface):
@@ -85,7 +89,11 @@ class Align(_Interface):
         from lumirage_bids.preparing import align_scan
 
         job: Aligning = self.inputs.job
+        begin = time.perf_counter()
         align_scan(job, out_dir, context)
+        seconds = time.perf_counter() - begin
+        timings.note(out_dir, job, context, seconds)
+        logger.debug("%s: aligned to %s, %.1f s", job.scan.name, job.reference.name, seconds)
 
 
 class Register(_Interface):
@@ -104,7 +112,17 @@ class Register(_Interface):
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
-        run_batch(job, out_dir, replace(context, work_dir=scratch), save, progress.started, progress.left_out())
+        under_way: list[tuple[Task, float]] = []
+
+        def started(task: Task | None) -> None:
+            for pair, since in under_way:
+                seconds = time.perf_counter() - since
+                timings.note(out_dir, job, context, seconds)
+                logger.debug("%s, %s: %.1f s", pair.pair, job.arm.label, seconds)
+            under_way[:] = [] if task is None else [(task, time.perf_counter())]
+            progress.started(task)
+
+        run_batch(job, out_dir, replace(context, work_dir=scratch), save, started, progress.left_out())
 
 
 class Progress:

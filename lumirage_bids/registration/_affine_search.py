@@ -9,8 +9,9 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from lumirage_bids.images import Volume
 from lumirage_bids.registration._engine import Smoothing
-from lumirage_bids.registration._fireants import batch, prepare_torch, quiet
+from lumirage_bids.registration._fireants import MINIMUM_SIZE, batch, prepare_torch, quiet
 from lumirage_bids.registration._mutual_information import MutualInformation
 from lumirage_bids.registration.alignment import FOREGROUND
 
@@ -19,11 +20,16 @@ with quiet():
     from fireants.registration.rigid import RigidRegistration
 
 if TYPE_CHECKING:
-    from lumirage_bids.images import Volume
-    from lumirage_bids.registration.alignment import Alignment
+    from lumirage_bids.registration.alignment import Alignment, Cut
     from lumirage_bids.registration.base import Context
 
 Matrix = npt.NDArray[np.float64]
+
+UNKNOWN = 0.5
+"""Share of a voxel beyond the end of an image from which it counts as unknown."""
+
+NEAR = 8
+"""Voxels by which a reference is lengthened where it is cut, so that smoothing finds no edge there."""
 
 SAMPLES = 65_536
 """Voxels from which mutual information is estimated."""
@@ -45,6 +51,57 @@ class SoftDice(torch.nn.Module):
         return 1 - 2 * (predicted * target).sum() / (predicted.sum() + target.sum() + 1e-5)
 
 
+class Known(torch.nn.Module):
+    """A loss that counts only voxels of which both images know something, as their second channel tells.
+
+    The fewer there are, the less the loss says: so that it does not win to push images apart.
+    """
+
+    def __init__(self, loss: torch.nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compare two images of one shape with two channels; returns a scalar."""
+        known = known_in(predicted, target)
+        counts = known & (target[:, :1] > FOREGROUND)
+        could = (target[:, 1:] < UNKNOWN) & (target[:, :1] > FOREGROUND)
+        seen = counts.sum() / could.sum().clamp(min=1)
+        if not counts.any():
+            return predicted.sum() * 0
+        loss: torch.Tensor = self.loss(predicted[:, :1][known], target[:, :1][known])
+        return loss * seen
+
+
+def known_in(*images: torch.Tensor) -> torch.Tensor:
+    """Voxels of which all images know something; images of one channel know everything."""
+    known = torch.ones_like(images[0][:, :1], dtype=torch.bool)
+    for image in images:
+        if image.shape[1] > 1:
+            known &= image[:, 1:] < UNKNOWN
+    return known
+
+
+def with_unknown(volume: Volume, cut: Cut, reach: float) -> tuple[Volume, Volume]:
+    """Lengthen a volume where it is cut by what its last plane shows, and mark what is unknown there by 1.
+
+    Parameters
+    ----------
+    reach : float
+        By how much it is lengthened at least, mm.
+    """
+    sides = []
+    for n, spacing, (first, last) in zip(volume.shape, volume.spacing, cut, strict=True):
+        more = int(np.ceil(reach / spacing))
+        before, after = (more if is_cut else 0 for is_cut in (first, last))
+        lacking = max(0, MINIMUM_SIZE - n - before - after)
+        sides.append((before, after + lacking if last else after))
+    unknown = np.pad(np.zeros(volume.shape, dtype=np.float32), sides, constant_values=1)
+    affine = np.array(volume.affine, dtype=np.float64)
+    affine[:3, 3] -= affine[:3, :3] @ [before for before, _ in sides]
+    return Volume(array=np.pad(volume.array, sides, mode="edge"), affine=affine), Volume(array=unknown, affine=affine)
+
+
 class Search:
     """The search for the map between two foregrounds, in coordinates around their centres of mass.
 
@@ -52,6 +109,8 @@ class Search:
     ----------
     fixed, moving : Volume
         Values from 0 to 1.
+    cuts : tuple of array of bool, shape (3, 2)
+        On which sides of either nothing is known of what is beyond.
     centres : tuple of array, shape (3,)
         Where coordinates are zero in the two worlds, mm.
     unit : float
@@ -63,6 +122,7 @@ class Search:
         *,
         fixed: Volume,
         moving: Volume,
+        cuts: tuple[Cut, Cut],
         centres: tuple[Matrix, Matrix],
         unit: float,
         alignment: Alignment,
@@ -70,11 +130,19 @@ class Search:
     ) -> None:
         self.alignment = alignment
         device = prepare_torch(context)
+        self.loss: torch.nn.Module = SoftDice() if alignment.on == "mask" else MutualInformation(SAMPLES)
+        volumes = [[fixed], [moving]]
+        if any(cut.any() for cut in cuts):
+            self.loss = Known(self.loss)
+            far = float((np.array(fixed.shape) * fixed.spacing).max())  # nothing of the reference comes to lie beyond
+            volumes = [
+                list(with_unknown(v, cut, reach))
+                for v, cut, reach in zip((fixed, moving), cuts, (NEAR * fixed.spacing.max(), far), strict=True)
+            ]
         with quiet():
             self.fixed, self.moving = (
-                batch(v, origin=c, device=device, unit=unit) for v, c in zip((fixed, moving), centres, strict=True)
+                batch(*v, origin=c, device=device, unit=unit) for v, c in zip(volumes, centres, strict=True)
             )
-        self.loss = SoftDice() if alignment.on == "mask" else MutualInformation(SAMPLES)
 
     def run(self, starts: list[list[Matrix]]) -> Matrix:
         """Optimise rigidly at the first scale from the best start of each group, and go on from the best result.
@@ -103,7 +171,9 @@ class Search:
         """Dice coefficient of the foregrounds when `matrix` carries the reference's points to the scan's."""
         if not np.isfinite(matrix).all():
             return 0.0
-        moved, fixed = (image > FOREGROUND for image in (self._moved(matrix), self.fixed()))
+        moved, fixed = self._moved(matrix), self.fixed()
+        known = known_in(moved, fixed)
+        moved, fixed = ((image[:, :1] > FOREGROUND) & known for image in (moved, fixed))
         return float(2 * (moved & fixed).sum() / (moved.sum() + fixed.sum()))
 
     def _registration(self, kind: type[Any], stages: slice, **start: torch.Tensor) -> Any:

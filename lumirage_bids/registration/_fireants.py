@@ -94,13 +94,14 @@ def padded_shape(volume: Volume) -> tuple[int, ...]:
     return tuple(max(n, MINIMUM_SIZE) for n in volume.shape)
 
 
-def batch(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: float = 1.0, copies: int = 1) -> Any:
+def batch(*channels: Volume, origin: npt.ArrayLike, device: torch.device, unit: float = 1.0, copies: int = 1) -> Any:
     """Hand a volume to FireANTs with its true affine, shear included.
 
     Parameters
     ----------
-    volume : Volume
-        Not changed; zeros are added at the far ends of axes shorter than `MINIMUM_SIZE`.
+    *channels : Volume
+        One volume, or several on one grid that are the channels of an image. Not changed; zeros are added at the far
+        ends of axes shorter than `MINIMUM_SIZE`.
     origin : array, shape (3,)
         World point (mm) to work around: FireANTs keeps matrices in single precision.
     unit : float
@@ -112,22 +113,31 @@ def batch(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: 
     -------
     fireants.io.image.BatchedImages
     """
+    from fireants.io.image import BatchedImages
+
+    first, *others = (_image(v, origin=origin, device=device, unit=unit) for v in channels)
+    if others:
+        first.concatenate(*others)
+    return BatchedImages([first] * copies)
+
+
+def _image(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: float) -> Any:
+    """One channel as FireANTs has images."""
     import SimpleITK
-    from fireants.io.image import BatchedImages, Image
+    from fireants.io.image import Image
 
     array = np.asarray(volume.array, dtype=np.float32)
     if not np.isfinite(array).all():
         raise BadDataError("An image to be registered has values that are not finite. Prepare it first.")
     array = np.pad(array, [(0, p - n) for p, n in zip(padded_shape(volume), array.shape, strict=True)])
     affine = np.asarray(volume.affine, dtype=np.float64)
-    image = Image(
+    return Image(
         SimpleITK.GetImageFromArray(np.ascontiguousarray(array.T)),
         device=str(device),
         spacing=np.ones(3),
         direction=affine[:3, :3] / unit,
         origin=(affine[:3, 3] - np.asarray(origin, dtype=np.float64)) / unit,
     )
-    return BatchedImages([image] * copies)
 
 
 def centre(volume: Volume) -> npt.NDArray[np.float64]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lumirage_bids.images import Volume
+    from lumirage_bids.maskers import Masking
     from lumirage_bids.scans import Pair
     from lumirage_bids.transforms import Transform
 
@@ -37,6 +38,8 @@ class Context:
         Scratch folder of this pair, which exists and is empty, for methods that call other programs.
     weights : Path or None
         Folder of network weights that the user has got.
+    masking : Masking or None
+        How brains are found, see `lumirage_bids.maskers`; None for the default.
     pair : Pair or None
         The scans that the images are of, for methods that look something up by name or choose by contrast.
     fixed_mask, moving_mask : Volume or None
@@ -51,6 +54,7 @@ class Context:
     seed: int = 0
     work_dir: Path | None = None
     weights: Path | None = None
+    masking: Masking | None = None
     pair: Pair | None = None
     fixed_mask: Volume | None = None
     moving_mask: Volume | None = None

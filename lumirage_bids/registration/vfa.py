@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # What is left to the program: both images are on the network's grid already.
 _STEPS = ("Nifti2Array", "DatatypeConversion", "RangeNormalize", "ToTensor")
 _MULTIPLE = 16
-PROGRAM = "vfa-run"
 TRAINING = Training(
     description="skull-stripped T1w scans of LUMIR, 160 × 224 × 192 voxels of 1 mm, axes RAS, without labels",
     contrasts=("T1w",),
@@ -32,6 +31,7 @@ TRAINING = Training(
     labels=("none",),
     source="doi:10.1117/1.JMI.11.6.064001",
 )
+PROGRAM = "vfa-run"
 
 
 @dataclass(frozen=True, kw_only=True)

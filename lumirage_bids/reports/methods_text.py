@@ -52,7 +52,7 @@ class RunFacts:
     comparisons : DataFrame
         Rows of `lumirage_bids.stats.comparisons.compare`.
     masks : collection of str
-        Where brain masks came from, as `lumirage_bids.segmentation.brain_mask` tells.
+        Where brain masks came from, as `lumirage_bids.maskers.brain_mask` tells.
     template : bool
         Whether a template of TemplateFlow was among the scans.
     sloppy : bool
@@ -166,16 +166,19 @@ def _preparation(run: RunFacts) -> Iterator[str]:
         yield f"Scans were prepared once for all methods{which}: {', '.join(steps)}.{_masks(run.masks)}"
 
 
-def _masks(sources: Iterable[str]) -> str:
+def _masks(masks: Iterable[str]) -> str:
+    sources = set(masks)
     words = {
         "existing": "were given",
         "skull-stripped": "are the foreground of images that came skull-stripped",
+        "deepbet": "were made by deepbet, a network trained on T1w scans of healthy adults [@fisch2024]",
         "template": "were carried over affinely from the MNI152 template [@fonov2011]",
     }
+    whole = " Images were not masked." if "none" in sources else ""
     rest = ", on the T1w scan of the same session, from which they were carried over rigidly"
     lent = {f"T1w-{source}": text + rest for source, text in words.items()}
-    told = [text for source, text in (words | lent).items() if source in set(sources)]
-    return f" Brain masks {' or '.join(told)}." if told else ""
+    told = [text for source, text in (words | lent).items() if source in sources]
+    return (f" Brain masks {' or '.join(told)}." if told else "") + whole
 
 
 def _start(run: RunFacts) -> Iterator[str]:

@@ -54,6 +54,8 @@ class SubjectPage:
     pair_panels : sequence of (caption, Figure)
     sloppy : bool
         Whether to mark the page and the figures as not for publication.
+    without_pictures : str
+        Why there are no figures at all; empty where there are.
     """
 
     subject: str
@@ -61,6 +63,7 @@ class SubjectPage:
     pairs: pd.DataFrame
     pair_panels: Sequence[Panel] = ()
     sloppy: bool = False
+    without_pictures: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,7 @@ def write_subject_report(path: Path, page: SubjectPage) -> Path:
         scans=[(scan, _pictures(scan.figures, page.sloppy)) for scan in page.scans],
         pairs=_pair_table(page.pairs) if len(page.pairs) else None,
         pair_pictures=_pictures(page.pair_panels, page.sloppy),
+        without_pictures=page.without_pictures,
     )
     write_text(path, content)
     return path

@@ -98,8 +98,8 @@ class Carried(Labeller):
         """
         from lumirage_bids.images import Volume, read_image
         from lumirage_bids.label_transfer import transfer_labels
+        from lumirage_bids.maskers import brain_mask
         from lumirage_bids.segmentation import segment_checked
-        from lumirage_bids.segmentation.brain_mask import brain_mask
         from lumirage_bids.transforms import Transform
 
         source = _t1w(scan)

@@ -32,8 +32,8 @@ _FEWEST_FOR_SKEWNESS = 10
 # How much of the share that a group has by its pairs counts in the degrees of freedom, whatever its spread is found to
 # be: a group of three has a small one by chance too often.
 _SHARE = 0.75
-# How what pairs have of their own counts in the degrees of freedom: by itself, and beside subjects' effects.
-_OWN, _TAKEN_AWAY = 0.8, 1.4
+# How often more than once the pairs' own part counts in the degrees of freedom where the rest is subjects' effects.
+_TAKEN_AWAY = 2.0
 # How much of the skewness found counts: that of few values is partly chance.
 _SKEWNESS = 0.5
 # Standard errors below this are rounding.
@@ -358,7 +358,7 @@ class Design:
         """
         told_apart = weight * ~self._by_contributions
         total = float(parts.sum()) + pairs
-        own = pairs * (_OWN + _TAKEN_AWAY * float(parts.sum()) / total)
+        own = pairs * (1 + _TAKEN_AWAY * float(parts.sum()) / total)
         parts = parts + own * told_apart / max(float(told_apart.sum()), 1e-300)
         least = _SHARE * total * weight / weight.sum() if len(parts) > 1 else parts
         return float(max(1.0, total**2 / (np.maximum(parts, least) ** 2 / degrees).sum()))

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from configparser import RawConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,10 @@ def configure(work_dir: Path, verbose: int) -> None:
     from nipype import config
     from nipype import logging as nipype_logging
 
+    # Nipype's own parser takes a % in a path, as folders named by web downloads have, for one of its references.
+    plain = RawConfigParser()
+    plain.read_dict(config._sections)
+    config._config = plain
     config.update_config(
         {
             "logging": {"log_to_file": "false", "log_directory": str(work_dir)},

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from conftest import options, run_program
+from conftest import in_the_foreground, options, run_program
 
 QUICK = """
 description = "quick"
@@ -52,14 +52,15 @@ def command(dataset: Path, out: Path, *more: object) -> list[str]:
 
 def start(dataset: Path, out: Path, *more: object) -> subprocess.Popen[str]:
     """Begin a run in a process group of its own."""
-    return subprocess.Popen(
-        command(dataset, out, *more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+    with in_the_foreground():
+        return subprocess.Popen(
+            command(dataset, out, *more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
 
 
 def wait_for(found: Callable[[], list[Path]], program: subprocess.Popen[str], seconds: float = 240) -> list[Path]:

@@ -87,6 +87,7 @@ def test_workers_end_with_the_program_and_it_goes_on_where_it_was(demo_dataset: 
     assert done.code == 0, done.said
     assert f"{finished} done already" in done.out or f"{finished + 1} done already" in done.out
     assert len(scores.collect(out)["demo"]) == 12
+    assert not (out / "work").exists()
 
 
 @pytest.mark.slow

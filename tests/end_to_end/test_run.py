@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -287,3 +288,20 @@ def test_redo_forgets_all_that_rests_on_a_registration(demo_dataset: Path, tmp_p
     whole = scores.collect(out)["demo"].set_index(["variant", "method"])["dice_mean"]
     assert whole["a", "copy"] == part["a", "copy"]
     assert whole["b", "copy"] < first["b", "copy"] - 0.1
+
+
+def test_pages_without_pictures_show_no_brain(finished_run: Path, demo_dataset: Path, tmp_path: Path) -> None:
+    """Also where an earlier page had them."""
+    out = tmp_path / "out"
+    shutil.copytree(finished_run, out)
+    assert list(out.glob("group/figures/pairs-*"))
+    for level, more in (("participant", ["--reports-only", *options(demo_dataset)]), ("group", [])):
+        done = run_program([demo_dataset, out, level, "--no-pictures", *more])
+        assert done.code == 0, done.said
+    for page in (*out.glob("sub-*.html"), out / "group" / "report.html"):
+        text = page.read_text()
+        assert "data:image" not in text, page.name
+        assert "Made without pictures" in text
+    left = {file.stem for file in out.glob("group/figures/*")}
+    assert left
+    assert not [name for name in left if name.startswith(("pairs-", "sequences"))]

@@ -132,6 +132,30 @@ def test_translation_is_the_difference_of_centres(shift: tuple[float, float, flo
     assert error(found, pose) < 0.3
 
 
+def cut(image: Volume, first: float, last: float) -> Volume:
+    """Part of an image along its third axis."""
+    start, stop = (int(share * image.shape[2]) for share in (first, last))
+    affine = image.affine.copy()
+    affine[:3, 3] += start * affine[:3, 2]
+    return Volume(array=np.ascontiguousarray(image.array[:, :, start:stop]), affine=affine)
+
+
+@pytest.mark.parametrize(("of_reference", "of_scan"), [((0, 1), (0.37, 1)), ((0.37, 1), (0, 0.8))])
+def test_what_an_image_does_not_show_does_not_count(of_reference: Any, of_scan: Any) -> None:
+    pose = rigid((8, -6, 5), (20, 10, -30), scale=1.05)
+    found = align(cut(volume(), *of_reference), cut(volume(pose), *of_scan), alignment=QUICK)
+    assert error(found, pose) < 1.5
+
+
+def test_an_affine_change_of_intensity_changes_no_alignment() -> None:
+    pose = rigid((8, -6, 5), (20, 10, -30))
+    reference, scan = (replace(v, array=np.rint(1000 * v.array)) for v in (volume(), volume(pose)))
+    quick = replace(QUICK, transform="rigid", iterations=(40, 10))
+    expected = align(reference, scan, alignment=quick)
+    changed = [replace(v, array=(0.04 * v.array - 7).astype(np.float32)) for v in (reference, scan)]
+    assert error(align(*changed, alignment=quick), expected) < 0.1
+
+
 def test_none_is_the_identity() -> None:
     found = align(volume(), volume(POSES["oblique by 15"]), alignment=Alignment(start="none"))
     np.testing.assert_array_equal(found, np.eye(4))

@@ -13,11 +13,11 @@ from lumirage_bids.errors import MissingInputError
 from lumirage_bids.grids import same_grid
 from lumirage_bids.images import write_image
 from lumirage_bids.labellings import choose_labels
+from lumirage_bids.maskers import brain_mask
 from lumirage_bids.protocol import load
 from lumirage_bids.registration.base import Context
 from lumirage_bids.segmentation import labellings, layouts, reader, segment_checked
 from lumirage_bids.segmentation._program import packaged_table
-from lumirage_bids.segmentation.brain_mask import brain_mask
 from lumirage_bids.settings import Settings
 from segmentation.phantom import brain
 

@@ -3,95 +3,88 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from segmentation.phantom import label_file, scan
 
 from lumirage_bids.errors import BadDataError
-from lumirage_bids.grids import pad_to, reorient, resample
+from lumirage_bids.grids import reorient, resample
 from lumirage_bids.images import Volume, write_image
+from lumirage_bids.maskers import _template_fit, brain_mask, masking
+from lumirage_bids.maskers._checks import MAX_ALIKE, MAX_DEPTH, MIN_DEPTH, carried, implausible
+from lumirage_bids.maskers._head import Head
+from lumirage_bids.maskers.stripped import skull_stripped_region
+from lumirage_bids.maskers.t1w import OfT1w
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import File, Scan
-from lumirage_bids.segmentation import _template
-from lumirage_bids.segmentation._whole_head import MIN_DEPTH, carried_mask, template_mask
-from lumirage_bids.segmentation.brain_mask import _lent, brain_mask, skull_stripped_region
-from segmentation.phantom import label_file, scan
+from maskers.heads import dice, whole_head
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def dice(a: np.ndarray, b: np.ndarray) -> float:
-    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
-
-
-@lru_cache
-def whole_head(*, tilt: float = 12.0, scale: float = 0.9, bias: float = 0.5) -> tuple[Volume, Volume]:
-    """The template's brain, tilted, shrunk, in a dark skull and a bright scalp on a neck, 4 mm; and its mask."""
-    template = _template.load_template(4.0)
-    pose = np.eye(4)
-    pose[:3, :3] = scale * _template._about_x(tilt)
-    pose[:3, 3] = 5, -12, 20
-    grid = pad_to(template.brain, tuple(n + 16 for n in template.brain.shape))  # type: ignore[arg-type]
-    brain, mask = (
-        resample(replace(v, affine=pose @ v.affine), grid.shape, grid.affine).array
-        for v in (template.brain, template.mask)
-    )
-    inside = mask >= 0.5
-    x, y, z = np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3).T
-    centre = np.argwhere(inside).mean(0)
-    radius = np.sqrt((((np.stack([x, y, z]) - centre[:, None]) * 4 / np.array([[85], [105], [95]])) ** 2).sum(0))
-    skull, scalp = (radius.reshape(grid.shape) < r for r in (1.0, 1.1))
-    neck = (np.hypot(x - centre[0], y - centre[1] + 3) * 4 < 60).reshape(grid.shape) & (
-        z.reshape(grid.shape) < centre[2]
-    )
-    rng = np.random.default_rng(0)
-    array = np.select([inside, skull, scalp | neck], [0.2 + 0.8 * brain, 0.1, 0.75], 0)
-    array = array * np.exp(bias * 12 * gaussian_filter(rng.standard_normal(grid.shape), 10)) + 0.02 * np.abs(
-        rng.standard_normal(grid.shape)
-    )
-    return (
-        Volume(array=(1000 * array).astype(np.float32), affine=grid.affine),
-        Volume(array=inside.astype(np.int32), affine=grid.affine),
-    )
+TEMPLATE = masking({"order": ["existing", "skull-stripped", "T1w", "template"]})
 
 
 def test_template_finds_a_tilted_biased_brain_however_stored() -> None:
     image, truth = (reorient(v, "PSL") for v in whole_head())
-    mask, source = brain_mask(scan(), image, Context())
+    mask, source = brain_mask(scan(), image, Context(masking=TEMPLATE))
     assert source == "template"
     assert mask.array.dtype == np.uint8
     np.testing.assert_array_equal(mask.affine, image.affine)
     assert dice(mask.array > 0, truth.array > 0) > 0.9
 
 
-def test_fits_that_cannot_be_a_brain_are_refused() -> None:
+def test_heads_in_which_no_masker_finds_a_brain_are_refused_with_every_reason() -> None:
     image, _ = whole_head()
     rng = np.random.default_rng(0)
     texture = gaussian_filter(rng.standard_normal(image.shape), 2)
-    with pytest.raises(BadDataError, match=r"sub-1_T1w.*no plausible brain mask.*--derivatives"):
-        template_mask(Volume(array=texture.astype(np.float32), affine=image.affine), "sub-1_T1w.nii.gz")
+    noise = Volume(array=texture.astype(np.float32), affine=image.affine)
+    context = Context(masking=masking({"order": ["existing", "deepbet", "template"]}))
+    with pytest.raises(BadDataError, match=r"sub-1_T1w.*no plausible.*deepbet: it.*template: .*--derivatives"):
+        brain_mask(scan(), noise, context)
 
 
-def test_a_brain_inflated_to_the_skin_is_told_by_the_depth_of_its_border() -> None:
-    image, truth = whole_head()
-    assert _template.border_depth(image, truth.array > 0) > MIN_DEPTH
-    centre = np.argwhere(truth.array).mean(0)
+def changed(truth: Volume, scale: float, image: Volume) -> np.ndarray:
+    """A mask grown or shrunk about its centre."""
+    centre = truth.affine[:3, :3] @ np.argwhere(truth.array).mean(0) + truth.affine[:3, 3]
     grown = np.eye(4)
-    grown[:3, :3] *= 1.5
-    grown[:3, 3] = -0.5 * centre
-    inflated = replace(truth, array=truth.array.astype(np.float32), affine=image.affine @ grown)
-    mask = resample(inflated, image.shape, image.affine).array >= 0.5
-    assert _template.border_depth(image, mask) < MIN_DEPTH
-    assert _template.border_depth(image, np.zeros(image.shape, dtype=bool)) == 0
+    grown[:3, :3] *= scale
+    grown[:3, 3] = (1 - scale) * centre
+    moved = replace(truth, array=truth.array.astype(np.float32), affine=grown @ truth.affine)
+    return np.asarray(resample(moved, image.shape, image.affine).array >= 0.5)
+
+
+def test_masks_that_are_too_large_or_too_small_are_refused() -> None:
+    image, truth = whole_head(bias=0.0)
+    right = truth.array > 0
+    assert implausible(right, image) == []
+    assert Head(image).border_depth(right) > MIN_DEPTH
+    assert Head(image).alike_beyond(right) < MAX_ALIKE
+    small, large = (changed(truth, scale, image) for scale in (0.82, 1.5))
+    assert Head(image).border_depth(small) > MAX_DEPTH
+    assert "too small" in implausible(small, image)[0]
+    assert implausible(large, image)
+    assert Head(image).border_depth(large) < MIN_DEPTH
+    assert "0.09 l" in implausible(changed(truth, 0.4, image), image)[0]
+    assert Head(image).border_depth(np.zeros(image.shape, dtype=bool)) == 0
+
+
+def test_a_fit_that_explains_little_is_believed_only_where_the_border_speaks_for_it() -> None:
+    image, truth = whole_head(bias=0.0)
+    right = truth.array > 0
+    assert implausible(right, image, explained=0.3) == []
+    assert "explains 0.10" in implausible(right, image, explained=0.1)[0]
+    aside = np.roll(right, 5, axis=1)  # 20 mm
+    assert "explains 0.30" in implausible(aside, image, explained=0.3)[0]
 
 
 # Masks of the session's T1w scan
 
 POSE = np.eye(4)
-POSE[:3, :3] = _template._about_x(-9.0)
+POSE[:3, :3] = _template_fit._about_x(-9.0)
 POSE[:3, 3] = 8, -20, 15
 
 
@@ -132,29 +125,28 @@ def test_the_t1w_scan_may_have_a_skull_stripped_image_but_must_be_a_head(tmp_pat
     assert only.lender is not None
     write_image(stripped, tmp_path / "sub-1_T1w.nii.gz")
     with pytest.raises(BadDataError, match="skull-stripped"):
-        _lent(only.lender, image, Context())
+        OfT1w().find(only, image, Context())
 
 
 def test_a_carried_mask_that_lies_outside_the_image_is_refused() -> None:
     image, truth = whole_head(bias=0.0)
     aside = truth.affine.copy()
     aside[:3, 3] += 500
-    with pytest.raises(BadDataError, match="0% of it lie inside"):
-        carried_mask(image, image, replace(truth, affine=aside), Context())
+    assert "0% of it lie inside" in carried(replace(truth, affine=aside), image)[1][0]
 
 
 def test_explained_variance_tells_good_fits_from_bad() -> None:
     image, _ = whole_head(bias=0.0)
-    fine = _template._levelled(image)
+    fine = _template_fit.levelled(image)
     true = np.eye(4)
-    true[:3, :3] = 0.9 * _template._about_x(12.0)
+    true[:3, :3] = 0.9 * _template_fit._about_x(12.0)
     true[:3, 3] = 5, -12, 20
-    good = _template.explained(fine, true)
+    good = _template_fit.explained(fine, true)
     assert good > 0.5
     for shift in ((0, 0, 20), (0, 20, 0), (20, 0, 0)):
         moved = true.copy()
         moved[:3, 3] += shift
-        assert _template.explained(fine, moved) < good / 2
+        assert _template_fit.explained(fine, moved) < good / 2
 
 
 def test_skull_stripped_images_are_recognised() -> None:

@@ -83,11 +83,10 @@ def fit_template(image: Volume) -> tuple[Matrix, float]:
         Share of the image's variance, within the template's brain and rim, that the template explains
         (`explained`), after removal of the bias field.
     """
-    fine = _levelled(resample_isotropic(image, FINE))
-    coarse = _levelled(resample_isotropic(image, COARSE))
+    coarse = levelled(resample_isotropic(image, COARSE))
+    fine = without_bias(levelled(resample_isotropic(image, FINE)), coarse)
+    coarse = without_bias(coarse, coarse)
     with _one_thread():
-        field = _bias_field(coarse, head_mask(coarse))
-        coarse, fine = (_levelled(_divided(v, field)) for v in (coarse, fine))
         refined = [_refine(fine, start) for start in _search(coarse)]
     best = min(refined, key=lambda r: r[0])[1]
     return best, explained(fine, best)
@@ -135,26 +134,7 @@ def head_mask(image: Volume) -> npt.NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(head)), dtype=bool)
 
 
-def border_depth(image: Volume, mask: npt.NDArray[np.bool_]) -> float:
-    """Median distance of the border of a brain mask from the outside of the head, mm.
-
-    Parameters
-    ----------
-    image : Volume
-        A whole head. What the image's border cuts off counts as inside.
-    mask : array, shape of the image
-        0 mm where there is no border.
-    """
-    from scipy import ndimage
-
-    fine = _levelled(resample_isotropic(image, FINE))
-    inside = resample(replace(image, array=mask.astype(np.float32)), fine.shape, fine.affine).array >= 0.5
-    border = inside & ~ndimage.binary_erosion(inside)
-    depth = ndimage.distance_transform_edt(_down_to_the_skin(fine), sampling=fine.spacing)
-    return float(np.median(depth[border])) if border.any() else 0.0
-
-
-def _down_to_the_skin(image: Volume) -> npt.NDArray[np.bool_]:
+def down_to_the_skin(image: Volume) -> npt.NDArray[np.bool_]:
     """The head by the lower of two thresholds (Otsu), as one leaves out what a strong bias field makes dim."""
     from scipy import ndimage
 
@@ -284,10 +264,16 @@ def _upper_centre(head: npt.NDArray[np.bool_], affine: Matrix) -> Matrix:
     return np.asarray(points[points[:, 2] > vertex - HEIGHT].mean(axis=0), dtype=np.float64)
 
 
-def _levelled(image: Volume) -> Volume:
+def levelled(image: Volume) -> Volume:
     """Intensities from the 1st to the 99th percentile as 0 to 1."""
     low, high = np.percentile(image.array, (1, 99))
     return replace(image, array=np.clip((image.array - low) / max(high - low, 1e-12), 0, 1).astype(np.float32))
+
+
+def without_bias(image: Volume, coarse: Volume) -> Volume:
+    """A head divided by its bias field, which is estimated from a coarse image of it; from 0 to 1."""
+    with _one_thread():
+        return levelled(_divided(image, _bias_field(coarse, head_mask(coarse))))
 
 
 def _bias_field(image: Volume, head: npt.NDArray[np.bool_]) -> Volume:

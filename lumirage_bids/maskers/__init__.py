@@ -1,0 +1,184 @@
+"""Maskers: one module each, found here; and the order in which they are asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lumirage_bids.errors import BadDataError, UsageError
+from lumirage_bids.images import Volume
+from lumirage_bids.maskers.base import Found, Mask, Masker
+from lumirage_bids.parameters import digest, discover, from_table
+
+if TYPE_CHECKING:
+    from lumirage_bids.registration.base import Context
+    from lumirage_bids.scans import Scan
+
+__all__ = ["Found", "Mask", "Masker", "Masking", "brain_mask", "masker", "maskers", "masking"]
+
+logger = logging.getLogger("lumirage")
+
+ORDER = ("existing", "skull-stripped", "given-T1w", "deepbet", "T1w", "template")
+"""Who is asked for a mask, best first; see docs/design.md for what this order rests on."""
+HUMANS = frozenset({"", "n/a", "human", "homo sapiens", "homo sapiens sapiens"})
+"""Names of our own species in ``participants.tsv`` and protocols; BIDS takes it where nothing is said."""
+
+
+def maskers() -> dict[str, type[Masker]]:
+    """Every masker of the package, by name; none of their libraries are loaded."""
+    return discover(__name__, Masker)  # type: ignore[type-abstract]
+
+
+def masker(name: str, **parameters: Any) -> Masker:
+    """Make a masker from its name and the parameters that differ from its defaults.
+
+    Raises
+    ------
+    UsageError
+        The masker or a parameter is unknown, or a value is not allowed.
+
+    Examples
+    --------
+    >>> masker("deepbet", threshold=0.4).threshold
+    0.4
+    """
+    known = maskers()
+    if name not in known:
+        raise UsageError(f"There is no masker '{name}'. Known: {', '.join(known)}.")
+    return from_table(known[name], parameters, f"[masks.{name}]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masking:
+    """How brains are found in a run.
+
+    Attributes
+    ----------
+    maskers : tuple of Masker
+        Asked in this order; the first that finds the brain counts.
+    species : str
+        Of subjects of whom ``participants.tsv`` does not say it; empty for humans.
+    """
+
+    digest_name: ClassVar[str] = "Masking"
+
+    maskers: tuple[Masker, ...]
+    species: str = ""
+
+    @property
+    def is_default(self) -> bool:
+        """Whether maskers and order are those of a protocol without ``[masks]``."""
+        return self.maskers == masking().maskers
+
+    def is_human(self, scan: Scan) -> bool:
+        """Whether a scan is of a human, as far as is said."""
+        return " ".join((scan.species or self.species).lower().split()) in HUMANS
+
+    def asked(self, scan: Scan) -> list[Masker]:
+        """Maskers that a scan's names and species leave, in order."""
+        human = self.is_human(scan)
+        return [m for m in self.maskers if m.suits(scan) and (human or not m.human)]
+
+    def depends(self, scan: Scan) -> str:
+        """Digest of what a scan's mask depends on besides its files; empty where the scan came with its brain marked.
+
+        Such masks are what they have always been.
+        """
+        asked = self.asked(scan)
+        return "" if asked and asked[0].settles(scan) else digest([[m.name, m.revision or 1, m] for m in asked])
+
+
+def masking(table: Mapping[str, Any] | None = None) -> Masking:
+    """Read a protocol's ``[masks]``.
+
+    Parameters
+    ----------
+    table : mapping
+        ``order``, names of maskers; ``species``; and a table of parameters for each masker that has any.
+
+    Raises
+    ------
+    UsageError
+        A key or masker is unknown, or a value is not allowed.
+    """
+    given = dict(table or {})
+    order, species = given.pop("order", list(ORDER)), given.pop("species", "")
+    known = maskers()
+    if not isinstance(order, list) or not order or not all(isinstance(name, str) for name in order):
+        raise UsageError(f"[masks] order = {order!r} is not allowed; list maskers: {', '.join(known)}.")
+    if not isinstance(species, str):
+        raise UsageError(f'[masks] species = {species!r} is not allowed; name it, such as "macaca mulatta".')
+    for name, parameters in given.items():
+        if name not in known or not isinstance(parameters, dict):
+            raise UsageError(
+                f"[masks] {name} = {parameters!r} is not allowed; allowed: order, species, and tables of parameters "
+                f"for {', '.join(known)}."
+            )
+    return Masking(maskers=tuple(masker(name, **given.get(name, {})) for name in order), species=species)
+
+
+def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str]:
+    """Find the brain.
+
+    Parameters
+    ----------
+    scan : Scan
+    image : Volume
+        Its image as it came.
+    context : Context
+        Device, threads and scratch folder; and the run's `Masking`, where it has another than the default.
+
+    Returns
+    -------
+    mask : Volume
+        uint8, 1 in the brain, on the image's grid.
+    source : str
+        Name of the masker; with ``T1w-`` before it where that masked the session's T1w scan, whose mask was carried
+        over.
+
+    Raises
+    ------
+    BadDataError
+        No masker finds a plausible brain; the message has every one's reason.
+    """
+    from lumirage_bids.maskers._kept import kept
+
+    how = context.masking or masking()
+    if conditions := how.depends(scan):
+        found = kept(scan, image, conditions, context, lambda: _first(scan, image, how, context))
+    else:
+        found = _first(scan, image, how, context)
+    return Volume(array=found.mask.astype(np.uint8), affine=image.affine), found.source
+
+
+def _first(scan: Scan, image: Volume, how: Masking, context: Context) -> Found:
+    """What the first masker finds that does not refuse."""
+    refused: list[str] = []
+    for one in how.asked(scan):
+        if complaint := one.missing(context):
+            refused.append(f"{one.name}: {complaint}")
+            continue
+        try:
+            found = one.find(scan, image, context)
+        except BadDataError as error:
+            if one.settles(scan):
+                raise
+            refused.append(f"{one.name}: {error}")
+            continue
+        if found is not None:
+            if refused:
+                logger.warning(
+                    "%s: the brain mask is that of '%s'; refused were %s", scan.relative, found.source,
+                    "; ".join(refused),
+                )  # fmt: skip
+            return found
+    said = scan.species or how.species
+    other = "" if how.is_human(scan) else f" (species '{said}': maskers for human heads were not asked)"
+    raise BadDataError(
+        f"{scan.relative}: no plausible brain mask could be made{other}: {'; '.join(refused) or 'no masker is left'}. "
+        "Give one with --derivatives NAME=PATH (…_desc-brain_mask.nii.gz), or a skull-stripped image"
+    )

@@ -1,0 +1,62 @@
+"""Masks that were made in this run, kept in its scratch folder for the other scans of the session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lumirage_bids import derivatives
+from lumirage_bids.errors import BadDataError
+from lumirage_bids.images import Volume, read_labels, write_image
+from lumirage_bids.maskers.base import Found
+from lumirage_bids.parameters import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lumirage_bids.registration.base import Context
+    from lumirage_bids.scans import Scan
+
+FOLDER = "masks"
+
+
+def kept(scan: Scan, image: Volume, conditions: str, context: Context, make: Callable[[], Found]) -> Found:
+    """A mask that this run has made before, or one that is made now and kept; where refused before, the same reason.
+
+    Without a scratch folder nothing is kept.
+
+    Parameters
+    ----------
+    conditions : str
+        Digest of what the mask depends on besides the scan's files.
+    make : callable
+        Makes it.
+    """
+    if context.work_dir is None:
+        return make()
+    key = digest(scan.path.as_posix(), [f.fingerprint for f in scan.sources()], conditions)
+    folder = context.work_dir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with derivatives.lock(folder, key):
+        note = folder / f"{key}.json"
+        if note.is_file():
+            return _read(note, image)
+        try:
+            found = make()
+        except BadDataError as error:
+            derivatives.write_text(note, json.dumps({"refused": str(error)}))
+            raise
+        write_image(Volume(array=found.mask, affine=image.affine), note.with_suffix(".nii.gz"), np.uint8)
+        derivatives.write_text(note, json.dumps({"source": found.source}))
+        return found
+
+
+def _read(note: Path, image: Volume) -> Found:
+    about = json.loads(note.read_text("utf-8"))
+    if "refused" in about:
+        raise BadDataError(about["refused"])
+    array = read_labels(note.with_suffix(".nii.gz")).array
+    return Found(mask=array.reshape(image.shape) > 0, source=about["source"])

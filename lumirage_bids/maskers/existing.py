@@ -1,0 +1,39 @@
+"""A brain mask that came with the scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from lumirage_bids.grids import mask_on
+from lumirage_bids.images import read_labels
+from lumirage_bids.maskers.base import Found, Masker
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.registration.base import Context
+    from lumirage_bids.scans import Scan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Existing(Masker):
+    """Read the mask that was found for the scan, and carry it to the image's grid through the headers."""
+
+    name: ClassVar[str] = "existing"
+    summary: ClassVar[str] = "the mask that is given: …_desc-brain_mask in --derivatives, or by a protocol's pattern"
+    digest_name: ClassVar[str] = "ExistingMask"
+    revision: ClassVar[int | None] = 1
+
+    def suits(self, scan: Scan) -> bool:
+        """Whether there is one."""
+        return scan.mask is not None
+
+    def settles(self, scan: Scan) -> bool:
+        """A mask that is given is never replaced."""
+        return True
+
+    def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
+        """Read it; see `Masker.find`."""
+        if scan.mask is None:
+            return None
+        return Found(mask=mask_on(read_labels(scan.mask.path), image), source=self.name)

@@ -1,0 +1,95 @@
+"""The brain of an image that came skull-stripped: all that is not background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from lumirage_bids.errors import BadDataError
+from lumirage_bids.maskers._regions import is_compact, largest_piece, litres
+from lumirage_bids.maskers.base import Found, Mask, Masker
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.registration.base import Context
+    from lumirage_bids.scans import Scan
+
+BRAIN_LITRES = (0.02, 2.2)
+"""Volumes of primate brains with their CSF; macaques have about 0.1 l, the largest humans about 2 l."""
+MIN_BACKGROUND = 0.2
+"""Smallest share of a skull-stripped image that is background."""
+MAX_FACE = 0.1
+"""Largest share of a face of the image's box that a skull-stripped brain may touch; necks take up more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stripped(Masker):
+    """Take what differs from the one value that surrounds a skull-stripped brain, whatever that value is."""
+
+    name: ClassVar[str] = "skull-stripped"
+    summary: ClassVar[str] = "the image's own foreground, where it is skull-stripped by its sidecar or by its looks"
+    digest_name: ClassVar[str] = "SkullStripped"
+    revision: ClassVar[int | None] = 1
+
+    def settles(self, scan: Scan) -> bool:
+        """Whether names or sidecar say that the image is skull-stripped."""
+        return scan.brain is not None or bool(scan.skull_stripped)
+
+    def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
+        """Tell brain from background; see `Masker.find`."""
+        region = _declared(scan, image) if self.settles(scan) else skull_stripped_region(image)
+        return None if region is None else Found(mask=region, source=self.name)
+
+
+def background(image: Volume) -> float:
+    """Find the value that surrounds what an image shows: 0 where that is frequent, else the commonest on its six faces.
+
+    Files that are stored scaled, z-scored or moved up have another one than 0.
+    """
+    if (image.array == 0).mean() >= MIN_BACKGROUND:
+        return 0.0
+    faces = np.concatenate([np.take(image.array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
+    values, counts = np.unique(faces, return_counts=True)
+    return float(values[counts.argmax()])
+
+
+def skull_stripped_region(image: Volume) -> Mask | None:
+    """The brain of a skull-stripped image, recognised by its data; None for any other image.
+
+    One value makes up much of it and surrounds the rest, whose largest piece, holes filled, has the volume of a brain
+    and is compact.
+    """
+    inside = image.array != background(image)
+    if 1 - inside.mean() < MIN_BACKGROUND:
+        return None
+    region = largest_piece(inside)
+    return region if _brain_like(region, image) else None
+
+
+def _declared(scan: Scan, image: Volume) -> Mask:
+    """Foreground of an image that is said to be skull-stripped.
+
+    Raises
+    ------
+    BadDataError
+        It is not: there is no background of one value.
+    """
+    value = background(image)
+    region = largest_piece(image.array != value)
+    if region.mean() > 0.95:
+        raise BadDataError(
+            f"{(scan.brain or scan).relative} is said to be skull-stripped, but {region.mean():.0%} of its voxels are "
+            f"not {value:g}, the commonest value at its edges; correct SkullStripped in its sidecar or give a mask "
+            "with --derivatives NAME=PATH"
+        )
+    return region
+
+
+def _brain_like(region: Mask, image: Volume) -> bool:
+    """Whether a region has the volume of a primate brain, is compact, and ends inside the image."""
+    if not BRAIN_LITRES[0] <= litres(region, image.affine) <= BRAIN_LITRES[1]:
+        return False
+    faces = (np.take(region, end, axis=axis).mean() for axis in range(3) for end in (0, -1))
+    return max(faces) <= MAX_FACE and is_compact(region, image.affine)

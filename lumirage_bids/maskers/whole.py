@@ -1,0 +1,29 @@
+"""No mask: all of the image counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from lumirage_bids.maskers.base import Found, Masker
+
+if TYPE_CHECKING:
+    from lumirage_bids.images import Volume
+    from lumirage_bids.registration.base import Context
+    from lumirage_bids.scans import Scan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole(Masker):
+    """Take the whole image for the brain: for experiments with whole heads, or with anything else than brains."""
+
+    name: ClassVar[str] = "none"
+    summary: ClassVar[str] = "no mask: the whole image is registered; only where a protocol asks for it"
+    digest_name: ClassVar[str] = "NoMask"
+    revision: ClassVar[int | None] = 1
+
+    def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
+        """Everything; see `Masker.find`."""
+        return Found(mask=np.ones(image.shape, dtype=bool), source=self.name)

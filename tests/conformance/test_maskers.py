@@ -1,0 +1,134 @@
+"""What every masker must do, for all that are found."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from maskers.heads import dice, whole_head
+from segmentation.phantom import scan
+
+from lumirage_bids.errors import BadDataError, UsageError
+from lumirage_bids.grids import reorient
+from lumirage_bids.images import Volume, write_image
+from lumirage_bids.maskers import Masker, brain_mask, masker, maskers, masking
+from lumirage_bids.publications import publications
+from lumirage_bids.registration.base import Context
+from lumirage_bids.scans import File, Scan
+
+NAMES = sorted(maskers())
+MINUTES = {"template"}
+"""Maskers whose runs on a synthetic head take too long for the default suite."""
+
+
+@pytest.fixture(params=[pytest.param(n, marks=[pytest.mark.slow] if n in MINUTES else []) for n in NAMES])
+def made_by(request: pytest.FixtureRequest) -> Masker:
+    found = masker(request.param)
+    if complaint := found.missing(Context()):
+        pytest.skip(complaint)
+    return found
+
+
+def case(made_by: Masker, folder: Path, axes: str, scale: float, offset: float) -> tuple[Scan, Volume, Volume]:
+    """A scan of the kind that a masker is for, its image and the true brain, stored along `axes`."""
+    head, truth = (reorient(v, axes) for v in whole_head(bias=0.0))
+    array = np.where(truth.array, head.array, 0) if made_by.name == "skull-stripped" else head.array
+    image = replace(head, array=(scale * array + offset).astype(np.float32))
+    write_image(truth, folder / "m.nii.gz", np.uint8)
+    given = File(path=folder / "m.nii.gz", dataset=folder)
+    write_image(whole_head(bias=0.0)[0], folder / "sub-1_T1w.nii.gz")
+    lent = scan("T2w", folder, lender=scan("T1w", folder, mask=given))
+    return {"existing": scan(mask=given), "T1w": lent, "given-T1w": lent}.get(made_by.name, scan()), image, truth
+
+
+def test_the_brain_is_found_whatever_storage_and_intensity(made_by: Masker, tmp_path: Path) -> None:
+    masks = []
+    for axes, scale, offset in (("RAS", 1.0, 0.0), ("PSL", 0.01, -5.0)):
+        here, image, truth = case(made_by, tmp_path, axes, scale, offset)
+        before = image.array.copy()
+        assert made_by.suits(here)
+        found = made_by.find(here, image, Context())
+        assert found is not None
+        assert found.mask.dtype == bool
+        assert found.mask.shape == image.shape
+        assert found.source.rpartition("-")[2] in {made_by.name.rpartition("-")[2], "existing"}
+        np.testing.assert_array_equal(image.array, before)
+        if made_by.name != "none":
+            assert dice(found.mask, truth.array > 0) > 0.88
+        masks.append(reorient(Volume(array=found.mask, affine=image.affine)).array)
+    assert dice(*masks) > 0.995
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_description(name: str) -> None:
+    kind = maskers()[name]
+    assert kind.name == name
+    assert kind.summary
+    assert "\n" not in kind.summary
+    assert {"digest_name", "revision"} <= vars(kind).keys()
+    assert set(kind.references) <= publications().keys()
+    complaint = kind().missing(Context())
+    assert complaint is None or complaint.strip()
+    assert masker(name, **{f.name: f.default for f in fields(kind)}) == masker(name)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"order": ["no-such"]}, "no masker 'no-such'.*deepbet"),
+        ({"order": []}, r"order = \[\]"),
+        ({"species": 3}, "species = 3"),
+        ({"deepbet": {"threshold": 1.0}}, r"\[masks.deepbet\].*threshold is 1"),
+        ({"deepbet": {"no_such": 1}}, "no_such"),
+        ({"no-such": {}}, "no-such"),
+    ],
+)
+def test_what_cannot_be_is_refused(table: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        masking(table)
+
+
+def test_maskers_for_humans_are_not_asked_for_others(tmp_path: Path) -> None:
+    image, _ = whole_head()
+    macaque, human = scan(species="Macaca mulatta"), scan(species="homo sapiens")
+    assert [m.name for m in masking().asked(macaque)] == ["skull-stripped"]
+    assert [m.name for m in masking({"species": "macaca mulatta"}).asked(scan())] == ["skull-stripped"]
+    assert [m.name for m in masking({"species": "macaca mulatta"}).asked(human)] == [
+        "skull-stripped", "deepbet", "template",
+    ]  # fmt: skip
+    with pytest.raises(BadDataError, match=r"species .Macaca mulatta.*no masker is left"):
+        brain_mask(macaque, image, Context())
+
+
+def test_masks_depend_on_maskers_only_where_the_scan_does_not_mark_its_brain(tmp_path: Path) -> None:
+    given = File(path=tmp_path / "m.nii.gz", dataset=tmp_path)
+    ways = masking(), masking({"order": ["existing", "skull-stripped", "template"]})
+    for marked in (scan(mask=given), scan(skull_stripped=True), scan(brain=given)):
+        assert [way.depends(marked) for way in ways] == ["", ""]
+    assert ways[0].depends(scan()) != ways[1].depends(scan()) != ""
+    assert masking({"order": ["none"]}).depends(scan(mask=given))
+
+
+def test_a_mask_that_was_made_is_kept_for_the_other_scans_of_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, truth = whole_head(bias=0.0)
+    write_image(image, tmp_path / "sub-1_T1w.nii.gz")
+    asked = []
+
+    class Once(maskers()["none"]):  # type: ignore[misc]
+        def find(self, scan: Scan, image: Volume, context: Context) -> object:
+            asked.append(scan.name)
+            return replace(super().find(scan, image, context), mask=truth.array > 0)
+
+    how = replace(masking({"order": ["T1w"]}), maskers=(masker("T1w"), Once()))
+    context = Context(work_dir=tmp_path / "scratch", masking=how)
+    t1w = scan("T1w", tmp_path)
+    first, source = brain_mask(t1w, image, context)
+    other, lent = brain_mask(scan("T2w", tmp_path, lender=t1w), image, context)
+    assert (source, lent) == ("none", "T1w-none")
+    assert asked == ["sub-1_T1w"]
+    np.testing.assert_array_equal(first.array, truth.array)
+    assert dice(other.array > 0, truth.array > 0) > 0.95

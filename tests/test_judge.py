@@ -78,6 +78,10 @@ def test_a_score_of_which_less_is_better(tmp_path, capsys):
     assert "Lowest (best) mean: syn, hd95_mm 4." in told or "Lowest (best) mean: syn, hd95_mm 3." in told
     assert "syn is below (better than) greedy by" in told
     assert "Dice" not in told
+    out = tmp_path / "out"
+    assert main(["judge", str(file), *options, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert not [f for f in out.rglob("*") if f.suffix in (".json", ".svg") and "Dice" in f.read_text()]
     swapped = distances()
     swapped["method"] = swapped["method"].map({"syn": "greedy", "greedy": "syn"})
     assert main(["judge", str(written(swapped, tmp_path, [*KEYS, "hd95_mm"])), *options]) == 0

@@ -101,8 +101,22 @@ def write_out(folder: Path, tables: Tables, criteria: Criteria, words: Wording, 
         ("structure_differences", tables.structure_differences, dictionaries.STRUCTURE_DIFFERENCES),
     ):
         if len(table):
-            write_table(folder / f"{name}.tsv", table, columns)
+            write_table(folder / f"{name}.tsv", table, _spoken(columns, words))
     _draw(folder / "figures", tables, words)
+
+
+def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[str, dict[str, str]]:
+    """A data dictionary that speaks of the score that was judged, in its unit."""
+    if words.noun == "Dice":
+        return {name: dict(entry) for name, entry in columns.items()}
+    return {
+        name: {
+            key: text.replace("mean Dice", words.noun).replace("Dice", words.noun)
+            for key, text in entry.items()
+            if not (key == "Units" and text.startswith("1"))
+        }
+        for name, entry in columns.items()
+    }
 
 
 def _draw(folder: Path, tables: Tables, words: Wording) -> None:

@@ -43,6 +43,7 @@ from lumirage_bids.registration.alignment import align
 from lumirage_bids.registration.base import Context
 from lumirage_bids.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
 from lumirage_bids.segmentation import absent_structures, named_structures, segment_checked, without_name
+from lumirage_bids.software import made_with
 from lumirage_bids.transform_files import write_itk
 from lumirage_bids.transforms import Transform
 
@@ -151,6 +152,7 @@ def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
     about = {
         "Labeller": made_by.name,
         "Parameters": asdict(made_by),
+        "MadeWith": made_with(made_by.packages),
         "Facts": facts,
         "AbsentStructures": [structures[i] for i in absent_structures(volume, structures)],
         "VoxelsWithoutName": {str(i): n for i, n in unnamed.items()},

@@ -128,7 +128,8 @@ class PairAtWork:
         landmarks = self.landmarks()  # a bad table costs no registration
         transform, cost = self.registered()
         total = transform.then(Transform((self.start,)))
-        measures = {**self.deformation(transform), **cost}
+        cut = 100 * float(np.max([self.fixed.at_edge, self.moving.at_edge]))
+        measures = {**self.deformation(transform), **cost, "brain_at_edge_percent": cut}
         if landmarks is not None:
             measures["tre_mm"] = float(landmark_errors(*landmarks, total).mean())
         failures = {**self.fixed.failures, **self.moving.failures}

@@ -89,6 +89,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         "Description": "Peak memory during the registration: of the process on a CPU, allocated on the device on a GPU",
         "Units": "GB (10^9 bytes)",
     },
+    "brain_at_edge_percent": {
+        "Description": "Largest area of a brain of the pair on a face of its image, as a share of that brain's largest "
+        "section; above 0 a part of it may be missing, which cannot be matched; n/a for pairs of versions before 0.2.0",
+        "Units": "percent, 0 for brains that are whole",
+    },
     "similarity": {"Description": "Image similarity that the method maximised"},
     "start": {
         "Description": "What the method started from: aligned, centre_of_mass or none, as the protocol says, the same "

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from lumirage_bids import scores
+from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import LumirageError
 from lumirage_bids.images import Volume
 from lumirage_bids.label_transfer import Evaluation, transfer_labels
@@ -36,7 +36,8 @@ class Side:
     """One scan of a pair, read: prepared image and mask, label maps, alignment, native grid.
 
     `at_reference` holds the label maps on the reference's prepared grid, where they are compared there, by labelling
-    and way of transfer.
+    and way of transfer. `at_edge` is the largest share of the brain's largest section on a face of its image,
+    NaN where it was not looked for.
     """
 
     scan: Scan
@@ -48,6 +49,7 @@ class Side:
     structures: Mapping[str, Mapping[int, str]]
     failures: Mapping[str, str]
     alignment: np.ndarray
+    at_edge: float = 0.0
 
 
 def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
@@ -70,6 +72,8 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
         for how, (name, volume) in product(sorted(transfers), labels.items()):
             array = transfer_labels(volume, Transform((alignment,)), shape, affine, threads=threads, method=how)
             at_reference[name, how] = Volume(array=array, affine=affine)
+    sidecar = derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant))
+    at_edge = derivatives.read_json(sidecar).get("AtEdge")
     return Side(
         scan=scan,
         image=read_prepared(out_dir, scan, variant, wanted),
@@ -80,6 +84,7 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
         structures={name: read_structures(out_dir, scan, name) for name in labels},
         failures=failures,
         alignment=alignment,
+        at_edge=float("nan") if at_edge is None else max(at_edge.values(), default=0.0),
     )
 
 

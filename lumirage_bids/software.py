@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids import registration
+from lumirage_bids import derivatives, registration
 from lumirage_bids.provenance import dated_records
 
 if TYPE_CHECKING:
@@ -55,10 +55,28 @@ def software_notes(out_dir: Path, rows: Mapping[str, pd.DataFrame], present: Map
                     if now not in (None, ABSENT) and _told(package, made) != _told(package, now):
                         key = (str(name), f"{package} {made}", f"{package} {now}")
                         counts[key] = counts.get(key, 0) + int(n)
-    return [
+    told = [
         f"{n} row(s) of {name} were made with {made}, the latest run has {now}: a difference that they take part in "
         f"may be the package's. --redo {name} makes them again."
         for (name, made, now), n in counts.items()
+    ]
+    return told + [note for labelling in rows for note in _label_notes(out_dir, labelling, present)]
+
+
+def _label_notes(out_dir: Path, labelling: str, present: Mapping[str, Any]) -> list[str]:
+    """Tell of label maps that were made with other versions of their labeller's packages."""
+    counts: dict[tuple[str, str], int] = {}
+    for file in derivatives.files(out_dir, f"sub-*/**/*_seg-{labelling}_dseg.json"):
+        for item in str(derivatives.read_json(file).get("MadeWith", "")).split():
+            package, _, made = item.partition("=")
+            now = present.get(package) or _version(package)
+            if "space" not in derivatives.entities_of(file) and _told(package, made) != _told(package, now or made):
+                key = (f"{package} {made}", f"{package} {now}")
+                counts[key] = counts.get(key, 0) + 1
+    return [
+        f"{n} label map(s) of {labelling} were made with {made}, the latest run has {now}: scores on them may not be "
+        "comparable with those on others."
+        for (made, now), n in counts.items()
     ]
 
 

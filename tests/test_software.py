@@ -64,3 +64,16 @@ def test_rows_of_unknown_versions_are_named(tmp_path: Path) -> None:
     told = software_notes(tmp_path, {"demo": rows("greedy", UNKNOWN)}, None)
     assert told[0].startswith("1 row(s) of greedy were made with fireants of unknown version, the latest run has fire")
     assert software_notes(tmp_path, {"demo": rows("identity", UNKNOWN)}, None) == []
+
+
+def test_label_maps_of_other_versions_are_named(tmp_path: Path) -> None:
+    run(tmp_path, "20260101T000000Z", "1.5.0")
+    record = next((tmp_path / "config").iterdir())
+    record.write_text(record.read_text().replace("[methods]", 'antspyx = "0.6.3"\n[methods]'))
+    for name, made in (("sub-1_", "0.6.2"), ("sub-2_", "0.6.2"), ("sub-3_", "0.6.3"), ("sub-4_space-1T1w_", "0.6.1")):
+        file = tmp_path / name[:5] / "anat" / f"{name}seg-tissue_dseg.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(f'{{"MadeWith": "antspyx={made}"}}')
+    tables = {"tissue": rows("identity", None), "manual": rows("identity", None)}
+    (told,) = software_notes(tmp_path, tables, None)
+    assert told.startswith("2 label map(s) of tissue were made with antspyx 0.6.2, the latest run has antspyx 0.6.3")

@@ -77,6 +77,7 @@ class Atropos(Labeller):
     name: ClassVar[str] = "atropos"
     digest_name: ClassVar[str] = "Atropos"
     revision: ClassVar[int | None] = 1
+    packages: ClassVar[tuple[str, ...]] = ("antspyx",)
     summary: ClassVar[str] = "CSF, grey and white matter from intensities by ANTs Atropos; no downloads"
     references: ClassVar[tuple[str, ...]] = ("avants2011", "tustison2010")
     labelling: ClassVar[str | None] = "tissue"

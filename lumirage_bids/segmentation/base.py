@@ -48,6 +48,8 @@ class Labeller(ABC):
     revision: ClassVar[int | None] = None
     """Raised when the labeller gives another result, so that what depends on it is made again. A labeller that does not
     set it counts by its source: whatever is edited there, its results are made again."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions may change its labels; each map says with which it was made."""
     references: ClassVar[tuple[str, ...]] = ()
     labelling: ClassVar[str | None] = None
     reads: ClassVar[bool] = False

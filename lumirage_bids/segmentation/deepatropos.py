@@ -37,6 +37,7 @@ class DeepAtropos(Labeller):
     name: ClassVar[str] = "deepatropos"
     digest_name: ClassVar[str] = "DeepAtropos"
     revision: ClassVar[int | None] = 1
+    packages: ClassVar[tuple[str, ...]] = ("antspyx", "antspynet")
     summary: ClassVar[str] = "six tissues on T1w by ANTsPyNet's Deep Atropos; needs antspynet and its weights"
     references: ClassVar[tuple[str, ...]] = ("tustison2021",)
     labelling: ClassVar[str | None] = "deepatropos"

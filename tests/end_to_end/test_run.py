@@ -27,6 +27,7 @@ def test_every_pair_and_method_is_scored(finished_run: Path) -> None:
     assert len(pairs) == 6 * 2
     assert set(pairs["status"]) == {"ok"}
     assert (pairs["moving"] != pairs["fixed"]).all()
+    assert (pairs["brain_at_edge_percent"] == 0).all()
 
 
 def test_registration_helps(finished_run: Path) -> None:

@@ -132,8 +132,6 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
         return " on the pairs that all scored, which is not certain where failures differ"
     if hanging := list(dict.fromkeys(r.hangs_on for r in relations if r.hangs_on)):
         return f", but not for certain: it hangs on {and_join(hanging)} alone"
-    if any(not r.known for r in relations):
-        return " by the same in every pair"
     fewest = min(int(r.row["n_subjects"]) for r in relations)
     return f" for certain, as far as {fewest} subjects go" if fewest < _FEW else " for certain"
 
@@ -199,7 +197,7 @@ def turning(scene: Scene) -> Iterator[str]:
     for row in scene.interactions.to_dict("records"):
         if not row["p_reversal_page"] < scene.criteria.alpha or not row["arms"] <= ranked:
             continue
-        if max(abs(row["difference_1"]), abs(row["difference_2"])) < scene.criteria.margin:
+        if not any(scene.criteria.beyond(row[f"difference_{i}"]) for i in (1, 2)):
             continue
         sign = 1 if scene.words.higher_is_better else -1
         first, second = (row["b"], row["a"]) if sign * row["difference_1"] > 0 else (row["a"], row["b"])

@@ -14,9 +14,6 @@ from lumirage_bids.stats.classes import Arm
 
 Row = Mapping[Hashable, Any]
 
-#: From so many subjects on a difference that is the same in all pairs is taken for one.
-FEWEST_FOR_CONSTANT = 3
-
 Kind = Literal["certain", "small", "equivalent", "identical", "open", "turned", "unknown"]
 """What the numbers carry:
 
@@ -123,14 +120,11 @@ def relation(row: Row, labels: Mapping[Arm, str], criteria: Criteria, *, sign: i
 
 def _kind(row: Row, criteria: Criteria) -> Kind:
     size, d_z = abs(row["mean_difference"]), abs(row["d_z"])
-    known = math.isfinite(row["ci_low"])
-    constant = math.isnan(d_z) and row["n"] > 1 and row["n_subjects"] >= FEWEST_FOR_CONSTANT
-    counts = size >= criteria.margin and not d_z < criteria.threshold
+    counts = criteria.beyond(size) and not d_z < criteria.threshold
     sorted_out: tuple[tuple[bool, Kind], ...] = (
         (row["n"] == 0, "unknown"),
         (row["tie_percent"] == 100, "identical"),
-        (not known and not constant, "unknown"),
-        (not known, "certain" if size >= criteria.margin else "equivalent"),
+        (not math.isfinite(row["ci_low"]), "unknown"),
         (row["p_equivalence_holm"] < criteria.alpha, "equivalent"),
         (not row["p_holm"] < criteria.alpha, "open"),
         (counts and row["mean_difference"] * row["worst_case_difference"] < 0, "turned"),

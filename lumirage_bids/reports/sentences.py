@@ -71,7 +71,7 @@ def interactions(scene: Scene) -> Iterator[str]:
         and not row["p_reversal_page"] < scene.criteria.alpha
         and row["factor"] not in ("labelling", "evaluation")  # two scales: only an order that turns says something
         and row["arms"] <= ranked
-        and abs(row["interaction"]) >= scene.criteria.margin
+        and scene.criteria.beyond(row["interaction"])
     ]
     rows.sort(key=lambda row: -abs(row["interaction"]))
     for row in rows[:MOST]:

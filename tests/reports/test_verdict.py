@@ -79,7 +79,51 @@ def test_the_winner_is_first_and_ranks_follow_certain_differences():
 
 def test_a_difference_that_is_the_same_in_every_pair():
     found = verdict(copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn", 0.05))
-    assert "above every other by the same in every pair: greedy by 0.050." in found.headline
+    assert "above every other for certain: greedy by 0.050 (95 % interval 0.050 to 0.050)." in found.headline
+
+
+def rounded(differences: list[float], **methods: float) -> pd.DataFrame:
+    """Three pairs without a subject in common, scores of two decimals; the first method is 0.7 everywhere."""
+    scans = [(f"sub-{i}", f"sub-{i + 3}") for i in range(3)]
+    means = {"a": [0.7] * 3, "b": [0.7 + d for d in differences], **{m: [x, x + 0.01, x] for m, x in methods.items()}}
+    pairs = pd.DataFrame(
+        [
+            {"method": m, "moving": moving, "fixed": fixed, "dice_mean": round(x, 2)}
+            for m, scores in means.items()
+            for (moving, fixed), x in zip(scans, scores, strict=True)
+        ]
+    )
+    same = {"variant": "v", "labelling": "scores", "evaluation": "native", "split": "different subjects"}
+    return pairs.assign(**same, status="ok", reason=None, dice_initial=np.nan, folding_percent=0.0, runtime_s=1.0)
+
+
+def test_the_same_difference_of_three_rounded_pairs_is_no_evidence():
+    found = verdict(rounded([0.02] * 3, c=0.69, d=0.7))
+    assert found.headline.startswith("No winner: the order of b, ")
+    assert not claims(found)
+
+
+def test_the_same_difference_everywhere_turns_like_any_other_where_failures_weigh_more():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn", 0.02)
+    found = verdict(fail(pairs, of(pairs, "syn") & some(pairs, 0.045)))
+    assert "With failed pairs scored at worst it turns around." in found.headline
+    assert "Highest mean" not in found.headline
+
+
+def test_a_difference_of_the_margin_is_within_the_margin():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.69}, noise=0.0, subject=0.0), "greedy", "syn", 0.70 - 0.69)
+    assert not claims(verdict(pairs))
+
+
+def test_the_same_difference_of_three_subjects_goes_as_far_as_they_do():
+    few = copied(table({"greedy": 0.6}, groups={"T1w": 3}), "greedy", "syn", 0.05)
+    assert "for certain, as far as 3 subjects go: greedy by 0.050" in verdict(few).headline
+
+
+def test_a_difference_that_depends_on_the_variant_by_the_same_everywhere_is_told():
+    pairs = copied(table({"greedy": 0.6}, variants=("1mm", "2mm")), "greedy", "syn", 0.01)
+    pairs.loc[of(pairs, "syn", variant="1mm"), "dice_mean"] += 0.04
+    assert "How far syn and greedy differ depends on the variant" in words(verdict(pairs))
 
 
 def test_many_certain_differences_are_counted():

@@ -161,6 +161,8 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
         )
     turned = [r for r in level if r.kind == "turned"]
     why = " With failed pairs scored at worst it turns around." if turned else ""
+    if any(r.kind == "open" and r.alike for r in level):
+        why += " That they are equivalent on the pairs that both scored is not certain: failures differ."
     if largest.known and largest.kind == "open":
         size += f", p = {p_value(largest.row['p_holm'])} after Holm's correction".replace("= <", "<")
     return f"No winner: the order of {names} is not certain; {of_what} {size}; {_mean(scene, first)}.{why}"

@@ -131,10 +131,15 @@ def _n(r: Relation) -> str:
 
 
 def _turned(scene: Scene, r: Relation) -> str:
-    if r.kind != "turned":
-        return ""
     worst = scene.words.size(r.row["worst_case_difference"], sign=True)
-    return f" With failed pairs scored {scene.words.worst} it turns around, to {worst}."
+    at_worst = f"With failed pairs scored {scene.words.worst}"
+    if r.kind == "turned":
+        return f" {at_worst} it turns around, to {worst}."
+    if not r.alike:
+        return ""
+    told = " Equivalent on the pairs that both scored, but the two lack scores of different pairs."
+    differs = r.row["n_failed"] > 0 and math.isfinite(r.row["worst_case_difference"])
+    return f"{told} {at_worst} {r.row['method_b']} − {r.row['method_a']} is {worst}." if differs else told
 
 
 def _in_some(scene: Scene, r: Relation) -> str:
@@ -194,7 +199,11 @@ def ranks(scene: Scene) -> Iterator[str]:
 
 
 def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell the share of pairs won and the median where they tell another story than the mean."""
+    """Tell the share of pairs won and the median where they tell another story than the mean.
+
+    It is called certain only beside a difference in the score itself that is: pages of equal methods have none.
+    """
+    any_certain = any(r.row["p_holm"] < scene.criteria.alpha for r in scene.relations)
     limit = scene.criteria.alpha / (_STRICT * max(1, len(rows)))
     for r in rows:
         win_b, ties = r.row["win_percent"], r.row["tie_percent"]
@@ -208,11 +217,14 @@ def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
             continue
         median = scene.words.size(r.row["median_difference"], sign=True)
         other = next(iter(r.names() - {most}))
-        mean = "by its mean not for certain" if most == r.better else "but not by its mean"
-        yield (
-            f"{most} is better than {other} in {share:.0f} % of the pairs for certain (median of {b} − {a} {median}), "
-            f"{mean}: what it loses in the other pairs weighs as much or more."
+        mean = "by its mean not for certain"
+        if most != r.better:
+            mean = "but not by its mean: what it loses in the other pairs weighs as much or more"
+        told = f"in {share:.0f} % of the pairs"
+        told = (
+            f"{most} is better than {other} {told} for certain" if any_certain else f"{most} wins {told} with {other}"
         )
+        yield f"{told} (median of {b} − {a} {median}), {mean}."
 
 
 def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:

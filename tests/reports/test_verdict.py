@@ -367,6 +367,20 @@ def test_as_many_failures_on_other_pairs_differ():
     assert "which is not certain where failures differ" in found.headline
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.0003])
+def test_methods_that_are_alike_but_for_failures_are_not_equivalent_for_certain(noise):
+    pairs = copied(table({"greedy": 0.6}), "greedy", "syn")
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += np.random.default_rng(0).normal(0, noise, 132)
+    failed = of(pairs, "syn") & some(pairs, 0.045)
+    for lacking in (fail(pairs, failed), pairs[~failed]):
+        told = words(verdict(lacking))
+        assert "No winner: the order of " in told
+        assert "equivalent on the pairs that both scored is not certain: failures differ" in told
+        assert "for certain" not in told
+        assert "The same score in every pair" not in told
+    assert "With failed pairs scored 0 syn − greedy is −0.0" in words(verdict(fail(pairs, failed)))
+
+
 def test_failures_that_turn_the_order_leave_no_winner():
     pairs = table({"identity": 0.45, "greedy": 0.60, "syn": 0.615}, subject=0.003, noise=0.003)
     found = verdict(fail(pairs, of(pairs, "syn") & some(pairs, 0.04)))
@@ -568,6 +582,29 @@ def test_a_method_that_wins_most_pairs_and_collapses_in_a_few_is_told():
     assert re.search(
         r"syn is better than greedy in 9\d % of the pairs for certain \(median of \w+ − \w+ [+−]0\.0\d+\)", told
     )
+
+
+def test_what_is_lost_weighs_more_only_where_the_mean_says_so():
+    """Better in most pairs, by as much as it takes, and by its mean not for certain."""
+    pairs = equal(subject=0.0, noise=0.0005)
+    vfa = of(pairs, "syn")
+    pairs.loc[vfa, "dice_mean"] += 0.004 + 0.2 * (pairs.loc[vfa, "moving"].str[:6] == "sub-03")
+    pairs.loc[vfa & some(pairs, 0.05), "dice_mean"] -= 0.006
+    (relation,) = [r for r in verdict(pairs).relations if "identity" not in r.names()]
+    assert relation.kind == "open"
+    told = next(s for s in verdict(pairs).sentences if "% of the pairs" in s)
+    assert told.endswith("by its mean not for certain.")
+    assert "weighs" not in told
+
+
+def test_a_page_without_a_certain_difference_claims_none_by_win_rates():
+    pairs = table({"greedy": 0.6, "syn": 0.62}, subject=0.003, noise=0.003)
+    lost = of(pairs, "syn") & some(pairs, 0.08)
+    pairs.loc[lost, "dice_mean"] -= 0.35
+    found = verdict(pairs)
+    assert not any(r.row["p_holm"] < 0.05 for r in found.relations)
+    assert not claims(found)
+    assert re.search(r"syn wins in 9\d % of the pairs with greedy \(median", words(found))
 
 
 def test_a_win_rate_by_noise_is_not_told():

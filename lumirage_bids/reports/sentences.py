@@ -185,9 +185,9 @@ def _gain_interval(scene: Scene, r: Relation, better: bool) -> str:
 def ranks(scene: Scene) -> Iterator[str]:
     """Rank by significance and by resampling, where at least one difference between methods is certain."""
     ranked = scene.ranked
-    if len(ranked) < 3 or not any(r.kind == "certain" for r in scene.of_ranked()):
+    certain = [r for r in scene.of_ranked() if r.certain]
+    if len(ranked) < 3 or not certain:
         return
-    certain = [r for r in scene.of_ranked() if r.kind == "certain"]
     by_rank: dict[int, list[str]] = {}
     for s in ranked:
         by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
@@ -220,10 +220,10 @@ def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         mean = "by its mean not for certain"
         if most != r.better:
             mean = "but not by its mean: what it loses in the other pairs weighs as much or more"
-        told = f"in {share:.0f} % of the pairs"
-        told = (
-            f"{most} is better than {other} {told} for certain" if any_certain else f"{most} wins {told} with {other}"
-        )
+        of_pairs = f"{share:.0f} % of the pairs"
+        told = f"{most} wins {of_pairs} with {other}"
+        if any_certain:
+            told = f"{most} is better than {other} in {of_pairs} for certain"
         yield f"{told} (median of {b} − {a} {median}), {mean}."
 
 

@@ -81,7 +81,8 @@ def compare(
         A row per labelling × evaluation × class of pairs × two arms a, b in the order of `arms_of`, with
         `COMPARISON_COLUMNS`; arms of two evaluations are not compared, their scores are two quantities.
         ``n`` pairs were scored in both arms and, where neither is set aside for lacking pairs, in every other ranked
-        arm; ``n_failed`` pairs were run in both but lack a score in at least one. Differences are b − a. Standard
+        arm (in both alone where no pair was scored by all);
+        ``n_failed`` pairs were run in both but lack a score in at least one. Differences are b − a. Standard
         error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come from `lumirage_bids.stats.design`,
         where subjects are what is drawn; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the pairs for independent.
         ``worst_case_…`` scores failed pairs as bad as can be. Holm's correction is over all tests of the table;
@@ -138,7 +139,7 @@ def _row(
     both = np.asarray(scored[:, couple].all(axis=1))
     chosen = list(couple)
     # Arms that are ranked, with each other and with a reference, on the pairs that they are ranked on.
-    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all()
+    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all() and common.pairs.any()
     laid = designs.of(np.asarray(both & common.pairs) if shared else both)
     usual = _infer(laid, table.dice[:, couple], table.step, criteria)
     at_worst = dict(usual)

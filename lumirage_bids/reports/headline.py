@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from lumirage_bids.reports.relations import Relation
 from lumirage_bids.reports.scene import Scene, Standing
@@ -43,6 +44,11 @@ def _core(scene: Scene) -> Iterator[str]:
     elif not competitors:
         floor = scene.standings[0]
         yield f"Only {floor.name} was run: {_mean(scene, floor)}. There is nothing to compare it with."
+    elif not ranked and any(not s.set_aside for s in competitors):
+        yield (
+            "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "
+            "not compared; what follows compares them in twos."
+        )
     elif not ranked:
         yield "No method scored enough of its pairs to be ranked."
     elif len(ranked) == 1:
@@ -97,7 +103,8 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
         return _unknown(scene, ranked, list(found.values()))
     if not level:
         doubt = _doubt(scene, behind)
-        every = f"{scene.words.above} every other{doubt}: {_by_how_much(scene, behind)}"
+        others = "every other that is ranked" if any(s.set_aside for s in scene.competitors) else "every other"
+        every = f"{scene.words.above} {others}{doubt}: {_by_how_much(scene, behind)}"
         return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}.{_ifs(scene, first, behind)}"
     others = f" {_behind(scene, first.name, level, behind)}" if behind else ""
     return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
@@ -132,15 +139,13 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
         return " on the pairs that all scored, which is not certain where failures differ"
     if hanging := list(dict.fromkeys(r.hangs_on for r in relations if r.hangs_on)):
         return f", but not for certain: it hangs on {and_join(hanging)} alone"
-    if any(not r.known for r in relations):
-        return " by the same in every pair"
     fewest = min(int(r.row["n_subjects"]) for r in relations)
     return f" for certain, as far as {fewest} subjects go" if fewest < _FEW else " for certain"
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
     """Tell of methods that nobody leads."""
-    names = and_join([first.name, *(next(iter(r.names() - {first.name})) for r in level)])
+    names = _together(scene, first.name, level)
     kinds = {r.kind for r in level}
     largest = max(level, key=lambda r: r.difference)
     size = scene.words.size(largest.difference)
@@ -163,9 +168,20 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
         )
     turned = [r for r in level if r.kind == "turned"]
     why = " With failed pairs scored at worst it turns around." if turned else ""
+    if any(r.kind == "open" and r.alike for r in level):
+        why += " That they are equivalent on the pairs that both scored is not certain: failures differ."
     if largest.known and largest.kind == "open":
         size += f", p = {p_value(largest.row['p_holm'])} after Holm's correction".replace("= <", "<")
     return f"No winner: the order of {names} is not certain; {of_what} {size}; {_mean(scene, first)}.{why}"
+
+
+def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
+    """Names of arms level with the first; where two of them are told apart from each other, each with the first."""
+    others = [next(iter(r.names() - {first})) for r in level]
+    between = [scene.between(a, b) for a, b in combinations(others, 2)]
+    if any(r is not None and r.kind == "certain" for r in between):
+        return f"{first} and each of {and_join(others)}"
+    return and_join([first, *others])
 
 
 def _unknown(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relation]) -> str:
@@ -185,8 +201,22 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
         if r.better != first.name or r.kind != "certain":
             told.append(f"Mind: {against(scene, first.name, r)}.")
+    told += _better_aside(scene, first)
     told += list(turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
+
+
+def _better_aside(scene: Scene, first: Standing) -> Iterator[str]:
+    """Arms set aside whose mean is ahead of the first's although what they lack counts as bad as can be."""
+    sign = 1 if scene.words.higher_is_better else -1
+    for s in scene.competitors:
+        ahead = sign * (s.mean_at_worst - first.mean_at_worst)
+        if s.set_aside and ahead > 0 and scene.criteria.beyond(ahead):
+            means = ", ".join(f"{x.name} {scene.words.value(x.mean_at_worst)}" for x in (s, first))
+            yield (
+                f"Mind: {s.name}, set aside, has the better mean all the same: over all pairs, those without a score "
+                f"counted as {scene.words.worst}, {means} (not tested)."
+            )
 
 
 def _given(text: object) -> bool:
@@ -199,7 +229,7 @@ def turning(scene: Scene) -> Iterator[str]:
     for row in scene.interactions.to_dict("records"):
         if not row["p_reversal_page"] < scene.criteria.alpha or not row["arms"] <= ranked:
             continue
-        if max(abs(row["difference_1"]), abs(row["difference_2"])) < scene.criteria.margin:
+        if not any(scene.criteria.beyond(row[f"difference_{i}"]) for i in (1, 2)):
             continue
         sign = 1 if scene.words.higher_is_better else -1
         first, second = (row["b"], row["a"]) if sign * row["difference_1"] > 0 else (row["a"], row["b"])

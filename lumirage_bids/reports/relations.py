@@ -14,16 +14,14 @@ from lumirage_bids.stats.classes import Arm
 
 Row = Mapping[Hashable, Any]
 
-#: From so many subjects on a difference that is the same in all pairs is taken for one.
-FEWEST_FOR_CONSTANT = 3
-
 Kind = Literal["certain", "small", "equivalent", "identical", "open", "turned", "unknown"]
 """What the numbers carry:
 
 - certain: a difference, by Holm's p and beyond margin and threshold;
 - small: surely a difference, but inside the margin or the threshold, and not surely inside;
 - equivalent: surely inside the margin; identical: no pair differs;
-- open: neither a difference nor equivalence is shown;
+- open: neither a difference nor equivalence is shown, or the two are alike on the pairs that both scored, but lack
+  different pairs;
 - turned: as certain, but with failed pairs scored at worst the order is the other way round;
 - unknown: there is no interval.
 """
@@ -47,6 +45,8 @@ class Relation:
         Effect size of the better over the worse.
     failures_differ : bool
         Whether the two lack scores of different pairs: then nothing is certain.
+    alike : bool
+        Whether the pairs that both scored show them to be equivalent, or the same.
     row : mapping
         The comparison.
     """
@@ -61,6 +61,7 @@ class Relation:
     d_z_low: float
     d_z_high: float
     failures_differ: bool
+    alike: bool
     row: Row
 
     @property
@@ -112,25 +113,28 @@ def relation(row: Row, labels: Mapping[Arm, str], criteria: Criteria, *, sign: i
     return Relation(
         better=better,
         worse=worse,
-        kind=_kind(row, criteria),
+        kind=_kind(row, criteria, failures_differ),
         difference=abs(row["mean_difference"]),
         **{"low": low, "high": high},
         **{"d_z": abs(row["d_z"]), "d_z_low": d_z_low, "d_z_high": d_z_high},
         failures_differ=failures_differ,
+        alike=_alike(row, criteria),
         row=row,
     )
 
 
-def _kind(row: Row, criteria: Criteria) -> Kind:
+def _alike(row: Row, criteria: Criteria) -> bool:
+    return bool(row["tie_percent"] == 100 or row["p_equivalence_holm"] < criteria.alpha)
+
+
+def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
     size, d_z = abs(row["mean_difference"]), abs(row["d_z"])
-    known = math.isfinite(row["ci_low"])
-    constant = math.isnan(d_z) and row["n"] > 1 and row["n_subjects"] >= FEWEST_FOR_CONSTANT
-    counts = size >= criteria.margin and not d_z < criteria.threshold
+    counts = criteria.beyond(size) and not d_z < criteria.threshold
     sorted_out: tuple[tuple[bool, Kind], ...] = (
         (row["n"] == 0, "unknown"),
+        (_alike(row, criteria) and failures_differ, "open"),
         (row["tie_percent"] == 100, "identical"),
-        (not known and not constant, "unknown"),
-        (not known, "certain" if size >= criteria.margin else "equivalent"),
+        (not math.isfinite(row["ci_low"]), "unknown"),
         (row["p_equivalence_holm"] < criteria.alpha, "equivalent"),
         (not row["p_holm"] < criteria.alpha, "open"),
         (counts and row["mean_difference"] * row["worst_case_difference"] < 0, "turned"),

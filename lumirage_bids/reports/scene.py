@@ -155,8 +155,8 @@ class Scene:
         return next((r for r in self.relations if r.names() == {a, b}), None)
 
     def of_ranked(self) -> list[Relation]:
-        """Relations between arms that are ranked."""
-        names = {s.name for s in self.ranked}
+        """Relations between arms that are ranked, or would be had they a pair in common."""
+        names = {s.name for s in self.competitors if not s.set_aside}
         return [r for r in self.relations if r.names() <= names]
 
     def with_reference(self) -> list[Relation]:

@@ -71,7 +71,7 @@ def interactions(scene: Scene) -> Iterator[str]:
         and not row["p_reversal_page"] < scene.criteria.alpha
         and row["factor"] not in ("labelling", "evaluation")  # two scales: only an order that turns says something
         and row["arms"] <= ranked
-        and abs(row["interaction"]) >= scene.criteria.margin
+        and scene.criteria.beyond(row["interaction"])
     ]
     rows.sort(key=lambda row: -abs(row["interaction"]))
     for row in rows[:MOST]:
@@ -131,10 +131,15 @@ def _n(r: Relation) -> str:
 
 
 def _turned(scene: Scene, r: Relation) -> str:
-    if r.kind != "turned":
-        return ""
     worst = scene.words.size(r.row["worst_case_difference"], sign=True)
-    return f" With failed pairs scored {scene.words.worst} it turns around, to {worst}."
+    at_worst = f"With failed pairs scored {scene.words.worst}"
+    if r.kind == "turned":
+        return f" {at_worst} it turns around, to {worst}."
+    if not r.alike:
+        return ""
+    told = " Equivalent on the pairs that both scored, but the two lack scores of different pairs."
+    differs = r.row["n_failed"] > 0 and math.isfinite(r.row["worst_case_difference"])
+    return f"{told} {at_worst} {r.row['method_b']} − {r.row['method_a']} is {worst}." if differs else told
 
 
 def _in_some(scene: Scene, r: Relation) -> str:
@@ -180,9 +185,9 @@ def _gain_interval(scene: Scene, r: Relation, better: bool) -> str:
 def ranks(scene: Scene) -> Iterator[str]:
     """Rank by significance and by resampling, where at least one difference between methods is certain."""
     ranked = scene.ranked
-    if len(ranked) < 3 or not any(r.kind == "certain" for r in scene.of_ranked()):
+    certain = [r for r in scene.of_ranked() if r.certain]
+    if len(ranked) < 3 or not certain:
         return
-    certain = [r for r in scene.of_ranked() if r.kind == "certain"]
     by_rank: dict[int, list[str]] = {}
     for s in ranked:
         by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
@@ -194,7 +199,11 @@ def ranks(scene: Scene) -> Iterator[str]:
 
 
 def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell the share of pairs won and the median where they tell another story than the mean."""
+    """Tell the share of pairs won and the median where they tell another story than the mean.
+
+    It is called certain only beside a difference in the score itself that is: pages of equal methods have none.
+    """
+    any_certain = any(r.row["p_holm"] < scene.criteria.alpha for r in scene.relations)
     limit = scene.criteria.alpha / (_STRICT * max(1, len(rows)))
     for r in rows:
         win_b, ties = r.row["win_percent"], r.row["tie_percent"]
@@ -208,11 +217,14 @@ def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
             continue
         median = scene.words.size(r.row["median_difference"], sign=True)
         other = next(iter(r.names() - {most}))
-        mean = "by its mean not for certain" if most == r.better else "but not by its mean"
-        yield (
-            f"{most} is better than {other} in {share:.0f} % of the pairs for certain (median of {b} − {a} {median}), "
-            f"{mean}: what it loses in the other pairs weighs as much or more."
-        )
+        mean = "by its mean not for certain"
+        if most != r.better:
+            mean = "but not by its mean: what it loses in the other pairs weighs as much or more"
+        of_pairs = f"{share:.0f} % of the pairs"
+        told = f"{most} wins {of_pairs} with {other}"
+        if any_certain:
+            told = f"{most} is better than {other} in {of_pairs} for certain"
+        yield f"{told} (median of {b} − {a} {median}), {mean}."
 
 
 def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:

@@ -23,6 +23,10 @@ def fixed(value: float, digits: int = 3, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
+#: Differences below this are what arithmetic leaves of none.
+_NOTHING = 1e-9
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wording:
     """How a score is spoken of.
@@ -70,16 +74,17 @@ class Wording:
 
         Examples
         --------
-        >>> Wording().size(0.0214), Wording().size(0.00042), Wording().size(-0.0004, sign=True), Wording().size(0.0)
-        ('0.021', '0.0004', '−0.0004', '0.000')
+        >>> Wording().size(0.0214), Wording().size(0.00052), Wording().size(-0.0004, sign=True), Wording().size(-1e-12)
+        ('0.021', '0.0005', '−0.0004', '0.000')
         """
+        number = 0.0 if abs(number) < _NOTHING else number
         tiny = 0 < abs(number) < 0.5 * 10**-self.digits
         digits = min(9, -math.floor(math.log10(abs(number)))) if tiny else self.digits
         return fixed(number, digits, sign=sign)
 
     def interval(self, low: float, high: float) -> str:
         """Write an interval of a difference, with signs unless both ends are positive."""
-        sign = low < 0
+        sign = low <= -_NOTHING
         return f"{self.size(low, sign=sign)} to {self.size(high, sign=sign)}"
 
 

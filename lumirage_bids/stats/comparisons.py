@@ -81,7 +81,8 @@ def compare(
         A row per labelling × evaluation × class of pairs × two arms a, b in the order of `arms_of`, with
         `COMPARISON_COLUMNS`; arms of two evaluations are not compared, their scores are two quantities.
         ``n`` pairs were scored in both arms and, where neither is set aside for lacking pairs, in every other ranked
-        arm; ``n_failed`` pairs were run in both but lack a score in at least one. Differences are b − a. Standard
+        arm (in both alone where no pair was scored by all);
+        ``n_failed`` pairs were run in both but lack a score in at least one. Differences are b − a. Standard
         error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come from `lumirage_bids.stats.design`,
         where subjects are what is drawn; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the pairs for independent.
         ``worst_case_…`` scores failed pairs as bad as can be. Holm's correction is over all tests of the table;
@@ -138,15 +139,15 @@ def _row(
     both = np.asarray(scored[:, couple].all(axis=1))
     chosen = list(couple)
     # Arms that are ranked, with each other and with a reference, on the pairs that they are ranked on.
-    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all()
+    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all() and common.pairs.any()
     laid = designs.of(np.asarray(both & common.pairs) if shared else both)
-    usual = _infer(laid, table.dice[:, couple], criteria)
+    usual = _infer(laid, table.dice[:, couple], table.step, criteria)
     at_worst = dict(usual)
     if table.failed[:, couple].any():
         at_worst = {}
         if score.worst is not None:
             worst = np.where(table.failed, score.worst, table.dice)[:, couple]
-            at_worst = _infer(designs.of(np.asarray(np.isfinite(worst).all(axis=1))), worst, criteria)
+            at_worst = _infer(designs.of(np.asarray(np.isfinite(worst).all(axis=1))), worst, table.step, criteria)
     a, b = table.dice[laid.kept][:, couple].T
     return {
         **{f"{what}_{side}": value for side, arm in _sides(table, couple) for what, value in arm._asdict().items()},
@@ -201,7 +202,7 @@ def _of_design(laid: Design) -> _Row:
     }
 
 
-def _infer(laid: Design, scores: Floats, criteria: Criteria) -> _Row:
+def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Row:
     """Difference and effect sizes with errors; missing where they are refused, with the reason."""
     n = len(laid.kept)
     row: _Row = {"n": n, "mean_difference": np.nan, "refused": laid.refused, "refused_sizes": laid.refused_sizes}
@@ -211,13 +212,11 @@ def _infer(laid: Design, scores: Floats, criteria: Criteria) -> _Row:
     sums = moments(own_a - own_a.mean(), own_b - own_b.mean()).sum(axis=0)
     observed = {k: float(v) for k, v in effects(sums, float(own_b.mean() - own_a.mean()), n)._asdict().items()}
     row |= observed
-    if not laid.refused and not np.isfinite(observed["d_z"]):
-        row |= dict.fromkeys(("refused", "refused_sizes"), "the differences do not vary")
     if row["refused"]:
         return row
-    found = laid.infer(np.diff(scores, axis=1))
-    if not found.se[0] > 0:
-        return row | dict.fromkeys(("refused", "refused_sizes"), "the differences do not vary within splits")
+    if not np.isfinite(observed["d_z"]):
+        row["refused_sizes"] = "the differences do not vary"
+    found = laid.infer(np.diff(scores, axis=1), step=step)
     low, high = found.interval(criteria.confidence)
     row |= {"se": found.se[0], "df": found.df[0], "ci_low": low[0], "ci_high": high[0], "p": found.p()[0]}
     row["p_equivalence"] = found.p_within(criteria.margin)[0]
@@ -266,7 +265,7 @@ def _without_one(table: SideBySide, laid: Design, difference: Floats, usual: _Ro
     # A group that then is too small to be told of leaves no p-value, and says nothing against the difference.
     rest = design(crossing, used)
     told = not rest.refused and rest.n_left_out == 0
-    p = float(rest.infer(difference[:, None]).p()[0]) if told else float("nan")
+    p = float(rest.infer(difference[:, None], step=table.step).p()[0]) if told else float("nan")
     mean = float(difference[used].mean())
     lost = sign * mean <= 0 or p >= criteria.alpha
     return {

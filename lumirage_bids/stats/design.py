@@ -268,13 +268,16 @@ class Design:
         products = [part @ part for part in parts]
         return np.array([np.trace(m) ** 2 / max((m * m).sum(), 1e-300) for m in products])
 
-    def infer(self, values: Floats) -> Inference:
+    def infer(self, values: Floats, *, step: float = 0.0) -> Inference:
         """Means over the pairs kept, with their errors.
 
         Parameters
         ----------
         values : array, shape (pairs of the crossing, numbers)
             Finite for the pairs kept.
+        step : float
+            What the scores are rounded to whose differences the values are. Values that do not vary may have varied by
+            as much as rounding hides: a standard deviation of step / √6 over the subjects of the smallest group.
 
         Returns
         -------
@@ -293,7 +296,8 @@ class Design:
             mean = columns.mean(axis=1) if len(self.kept) else nothing
             return Inference(estimate=mean, se=nothing, df=nothing, skewness=nothing)
         found = np.array([self._infer(column) for column in columns]).reshape(-1, 4).T
-        return Inference(estimate=found[0], se=found[1], df=found[2], skewness=found[3])
+        inferred = Inference(estimate=found[0], se=found[1], df=found[2], skewness=found[3])
+        return inferred.at_least(step / np.sqrt(6 * self.smallest), self.smallest - 1.0)
 
     def contributions(self, values: Floats) -> Floats:
         """What each unit moves the mean by, scaled so that squares sum up to its variance.

@@ -94,7 +94,7 @@ def interactions(
         table = side_by_side(pairs.assign(variant=pairs.groupby(_CELL, sort=False).ngroup().astype(str)), score)
         designs = Designs(table.crossing)
         for question in _questions(pairs, table, score, references):
-            rows.append(_answer(question, designs, criteria) | {"p_gate": _gate(question, comparisons)})
+            rows.append(_answer(question, designs, table.step, criteria) | {"p_gate": _gate(question, comparisons)})
             used = [mask.tobytes() for mask in question.used]
             tests.append((question.factor in ("split", "contrast") or question.factor, *used, *question.where.values()))
     found = pd.DataFrame(rows, columns=[*INTERACTION_COLUMNS, "p_gate"])
@@ -238,10 +238,10 @@ def _trimmed(values: Floats) -> Floats:
     return np.asarray(ordered[dropped:].mean() + (raised - raised.mean()) * n / (n - dropped))
 
 
-def _answer(question: _Question, designs: Designs, criteria: Criteria) -> _Row:
+def _answer(question: _Question, designs: Designs, step: float, criteria: Criteria) -> _Row:
     """Test one question."""
     laid = [designs.of(used) for used in question.used]
-    found = [d.infer(v[:, None]) for d, v in zip(laid, question.values, strict=True)]
+    found = [d.infer(v[:, None], step=step) for d, v in zip(laid, question.values, strict=True)]
     row: _Row = {
         **question.where,
         **{"factor": question.factor, "condition_1": question.conditions[0], "condition_2": question.conditions[1]},
@@ -255,7 +255,7 @@ def _answer(question: _Question, designs: Designs, criteria: Criteria) -> _Row:
     if row["refused"]:
         return row
     if laid[0] is laid[1]:
-        both = laid[0].infer((question.values[1] - question.values[0])[:, None])
+        both = laid[0].infer((question.values[1] - question.values[0])[:, None], step=step)
     else:
         both = _apart(laid, question.values, found)
     low, high = both.interval(criteria.confidence)

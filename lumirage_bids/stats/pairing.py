@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from lumirage_bids.stats.groups import groups_of
 from lumirage_bids.stats.student import Floats
 
 _Names = npt.NDArray[np.object_]
+#: Scores with as many decimals or more are not taken for rounded.
+_DECIMALS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,13 @@ class SideBySide:
     ran: Mask
     failed: Mask
     crossing: Crossing
+
+    @cached_property
+    def step(self) -> float:
+        """What the scores are rounded to, a power of ten: 0.01 where all have two decimals."""
+        scores = self.dice[np.isfinite(self.dice)]
+        decimals = (k for k in range(_DECIMALS) if np.allclose(scores, scores.round(k), rtol=0, atol=1e-12))
+        return float(10.0 ** -next(decimals, _DECIMALS))
 
     def only(self, pairs: Mask) -> SideBySide:
         """Keep some pairs."""

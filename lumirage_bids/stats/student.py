@@ -36,6 +36,16 @@ class Inference:
         """The same errors about other numbers: what was inferred from were their influences."""
         return replace(self, estimate=np.asarray(estimate, dtype=np.float64))
 
+    def at_least(self, se: float, df: float) -> Inference:
+        """The same numbers with no error below ``se``, which is known to ``df`` degrees of freedom at most."""
+        low = np.asarray(self.se < se)
+        return replace(
+            self,
+            se=np.where(low, se, self.se),
+            df=np.where(low, df, self.df),
+            skewness=np.where(low, 0.0, self.skewness),
+        )
+
     def interval(self, confidence: float) -> tuple[Floats, Floats]:
         """Ends of the intervals, NaN where there is no standard error."""
         reach = special.stdtrit(self.df, (1 + confidence) / 2)

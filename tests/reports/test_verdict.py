@@ -71,6 +71,17 @@ def test_equals_share_the_top_and_who_is_behind_is_told():
     assert told == "Rank, one more than the methods that are ahead for certain: 1. vfa and syn; 3. greedy."
 
 
+def test_arms_level_with_the_first_are_not_said_to_be_level_with_each_other():
+    pairs = table({"a": 0.6, "b": 0.65}, variants=("1mm", "2mm"), groups={"T1w": 8}, subject=0.002, noise=0.002)
+    own = np.array([0.2, -0.2, 0.1, -0.1, 0.15, -0.15, 0.05, -0.05])
+    low = pairs["variant"] == "2mm"
+    pairs.loc[low, "dice_mean"] += own[pairs.loc[low, "moving"].str[4:6].astype(int)]
+    found = verdict(pairs)
+    assert re.search(r"No winner: the order of b \((1|2)mm\) and each of b \(.mm\) and a \(.mm\)", found.headline)
+    assert "b (1mm) is above a (1mm)" in words(found)
+    assert "b (2mm) is above a (2mm)" in words(found)
+
+
 def test_the_winner_is_first_and_ranks_follow_certain_differences():
     found = verdict(table({"a": 0.5, "b": 0.55, "c": 0.6, "d": 0.65}, subject=0.004))
     assert found.headline.startswith("Highest mean: d,")
@@ -79,7 +90,51 @@ def test_the_winner_is_first_and_ranks_follow_certain_differences():
 
 def test_a_difference_that_is_the_same_in_every_pair():
     found = verdict(copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn", 0.05))
-    assert "above every other by the same in every pair: greedy by 0.050." in found.headline
+    assert "above every other for certain: greedy by 0.050 (95 % interval 0.050 to 0.050)." in found.headline
+
+
+def rounded(differences: list[float], **methods: float) -> pd.DataFrame:
+    """Three pairs without a subject in common, scores of two decimals; the first method is 0.7 everywhere."""
+    scans = [(f"sub-{i}", f"sub-{i + 3}") for i in range(3)]
+    means = {"a": [0.7] * 3, "b": [0.7 + d for d in differences], **{m: [x, x + 0.01, x] for m, x in methods.items()}}
+    pairs = pd.DataFrame(
+        [
+            {"method": m, "moving": moving, "fixed": fixed, "dice_mean": round(x, 2)}
+            for m, scores in means.items()
+            for (moving, fixed), x in zip(scans, scores, strict=True)
+        ]
+    )
+    same = {"variant": "v", "labelling": "scores", "evaluation": "native", "split": "different subjects"}
+    return pairs.assign(**same, status="ok", reason=None, dice_initial=np.nan, folding_percent=0.0, runtime_s=1.0)
+
+
+def test_the_same_difference_of_three_rounded_pairs_is_no_evidence():
+    found = verdict(rounded([0.02] * 3, c=0.69, d=0.7))
+    assert found.headline.startswith("No winner: the order of b, ")
+    assert not claims(found)
+
+
+def test_the_same_difference_everywhere_turns_like_any_other_where_failures_weigh_more():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn", 0.02)
+    found = verdict(fail(pairs, of(pairs, "syn") & some(pairs, 0.045)))
+    assert "With failed pairs scored at worst it turns around." in found.headline
+    assert "Highest mean" not in found.headline
+
+
+def test_a_difference_of_the_margin_is_within_the_margin():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.69}, noise=0.0, subject=0.0), "greedy", "syn", 0.70 - 0.69)
+    assert not claims(verdict(pairs))
+
+
+def test_the_same_difference_of_three_subjects_goes_as_far_as_they_do():
+    few = copied(table({"greedy": 0.6}, groups={"T1w": 3}), "greedy", "syn", 0.05)
+    assert "for certain, as far as 3 subjects go: greedy by 0.050" in verdict(few).headline
+
+
+def test_a_difference_that_depends_on_the_variant_by_the_same_everywhere_is_told():
+    pairs = copied(table({"greedy": 0.6}, variants=("1mm", "2mm")), "greedy", "syn", 0.01)
+    pairs.loc[of(pairs, "syn", variant="1mm"), "dice_mean"] += 0.04
+    assert "How far syn and greedy differ depends on the variant" in words(verdict(pairs))
 
 
 def test_many_certain_differences_are_counted():
@@ -256,10 +311,35 @@ def test_a_method_that_fails_on_half_of_its_pairs_is_set_aside_and_named_first()
     assert found.headline.startswith(
         "Set aside, too few scores: vfa, 61 of 132 pairs failed (46.2 %: out of memory). Highest mean: syn, "
     )
-    assert "over 132 pairs of 12 subjects; above every other for certain: greedy by" in found.headline
+    assert "over 132 pairs of 12 subjects; above every other that is ranked for certain: greedy by" in found.headline
+    assert "Mind: " not in found.headline
     apart = next(s for s in found.sentences if s.startswith("Apart"))
     assert re.search(r"syn 0\.6\d\d, greedy 0\.6\d\d, vfa 0\.4\d\d", apart)
     assert not any("vfa is above" in s for s in found.sentences)
+
+
+def test_a_method_set_aside_that_is_better_even_with_failures_at_worst_stands_in_the_headline():
+    found = verdict(failing(0.061))
+    assert "Highest mean: syn, " in found.headline
+    assert "above every other that is ranked for certain: greedy" in found.headline
+    assert re.search(
+        r"Mind: vfa, set aside, has the better mean all the same: over all pairs, those without a score counted as 0, "
+        r"vfa 0\.8\d\d, syn 0\.6\d\d \(not tested\)\.",
+        found.headline,
+    )
+
+
+def test_methods_without_a_pair_in_common_are_compared_in_twos():
+    pairs = table({f"m{i:02d}": 0.5 + 0.05 * i for i in range(24)}, subject=0.004)
+    keys = pairs["moving"] + pairs["fixed"]
+    order = {key: i for i, key in enumerate(keys.unique())}
+    place = keys.map(order) % 24
+    found = verdict(fail(pairs, pairs["method"].str[1:].astype(int) == place))
+    assert "no pair was scored by all methods, so their means are over different pairs" in found.headline
+    assert "No method scored enough" not in words(found)
+    assert found.sentences[0].startswith("m23 is above m00 by 1.1")
+    assert "over 121 pairs" in found.sentences[0]
+    assert "for certain" not in words(found)
 
 
 def test_a_method_that_fails_on_the_hard_half_does_not_win():
@@ -316,11 +396,37 @@ def test_where_failures_differ_nothing_is_certain():
     assert "above every other for certain" in same.headline
 
 
+def test_ranks_count_what_the_words_call_certain():
+    pairs = table({"a": 0.5, "b": 0.6, "c": 0.7}, subject=0.004)
+    assert "Rank, one more than the methods that are ahead for certain: 1. c; 2. b; 3. a." in words(verdict(pairs))
+    some_of_b = verdict(fail(pairs, of(pairs, "b") & some(pairs, 0.02)))
+    assert "Rank, one more than the methods that are ahead for certain: 1. c and b; 2. a." in words(some_of_b)
+    for seed, method in enumerate("abc"):
+        pairs = fail(pairs, of(pairs, method) & some(pairs, 0.02, seed))
+    found = verdict(pairs)
+    assert any("Not certain all the same" in s for s in found.sentences)
+    assert not any(s.startswith("Rank") for s in found.sentences)
+
+
 def test_as_many_failures_on_other_pairs_differ():
     pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
     pairs = fail(pairs, of(pairs, "syn") & some(pairs, 0.02))
     found = verdict(fail(pairs, of(pairs, "greedy") & some(pairs, 0.02, seed=9)))
     assert "which is not certain where failures differ" in found.headline
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.0003])
+def test_methods_that_are_alike_but_for_failures_are_not_equivalent_for_certain(noise):
+    pairs = copied(table({"greedy": 0.6}), "greedy", "syn")
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += np.random.default_rng(0).normal(0, noise, 132)
+    failed = of(pairs, "syn") & some(pairs, 0.045)
+    for lacking in (fail(pairs, failed), pairs[~failed]):
+        told = words(verdict(lacking))
+        assert "No winner: the order of " in told
+        assert "equivalent on the pairs that both scored is not certain: failures differ" in told
+        assert "for certain" not in told
+        assert "The same score in every pair" not in told
+    assert "With failed pairs scored 0 syn − greedy is −0.0" in words(verdict(fail(pairs, failed)))
 
 
 def test_failures_that_turn_the_order_leave_no_winner():
@@ -524,6 +630,29 @@ def test_a_method_that_wins_most_pairs_and_collapses_in_a_few_is_told():
     assert re.search(
         r"syn is better than greedy in 9\d % of the pairs for certain \(median of \w+ − \w+ [+−]0\.0\d+\)", told
     )
+
+
+def test_what_is_lost_weighs_more_only_where_the_mean_says_so():
+    """Better in most pairs, by as much as it takes, and by its mean not for certain."""
+    pairs = equal(subject=0.0, noise=0.0005)
+    vfa = of(pairs, "syn")
+    pairs.loc[vfa, "dice_mean"] += 0.004 + 0.2 * (pairs.loc[vfa, "moving"].str[:6] == "sub-03")
+    pairs.loc[vfa & some(pairs, 0.05), "dice_mean"] -= 0.006
+    (relation,) = [r for r in verdict(pairs).relations if "identity" not in r.names()]
+    assert relation.kind == "open"
+    told = next(s for s in verdict(pairs).sentences if "% of the pairs" in s)
+    assert told.endswith("by its mean not for certain.")
+    assert "weighs" not in told
+
+
+def test_a_page_without_a_certain_difference_claims_none_by_win_rates():
+    pairs = table({"greedy": 0.6, "syn": 0.62}, subject=0.003, noise=0.003)
+    lost = of(pairs, "syn") & some(pairs, 0.08)
+    pairs.loc[lost, "dice_mean"] -= 0.35
+    found = verdict(pairs)
+    assert not any(r.row["p_holm"] < 0.05 for r in found.relations)
+    assert not claims(found)
+    assert re.search(r"syn wins 9\d % of the pairs with greedy \(median", words(found))
 
 
 def test_a_win_rate_by_noise_is_not_told():

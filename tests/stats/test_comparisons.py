@@ -251,8 +251,21 @@ def test_arms_without_a_common_pair_and_without_spread_say_so():
     row = compare(failed).iloc[0]
     assert (row["n"], row["n_failed"], row["refused"]) == (0, 14 * 13, "no pair was scored in both arms")
     assert row["worst_case_difference"] == pytest.approx(-failed.query("method == 'greedy'")["dice_mean"].mean())
-    same = pairs.assign(dice_mean=0.5)
-    assert compare(same).iloc[0]["refused"] == "the differences do not vary"
+    same = compare(pairs.assign(dice_mean=0.5)).iloc[0]
+    assert same["refused_sizes"] == "the differences do not vary"
+    assert same["p"] == 1
+
+
+def test_differences_that_do_not_vary_may_have_varied_by_what_rounding_hides():
+    pairs = many()
+    names = sorted(set(pairs["moving"].str[:6]))
+    for known, decimals in ((14, 2), (3, 2), (3, 3)):
+        few = pairs["moving"].str[:6].isin(names[:known]) & pairs["fixed"].str[:6].isin(names[:known])
+        scores = pairs["method"].map({"greedy": 0.5, "syn": 0.5 + 2 * 10.0**-decimals})
+        row = compare(pairs[few].assign(dice_mean=scores)).iloc[0]
+        assert row["se"] == pytest.approx(10.0**-decimals / np.sqrt(6 * known))
+        assert row["df"] == known - 1
+        assert row["ci_low"] < row["mean_difference"] < row["ci_high"]
 
 
 def test_the_worst_case_scores_failed_pairs_as_nothing():
@@ -399,10 +412,10 @@ def test_the_table_says_what_its_intervals_rest_on():
     assert whole.loc["A and B", "refused"].startswith("1 subject of A takes part")
 
 
-def test_differences_that_vary_between_splits_only_have_no_interval():
+def test_differences_that_vary_between_splits_only_have_the_interval_of_rounding():
     pairs, _ = score_table(subjects=8, gains={"greedy": 0.2, "syn": 0.2})
     inside = (pairs["split"] == "MPRAGE to MPRAGE") & (pairs["method"] == "syn")
     table = compare(pairs.assign(dice_mean=0.5 + 0.1 * inside)).set_index("split")
-    assert table.loc["all", "refused"] == "the differences do not vary within splits"
-    assert np.isnan(table.loc["all", ["p", "ci_low", "d_z_low"]].astype(float)).all()
-    assert table.loc["MPRAGE to MPRAGE", "refused"] == "the differences do not vary"
+    assert table.loc["all", "se"] == pytest.approx(0.1 / np.sqrt(6 * 4))
+    assert table.loc["MPRAGE to MPRAGE", "refused_sizes"] == "the differences do not vary"
+    assert table.loc["MPRAGE to MPRAGE", "se"] == pytest.approx(0.1 / np.sqrt(6 * 4))

@@ -575,8 +575,10 @@ def test_labellings_that_derivatives_have_are_offered_and_one_is_taken(tmp_path:
     assert found.offered == {"aparcaseg": 3, "aseg": 3, "manual": 1}
     assert (found.taken, list(found.found)) == ("aparcaseg", ["aparcaseg"])
     assert not look(root, labellings=("tissue",), derivatives=given).taken
-    # What is asked for and there is not replaced, nor is anything taken of which no two scans have a map.
-    assert not look(root, labellings=("aseg",), derivatives=given, instead=True).taken
+    # A map that is called like the stand-in counts as any other.
+    assert look(root, labellings=("aseg",), derivatives=given, instead=True).taken == "aparcaseg"
+    assert not look(root, labellings=("aparcaseg",), derivatives=given, instead=True).taken
+    # Nothing is taken of which no two scans have a map.
     only = {"e": make(tmp_path / "e", "sub-1_seg-manual_dseg.nii")}
     assert not look(root, labellings=("tissue",), derivatives=only, instead=True).taken
     assert look(root, labellings=("tissue",), instead=True).offered == {}

@@ -8,9 +8,10 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lumirage_bids.errors import UsageError
 
@@ -34,17 +35,26 @@ def show(what: str, name: str, weights: Path | None) -> str:
     UsageError
         There is none of that name.
     """
-    from lumirage_bids import protocol, registration, segmentation
+    from lumirage_bids import protocol, registration
 
     if what == "protocols":
         _check(what, name, {n: n for n in protocol.names()})
         return protocol.source(name).rstrip()
-    known: Mapping[str, Any] = registration.methods() if what == "methods" else segmentation.labellings()
+    known: Mapping[str, Any] = registration.methods() if what == "methods" else _labellings()
     _check(what, name, known)
     head = [f"[{what}.{name}]"]
     if what == "labellings":
         head.append(f"labeller = {json.dumps(known[name].name)}")
     return "\n".join([*_about(name, known[name], weights), *head, *_parameters(known[name]), *_cited(known[name])])
+
+
+def _labellings() -> dict[str, Any]:
+    """Labellings by name; labellers of any labelling by their own; FreeSurfer's, which are read."""
+    from lumirage_bids import segmentation
+
+    of_any = {name: cls for name, cls in segmentation.labellers().items() if cls.labelling is None}
+    freesurfers = dict.fromkeys(segmentation.FREESURFERS, segmentation.labellers()["existing"])
+    return {**segmentation.labellings(), **of_any, **freesurfers}
 
 
 def _check(what: str, name: str, known: Mapping[str, object]) -> None:
@@ -62,6 +72,12 @@ def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
     for paragraph in paragraphs:
         yield ""
         yield textwrap.fill(" ".join(paragraph.replace("``", "").split()), WIDTH)
+    from lumirage_bids import segmentation
+
+    if scored := segmentation.scored_of(name):
+        yield ""
+        yield f"Scored are these {len(scored)} structures of FreeSurfer's:"
+        yield textwrap.fill(", ".join(scored.values()), WIDTH, break_on_hyphens=False)
     if missing := kind().missing(Context(weights=weights)):
         yield ""
         yield f"Missing here: {missing}"  # it may hold a command to copy
@@ -77,17 +93,33 @@ def _prose(kind: type) -> str:
 
 def _parameters(kind: Any) -> Iterator[str]:
     """Each parameter as a line of TOML below what it means."""
-    told = described(kind)
+    told, hints = described(kind), get_type_hints(kind)
     for field in fields(kind):
+        text = " ".join(filter(None, (told.get(field.name, ""), _allowed(hints[field.name]))))
         yield ""
-        yield from textwrap.wrap(told.get(field.name, ""), WIDTH, initial_indent="# ", subsequent_indent="# ")
+        yield from textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
         value = None if field.default is MISSING else field.default
         yield f"# {field.name} is not set" if value is None else f"{field.name} = {_toml(value)}"
 
 
 def _toml(value: object) -> str:
-    """A default as TOML, which has lists, texts, numbers and truth values as JSON has them."""
+    """A default as TOML, which has lists, texts, numbers and truth values as JSON has them; tables in one line."""
+    if is_dataclass(value):
+        parts = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return "{" + ", ".join(f"{name} = {_toml(part)}" for name, part in parts if part not in ("", (), None)) + "}"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _allowed(hint: Any) -> str:
+    """The values that a parameter may have, where these are words or a table with certain keys; else nothing."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    words = [json.dumps(value) for option in options if get_origin(option) is Literal for value in get_args(option)]
+    tables = [
+        f"a table with any of {', '.join(field.name for field in fields(option))}"
+        for option in options
+        if is_dataclass(option)
+    ]
+    return f"Allowed: {', '.join([*words, *tables])}." if words or tables else ""
 
 
 def described(kind: type) -> dict[str, str]:

@@ -65,7 +65,7 @@ class Query:
     t1w_labellings : tuple of str
         Labellings of sessions' T1w scans that are carried to their other scans.
     instead : bool
-        Whether a labelling that the derivative datasets have is taken where they have none of `labellings`.
+        Whether the best labelling that the derivative datasets have is taken, and `labellings` only if they have none.
     """
 
     filters: Filter
@@ -153,12 +153,13 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     root = Path(os.path.abspath(root))  # noqa: PTH100 (links in the path stay as the user wrote them)
     name, notes = _name(root, validate)
     datasets, native = _derivative_datasets(query.derivatives, query.layouts)
-    derivatives = Derivatives(datasets, native)
     filters = check_filter(query.filters, "of the query")
     candidates, t1w, images, more = _candidates(root, filters, database_dir)
+    derivatives = Derivatives(datasets, native, t1w)
     scans, choices = choose(candidates, query.prefer)
     offered = Counter(name for scan in scans for name in derivatives.labellings(scan))
-    taken = most_sensible(offered) if query.instead and not set(query.labellings) & set(offered) else None
+    best = most_sensible(offered) if query.instead else None
+    taken = None if best in query.labellings else best
     sources, masks, brain = _sources(query, (taken,) if taken else query.labellings, derivatives)
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
     scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)

@@ -14,9 +14,13 @@ from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
 
+import numpy as np
+
 from lumirage_bids.bids_names import ENTITIES, long_name, natural_key, parse_name, same_value
 from lumirage_bids.errors import BadDataError, InputOutputError, MissingInputError, UsageError
 from lumirage_bids.foreign import how_to_convert, is_foreign
+from lumirage_bids.grids import same_grid
+from lumirage_bids.images import Volume, read_grid
 from lumirage_bids.scans import File, Scan
 
 EMPTY = frozenset({"", "n/a", "na", "nan"})
@@ -64,11 +68,22 @@ class Derivatives:
         Name → root, in the order in which they are looked through.
     layouts : mapping
         Name → layout of those that are no BIDS datasets.
+    t1w : iterable of Scan
+        T1w scans of the subjects, whose are maps that name no contrast.
     """
 
-    def __init__(self, datasets: Mapping[str, Path], layouts: Mapping[str, Layout] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        datasets: Mapping[str, Path],
+        layouts: Mapping[str, Layout] = MappingProxyType({}),
+        t1w: Iterable[Scan] = (),
+    ) -> None:
         self.datasets, self.layouts = datasets, layouts
+        self.t1w: dict[str, list[Scan]] = {}
+        for scan in t1w:
+            self.t1w.setdefault(scan.subject, []).append(scan)
         self._images = cache(_images)
+        self._grid = cache(_grid)
 
     def find(self, scan: Scan, suffix: str, entity: str, value: str) -> list[File]:
         """Find the images with this suffix and entity (``seg-tissue``) that belong to a scan, best first.
@@ -83,14 +98,14 @@ class Derivatives:
                     found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
                 continue
             for path, entities, its_suffix in self._candidates(root, scan):
-                if its_suffix == suffix and told(entities, entity) == value and belongs(scan, entities):
+                if its_suffix == suffix and told(entities, entity) == value and self.has(scan, path, entities):
                     file = File(path=path, dataset=root)
                     found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
         # A folder may be given under several names.
         return list({file.path: file for _, file in sorted(found, key=lambda item: item[0])}.values())
 
     def unusable(self, scan: Scan, suffix: str, entity: str, value: str) -> Iterator[tuple[Path, str]]:
-        """Files that are meant for a scan, but of a part of the brain or in another format than NIfTI; and why not."""
+        """Files that fit a scan's name, but are of a part of the brain, of the T1w scan, or no NIfTI; and why not."""
         for name, root in self.datasets.items():
             if name in self.layouts:
                 continue
@@ -102,6 +117,9 @@ class Derivatives:
                     yield path, f"it is no NIfTI file; to convert it: {how_to_convert(path)}"
                 elif whole != entities:
                     yield path, f"it is of a part of the brain ({', '.join(sorted(entities.keys() - whole.keys()))}-)"
+                elif not self.has(scan, path, entities):
+                    told_so = f"its name says no contrast, so it is of the T1w scan, and {scan.name} has another grid"
+                    yield path, f"{told_so}. One that lies on this scan has space-{scan.suffix} in its name"
 
     def labellings(self, scan: Scan) -> set[str]:
         """Names of all labellings of which a scan has a map."""
@@ -111,9 +129,32 @@ class Derivatives:
                 layout = self.layouts[name]
                 found.update(labelling for labelling in layout.labels if layout.find(root, scan, "dseg", labelling))
                 continue
-            maps = (entities for _, entities, suffix in self._candidates(root, scan) if suffix == "dseg")
-            found.update(filter(None, (told(entities, "seg") for entities in maps if belongs(scan, entities))))
+            maps = ((path, entities) for path, entities, suffix in self._candidates(root, scan) if suffix == "dseg")
+            found.update(
+                filter(None, (told(entities, "seg") for path, entities in maps if self.has(scan, path, entities)))
+            )
         return found
+
+    def has(self, scan: Scan, path: Path, entities: Mapping[str, str]) -> bool:
+        """Whether a derivative belongs to a scan: by its name and, if that leaves open which contrast, by its grid.
+
+        A name that says no contrast, as fMRIPrep's, says so of the subject's T1w scan, if there is one that it fits.
+        Scans of other contrasts have the derivative too if they lie on its grid, or if that is not known yet.
+        """
+        if not belongs(scan, entities):
+            return False
+        return not self.is_of_t1w(scan, entities) or _may_be_one(self._grid(path), self._grid(scan.path))
+
+    def is_of_t1w(self, scan: Scan, entities: Mapping[str, str]) -> bool:
+        """Whether a derivative with these entities is of the T1w scan of a subject rather than of this scan."""
+        unsaid = scan.suffix != "T1w" and "space" not in entities
+        return unsaid and any(belongs(t1w, entities) for t1w in self.t1w.get(scan.subject, ()))
+
+    def shares(self, scan: Scan, file: File) -> bool:
+        """Whether a file that was found for a scan is of the T1w scan, and the grids say that it fits this one too."""
+        parsed = None if self.name(file) in self.layouts else parse_name(file.path.name)
+        known = parsed and self.is_of_t1w(scan, parsed[0]) and self._grid(file.path) and self._grid(scan.path)
+        return bool(known)
 
     def _candidates(
         self, root: Path, scan: Scan, *, of_any_format: bool = False
@@ -128,6 +169,19 @@ class Derivatives:
     def name(self, file: File) -> str:
         """Name of the dataset that a file was found in."""
         return next(name for name, root in self.datasets.items() if root == file.dataset)
+
+
+def _grid(path: Path) -> Volume | None:
+    """An image's grid without its voxels; None where it cannot be read."""
+    try:
+        shape, affine = read_grid(path)
+    except (BadDataError, MissingInputError, InputOutputError, ValueError):  # whatever is wrong is told when it is read
+        return None
+    return Volume(array=np.broadcast_to(np.float32(0), shape), affine=affine)
+
+
+def _may_be_one(a: Volume | None, b: Volume | None) -> bool:
+    return a is None or b is None or same_grid(a, b)
 
 
 def told(entities: Mapping[str, str], entity: str) -> str | None:
@@ -243,6 +297,7 @@ class Source:
         self.suffix, self.entity, self.value = suffix, entity, value
         self._counts: Counter[str] = Counter()
         self._ambiguous: list[tuple[Scan, list[File]]] = []
+        self._by_grid: list[tuple[Scan, File]] = []
         self._unusable: dict[str, tuple[Path, str]] = {}
 
     @classmethod
@@ -269,6 +324,8 @@ class Source:
             return None
         if len(files) > 1:
             self._ambiguous.append((scan, files))
+        if self.derivatives.shares(scan, files[0]):
+            self._by_grid.append((scan, files[0]))
         entity = "desc" if f"_desc-{self.value}_" in files[0].path.name else self.entity
         self._counts[f"{entity}-{self.value} from derivatives {self.derivatives.name(files[0])!r}"] += 1
         return files[0]
@@ -293,6 +350,12 @@ class Source:
         if len(self._counts) > 1:
             mixed = " and ".join(f"{text} ({n} scans)" for text, n in self._counts.items())
             notes.append(f"The {self.title} comes from several sources: {mixed}.")
+        if self._by_grid:
+            scan, file = self._by_grid[0]
+            notes.append(
+                f"The {self.title} of {len(self._by_grid)} scan(s) of other contrasts is the T1w scan's, on whose grid "
+                f"they lie: for {scan.name}, {file.path}."
+            )
         if self._ambiguous:
             scan, (best, *others) = self._ambiguous[0]
             notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from lumirage_bids.errors import MissingInputError
 from lumirage_bids.progress import duration
 from lumirage_bids.provenance import read_records
 from lumirage_bids.reports.text import count
-from lumirage_bids.status import is_final
+from lumirage_bids.status import LEFT_OUT, is_final
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,8 @@ class Standing:
         Pairs: scored; failed for good; whose scans are not here; still to be done, those to be tried again too.
     seconds : float
         Wall time of a pair in one process; NaN where none is known.
+    unasked : int
+        Pairs besides, which are here and not done, and which no run named the subjects of.
     """
 
     arm: str
@@ -43,6 +45,7 @@ class Standing:
     missing: int
     left: int
     seconds: float
+    unasked: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,10 @@ def read_overview(out_dir: Path) -> Overview:
     latest = records[-1]
     rows, _ = scores.current(out_dir, structures=False)
     planned = _planned(out_dir, latest["plan"])
-    found = [_standing(arm, name, rows.get(name), planned) for arm, name in _asked(out_dir, records)]
+    found = [
+        _standing(arm, name, rows.get(name), replace(planned, unasked=_unasked(planned, records, arm[0])))
+        for arm, name in _asked(out_dir, records)
+    ]
     times = [max(table["finished"].dropna(), default="") for table in rows.values()]
     return Overview(
         name=str(about.get("Name", "")),
@@ -112,20 +118,53 @@ def read_overview(out_dir: Path) -> Overview:
 
 @dataclass(frozen=True, kw_only=True)
 class _Planned:
-    """Pairs of the latest run's protocol, how many are not here, and which they are, where that is known."""
+    """Pairs of the latest run's protocol, how many are not here, and which they are, where that is known.
+
+    `gone` are those that are not here, as far as that is known; `unasked` those of an arm that no run asked for.
+    """
 
     pairs: int
     absent: int
     which: frozenset[tuple[str, str]] | None
+    gone: frozenset[tuple[str, str]] = frozenset()
+    unasked: frozenset[tuple[str, str]] = frozenset()
 
 
 def _planned(out_dir: Path, plan: Mapping[str, Any]) -> _Planned:
     n = int(plan["pairs"])
     absent = n - int(plan.get("pairs_present", n))
     table = derivatives.read_table(out_dir / "status.tsv")
-    which = frozenset(zip(table["moving"], table["fixed"], strict=True)) if "moving" in table else frozenset()
+    table = table[table["status"] != LEFT_OUT] if "status" in table else table
+    which = _pairs_of(table)
     # Written when a run ends: of an earlier one, or not at all, while the first is at work.
-    return _Planned(pairs=n, absent=absent, which=which if len(which) == n else None)
+    if len(which) != n:
+        return _Planned(pairs=n, absent=absent, which=None)
+    gone = _pairs_of(table[table["status"] == "missing"]) if "status" in table else frozenset()
+    return _Planned(pairs=n, absent=absent, which=which, gone=gone)
+
+
+def _pairs_of(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    return frozenset(zip(table["moving"], table["fixed"], strict=True)) if "moving" in table else frozenset()
+
+
+def _unasked(planned: _Planned, records: Sequence[Mapping[str, Any]], arm: str) -> frozenset[tuple[str, str]]:
+    """Pairs that are here, and that every run with an arm left aside, since it named other subjects."""
+    asked = [
+        [set(r["settings"].get(option, ())) for option in ("participant_label", "fixed_label")]
+        for r in records
+        if arm in r["arms"]
+    ]
+    return frozenset(
+        pair
+        for pair in (planned.which or frozenset()) - planned.gone
+        if not any(
+            all(not named or _subject(end) in named for end, named in zip(pair, of, strict=True)) for of in asked
+        )
+    )
+
+
+def _subject(scan: str) -> str:
+    return scan.partition("_")[0].removeprefix("sub-")
 
 
 def _asked(out_dir: Path, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
@@ -143,9 +182,16 @@ def _standing(
     _, variant, method = arm
     name = method if variant == "default" else f"{method} ({variant})"
     if rows is None:
-        left = planned.pairs - planned.absent
+        aside = len(planned.unasked)
         none = Standing(
-            arm=name, labelling=labelling, done=0, failed=0, missing=planned.absent, left=left, seconds=float("nan")
+            arm=name,
+            labelling=labelling,
+            done=0,
+            failed=0,
+            missing=planned.absent,
+            left=planned.pairs - planned.absent - aside,
+            seconds=float("nan"),
+            unasked=aside,
         )
         return none, {}
     mine = rows[(rows["variant"] == variant) & (rows["method"] == method)]
@@ -155,14 +201,17 @@ def _standing(
     states = list(zip(mine["status"], mine["reason"], strict=True))
     done = sum(state == "ok" for state, _ in states)
     failed = sum(state != "ok" and is_final(state, why) for state, why in states)
+    # A row of such a pair was asked for by a run whose record is gone.
+    aside = len(planned.unasked - _pairs_of(mine))
     standing = Standing(
         arm=name,
         labelling=labelling,
         done=done,
         failed=failed,
         missing=planned.absent,
-        left=max(0, planned.pairs - planned.absent - done - failed),
+        left=max(0, planned.pairs - planned.absent - done - failed - aside),
         seconds=_seconds(mine),
+        unasked=aside,
     )
     again = mine.loc[(mine["status"] != "ok"), "reason"].fillna("no reason given")
     return standing, {str(why): int(n) for why, n in again.value_counts().items()}
@@ -217,8 +266,12 @@ def _left(o: Overview) -> Iterator[str]:
     for s in o.standings:
         if s.left and (s.arm not in left or s.left > left[s.arm].left):
             left[s.arm] = s
+    aside = max((s.unasked for s in o.standings), default=0)
+    not_asked = f"{count(aside)} pairs of the protocol were not asked for: runs named other subjects"
     if not left:
-        yield "Nothing is left to do. Next: the group level."
+        if aside:
+            yield f"All that was asked for is done. {not_asked}; a run that names none does them too."
+        yield f"{'Else the' if aside else 'Nothing is left to do. The'} next step is the group level."
         return
     known = [s for s in left.values() if s.seconds >= 0]
     seconds = sum(s.left * s.seconds for s in known) / max(1, o.nprocs)
@@ -227,4 +280,6 @@ def _left(o: Overview) -> Iterator[str]:
     if unknown := [s.arm for s in left.values() if s not in known]:
         rest = " and not counted" if known else ""
         yield f"No pair of {', '.join(unknown)} is done yet, so its time is not known{rest}."
+    if aside:
+        yield f"Besides, {not_asked}."
     yield f"The same command goes on where it was: {o.command}"

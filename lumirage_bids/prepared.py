@@ -119,7 +119,10 @@ def is_outdated(out_dir: Path, file: Path) -> bool:
 
 
 def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]:
-    """Structures of a labelling, by the look-up table of the output folder.
+    """Structures of a scan's label map, by the look-up table of the output folder.
+
+    That table holds the names of all maps, earlier ones too. What the scan's own map has and its own table does not
+    name is no structure, whatever another scan's table, or an earlier state of this one, says of the index.
 
     Raises
     ------
@@ -130,7 +133,9 @@ def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]
     found = structures_if_whole(out_dir, labelling)
     if found is None:
         raise lost(file, scan, "is gone or damaged, so are the label maps that it names")
-    return named(found)
+    unnamed = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(scan, labelling)))
+    left_out = unnamed.get("VoxelsWithoutName", {})
+    return {index: name for index, name in named(found).items() if str(index) not in left_out}
 
 
 def structures_if_whole(out_dir: Path, labelling: str) -> dict[int, str] | None:

@@ -145,7 +145,8 @@ def score(
     target, grid = maps.fixed.array, (maps.fixed.shape, maps.fixed.affine)
     # A small structure may vanish where a map is carried to a coarser grid: not scored then.
     table = labels.structures[0] if labels.structures else fixed.structures[name]
-    indices = scored_structures(target, maps.moving.array, list(table))
+    known = [index for index in table if labels.structures or index in moving.structures[name]]
+    indices = scored_structures(target, maps.moving.array, known)
     if indices.size == 0:
         return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}
     moved, initial = (

@@ -13,10 +13,12 @@ from lumirage_bids.catalogue import described, show
 from lumirage_bids.errors import UsageError
 from lumirage_bids.publications import publications
 from lumirage_bids.registration import method, methods
-from lumirage_bids.segmentation import labeller, labellings
+from lumirage_bids.segmentation import labeller, labellers, labellings
 
 KINDS = [("methods", name, kind) for name, kind in methods().items()]
 KINDS += [("labellings", name, kind) for name, kind in labellings().items()]
+KINDS += [("labellings", name, kind) for name, kind in labellers().items() if kind.labelling is None]
+KINDS += [("labellings", name, labellers()["existing"]) for name in ("aseg", "aparcaseg")]
 
 
 def table(text: str, what: str) -> str:
@@ -32,6 +34,7 @@ def test_the_table_printed_is_the_default(what: str, name: str, kind: type) -> N
     assert made == kind()
     for field in fields(kind):
         assert described(kind)[field.name], f"{field.name} is not described"
+        assert "`" not in described(kind)[field.name], f"{field.name} sends to a name of the code"
         assert field.name in table(text, what)
     for key in kind.references:  # type: ignore[attr-defined]
         assert publications()[key].url in text
@@ -52,3 +55,10 @@ def test_a_protocol_printed_is_that_protocol(name: str, tmp_path: Path) -> None:
 def test_an_unknown_name_gets_a_hint(what: str, name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"Did you mean {hint}.*Known"):
         show(what, name, None)
+
+
+def test_words_that_are_allowed_are_listed() -> None:
+    text = " ".join(show("methods", "precomputed", None).replace("\n# ", " ").split())
+    assert 'Allowed: "auto", "itk", "learn2reg", "fsl", "ras". format = "auto"' in text
+    assert 'Allowed: "none", "unknown", a table with any of description, contrasts, species, datasets' in text
+    assert "34 structures of FreeSurfer's" in show("labellings", "aseg", None)

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -561,6 +563,43 @@ def test_maps_of_other_formats_and_parts_are_told(tmp_path: Path) -> None:
     assert set(found.hints.values()) <= set(found.notes)
 
 
+@pytest.mark.parametrize(("shift", "shape", "has"), [(0, 4, True), (16, 4, False), (0, 5, False)])
+@pytest.mark.parametrize("session", ["", "_ses-1"])
+def test_maps_that_name_no_contrast_are_the_t1w_scans_and_serve_others_by_their_grid(
+    shift: float, shape: int, has: bool, session: str, tmp_path: Path
+) -> None:
+    def image(path: Path, along: float = 0, n: int = 4) -> None:
+        affine = np.eye(4)
+        affine[1, 3] = along
+        nib.save(nib.Nifti1Image(np.ones((n, 4, 4), np.uint8), affine), path)
+
+    raw = [f"sub-{s}{session}_{suffix}.nii" for s in "12" for suffix in ("T1w", "T2w")]
+    root = make(tmp_path, *raw, "sub-3_FLAIR.nii")
+    maps = [f"sub-{s}_{ending}.nii" for s in "123" for ending in ("desc-aseg_dseg", "desc-brain_mask")]
+    made = make(root / "derivatives/d", *maps)
+    for path in root.rglob("*.nii"):  # one subject's only scan has whatever there is, whose grid ever it has
+        image(path, *((shift, shape) if path.name.endswith("T2w.nii") else (7, 6) if "FLAIR" in path.name else ()))
+    filters = {name.lower(): {"suffix": name} for name in ("T1w", "T2w", "FLAIR")}
+    found = look(root, filters, labellings=("aseg",), derivatives={"d": made})
+    expected = {"T1w": True, "T2w": has, "FLAIR": True}
+    assert {s.name: (bool(s.labels), bool(s.mask)) for s in found.scans} == {
+        s.name: (expected[s.suffix],) * 2 for s in found.scans
+    }
+    assert found.offered == {"aseg": 5 if has else 3}
+    told = [note for note in found.notes if "scan(s)" in note]
+    words = "of 2 scan(s) of other contrasts is the T1w scan's" if has else "of 2 scan(s) cannot be used, for example"
+    assert len(told) == 2
+    assert all(words in note for note in told)
+    # The name decides where it says something; so does the T1w scan that no query selects.
+    one = next(s for s in found.scans if s.name == f"sub-1{session}_T2w")
+    alone = look(root, {"t2w": {"suffix": "T2w"}}, labellings=("aseg",), derivatives={"d": made})
+    assert [bool(s.labels) for s in alone.scans] == [has, has]
+    image(made / "sub-1/anat/sub-1_space-T2w_desc-aseg_dseg.nii", shift, shape)
+    again = look(root, filters, labellings=("aseg",), derivatives={"d": made})
+    mine = next(s for s in again.scans if s.name == one.name)
+    assert "space-T2w" in mine.labels["aseg"].path.name
+
+
 def test_labellings_that_derivatives_have_are_offered_and_one_is_taken(tmp_path: Path) -> None:
     root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii", "sub-3_T1w.nii")
     every = [f"sub-{s}_desc-{name}_dseg.nii" for s in "123" for name in ("aseg", "aparcaseg")]
@@ -575,8 +614,10 @@ def test_labellings_that_derivatives_have_are_offered_and_one_is_taken(tmp_path:
     assert found.offered == {"aparcaseg": 3, "aseg": 3, "manual": 1}
     assert (found.taken, list(found.found)) == ("aparcaseg", ["aparcaseg"])
     assert not look(root, labellings=("tissue",), derivatives=given).taken
-    # What is asked for and there is not replaced, nor is anything taken of which no two scans have a map.
-    assert not look(root, labellings=("aseg",), derivatives=given, instead=True).taken
+    # A map that is called like the stand-in counts as any other.
+    assert look(root, labellings=("aseg",), derivatives=given, instead=True).taken == "aparcaseg"
+    assert not look(root, labellings=("aparcaseg",), derivatives=given, instead=True).taken
+    # Nothing is taken of which no two scans have a map.
     only = {"e": make(tmp_path / "e", "sub-1_seg-manual_dseg.nii")}
     assert not look(root, labellings=("tissue",), derivatives=only, instead=True).taken
     assert look(root, labellings=("tissue",), instead=True).offered == {}

@@ -88,7 +88,7 @@ def test_before_the_first_score_no_time_is_known(out):
 def test_when_all_is_done_the_next_step_is_told(out):
     for method in ("identity", "syn"):
         score(out, method, 10, seconds=1)
-    assert "Nothing is left to do. Next: the group level." in tell(read_overview(out))
+    assert "Nothing is left to do. The next step is the group level." in tell(read_overview(out))
 
 
 def test_pairs_of_a_larger_earlier_run_are_not_counted(out):
@@ -100,6 +100,30 @@ def test_pairs_of_a_larger_earlier_run_are_not_counted(out):
     (out / "status.tsv").write_text("\n".join(lines) + "\n")
     (syn,) = (s for s in read_overview(out).standings if s.arm == "syn")
     assert (syn.done, syn.left) == (2, 0)
+
+
+def test_pairs_that_no_run_asked_for_are_not_left(out):
+    """Two subjects on both sides, then what one more job of an array asks for; an arm of its own asked for all."""
+    record = out / "config" / "20260101T000000Z-a.toml"
+    text = record.read_text().replace("pairs_present = 10", "pairs_present = 12")
+    only = '[settings]\nparticipant_label = ["1", "2"]\nfixed_label = ["1", "2"]\n'
+    record.write_text(text.replace("[settings]\n", only))
+    rows = ["moving\tfixed\tstatus", *("\t".join((*pair, "pending")) for pair in PAIRS), "sub-9\tn/a\tleft out"]
+    (out / "status.tsv").write_text("\n".join(rows) + "\n")
+    score(out, "syn", 1, seconds=1)
+    assert [(s.arm, s.done, s.left, s.unasked) for s in read_overview(out).standings] == [
+        ("identity", 0, 2, 10),
+        ("syn", 1, 1, 10),
+    ]
+    assert "Besides, 10 pairs of the protocol were not asked for" in tell(read_overview(out))
+    score(out, "syn", 4, seconds=1)  # 1 to 2, 3 and 4; 2 to 1
+    score(out, "identity", 4, seconds=1)
+    told = tell(read_overview(out))
+    assert "All that was asked for is done. 8 pairs of the protocol were not asked for" in told
+    assert "goes on where it was" not in told
+    (out / "config" / "20260102T000000Z-b.toml").write_text(text)
+    assert [(s.left, s.unasked) for s in read_overview(out).standings] == [(8, 0), (8, 0)]
+    assert "not asked for" not in tell(read_overview(out))
 
 
 def test_a_folder_without_output_and_a_wrong_call(tmp_path, capsys):

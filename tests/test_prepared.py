@@ -70,6 +70,17 @@ def test_stopgaps_count_only_where_nothing_has_a_name(tmp_path: Path) -> None:
     assert read_structures(tmp_path, one, "manual") == {1: "CSF", 3: "GM"}
 
 
+def test_what_a_maps_own_table_does_not_name_is_no_structure_of_it(tmp_path: Path) -> None:
+    """Though the table of the output folder keeps the name: of an earlier table, or for another scan's map."""
+    one, two = (scan(tmp_path, s) for s in "12")
+    publish_look_up_table(tmp_path, "manual", {1: "CSF", 2: "GM"}, whole=False)
+    for each, unnamed in ((one, {"2": 70}), (two, {})):
+        sidecar = derivatives.sidecar(tmp_path / derivatives.label_map(each, "manual"))
+        derivatives.write_json(sidecar, {"VoxelsWithoutName": unnamed})
+    assert read_structures(tmp_path, one, "manual") == {1: "CSF"}
+    assert read_structures(tmp_path, two, "manual") == {1: "CSF", 2: "GM"}
+
+
 def test_nor_what_it_makes_otherwise_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = publish(tmp_path, "a")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,3 +140,12 @@ def test_the_native_grid_does_not_ask_for_the_references() -> None:
     row = score(MADE, fixed, fixed, Transform(), Evaluation(), 1)
     assert (row["dice_mean"], row["dice_initial"], row["n_structures"]) == (1.0, 1.0, 3)
     assert "dice_prepared" not in row
+
+
+def test_an_index_that_either_map_has_no_name_for_is_not_scored() -> None:
+    """Nor does it count in the mean, whichever side lacks the name."""
+    fixed = at_reference(np.eye(4), 1, "linear")
+    fewer = replace(fixed, structures={"made": {1: "a", 3: "c"}})
+    for one, other in ((fixed, fewer), (fewer, fixed), (fewer, fewer)):
+        row = score(MADE, one, other, Transform(), Evaluation(), 1)
+        assert (row["n_structures"], "dice_2" in row, row["dice_3"]) == (2, False, 1.0)

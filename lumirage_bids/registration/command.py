@@ -44,7 +44,7 @@ class Command(Method):
     output : str
         Name of the file, below the folder, in which the program leaves the transform.
     format : str
-        Whose conventions that file follows, see `lumirage_bids.transform_files.read_transform`.
+        Whose conventions that file follows; auto goes by the file.
     grid : str
         ``fixed``: the moving image is resampled (linearly) to the fixed image's grid, with the start, so that any
         program works and voxel displacements are well defined. ``own``: it is handed over as it is with the start in
@@ -53,8 +53,7 @@ class Command(Method):
         Name of the similarity measure that the program optimises, for the tables; ``lncc`` warns of pairs across
         contrasts.
     training : Training or str
-        What the program has learned from, as `lumirage_bids.registration.base.Training`; ``none`` for one that learns
-        nothing. It changes no result.
+        What the program has learned from; ``none`` for one that learns nothing. It changes no result.
     """
 
     name: ClassVar[str] = "command"

@@ -33,7 +33,7 @@ class Precomputed(Method):
         without extension), ``{fixed_subject}``, ``{moving_subject}``, ``{fixed_session}`` and ``{moving_session}`` by
         their BIDS labels: ``/fields/disp_{fixed_subject}_{moving_subject}.nii.gz``.
     format : str
-        Whose conventions the files follow, see `lumirage_bids.transform_files.read_transform`.
+        Whose conventions the files follow; auto goes by the file.
     space : str
         ``native``: the files map the fixed scan to the moving scan as they are in the dataset, any affine part
         included; the start plays no part. ``prepared``: they map the prepared fixed image to the prepared moving image
@@ -41,8 +41,8 @@ class Precomputed(Method):
     similarity : str
         Name of the similarity measure that was optimised, for the tables.
     training : Training or str
-        What the program that made the files has learned from, as `lumirage_bids.registration.base.Training`; ``none``
-        for one that learns nothing. It changes no result.
+        What the program that made the files has learned from; ``none`` for one that learns nothing. It changes no
+        result.
     """
 
     name: ClassVar[str] = "precomputed"

@@ -56,8 +56,7 @@ class Torchscript(Method):
         ``xyz``: the first component goes along the tensors' first axis; ``zyx``: along the last, as
         ``torch.nn.functional.grid_sample`` has it.
     training : Training or str
-        What the network has learned from, as `lumirage_bids.registration.base.Training`; ``none`` for one that learns
-        nothing. It changes no result.
+        What the network has learned from; ``none`` for one that learns nothing. It changes no result.
     """
 
     name: ClassVar[str] = "torchscript"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.parameters import discover, from_table
+from lumirage_bids.segmentation._freesurfer import LABELLINGS as FREESURFERS
 from lumirage_bids.segmentation._freesurfer import contradicts, names_of, scored_of
 from lumirage_bids.segmentation.base import Labeller
 from lumirage_bids.segmentation.plausibility import absent_structures, check_labels, unnamed_structures
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lumirage_bids.scans import Scan
 
 __all__ = [
+    "FREESURFERS",
     "Labeller",
     "absent_structures",
     "contradicts",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Carried(Labeller):
     """Carry the labels of the same session's T1w scan over, by a rigid alignment of the two brains.
 
-    The alignment maximises mutual information (`lumirage_bids.registration.alignment`). A T1w scan keeps its own
+    The alignment maximises mutual information. A T1w scan keeps its own
     labels; a scan whose session has no T1w scan has none.
 
     Attributes

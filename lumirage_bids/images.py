@@ -36,6 +36,10 @@ CLOSE = 1e-3
 """How far from an integer a label may be."""
 MAX_STEP = 0.5
 """Longest step between the values of scaled integers that can be labels."""
+MIN_CONTRAST = 1e-3
+"""Smallest range of values, in parts of the largest, that float32 resolves well enough."""
+FAR_MOVED = 1e6
+"""Number of steps by which a header may move integers before float32 rounds these."""
 SLACK = 1 << 20
 """Bytes that a file may hold after its last voxel."""
 
@@ -75,7 +79,7 @@ def step_lengths(affine: FloatArray) -> FloatArray:
 def read_image(path: Path) -> Volume:
     """Read an image.
 
-    Voxels that are not finite become 0, and a warning tells how many they are.
+    Voxels that are not finite become as dark as the darkest one, and a warning tells how many they are.
 
     Parameters
     ----------
@@ -95,15 +99,40 @@ def read_image(path: Path) -> Volume:
         It cannot be read, is truncated, has several volumes, colours or complex numbers, an axis shorter than two
         voxels, a singular affine, or the same value everywhere.
     """
-    array, affine, _ = _read(path)
+    array, affine, steps = _read(path)
+    array = array if steps else _single(array)  # integers are kept as they were read
     finite = np.isfinite(array)
     bad = array.size - int(finite.sum())
+    if bad == array.size:
+        raise BadDataError(
+            f"{path}: every voxel is NaN, infinite or too large for float32 (3.4e38); give an image with contrast"
+        )
     if bad:
-        LOGGER.warning("%s: %d of %d voxels are not finite; they are taken as 0", path, bad, array.size)
-        array = np.where(finite, array, np.float32(0))
-    if bad == finite.size or array.min() == array.max():
-        raise BadDataError(f"{path}: every voxel has the same value or none; give an image with contrast")
+        darkest = array[finite].min()
+        LOGGER.warning(
+            "%s: %d of %d voxels are not finite; they are taken as %g, the darkest value there is",
+            path, bad, array.size, darkest,
+        )  # fmt: skip
+        array = np.where(finite, array, darkest)
+    if array.min() == array.max():
+        raise BadDataError(
+            f"{path}: every voxel has the same value, {array.min():g}, or differs by less than float32 can tell; give "
+            "an image with contrast"
+        )
     return Volume(array=array, affine=affine)
+
+
+def _single(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values as float32, where that leaves their contrast: small differences of large values stay float64."""
+    if array.dtype != np.float64:
+        return array
+    with np.errstate(over="ignore", under="ignore"):
+        single = array.astype(np.float32)
+        finite = np.isfinite(single)
+        values = array[finite]
+        if not values.size or np.ptp(values) > MIN_CONTRAST * np.abs(values).max():
+            return single
+    return np.where(finite, array, single.astype(np.float64))
 
 
 def read_grid(path: Path) -> tuple[Shape, FloatArray]:
@@ -191,7 +220,8 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
         if as_stored and stored.kind in "iu" and slope == 1 and not image.dataobj.inter:
             array = np.asanyarray(image.dataobj)
         else:
-            exact = stored.kind in "iu" and stored.itemsize > 2
+            moved = slope is not None and abs(image.dataobj.inter) > FAR_MOVED * abs(slope)
+            exact = moved or stored.itemsize > (2 if stored.kind in "iu" else 4)
             array = image.get_fdata(dtype=np.float64 if exact else np.float32, caching="unchanged")
     step = abs(float(slope)) if stored.kind in "iu" and slope is not None else 0.0
     return np.ascontiguousarray(array.reshape(array.shape[:3])), _affine(path, image), step

@@ -15,6 +15,10 @@ from lumirage_bids.images import Volume
 DARKEST = 0.1
 """Percentile of an image's values that counts as its darkest."""
 
+FAR_BELOW = 0.5
+"""How far below a brain's darkest values, in ranges of its intensities, a value tells of nothing that was seen:
+scanners and programs fill what they do not know with -1024 or -32768. In plain scans 0 is nearer than that."""
+
 SLOPPY_SPACING = 3.0
 """Finest spacing of a sloppy preparation, mm."""
 
@@ -102,7 +106,8 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     BadDataError
         The mask does not overlap the image, or winsorising leaves no contrast.
     """
-    image = reorient(replace(image, array=grounded(image.array)), preparation.orientation)
+    seen = without_fill(image.array, image.array[mask_on(mask, image)])
+    image = reorient(replace(image, array=grounded(seen)), preparation.orientation)
     if preparation.spacing is not None:
         image = resample_isotropic(image, preparation.spacing)
     inside = mask_on(mask, image)
@@ -121,6 +126,26 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     if ready.array.min() == ready.array.max():
         raise BadDataError(f"every voxel of the prepared image is {ready.array.min()}: nothing can be registered")
     return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
+
+
+def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Intensities of which those so far below a brain's that they would flatten it (`FAR_BELOW`) are as dark as others.
+
+    Parameters
+    ----------
+    array : array
+        Intensities of an image.
+    brain : array
+        Those inside the brain, in any shape.
+
+    Returns
+    -------
+    array
+        The same array where nothing lies so far below.
+    """
+    low, high = np.percentile(brain, (DARKEST, 99))
+    far = array < low - FAR_BELOW * (high - low)
+    return np.where(far, np.percentile(array[~far], DARKEST), array).astype(array.dtype) if far.any() else array
 
 
 def grounded(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from lumirage_bids import derivatives, scores
 from lumirage_bids.errors import BadDataError, MissingInputError
 from lumirage_bids.grids import end_shares
 from lumirage_bids.images import Volume, read_grid, read_image, read_labels
 from lumirage_bids.label_maps import named, read_lut
+from lumirage_bids.preparation import DARKEST, FAR_BELOW
 from lumirage_bids.registration.alignment import ABRUPT, FOREGROUND
 from lumirage_bids.scans import Scan
 from lumirage_bids.transform_files import read_itk
@@ -96,8 +98,8 @@ def is_outdated(out_dir: Path, file: Path) -> bool:
     """Whether an earlier version prepared a scan in a way that was wrong for it, by its prepared image's sidecar.
 
     Versions before 0.2.0 masked whole heads by the template, which cuts the cortex; put the background into the
-    middle of the brain's intensities where these go below 0; and took a brain that the image's edge cuts for a whole
-    one.
+    middle of the brain's intensities where these go below 0; let values far below these flatten them; and took a brain
+    that the image's edge cuts for a whole one.
 
     Parameters
     ----------
@@ -115,7 +117,15 @@ def is_outdated(out_dir: Path, file: Path) -> bool:
         return False  # it is made again anyhow
     faces = np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
     raised = about.get("SkullStripped", True) and np.median(faces) > 0
-    return bool(raised or (end_shares(array > FOREGROUND)[0] >= ABRUPT).any())
+    cut = (end_shares(array > FOREGROUND)[0] >= ABRUPT).any()
+    return bool(raised or cut or _is_flattened(array))
+
+
+def _is_flattened(array: npt.NDArray[np.floating]) -> bool:
+    """Whether a brain fills the upper part only of the intensities of its prepared image."""
+    brain = array[array > 0]
+    low, high = np.percentile(brain, (DARKEST, 99)) if brain.size else (0.0, 1.0)
+    return bool(low > FAR_BELOW * (high - low))
 
 
 def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]:

@@ -38,7 +38,7 @@ def test_read_scales_squeezes_and_keeps_the_affine(tmp_path: Path) -> None:
     ("array", "said"),
     [
         (np.zeros((4, 5, 6), np.float32), "same value"),
-        (np.full((4, 5, 6), np.nan, np.float32), "same value"),
+        (np.full((4, 5, 6), np.nan, np.float32), "every voxel is NaN"),
         (np.stack([RAMP, RAMP], -1), "one three-dimensional volume"),
         (RAMP[..., 0], "one three-dimensional volume"),
         (RAMP[:, :, :1], "two voxels or more"),
@@ -112,6 +112,31 @@ def test_read_replaces_what_is_not_finite(tmp_path: Path, caplog: pytest.LogCapt
     assert "2 of 120 voxels are not finite" in caplog.text
     array[0, 0, 1] = array[1, 2, 3] = 0
     np.testing.assert_array_equal(volume.array, array)
+
+
+@pytest.mark.parametrize("offset", [1000, -1000, -50])
+def test_what_is_not_finite_is_as_dark_as_the_darkest(tmp_path: Path, offset: float) -> None:
+    array = RAMP.copy()
+    array[0, 0, 1] = np.nan
+    expected = read_image(save(tmp_path / "a.nii", array)).array + offset
+    np.testing.assert_array_equal(read_image(save(tmp_path / "b.nii", array + np.float32(offset))).array, expected)
+
+
+@pytest.mark.parametrize("stored", [np.float64, np.int16])
+def test_small_differences_of_large_values_are_kept(tmp_path: Path, stored: type) -> None:
+    image = nibabel.Nifti1Image(RAMP.astype(np.float64) + 1e9, np.eye(4))
+    image.set_data_dtype(stored)  # nibabel finds slope and intercept
+    image.to_filename(tmp_path / "a.nii")
+    found = read_image(tmp_path / "a.nii").array
+    assert np.corrcoef(found.ravel() - found.min(), RAMP.ravel())[0, 1] > 0.998  # the header's own numbers are float32
+    plain = save(tmp_path / "b.nii", RAMP.astype(np.float64))
+    assert read_image(plain).array.dtype == np.float32
+
+
+@pytest.mark.parametrize(("factor", "says"), [(1e300, "too large for float32"), (1e-300, "float32 can tell")])
+def test_values_that_do_not_fit_are_said(tmp_path: Path, factor: float, says: str) -> None:
+    with pytest.raises(BadDataError, match=says):
+        read_image(save(tmp_path / "a.nii", (RAMP.astype(np.float64) + 1) * factor))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])

@@ -31,6 +31,16 @@ from lumirage_bids.segmentation import labeller
 SHAPE = (4, 5, 6)
 
 
+@pytest.mark.parametrize(("lowest", "outdated"), [(0.05, False), (0.9, True)])
+def test_a_brain_that_a_fill_value_flattened_is_prepared_again(lowest: float, outdated: bool, tmp_path: Path) -> None:
+    file = derivatives.prepared_image(scan(tmp_path, "1"), "default")
+    grid = np.indices((24, 24, 24)) - 11.5
+    brain = np.where((grid**2).sum(0) < 100, np.linspace(lowest, 1, 24)[:, None, None], 0)
+    write_image(Volume(array=brain.astype(np.float32), affine=np.eye(4)), tmp_path / file)
+    derivatives.write_json(derivatives.sidecar(tmp_path / file), {"Hash": "a", "MaskSource": "existing"})
+    assert prepared.is_outdated(tmp_path, file) == outdated
+
+
 def publish(out: Path, value: str, level: float = 1.0) -> dict[Path, str]:
     """What a run makes of a scan, under conditions with this digest."""
     files = prepared_files(scan(out, "1"), "default")

@@ -74,8 +74,8 @@ class Wording:
 
         Examples
         --------
-        >>> Wording().size(0.0214), Wording().size(0.00052), Wording().size(-0.0004, sign=True), Wording().size(-1e-12)
-        ('0.021', '0.0005', '−0.0004', '0.000')
+        >>> Wording().size(0.0214), Wording().size(0.00042), Wording().size(-0.0004, sign=True), Wording().size(-1e-12)
+        ('0.021', '0.0004', '−0.0004', '0.000')
         """
         number = 0.0 if abs(number) < _NOTHING else number
         tiny = 0 < abs(number) < 0.5 * 10**-self.digits

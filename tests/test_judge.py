@@ -124,6 +124,7 @@ def test_the_folder_has_tables_with_dictionaries_and_figures(tmp_path, capsys):
         (["--better", "larger"], "invalid choice"),
         (["--margin", "-1"], "--margin -1 is not allowed; it must be a positive number"),
         (["--confidence", "95"], "--confidence 95 is not allowed; it must be at least 0.5"),
+        (["--better", "lower"], "dice_mean is a Dice, of which higher is better"),
         (["--score", "hd95_mm"], "say which scores are better, --better higher or --better lower"),
         (["--score", "hd95_mm", "--better", "lower"], "say which difference is of no consequence"),
         (["--score", "none", "--better", "lower", "--margin", "1"], "no such column; one of: dice_mean"),
@@ -166,6 +167,21 @@ def test_few_structures_bound_the_headline(tmp_path, capsys):
         file = written(table(subject=0.004).assign(n_structures=n), tmp_path, columns)
         assert main(["judge", str(file)]) == 0
         assert (f"The scores are of {n} structure(s) a pair" in capsys.readouterr().out) == bound
+
+
+def test_labels_from_intensities_get_no_verdict_where_the_table_lies_in_its_output(tmp_path, capsys):
+    pairs = table(labellings=("tissue", "manual"), subject=0.004)
+    (tmp_path / "out" / "group").mkdir(parents=True)
+    config = tmp_path / "out" / "config"
+    config.mkdir()
+    record = '[settings]\n[labellings]\ntissue = "atropos: three tissues"\nmanual = "existing maps"\n'
+    (config / "20260101T000000Z-abc123.toml").write_text(record)
+    columns = [*KEYS, "dice_mean", "labelling"]
+    for folder, withheld in ((tmp_path / "out" / "group", 1), (tmp_path, 0)):
+        assert main(["judge", str(written(pairs, folder, columns, "pairs.tsv"))]) == 0
+        told = capsys.readouterr().out
+        assert told.count("No verdict. The labels (tissue) are classes of the very intensities") == withheld
+        assert told.count("Highest mean: syn") == 2 - withheld
 
 
 def test_other_measures_of_the_table_agree_or_not(tmp_path, capsys):

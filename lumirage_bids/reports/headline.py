@@ -42,8 +42,11 @@ def _core(scene: Scene) -> Iterator[str]:
     elif scene.withheld:
         yield f"No verdict. {scene.withheld}"
     elif not competitors:
-        floor = scene.standings[0]
-        yield f"Only {floor.name} was run: {_mean(scene, floor)}. There is nothing to compare it with."
+        own = scene.summary.iloc[0]
+        n = int(own["n_pairs"] - own["n_failed"])
+        over = f"{count(n)} pair{'s' if n != 1 else ''}"
+        told = f"{scene.words.mean} {scene.words.value(own['mean'])} over {over}"
+        yield f"Only {own['name']} was run: {told}. There is nothing to compare it with."
     elif not ranked and any(not s.set_aside for s in competitors):
         yield (
             "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "
@@ -62,10 +65,8 @@ def _mean(scene: Scene, s: Standing) -> str:
 
 
 def _pairs(scene: Scene, s: Standing) -> str:
-    """Common pairs of an arm, and of how many subjects they are."""
-    known = [r for r in scene.of_ranked() or scene.with_reference() if s.name in r.names() and r.known]
-    of = f" of {count(max(r.row['n_subjects'] for r in known))} subjects" if known else ""
-    return f"{count(s.n)} pair{'s' if s.n != 1 else ''}{of}"
+    """Common pairs of an arm, and of how many subjects they are, moving and fixed together."""
+    return f"{count(s.n)} pair{'s' if s.n != 1 else ''} of {count(scene.subjects)} subject{'s' * (scene.subjects != 1)}"
 
 
 def _alone(scene: Scene, only: Standing) -> str:
@@ -197,7 +198,8 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     """What a reader must know with the headline: groups left out, no gain over the start, orders that turn."""
     told = []
     if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _given(r.row["left_out"]))):
-        told.append(f"Differences are over the other pairs: left out for too few subjects, {and_join(out)}.")
+        n = min(int(r.row["n"]) for r in used if _given(r.row["left_out"]))
+        told.append(f"Differences are over the other {count(n)} pairs: left out for too few subjects, {and_join(out)}.")
     for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
         if r.better != first.name or r.kind != "certain":
             told.append(f"Mind: {against(scene, first.name, r)}.")

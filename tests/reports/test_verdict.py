@@ -230,7 +230,7 @@ def test_one_pair_tells_nothing_of_others():
     first = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
     found = verdict(first)
     assert found.headline.startswith("No winner can be told: ")
-    assert "over 1 pair: syn 0." in found.headline
+    assert "over 1 pair of 2 subjects: syn 0." in found.headline
     assert not claims(found)
 
 
@@ -534,6 +534,14 @@ def test_what_label_maps_of_one_scan_agree_in_is_a_ceiling():
     assert "its label maps agree with auto's of the same scans in 0.880 (9 scans)." in told
 
 
+def test_subjects_are_counted_moving_and_fixed_together():
+    assert "over 3 pairs of 6 subjects" in verdict(rounded([0.02, 0.01, 0.02])).headline
+    odd = verdict(table({"a": 0.6, "b": 0.6}, groups={"A": 2, "B": 10}))
+    assert "over 132 pairs of 12 subjects. Differences are over the other 90 pairs: left out" in odd.headline
+    pairs = table({"a": 0.6, "b": 0.6})
+    assert "over 11 pairs of 12 subjects" in verdict(pairs[pairs["fixed"] == pairs["fixed"].iloc[0]]).headline
+
+
 def test_only_one_method():
     found = verdict(table({"identity": 0.45, "syn": 0.6}, subject=0.004))
     assert found.headline.startswith("Only one method was run, syn: mean Dice 0.")
@@ -541,7 +549,7 @@ def test_only_one_method():
     alone = verdict(table({"syn": 0.6}))
     assert alone.headline.endswith("There is nothing to compare it with.")
     floor = verdict(table({"identity": 0.6}))
-    assert floor.headline.startswith("Only identity was run")
+    assert re.match(r"Only identity was run: mean Dice 0\.\d+ over 132 pairs\.", floor.headline)
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------

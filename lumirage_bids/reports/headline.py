@@ -7,7 +7,9 @@ from itertools import combinations
 
 from lumirage_bids.reports.relations import Relation
 from lumirage_bids.reports.scene import Scene, Standing
-from lumirage_bids.reports.text import and_join, count, p_value
+from lumirage_bids.reports.text import FEW_NAMES, and_join, count, few, p_value
+from lumirage_bids.stats.common import MAY_LACK_PERCENT
+from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 _MOST = 5  # methods that are named with their numbers
 _FEW = 6  # subjects: fewer are said to be few
@@ -26,13 +28,19 @@ def lacking(scene: Scene) -> Iterator[str]:
     aside = [s for s in scene.competitors if s.set_aside]
     failing, unfinished = ([s for s in aside if (s.unfinished > s.failed) is wanted] for wanted in (False, True))
     if failing:
-        told = "; ".join(f"{s.name}, {s.lacks()}" for s in failing)
-        yield f"Set aside, too few scores: {told}."
+        yield f"Set aside, too few scores: {_lacks(failing)}."
     if unfinished:
-        yield f"Set aside, not finished: {'; '.join(f'{s.name}, {s.lacks()}' for s in unfinished)}."
-    few = [s for s in scene.standings if s.lacking and not s.set_aside]
-    if few:
-        yield f"Lacking pairs: {'; '.join(f'{s.name}, {s.lacks()}' for s in few)}."
+        yield f"Set aside, not finished: {_lacks(unfinished)}."
+    some = [s for s in scene.standings if s.lacking and not s.set_aside]
+    if some:
+        yield f"Lacking pairs: {_lacks(some)}."
+
+
+def _lacks(arms: Sequence[Standing]) -> str:
+    """What arms lack, those that lack most first where they are many."""
+    most = arms if len(arms) <= FEW_NAMES else sorted(arms, key=lambda s: -s.lacking)[:FEW_NAMES]
+    more = [f"{len(arms) - len(most)} others"] if len(arms) > len(most) else []
+    return "; ".join([*(f"{s.name}, {s.lacks()}" for s in most), *more])
 
 
 def _core(scene: Scene) -> Iterator[str]:
@@ -118,7 +126,7 @@ def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence
     lower = {each.worse for each in behind}
     everyone = len(theirs) == len(top) * len(behind) and all(r.kind == "certain" and r.worse in lower for r in theirs)
     who = "Each of them" if everyone else name
-    return f"{who} is {scene.words.above} {and_join(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}."
+    return f"{who} is {scene.words.above} {few(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}."
 
 
 def _by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
@@ -181,8 +189,8 @@ def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
     others = [next(iter(r.names() - {first})) for r in level]
     between = [scene.between(a, b) for a, b in combinations(others, 2)]
     if any(r is not None and r.kind == "certain" for r in between):
-        return f"{first} and each of {and_join(others)}"
-    return and_join([first, *others])
+        return f"{first} and each of {few(others)}"
+    return few([first, *others])
 
 
 def _unknown(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relation]) -> str:
@@ -203,9 +211,37 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
         if r.better != first.name or r.kind != "certain":
             told.append(f"Mind: {against(scene, first.name, r)}.")
+    told += _fixed_alone(used)
+    told += _price(scene, first, used)
     told += _better_aside(scene, first)
     told += list(turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
+
+
+def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
+    """The one subject, moving or fixed, that all pairs share and results hold for."""
+    one = {"moving subjects": "fixed", "fixed subjects": "moving"}
+    held = [(one[r.row["resampled"]], r.row["holds_for"]) for r in used if r.known and r.row["resampled"] in one]
+    for side, subject in dict.fromkeys(held):
+        yield f"This holds for one {side} subject alone, {subject}."
+
+
+def _price(scene: Scene, first: Standing, used: Sequence[Relation]) -> Iterator[str]:
+    """What a winner pays: folded brains, and measures by which it is worse than those that it is ahead of."""
+    behind = [r for r in used if r.kind == "certain" and r.better == first.name]
+    if not behind:
+        return
+    own = scene.summary[scene.summary["name"] == first.name].iloc[0]
+    if own["n_folding"] > MAY_LACK_PERCENT / 100 * first.scored:
+        yield (
+            f"Mind: {first.name} folds more than {FOLDING_LIMIT_PERCENT:g} % of the brain in {count(own['n_folding'])} "
+            f"of {count(first.scored)} pairs."
+        )
+    for measure, relations in scene.further.items():
+        found = {o.names(): o for o in relations if o.row["p_holm"] < scene.criteria.alpha}
+        better = [r.worse for r in behind if r.names() in found and found[r.names()].better != first.name]
+        if better:
+            yield f"Mind: {measure} says the opposite of {first.name} and {few(better)}."
 
 
 def _better_aside(scene: Scene, first: Standing) -> Iterator[str]:

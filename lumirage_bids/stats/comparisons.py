@@ -228,7 +228,7 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Ro
     return row | {name: float(np.clip(value, *ends)) for name, value in sizes.items()}
 
 
-def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], criteria: Criteria) -> _Row:
+def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], criteria: Criteria) -> dict[str, float]:
     """Intervals of the effect sizes."""
     moved = np.zeros((int(laid.kept[-1]) + 1, len(_SIZES)))
     moved[laid.kept] = influences(a, b)

@@ -282,7 +282,40 @@ def test_one_fixed_subject_bounds_what_is_found_and_is_named():
     pairs = table(subject=0.003)
     found = verdict(pairs[pairs["fixed"] == pairs["fixed"].iloc[0]])
     assert "the same fixed subject, sub-" in found.sentences[-1]
+    assert "This holds for one fixed subject alone, sub-" in found.headline
+    assert "alone" not in verdict(pairs).headline
     assert not any("same fixed subject" in s for s in verdict(pairs).sentences)
+
+
+def test_what_a_winner_pays_stands_in_the_headline():
+    pairs = table(subject=0.003).assign(hd95_mm=5.0)
+    syn = of(pairs, "syn")
+    assert "Mind" not in verdict(pairs).headline
+    random = np.random.default_rng(0)
+    pairs["hd95_mm"] += random.normal(0, 0.1, len(pairs))
+    pairs.loc[syn, "hd95_mm"] += 1
+    pairs.loc[syn & some(pairs, 0.06), "folding_percent"] = 5.0
+    found = verdict(pairs).headline
+    assert "Mind: syn folds more than 1 % of the brain in 8 of 132 pairs." in found
+    assert "Mind: hd95_mm says the opposite of syn and greedy." in found
+    pairs.loc[syn, "hd95_mm"] -= 2
+    pairs.loc[of(pairs, "greedy"), "folding_percent"] = 5.0
+    pairs.loc[syn, "folding_percent"] = 0.0
+    assert "Mind" not in verdict(pairs).headline
+
+
+def test_what_is_certain_without_the_correction_alone_is_told():
+    pairs = table({f"m{i}": 0.6 + 0.012 * (i == 5) for i in range(6)}, subject=0.006, noise=0.003, seed=3)
+    open_ones = [r for r in verdict(pairs).relations if r.kind == "open"]
+    alone = sum(r.row["p"] < 0.05 for r in open_ones)
+    assert 0 < alone < len(open_ones)
+    told = [s for s in verdict(pairs).sentences if s.startswith("Not certain")]
+    assert 0 < sum("after Holm's correction for all comparisons, 0.0" in s for s in told) <= alone
+
+
+def test_long_lists_name_some_and_count_the_rest():
+    found = verdict(table({f"m{i:02d}": 0.6 for i in range(14)}, groups={"T1w": 6}))
+    assert re.search(r"No winner: the order of (m\d\d, ){9}m\d\d and 4 others is not certain", found.headline)
 
 
 def test_one_subject_that_makes_the_difference_is_named():

@@ -192,3 +192,24 @@ def test_other_measures_of_the_table_agree_or_not(tmp_path, capsys):
         )
         assert main(["judge", str(file)]) == 0
         assert told in capsys.readouterr().out
+
+
+def test_excels_first_line_blank_rows_and_capitals_are_read(tmp_path, capsys):
+    pairs = table(subject=0.004)
+    lines = written(pairs, tmp_path, name="scores.csv").read_text().replace("identity,", "Identity,").splitlines()
+    file = tmp_path / "excel.csv"
+    file.write_text("\n".join(["sep=;", *lines[:5], ",,,", " , , , ", "", *lines[5:], ""]).replace(",", ";"))
+    assert main(["judge", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "Identity is taken for identity, the start without deformation: it is not ranked." in told
+    assert verdict(pairs).headline in told
+    file.write_text(file.read_text() + "a;b\n")
+    assert main(["judge", str(file)]) == 65
+    assert f"line {len(lines) + 5}: 2 cells, the header has 4" in capsys.readouterr().err
+
+
+def test_one_pair_says_that_one_subject_is_too_few(tmp_path, capsys):
+    pairs = table()
+    one = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
+    assert main(["judge", str(written(one, tmp_path))]) == 0
+    assert "1 fixed subject takes part, at least 3 are needed" in capsys.readouterr().out

@@ -305,12 +305,11 @@ def test_what_a_winner_pays_stands_in_the_headline():
 
 
 def test_what_is_certain_without_the_correction_alone_is_told():
-    pairs = table({f"m{i}": 0.6 + 0.012 * (i == 5) for i in range(6)}, subject=0.006, noise=0.003, seed=3)
-    open_ones = [r for r in verdict(pairs).relations if r.kind == "open"]
+    found = verdict(table({"a": 0.6, "b": 0.6, "c": 0.6, "d": 0.606}, subject=0.006, noise=0.003, seed=1))
+    open_ones = [r for r in found.relations if r.kind == "open"]
     alone = sum(r.row["p"] < 0.05 for r in open_ones)
     assert 0 < alone < len(open_ones)
-    told = [s for s in verdict(pairs).sentences if s.startswith("Not certain")]
-    assert 0 < sum("after Holm's correction for all comparisons, 0.0" in s for s in told) <= alone
+    assert sum("after Holm's correction for all comparisons, 0.0" in s for s in found.sentences) == alone
 
 
 def test_long_lists_name_some_and_count_the_rest():

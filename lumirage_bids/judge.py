@@ -16,7 +16,7 @@ from lumirage_bids.score_table import ScoreTable, read_score_table
 
 if TYPE_CHECKING:
     from lumirage_bids.reports.text import Wording
-    from lumirage_bids.reports.verdict import Tables, Verdict
+    from lumirage_bids.reports.verdict import Known, Tables, Verdict
     from lumirage_bids.stats.criteria import Score
 
 DICE = "dice_mean"
@@ -103,7 +103,12 @@ def question(arguments: Sequence[str]) -> Question:
     """
     a = parser().parse_args(list(arguments))
     score = a.score or DICE
-    dice = score.startswith("dice")
+    dice = is_dice(score)
+    if dice and a.better == "lower":
+        raise UsageError(
+            f"--better lower: {score} is a Dice, of which higher is better. Leave --better out, or judge another "
+            "column with --score NAME."
+        )
     if a.better is None and not dice:
         raise UsageError(f"--score {score}: say which scores are better, --better higher or --better lower.")
     if a.margin is None and not dice:
@@ -125,6 +130,17 @@ def question(arguments: Sequence[str]) -> Question:
     )
 
 
+def is_dice(score: str) -> bool:
+    """Whether a column is a Dice: the direction, margin and worst value are known.
+
+    Examples
+    --------
+    >>> [is_dice(name) for name in ("dice_mean", "dice_12", "dice_loss", "hd95_mm")]
+    [True, True, False, False]
+    """
+    return score.startswith("dice") and "loss" not in score
+
+
 def main(arguments: Sequence[str]) -> int:
     """Judge a table and print what is found; the return value is the exit code."""
     asked = question(arguments)
@@ -143,7 +159,7 @@ def score_of(asked: Question, table: ScoreTable) -> Score:
     """What is scored: which direction is better, and what a pair without a score gets at worst."""
     from lumirage_bids.stats.criteria import Score
 
-    if asked.score.startswith("dice"):
+    if is_dice(asked.score):
         return Score()
     known = table.pairs["dice_mean"]
     worst = min(0.0, float(known.min())) if asked.higher_is_better else float(known.max())
@@ -164,9 +180,25 @@ def judged(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
 
 def verdicts_on(table: ScoreTable, tables: Tables, asked: Question, words: Wording) -> list[Verdict]:
     """Verdicts as the page has them."""
-    from lumirage_bids.reports.verdict import Known, judge
+    from lumirage_bids.reports.verdict import judge
 
-    return judge(tables, asked.criteria, words, Known(planned=table.planned, caveats=_few_structures(table)))
+    return judge(tables, asked.criteria, words, _known(table, asked.table))
+
+
+def _known(table: ScoreTable, file: Path) -> Known:
+    """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
+    from lumirage_bids.audit.label_rules import labels_from_intensities
+    from lumirage_bids.provenance import read_records
+    from lumirage_bids.reports.verdict import Known
+
+    folder = file.absolute().parent
+    records = read_records(folder.parent) if folder.name == "group" else []
+    sources = {name: source for record in records for name, source in record.get("labellings", {}).items()}
+    return Known(
+        planned=table.planned,
+        caveats=_few_structures(table),
+        withheld={name: labels_from_intensities({name: source}) for name, source in sources.items()},
+    )
 
 
 def _few_structures(table: ScoreTable) -> dict[str, str]:

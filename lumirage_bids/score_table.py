@@ -25,6 +25,8 @@ _SUBJECT = re.compile(r"sub-[0-9A-Za-z+]+")
 #: What pairs of different subjects are called where a table has no column split.
 BETWEEN = "different subjects"
 RESCAN = "same subject"
+#: The start without deformation.
+FLOOR = "identity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
             )
     notes: list[str] = []
     table = raw[list(REQUIRED)].copy()
+    table["method"] = _with_floor(table["method"], notes)
     table["dice_mean"] = _numbers(file, raw[score], score)
     table["status"], table["reason"] = _states(file, raw, table["dice_mean"]), raw.get("reason")
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
@@ -115,23 +118,29 @@ def _read(file: Path) -> pd.DataFrame:
         raise BadDataError(
             f"{file} is not UTF-8 text (byte {error.start}). Save it as a TSV or CSV in UTF-8."
         ) from None
-    first = text.split("\n", 1)[0]
+    lines = text.split("\n", 2)
+    told = re.fullmatch(r"sep=(.)\r?", lines[0])  # Excel's own first line
+    first = lines[1] if told and len(lines) > 1 else lines[0]
     if not first.strip():
         raise BadDataError(f"{file} has no header line. It must name the columns: method, moving, fixed and a score.")
     delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
+    delimiter = told[1] if told else delimiter
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    if told:
+        next(reader)
     header = [name.strip() for name in next(reader)]
     if double := sorted({name for name in header if header.count(name) > 1}):
         raise BadDataError(f"{file} has two columns of one name: {', '.join(double)}. Give each a name of its own.")
     cells: dict[int, list[str]] = {}
     for row in reader:
-        if len(row) != len(header) and any(row):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
             raise BadDataError(
                 f"{file}, line {reader.line_num}: {len(row)} cells, the header has {len(header)}. Each line needs a "
                 "cell for each column; one that holds the separator stands in quotes."
             )
-        if any(row):
-            cells[reader.line_num] = [cell.strip() for cell in row]
+        cells[reader.line_num] = [cell.strip() for cell in row]
     table = pd.DataFrame.from_dict(cells, orient="index", columns=header, dtype=object)
     table = table.mask(table.isin(MISSING))
     if table.empty:
@@ -152,6 +161,15 @@ def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) 
     if named:
         raise UsageError(f"--score {score}: {file} has no such column; {choice}.")
     raise BadDataError(f"{file} has no column {score}. Name the scores with --score NAME; {choice}.")
+
+
+def _with_floor(methods: pd.Series[str], notes: list[str]) -> pd.Series[str]:
+    """Spell the start without deformation as our own tables do, whatever its capitals; it is no competitor."""
+    other = (methods.str.lower() == FLOOR) & (methods != FLOOR)
+    if not other.any():
+        return methods
+    notes.append(f"{methods[other].iloc[0]} is taken for {FLOOR}, the start without deformation: it is not ranked.")
+    return methods.mask(other, FLOOR)
 
 
 def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]:

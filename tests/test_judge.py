@@ -124,6 +124,7 @@ def test_the_folder_has_tables_with_dictionaries_and_figures(tmp_path, capsys):
         (["--better", "larger"], "invalid choice"),
         (["--margin", "-1"], "--margin -1 is not allowed; it must be a positive number"),
         (["--confidence", "95"], "--confidence 95 is not allowed; it must be at least 0.5"),
+        (["--better", "lower"], "dice_mean is a Dice, of which higher is better"),
         (["--score", "hd95_mm"], "say which scores are better, --better higher or --better lower"),
         (["--score", "hd95_mm", "--better", "lower"], "say which difference is of no consequence"),
         (["--score", "none", "--better", "lower", "--margin", "1"], "no such column; one of: dice_mean"),
@@ -168,6 +169,21 @@ def test_few_structures_bound_the_headline(tmp_path, capsys):
         assert (f"The scores are of {n} structure(s) a pair" in capsys.readouterr().out) == bound
 
 
+def test_labels_from_intensities_get_no_verdict_where_the_table_lies_in_its_output(tmp_path, capsys):
+    pairs = table(labellings=("tissue", "manual"), subject=0.004)
+    (tmp_path / "out" / "group").mkdir(parents=True)
+    config = tmp_path / "out" / "config"
+    config.mkdir()
+    record = '[settings]\n[labellings]\ntissue = "atropos: three tissues"\nmanual = "existing maps"\n'
+    (config / "20260101T000000Z-abc123.toml").write_text(record)
+    columns = [*KEYS, "dice_mean", "labelling"]
+    for folder, withheld in ((tmp_path / "out" / "group", 1), (tmp_path, 0)):
+        assert main(["judge", str(written(pairs, folder, columns, "pairs.tsv"))]) == 0
+        told = capsys.readouterr().out
+        assert told.count("No verdict. The labels (tissue) are classes of the very intensities") == withheld
+        assert told.count("Highest mean: syn") == 2 - withheld
+
+
 def test_other_measures_of_the_table_agree_or_not(tmp_path, capsys):
     pairs = table(subject=0.004)
     for sign, told in ((-1, "hd95_mm agrees (0."), (1, "hd95_mm says the opposite (0.")):
@@ -176,3 +192,24 @@ def test_other_measures_of_the_table_agree_or_not(tmp_path, capsys):
         )
         assert main(["judge", str(file)]) == 0
         assert told in capsys.readouterr().out
+
+
+def test_excels_first_line_blank_rows_and_capitals_are_read(tmp_path, capsys):
+    pairs = table(subject=0.004)
+    lines = written(pairs, tmp_path, name="scores.csv").read_text().replace("identity,", "Identity,").splitlines()
+    file = tmp_path / "excel.csv"
+    file.write_text("\n".join(["sep=;", *lines[:5], ",,,", " , , , ", "", *lines[5:], ""]).replace(",", ";"))
+    assert main(["judge", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "Identity is taken for identity, the start without deformation: it is not ranked." in told
+    assert verdict(pairs).headline in told
+    file.write_text(file.read_text() + "a;b\n")
+    assert main(["judge", str(file)]) == 65
+    assert f"line {len(lines) + 5}: 2 cells, the header has 4" in capsys.readouterr().err
+
+
+def test_one_pair_says_that_one_subject_is_too_few(tmp_path, capsys):
+    pairs = table()
+    one = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
+    assert main(["judge", str(written(one, tmp_path))]) == 0
+    assert "1 fixed subject takes part, at least 3 are needed" in capsys.readouterr().out

@@ -221,18 +221,20 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
     failed = tables.pairs[tables.pairs["status"] != "ok"]
     differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None
+    known = _known(context)
+    ranked = tables.ranking[[not known.withheld.get(str(name)) for name in tables.ranking["labelling"]]]
     return render(
         "group.html",
         title=f"Registration evaluation: {context.dataset}",
         sloppy=SLOPPY if context.sloppy else "",
         context=context,
         facts=_facts(tables.pairs, context),
-        verdicts=judge(tables, context.criteria, known=_known(context)),
+        verdicts=judge(tables, context.criteria, known=known),
         criteria=context.criteria,
         floor=FLOOR,
         evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
         summary=summary_table(tables.summary) if len(tables.summary) else None,
-        ranking=ranking_table(tables.ranking) if len(tables.ranking) else None,
+        ranking=ranking_table(ranked) if len(ranked) else None,
         comparisons=comparison_table(tables.comparisons) if len(tables.comparisons) else None,
         structures=_structure_tables(tables),
         pairs=pair_tables(tables.pairs),

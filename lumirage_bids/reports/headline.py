@@ -7,7 +7,9 @@ from itertools import combinations
 
 from lumirage_bids.reports.relations import Relation
 from lumirage_bids.reports.scene import Scene, Standing
-from lumirage_bids.reports.text import and_join, count, p_value
+from lumirage_bids.reports.text import FEW_NAMES, and_join, count, few, p_value
+from lumirage_bids.stats.common import MAY_LACK_PERCENT
+from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 _MOST = 5  # methods that are named with their numbers
 _FEW = 6  # subjects: fewer are said to be few
@@ -26,13 +28,19 @@ def lacking(scene: Scene) -> Iterator[str]:
     aside = [s for s in scene.competitors if s.set_aside]
     failing, unfinished = ([s for s in aside if (s.unfinished > s.failed) is wanted] for wanted in (False, True))
     if failing:
-        told = "; ".join(f"{s.name}, {s.lacks()}" for s in failing)
-        yield f"Set aside, too few scores: {told}."
+        yield f"Set aside, too few scores: {_lacks(failing)}."
     if unfinished:
-        yield f"Set aside, not finished: {'; '.join(f'{s.name}, {s.lacks()}' for s in unfinished)}."
-    few = [s for s in scene.standings if s.lacking and not s.set_aside]
-    if few:
-        yield f"Lacking pairs: {'; '.join(f'{s.name}, {s.lacks()}' for s in few)}."
+        yield f"Set aside, not finished: {_lacks(unfinished)}."
+    some = [s for s in scene.standings if s.lacking and not s.set_aside]
+    if some:
+        yield f"Lacking pairs: {_lacks(some)}."
+
+
+def _lacks(arms: Sequence[Standing]) -> str:
+    """What arms lack, those that lack most first where they are many."""
+    most = arms if len(arms) <= FEW_NAMES else sorted(arms, key=lambda s: -s.lacking)[:FEW_NAMES]
+    more = [f"{len(arms) - len(most)} others"] if len(arms) > len(most) else []
+    return "; ".join([*(f"{s.name}, {s.lacks()}" for s in most), *more])
 
 
 def _core(scene: Scene) -> Iterator[str]:
@@ -42,8 +50,11 @@ def _core(scene: Scene) -> Iterator[str]:
     elif scene.withheld:
         yield f"No verdict. {scene.withheld}"
     elif not competitors:
-        floor = scene.standings[0]
-        yield f"Only {floor.name} was run: {_mean(scene, floor)}. There is nothing to compare it with."
+        own = scene.summary.iloc[0]
+        n = int(own["n_pairs"] - own["n_failed"])
+        over = f"{count(n)} pair{'s' if n != 1 else ''}"
+        told = f"{scene.words.mean} {scene.words.value(own['mean'])} over {over}"
+        yield f"Only {own['name']} was run: {told}. There is nothing to compare it with."
     elif not ranked and any(not s.set_aside for s in competitors):
         yield (
             "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "
@@ -62,10 +73,8 @@ def _mean(scene: Scene, s: Standing) -> str:
 
 
 def _pairs(scene: Scene, s: Standing) -> str:
-    """Common pairs of an arm, and of how many subjects they are."""
-    known = [r for r in scene.of_ranked() or scene.with_reference() if s.name in r.names() and r.known]
-    of = f" of {count(max(r.row['n_subjects'] for r in known))} subjects" if known else ""
-    return f"{count(s.n)} pair{'s' if s.n != 1 else ''}{of}"
+    """Common pairs of an arm, and of how many subjects they are, moving and fixed together."""
+    return f"{count(s.n)} pair{'s' if s.n != 1 else ''} of {count(scene.subjects)} subject{'s' * (scene.subjects != 1)}"
 
 
 def _alone(scene: Scene, only: Standing) -> str:
@@ -117,7 +126,7 @@ def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence
     lower = {each.worse for each in behind}
     everyone = len(theirs) == len(top) * len(behind) and all(r.kind == "certain" and r.worse in lower for r in theirs)
     who = "Each of them" if everyone else name
-    return f"{who} is {scene.words.above} {and_join(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}."
+    return f"{who} is {scene.words.above} {few(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}."
 
 
 def _by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
@@ -180,8 +189,8 @@ def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
     others = [next(iter(r.names() - {first})) for r in level]
     between = [scene.between(a, b) for a, b in combinations(others, 2)]
     if any(r is not None and r.kind == "certain" for r in between):
-        return f"{first} and each of {and_join(others)}"
-    return and_join([first, *others])
+        return f"{first} and each of {few(others)}"
+    return few([first, *others])
 
 
 def _unknown(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relation]) -> str:
@@ -197,13 +206,42 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     """What a reader must know with the headline: groups left out, no gain over the start, orders that turn."""
     told = []
     if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _given(r.row["left_out"]))):
-        told.append(f"Differences are over the other pairs: left out for too few subjects, {and_join(out)}.")
+        n = min(int(r.row["n"]) for r in used if _given(r.row["left_out"]))
+        told.append(f"Differences are over the other {count(n)} pairs: left out for too few subjects, {and_join(out)}.")
     for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
         if r.better != first.name or r.kind != "certain":
             told.append(f"Mind: {against(scene, first.name, r)}.")
+    told += _fixed_alone(used)
+    told += _price(scene, first, used)
     told += _better_aside(scene, first)
     told += list(turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
+
+
+def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
+    """The one subject, moving or fixed, that all pairs share and results hold for."""
+    one = {"moving subjects": "fixed", "fixed subjects": "moving"}
+    held = [(one[r.row["resampled"]], r.row["holds_for"]) for r in used if r.known and r.row["resampled"] in one]
+    for side, subject in dict.fromkeys(held):
+        yield f"This holds for one {side} subject alone, {subject}."
+
+
+def _price(scene: Scene, first: Standing, used: Sequence[Relation]) -> Iterator[str]:
+    """What a winner pays: folded brains, and measures by which it is worse than those that it is ahead of."""
+    behind = [r for r in used if r.kind == "certain" and r.better == first.name]
+    if not behind:
+        return
+    own = scene.summary[scene.summary["name"] == first.name].iloc[0]
+    if own["n_folding"] > MAY_LACK_PERCENT / 100 * first.scored:
+        yield (
+            f"Mind: {first.name} folds more than {FOLDING_LIMIT_PERCENT:g} % of the brain in {count(own['n_folding'])} "
+            f"of {count(first.scored)} pairs."
+        )
+    for measure, relations in scene.further.items():
+        found = {o.names(): o for o in relations if o.row["p_holm"] < scene.criteria.alpha}
+        better = [r.worse for r in behind if r.names() in found and found[r.names()].better != first.name]
+        if better:
+            yield f"Mind: {measure} says the opposite of {first.name} and {few(better)}."
 
 
 def _better_aside(scene: Scene, first: Standing) -> Iterator[str]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lumirage_bids.criteria import Criteria
 from lumirage_bids.reports.relations import Relation, Row, relation
 from lumirage_bids.reports.text import Wording, and_join, count
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, in_class
+from lumirage_bids.stats.pairing import crossing_of
 
 _REASONS = 3  # of failure that are told of an arm
 
@@ -97,6 +99,8 @@ class Scene:
         Pairs that were to be done, of all classes; None where nobody knows.
     done : int
         Pairs that any arm has a row of.
+    subjects : int
+        Of the pairs that all ranked arms scored.
     standings : sequence of Standing
         In the order of the tables.
     relations : sequence of Relation
@@ -124,6 +128,7 @@ class Scene:
     split: str
     planned: int | None
     done: int
+    subjects: int
     standings: Sequence[Standing]
     relations: Sequence[Relation]
     by_class: Sequence[tuple[str, Relation]]
@@ -219,6 +224,28 @@ def _standing(
         rank=None if pd.isna(rank) else int(rank),
         first_percent=float(place.get("first_percent", float("nan"))),
     )
+
+
+def subjects_in_common(summary: pd.DataFrame, pairs: pd.DataFrame, references: Sequence[str]) -> int:
+    """Count the subjects, moving and fixed, of the pairs that all ranked arms of a class of pairs scored.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of the labelling, evaluation and class.
+    pairs : DataFrame
+        Rows of the labelling, evaluation and class.
+    references : sequence of str
+        Methods that are no competitors.
+    """
+    ranked = summary[~summary["set_aside"].astype(bool) & ~summary["method"].isin(references)]
+    arms = set(zip(ranked["variant"], ranked["method"], strict=True))
+    scored = pairs[(pairs["status"] == "ok") & pairs["dice_mean"].notna()]
+    mine = [arm in arms for arm in zip(scored["variant"], scored["method"], strict=True)]
+    scored = scored[np.array(mine, dtype=np.bool_)]
+    by_pair = scored.groupby(["moving", "fixed"])["method"].transform("size")
+    common = scored[by_pair == len(arms)].drop_duplicates(["moving", "fixed"])
+    return len(crossing_of(common).subjects) if len(common) else 0
 
 
 def related(

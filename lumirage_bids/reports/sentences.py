@@ -10,7 +10,7 @@ from lumirage_bids.reports.certain import MOST, differences, single_splits, subj
 from lumirage_bids.reports.headline import against, turning
 from lumirage_bids.reports.relations import Relation
 from lumirage_bids.reports.scene import Scene
-from lumirage_bids.reports.text import and_join, count, p_value
+from lumirage_bids.reports.text import and_join, count, few, p_value
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
@@ -123,6 +123,8 @@ def _neutral(scene: Scene, r: Relation) -> str:
         return what
     ends = (r.row["ci_low"], r.row["ci_high"])
     p = f"p = {p_value(r.row['p_holm'])} after Holm's correction".replace("= <", "<")
+    if r.row["p"] < scene.criteria.alpha <= r.row["p_holm"]:
+        p += f" for all comparisons, {p_value(r.row['p'])} without"
     return f"{what} ({scene.criteria.level} interval {scene.words.interval(*ends)}, from {subjects(r)}; {p})"
 
 
@@ -191,7 +193,7 @@ def ranks(scene: Scene) -> Iterator[str]:
     by_rank: dict[int, list[str]] = {}
     for s in ranked:
         by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
-    places = [f"{rank}. {and_join(names)}" for rank, names in sorted(by_rank.items())]
+    places = [f"{rank}. {few(names)}" for rank, names in sorted(by_rank.items())]
     told = f"Rank, one more than the methods that are ahead for certain: {'; '.join(places)}."
     firsts = [f"{s.name} {s.first_percent:.0f} %" for s in ranked if s.first_percent >= 1]
     alone = len(by_rank.get(1, [])) == 1 and firsts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -176,6 +176,22 @@ def and_join(parts: list[str]) -> str:
     'a, b and c'
     """
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+#: Names that are told of a list in a sentence; the tables have all.
+FEW_NAMES = 10
+
+
+def few(names: Sequence[str]) -> str:
+    """Join the first names of a list, and count the rest.
+
+    Examples
+    --------
+    >>> few(["a", "b"]), few([str(i) for i in range(12)])
+    ('a and b', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 others')
+    """
+    more = [f"{len(names) - FEW_NAMES} others"] if len(names) > FEW_NAMES + 1 else []
+    return and_join([*(names[:FEW_NAMES] if more else names), *more])
 
 
 #: How a cell of each kind is written.

@@ -11,7 +11,7 @@ import pandas as pd
 from lumirage_bids.criteria import Criteria
 from lumirage_bids.reports.headline import headline
 from lumirage_bids.reports.relations import Relation
-from lumirage_bids.reports.scene import Agreement, Scene, Standing, related, standings
+from lumirage_bids.reports.scene import Agreement, Scene, Standing, related, standings, subjects_in_common
 from lumirage_bids.reports.sentences import sentences
 from lumirage_bids.reports.text import Wording, compared_where
 from lumirage_bids.stats.classes import (
@@ -177,15 +177,15 @@ def _scene(
     classes = {
         str(name): related(rows, pairs, labels, criteria, sign) for name, rows in here.groupby("split", sort=False)
     }
+    inside = in_class(pairs, labelling, split)
     return Scene(
         labelling=labelling,
         evaluation=how,
         split=split,
         planned=known.planned,
         done=len(pairs[["moving", "fixed"]].drop_duplicates()),
-        standings=standings(
-            summary, _of(tables.ranking, labelling, how), in_class(pairs, labelling, split), known.references
-        ),
+        subjects=subjects_in_common(summary, inside, known.references),
+        standings=standings(summary, _of(tables.ranking, labelling, how), inside, known.references),
         relations=classes.get(split, []),
         by_class=[(name, r) for name, rows in classes.items() for r in rows],
         summary=summary.assign(

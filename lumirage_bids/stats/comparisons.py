@@ -220,10 +220,15 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Ro
     low, high = found.interval(criteria.confidence)
     row |= {"se": found.se[0], "df": found.df[0], "ci_low": low[0], "ci_high": high[0], "p": found.p()[0]}
     row["p_equivalence"] = found.p_within(criteria.margin)[0]
-    return row if row["refused_sizes"] else row | _sizes(laid, own_a, own_b, observed, criteria)
+    if row["refused_sizes"]:
+        return row
+    # A size has the sign of the difference: where that of the difference is sure, so is that of the size.
+    ends = (0.0 if low[0] > 0 else -np.inf, 0.0 if high[0] < 0 else np.inf)
+    sizes = _sizes(laid, own_a, own_b, observed, criteria)
+    return row | {name: float(np.clip(value, *ends)) for name, value in sizes.items()}
 
 
-def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], criteria: Criteria) -> _Row:
+def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], criteria: Criteria) -> dict[str, float]:
     """Intervals of the effect sizes."""
     moved = np.zeros((int(laid.kept[-1]) + 1, len(_SIZES)))
     moved[laid.kept] = influences(a, b)

@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.student import Floats, Inference
 
@@ -139,9 +140,12 @@ class Design:
             return "no pair was scored in both arms"
         if self.smallest < FEWEST_SUBJECTS:
             small = int(self.sizes.argmin())
-            of = f" of {self.names[small]}" if len(self.names) > 1 else ""
+            name = self.names[small] if len(self.names) > 1 else ""
             verb = "takes" if self.smallest == 1 else "take"
-            return f"{_subjects(self.smallest)}{of} {verb} part, at least {FEWEST_SUBJECTS} are needed for an interval"
+            who = f"{_subjects(self.smallest)} of {name}" if name else _subjects(self.smallest)
+            if name.startswith(DIFFERENT_SUBJECTS):  # no sequences are known, only the side
+                who = _subjects(self.smallest, name.removeprefix(DIFFERENT_SUBJECTS).strip())
+            return f"{who} {verb} part, at least {FEWEST_SUBJECTS} are needed for an interval"
         if np.diag(self._moments)[:-1].min() < 1e-9:
             return "no split has pairs enough to tell how much they vary"
         return None
@@ -477,8 +481,8 @@ def _told_apart(moments: Floats) -> bool:
     return bool(np.linalg.cond(moments / np.outer(scale, scale)) < 1e6)
 
 
-def _subjects(n: int) -> str:
-    return f"{n} subject" if n == 1 else f"{n} subjects"
+def _subjects(n: int, side: str = "") -> str:
+    return " ".join([str(n), *side.split(), "subject" if n == 1 else "subjects"])
 
 
 def _in_role(name: str, moving: bool) -> str:

@@ -155,7 +155,9 @@ def test_everything_from_the_data_is_escaped(tmp_path: Path):
 def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
     group = tables(subjects=3, kinds=("T1w",), labellings=("tissue", "manual"))
     sources = {"tissue": "atropos: three tissues", "manual": "existing maps"}
-    verdict = page_of(tmp_path, group, labelling_sources=sources).find(".//section[@id='verdict']")
+    page = page_of(tmp_path, group, labelling_sources=sources)
+    assert len(page.findall(".//table[@id='ranking-table']/tbody/tr")) == 2
+    verdict = page.find(".//section[@id='verdict']")
     headlines = [line.text_content() for line in verdict.findall("p[@class='headline']")]
     assert headlines[0].startswith("No verdict. The labels (tissue)")
     assert headlines[1].startswith("No winner: the order of syn and greedy is not certain")

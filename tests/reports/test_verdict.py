@@ -230,7 +230,7 @@ def test_one_pair_tells_nothing_of_others():
     first = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
     found = verdict(first)
     assert found.headline.startswith("No winner can be told: ")
-    assert "over 1 pair: syn 0." in found.headline
+    assert "over 1 pair of 2 subjects: syn 0." in found.headline
     assert not claims(found)
 
 
@@ -282,7 +282,39 @@ def test_one_fixed_subject_bounds_what_is_found_and_is_named():
     pairs = table(subject=0.003)
     found = verdict(pairs[pairs["fixed"] == pairs["fixed"].iloc[0]])
     assert "the same fixed subject, sub-" in found.sentences[-1]
+    assert "This holds for one fixed subject alone, sub-" in found.headline
+    assert "alone" not in verdict(pairs).headline
     assert not any("same fixed subject" in s for s in verdict(pairs).sentences)
+
+
+def test_what_a_winner_pays_stands_in_the_headline():
+    pairs = table(subject=0.003).assign(hd95_mm=5.0)
+    syn = of(pairs, "syn")
+    assert "Mind" not in verdict(pairs).headline
+    random = np.random.default_rng(0)
+    pairs["hd95_mm"] += random.normal(0, 0.1, len(pairs))
+    pairs.loc[syn, "hd95_mm"] += 1
+    pairs.loc[syn & some(pairs, 0.06), "folding_percent"] = 5.0
+    found = verdict(pairs).headline
+    assert "Mind: syn folds more than 1 % of the brain in 8 of 132 pairs." in found
+    assert "Mind: hd95_mm says the opposite of syn and greedy." in found
+    pairs.loc[syn, "hd95_mm"] -= 2
+    pairs.loc[of(pairs, "greedy"), "folding_percent"] = 5.0
+    pairs.loc[syn, "folding_percent"] = 0.0
+    assert "Mind" not in verdict(pairs).headline
+
+
+def test_what_is_certain_without_the_correction_alone_is_told():
+    found = verdict(table({"a": 0.6, "b": 0.6, "c": 0.6, "d": 0.606}, subject=0.006, noise=0.003, seed=1))
+    open_ones = [r for r in found.relations if r.kind == "open"]
+    alone = sum(r.row["p"] < 0.05 for r in open_ones)
+    assert 0 < alone < len(open_ones)
+    assert sum("after Holm's correction for all comparisons, 0.0" in s for s in found.sentences) == alone
+
+
+def test_long_lists_name_some_and_count_the_rest():
+    found = verdict(table({f"m{i:02d}": 0.6 for i in range(14)}, groups={"T1w": 6}))
+    assert re.search(r"No winner: the order of (m\d\d, ){9}m\d\d and 4 others is not certain", found.headline)
 
 
 def test_one_subject_that_makes_the_difference_is_named():
@@ -534,6 +566,14 @@ def test_what_label_maps_of_one_scan_agree_in_is_a_ceiling():
     assert "its label maps agree with auto's of the same scans in 0.880 (9 scans)." in told
 
 
+def test_subjects_are_counted_moving_and_fixed_together():
+    assert "over 3 pairs of 6 subjects" in verdict(rounded([0.02, 0.01, 0.02])).headline
+    odd = verdict(table({"a": 0.6, "b": 0.6}, groups={"A": 2, "B": 10}))
+    assert "over 132 pairs of 12 subjects. Differences are over the other 90 pairs: left out" in odd.headline
+    pairs = table({"a": 0.6, "b": 0.6})
+    assert "over 11 pairs of 12 subjects" in verdict(pairs[pairs["fixed"] == pairs["fixed"].iloc[0]]).headline
+
+
 def test_only_one_method():
     found = verdict(table({"identity": 0.45, "syn": 0.6}, subject=0.004))
     assert found.headline.startswith("Only one method was run, syn: mean Dice 0.")
@@ -541,7 +581,7 @@ def test_only_one_method():
     alone = verdict(table({"syn": 0.6}))
     assert alone.headline.endswith("There is nothing to compare it with.")
     floor = verdict(table({"identity": 0.6}))
-    assert floor.headline.startswith("Only identity was run")
+    assert re.match(r"Only identity was run: mean Dice 0\.\d+ over 132 pairs\.", floor.headline)
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------

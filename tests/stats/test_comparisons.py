@@ -419,3 +419,23 @@ def test_differences_that_vary_between_splits_only_have_the_interval_of_rounding
     assert table.loc["all", "se"] == pytest.approx(0.1 / np.sqrt(6 * 4))
     assert table.loc["MPRAGE to MPRAGE", "refused_sizes"] == "the differences do not vary"
     assert table.loc["MPRAGE to MPRAGE", "se"] == pytest.approx(0.1 / np.sqrt(6 * 4))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_effect_sizes_have_the_sign_of_a_difference_whose_interval_excludes_nothing(sign):
+    """One fixed scan, a large effect, one subject far out: the spread is not well known, the difference is."""
+    random = np.random.default_rng(0)
+    gains = 0.07 + random.normal(0, 0.01, 11)
+    gains[0] = 0.15
+    scans = [f"sub-{i:02d}" for i in range(12)]
+    rows = [
+        {"method": method, "moving": scan, "fixed": scans[0], "dice_mean": 0.6 + sign * plus}
+        for method, more in (("a", np.zeros(11)), ("b", gains))
+        for scan, plus in zip(scans[1:], more, strict=True)
+    ]
+    same = {"variant": "v", "labelling": "l", "evaluation": "native", "split": "T1w to T1w", "status": "ok"}
+    row = compare(pd.DataFrame(rows).assign(**same)).iloc[0]
+    assert sign * row["ci_low"] > 0
+    for size in ("d_z", "d_av", "d_pooled", "hedges_g"):
+        low, high = row[f"{size}_low"], row[f"{size}_high"]
+        assert np.isnan(low) or (min(sign * low, sign * high) >= 0 and low < row[size] < high)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
@@ -134,6 +135,23 @@ class Derivatives:
                 filter(None, (told(entities, "seg") for path, entities in maps if self.has(scan, path, entities)))
             )
         return found
+
+    def without_maps(self, scans: Iterable[Scan]) -> Iterator[str]:
+        """Say in which datasets there is no label map of any scan, and what there is instead."""
+        scans = tuple(scans)
+        for name, root in self.datasets.items():
+            if any(Derivatives({name: root}, self.layouts, chain(*self.t1w.values())).labellings(s) for s in scans):
+                continue
+            images = [(scan, *image) for scan in scans for image in self._candidates(root, scan, of_any_format=True)]
+            there = [(path, suffix) for scan, path, entities, suffix in images if belongs(scan, entities)]
+            foreign = [path for path, suffix in there if suffix == "dseg" and is_foreign(path.name)]
+            masks = any(suffix == "mask" and not is_foreign(path.name) for path, suffix in there)
+            yield (
+                f"No label map (…_dseg.nii.gz) of the {len(scans)} scan(s) is in derivatives {name!r}, {root}"
+                + ("; brain masks are." if masks else ".")
+                + (f" {len(foreign)} map(s) are no NIfTI files: {foreign[0]}. To convert it: " if foreign else "")
+                + (how_to_convert(foreign[0]) if foreign else "")
+            )
 
     def has(self, scan: Scan, path: Path, entities: Mapping[str, str]) -> bool:
         """Whether a derivative belongs to a scan: by its name and, if that leaves open which contrast, by its grid.

@@ -563,6 +563,33 @@ def test_maps_of_other_formats_and_parts_are_told(tmp_path: Path) -> None:
     assert set(found.hints.values()) <= set(found.notes)
 
 
+def test_derivatives_without_label_maps_are_named_with_what_they_have(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", "sub-1_T1w.nii", "sub-2_T1w.nii")
+    full = make(tmp_path / "full", "sub-2_seg-x_dseg.nii")
+    mgz = make(tmp_path / "mgz", "sub-1_desc-aseg_dseg.mgz", "sub-2_desc-aseg_dseg.mgz", "sub-1_desc-brain_mask.nii")
+    given = {"full": full, "mgz": mgz, "empty": make(tmp_path / "empty")}
+    notes = look(root, labellings=("tissue",), derivatives=given, instead=True).notes
+    assert [note.partition(",")[0] for note in notes] == [
+        f"No label map (…_dseg.nii.gz) of the 2 scan(s) is in derivatives {name!r}" for name in ("mgz", "empty")
+    ]
+    folder = mgz / "sub-1/anat"
+    command = f"nib-convert {folder}/sub-1_desc-aseg_dseg.mgz {folder}/sub-1_desc-aseg_dseg.nii.gz"
+    assert notes[0].endswith(
+        f"; brain masks are. 2 map(s) are no NIfTI files: {folder}/sub-1_desc-aseg_dseg.mgz. To convert it: {command}"
+    )
+    assert notes[1].endswith(f"{tmp_path}/empty.")
+
+
+def test_an_image_that_lies_there_as_nifti_too_needs_no_conversion(tmp_path: Path) -> None:
+    images = ("sub-1_T1w.nii.gz", "sub-1_T1w.mgz", "sub-2_T1w.nii", "!sub-3_T1w.nii.gz", "sub-3_T1w.mgz")
+    root = make(tmp_path, *images)
+    assert look(root).notes == ()
+    put(root / "sub-2/anat/sub-2_acq-x_T1w.mgz", "")
+    (note,) = look(root).notes
+    assert "1 image(s)" in note
+    assert "nib-convert" in note.partition("acq-x_T1w.mgz")[2]
+
+
 @pytest.mark.parametrize(("shift", "shape", "has"), [(0, 4, True), (16, 4, False), (0, 5, False)])
 @pytest.mark.parametrize("session", ["", "_ses-1"])
 def test_maps_that_name_no_contrast_are_the_t1w_scans_and_serve_others_by_their_grid(

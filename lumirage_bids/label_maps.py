@@ -450,14 +450,16 @@ def read_lut(path: Path) -> dict[int, str]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
-    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    ends = re.sub("\r\n?", "\n", text)  # of Windows, and of old Macs and some of their spreadsheets
+    lines = [(number, line) for number, line in enumerate(ends.split("\n"), 1) if line.strip()]
     first = lines[0][1] if lines else ""
     delimiter = next((character for character in "\t,;" if character in first), "\t")
     rows = [(number, _cells(line, delimiter, f"Look-up table {path}, line {number}")) for number, line in lines]
     header = [cell.lower() for cell in rows[0][1]] if rows else []
     if not {"index", "name"} <= set(header):
         raise BadDataError(
-            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name', tab-separated, are needed."
+            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name' are needed, set off by tabs, "
+            "commas or semicolons."
         )
     return _structures(path, header, rows[1:])
 

@@ -766,6 +766,26 @@ def test_luts_as_programs_write_them(tmp_path: Path, header: str, rows: str, enc
         assert read_lut(tmp_path / "l.tsv") == {1: "Left A", 12: "B, or C"}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_a_table_may_end_as_on_any_system(end: str, tmp_path: Path) -> None:
+    (tmp_path / "l.tsv").write_bytes(end.join(["index,name", "1,A", "2,B", ""]).encode())
+    assert read_lut(tmp_path / "l.tsv") == {1: "A", 2: "B"}
+    (tmp_path / "l.tsv").write_bytes(end.join(["index,name", "1,A", "x,B", ""]).encode())
+    with pytest.raises(errors.BadDataError, match="line 3: index 'x'"):
+        read_lut(tmp_path / "l.tsv")
+
+
+def test_the_folder_around_derivative_datasets_names_them(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    for name in "ab":
+        make(root / "derivatives" / name)
+    with pytest.raises(errors.InvalidDatasetError, match=f"below it there are {root}/derivatives/a, .*/b; give one"):
+        look(root, derivatives={"d": root / "derivatives"})
+    (root / "code").mkdir()
+    with pytest.raises(errors.InvalidDatasetError, match="; write one, for example"):
+        look(root, derivatives={"d": root / "code"})
+
+
 def test_missing_lut(tmp_path: Path) -> None:
     put(tmp_path / "l.tsv", None)
     with pytest.raises(errors.MissingInputError):

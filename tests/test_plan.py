@@ -153,6 +153,8 @@ def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float,
     assert f" with {at_once} process(es) at a time" in said
     assert "Participants with registrations to do: 1 2 3 4 5 6 7 8" in said
     assert ("WARNING: --mem allows" in said) == (gb < 1)
+    assert "of about 1.0 million voxels" in said
+    assert "of about 12\u2009000 voxels" in describe(made, found, wanted, 12_000)
 
 
 def test_a_note_of_other_conditions_does_not_hide_what_is_there(tmp_path: Path) -> None:
@@ -238,6 +240,10 @@ def test_refusals_name_what_is_there(tmp_path: Path) -> None:
         plan(tmp_path, scans, participant_label=("7",))
     with pytest.raises(MissingInputError, match=r"'synthseg'.*--derivatives NAME=PATH"):
         plan(tmp_path, scans, labellings=("synthseg",))
+    with pytest.raises(MissingInputError, match="'aseg' was found since no --derivatives are given"):
+        plan(tmp_path, scans, labellings=("aseg",))
+    with pytest.raises(MissingInputError, match="'aseg' was found in the derivatives given"):
+        plan(tmp_path, scans, labellings=("aseg",), derivatives={"d": tmp_path})
     with pytest.raises(UsageError, match="greedy"):
         plan(tmp_path, scans, methods=("gredy",))
     with pytest.raises(NothingSelectedError, match="a pair needs two"):

@@ -15,11 +15,13 @@ set -euo pipefail
     { echo "The array gives each job its --participant-label; leave it and --only out." >&2; exit 64; }
 
 # Only subjects that have something to do get a job: those that the protocol pairs, whose scans are here.
-story=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run "$@")
+code=0
+story=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run "$@") || code=$?
 read -ra subjects <<< "$(sed -n 's/^Participants with registrations to do: //p' <<< "$story")" || true
 jobs=$((${#subjects[@]} < JOBS ? ${#subjects[@]} : JOBS))
 echo "$story" >&2
 [[ $story != *" 0 can run"* ]] || { echo "No pair can run: see what is missing above." >&2; exit 66; }
+((code < 2)) || exit "$code" # 1: some pairs cannot be scored; above, the array would be refused
 
 submit() { local number; number=$(sbatch --parsable --output=lumirage-%j.out "$@"); after="--dependency=afterany:${number%%;*}"; }
 run="$LUMIRAGE ${BIDS@Q} ${OUT@Q}"

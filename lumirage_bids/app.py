@@ -43,10 +43,14 @@ def participant(settings: Settings) -> int:
     if made_with not in ("", __version__):
         story += f"\nOutput: goes on with what version {made_with} left; what has the same digest is not made again."
     if settings.dry_run:
+        # The list of files is for those who have yet to fetch them, and may be made where nothing can be written.
+        refused = None if settings.print_needed_files else _refusal(plan, settings)
+        if refused:
+            story += f"\nA RUN WOULD BE REFUSED: {refused}"
         print(story, file=sys.stderr if settings.print_needed_files else sys.stdout)
         if settings.print_needed_files:
             print(*needed_files(plan, dataset), sep="\n")
-        return foreseen.exit_code
+        return refused.exit_code if refused else foreseen.exit_code
     if not settings.reports_only:
         check_content(plan, settings)
         if foreseen.error:
@@ -68,6 +72,23 @@ def participant(settings: Settings) -> int:
                 _write_status(plan, settings)
             raise
         return _conclude(plan, settings)
+
+
+def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
+    """Why the run that a dry run tells of would not begin; None where it would."""
+    from lumirage_bids import folders
+    from lumirage_bids.planning import check_content
+    from lumirage_bids.preparing import check_prepared
+
+    try:
+        folders.check_writable(settings)
+        if not settings.reports_only:
+            check_content(plan, settings)
+            if settings.stage == "register":
+                check_prepared(plan)
+    except LumirageError as error:
+        return error
+    return None
 
 
 def _work(run: Run, plan: Plan, settings: Settings) -> None:

@@ -43,7 +43,7 @@ DRAWBACKS: tuple[tuple[str, Callable[[Entities], bool]], ...] = (
 """Why an image is rather taken → whether one with these entities (short names) has the drawback, gravest first."""
 TELLING = MappingProxyType(
     {"echo": "echoes", "part": "parts", "inv": "inversions", "flip": "flip angles", "mt": "magnetisation transfer",
-     "ce": "contrast agents", "space": "spaces", "hemi": "hemispheres"}
+     "ce": "contrast agents", "rec": "reconstructions", "space": "spaces", "hemi": "hemispheres"}
 )  # fmt: skip
 """Entities without which images are not of one kind → what they tell apart."""
 

@@ -18,7 +18,7 @@ from lumirage_bids.bids_names import long_name, natural_key, parse_name
 from lumirage_bids.choices import Choice, choose, is_magnitude
 from lumirage_bids.errors import InputOutputError, InvalidDatasetError, NothingSelectedError
 from lumirage_bids.filters import FILE_KEYS, Filter, check_filter, check_keys, read_filter, selects
-from lumirage_bids.foreign import how_to_convert
+from lumirage_bids.foreign import how_to_convert, is_converted
 from lumirage_bids.index_cache import IndexCache, Tree, read_tree
 from lumirage_bids.label_maps import Derivatives, Layout, Pattern, Source, find_lut, read_lut
 from lumirage_bids.left_out import LeftOut, left_out
@@ -171,7 +171,12 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
         name=name,
         scans=tuple(sorted(scans, key=lambda scan: scan.name)),
         choices=choices,
-        notes=(*notes, *more, *(note for source in (*sources.values(), masks) for note in source.notes())),
+        notes=(
+            *notes,
+            *more,
+            *(note for source in (*sources.values(), masks) for note in source.notes()),
+            *derivatives.without_maps(scans),
+        ),
         derivatives=datasets,
         offered=dict(sorted(offered.items())),
         taken=taken,
@@ -316,7 +321,8 @@ def _misplaced_note(misplaced: list[Path]) -> list[str]:
     ]
 
 
-def _foreign_note(root: Path, foreign: Sequence[Path]) -> list[str]:
+def _foreign_note(root: Path, images: Sequence[Path]) -> list[str]:
+    foreign = [image for image in images if not is_converted(image)]
     if not foreign:
         return []
     return [

@@ -15,6 +15,7 @@ from lumirage_bids.labellings import starts_from_maps
 from lumirage_bids.left_out import named
 from lumirage_bids.plan import Plan
 from lumirage_bids.progress import duration
+from lumirage_bids.reports.text import count
 from lumirage_bids.settings import Settings
 
 MOST = 10
@@ -143,10 +144,16 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
         yield f"Participants with registrations to do: {' '.join(movers)}"
     made = estimate(plan, settings, voxels, timings.read(settings.out_dir))
     known = "as measured in this output folder" if made.measured else "within a factor of about two"
+    size = f"{voxels / 1e6:.1f} million" if voxels >= 1e5 else count(voxels)
     yield (
-        f"Estimate for images of about {voxels / 1e6:.1f} million voxels: {duration(made.seconds)}, {known}, with "
+        f"Estimate for images of about {size} voxels: {duration(made.seconds)}, {known}, with "
         f"{made.at_once} process(es) at a time on {settings.device}, {made.memory_gb:.1f} GB each at most"
     )
+    if settings.mem is not None and settings.use_plugin is None and settings.mem < made.memory_gb:
+        yield (
+            f"WARNING: --mem allows {settings.mem:g} GB, and one process is expected to take {made.memory_gb:.1f} GB: "
+            f"one runs at a time all the same, and takes that. Give --mem {made.memory_gb + 0.05:.1f}G or more."
+        )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."
 

@@ -23,14 +23,12 @@ def check_folders(settings: Settings) -> None:
     UsageError
         A folder is the dataset, lies in its raw tree or holds it; or OUT_DIR holds something else's derivatives.
     CannotWriteError
-        A folder cannot be written.
+        A folder cannot be written; a dry run asks `check_writable` later, when it has said what would be done.
     """
-    others = {"--work-dir": settings.work_dir, "--bids-database-dir": settings.bids_database_dir}
-    given = {"OUT_DIR": settings.out_dir, **{what: folder for what, folder in others.items() if folder is not None}}
-    for what, folder in given.items():
+    for what, folder in _given(settings).items():
         _check_outside_raw_tree(what, folder, settings.bids_dir)
-        if not settings.dry_run:
-            _check_writable(what, folder)
+    if not settings.dry_run:
+        check_writable(settings)
     out = settings.out_dir
     about = out / "dataset_description.json"
     if about.exists() and not _is_ours(out):
@@ -43,6 +41,24 @@ def check_folders(settings: Settings) -> None:
             f"OUT_DIR {out} holds something else's output ({other.name}, but no {about.name} of LUMirage's). Give a "
             "folder of its own."
         )
+
+
+def _given(settings: Settings) -> dict[str, Path]:
+    """Folders that a run writes to, by what they are called in messages."""
+    others = {"--work-dir": settings.work_dir, "--bids-database-dir": settings.bids_database_dir}
+    return {"OUT_DIR": settings.out_dir, **{what: folder for what, folder in others.items() if folder is not None}}
+
+
+def check_writable(settings: Settings) -> None:
+    """Refuse output, work and index folders that cannot be written; nothing stays there.
+
+    Raises
+    ------
+    CannotWriteError
+        A folder cannot be written.
+    """
+    for what, folder in _given(settings).items():
+        _check_writable(what, folder)
 
 
 def _check_not_newer(out_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -32,6 +33,12 @@ def is_foreign(name: str) -> bool:
     """
     extension = _extension(name)
     return not NIFTI.fullmatch(extension) and any(pattern.fullmatch(extension) for pattern, _ in CONVERTERS)
+
+
+def is_converted(path: Path) -> bool:
+    """Whether a NIfTI file, or a link to one, of the same name lies beside an image in another format."""
+    stem = path.name.removesuffix(_extension(path.name))
+    return any(os.path.lexists(path.with_name(stem + extension)) for extension in (".nii.gz", ".nii"))
 
 
 def how_to_convert(path: Path) -> str:

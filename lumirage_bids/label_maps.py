@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
@@ -134,6 +135,23 @@ class Derivatives:
                 filter(None, (told(entities, "seg") for path, entities in maps if self.has(scan, path, entities)))
             )
         return found
+
+    def without_maps(self, scans: Iterable[Scan]) -> Iterator[str]:
+        """Say in which datasets there is no label map of any scan, and what there is instead."""
+        scans = tuple(scans)
+        for name, root in self.datasets.items():
+            if any(Derivatives({name: root}, self.layouts, chain(*self.t1w.values())).labellings(s) for s in scans):
+                continue
+            images = [(scan, *image) for scan in scans for image in self._candidates(root, scan, of_any_format=True)]
+            there = [(path, suffix) for scan, path, entities, suffix in images if belongs(scan, entities)]
+            foreign = [path for path, suffix in there if suffix == "dseg" and is_foreign(path.name)]
+            masks = any(suffix == "mask" and not is_foreign(path.name) for path, suffix in there)
+            yield (
+                f"No label map (…_dseg.nii.gz) of the {len(scans)} scan(s) is in derivatives {name!r}, {root}"
+                + ("; brain masks are." if masks else ".")
+                + (f" {len(foreign)} map(s) are no NIfTI files: {foreign[0]}. To convert it: " if foreign else "")
+                + (how_to_convert(foreign[0]) if foreign else "")
+            )
 
     def has(self, scan: Scan, path: Path, entities: Mapping[str, str]) -> bool:
         """Whether a derivative belongs to a scan: by its name and, if that leaves open which contrast, by its grid.
@@ -432,14 +450,16 @@ def read_lut(path: Path) -> dict[int, str]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
-    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    ends = re.sub("\r\n?", "\n", text)  # of Windows, and of old Macs and some of their spreadsheets
+    lines = [(number, line) for number, line in enumerate(ends.split("\n"), 1) if line.strip()]
     first = lines[0][1] if lines else ""
     delimiter = next((character for character in "\t,;" if character in first), "\t")
     rows = [(number, _cells(line, delimiter, f"Look-up table {path}, line {number}")) for number, line in lines]
     header = [cell.lower() for cell in rows[0][1]] if rows else []
     if not {"index", "name"} <= set(header):
         raise BadDataError(
-            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name', tab-separated, are needed."
+            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name' are needed, set off by tabs, "
+            "commas or semicolons."
         )
     return _structures(path, header, rows[1:])
 

@@ -148,11 +148,12 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
         makers = segmentation.labellings()
         given = Labelling(labeller=makers[name].name if name in makers else "existing")
     if given.labeller == "existing":
-        looked = f"the pattern {given.pattern}" if given.pattern else "the derivatives given"
+        derived = "in the derivatives given" if settings.derivatives else "since no --derivatives are given"
+        looked = f"by the pattern {given.pattern}" if given.pattern else derived
         known = sorted({*protocol.labellings, *dataset.found, *segmentation.labellings()})
         there = ", ".join(f"{other} ({n} scans)" for other, n in dataset.offered.items())
         raise MissingInputError(
-            f"No label map of labelling '{name}' was found by {looked}. "
+            f"No label map of labelling '{name}' was found {looked}. "
             + (f"{dataset.hints[name]} " if name in dataset.hints else "")
             + (f"They have: {there}. " if there else "")
             + f"Known here: {', '.join(known)}. Give a BIDS derivatives dataset with files …_seg-{name}_dseg.nii.gz "

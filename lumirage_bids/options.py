@@ -258,7 +258,7 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         device=shares.device,
         nprocs=shares.nprocs,
         omp_nthreads=shares.omp_nthreads,
-        mem=a.mem,
+        mem=None if a.mem is None else float(a.mem),
         pair_timeout=a.pair_timeout,
         use_plugin=a.use_plugin.absolute() if a.use_plugin else None,
         work_dir=a.work_dir.absolute() if a.work_dir else None,

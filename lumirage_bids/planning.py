@@ -77,10 +77,7 @@ def check_content(plan: Plan, settings: Settings) -> None:
         files = [f for s in scans for f in s.wants(names) if not f.present]
         return MissingInputError(f"{what} is not here. To get it: {datalad_get_line(scans[0].dataset, files)}")
 
-    for option, wanted in (
-        ("--participant-label", settings.participant_label),
-        ("--fixed-label", settings.fixed_label),
-    ):
+    for option, wanted in settings.named_subjects.items():
         for subject in wanted:
             own = [s for s in plan.scans if s.subject == subject]
             if not any(is_present(s, names) for s in own):
@@ -92,20 +89,20 @@ def check_content(plan: Plan, settings: Settings) -> None:
 
 
 def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings) -> None:
-    for option, wanted in (
-        ("--participant-label", settings.participant_label),
-        ("--fixed-label", settings.fixed_label),
-    ):
+    for option, wanted in settings.named_subjects.items():
         for subject in wanted:
             if subject not in {s.subject for s in scans}:
                 have = ", ".join(sorted({s.subject for s in scans})) or "none"
                 why = "".join(f" ({s.reason})" for s in dataset.left_out if s.subject == subject)
+                if subject in settings.exclude_participant_label:
+                    why = " (--exclude-participant-label leaves it out)"
                 raise MissingInputError(
                     f"{option} {subject}: no eligible scan of that subject{why}. There are: {have}."
                 )
     if len(scans) < 2:
+        excluding = "--exclude-participant-label, " if settings.exclude_participant_label else ""
         raise NothingSelectedError(
-            f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check --bids-filter-file, "
+            f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check {excluding}--bids-filter-file, "
             "--session-id and which scans have label maps."
             + (f" No scan fits for {named(dataset.left_out)}." if dataset.left_out else "")
         )
@@ -137,8 +134,9 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     possible = choose_pairs(scans, replace(protocol.pairs, max=None, max_per_contrast=None), settings.seed)
     asked = _asked(pairs, settings)
     if not asked:
+        check = " and ".join([*settings.named_subjects, *(["--max-pairs"] if settings.max_pairs else [])])
         raise NothingSelectedError(
-            f"No pair is left of {len(pairs)} pairs of {len(scans)} scans. Check --participant-label and --fixed-label."
+            f"No pair is left of {len(pairs)} pairs of {len(scans)} scans. Check {check or '[pairs] of the protocol'}."
         )
     # A template may be the reference though it has no label map.
     reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +55,8 @@ def share_out(
     device = resolve_device(device, gpus, elsewhere=plugin is not None)
     cores = count_cores()
     total = nthreads or cores
-    chosen = any((nthreads, nprocs, omp_nthreads))
+    options = {"--nthreads": nthreads, "--nprocs": nprocs, "--omp-nthreads": omp_nthreads}
+    given = [option for option, number in options.items() if number]
     if nprocs is None:
         by_device = {"cpu": total // min(omp_nthreads or 1, total), "cuda": min(gpus, nthreads or gpus)}
         nprocs = max(1, by_device.get(device, 1))
@@ -63,8 +66,8 @@ def share_out(
             f"{_processes(nprocs, each)} are more than --nthreads {nthreads}. Leave out --nprocs or --omp-nthreads, or "
             "lower one of them."
         )
-    crowded = chosen and plugin is None and nprocs * each > cores
-    notes = (_too_many(nprocs, each, cores),) if crowded else ()
+    crowded = bool(given) and plugin is None and nprocs * each > cores
+    notes = (_too_many(nprocs, each, cores, given),) if crowded else ()
     return Shares(device=device, nprocs=nprocs, omp_nthreads=each, notes=notes)
 
 
@@ -72,11 +75,17 @@ def _processes(nprocs: int, each: int) -> str:
     return f"{nprocs} process(es) of {each} thread(s) each, {nprocs * each} threads in all,"
 
 
-def _too_many(nprocs: int, each: int, cores: int) -> str:
+def _too_many(nprocs: int, each: int, cores: int, given: Sequence[str]) -> str:
+    """Warning; `given` are the options that led to it."""
+    other = (
+        "--nprocs counts processes here; fMRIPrep's is the number of threads in all, which is --nthreads here. "
+        if "--nprocs" in given
+        else ""
+    )
     return (
         f"WARNING: {_processes(nprocs, each)} are to share {cores} core(s): nothing gets done sooner, and runtime_s "
-        "will be too long. --nprocs counts processes here; fMRIPrep's is the number of threads in all, which is "
-        f"--nthreads here. Give --nthreads {cores}, or leave these options out."
+        f"will be too long. {other}Give --nthreads {cores}{' alone' if given != ['--nthreads'] else ''}, or leave "
+        f"{' and '.join(given)} out."
     )
 
 
@@ -104,9 +113,10 @@ def check_memory(gb: float | None, *, dry_run: bool) -> tuple[str, ...]:
     if gb is None or gb <= there:
         return ()
     least = max(1, int(there))
-    megabytes = gb >= 1000 and gb / 1000 <= there
+    written = getattr(gb, "written", "") or f"{gb:g}"
+    megabytes = not re.search("[a-zA-Z]", written) and gb >= 1000 and gb / 1000 <= there
     instead = f"--mem {gb / 1000:g}G, if {gb:g} MB are meant" if megabytes else f"--mem {least}G or less"
-    text = f"--mem {gb:g} is more than this machine has: {there:.1f} GB. Give {instead}; or leave it out."
+    text = f"--mem {written} is more than this machine has: {there:.1f} GB. Give {instead}; or leave it out."
     if dry_run and not megabytes:
         return (f"WARNING: {text} A run here would be refused.",)
     raise UsageError(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -71,6 +72,14 @@ class Settings:
     weights: Path | None = None
     command: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def named_subjects(self) -> dict[str, tuple[str, ...]]:
+        """Option by which subjects were chosen, as the user gave it → their labels."""
+        if any(word.partition("=")[0] == "--only" for word in shlex.split(self.command)):
+            return {"--only": self.participant_label}
+        both = {"--participant-label": self.participant_label, "--fixed-label": self.fixed_label}
+        return {option: labels for option, labels in both.items() if labels}
 
     def as_table(self) -> dict[str, object]:
         """Every option as plain TOML values; what was not given is left out."""

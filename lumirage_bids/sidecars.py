@@ -50,8 +50,11 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
     try:
         content = _clean(_parse(file.read_bytes())[0])
     except FileNotFoundError:
+        below = sorted(str(path.parent) for path in root.glob("*/dataset_description.json"))
+        instead = f"below it there are {', '.join(below)}; give one of these" if below else ""
         raise InvalidDatasetError(
-            f"{root} is not a {what}: it has no dataset_description.json; write one, for example {EXAMPLE}."
+            f"{root} is not a {what}: it has no dataset_description.json; "
+            f"{instead or f'write one, for example {EXAMPLE}'}."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidDatasetError(

@@ -28,7 +28,13 @@ def positive(text: str) -> float:
     return value
 
 
-def gigabytes(text: str) -> float:
+class Memory(float):
+    """Gigabytes, with what was written for them; a number without a unit may have been meant otherwise."""
+
+    written: str = ""
+
+
+def gigabytes(text: str) -> Memory:
     """Memory in GB (10^9 bytes): a number of GB, or one with a unit; MiB count as MB, as the others do.
 
     Examples
@@ -39,10 +45,12 @@ def gigabytes(text: str) -> float:
     match = re.fullmatch(r"\s*([0-9.eE+-]+)\s*(?:([kmgt]?)i?b?)\s*", text, re.IGNORECASE)
     if match is None:
         raise ValueError
-    return positive(match[1]) * UNITS_GB[match[2].lower()]
+    memory = Memory(positive(match[1]) * UNITS_GB[match[2].lower()])
+    memory.written = text.strip()
+    return memory
 
 
-def megabytes(text: str) -> float:
+def megabytes(text: str) -> Memory:
     """Memory in GB from a number of MB, or one with a unit.
 
     Examples
@@ -50,7 +58,7 @@ def megabytes(text: str) -> float:
     >>> megabytes("16000"), megabytes("16G")
     (16.0, 16.0)
     """
-    return gigabytes(text) if re.search("[a-zA-Z]", text) else positive(text) / 1000
+    return gigabytes(text if re.search("[a-zA-Z]", text) else f"{text}M")
 
 
 positive_int.__name__ = "positive whole number"

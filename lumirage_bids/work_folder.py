@@ -30,6 +30,7 @@ def held(folder: Path, settings: Settings) -> Iterator[None]:
     from filelock import FileLock
 
     lock = FileLock(folder / LOCK, fallback_to_soft=False)
+    is_ours = settings.work_dir is None or not folder.parent.exists()
     with derivatives.lock(settings.out_dir, "root"):  # so that nobody removes the folder around it meanwhile
         (folder / "scratch").mkdir(parents=True)
         with suppress(OSError):  # without locks there it is never swept away
@@ -44,7 +45,7 @@ def held(folder: Path, settings: Settings) -> Iterator[None]:
     with derivatives.lock(settings.out_dir, "root"):
         for left in (folder, *_left_behind(folder.parent, settings.out_dir)):
             shutil.rmtree(left, ignore_errors=True)
-        if settings.work_dir is None:
+        if is_ours:
             with suppress(OSError):  # other runs are at work
                 folder.parent.rmdir()
 

@@ -90,6 +90,8 @@ def test_mixtures_are_told_and_equal_kinds_are_not() -> None:
         scan(n) for n in ("sub-1_echo-1_T1w", "sub-2_echo-1_T1w", "sub-1_T2w", "sub-2_part-mag_T2w", "sub-3_acq-x_T2w")
     ]
     assert not list(mixtures(alike))
+    (told,) = mixtures([scan("sub-1_rec-SCIC_T2w"), scan("sub-2_T2w"), scan("sub-1_rec-SCIC_T1w")])
+    assert told.startswith("the T2w scans are of different reconstructions: no rec- in 1 (sub-2_T2w), rec-SCIC in 1 (")
     (told,) = mixtures([*alike, scan("sub-3_T1w"), scan("sub-4_echo-1_T1w")])
     assert told.startswith(
         "the T1w scans are of different echoes: no echo- in 1 (sub-3_T1w), echo-1 in 3 (sub-1_echo-1_T1w, …)."

@@ -563,6 +563,33 @@ def test_maps_of_other_formats_and_parts_are_told(tmp_path: Path) -> None:
     assert set(found.hints.values()) <= set(found.notes)
 
 
+def test_derivatives_without_label_maps_are_named_with_what_they_have(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", "sub-1_T1w.nii", "sub-2_T1w.nii")
+    full = make(tmp_path / "full", "sub-2_seg-x_dseg.nii")
+    mgz = make(tmp_path / "mgz", "sub-1_desc-aseg_dseg.mgz", "sub-2_desc-aseg_dseg.mgz", "sub-1_desc-brain_mask.nii")
+    given = {"full": full, "mgz": mgz, "empty": make(tmp_path / "empty")}
+    notes = look(root, labellings=("tissue",), derivatives=given, instead=True).notes
+    assert [note.partition(",")[0] for note in notes] == [
+        f"No label map (…_dseg.nii.gz) of the 2 scan(s) is in derivatives {name!r}" for name in ("mgz", "empty")
+    ]
+    folder = mgz / "sub-1/anat"
+    command = f"nib-convert {folder}/sub-1_desc-aseg_dseg.mgz {folder}/sub-1_desc-aseg_dseg.nii.gz"
+    assert notes[0].endswith(
+        f"; brain masks are. 2 map(s) are no NIfTI files: {folder}/sub-1_desc-aseg_dseg.mgz. To convert it: {command}"
+    )
+    assert notes[1].endswith(f"{tmp_path}/empty.")
+
+
+def test_an_image_that_lies_there_as_nifti_too_needs_no_conversion(tmp_path: Path) -> None:
+    images = ("sub-1_T1w.nii.gz", "sub-1_T1w.mgz", "sub-2_T1w.nii", "!sub-3_T1w.nii.gz", "sub-3_T1w.mgz")
+    root = make(tmp_path, *images)
+    assert look(root).notes == ()
+    put(root / "sub-2/anat/sub-2_acq-x_T1w.mgz", "")
+    (note,) = look(root).notes
+    assert "1 image(s)" in note
+    assert "nib-convert" in note.partition("acq-x_T1w.mgz")[2]
+
+
 @pytest.mark.parametrize(("shift", "shape", "has"), [(0, 4, True), (16, 4, False), (0, 5, False)])
 @pytest.mark.parametrize("session", ["", "_ses-1"])
 def test_maps_that_name_no_contrast_are_the_t1w_scans_and_serve_others_by_their_grid(
@@ -737,6 +764,26 @@ def test_luts_as_programs_write_them(tmp_path: Path, header: str, rows: str, enc
     for end in ("\n", "\r\n"):
         (tmp_path / "l.tsv").write_bytes(f"{header}\n{rows}\n".replace("\n", end).encode(encoding))
         assert read_lut(tmp_path / "l.tsv") == {1: "Left A", 12: "B, or C"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_a_table_may_end_as_on_any_system(end: str, tmp_path: Path) -> None:
+    (tmp_path / "l.tsv").write_bytes(end.join(["index,name", "1,A", "2,B", ""]).encode())
+    assert read_lut(tmp_path / "l.tsv") == {1: "A", 2: "B"}
+    (tmp_path / "l.tsv").write_bytes(end.join(["index,name", "1,A", "x,B", ""]).encode())
+    with pytest.raises(errors.BadDataError, match="line 3: index 'x'"):
+        read_lut(tmp_path / "l.tsv")
+
+
+def test_the_folder_around_derivative_datasets_names_them(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    for name in "ab":
+        make(root / "derivatives" / name)
+    with pytest.raises(errors.InvalidDatasetError, match=f"below it there are {root}/derivatives/a, .*/b; give one"):
+        look(root, derivatives={"d": root / "derivatives"})
+    (root / "code").mkdir()
+    with pytest.raises(errors.InvalidDatasetError, match="; write one, for example"):
+        look(root, derivatives={"d": root / "code"})
 
 
 def test_missing_lut(tmp_path: Path) -> None:

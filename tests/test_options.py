@@ -15,7 +15,7 @@ from conftest import run_program
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids import resources
+from lumirage_bids import resources, values
 from lumirage_bids.errors import MissingInputError, UsageError
 from lumirage_bids.options import settings
 from lumirage_bids.settings import Settings
@@ -137,6 +137,23 @@ def test_more_threads_than_cores_are_told_of_and_what_to_write(monkeypatch: pyte
     assert resources.share_out("cpu", None, 16, 8, Path("slurm.yml")).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ((64, None, None), "Give --nthreads 2, or leave --nthreads out."),
+        ((None, None, 8), "Give --nthreads 2 alone, or leave --omp-nthreads out."),
+        ((None, 4, 8), "Give --nthreads 2 alone, or leave --nprocs and --omp-nthreads out."),
+    ],
+)
+def test_only_options_that_were_given_are_spoken_of(
+    given: tuple[int | None, int | None, int | None], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "count_cores", lambda: 2)
+    (note,) = resources.share_out("cpu", *given, None).notes
+    assert note.endswith(advice)
+    assert ("fMRIPrep" in note) == (given[1] is not None)
+
+
 def test_more_threads_than_the_total_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "count_cores", lambda: 16)
     with pytest.raises(UsageError, match="--nthreads 8"):
@@ -150,6 +167,12 @@ def test_memory_beyond_the_machine_is_refused_with_what_to_write(monkeypatch: py
         resources.check_memory(16000, dry_run=True)
     with pytest.raises(UsageError, match="--mem 24G or less"):
         resources.check_memory(64, dry_run=False)
+    with pytest.raises(UsageError, match=r"^--mem 1T is more .* Give --mem 24G or less; or leave it out\.$"):
+        resources.check_memory(values.gigabytes("1T"), dry_run=False)
+    with pytest.raises(UsageError, match=r"^--mem 16000 is more .*if 16000 MB are meant"):
+        resources.check_memory(values.gigabytes("16000"), dry_run=False)
+    with pytest.raises(UsageError, match=r"^--mem 64000M is more .* Give --mem 24G or less"):
+        resources.check_memory(values.megabytes("64000"), dry_run=False)
     # A dry run may be on the login node of a larger machine.
     (note,) = resources.check_memory(64, dry_run=True)
     assert "would be refused" in note

@@ -152,6 +152,9 @@ def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float,
     said = describe(made, found, replace(wanted, mem=gb * each), 1_000_000)
     assert f" with {at_once} process(es) at a time" in said
     assert "Participants with registrations to do: 1 2 3 4 5 6 7 8" in said
+    assert ("WARNING: --mem allows" in said) == (gb < 1)
+    assert "of about 1.0 million voxels" in said
+    assert "of about 12\u2009000 voxels" in describe(made, found, wanted, 12_000)
 
 
 def test_a_note_of_other_conditions_does_not_hide_what_is_there(tmp_path: Path) -> None:
@@ -237,10 +240,30 @@ def test_refusals_name_what_is_there(tmp_path: Path) -> None:
         plan(tmp_path, scans, participant_label=("7",))
     with pytest.raises(MissingInputError, match=r"'synthseg'.*--derivatives NAME=PATH"):
         plan(tmp_path, scans, labellings=("synthseg",))
+    with pytest.raises(MissingInputError, match="'aseg' was found since no --derivatives are given"):
+        plan(tmp_path, scans, labellings=("aseg",))
+    with pytest.raises(MissingInputError, match="'aseg' was found in the derivatives given"):
+        plan(tmp_path, scans, labellings=("aseg",), derivatives={"d": tmp_path})
     with pytest.raises(UsageError, match="greedy"):
         plan(tmp_path, scans, methods=("gredy",))
     with pytest.raises(NothingSelectedError, match="a pair needs two"):
         plan(tmp_path, scans[:1])
+
+
+@pytest.mark.parametrize("word", ["--only", "--only=7", "--participant-label"])
+def test_refusals_name_the_option_that_was_given(word: str, tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    command = f"lumirage /b /o participant {word}"
+    option = word.partition("=")[0]
+    both = ("7",) if option == "--only" else ()
+    with pytest.raises(MissingInputError, match=f"^{option} 7: "):
+        plan(tmp_path, scans, participant_label=("7",), fixed_label=both, command=command)
+    with pytest.raises(MissingInputError, match=rf"^{option} 2: .*\(--exclude-participant-label leaves it out\)"):
+        plan(tmp_path, scans[:1], participant_label=("2",), command=command, exclude_participant_label=("2",))
+    with pytest.raises(NothingSelectedError, match="Check --exclude-participant-label, --bids-filter-file"):
+        plan(tmp_path, scans[:1], exclude_participant_label=("2",))
+    with pytest.raises(NothingSelectedError, match=f"No pair is left of 2 pairs of 2 scans. Check {option}"):
+        plan(tmp_path, scans, participant_label=("1",), fixed_label=("1",), command=command)
 
 
 def test_content_that_is_needed_and_not_here_is_asked_for(tmp_path: Path) -> None:

@@ -100,3 +100,13 @@ def test_jobs_of_a_cluster_may_outlive_their_run(tmp_path: Path) -> None:
     with work_folder.held(tmp_path / "work" / "next", asked(tmp_path)):
         pass
     assert not (tmp_path / "work").exists()
+
+
+def test_a_work_folder_that_the_run_made_goes_with_it_and_one_that_was_there_stays(tmp_path: Path) -> None:
+    mine, there = tmp_path / "mine", tmp_path / "there"
+    there.mkdir()
+    for around in (mine, there):
+        with work_folder.held(around / "run", replace(asked(tmp_path / "out"), work_dir=around)):
+            assert names(around) == ["run"]
+    assert not mine.exists()
+    assert names(there) == []

@@ -15,6 +15,7 @@ import pytest
 from conftest import options, run_program
 
 from lumirage_bids import scores
+from lumirage_bids.cli import main
 
 
 def table(file: Path) -> pd.DataFrame:
@@ -130,6 +131,43 @@ def test_a_dry_run_writes_nothing(demo_dataset: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.said
     assert "Pairs: 6 in the protocol, 6 asked for, 6 can run" in done.out
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "more", "code", "said"),
+    [
+        ("out", ["--stage", "register"], 66, "Give the same command with --stage prepare first."),
+        ("file", [], 73, "is a file. Give a folder."),
+        ("out", ["--work-dir", "file"], 73, "--work-dir"),
+        ("out", ["--participant-label", "03"], 66, "To get it: datalad get"),
+    ],
+)
+def test_a_dry_run_ends_as_the_run_would(
+    out: str,
+    more: list[str],
+    code: int,
+    said: str,
+    demo_dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    bids = tmp_path / "bids"
+    shutil.copytree(demo_dataset, bids)
+    if "--participant-label" in more:
+        image = next((bids / "sub-03").rglob("*_T1w.nii.gz"))
+        image.unlink()
+        image.symlink_to("../.git/annex/objects/aa/SHA256E-s1--ab/SHA256E-s1--ab")
+    more = [str(tmp_path / word) if word == "file" else word for word in more]
+    common = [str(bids), str(tmp_path / out), "participant", *map(str, options(bids)), *more]
+    assert main([*common, "--dry-run"]) == code
+    told = capsys.readouterr().out
+    assert "Pairs: 6 in the protocol" in told
+    assert "A RUN WOULD BE REFUSED: " in told
+    assert said in told.partition("A RUN WOULD BE REFUSED: ")[2]
+    if "register" not in more:  # which begins, to find what is prepared
+        assert main(common) == code
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.slow

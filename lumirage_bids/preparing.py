@@ -242,7 +242,7 @@ def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
         reference = read(out_dir, job.reference, variant, job.inputs)
     except NotPreparedError as error:
         raise type(error)(f"{error} (It is the reference that all scans are aligned to.)") from None
-    return np.asarray(align(reference, scan, alignment=job.alignment, context=context))
+    return np.asarray(align(reference, scan, alignment=job.alignment, context=context, name=job.scan.name))
 
 
 def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:

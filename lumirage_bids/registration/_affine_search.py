@@ -31,6 +31,10 @@ UNKNOWN = 0.5
 NEAR = 8
 """Voxels by which a reference is lengthened where it is cut, so that smoothing finds no edge there."""
 
+LESS_SEEN = 0.25
+"""Power of the share that is seen by which a loss counts: enough that none wins by pushing images apart, and little, as
+a part that is stretched to cover the whole is seen more of."""
+
 SAMPLES = 65_536
 """Voxels from which mutual information is estimated."""
 
@@ -70,7 +74,7 @@ class Known(torch.nn.Module):
         if not counts.any():
             return predicted.sum() * 0
         loss: torch.Tensor = self.loss(predicted[:, :1][known], target[:, :1][known])
-        return loss * seen
+        return loss * seen**LESS_SEEN
 
 
 def known_in(*images: torch.Tensor) -> torch.Tensor:
@@ -144,11 +148,20 @@ class Search:
                 batch(*v, origin=c, device=device, unit=unit) for v, c in zip(volumes, centres, strict=True)
             )
 
-    def run(self, starts: list[list[Matrix]]) -> Matrix:
+    @property
+    def is_partial(self) -> bool:
+        """Whether a foreground is cut."""
+        return isinstance(self.loss, Known)
+
+    def run(self, starts: list[list[Matrix]], upright: list[Matrix]) -> Matrix:
         """Optimise rigidly at the first scale from the best start of each group, and go on from the best result.
 
         A start's own similarity tells too little: a brain turned by 180 degrees around a principal axis may look better
         than one that is upright but tilted by 10, until both are optimised.
+
+        Where a foreground is cut, a wrong rotation may make up for a wrong size, and what is beyond the cut does not
+        tell against it. So all parameters are also optimised from the best of the starts that are not turned
+        (`upright`; none where nothing is cut), and the better result counts.
 
         Returns
         -------
@@ -156,10 +169,16 @@ class Search:
             Between coordinates around the centres, in units of the search.
         """
         candidates = [self._rigid(min(group, key=self._loss_at), slice(1)) for group in starts]
-        best = min(candidates, key=self._loss_at)
+        found = [self._refined(min(candidates, key=self._loss_at), slice(1, None))]
+        if upright:
+            found.append(self._refined(min(upright, key=self._loss_at), slice(None)))
+        return min(found, key=self._loss_at) if upright else found[0]
+
+    def _refined(self, start: Matrix, rigid_stages: slice) -> Matrix:
+        """Optimise all parameters at all scales, or the rigid ones at those given."""
         if self.alignment.transform == "rigid":
-            return self._rigid(best, slice(1, None)) if len(self.alignment.scales) > 1 else best
-        return self._array(self._registration(Affine, slice(None), init_rigid=self._tensor(best)).get_affine_matrix())
+            return self._rigid(start, rigid_stages) if self.alignment.scales[rigid_stages] else start
+        return self._array(self._registration(Affine, slice(None), init_rigid=self._tensor(start)).get_affine_matrix())
 
     def _rigid(self, start: Matrix, stages: slice) -> Matrix:
         registration = self._registration(

@@ -43,6 +43,9 @@ in planes of up to 0.2 at voxels of 4 mm."""
 SHIFTS = (0.15, 0.3, 0.45, 0.6)
 """How far the centre of mass of a foreground that is cut may lie off, in radii of the reference."""
 
+TURNED = 45.0
+"""Rotation, degrees, from which the result for a foreground that is cut is not believed."""
+
 DETERMINANTS = (0.3, 3.0)
 """Change of volume that a result may have, in itself or from the one that the sizes of the foregrounds tell."""
 
@@ -94,7 +97,12 @@ class Alignment:
 
 
 def align(
-    reference: Volume, scan: Volume, *, alignment: Alignment | None = None, context: Context | None = None
+    reference: Volume,
+    scan: Volume,
+    *,
+    alignment: Alignment | None = None,
+    context: Context | None = None,
+    name: str = "the scan",
 ) -> Matrix:
     """Find the affine map that carries points of the reference to the same anatomy in the scan.
 
@@ -106,6 +114,8 @@ def align(
         What kind of map, and how it is found.
     context : Context
         Device and threads.
+    name : str
+        How warnings call the scan.
 
     Returns
     -------
@@ -125,7 +135,8 @@ def align(
 
     A rigid or affine result that is not finite, changes volume by more than a factor of about three (from what the
     sizes of the foregrounds suggest too, for brains of two species), or makes the foregrounds overlap less than the
-    translation did, is not believed: the translation is returned, with a warning.
+    translation did, is not believed: the translation is returned, with a warning. Nor is one that turns a foreground
+    that is cut by more than 45 degrees: too little is seen of it to tell.
     """
     alignment, context = alignment or Alignment(), context or Context()
     if alignment.start == "none":
@@ -144,8 +155,16 @@ def align(
         fixed=fixed, moving=moving, cuts=(cut, its_cut), centres=(here, there), unit=radius, alignment=alignment,
         context=context,
     )  # fmt: skip
-    starts = [*_starts(fixed, moving, scales), *_shifted(fixed, cut, 1.0), *_shifted(moving, its_cut, -1.0)]
-    result = _believed(search, search.run(starts), (other / radius) ** 3)
+    starts = _starts(fixed, moving, scales)
+    shifted = [*_shifted(fixed, cut, 1.0), *_shifted(moving, its_cut, -1.0)]
+    if shifted:  # the axes and the size of a part tell nothing of those of the whole
+        starts = [starts[0][:1], *shifted]
+    result = _believed(
+        search,
+        search.run(starts, [m for group in starts for m in group] if shifted else []),
+        (other / radius) ** 3,
+        name,
+    )
     return _about(result, here, there, radius)
 
 
@@ -203,7 +222,7 @@ def _about(matrix: Matrix, here: Matrix, there: Matrix, unit: float) -> Matrix:
     return world
 
 
-def _believed(search: Search, result: Matrix, expected: float) -> Matrix:
+def _believed(search: Search, result: Matrix, expected: float, name: str) -> Matrix:
     """Return the result where it is plausible, else the translation.
 
     The sizes of the foregrounds suggest a change of volume, `expected`: a macaque's brain has a tenth of a human's.
@@ -213,13 +232,22 @@ def _believed(search: Search, result: Matrix, expected: float) -> Matrix:
     determinant = float(np.linalg.det(result[:3, :3])) if np.isfinite(result).all() else np.nan
     before, after = search.overlap(np.eye(4)), search.overlap(result)
     log.debug("Alignment: foregrounds overlap by %.3f (Dice), %.3f before; volume × %.3f", after, before, determinant)
-    if any(low <= change <= high for change in (determinant, determinant / expected)) and after >= before - WORSE:
+    sizes_fit = any(low <= change <= high for change in (determinant, determinant / expected))
+    turned = _rotation(result) if search.is_partial and sizes_fit else 0.0
+    if sizes_fit and after >= before - WORSE and turned <= TURNED:
         return result
     log.warning(
-        "The %s alignment failed (change of volume %.3g, foreground overlap %.3f, %.3f with the translation alone): "
-        "the translation is used.", search.alignment.transform, determinant, after, before,
+        "The %s alignment of %s failed (change of volume %.3g, foreground overlap %.3f, %.3f with the translation "
+        "alone%s): the translation is used.", search.alignment.transform, name, determinant, after, before,
+        f", turned by {turned:.0f} degrees though a part of it only is seen" if turned > TURNED else "",
     )  # fmt: skip
     return np.eye(4)
+
+
+def _rotation(matrix: Matrix) -> float:
+    """Angle of the rotation that is nearest to an affine map, degrees."""
+    left, _, right = np.linalg.svd(matrix[:3, :3])
+    return float(np.degrees(np.arccos(np.clip((np.trace(left @ right) - 1) / 2, -1, 1))))
 
 
 def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume, Cut]:

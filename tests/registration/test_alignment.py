@@ -189,13 +189,50 @@ def test_implausible_result_falls_back_to_the_translation(caplog: pytest.LogCapt
 
     centre = centre_of_mass(volume())
     search = Search(
-        fixed=volume(), moving=volume(), centres=(centre, centre), unit=50.0, alignment=QUICK, context=Context()
+        fixed=volume(), moving=volume(), cuts=(np.zeros((3, 2), bool),) * 2, centres=(centre, centre), unit=50.0,
+        alignment=QUICK, context=Context(),
+    )  # fmt: skip
+    np.testing.assert_array_equal(
+        _believed(search, np.diag([1.01, 1.01, 1.01, 1.0]), 1.0, "sub-1_T1w"), np.diag([1.01] * 3 + [1.0])
     )
-    np.testing.assert_array_equal(_believed(search, np.diag([1.01, 1.01, 1.01, 1.0]), 1.0), np.diag([1.01] * 3 + [1.0]))
     for wrong in (np.diag([1.6, 1.6, 1.6, 1.0]), np.diag([0.6, 0.6, 0.6, 1.0]), np.full((4, 4), np.nan)):
         caplog.clear()
-        np.testing.assert_array_equal(_believed(search, wrong, 1.0), np.eye(4))
+        np.testing.assert_array_equal(_believed(search, wrong, 1.0, "sub-1_T1w"), np.eye(4))
+        assert "alignment of sub-1_T1w failed" in caplog.text
         assert "the translation is used" in caplog.text
+
+
+def test_a_part_of_a_brain_is_not_turned_by_half() -> None:
+    from lumirage_bids.registration._affine_search import Search
+
+    grid = np.linspace(-1, 1, 129)
+    ball = (np.add.outer(np.add.outer(grid**2, grid**2), grid**2) < 0.7).astype(np.float32)
+    spacing = np.diag([1.0, 1.0, 1.0, 1.0])
+    sphere = Volume(array=ball, affine=spacing)  # fits itself however it is turned
+    for is_cut in (False, True):
+        cuts = (np.zeros((3, 2), bool), np.full((3, 2), [is_cut, False]))
+        search = Search(
+            fixed=sphere, moving=sphere, cuts=cuts, centres=(np.full(3, 64.0),) * 2, unit=50.0, alignment=QUICK,
+            context=Context(),
+        )  # fmt: skip
+        for degrees in (20, 180):
+            kept = _believed(search, rigid((0, 0, degrees), (0, 0, 0)), 1.0, "it")[0, 0] != 1
+            assert kept == (degrees == 20 or not is_cut)
+
+
+@pytest.mark.parametrize(("axis", "share", "turn"), [(1, 0.4, 8.0), (2, 0.33, 20.0)])
+def test_a_part_of_a_brain_of_another_size_is_found(axis: int, share: float, turn: float) -> None:
+    """The rotation that makes up for the size must not win: what is beyond the cut does not tell against it."""
+    pose = rigid((turn, -6, 5), (20, 10, -30)) @ np.diag([1.08, 0.95, 0.9, 1.0])
+    scan = volume(pose)
+    turned = replace(scan, array=np.swapaxes(scan.array, axis, 2), affine=scan.affine @ np.eye(4)[:, _swap(axis)])
+    assert error(align(volume(), cut(turned, share, 1), alignment=QUICK), pose) < 4
+
+
+def _swap(axis: int) -> list[int]:
+    order = [0, 1, 2, 3]
+    order[axis], order[2] = 2, axis
+    return order
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])

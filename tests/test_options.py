@@ -293,7 +293,7 @@ def test_folders_of_any_name(demo_dataset: Path, tmp_path: Path) -> None:
     done = run_program([folder / "bids", folder / "out", "participant", "-w", folder / "work", *options])
     assert done.code == 0, done.said
     assert list((folder / "out").glob("sub-*/anat/*_xfm.txt"))
-    assert not list((folder / "work").iterdir())
+    assert not (folder / "work").exists()  # the run made it
 
 
 def test_a_dry_run_says_which_side_was_named(demo_dataset: Path, tmp_path: Path) -> None:

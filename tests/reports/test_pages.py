@@ -164,11 +164,13 @@ def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
 
 
 def test_serious_findings_stand_beside_the_verdict(tmp_path: Path):
-    worst = Finding(id="unequal-start", severity="serious", what="a", evidence="b", remedy="c")
+    worst = Finding(id="unequal-start", severity="serious", what="tissue has few classes.", evidence="b", remedy="c")
     for severity, told in (("serious", True), ("note", False)):
         audit = AuditSection(findings=[replace(worst, severity=severity)])
         page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), audit=audit)
-        assert ("can reverse or make up a difference" in page.find(".//section[@id='verdict']").text_content()) == told
+        section = page.find(".//section[@id='verdict']").text_content()
+        assert ("can reverse or make up a difference" in section) == told
+        assert ("tissue has few classes." in section) == told
 
 
 def test_citations_lead_to_the_references(tmp_path: Path):

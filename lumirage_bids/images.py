@@ -183,6 +183,25 @@ def read_labels(path: Path) -> Volume:
     return Volume(array=np.ascontiguousarray(labels, dtype=np.int32), affine=affine)
 
 
+def read_mask(path: Path) -> Volume:
+    """Read a brain mask: a map as `read_labels` reads, of which all that is not 0 is brain.
+
+    Raises
+    ------
+    MissingInputError, BadDataError
+        As for `read_labels`; the message speaks of a mask.
+    """
+    try:
+        return read_labels(path)
+    except BadDataError:
+        values = _read(path, as_stored=True)[0]
+    wrong = ~np.isfinite(values) | (values < 0) | (np.abs(values - np.rint(values)) > CLOSE)
+    held = f"holds {values[wrong][0]:.6g}" if wrong.any() else "is 0 everywhere, or holds too large values"
+    raise BadDataError(
+        f"{path}: the brain mask {held}; allowed: 0 outside the brain, 1 inside. Threshold it, or give another one"
+    )
+
+
 def _rounded(values: npt.NDArray[Any], path: Path, step: float) -> npt.NDArray[Any]:
     """Labels stored as floating point numbers, or as integers times `step`, which must be close to integers."""
     if not np.isfinite(values).all():

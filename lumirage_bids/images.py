@@ -30,7 +30,7 @@ FloatArray = npt.NDArray[np.float64]
 Shape = tuple[int, int, int]
 MM = {"meter": 1e3, "micron": 1e-3}
 """Units of lengths that a NIfTI header may name, in mm; mm where it names none."""
-VOXELS = (0.005, 50.0)
+VOXELS = (0.01, 50.0)
 """Shortest and longest side of a voxel that is believed, mm."""
 CLOSE = 1e-3
 """How far from an integer a label may be."""

@@ -191,6 +191,11 @@ def test_mask_file_comes_first_through_its_header(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mask.array, truth.array)
 
 
+@pytest.mark.parametrize("species", ["homo_sapiens", "Homo sapiens", "humans", "9606", "unknown", "Macaca mulatta"])
+def test_humans_are_recognised_however_they_are_written(species: str) -> None:
+    assert masking().is_human(scan(species=species)) == (species != "Macaca mulatta")
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [

@@ -131,7 +131,8 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
     if source.at_edge:
         sides = ", ".join(f"{side} {share:.0%} of its largest section" for side, share in source.at_edge.items())
         logger.warning(
-            "%s: the brain reaches the edge of the image (%s): what is beyond was not seen, and cannot be registered",
+            "%s: the brain reaches the edge of what the image shows (%s): what is beyond was not seen, and cannot be "
+            "registered",
             source.scan.name, sides,
         )  # fmt: skip
     meta["Histogram"] = histogram(prepared.image, prepared.mask)

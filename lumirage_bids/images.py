@@ -30,7 +30,7 @@ FloatArray = npt.NDArray[np.float64]
 Shape = tuple[int, int, int]
 MM = {"meter": 1e3, "micron": 1e-3}
 """Units of lengths that a NIfTI header may name, in mm; mm where it names none."""
-VOXELS = (0.005, 50.0)
+VOXELS = (0.01, 50.0)
 """Shortest and longest side of a voxel that is believed, mm."""
 CLOSE = 1e-3
 """How far from an integer a label may be."""
@@ -181,6 +181,25 @@ def read_labels(path: Path) -> Volume:
     if not labels.any():
         raise BadDataError(f"{path}: every label is 0; give a map with at least one structure")
     return Volume(array=np.ascontiguousarray(labels, dtype=np.int32), affine=affine)
+
+
+def read_mask(path: Path) -> Volume:
+    """Read a brain mask: a map as `read_labels` reads, of which all that is not 0 is brain.
+
+    Raises
+    ------
+    MissingInputError, BadDataError
+        As for `read_labels`; the message speaks of a mask.
+    """
+    try:
+        return read_labels(path)
+    except BadDataError:
+        values = _read(path, as_stored=True)[0]
+    wrong = ~np.isfinite(values) | (values < 0) | (np.abs(values - np.rint(values)) > CLOSE)
+    held = f"holds {values[wrong][0]:.6g}" if wrong.any() else "is 0 everywhere, or holds too large values"
+    raise BadDataError(
+        f"{path}: the brain mask {held}; allowed: 0 outside the brain, 1 inside. Threshold it, or give another one"
+    )
 
 
 def _rounded(values: npt.NDArray[Any], path: Path, step: float) -> npt.NDArray[Any]:

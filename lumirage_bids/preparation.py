@@ -115,8 +115,10 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     share, tail = inside.mean(), 1 - preparation.percentiles[1] / 100
     if preparation.skull_strip and share < 2 * tail:
         raise BadDataError(
-            f"the brain fills {share:.2%} of the image, so winsorising at percentile {preparation.percentiles[1]:g} "
-            "of the whole image would flatten it; crop the image's field of view or set percentiles = [0, 100]"
+            f"the brain mask fills {share:.2%} of the image, so winsorising at percentile "
+            f"{preparation.percentiles[1]:g} of the whole image would flatten it; if the mask is "
+            "right, crop the image's field of view or set "
+            "percentiles = [0, 100]"
         )
     ready = Volume(array=rescale(winsorise(values, *preparation.percentiles)), affine=image.affine)
     region = Volume(array=inside, affine=image.affine)

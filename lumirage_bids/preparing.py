@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("lumirage")
 
+HARDLY = 0.5
+"""Share of what is labelled outside the brain mask from which one of the two is wrong."""
+
 
 def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
     """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
@@ -128,7 +131,8 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
     if source.at_edge:
         sides = ", ".join(f"{side} {share:.0%} of its largest section" for side, share in source.at_edge.items())
         logger.warning(
-            "%s: the brain reaches the edge of the image (%s): what is beyond was not seen, and cannot be registered",
+            "%s: the brain reaches the edge of what the image shows (%s): what is beyond was not seen, and cannot be "
+            "registered",
             source.scan.name, sides,
         )  # fmt: skip
     meta["Histogram"] = histogram(prepared.image, prepared.mask)
@@ -179,10 +183,13 @@ def _add_outside(
     if share > MUCH_OUTSIDE:
         worst = sorted(shares, key=lambda i: -shares[i])[:3]
         named = ", ".join(f"{structures[i]} {shares[i]:.0%}" for i in worst)
+        given = source.scan.mask
         logger.warning(
             "%s: %.1f %% of what labelling '%s' labels lies outside the brain mask (%s), most of %s: methods do "
-            "not see it",
-            source.scan.name, 100 * share, labelling, source.mask[1], named,
+            "not see it%s",
+            source.scan.name, 100 * share, labelling,
+            source.mask[1] if given is None or source.mask[1] != "existing" else given.path, named,
+            ". Most of it: mask and labels are hardly of one brain, check both files" if share > HARDLY else "",
         )  # fmt: skip
 
 

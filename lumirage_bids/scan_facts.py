@@ -17,6 +17,9 @@ from lumirage_bids.transforms import Transform
 
 AT_EDGE = 0.05
 """Share of a brain's largest section from which a section at the edge of the image tells of a brain that goes on."""
+PLANE = 0.3
+"""The same within the image: brains end in planes of up to 0.2, at voxels of 4 mm; what ends in larger ones was cut and
+then padded."""
 MUCH_OUTSIDE = 0.02
 """Share of what is labelled that may lie outside the brain mask without a word."""
 OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
@@ -136,7 +139,8 @@ def brain_at_edge(mask: Volume) -> dict[str, float]:
     -------
     dict
         Side (R, L, A, P, S or I) → area of the brain on that side's face of the image, as a share of its largest
-        section along that axis; only sides with at least `AT_EDGE`.
+        section along that axis; only sides with at least `AT_EDGE`. Where it ends before the face, the area in which it
+        ends, from `PLANE` on: so do brains that were cut and then padded.
     """
     from nibabel.orientations import aff2axcodes
 
@@ -144,7 +148,7 @@ def brain_at_edge(mask: Volume) -> dict[str, float]:
     far = aff2axcodes(mask.affine)
     return {
         (far[axis] if end else OPPOSITE[far[axis]]): float(f"{shares[axis, end]:.2g}")
-        for axis, end in np.argwhere(at_edge & (shares >= AT_EDGE))
+        for axis, end in np.argwhere(shares >= np.where(at_edge, AT_EDGE, PLANE))
     }
 
 

@@ -256,6 +256,7 @@ def test_images_saved_with_an_integer_header_are_no_labels(tmp_path: Path, top: 
         ("micron", 800, 0.8, "in micron; they are converted"),
         ("meter", 0.8, 0.8, "taken as mm"),
         ("micron", 1.5, 1.5, "taken as mm"),
+        ("micron", 8, 8, "taken as mm"),
         ("mm", 0.8, 0.8, ""),
         ("unknown", 0.8, 0.8, ""),
     ],

@@ -77,5 +77,7 @@ def test_where_a_brain_reaches_the_edge_is_told_by_anatomy(axes: str) -> None:
     grid = np.indices((24, 24, 24)) - np.array([12, 12, 4])[:, None, None, None]
     mask = Volume(array=((grid**2).sum(0) < 100).astype(np.uint8), affine=np.eye(4))
     assert brain_at_edge(reorient(mask, axes)) == {"I": 0.86}
-    whole = Volume(array=np.pad(mask.array, 4), affine=mask.affine)
-    assert brain_at_edge(whole) == {}
+    padded = Volume(array=np.pad(mask.array, 4), affine=mask.affine)
+    assert brain_at_edge(reorient(padded, axes)) == {"I": 0.86}
+    ball = (np.indices((30, 30, 30)) - 14.5) ** 2
+    assert brain_at_edge(Volume(array=ball.sum(0) < 100, affine=mask.affine)) == {}

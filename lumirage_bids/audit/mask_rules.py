@@ -60,7 +60,8 @@ def brain_at_edge(c: Conditions) -> Iterator[Finding]:
         what="Brains reach the edge of their images.",
         evidence=f"{len(cut)} of {len(every)} scans; area at the edge as a share of the largest section: {listed}"
         f"{'; …' if len(cut) > NAMED else ''}.",
-        remedy="What one image shows and the other does not cannot be matched. The alignment leaves it out; a "
+        remedy="What one image shows and the other does not cannot be matched. The alignment leaves it out "
+        f"where the share at the edge is {LARGE:.0%} or more, and takes it for background where it is less; a "
         "deformable method sees the end of the image as the end of the brain.",
     )
 

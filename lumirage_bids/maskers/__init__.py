@@ -24,8 +24,9 @@ logger = logging.getLogger("lumirage")
 
 ORDER = ("existing", "skull-stripped", "given-T1w", "deepbet", "T1w", "template")
 """Who is asked for a mask, best first; see docs/design.md for what this order rests on."""
-HUMANS = frozenset({"", "n/a", "human", "homo sapiens", "homo sapiens sapiens"})
-"""Names of our own species in ``participants.tsv`` and protocols; BIDS takes it where nothing is said."""
+HUMANS = frozenset({"", "n/a", "unknown", "human", "humans", "homo sapiens", "homo sapiens sapiens", "9606"})
+"""Names of our own species in ``participants.tsv`` and protocols (9606: NCBI's taxonomy); BIDS takes it where
+nothing is said."""
 
 
 def maskers() -> dict[str, type[Masker]]:
@@ -76,7 +77,7 @@ class Masking:
 
     def is_human(self, scan: Scan) -> bool:
         """Whether a scan is of a human, as far as is said."""
-        return " ".join((scan.species or self.species).lower().split()) in HUMANS
+        return " ".join((scan.species or self.species).lower().replace("_", " ").split()) in HUMANS
 
     def asked(self, scan: Scan) -> list[Masker]:
         """Maskers that a scan's names and species leave, in order."""

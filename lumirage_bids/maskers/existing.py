@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from lumirage_bids.errors import BadDataError
 from lumirage_bids.grids import mask_on
-from lumirage_bids.images import read_labels
+from lumirage_bids.images import read_mask
 from lumirage_bids.maskers.base import Found, Masker
 
 if TYPE_CHECKING:
     from lumirage_bids.images import Volume
     from lumirage_bids.registration.base import Context
     from lumirage_bids.scans import Scan
+
+MOST = 0.95
+"""Largest share of an image that a mask covers."""
+FEWEST = 100
+"""Fewest voxels of a brain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,4 +42,11 @@ class Existing(Masker):
         """Read it; see `Masker.find`."""
         if scan.mask is None:
             return None
-        return Found(mask=mask_on(read_labels(scan.mask.path), image), source=self.name)
+        mask = mask_on(read_mask(scan.mask.path), image)
+        if mask.mean() > MOST or mask.sum() < FEWEST:
+            raise BadDataError(
+                f"{scan.mask.path}: the brain mask covers {mask.sum()} voxels, {mask.mean():.3%} of the image; no "
+                f"brain does (allowed: at least {FEWEST} voxels, at most {MOST:.0%}). Give another mask with "
+                '--derivatives NAME=PATH; a protocol\'s [masks] order = ["none"] registers whole images'
+            )
+        return Found(mask=mask, source=self.name)

@@ -191,6 +191,33 @@ def test_mask_file_comes_first_through_its_header(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mask.array, truth.array)
 
 
+@pytest.mark.parametrize("species", ["homo_sapiens", "Homo sapiens", "humans", "9606", "unknown", "Macaca mulatta"])
+def test_humans_are_recognised_however_they_are_written(species: str) -> None:
+    assert masking().is_human(scan(species=species)) == (species != "Macaca mulatta")
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ((1, 1), "covers 64000 voxels, 100"),
+        ((np.nan, 1), "brain mask holds nan"),
+        ((-1, 1), "brain mask holds -1"),
+        ((0, 0.97), "brain mask holds 0.97"),
+        ((0, 0), "brain mask is 0 everywhere"),
+    ],
+)
+def test_masks_that_cannot_be_a_brain_are_named(tmp_path: Path, values: tuple[float, float], says: str) -> None:
+    inside = np.indices((40, 40, 40)).sum(0) < 50
+    mask = Volume(array=np.where(inside, *values[::-1]).astype(np.float32), affine=np.eye(4))
+    write_image(mask, tmp_path / "m.nii.gz")
+    image = Volume(array=inside.astype(np.float32), affine=np.eye(4))
+    given = scan(mask=File(path=tmp_path / "m.nii.gz", dataset=tmp_path))
+    with pytest.raises(BadDataError, match=says) as raised:
+        brain_mask(given, image, Context())
+    assert "m.nii.gz" in str(raised.value)
+    assert "label" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "file",
     [

@@ -19,7 +19,7 @@ from lumirage_bids.registration.base import Context
 from lumirage_bids.scans import File, Scan
 
 NAMES = sorted(maskers())
-MINUTES = {"template"}
+MINUTES = {"T1w", "template"}
 """Maskers whose runs on a synthetic head take too long for the default suite."""
 
 

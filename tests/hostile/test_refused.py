@@ -279,7 +279,7 @@ for words, (code, said) in {
     ("--mem", "nan"): (USAGE, ("--mem", "nan")),
     ("--mem", "8 apples"): (USAGE, ("--mem", "8 apples", "16G")),
     ("--mem", "16000"): (USAGE, ("--mem 16000", "16G")),
-    ("--mem", "15T"): (USAGE, ("--mem 15000", "--mem 15G, if")),
+    ("--mem", "15T"): (USAGE, ("--mem 15T", "or less")),
     ("--pair-timeout", "0"): (USAGE, ("--pair-timeout", "positive")),
     ("--pair-timeout", "inf"): (USAGE, ("--pair-timeout", "inf")),
     ("--device", "gpu"): (USAGE, ("gpu", "cpu")),

@@ -37,6 +37,7 @@ def test_template_finds_a_tilted_biased_brain_however_stored() -> None:
     assert dice(mask.array > 0, truth.array > 0) > 0.9
 
 
+@pytest.mark.slow
 def test_heads_in_which_no_masker_finds_a_brain_are_refused_with_every_reason() -> None:
     image, _ = whole_head()
     rng = np.random.default_rng(0)
@@ -112,6 +113,7 @@ def test_the_mask_of_the_t1w_scan_comes_to_where_the_brain_lies(tmp_path: Path) 
     assert dice(mask.array > 0, truth.array > 0) > 0.93
 
 
+@pytest.mark.slow
 def test_the_t1w_scan_may_have_a_skull_stripped_image_but_must_be_a_head(tmp_path: Path) -> None:
     head, brain = whole_head()
     stripped = replace(head, array=np.where(brain.array, head.array, 0))

@@ -60,12 +60,6 @@ def evaluations_of(table: pd.DataFrame) -> list[str]:
     return sorted(table["evaluation"].unique())  # the names are in this order
 
 
-def evaluation_by_name(table: pd.DataFrame) -> dict[str, str]:
-    """Name of each arm, as `arm_labels` has it → its evaluation."""
-    of = dict(zip(zip(table["variant"], table["method"], strict=True), table["evaluation"], strict=True))
-    return {name: str(of[arm]) for arm, name in arm_labels(arms_of(table)).items()}
-
-
 def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
     """Classes of pairs to sum up, each with the splits it is made of, widest first.
 

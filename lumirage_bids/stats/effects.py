@@ -12,8 +12,6 @@ from lumirage_bids.stats.student import Floats
 
 #: Standard deviations of Dice below this are rounding, not spread (Dice lies in [0, 1]).
 _NO_SPREAD = 1e-12
-#: Moments of a paired comparison: their number, see `moments`.
-MOMENTS = 6
 #: Most pairs for which Wilcoxon's p-value is exact where there are no ties.
 _EXACT = 50
 

@@ -41,7 +41,7 @@ RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \
 # of the source files, of which layers keep whole seconds only; with these the bytecode is to be made anew.
 RUN package=$(python3 -c "import lumirage_bids; print(*lumirage_bids.__path__)") \
     && find "$package" -name '*.py' -exec touch -d 2000-01-01 {} + && python3 -m compileall -q "$package" \
-    && python3 -m lumirage_bids.precompile && chmod -R a+rX /opt/numba
+    && python3 -m lumirage_bids.app.precompile && chmod -R a+rX /opt/numba
 
 ARG VERSION=0.2.0
 ARG REVISION=unknown

@@ -54,7 +54,7 @@ def seconds(command: list[str]) -> float:
 
 def demo(folder: Path) -> tuple[Path, str, list[str], list[str]]:
     """Make the demo dataset at 1.5 mm."""
-    from lumirage_bids.demo import write_dataset
+    from lumirage_bids.app.demo import write_dataset
 
     truth = write_dataset(folder / "bids", spacing=1.5)
     return folder / "bids", "01", ["02", "03"], [f"--derivatives=truth={truth}", "--labellings=demo"]

@@ -24,13 +24,14 @@ import numpy as np
 import torch
 from registration import add_pair_options, pair_of, score
 
-from lumirage_bids.images import Volume
-from lumirage_bids.preparation import Preparation, prepare
-from lumirage_bids.registration import Context, _engine, _run, method
-from lumirage_bids.transforms import Transform
+from lumirage_bids.methods import Context, method
+from lumirage_bids.methods.fireants import engine, register
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.preparation import Preparation, prepare
+from lumirage_bids.spatial.transforms import Transform
 
-KINDS = {"greedy": _engine.Greedy, "syn": _engine.Syn}
-READERS = {"greedy": _run.read_greedy, "syn": _run.read_syn}
+KINDS = {"greedy": engine.Greedy, "syn": engine.Syn}
+READERS = {"greedy": register.read_greedy, "syn": register.read_syn}
 
 
 def at_spacing(volume: Volume, spacing: float) -> Volume:
@@ -52,7 +53,7 @@ def timed(
             torch.cuda.synchronize()
             torch.cuda.reset_peak_memory_stats(options.device)
         begin = time.perf_counter()
-        registration = _run.optimised(KINDS[name], chosen, fixed, moving, context, copies=n)
+        registration = register.optimised(KINDS[name], chosen, fixed, moving, context, copies=n)
         transform = READERS[name](registration, fixed, moving)
         seconds = time.perf_counter() - begin
     row: dict[str, Any] = {"seconds": seconds, "seconds_a_pair": seconds / n}

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lumirage_bids import derivatives, scores
+from lumirage_bids.output import derivatives, score_table
 
 LABELLING = "made"
 SEQUENCES = ("MPRAGE", "MP2RAGE")
@@ -54,7 +54,7 @@ def generate(out: Path, subjects: int, structures: int, methods: list[str]) -> N
     (out / derivatives.look_up_table(LABELLING)).write_text(
         "index\tname\n" + "".join(f"{i}\tstructure {i}\n" for i in range(1, structures + 1))
     )
-    scores.note_conditions(out, {f"{derivatives.description('default', m)}/{LABELLING}": "same" for m in methods})
+    score_table.note_conditions(out, {f"{derivatives.description('default', m)}/{LABELLING}": "same" for m in methods})
     about = {
         **{"Name": derivatives.dataset_name("generated scores", sloppy=False), "BIDSVersion": derivatives.BIDS_VERSION},
         **{"GeneratedBy": [{"Name": "LUMirage"}], "Protocol": "default"},
@@ -87,17 +87,21 @@ def write(
         **{"similarity": "lncc", "start": "aligned", "input": "image", "evaluation": "native", "hash": "0123456789ab"},
         **{"registration_hash": "0123456789ab", "conditions": "same", "finished": "2026-01-01T00:00:00"},
         **{"moving_subject": subject, "fixed_subject": [f.removesuffix("_T1w") for f in names[fixed]]},
-        **{f"{scores.PREFIX}{i + 1}": dice[:, i] for i in range(dice.shape[1])},
+        **{f"{score_table.PREFIX}{i + 1}": dice[:, i] for i in range(dice.shape[1])},
     }
     file = out / subject / "anat" / f"{subject}_seg-{LABELLING}_desc-{method}+0_scores.tsv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    order = [*scores.COLUMNS, *scores.INTERNAL, *(f"{scores.PREFIX}{i + 1}" for i in range(dice.shape[1]))]
+    order = [
+        *score_table.COLUMNS,
+        *score_table.INTERNAL,
+        *(f"{score_table.PREFIX}{i + 1}" for i in range(dice.shape[1])),
+    ]
     derivatives.write_table(file, pd.DataFrame(columns, index=range(n)).reindex(columns=order))
 
 
 def tables(out: Path) -> None:
     """Time reading and each statistic; print the seconds as JSON."""
-    from lumirage_bids.label_maps import read_lut
+    from lumirage_bids.bids.label_maps import read_lut
     from lumirage_bids.stats.comparisons import compare
     from lumirage_bids.stats.structures import structure_differences
     from lumirage_bids.stats.summaries import failures, per_structure, summarise
@@ -111,8 +115,8 @@ def tables(out: Path) -> None:
         seconds[name] = time.perf_counter() - begin
 
     with timed("reading"):
-        rows, _ = scores.current(out)
-    pairs = pd.concat([table[list(scores.COLUMNS)] for table in rows.values()], ignore_index=True)
+        rows, _ = score_table.current(out)
+    pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
     luts = {name: read_lut(out / derivatives.look_up_table(name)) for name in rows}
     with timed("summary"):
         summarise(pairs)

@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.images import Volume
-from lumirage_bids.label_transfer import transfer_labels
-from lumirage_bids.transforms import DisplacementField, Transform, displacement_on
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.transforms import DisplacementField, Transform, displacement_on
 
 FloatArray = npt.NDArray[np.floating]
 LabelArray = npt.NDArray[np.integer]

@@ -30,13 +30,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.images import Volume, read_image, read_labels
-from lumirage_bids.label_transfer import transfer_labels
 from lumirage_bids.measures.overlap import dice, scored_structures
-from lumirage_bids.preparation import rescale, winsorise
-from lumirage_bids.registration import Context, Method, method
-from lumirage_bids.registration.alignment import Alignment, align
-from lumirage_bids.transforms import Transform
+from lumirage_bids.methods import Context, Method, method
+from lumirage_bids.methods.alignment import Alignment, align
+from lumirage_bids.spatial.images import Volume, read_image, read_labels
+from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.preparation import rescale, winsorise
+from lumirage_bids.spatial.transforms import Transform
 
 COMPETITORS = ("fireants", "lumirage")
 
@@ -65,8 +65,8 @@ def synthetic(side: int = 128) -> tuple[Volume, Volume, Volume, Volume]:
 
 def stock(chosen: Method, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Run FireANTs as it comes, with a method's parameters."""
-    from lumirage_bids.registration import _run
-    from lumirage_bids.registration._fireants import batch, centre, prepare_torch, quiet
+    from lumirage_bids.methods.fireants import register
+    from lumirage_bids.methods.fireants.library import batch, centre, prepare_torch, quiet
 
     device = prepare_torch(context)
     with quiet():
@@ -81,7 +81,7 @@ def stock(chosen: Method, fixed: Volume, moving: Volume, context: Context) -> Tr
             max_tolerance_iters=p.max_tolerance_iters, progress_bar=False,
         )  # fmt: skip
         registration.optimize()
-    return _run.read_syn(registration, fixed, moving) if chosen.name == "syn" else _run.read_greedy(
+    return register.read_syn(registration, fixed, moving) if chosen.name == "syn" else register.read_greedy(
         registration, fixed, moving
     )  # fmt: skip
 

@@ -1,5 +1,5 @@
 """``python -m lumirage_bids`` is ``lumirage``."""
 
-from lumirage_bids.cli import main
+from lumirage_bids.app.cli import main
 
 raise SystemExit(main())

@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from lumirage_bids.progress import ENDING
+from lumirage_bids.base.progress import ENDING
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -65,7 +65,7 @@ def run_program(arguments: Sequence[object], **environment: str) -> Outcome:
 @pytest.fixture(scope="session")
 def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three synthetic subjects at 5 mm; do not change it."""
-    from lumirage_bids.demo import write_dataset
+    from lumirage_bids.app.demo import write_dataset
 
     folder = tmp_path_factory.mktemp("demo") / "bids"
     write_dataset(folder, spacing=5.0)
@@ -83,7 +83,7 @@ def options(dataset: Path) -> list[object]:
 @pytest.fixture(scope="session")
 def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A quick protocol, and the results of one undisturbed run of it."""
-    from faults import protocol, results
+    from tests.end_to_end.faults import protocol, results
 
     folder = tmp_path_factory.mktemp("alone")
     file = protocol(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from lumirage_bids.transforms import DisplacementField, Transform
+from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 
 def random_grid(rng):

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from hypothesis import strategies as st
 
-from lumirage_bids.images import Volume
+from lumirage_bids.spatial.images import Volume
 
 AXES = ["".join(p) for order in itertools.permutations(("LR", "AP", "IS")) for p in itertools.product(*order)]
 RAMP = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)

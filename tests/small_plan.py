@@ -7,12 +7,13 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from lumirage_bids import derivatives, protocol
-from lumirage_bids.dataset import Dataset
-from lumirage_bids.plan import Done, EarlierRow, Plan, conditions, prepared_files
-from lumirage_bids.planning import make_plan
-from lumirage_bids.scans import LabelFile, Scan
-from lumirage_bids.settings import Settings
+from lumirage_bids.bids.dataset import Dataset
+from lumirage_bids.bids.scans import LabelFile, Scan
+from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment.make_plan import make_plan
+from lumirage_bids.experiment.plan import Done, EarlierRow, Plan, conditions, prepared_files
+from lumirage_bids.experiment.settings import Settings
+from lumirage_bids.output import derivatives
 
 
 def scan(

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import options
+
+from tests.conftest import options
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "sbatch_array.sh"
 # Notes what it is given, and answers as a cluster of a federation does.

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from small_plan import dataset, scan
 
-from lumirage_bids import protocol, registration, segmentation
-from lumirage_bids.label_transfer import Evaluation
-from lumirage_bids.parameters import added, aside, digest
-from lumirage_bids.plan import Plan
-from lumirage_bids.planning import make_plan
-from lumirage_bids.preparation import Preparation
-from lumirage_bids.registration.alignment import Alignment
-from lumirage_bids.scans import LabelFile, Scan
-from lumirage_bids.settings import Settings
+from lumirage_bids import labellers, methods
+from lumirage_bids.base.parameters import added, aside, digest
+from lumirage_bids.bids.scans import LabelFile, Scan
+from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment.evaluation import Evaluation
+from lumirage_bids.experiment.make_plan import make_plan
+from lumirage_bids.experiment.plan import Plan
+from lumirage_bids.experiment.settings import Settings
+from lumirage_bids.methods.alignment import Alignment
+from lumirage_bids.spatial.preparation import Preparation
+from tests.small_plan import dataset, scan
 
 GOLDEN = Path(__file__).with_name("pinned_digests.json")
 
@@ -61,7 +62,7 @@ def test_digests_of_shipped_protocols_are_what_they_were(name: str, tmp_path: Pa
     assert json.loads(json.dumps(digests(planned(tmp_path, name)))) == pinned[name]
 
 
-SHIPPED = [Evaluation, Preparation, Alignment, *registration.methods().values(), *segmentation.labellers().values()]
+SHIPPED = [Evaluation, Preparation, Alignment, *methods.methods().values(), *labellers.labellers().values()]
 
 
 @pytest.mark.parametrize("cls", SHIPPED, ids=lambda cls: cls.__name__)
@@ -109,7 +110,7 @@ def _changed(root: Path, monkeypatch: pytest.MonkeyPatch, raised: type) -> dict[
 
 
 def test_a_revision_of_a_method_concerns_its_own_rows_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = _changed(tmp_path, monkeypatch, registration.methods()["greedy"])
+    changed = _changed(tmp_path, monkeypatch, methods.methods()["greedy"])
     own = {"greedy"}
     assert changed == {"rows": own, "conditions": own, "files": set(), "registrations": own}
 
@@ -128,5 +129,5 @@ def test_a_revision_of_a_step_concerns_what_follows_from_it(
 
 
 def test_a_revision_of_a_labeller_concerns_its_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = _changed(tmp_path, monkeypatch, segmentation.labellers()["atropos"])
+    changed = _changed(tmp_path, monkeypatch, labellers.labellers()["atropos"])
     assert changed == {"rows": EVERY, "conditions": EVERY, "files": {"made"}, "registrations": set()}

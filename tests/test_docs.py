@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lumirage_bids import protocol, registration
+from lumirage_bids import methods
+from lumirage_bids.experiment import protocol
 
 DOCS = Path(__file__).parent.parent / "docs"
 BLOCKS = [
@@ -27,7 +28,7 @@ def test_toml_of_the_docs_is_a_protocol(block: str, tmp_path: Path) -> None:
     for variant in read.variants:
         for name, table in variant.methods.items():
             parameters = dict(table)
-            registration.method(parameters.pop("method", name), **parameters)
+            methods.method(parameters.pop("method", name), **parameters)
 
 
 PYTHON = [

@@ -37,7 +37,7 @@ def test_the_image_says_the_version() -> None:
 @pytest.mark.slow
 def test_every_loop_is_compiled_for_the_image(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-m", "lumirage_bids.precompile"], env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "lumirage_bids.app.precompile"], env=environment, check=True)
     compiled = {file.name.partition("-")[0] for file in tmp_path.rglob("*.nbi")}
     assert compiled == {
         f"{file.stem}.{function}"

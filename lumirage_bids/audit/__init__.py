@@ -13,7 +13,7 @@ from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
 from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes
-from lumirage_bids.registration.base import Training
+from lumirage_bids.methods.base import Training
 from lumirage_bids.stats.classes import FLOOR
 
 if TYPE_CHECKING:

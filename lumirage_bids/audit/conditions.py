@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lumirage_bids import derivatives, registration
-from lumirage_bids.errors import UsageError
-from lumirage_bids.parameters import from_table
-from lumirage_bids.provenance import read_records
-from lumirage_bids.registration.base import Trained, Training
+from lumirage_bids import methods as registration
+from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.parameters import from_table
+from lumirage_bids.methods.base import Trained, Training
+from lumirage_bids.output import derivatives
+from lumirage_bids.output.record import read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ Effort = tuple[tuple[int, int], ...]
 class StructureFacts:
     """One structure of one scan: volume, mm³; contrast and bare share of its boundary; share cut by the image's edge.
 
-    And the share outside the brain mask, NaN where it is not known. See `lumirage_bids.scan_facts`.
+    And the share outside the brain mask, NaN where it is not known. See `lumirage_bids.measures.scan_facts`.
     """
 
     volume: float

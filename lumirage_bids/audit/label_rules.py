@@ -11,7 +11,7 @@ from lumirage_bids.audit.common import PAIR, Orders, common_means, different_sub
 from lumirage_bids.audit.conditions import Conditions, StructureFacts
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
-from lumirage_bids.scores import structure_index
+from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding, Severity
-from lumirage_bids.scan_facts import MUCH_OUTSIDE
+from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE
 
 FIFTH = 0.2
 """Share of a structure outside the mask from which it is named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from lumirage_bids.registration.base import Training
+from lumirage_bids.methods.base import Training
 
 GRID = re.compile(r"(\d+) × (\d+) × (\d+) voxels of ([\d.]+)(?: × ([\d.]+) × ([\d.]+))? mm(?:, ([A-Z]{3}))?")
 SPACING = re.compile(r"([\d.]+)(?: × ([\d.]+) × ([\d.]+))? mm")

@@ -9,7 +9,7 @@ from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import registrations, suffix
-from lumirage_bids.registration.base import Training
+from lumirage_bids.methods.base import Training
 from lumirage_bids.stats.classes import FLOOR
 
 NOT_HUMAN = 110.0

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lumirage_bids.errors import BadDataError, UsageError
-from lumirage_bids.images import Volume
+from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.base.parameters import digest, discover, from_table
 from lumirage_bids.maskers.base import Found, Mask, Masker
-from lumirage_bids.parameters import digest, discover, from_table
+from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
 
 __all__ = ["Found", "Mask", "Masker", "Masking", "brain_mask", "masker", "maskers", "masking"]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids.grids import resample
 from lumirage_bids.maskers._regions import is_compact, litres
 from lumirage_bids.maskers.base import Mask
+from lumirage_bids.spatial.grids import resample
 
 if TYPE_CHECKING:
-    from lumirage_bids.images import Volume
+    from lumirage_bids.spatial.images import Volume
 
 HUMAN_LITRES = (0.5, 2.0)
 """Volumes of human brains with their CSF, from infants to the largest adults."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from lumirage_bids.grids import resample, resample_isotropic
-from lumirage_bids.images import Volume
 from lumirage_bids.maskers._template_fit import COARSE, down_to_the_skin, levelled, without_bias
+from lumirage_bids.spatial.grids import resample, resample_isotropic
+from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
     from lumirage_bids.maskers.base import Mask

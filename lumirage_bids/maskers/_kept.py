@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids import derivatives
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, read_labels, write_image
+from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.base.parameters import digest
 from lumirage_bids.maskers.base import Found
-from lumirage_bids.parameters import digest
+from lumirage_bids.output import derivatives
+from lumirage_bids.spatial.images import Volume, read_labels, write_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
 
 FOLDER = "masks"
 

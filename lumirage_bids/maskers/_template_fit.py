@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from lumirage_bids.grids import pad_to, resample, resample_isotropic
-from lumirage_bids.images import Volume
+from lumirage_bids.spatial.grids import pad_to, resample, resample_isotropic
+from lumirage_bids.spatial.images import Volume
 
 Matrix = npt.NDArray[np.float64]
 

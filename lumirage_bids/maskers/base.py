@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from lumirage_bids.images import Volume
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.images import Volume
 
 Mask = npt.NDArray[np.bool_]
 
@@ -47,7 +47,7 @@ class Masker(ABC):
     name, summary : str
         How users and sidecars call it, and one line about it.
     references : tuple of str
-        Keys of `lumirage_bids.publications` that whoever uses its masks should cite.
+        Keys of `lumirage_bids.base.publications` that whoever uses its masks should cite.
     human : bool
         Whether it knows human brains only.
     digest_name : str

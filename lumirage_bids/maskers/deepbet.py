@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.grids import reorient
-from lumirage_bids.images import Volume
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._checks import implausible
 from lumirage_bids.maskers._regions import largest_piece
 from lumirage_bids.maskers.base import Found, Mask, Masker
+from lumirage_bids.spatial.grids import reorient
+from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
 
 
 @dataclass(frozen=True, kw_only=True)

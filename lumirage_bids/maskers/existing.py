@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.grids import mask_on
-from lumirage_bids.images import read_mask
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers.base import Found, Masker
+from lumirage_bids.spatial.grids import mask_on
+from lumirage_bids.spatial.images import read_mask
 
 if TYPE_CHECKING:
-    from lumirage_bids.images import Volume
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.images import Volume
 
 MOST = 0.95
 """Largest share of an image that a mask covers."""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._regions import is_compact, largest_piece, litres
 from lumirage_bids.maskers.base import Found, Mask, Masker
 
 if TYPE_CHECKING:
-    from lumirage_bids.images import Volume
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.images import Volume
 
 BRAIN_LITRES = (0.02, 2.2)
 """Volumes of primate brains with their CSF; macaques have about 0.1 l, the largest humans about 2 l."""

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.images import Volume, read_image
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._checks import carried, implausible
 from lumirage_bids.maskers.base import Found, Masker
 from lumirage_bids.maskers.stripped import skull_stripped_region
+from lumirage_bids.spatial.images import Volume, read_image
 
 if TYPE_CHECKING:
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfT1w(Masker):
     """Carry the mask of the session's T1w scan over by a rigid alignment of the two whole heads.
 
-    The alignment maximises mutual information (`lumirage_bids.registration.alignment`). The T1w scan gets its mask as
+    The alignment maximises mutual information (`lumirage_bids.methods.alignment`). The T1w scan gets its mask as
     any scan does.
     """
 
@@ -77,7 +77,7 @@ GIVEN = frozenset({"existing", "skull-stripped"})
 
 def _carried_affine(image: Volume, head: Volume, mask: Volume, context: Context) -> np.ndarray:
     """Affine of a T1w scan's mask in the world of another image of the same head."""
-    from lumirage_bids.registration.alignment import Alignment, align
+    from lumirage_bids.methods.alignment import Alignment, align
 
     way = align(image, head, alignment=Alignment(transform="rigid"), context=context)
     if np.array_equal(way[:3, :3], np.eye(3)):  # only where no rotation found was believed

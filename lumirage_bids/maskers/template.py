@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._checks import carried, implausible
 from lumirage_bids.maskers.base import Found, Masker
 
 if TYPE_CHECKING:
-    from lumirage_bids.images import Volume
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.images import Volume
 
 
 @dataclass(frozen=True, kw_only=True)

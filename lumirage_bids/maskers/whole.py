@@ -10,9 +10,9 @@ import numpy as np
 from lumirage_bids.maskers.base import Found, Masker
 
 if TYPE_CHECKING:
-    from lumirage_bids.images import Volume
-    from lumirage_bids.registration.base import Context
-    from lumirage_bids.scans import Scan
+    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.images import Volume
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids._kernels import compiled
+from lumirage_bids.spatial.kernels import compiled
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]

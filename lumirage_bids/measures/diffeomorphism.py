@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.transforms import Shape, Transform, for_slabs, inverse_affine, mapped_grid
+from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.spatial.transforms import Shape, Transform, for_slabs, inverse_affine, mapped_grid
 
 IntArray = npt.NDArray[np.int64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.transforms import Shape, Transform, for_slabs, inverse_affine, mapped_grid
+from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.spatial.transforms import Shape, Transform, for_slabs, inverse_affine, mapped_grid
 
 DeterminantArray = npt.NDArray[np.float32]
 MaskArray = npt.NDArray[np.generic]
@@ -45,7 +45,7 @@ def jacobian_determinant(
     BadDataError
         If the grid has fewer than 2 voxels along an axis or its affine cannot be inverted.
     """
-    from lumirage_bids import _kernels
+    from lumirage_bids.spatial import kernels
 
     if min(shape) < 2:
         raise BadDataError(f"A grid of shape {shape} has no derivatives; it needs at least 2 voxels along each axis.")
@@ -56,7 +56,7 @@ def jacobian_determinant(
     def work(start: int, stop: int) -> None:
         before = max(start - 1, 0)
         points = mapped_grid(transform, shape, affine, before, min(stop + 1, shape[0]))
-        _kernels.determinants(points, start - before, voxel_volume, out[start:stop])
+        kernels.determinants(points, start - before, voxel_volume, out[start:stop])
 
     for_slabs(work, shape, threads)
     return out

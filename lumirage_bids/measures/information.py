@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 
 FloatArray = npt.NDArray[np.float64]
 LabelArray = npt.NDArray[np.integer]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 
 LabelArray = npt.NDArray[np.integer]
 Counts = npt.NDArray[np.int64]
@@ -43,11 +43,11 @@ def dice(fixed_labels: LabelArray, moved_labels: LabelArray, indices: npt.ArrayL
             f"The label maps to be compared have shapes {fixed_labels.shape} and {moved_labels.shape}; "
             "both must lie on the fixed scan's grid."
         )
-    from lumirage_bids import _kernels
+    from lumirage_bids.spatial import kernels
 
     wanted = _as_indices(indices)
     both, either = (np.zeros(int(wanted.max(initial=0)) + 1, np.int64) for _ in range(2))
-    _kernels.count_overlap(_flat(fixed_labels), _flat(moved_labels), both, either)
+    kernels.count_overlap(_flat(fixed_labels), _flat(moved_labels), both, either)
     total = either[wanted]
     scores = np.full(len(wanted), np.nan)
     np.divide(2.0 * both[wanted], total, out=scores, where=total > 0)
@@ -74,11 +74,11 @@ def volumes(labels: LabelArray, indices: npt.ArrayLike) -> Counts:
     BadDataError
         If the map holds anything but non-negative integers.
     """
-    from lumirage_bids import _kernels
+    from lumirage_bids.spatial import kernels
 
     wanted = _as_indices(indices)
     counts = np.zeros(int(wanted.max(initial=0)) + 1, np.int64)
-    _kernels.count(_flat(labels), counts)
+    kernels.count(_flat(labels), counts)
     return counts[wanted]
 
 

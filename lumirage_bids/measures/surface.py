@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.transforms import Transform
+from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.spatial.transforms import Transform
 
 FloatArray = npt.NDArray[np.float64]
 LabelArray = npt.NDArray[np.integer]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lumirage_bids.stats.criteria import DICE, Score
+from lumirage_bids.stats.score import DICE, Score
 
 ALL = "all"
 DIFFERENT_SUBJECTS = "different subjects"

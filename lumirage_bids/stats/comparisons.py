@@ -9,14 +9,14 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.criteria import Criteria
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
-from lumirage_bids.stats.criteria import DICE, Score
 from lumirage_bids.stats.design import Design, Designs, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
+from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.shares import subjects_needed, variance_shares
 from lumirage_bids.stats.student import Floats, Inference
 

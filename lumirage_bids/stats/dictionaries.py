@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lumirage_bids import scores
+from lumirage_bids.output import score_table
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES
@@ -33,10 +33,10 @@ SUBJECTS = (
 )
 
 _COMMON: dict[str, Entry] = {
-    "variant": scores.COLUMNS["variant"],
-    "method": scores.COLUMNS["method"],
-    "labelling": scores.COLUMNS["labelling"],
-    "evaluation": scores.COLUMNS["evaluation"],
+    "variant": score_table.COLUMNS["variant"],
+    "method": score_table.COLUMNS["method"],
+    "labelling": score_table.COLUMNS["labelling"],
+    "evaluation": score_table.COLUMNS["evaluation"],
     "split": {
         "Description": "Class of pairs: as in pairs.tsv; 'all' is every pair, 'different subjects' all but rescans, "
         "'A and B' both directions between sequences A and B"

@@ -9,13 +9,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.criteria import Criteria
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import SAME_SUBJECT, Arm, pair_classes, primary_class
 from lumirage_bids.stats.common import REFERENCES
-from lumirage_bids.stats.criteria import DICE, Score
 from lumirage_bids.stats.design import Design, Designs, Mask
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, side_by_side
+from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats, Inference
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 

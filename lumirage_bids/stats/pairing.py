@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.scores import structure_index
+from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import Arm, arms_of, scores_of
-from lumirage_bids.stats.criteria import DICE, Score
 from lumirage_bids.stats.design import Crossing, Indices, Mask
 from lumirage_bids.stats.groups import groups_of
+from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats
 
 _Names = npt.NDArray[np.object_]

@@ -7,14 +7,14 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.criteria import Criteria
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import pair_classes, primary_class
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
 from lumirage_bids.stats.comparisons import tables_of
-from lumirage_bids.stats.criteria import DICE, Score
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.resampling import RESAMPLES, resampling
+from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats
 
 RANKING_COLUMNS = [

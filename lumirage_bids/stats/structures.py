@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lumirage_bids.criteria import Criteria
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import SAME_SUBJECT, evaluations_of
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.holm import benjamini_hochberg

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.criteria import Criteria
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of
 from lumirage_bids.stats.common import REFERENCES, common_pairs
-from lumirage_bids.stats.criteria import DICE, Score
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
+from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats
 
 #: Share of the pairs with the lowest Dice that the trimmed statistics leave out, percent.

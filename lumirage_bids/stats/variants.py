@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.criteria import Criteria
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.design import design
 from lumirage_bids.stats.pairing import side_by_side

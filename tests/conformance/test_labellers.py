@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from segmentation import standins
-from segmentation.phantom import brain, label_file, scan
 
-from lumirage_bids.errors import UsageError
-from lumirage_bids.grids import reorient, same_grid
-from lumirage_bids.images import Volume, read_labels, write_image
-from lumirage_bids.registration.base import Context
-from lumirage_bids.scans import Scan
-from lumirage_bids.segmentation import Labeller, labeller, labellers, labellings, segment_checked
+from lumirage_bids.base.errors import UsageError
+from lumirage_bids.bids.scans import Scan
+from lumirage_bids.labellers import Labeller, labeller, labellers, labellings, segment_checked
+from lumirage_bids.methods.base import Context
+from lumirage_bids.spatial.grids import reorient, same_grid
+from lumirage_bids.spatial.images import Volume, read_labels, write_image
+from tests.labellers import standins
+from tests.labellers.phantom import brain, label_file, scan
 
 NAMES = sorted(labellers())
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from maskers.heads import dice, whole_head
-from segmentation.phantom import scan
 
-from lumirage_bids.errors import BadDataError, UsageError
-from lumirage_bids.grids import reorient
-from lumirage_bids.images import Volume, write_image
+from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.base.publications import publications
+from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.maskers import Masker, brain_mask, masker, maskers, masking
-from lumirage_bids.publications import publications
-from lumirage_bids.registration.base import Context
-from lumirage_bids.scans import File, Scan
+from lumirage_bids.methods.base import Context
+from lumirage_bids.spatial.grids import reorient
+from lumirage_bids.spatial.images import Volume, write_image
+from tests.labellers.phantom import scan
+from tests.maskers.heads import dice, whole_head
 
 NAMES = sorted(maskers())
 MINUTES = {"T1w", "template"}

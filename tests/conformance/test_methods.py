@@ -22,11 +22,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lumirage_bids import app, registration
-from lumirage_bids.errors import UsageError
-from lumirage_bids.images import Volume
-from lumirage_bids.registration import Context, Method, lapirn, method, methods
-from lumirage_bids.transforms import Transform
+from lumirage_bids import methods as registration
+from lumirage_bids.app import levels
+from lumirage_bids.base.errors import UsageError
+from lumirage_bids.methods import Context, Method, lapirn, method, methods
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.transforms import Transform
 
 Array = npt.NDArray[np.float64]
 Map = Callable[[Array], Array]
@@ -356,7 +357,7 @@ def test_a_new_file_is_a_method_that_is_found_listed_and_kept_to_the_laws(
     with monkeypatch.context() as patch:
         patch.setattr(registration, "__path__", [*registration.__path__, str(tmp_path)])
         assert set(methods()) - set(before) == {"centres"}
-        assert app.list_known("methods", None) == 0
+        assert levels.list_known("methods", None) == 0
         assert "one centre of mass onto the other" in capsys.readouterr().out
         case = Case(method=method("centres", weight=1), scratch=tmp_path)
         test_parameters_are_frozen_picklable_and_checked("centres")
@@ -368,6 +369,6 @@ def test_a_new_file_is_a_method_that_is_found_listed_and_kept_to_the_laws(
         test_mirrored_storage_changes_nothing(case, "moving")
         test_grids_may_differ(case, grid((60, 52, 36), spacing=(1.5, 1.8, 2.6)))
         test_result_is_finite_repeatable_and_leaves_the_inputs_alone(case)
-    sys.modules.pop("lumirage_bids.registration.centres")
+    sys.modules.pop("lumirage_bids.methods.centres")
     vars(registration).pop("centres")
     assert methods() == before

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from conftest import in_the_foreground, options, run_program
+
+from tests.conftest import in_the_foreground, options, run_program
 
 QUICK = """
 description = "quick"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults import check_whole, results, start
+
+from tests.end_to_end.faults import check_whole, results, start
 
 
 @pytest.mark.parametrize(

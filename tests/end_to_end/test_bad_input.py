@@ -11,7 +11,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import options, run_program
+
+from tests.conftest import options, run_program
 
 
 @dataclass

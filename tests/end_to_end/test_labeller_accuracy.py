@@ -10,8 +10,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Outcome, run_program
 from scipy.ndimage import binary_erosion
+
+from tests.conftest import Outcome, run_program
 
 PROTOCOL = """
 [labellings.demo]

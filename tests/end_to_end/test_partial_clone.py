@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, options, run_program
+
+from tests.conftest import Outcome, options, run_program
 
 pytestmark = pytest.mark.skipif(shutil.which("git-annex") is None, reason="git-annex is not installed")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import options, run_program
-from faults import ENDLESS, SLOW, notes, protocol, results, start, wait_for
 
-from lumirage_bids import scores
+from lumirage_bids.output import score_table
+from tests.conftest import options, run_program
+from tests.end_to_end.faults import ENDLESS, SLOW, notes, protocol, results, start, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,7 +74,7 @@ def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path:
     said, _ = program.communicate(timeout=500)
     assert program.returncode == 75, said
     assert "Traceback" not in said
-    rows = scores.collect(out)["demo"]
+    rows = score_table.collect(out)["demo"]
     assert len(rows) == 4
     assert rows[rows["status"] == "failed"]["reason"].str.startswith("killed: SLURM's job").tolist() == [True]
 
@@ -93,7 +93,7 @@ def test_a_job_that_slurm_requeues_gets_the_time_of_its_pair_again(demo_dataset:
     assert time.monotonic() - requeued > limit
     said, _ = program.communicate(timeout=500)
     assert program.returncode == 0, said
-    rows = scores.collect(out)["demo"]
+    rows = score_table.collect(out)["demo"]
     assert rows["status"].tolist() == ["ok"] * 4
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from hostile.world import World, new_world
+from tests.hostile.world import World, new_world
 
 
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Not to be changed."""
-    from lumirage_bids.demo import write_dataset
+    from lumirage_bids.app.demo import write_dataset
 
     folder = tmp_path_factory.mktemp("tiny") / "bids"
     write_dataset(folder, spacing=8.0)

@@ -14,9 +14,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Outcome, run_program
 
-from hostile.world import CANARY, World, new_world, rewritten, state
+from tests.conftest import Outcome, run_program
+from tests.hostile.world import CANARY, World, new_world, rewritten, state
 
 Change = Callable[[World, str], object]
 SCANS: dict[str, tuple[Change, str]] = {}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hostile.world import World, run
 from lumirage_bids import __version__
-from lumirage_bids.provenance import machine, versions
+from lumirage_bids.output.record import machine, versions
+from tests.hostile.world import World, run
 
 
 def test_every_run_is_on_record(finished_run: Path) -> None:

@@ -18,25 +18,25 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hostile.world import CANARY
-from lumirage_bids import protocol
-from lumirage_bids.demo import write_dataset
-from lumirage_bids.errors import LumirageError
-from lumirage_bids.filters import check_filter, read_filter, ready_made, selects
-from lumirage_bids.images import Volume, read_image, read_labels
-from lumirage_bids.label_maps import read_lut
-from lumirage_bids.label_transfer import Evaluation
-from lumirage_bids.pairs import choose_pairs
-from lumirage_bids.parameters import from_table
-from lumirage_bids.preparation import Preparation
-from lumirage_bids.protocol import PairRule, Protocol
-from lumirage_bids.registration import methods
-from lumirage_bids.registration.alignment import Alignment
-from lumirage_bids.scans import Scan
-from lumirage_bids.sidecars import read_description, read_sidecars, sequence, truth
-from lumirage_bids.transform_files import read_transform, write_itk
-from lumirage_bids.transforms import Transform
-from lumirage_bids.workflows import read_plugin_file
+from lumirage_bids.app.demo import write_dataset
+from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.base.parameters import from_table
+from lumirage_bids.bids.filters import check_filter, read_filter, ready_made, selects
+from lumirage_bids.bids.label_maps import read_lut
+from lumirage_bids.bids.scans import Scan
+from lumirage_bids.bids.sidecars import read_description, read_sidecars, sequence, truth
+from lumirage_bids.execution.graphs import read_plugin_file
+from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment.evaluation import Evaluation
+from lumirage_bids.experiment.pairs import choose_pairs
+from lumirage_bids.experiment.protocol import PairRule, Protocol
+from lumirage_bids.methods import methods
+from lumirage_bids.methods.alignment import Alignment
+from lumirage_bids.spatial.images import Volume, read_image, read_labels
+from lumirage_bids.spatial.itk import read_transform, write_itk
+from lumirage_bids.spatial.preparation import Preparation
+from lumirage_bids.spatial.transforms import Transform
+from tests.hostile.world import CANARY
 
 many = settings(
     report_multiple_bugs=False,
@@ -56,8 +56,12 @@ def quiet() -> Iterator[None]:
     logger.setLevel(before)
 
 
-NAMES = [p.name for p in (resources.files("lumirage_bids") / "protocols").iterdir() if p.name.endswith(".toml")]
-SHIPPED = [(resources.files("lumirage_bids") / "protocols" / name).read_text("utf-8") for name in sorted(NAMES)]
+NAMES = [
+    p.name for p in (resources.files("lumirage_bids.experiment") / "protocols").iterdir() if p.name.endswith(".toml")
+]
+SHIPPED = [
+    (resources.files("lumirage_bids.experiment") / "protocols" / name).read_text("utf-8") for name in sorted(NAMES)
+]
 KEYS = [
     *protocol.SECTIONS, "extends", "description", "filter", "prefer", "mask", "brain", "t1w", "labeller", "pattern",
     "structures", "1", "spacing", "orientation", "percentiles", "start", "on", "reference", "scales", "iterations",
@@ -269,7 +273,8 @@ class Evil:
 def test_pickles_are_not_loaded(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from lumirage_bids.registration import _lapirn_network, torchscript
+    from lumirage_bids.methods import torchscript
+    from lumirage_bids.methods.networks import lapirn
 
     monkeypatch.chdir(tmp_path)
     pickle.loads(pickle.dumps(Evil()))
@@ -285,7 +290,7 @@ def test_pickles_are_not_loaded(suffix: str, tmp_path: Path, monkeypatch: pytest
     for file in files:
         for read in (
             lambda file: read_transform(file, fixed=grid, moving=grid),
-            lambda file: _lapirn_network.load(file, "disp", cpu),
+            lambda file: lapirn.load(file, "disp", cpu),
             lambda file: torchscript._load(file, cpu),
         ):
             with pytest.raises(LumirageError):
@@ -296,10 +301,10 @@ def test_pickles_are_not_loaded(suffix: str, tmp_path: Path, monkeypatch: pytest
 def test_weights_of_another_shape(tmp_path: Path) -> None:
     import torch
 
-    from lumirage_bids.registration import _lapirn_network
+    from lumirage_bids.methods.networks import lapirn
 
     file = tmp_path / "weights.pth"
     for state in ({}, [], {"a": torch.zeros(3)}, {"a": "text"}, torch.zeros(2)):
         torch.save(state, file)
         with pytest.raises(LumirageError, match="Expected is the state dict of a LapIRN"):
-            _lapirn_network.load(file, "disp", torch.device("cpu"))
+            lapirn.load(file, "disp", torch.device("cpu"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hostile.world import CANARY, Case, World, run
+from tests.hostile.world import CANARY, Case, World, run
 
 CASES: list[Case] = []
 Change = Callable[[World], object]

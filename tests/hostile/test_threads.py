@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import options, run_program
 
-from lumirage_bids.images import Volume, read_image
-from lumirage_bids.preparation import Preparation, prepare
-from lumirage_bids.registration import method
-from lumirage_bids.registration.alignment import Alignment, align
-from lumirage_bids.registration.base import Context
-from lumirage_bids.transforms import DisplacementField
+from lumirage_bids.methods import method
+from lumirage_bids.methods.alignment import Alignment, align
+from lumirage_bids.methods.base import Context
+from lumirage_bids.spatial.images import Volume, read_image
+from lumirage_bids.spatial.preparation import Preparation, prepare
+from lumirage_bids.spatial.transforms import DisplacementField
+from tests.conftest import options, run_program
 
 SAME_ALIGNMENT_MM = 1e-3
 SAME_FIELD_MM = 1e-3

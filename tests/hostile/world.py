@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from lumirage_bids.cli import main
+from lumirage_bids.app.cli import main
 
 CANARY = "pwned"
 """Name of the file that code would leave, had some been run."""

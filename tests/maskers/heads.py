@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from lumirage_bids.grids import pad_to, resample
-from lumirage_bids.images import Volume
 from lumirage_bids.maskers import _template_fit
+from lumirage_bids.spatial.grids import pad_to, resample
+from lumirage_bids.spatial.images import Volume
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from segmentation.phantom import label_file, scan
 
-from lumirage_bids.errors import BadDataError
-from lumirage_bids.grids import reorient, resample
-from lumirage_bids.images import Volume, write_image
+from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.maskers import _template_fit, brain_mask, masking
 from lumirage_bids.maskers._checks import MAX_ALIKE, MAX_DEPTH, MIN_DEPTH, carried, implausible
 from lumirage_bids.maskers._head import Head
 from lumirage_bids.maskers.stripped import skull_stripped_region
 from lumirage_bids.maskers.t1w import OfT1w
-from lumirage_bids.registration.base import Context
-from lumirage_bids.scans import File, Scan
-from maskers.heads import dice, whole_head
+from lumirage_bids.methods.base import Context
+from lumirage_bids.spatial.grids import reorient, resample
+from lumirage_bids.spatial.images import Volume, write_image
+from tests.labellers.phantom import label_file, scan
+from tests.maskers.heads import dice, whole_head
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -229,7 +229,7 @@ def test_masks_that_cannot_be_a_brain_are_named(tmp_path: Path, values: tuple[fl
     ],
 )
 def test_real_skull_stripped_scans_are_recognised(file: str) -> None:
-    from lumirage_bids.images import read_image
+    from lumirage_bids.spatial.images import read_image
 
     if not (DATA / file).exists():
         pytest.skip(f"shared/data/{file} is not here")

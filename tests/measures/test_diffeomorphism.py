@@ -7,10 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, jacobian_determinant
-from lumirage_bids.transforms import DisplacementField, Transform
+from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 SHAPE = (9, 8, 7)
 OBLIQUE = np.array([[0.9, 0.2, 0, 5], [-0.3, 1.4, 0.1, -7], [0, 0.2, 2.5, 3], [0, 0, 0, 1]])

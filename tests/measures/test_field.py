@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.measures.field import folding_percent, jacobian_determinant, sdlogj
-from lumirage_bids.transforms import DisplacementField, Transform
+from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.measures.information import boundary_contrast, mutual_information
 
 SHAPE = (6, 5, 4)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 
 shapes = array_shapes(min_dims=3, max_dims=3, max_side=5)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from lumirage_bids.criteria import Criteria
-from lumirage_bids.errors import BadDataError
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare
 from lumirage_bids.stats.effects import Effects, effects, influences, moments, plain_tests
 from lumirage_bids.stats.holm import benjamini_hochberg, holm
 from lumirage_bids.stats.structures import structure_differences
-from stats.made_up import score_table
+from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
 UNIT = st.floats(0, 1)

@@ -9,7 +9,7 @@ from scipy import stats
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES, Crossing, design
 from lumirage_bids.stats.groups import groups_of
 from lumirage_bids.stats.student import Inference, _corrected, _plain
-from stats.crossed import DESIGNS, SPARSE, Design, coverage, merged
+from tests.stats.crossed import DESIGNS, SPARSE, Design, coverage, merged
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.criteria import Score
 from lumirage_bids.stats.interactions import INTERACTION_COLUMNS, TRIMMED, UNTRIMMED, interactions
-from stats.made_up import score_table
+from lumirage_bids.stats.score import Score
+from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
 GAINS = {"identity": 0.0, "greedy": 0.2, "syn": 0.2}

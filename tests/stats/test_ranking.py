@@ -6,10 +6,10 @@ import pytest
 
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.criteria import Score
 from lumirage_bids.stats.ranking import RANKING_COLUMNS, ranking
+from lumirage_bids.stats.score import Score
 from lumirage_bids.stats.summaries import summarise
-from stats.made_up import score_table
+from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
 GAINS = {"identity": 0.0, "greedy": 0.2, "syn": 0.22, "poor": 0.1}

@@ -7,7 +7,7 @@ import pytest
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.structures import STRUCTURE_DIFFERENCE_COLUMNS, structure_differences
 from lumirage_bids.stats.summaries import per_structure
-from stats.made_up import score_table
+from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
 GAINS = {"greedy": 0.2, "syn": 0.22}

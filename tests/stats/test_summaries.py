@@ -21,7 +21,7 @@ from lumirage_bids.stats.summaries import (
     per_structure,
     summarise,
 )
-from stats.made_up import score_table
+from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -5,7 +5,7 @@ import pytest
 
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.variants import VARIANT_COLUMNS, changes, ordered_variants, variant_effects
-from stats.made_up import score_table
+from tests.stats.made_up import score_table
 
 GAINS = {"identity": 0.0, "syn": 0.2}
 

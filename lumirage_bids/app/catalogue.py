@@ -1,0 +1,149 @@
+"""One method, labelling or protocol in full: what it is, its parameters as TOML to start from, what to cite."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from lumirage_bids.base.errors import UsageError
+
+WIDTH = 100
+
+
+def show(what: str, name: str, weights: Path | None) -> str:
+    """All that there is to know of one of them.
+
+    Parameters
+    ----------
+    what : str
+        ``methods``, ``labellings`` or ``protocols``.
+    name : str
+        As the list has it.
+    weights : Path or None
+        Folder of network weights.
+
+    Raises
+    ------
+    UsageError
+        There is none of that name.
+    """
+    from lumirage_bids import methods
+    from lumirage_bids.experiment import protocol
+
+    if what == "protocols":
+        _check(what, name, {n: n for n in protocol.names()})
+        return protocol.source(name).rstrip()
+    known: Mapping[str, Any] = methods.methods() if what == "methods" else _labellings()
+    _check(what, name, known)
+    head = [f"[{what}.{name}]"]
+    if what == "labellings":
+        head.append(f"labeller = {json.dumps(known[name].name)}")
+    return "\n".join([*_about(name, known[name], weights), *head, *_parameters(known[name]), *_cited(known[name])])
+
+
+def _labellings() -> dict[str, Any]:
+    """Labellings by name; labellers of any labelling by their own; FreeSurfer's, which are read."""
+    from lumirage_bids import labellers
+
+    of_any = {name: cls for name, cls in labellers.labellers().items() if cls.labelling is None}
+    freesurfers = dict.fromkeys(labellers.FREESURFERS, labellers.labellers()["existing"])
+    return {**labellers.labellings(), **of_any, **freesurfers}
+
+
+def _check(what: str, name: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise UsageError(f"lumirage {what}: there is no {name!r}.{hint} Known: {', '.join(known)}.")
+
+
+def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
+    from lumirage_bids.methods.base import Context
+
+    yield f"{name}: {kind.summary}"
+    paragraphs = re.split(r"\n\s*\n", _prose(kind))
+    for paragraph in paragraphs:
+        yield ""
+        yield textwrap.fill(" ".join(paragraph.replace("``", "").split()), WIDTH)
+    from lumirage_bids import labellers
+
+    if scored := labellers.scored_of(name):
+        yield ""
+        yield f"Scored are these {len(scored)} structures of FreeSurfer's:"
+        yield textwrap.fill(", ".join(scored.values()), WIDTH, break_on_hyphens=False)
+    if missing := kind().missing(Context(weights=weights)):
+        yield ""
+        yield f"Missing here: {missing}"  # it may hold a command to copy
+    yield ""
+    yield "In a protocol, with what holds where nothing is said:" if fields(kind) else "It has no parameters:"
+    yield ""
+
+
+def _prose(kind: type) -> str:
+    """What a class's docstring says before its sections."""
+    return re.split(r"\n[A-Z][a-z]+\n-{3,}\n", inspect.getdoc(kind) or "")[0]
+
+
+def _parameters(kind: Any) -> Iterator[str]:
+    """Each parameter as a line of TOML below what it means."""
+    told, hints = described(kind), get_type_hints(kind)
+    for field in fields(kind):
+        text = " ".join(filter(None, (told.get(field.name, ""), _allowed(hints[field.name]))))
+        yield ""
+        yield from textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+        value = None if field.default is MISSING else field.default
+        yield f"# {field.name} is not set" if value is None else f"{field.name} = {_toml(value)}"
+
+
+def _toml(value: object) -> str:
+    """A default as TOML, which has lists, texts, numbers and truth values as JSON has them; tables in one line."""
+    if is_dataclass(value):
+        parts = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return "{" + ", ".join(f"{name} = {_toml(part)}" for name, part in parts if part not in ("", (), None)) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _allowed(hint: Any) -> str:
+    """The values that a parameter may have, where these are words or a table with certain keys; else nothing."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    words = [json.dumps(value) for option in options if get_origin(option) is Literal for value in get_args(option)]
+    tables = [
+        f"a table with any of {', '.join(field.name for field in fields(option))}"
+        for option in options
+        if is_dataclass(option)
+    ]
+    return f"Allowed: {', '.join([*words, *tables])}." if words or tables else ""
+
+
+def described(kind: type) -> dict[str, str]:
+    """Parameter → what it means, from the ``Attributes`` of a class and of those that it is made from."""
+    found: dict[str, str] = {}
+    for cls in reversed(kind.__mro__):
+        section = re.search(
+            r"\nAttributes\n-+\n(.*?)(?:\n[A-Z][a-z]+\n-{3,}\n|\Z)", inspect.cleandoc(cls.__doc__ or ""), re.S
+        )
+        for entry in re.finditer(
+            r"^(\w[\w, ]*) : .*\n((?:    .*\n?|\n)*)", section[1] if section else "", re.MULTILINE
+        ):
+            text = " ".join(entry[2].replace("``", "").split())
+            found |= dict.fromkeys(entry[1].split(", "), text)
+    return found
+
+
+def _cited(kind: Any) -> Iterator[str]:
+    from lumirage_bids.base.publications import publications
+
+    if kind.references:
+        yield ""
+        yield "To be cited:"
+    for key in kind.references:
+        publication = publications()[key]
+        yield textwrap.fill(f"{publication.text} {publication.url}", WIDTH, initial_indent="  ", subsequent_indent="  ")

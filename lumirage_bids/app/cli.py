@@ -1,0 +1,49 @@
+"""The command line: a command by its name, or a BIDS-App run; errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from lumirage_bids.app import commands, options, surroundings
+from lumirage_bids.base.errors import NO_ROOM, LumirageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; the return value is the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    surroundings.settle_streams()
+    surroundings.settle_signals()
+    try:
+        surroundings.settle_libraries()
+        return _dispatch(arguments)
+    except LumirageError as error:
+        _tell(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        again = ", given without --redo, which would begin anew," if "--redo" in arguments else ""
+        _tell(f"interrupted. The same command{again} goes on where it was.")
+        return 75
+    except BrokenPipeError:
+        return 74
+    except OSError as error:
+        full = error.errno in NO_ROOM
+        advice = f"{'Make space' if full else 'Mend that'} and give the same command again."
+        _tell(f"{error.filename or 'file system'}: {error.strerror or error}. {advice}")
+        return 74
+    finally:
+        surroundings.leave_closed_pipes()
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):
+        print(f"lumirage: {text}", file=sys.stderr)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    command = commands.COMMANDS.get(arguments[0]) if arguments else None
+    if command is None and {"-h", "--help"} & set(arguments):
+        options.parser(commands.overview()).print_help()
+        return 0
+    return command.main(arguments[1:]) if command else commands.evaluate(arguments)

@@ -1,0 +1,131 @@
+"""The commands beside the BIDS-App run: one table; each has its own ``--help``.
+
+To add one: enter a `Command` in `COMMANDS`, by `_command` if its arguments are few.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lumirage_bids.app import catalogue, levels, options, surroundings
+from lumirage_bids.base.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command with a name of its own.
+
+    Attributes
+    ----------
+    usage, summary : str
+        Its arguments in short, and what it does in a line, for the main command's help.
+    main : callable
+        Its arguments as typed → exit code. It knows ``--help``; errors are raised as `LumirageError`.
+    """
+
+    name: str
+    usage: str
+    summary: str
+    main: Callable[[Sequence[str]], int]
+
+
+def _command(
+    name: str,
+    usage: str,
+    summary: str,
+    define: Callable[[argparse.ArgumentParser], object],
+    run: Callable[[argparse.Namespace], int],
+) -> Command:
+    """A command whose arguments `define` adds to a parser, and that `run` does with what was parsed."""
+
+    def main(arguments: Sequence[str]) -> int:
+        description = summary[0].upper() + summary[1:] + "."
+        parser = options.Parser(prog=f"lumirage {name}", description=description, allow_abbrev=False)
+        define(parser)
+        return run(parser.parse_args(arguments))
+
+    return Command(name=name, usage=usage, summary=summary, main=main)
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """A BIDS-App run: each level that is asked for. Failed pairs do not stop the group level."""
+    try:
+        asked = options.settings(arguments)
+    except FileNotFoundError:  # of the current folder, which relative paths start from
+        raise UsageError(
+            "The current folder has been deleted, so that relative paths lead nowhere. Give all paths in full, or go "
+            "to a folder that is there (cd)."
+        ) from None
+    surroundings.settle_folder()
+    code = 0
+    for given in asked:
+        if given.level == "participant":
+            code = levels.participant(given)
+            if given.dry_run or given.stage == "prepare":  # there is nothing to sum up
+                break
+        else:
+            code = levels.group(given) or code
+    return code
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", type=Path, metavar="DIR", help="where it goes; it must not exist yet")
+
+
+def _list(what: str, details: str) -> Command:
+    def define(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", metavar="NAME", help=f"of one of them: {details}")
+
+    def run(arguments: argparse.Namespace) -> int:
+        if arguments.name is None:
+            return levels.list_known(what, options.weights())
+        print(catalogue.show(what, arguments.name, options.weights()))
+        return 0
+
+    summary = f"list the {what}, and what they lack here; NAME: {details}"
+    return _command(what, "[NAME]", summary, define, run)
+
+
+def _judge(arguments: Sequence[str]) -> int:
+    from lumirage_bids.app import judge  # tables and statistics, which no other command needs at once
+
+    return judge.main(arguments)
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        _command(
+            "demo",
+            "DIR",
+            "write a small synthetic dataset, evaluate it, say where the report is",
+            _demo,
+            lambda a: levels.demo(a.dir.absolute(), run=evaluate),
+        ),
+        _command(
+            "status",
+            "OUT_DIR",
+            "what is done, failed, why, left, and how long that will take",
+            lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
+            lambda a: levels.status_of(a.dir.absolute()),
+        ),
+        Command(
+            name="judge",
+            usage="TABLE.tsv",
+            summary="the verdict on a table of scores, without images",
+            main=_judge,
+        ),
+        _list("methods", "parameters, defaults, what to cite"),
+        _list("labellings", "parameters, what to cite"),
+        _list("protocols", "the TOML, to start from"),
+    )
+}
+
+
+def overview() -> str:
+    """The table in words, for the end of the main command's help."""
+    lines = (f"  lumirage {c.name} {c.usage}".ljust(31) + c.summary for c in COMMANDS.values())
+    return "\n".join(["other commands (each has --help):", *lines, "", options.EXIT_CODES])

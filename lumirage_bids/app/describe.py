@@ -1,0 +1,181 @@
+"""A plan in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from lumirage_bids.app.estimate import estimate
+from lumirage_bids.base.progress import duration
+from lumirage_bids.bids.choices import mixtures
+from lumirage_bids.bids.dataset import Dataset, datalad_get_line
+from lumirage_bids.bids.left_out import named
+from lumirage_bids.bids.names import natural_key
+from lumirage_bids.experiment import timings
+from lumirage_bids.experiment.arms import here
+from lumirage_bids.experiment.labels_of_run import starts_from_maps
+from lumirage_bids.experiment.plan import Plan
+from lumirage_bids.experiment.settings import Settings
+from lumirage_bids.report.text import count
+
+MOST = 10
+
+
+def describe(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> str:
+    """What a run will do, as a user wants to read it before it starts."""
+    return "\n".join(_lines(plan, dataset, settings, voxels))
+
+
+def needed_files(plan: Plan, dataset: Dataset) -> list[str]:
+    """Paths below the dataset of the files that the pairs asked for read, whether or not their content is here.
+
+    Files of other datasets (``--derivatives``, templates) are not among them.
+    """
+    below = (f.path.relative_to(dataset.root) for f in plan.files if f.path.is_relative_to(dataset.root))
+    return sorted(map(str, below), key=natural_key)
+
+
+def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Iterator[str]:
+    yield f"Dataset {dataset.name!r} at {dataset.root}"
+    yield (f"Scans: {len(plan.scans)} scans of {len(plan.subjects)} subjects; all are aligned to {plan.reference.name}")
+    yield from _some("  ", [s.relative for s in plan.scans])
+    for choice in dataset.choices[:MOST]:
+        yield f"  chosen {choice.chosen} over {', '.join(choice.others)}: {choice.reason}"
+    if len(dataset.choices) > MOST:
+        yield f"  … and {len(dataset.choices) - MOST} more choices (all in config/)"
+    if plan.unlabelled:
+        yield f"Left out, no label map: {len(plan.unlabelled)} scan(s)"
+        yield from _some("  ", [s.relative for s in plan.unlabelled])
+    for labels in plan.labels:
+        yield f"Labelling {labels.name}: {labels.source}"
+    yield from _offered(plan, dataset, settings)
+    if len(plan.subjects) < plan.n_subjects or len(plan.pairs) < plan.n_pairs:
+        drawn = f"{len(plan.subjects)} of {plan.n_subjects} subjects, {len(plan.pairs)} of {plan.n_pairs} pairs"
+        yield f"Random sample, seed {settings.seed}: {drawn}; status.tsv lists the pairs"
+    yield f"Pairs: {len(plan.pairs)} in the protocol, {len(plan.asked)} asked for, {len(plan.runnable)} can run"
+    for split, n in sorted(Counter(p.split for p in plan.asked).items()):
+        yield f"  {split}: {n}"
+    yield from _one_sided(plan, settings)
+    yield from _missing(plan, dataset)
+    for arm in plan.arms:
+        yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
+    yield from (f"NEEDED: {need}" for need in needs(plan, settings))
+    yield from warnings(plan)
+    for note in (*settings.notes, *dataset.notes):
+        yield note if note.startswith("WARNING") else f"Note: {note}"
+    yield from _work(plan, settings, voxels)
+
+
+def _offered(plan: Plan, dataset: Dataset, settings: Settings) -> Iterator[str]:
+    """Which labellings the derivatives have besides, where the user has not said which are scored."""
+    others = [name for name in dataset.offered if name not in {labels.name for labels in plan.labels}]
+    if settings.labellings or not (others or dataset.taken):
+        return
+    scored = ", ".join(labels.name for labels in plan.labels)
+    there = ", ".join(f"{name} ({n} scans)" for name, n in dataset.offered.items())
+    yield (
+        f"  --labellings was not given: scored is {scored}. The derivatives have {there}. To choose: "
+        f"--labellings {' '.join(dataset.offered)}"
+    )
+
+
+def _some(indent: str, items: list[str]) -> Iterator[str]:
+    yield from (f"{indent}{item}" for item in items[:MOST])
+    if len(items) > MOST:
+        yield f"{indent}… and {len(items) - MOST} more"
+
+
+def _one_sided(plan: Plan, settings: Settings) -> Iterator[str]:
+    """What naming subjects on one side of the pairs alone means, which other BIDS-Apps do not have."""
+    mine = set(settings.participant_label)
+    if not mine or settings.fixed_label:
+        return
+    moving, fixed = ({getattr(p, side).name for p in plan.asked} for side in ("moving", "fixed"))
+    among = sum({p.moving.subject, p.fixed.subject} <= mine for p in plan.pairs)
+    if fixed - moving:
+        named = " ".join(settings.participant_label)
+        yield (
+            f"  --participant-label names the moving side: {len(moving)} scan(s), registered to scans of all subjects, "
+            f"so that {len(moving | fixed)} scans are prepared. For the {among} pair(s) among these subjects alone: "
+            f"--only {named}"
+        )
+
+
+def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
+    if not plan.missing:
+        return
+    names = tuple(labels.name for labels in plan.labels)
+    files = [f for s in plan.missing for f in s.wants(names) if not f.present]
+    yield f"Missing: the content of {len(plan.missing)} scan(s) is not here, their pairs are left out. To get it:"
+    yield f"  {datalad_get_line(dataset.root, files)}"
+
+
+def warnings(plan: Plan) -> Iterator[str]:
+    """What a reader of the results must know about their conditions."""
+    mixed = sorted({p.split for p in plan.runnable if p.moving.kind != p.fixed.kind and p.split != "same subject"})
+    unimodal = sorted({a.name for a in plan.arms if a.method.similarity_for(multimodal=True) == "lncc"})
+    if mixed and unimodal:
+        yield (
+            f"WARNING: pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
+            "local normalised cross-correlation, which expects the same contrast: read those rows with care."
+        )
+    if plan.left_out:
+        yield f"WARNING: no scan fits the filter for {len(plan.left_out)} subject(s): {named(plan.left_out)}."
+    scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}.values()
+    yield from (f"WARNING: {text}" for text in mixtures(scans))
+    if alone := [s for s in scans if s.lender and not s.lends]:
+        absent = [f for s in alone for f in s.wants() if not f.present]
+        yield (
+            f"WARNING: the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
+            "that those that are whole heads get none from there where none can be made of themselves. To "
+            f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
+        )
+
+
+def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
+    if settings.stage != "prepare":
+        yield f"Registrations: {plan.n_done} done already, {plan.n_todo} to do in {len(plan.batches)} batches"
+        yield from _again(plan)
+    yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
+    if not (plan.batches or plan.preparing or plan.aligning):
+        return
+    if settings.dry_run and plan.batches:  # docs/sbatch_array.sh reads it
+        movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
+        yield f"Participants with registrations to do: {' '.join(movers)}"
+    made = estimate(plan, settings, voxels, timings.read(settings.out_dir))
+    known = "as measured in this output folder" if made.measured else "within a factor of about two"
+    size = f"{voxels / 1e6:.1f} million" if voxels >= 1e5 else count(voxels)
+    yield (
+        f"Estimate for images of about {size} voxels: {duration(made.seconds)}, {known}, with "
+        f"{made.at_once} process(es) at a time on {settings.device}, {made.memory_gb:.1f} GB each at most"
+    )
+    if settings.mem is not None and settings.use_plugin is None and settings.mem < made.memory_gb:
+        yield (
+            f"WARNING: --mem allows {settings.mem:g} GB, and one process is expected to take {made.memory_gb:.1f} GB: "
+            f"one runs at a time all the same, and takes that. Give --mem {made.memory_gb + 0.05:.1f}G or more."
+        )
+    if settings.sloppy:
+        yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."
+
+
+def _again(plan: Plan) -> Iterator[str]:
+    """What was done before, and why it is done again."""
+    if plan.again.n_scored:
+        yield f"  of these only scored again, from their saved transforms: {plan.again.n_scored}"
+    if plan.again.n_unsaved:
+        many = f"{plan.again.n_unsaved} registration{'s' * (plan.again.n_unsaved > 1)}"
+        yield f"  {many} again, because transforms were not saved (--save transforms keeps them)"
+    rows = Counter((*key[:3], reason) for key, reason in plan.again.reasons.items())
+    for (variant, method, labelling, reason), n in rows.items():
+        yield f"  Made again, {n} row(s) of {method}, variant {variant}, labelling {labelling}: {reason}"
+
+
+def needs(plan: Plan, settings: Settings) -> Iterator[str]:
+    """What is missing to carry out a plan that was made to be looked at only."""
+    for name, method in {arm.name: arm.method for arm in plan.arms}.items():
+        if complaint := method.missing(here(settings)):
+            yield f"method {name}: {complaint}"
+    for labels in plan.labels:
+        there = labels.name in plan.found or starts_from_maps(labels.labeller, plan.scans)
+        if not there and (complaint := labels.labeller.missing(here(settings))):
+            yield f"labelling {labels.name}: {complaint}"

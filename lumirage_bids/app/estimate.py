@@ -1,0 +1,147 @@
+"""How long a run may take, and with how many processes at a time: by what was measured, else by rule of thumb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lumirage_bids.base.devices import count_cores
+from lumirage_bids.base.memory import usable_gb
+from lumirage_bids.execution.graphs import PREPARING_GB
+from lumirage_bids.experiment.plan import Batch, Plan, Preparing
+from lumirage_bids.experiment.settings import Settings
+from lumirage_bids.experiment.timings import Timings
+
+# Seconds of one core, measured on skull-stripped T1w scans of 0.2 and 5.8 million voxels with 137 structures or three
+# tissues. A pair of numbers: in any case, and for a million voxels; a single one is for a million voxels unless said
+# otherwise. Machines differ by a factor of two.
+START_S = 8.0  # of a run
+PAGE_S = 0.5  # a subject's page, for each arm
+PREPARING_S = 0.3
+ALIGNING_S = 7.0, 0.5
+MASK_S = 10.0  # a scan
+LABELLING_S = {"atropos": (3.0, 2.9), "carried": (0.0, 2.0), "existing": (0.0, 0.05)}
+OTHER_LABELLING_S = 150.0, 0.0  # networks
+PAIR_S, LABELS_S, SURFACE_S, DIFFEOMORPHISM_S = 0.12, 0.06, 0.45, 0.13
+ONE_CORE = 1.25
+"""What a core alone takes where methods say what two take together: they do not share all of the work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a run may take.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall clock, with `at_once` processes.
+    at_once : int
+        Processes that there is memory for, a core, and work.
+    memory_gb : float
+        The most that one of them takes.
+    measured : bool
+        Whether all pairs are of a kind that was done in this output folder before.
+    """
+
+    seconds: float
+    at_once: int
+    memory_gb: float
+    measured: bool
+
+
+def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> Estimate:
+    """Estimate what is left to do of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+        With batches, or scans to prepare.
+    voxels : int
+        Of a prepared image, about.
+    timings : Timings
+        Of the output folder.
+    """
+    costs = [b.arm.method.cost(voxels, settings.device).memory_gb for b in plan.batches]
+    memory_gb = max(costs, default=PREPARING_GB)
+    jobs = len(plan.batches) or len(plan.preparing) or len(plan.aligning)
+    pairs = [(len(b.tasks), _pair(b, settings, voxels, timings)) for b in plan.batches]
+    registering = sum(n * seconds for n, (seconds, _) in pairs)
+    preparing = 0.0 if settings.stage == "register" else _preparation(plan, settings, voxels, timings)
+    pages = PAGE_S * len({b.moving.subject for b in plan.batches}) * len(plan.arms)
+    at_once = _at_once(settings, jobs, memory_gb)
+    # One after the other where there are fewer jobs than processes: the last batch is waited for.
+    longest = max((n * seconds for n, (seconds, _) in pairs), default=0.0)
+    return Estimate(
+        seconds=START_S
+        + pages
+        + preparing / _at_once(settings, max(len(plan.preparing), len(plan.aligning)), PREPARING_GB)
+        + max(longest, registering / at_once),
+        at_once=at_once,
+        memory_gb=memory_gb,
+        measured=bool(pairs) and all(known for _, (_, known) in pairs),
+    )
+
+
+def _at_once(settings: Settings, jobs: int, memory_gb: float) -> int:
+    """Processes at a time: as many as asked for, as there are jobs, and, here, memory and cores for."""
+    at_once = min(settings.nprocs, jobs)
+    if settings.use_plugin is None:
+        at_once = min(at_once, int(usable_gb(settings.mem) / max(memory_gb, 0.1)))
+        if settings.device == "cpu":
+            at_once = min(at_once, max(1, count_cores() // settings.omp_nthreads))
+    return max(1, at_once)
+
+
+def _threads(settings: Settings) -> int:
+    """Threads of a process that have a core."""
+    here = settings.use_plugin is None
+    return max(1, min(settings.omp_nthreads, count_cores()) if here else settings.omp_nthreads)
+
+
+def _pair(batch: Batch, settings: Settings, voxels: int, timings: Timings) -> tuple[float, bool]:
+    """Seconds of one pair, and whether they were measured."""
+    threads = _threads(settings)
+    known = timings.typical(batch, settings.device, threads)
+    if known is not None:
+        return known, True
+    method = batch.arm.method.cost(voxels, settings.device).seconds
+    if settings.device == "cpu":
+        method *= ONE_CORE / threads
+    return method + sum(_scoring(batch)) * voxels / 1e6 / threads, False
+
+
+def _scoring(batch: Batch) -> Iterable[float]:
+    """Seconds of one core for a million voxels: the field's measures, then each arm's and labelling's scores."""
+    evaluations = [arm.evaluation for arm in batch.arms]
+    yield PAIR_S + DIFFEOMORPHISM_S * any(e.diffeomorphism for e in evaluations)
+    for evaluation in evaluations:
+        yield len(batch.labels) * (LABELS_S + SURFACE_S * evaluation.surface)
+
+
+def _preparation(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> float:
+    threads, device, million = _threads(settings), settings.device, voxels / 1e6
+    seconds = 0.0
+    for job in plan.preparing:
+        known = timings.typical(job, device, threads)
+        seconds += _made(job, million) / threads if known is None else known
+    for align in plan.aligning:
+        if align.scan.name != align.reference.name:
+            known = timings.typical(align, device, threads)
+            rule = _at(ALIGNING_S, million) / threads if align.alignment.start == "aligned" else 0.1
+            seconds += rule if known is None else known
+    return seconds
+
+
+def _made(job: Preparing, million: float) -> float:
+    """Seconds of one core for what is made of a scan."""
+    scan = job.scan
+    mask = MASK_S if job.variants and not (scan.mask or scan.brain or scan.skull_stripped) else 0.0
+    seconds = mask + PREPARING_S * million * (1 + len(job.variants))
+    for labels, _ in job.labels:
+        name = "existing" if labels.is_existing else labels.labeller.name
+        seconds += _at(LABELLING_S.get(name, OTHER_LABELLING_S), million)
+    return seconds
+
+
+def _at(rule: tuple[float, float], million: float) -> float:
+    return rule[0] + rule[1] * million

@@ -1,0 +1,261 @@
+"""The verdict on a table of scores, without images: ``lumirage judge TABLE.tsv``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
+from lumirage_bids.base.errors import UsageError
+from lumirage_bids.stats.given_table import ScoreTable, read_score_table
+
+if TYPE_CHECKING:
+    from lumirage_bids.report.text import Wording
+    from lumirage_bids.report.verdict.verdict import Known, Tables, Verdict
+    from lumirage_bids.stats.score import Score
+
+DICE = "dice_mean"
+#: Of so few structures it is asked whether they are classes of the whole brain.
+FEW = 8
+DESCRIPTION = """\
+Say which method is better on a table of scores, how surely, and what bounds that: the verdict of the group level's
+page, without images. TABLE: TSV or CSV with columns method, moving, fixed and a score (dice_mean, or --score NAME);
+optional: status (ok, failed, missing, pending), reason, split, variant, labelling, subject_moving and subject_fixed
+(else read from sub-... in the names), dice_<index> for single structures. A row without a score is a pair that failed.
+"""
+EPILOG = """\
+examples:
+  lumirage judge OUT_DIR/group/pairs.tsv
+  lumirage judge challenge.csv --score hd95_mm --better lower --margin 1 --out verdict
+
+exit codes: 0 done, 64 usage, 65 bad table, 66 no such table, 73 cannot write
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a table.
+
+    Attributes
+    ----------
+    table : Path
+    score : str
+        Column that is judged.
+    named : bool
+        Whether the user named it.
+    higher_is_better : bool
+    criteria : Criteria
+    as_json : bool
+    out : Path or None
+        Folder for tables and figures.
+    """
+
+    table: Path
+    score: str
+    named: bool
+    higher_is_better: bool
+    criteria: Criteria
+    as_json: bool
+    out: Path | None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See lumirage judge --help.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    p = _Parser(
+        prog="lumirage judge",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    p.add_argument("table", type=Path, metavar="TABLE.tsv")
+    p.add_argument("--score", metavar="NAME", help=f"column to judge (default: {DICE})")
+    p.add_argument("--better", choices=("higher", "lower"), help="which scores are better (dice_…: higher)")
+    p.add_argument(
+        "--margin", type=float, metavar="X", help=f"differences within this are equivalent (dice_…: {MARGIN:g})"
+    )
+    p.add_argument(
+        "--threshold", type=float, default=THRESHOLD, metavar="D", help="|d_z| below which a difference is called none"
+    )
+    p.add_argument("--confidence", type=float, default=CONFIDENCE, metavar="C", help="level of the intervals")
+    p.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write comparisons, ranking and figures there")
+    return p
+
+
+def question(arguments: Sequence[str]) -> Question:
+    """What is asked, from the arguments of the command.
+
+    Raises
+    ------
+    UsageError
+        An argument is unknown, missing, or has a value that is not allowed.
+    """
+    a = parser().parse_args(list(arguments))
+    score = a.score or DICE
+    dice = is_dice(score)
+    if dice and a.better == "lower":
+        raise UsageError(
+            f"--better lower: {score} is a Dice, of which higher is better. Leave --better out, or judge another "
+            "column with --score NAME."
+        )
+    if a.better is None and not dice:
+        raise UsageError(f"--score {score}: say which scores are better, --better higher or --better lower.")
+    if a.margin is None and not dice:
+        raise UsageError(
+            f"--score {score}: say which difference is of no consequence, in the unit of the score: --margin X."
+        )
+    margin = MARGIN if a.margin is None else a.margin
+    for name, value in (("margin", margin), ("threshold", a.threshold), ("confidence", a.confidence)):
+        if complaint := why_not(name, value):
+            raise UsageError(f"--{name} {value:g} is not allowed; {complaint}.")
+    return Question(
+        table=a.table,
+        score=score,
+        named=a.score is not None,
+        higher_is_better=a.better != "lower",
+        criteria=Criteria(margin=margin, threshold=a.threshold, confidence=a.confidence),
+        as_json=a.json,
+        out=a.out,
+    )
+
+
+def is_dice(score: str) -> bool:
+    """Whether a column is a Dice: the direction, margin and worst value are known.
+
+    Examples
+    --------
+    >>> [is_dice(name) for name in ("dice_mean", "dice_12", "dice_loss", "hd95_mm")]
+    [True, True, False, False]
+    """
+    return score.startswith("dice") and "loss" not in score
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Judge a table and print what is found; the return value is the exit code."""
+    asked = question(arguments)
+    table = read_score_table(asked.table, asked.score, named=asked.named)
+    tables, words = judged(table, asked)
+    found = verdicts_on(table, tables, asked, words)
+    print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else told(asked, table, found))
+    if asked.out is not None:
+        from lumirage_bids.report.judged import write_out
+
+        write_out(asked.out.absolute(), tables, asked.criteria, words, told(asked, table, found))
+    return 0
+
+
+def score_of(asked: Question, table: ScoreTable) -> Score:
+    """What is scored: which direction is better, and what a pair without a score gets at worst."""
+    from lumirage_bids.stats.score import Score
+
+    if is_dice(asked.score):
+        return Score()
+    known = table.pairs["dice_mean"]
+    worst = min(0.0, float(known.min())) if asked.higher_is_better else float(known.max())
+    return Score(better="higher" if asked.higher_is_better else "lower", worst=None if math.isnan(worst) else worst)
+
+
+def judged(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
+    """Statistics of a table, and how its score is spoken of."""
+    from lumirage_bids.report.judged import score_tables
+    from lumirage_bids.report.text import wording
+
+    score = score_of(asked, table)
+    words = wording(
+        asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
+    )
+    return score_tables(table.pairs, criteria=asked.criteria, score=score), words
+
+
+def verdicts_on(table: ScoreTable, tables: Tables, asked: Question, words: Wording) -> list[Verdict]:
+    """Verdicts as the page has them."""
+    from lumirage_bids.report.verdict.verdict import judge
+
+    return judge(tables, asked.criteria, words, _known(table, asked.table))
+
+
+def _known(table: ScoreTable, file: Path) -> Known:
+    """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
+    from lumirage_bids.audit.label_rules import labels_from_intensities
+    from lumirage_bids.output.record import read_records
+    from lumirage_bids.report.verdict.verdict import Known
+
+    folder = file.absolute().parent
+    records = read_records(folder.parent) if folder.name == "group" else []
+    sources = {name: source for record in records for name, source in record.get("labellings", {}).items()}
+    return Known(
+        planned=table.planned,
+        caveats=_few_structures(table),
+        withheld={name: labels_from_intensities({name: source}) for name, source in sources.items()},
+    )
+
+
+def _few_structures(table: ScoreTable) -> dict[str, str]:
+    """Labelling of a few structures → what its overlap may not tell; where they lie, a table does not say."""
+    if "n_structures" not in table.pairs:
+        return {}
+    most = table.pairs.groupby("labelling", sort=False)["n_structures"].max()
+    return {
+        str(labelling): f"The scores are of {n:.0f} structure(s) a pair: if these are classes spread over the whole "
+        "brain, as tissues are, their overlap does not tell registration from sorting voxels by intensity (Rohlfing "
+        "2012, doi:10.1109/TMI.2011.2163944)."
+        for labelling, n in most.items()
+        if n <= FEW
+    }
+
+
+def told(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> str:
+    """The verdict in words, for a terminal."""
+    return "\n".join(_lines(asked, table, found))
+
+
+def _lines(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> list[str]:
+    c = asked.criteria
+    subjects = {*table.pairs["subject_moving"], *table.pairs["subject_fixed"]}
+    lines = [
+        f"{asked.table}: {table.planned} ordered pairs of {len(subjects)} subjects. Score: {asked.score}, "
+        f"{'higher' if asked.higher_is_better else 'lower'} is better. Criteria: margin {c.margin:g}, |d_z| "
+        f"{c.threshold:g}, {c.level} intervals.",
+        *(f"Note: {note}" for note in table.notes),
+    ]
+    for verdict in found:
+        where = [verdict.labelling] if len({v.labelling for v in found}) > 1 or verdict.labelling != "scores" else []
+        title = ", ".join([*where, verdict.pairs, *([verdict.evaluation] if verdict.evaluation else [])])
+        lines += ["", title[0].upper() + title[1:] if not where else title, verdict.headline]
+        lines += [f"- {sentence}" for sentence in verdict.sentences]
+    return lines if found else [*lines, "", "There is no pair in the score table, so there is nothing to say."]
+
+
+def as_data(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> dict[str, Any]:
+    """The verdict as data; a number that is not known is null."""
+    return {
+        "table": str(asked.table),
+        "score": asked.score,
+        "better": "higher" if asked.higher_is_better else "lower",
+        "criteria": asdict(asked.criteria),
+        "pairs": table.planned,
+        "notes": list(table.notes),
+        "verdicts": [_plain(asdict(verdict)) for verdict in found],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Values that JSON knows."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

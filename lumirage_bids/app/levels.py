@@ -1,0 +1,229 @@
+"""The story: what participant and group do, and the small commands beside them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids import __version__
+from lumirage_bids.base.errors import LumirageError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lumirage_bids.app.run import Run
+    from lumirage_bids.experiment.plan import Plan
+    from lumirage_bids.experiment.settings import Settings
+
+logger = logging.getLogger("lumirage")
+
+
+def participant(settings: Settings) -> int:
+    """Prepare scans, register and score pairs, write rows and subject pages; the return value is the exit code."""
+    from lumirage_bids.app import checks
+    from lumirage_bids.app import run as runs
+    from lumirage_bids.app.describe import describe, needed_files
+    from lumirage_bids.execution import graphs
+    from lumirage_bids.experiment import protocol
+    from lumirage_bids.experiment.foresight import foresee
+    from lumirage_bids.experiment.make_plan import check_content
+
+    experiment = protocol.load(settings.protocol)
+    checks.check_folders(settings)
+    if settings.use_plugin is not None:
+        graphs.read_plugin_file(settings.use_plugin)  # before anything is written
+    dataset, plan = runs.find(settings, experiment)
+    runs.check_same_experiment(settings, experiment.name, dataset.name)
+    made_with = checks.made_by_version(settings.out_dir)
+    story = describe(plan, dataset, settings, runs.expected_voxels(plan))
+    foreseen = foresee(plan, settings.weights, settings.stage)
+    story += f"\n{foreseen.text}" if foreseen.text else ""
+    if made_with not in ("", __version__):
+        story += f"\nOutput: goes on with what version {made_with} left; what has the same digest is not made again."
+    if settings.dry_run:
+        # The list of files is for those who have yet to fetch them, and may be made where nothing can be written.
+        refused = None if settings.print_needed_files else _refusal(plan, settings)
+        if refused:
+            story += f"\nA RUN WOULD BE REFUSED: {refused}"
+        print(story, file=sys.stderr if settings.print_needed_files else sys.stdout)
+        if settings.print_needed_files:
+            print(*needed_files(plan, dataset), sep="\n")
+        return refused.exit_code if refused else foreseen.exit_code
+    if not settings.reports_only:
+        check_content(plan, settings)
+        if foreseen.error:
+            raise foreseen.error
+    run = runs.Run(settings, experiment, dataset, plan)
+    with run.recorded():
+        for line in story.splitlines():
+            logger.info("%s", line)
+        try:
+            if plan.again.reasons:  # a run that is killed has told what it was to make again
+                _write_status(plan, settings)
+            if not settings.reports_only:
+                try:
+                    _work(run, plan, settings)
+                finally:
+                    graphs.end_server()
+        except BaseException:
+            with suppress(OSError, LumirageError):  # of a full disk, say: what broke the run off is told instead
+                _write_status(plan, settings)
+            raise
+        return _conclude(plan, settings)
+
+
+def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
+    """Why the run that a dry run tells of would not begin; None where it would."""
+    from lumirage_bids.app import checks
+    from lumirage_bids.execution.prepare_scan import check_prepared
+    from lumirage_bids.experiment.make_plan import check_content
+
+    try:
+        checks.check_writable(settings)
+        if not settings.reports_only:
+            check_content(plan, settings)
+            if settings.stage == "register":
+                check_prepared(plan)
+    except LumirageError as error:
+        return error
+    return None
+
+
+def _work(run: Run, plan: Plan, settings: Settings) -> None:
+    from lumirage_bids.base import progress
+    from lumirage_bids.execution import graphs
+    from lumirage_bids.execution.batch_files import Rows, forget
+    from lumirage_bids.execution.prepare_scan import check_prepared
+    from lumirage_bids.experiment.structure_notes import log_structures
+
+    with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
+        execution = run.execution(tick)
+        if settings.stage == "register":
+            check_prepared(plan)
+        else:
+            graphs.run(graphs.preparation_graph(plan, execution), execution)
+            log_structures(plan, settings.out_dir)
+        if settings.stage != "prepare":
+            forget(plan, settings)
+            for batch in plan.batches:
+                Rows(batch, settings.out_dir).forget_killed()
+            graphs.run(graphs.registration_graph(plan, execution), execution)
+
+
+def _conclude(plan: Plan, settings: Settings) -> int:
+    from lumirage_bids.experiment import status
+    from lumirage_bids.experiment.software import software_notes
+    from lumirage_bids.output.record import versions
+    from lumirage_bids.report import pages
+
+    out_dir = settings.out_dir
+    if settings.stage == "prepare":
+        return status.preparation_code(plan, out_dir)
+    rows, table = _write_status(plan, settings)
+    pages.write_subject_pages(plan, rows, settings)
+    mine = status.of_run(table, plan)
+    undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
+    for (state, reason), group in undone.groupby(["status", "reason"]):
+        logger.error("%d row(s) %s: %s", len(group), state, reason)
+    logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
+    for note in software_notes(out_dir, rows, versions()):
+        logger.warning("%s", note)
+    unsaved = _unsaved(plan, settings)
+    if unsaved:
+        logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)
+    return status.exit_code(mine["status"], mine["reason"]) or (1 if unsaved else 0)
+
+
+def _unsaved(plan: Plan, settings: Settings) -> int:
+    """How many pairs have scores, but not all of what is to be saved."""
+    from lumirage_bids.execution.batch_files import Rows
+
+    if settings.save == "none":
+        return 0
+    batches = ((batch, Rows(batch, settings.out_dir)) for batch in plan.batches)
+    return sum(rows.finished(t) and not rows.complete(t, settings.save) for batch, rows in batches for t in batch.tasks)
+
+
+def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    from lumirage_bids.experiment import status
+    from lumirage_bids.output import derivatives, score_table
+
+    with derivatives.lock(settings.out_dir, "root"):
+        rows, _ = score_table.current(settings.out_dir, structures=False)
+        table = status.status_table(plan, rows)
+        status.write(settings.out_dir, table)
+    return rows, table
+
+
+def group(settings: Settings) -> int:
+    """Turn score tables into statistics, figures and one page; the return value is the exit code."""
+    from lumirage_bids.app import checks
+    from lumirage_bids.base.logs import logging_to
+    from lumirage_bids.report import pages
+
+    checks.check_participant_output(settings)
+    if settings.dry_run:
+        print(f"The group level would write tables, figures and page to {settings.out_dir / 'group'}.")
+        return 0
+    with logging_to(settings.out_dir / "logs" / "group.log", settings.verbose):
+        report = pages.write_group(settings)
+        logger.info("The report is %s", report)
+    return 0
+
+
+def status_of(out_dir: Path) -> int:
+    """Print how far the work on an output folder is."""
+    from lumirage_bids.app.overview import read_overview, tell
+    from lumirage_bids.experiment.software import software_notes
+    from lumirage_bids.output import score_table
+
+    print(tell(read_overview(out_dir)))
+    rows, notes = score_table.current(out_dir, structures=False)
+    for note in (*notes, *software_notes(out_dir, rows, None)):
+        print(note)
+    return 0
+
+
+def list_known(what: str, weights: Path | None) -> int:
+    """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
+    from lumirage_bids.methods.base import Context
+
+    context = Context(weights=weights)
+    if what == "methods":
+        from lumirage_bids import methods
+
+        lines = [(name, kind.summary, kind().missing(context)) for name, kind in methods.methods().items()]
+    elif what == "labellings":
+        from lumirage_bids import labellers
+
+        lines = [(name, cls.summary, cls().missing(context)) for name, cls in labellers.labellings().items()]
+    else:
+        from lumirage_bids.experiment import protocol
+
+        lines = [(name, protocol.load(name).description, None) for name in protocol.names()]
+    width = max(len(name) for name, _, _ in lines)
+    for name, summary, missing in lines:
+        print(f"{name:{width}}  {summary}" + (f"\n{'':{width}}  missing here: {missing}" if missing else ""))
+    return 0
+
+
+def demo(folder: Path, run: Callable[[Sequence[str]], int]) -> int:
+    """Write a synthetic dataset and evaluate it as a user would; the return value is the exit code."""
+    from lumirage_bids.app.demo import write_dataset
+
+    if folder.exists():
+        raise UsageError(f"{folder} exists; name a new folder for the demo.")
+    bids, out = folder / "bids", folder / "out"
+    truth = write_dataset(bids)
+    print(f"A synthetic dataset of three subjects is in {bids}.", flush=True)
+    common = [str(bids), str(out)]
+    options = ["--derivatives", f"truth={truth}", "--labellings", "demo", "tissue", "--methods", "greedy", "syn"]
+    for arguments in ([*common, "participant", *options], [*common, "group"]):
+        print("lumirage " + " ".join(arguments), flush=True)
+        if code := run(arguments):
+            return code
+    return 0

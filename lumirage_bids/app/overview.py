@@ -1,0 +1,285 @@
+"""How far the work on an output folder is: what is done, failed, why, left, and how long that will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lumirage_bids.base.errors import MissingInputError
+from lumirage_bids.base.progress import duration
+from lumirage_bids.experiment.status import LEFT_OUT, is_final
+from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output.record import read_records
+from lumirage_bids.report.text import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Pauses between two pairs that are this many times the usual one are between runs, and not of the work.
+_PAUSE = 20
+_MOST = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One arm and labelling.
+
+    Attributes
+    ----------
+    arm, labelling : str
+    done, failed, missing, left : int
+        Pairs: scored; failed for good; whose scans are not here; still to be done, those to be tried again too.
+    seconds : float
+        Wall time of a pair in one process; NaN where none is known.
+    unasked : int
+        Pairs besides, which are here and not done, and which no run named the subjects of.
+    """
+
+    arm: str
+    labelling: str
+    done: int
+    failed: int
+    missing: int
+    left: int
+    seconds: float
+    unasked: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """How far the work on an output folder is.
+
+    Attributes
+    ----------
+    name, protocol : str
+    pairs : int
+        Pairs of the protocol.
+    standings : sequence of Standing
+    reasons : mapping
+        (arm, labelling, why it failed or what is missing) → pairs.
+    last : datetime or None
+        When the latest score was written.
+    nprocs : int
+        Processes of the latest run.
+    command : str
+        Of the latest run.
+    gets : sequence of str
+        Commands that fetch what is missing.
+    """
+
+    name: str
+    protocol: str
+    pairs: int
+    standings: Sequence[Standing]
+    reasons: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    last: datetime | None = None
+    nprocs: int = 1
+    command: str = ""
+    gets: Sequence[str] = ()
+
+
+def read_overview(out_dir: Path) -> Overview:
+    """Look at an output folder, whether or not a run is at work on it.
+
+    Raises
+    ------
+    MissingInputError
+        The folder holds no output of a participant run.
+    """
+    about = derivatives.read_json(out_dir / "dataset_description.json")
+    records = read_records(out_dir)
+    if not about or not records:
+        raise MissingInputError(
+            f"{out_dir} holds no output of 'lumirage BIDS_DIR {out_dir} participant'. Give the folder that was OUT_DIR."
+        )
+    latest = records[-1]
+    rows, _ = score_table.current(out_dir, structures=False)
+    planned = _planned(out_dir, latest["plan"])
+    found = [
+        _standing(arm, name, rows.get(name), replace(planned, unasked=_unasked(planned, records, arm[0])))
+        for arm, name in _asked(out_dir, records)
+    ]
+    times = [max(table["finished"].dropna(), default="") for table in rows.values()]
+    return Overview(
+        name=str(about.get("Name", "")),
+        protocol=str(about.get("Protocol", "")),
+        pairs=planned.pairs,
+        standings=[standing for standing, _ in found],
+        reasons={(s.arm, s.labelling, why): n for s, reasons in found for why, n in reasons.items()},
+        last=datetime.fromisoformat(max(times)) if any(times) else None,
+        nprocs=int(latest["settings"].get("nprocs", 1)),
+        command=str(latest["settings"].get("command", "")),
+        gets=list(dict.fromkeys(scan["get"] for scan in latest["plan"].get("missing", []) if scan["get"])),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """Pairs of the latest run's protocol, how many are not here, and which they are, where that is known.
+
+    `gone` are those that are not here, as far as that is known; `unasked` those of an arm that no run asked for.
+    """
+
+    pairs: int
+    absent: int
+    which: frozenset[tuple[str, str]] | None
+    gone: frozenset[tuple[str, str]] = frozenset()
+    unasked: frozenset[tuple[str, str]] = frozenset()
+
+
+def _planned(out_dir: Path, plan: Mapping[str, Any]) -> _Planned:
+    n = int(plan["pairs"])
+    absent = n - int(plan.get("pairs_present", n))
+    table = derivatives.read_table(out_dir / "status.tsv")
+    table = table[table["status"] != LEFT_OUT] if "status" in table else table
+    which = _pairs_of(table)
+    # Written when a run ends: of an earlier one, or not at all, while the first is at work.
+    if len(which) != n:
+        return _Planned(pairs=n, absent=absent, which=None)
+    gone = _pairs_of(table[table["status"] == "missing"]) if "status" in table else frozenset()
+    return _Planned(pairs=n, absent=absent, which=which, gone=gone)
+
+
+def _pairs_of(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    return frozenset(zip(table["moving"], table["fixed"], strict=True)) if "moving" in table else frozenset()
+
+
+def _unasked(planned: _Planned, records: Sequence[Mapping[str, Any]], arm: str) -> frozenset[tuple[str, str]]:
+    """Pairs that are here, and that every run with an arm left aside, since it named other subjects."""
+    asked = [
+        [set(r["settings"].get(option, ())) for option in ("participant_label", "fixed_label")]
+        for r in records
+        if arm in r["arms"]
+    ]
+    return frozenset(
+        pair
+        for pair in (planned.which or frozenset()) - planned.gone
+        if not any(
+            all(not named or _subject(end) in named for end, named in zip(pair, of, strict=True)) for of in asked
+        )
+    )
+
+
+def _subject(scan: str) -> str:
+    return scan.partition("_")[0].removeprefix("sub-")
+
+
+def _asked(out_dir: Path, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
+    """Arms (label, variant, method) and labellings that any run was asked for."""
+    arms = {label: (label, str(arm["variant"]), str(arm["name"])) for r in records for label, arm in r["arms"].items()}
+    for key in derivatives.read_json(out_dir / score_table.CONDITIONS):
+        label, _, labelling = key.rpartition("/")
+        if label in arms:
+            yield arms[label], labelling
+
+
+def _standing(
+    arm: tuple[str, str, str], labelling: str, rows: pd.DataFrame | None, planned: _Planned
+) -> tuple[Standing, dict[str, int]]:
+    _, variant, method = arm
+    name = method if variant == "default" else f"{method} ({variant})"
+    if rows is None:
+        aside = len(planned.unasked)
+        none = Standing(
+            arm=name,
+            labelling=labelling,
+            done=0,
+            failed=0,
+            missing=planned.absent,
+            left=planned.pairs - planned.absent - aside,
+            seconds=float("nan"),
+            unasked=aside,
+        )
+        return none, {}
+    mine = rows[(rows["variant"] == variant) & (rows["method"] == method)]
+    if planned.which is not None:
+        wanted = [pair in planned.which for pair in zip(mine["moving"], mine["fixed"], strict=True)]
+        mine = mine.loc[mine.index[wanted]] if wanted else mine
+    states = list(zip(mine["status"], mine["reason"], strict=True))
+    done = sum(state == "ok" for state, _ in states)
+    failed = sum(state != "ok" and is_final(state, why) for state, why in states)
+    # A row of such a pair was asked for by a run whose record is gone.
+    aside = len(planned.unasked - _pairs_of(mine))
+    standing = Standing(
+        arm=name,
+        labelling=labelling,
+        done=done,
+        failed=failed,
+        missing=planned.absent,
+        left=max(0, planned.pairs - planned.absent - done - failed - aside),
+        seconds=_seconds(mine),
+        unasked=aside,
+    )
+    again = mine.loc[(mine["status"] != "ok"), "reason"].fillna("no reason given")
+    return standing, {str(why): int(n) for why, n in again.value_counts().items()}
+
+
+def _seconds(rows: pd.DataFrame) -> float:
+    """Wall time of a pair: between the ends of two in a row of one moving scan; else of the registration alone."""
+    import pandas as pd
+
+    times = pd.to_datetime(rows["finished"], format="ISO8601", utc=True)
+    ended = pd.Series([time.timestamp() for time in times], index=rows.index, dtype="float64").sort_values()
+    between = ended.groupby(rows["moving"]).diff().dropna()
+    usual = between[between <= _PAUSE * between.quantile(interpolation="lower")]
+    return float(usual.mean() if len(usual) else pd.to_numeric(rows["runtime_s"]).mean())
+
+
+def tell(overview: Overview, now: datetime | None = None) -> str:
+    """Put it in words, for a terminal."""
+    return "\n".join(_lines(overview, now or datetime.now(UTC)))
+
+
+def _lines(o: Overview, now: datetime) -> Iterator[str]:
+    yield f"{o.name}, protocol {o.protocol}: {count(o.pairs)} pairs"
+    if o.last is not None:
+        ago = duration(max(0.0, (now - o.last).total_seconds()))
+        yield f"Latest score: {o.last:%Y-%m-%d %H:%M} UTC, {ago} ago"
+    yield from _table(o.standings)
+    reasons = sorted(o.reasons.items(), key=lambda item: -item[1])
+    for (arm, labelling, why), n in reasons[:_MOST]:
+        yield f"Failed: {count(n)} of {arm}, {labelling}: {why}"
+    if len(reasons) > _MOST:
+        yield f"… and {len(reasons) - _MOST} more reasons, in status.tsv"
+    if any(s.missing for s in o.standings):
+        yield f"Missing: the scans of {count(max(s.missing for s in o.standings))} pairs are not here. To get them:"
+        yield from (f"  {get}" for get in o.gets)
+    yield from _left(o)
+
+
+def _table(standings: Sequence[Standing]) -> Iterator[str]:
+    head = ("method", "labelling", "done", "failed", "missing", "left")
+    body = [(s.arm, s.labelling, *map(count, (s.done, s.failed, s.missing, s.left))) for s in standings]
+    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
+    for row in (head, *body):
+        words = [f"{cell:{width}}" for cell, width in zip(row[:2], widths[:2], strict=True)]
+        numbers = [f"{cell:>{width}}" for cell, width in zip(row[2:], widths[2:], strict=True)]
+        yield "  ".join([*words, *numbers])
+
+
+def _left(o: Overview) -> Iterator[str]:
+    """What is left, and how long it takes: of the labellings of an arm, which share registrations, the slowest one."""
+    left: dict[str, Standing] = {}
+    for s in o.standings:
+        if s.left and (s.arm not in left or s.left > left[s.arm].left):
+            left[s.arm] = s
+    aside = max((s.unasked for s in o.standings), default=0)
+    not_asked = f"{count(aside)} pairs of the protocol were not asked for: runs named other subjects"
+    if not left:
+        if aside:
+            yield f"All that was asked for is done. {not_asked}; a run that names none does them too."
+        yield f"{'Else the' if aside else 'Nothing is left to do. The'} next step is the group level."
+        return
+    known = [s for s in left.values() if s.seconds >= 0]
+    seconds = sum(s.left * s.seconds for s in known) / max(1, o.nprocs)
+    time = f"; about {duration(seconds)} with {o.nprocs} process(es), as in the latest run" if known else ""
+    yield f"Left: {count(sum(s.left for s in left.values()))} registrations{time}"
+    if unknown := [s.arm for s in left.values() if s not in known]:
+        rest = " and not counted" if known else ""
+        yield f"No pair of {', '.join(unknown)} is done yet, so its time is not known{rest}."
+    if aside:
+        yield f"Besides, {not_asked}."
+    yield f"The same command goes on where it was: {o.command}"

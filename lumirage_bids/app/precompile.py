@@ -1,0 +1,37 @@
+"""Compile and cache the kernels, for images with a read-only root: ``python -m lumirage_bids.app.precompile``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lumirage_bids import methods
+from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
+from lumirage_bids.measures.field import jacobian_determinant
+from lumirage_bids.measures.overlap import dice, scored_structures
+from lumirage_bids.measures.scan_facts import scan_facts
+from lumirage_bids.methods.base import Context
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.transforms import DisplacementField, Transform
+
+
+def precompile() -> None:
+    """Use every kernel once, on volumes that are as small as can be."""
+    affine, shape = np.eye(4), (32, 32, 32)
+    distance = np.linalg.norm(np.indices(shape) - 15.5, axis=0)
+    image = Volume(array=np.clip(1.5 - distance / 10, 0, 1).astype(np.float32), affine=affine)
+    for name, similarity in (("greedy", "lncc"), ("greedy", "mind"), ("syn", "lncc")):
+        methods.method(name, similarity=similarity).sloppy().register(image, image, Context())
+    field = DisplacementField(vectors=np.zeros((*shape, 3), np.float32), affine=affine)
+    transform = Transform((affine, field, affine))
+    jacobian_determinant(transform, shape, affine)
+    non_diffeomorphic(transform, distance < 8, affine)
+    segments = Volume(array=(distance < 8).astype(np.int32), affine=affine)
+    scan_facts(image, None, segments, {1: "ball"}, threads=1)
+    for how in ("linear", "nearest"):
+        moved = transfer_labels(segments, transform, shape, affine, method=how)
+        dice(segments.array, moved, scored_structures(segments.array, moved, [1]))
+
+
+if __name__ == "__main__":
+    precompile()

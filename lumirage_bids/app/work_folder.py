@@ -1,0 +1,76 @@
+"""The scratch folder of one run: locked while the run lives, so that others know which may be swept away."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lumirage_bids.experiment.settings import Settings
+from lumirage_bids.output import derivatives
+
+LOCK, ABOUT = "run.lock", "run.json"
+QUIET_S = 2 * 86400
+"""Jobs of a cluster outlive a run that was killed; a folder is theirs until nothing in it changed for so long."""
+
+
+@contextmanager
+def held(folder: Path, settings: Settings) -> Iterator[None]:
+    """Make a run's folder and hold it; when the block ended well remove it, and what killed runs left beside it.
+
+    Parameters
+    ----------
+    folder : Path
+        Does not exist yet; the folder around it may be shared with other runs, users and programs.
+    settings : Settings
+        Of the run; folders of runs on the same OUT_DIR alone are swept away.
+    """
+    from filelock import FileLock
+
+    lock = FileLock(folder / LOCK, fallback_to_soft=False)
+    is_ours = settings.work_dir is None or not folder.parent.exists()
+    with derivatives.lock(settings.out_dir, "root"):  # so that nobody removes the folder around it meanwhile
+        (folder / "scratch").mkdir(parents=True)
+        with suppress(OSError):  # without locks there it is never swept away
+            lock.acquire()
+            about = {"OutDir": str(settings.out_dir), "Cluster": settings.use_plugin is not None}
+            derivatives.write_json(folder / ABOUT, about)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder / "scratch", ignore_errors=True)
+        lock.release()
+    with derivatives.lock(settings.out_dir, "root"):
+        for left in (folder, *_left_behind(folder.parent, settings.out_dir)):
+            shutil.rmtree(left, ignore_errors=True)
+        if is_ours:
+            with suppress(OSError):  # other runs are at work
+                folder.parent.rmdir()
+
+
+def _left_behind(around: Path, out_dir: Path) -> Iterator[Path]:
+    """Folders of runs on the same output folder that did not come to their end."""
+    for file in around.glob(f"*/{ABOUT}"):
+        with suppress(OSError):  # another run swept it away meanwhile
+            about = derivatives.read_json(file)
+            mine = about.get("OutDir") == str(out_dir)
+            if mine and not _is_alive(file.parent) and not (about.get("Cluster") and _is_fresh(file.parent)):
+                yield file.parent
+
+
+def _is_alive(folder: Path) -> bool:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, fallback_to_soft=False, blocking=False)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def _is_fresh(folder: Path) -> bool:
+    return any(time.time() - path.stat().st_mtime < QUIET_S for path in (folder, *folder.rglob("*")))

@@ -1,0 +1,295 @@
+"""In what a run differs from the published evaluation: conditions of the paper against those of the run, one by one."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NETWORKS = frozenset({"vfa"})
+"""Methods of the paper that are networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What is known of how a run's scores came about.
+
+    Attributes
+    ----------
+    preparations, parameters : mapping
+        Variant → fields of its preparation; parameters of its alignment and its methods: ``greedy window``.
+    sources : mapping of str to str
+        Labelling → where its maps come from.
+    sloppy : bool
+        Whether it was made with ``--sloppy``.
+    """
+
+    preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    sloppy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One condition of the published evaluation.
+
+    Attributes
+    ----------
+    field, value : str
+    source : str
+        ``text``, ``script`` or ``unknown``.
+    holds_for : str
+        Kind of method, method, or class of pairs; empty for all.
+    variant : str
+        Variant that it is limited to; empty for all.
+    """
+
+    field: str
+    value: str
+    source: str
+    holds_for: str = ""
+    variant: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A condition that is not that of the paper, or of which that cannot be told.
+
+    Attributes
+    ----------
+    method : str
+    field, published, source : str
+        As in `Condition`.
+    ours : str
+        Value of the run; empty where it is not known.
+    """
+
+    method: str
+    field: str
+    published: str
+    source: str
+    ours: str
+
+    @property
+    def words(self) -> str:
+        """The difference in words."""
+        here = f"here {self.ours}" if self.ours else "here not known"
+        paper = "by the paper and its scripts" if self.source == "unknown" else f"in the paper's {self.source}"
+        return f"{self.field}: {here}, {paper} {self.published}"
+
+
+@cache
+def published_conditions(protocol: str) -> tuple[Condition, ...]:
+    """Conditions of an experiment of the paper, as ``conditions.toml`` has them."""
+    file = resources.files("lumirage_bids.audit.published") / "conditions.toml"
+    tables = tomllib.loads(file.read_text("utf-8"))
+    table = tables[protocol]
+    told = [Condition(holds_for=c.pop("for", ""), **c) for c in table["conditions"]]
+    below = published_conditions(table["extends"]) if "extends" in table else ()
+    own = {(c.field, c.holds_for) for c in told}
+    return (*told, *(c for c in below if (c.field, c.holds_for) not in own))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """Scored rows of one method, variant, labelling and evaluation, and the run that they are of."""
+
+    rows: pd.DataFrame
+    method: str
+    variant: str
+    facts: RunFacts
+
+    def prepared(self, key: str) -> Any:
+        return self.facts.preparations.get(self.variant, {}).get(key)
+
+    def parameter(self, name: str) -> Any:
+        return self.facts.parameters.get(self.variant, {}).get(name)
+
+    @property
+    def across(self) -> pd.Series[bool]:
+        """Pairs of two sequences."""
+        kinds = self.rows["split"].str.split(" to ", expand=False)
+        return kinds.map(lambda ends: len(set(ends)) > 1)
+
+
+def differences(rows: pd.DataFrame, protocol: str, facts: RunFacts) -> list[Difference]:
+    """Compare every condition that holds for these rows.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Scored rows of the score table, of one variant, labelling and evaluation; of one method, or of several that are
+        told together.
+    protocol : str
+        A table of ``conditions.toml``.
+    facts : RunFacts
+    """
+    found = []
+    for method in rows["method"].unique():
+        mine = rows[rows["method"] == method]
+        variant = str(mine["variant"].iloc[0])
+        of = _Rows(rows=mine, method=str(method), variant=variant, facts=facts)
+        for condition in published_conditions(protocol):
+            if not _holds(condition, of):
+                continue
+            ours = _ours(condition, of)
+            if condition.source == "unknown" or ours != condition.value:
+                found.append(
+                    Difference(
+                        method=str(method),
+                        field=_named(condition, str(method)),
+                        published=condition.value,
+                        source=condition.source,
+                        ours=ours,
+                    )
+                )
+    return found
+
+
+def _named(condition: Condition, method: str) -> str:
+    """Name of a field; parameters of methods with the method."""
+    return f"{method} {condition.field}" if condition.field in _PARAMETERS else condition.field
+
+
+def _holds(condition: Condition, of: _Rows) -> bool:
+    # 0.6mm-mind is another way to do what the paper calls 0.6 mm.
+    if condition.variant and not (of.variant == condition.variant or of.variant.startswith(f"{condition.variant}-")):
+        return False
+    if condition.field == "use of MIND" and "mind" not in set(of.rows["similarity"]):
+        return False
+    network = of.method in NETWORKS
+    across = of.across
+    return {
+        "": True,
+        "iterative": not network,
+        "network": network,
+        "within": not network and not across.all(),
+        "across": not network and bool(across.any()),
+    }.get(condition.holds_for, condition.holds_for == of.method)
+
+
+def _ours(condition: Condition, of: _Rows) -> str:
+    """Value of the run in the words of the conditions; empty where it is not known."""
+    if condition.holds_for in ("within", "across"):
+        keep = of.across if condition.holds_for == "across" else ~of.across
+        of = _Rows(rows=of.rows[keep], method=of.method, variant=of.variant, facts=of.facts)
+    if condition.field in _PARAMETERS:
+        return _value(of.parameter(f"{of.method} {condition.field}"))
+    return _OURS[condition.field](of)
+
+
+def _value(value: object) -> str:
+    """A parameter in words.
+
+    Examples
+    --------
+    >>> _value((8, 4, 2)), _value(1.0), _value(None)
+    ('8 4 2', '1', '')
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " ".join(map(_value, value))
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _spacing(of: _Rows) -> str:
+    if of.variant not in of.facts.preparations:
+        return ""
+    spacing = of.prepared("spacing")
+    return "native" if spacing is None else f"{spacing:g} mm"
+
+
+def _skull(of: _Rows) -> str:
+    strip = of.prepared("skull_strip")
+    return "" if strip is None else "stripped" if strip else "kept"
+
+
+def _field_of_view(of: _Rows) -> str:
+    """The grid that the method saw: a network's own, else that of the prepared image."""
+    if of.method in NETWORKS:
+        return _each(of.rows["input"]) if "input" in of.rows else ""
+    crop = of.prepared("crop")
+    if crop is None:
+        return ""
+    margin, multiple = of.prepared("margin_mm"), of.prepared("multiple")
+    box = f"the box around its brain and {margin:g} mm" if crop == "brain" else "the whole image"
+    return f"each scan's own: {box}{f', padded to a multiple of {multiple} voxels' if (multiple or 1) > 1 else ''}"
+
+
+def _intensities(of: _Rows) -> str:
+    percentiles = of.prepared("percentiles")
+    if percentiles is None:
+        return ""
+    return "winsorised at percentiles {:g} and {:g}, scaled to [0, 1]".format(*percentiles)
+
+
+def _centres(of: _Rows) -> str:
+    """What centres of mass are taken of, where they are."""
+    if of.parameter("alignment start") != "centre_of_mass":
+        return ""
+    return {"image": "of the images", "mask": "of the brain masks"}.get(str(of.parameter("alignment on")), "")
+
+
+def _alignment(of: _Rows) -> str:
+    found = [of.parameter(f"alignment {key}") for key in ("transform", "on")]
+    return "" if None in found else f"{found[0]} on the {found[1]}"
+
+
+def _each(values: pd.Series[Any]) -> str:
+    return " and ".join(sorted(map(str, values.dropna().unique())))
+
+
+def _grid(of: _Rows) -> str:
+    grid = str(of.rows["evaluation"].iloc[0]).partition(", ")[0]
+    return {"native": "the fixed scan's native grid", "prepared": "prepared grid"}.get(grid, "the reference's grid")
+
+
+def _sample(of: _Rows) -> str:
+    scans = set(of.rows["moving"]) | set(of.rows["fixed"])
+    n = len(of.rows.drop_duplicates(["moving", "fixed"]))
+    return f"{len({s.partition('_')[0] for s in scans})} subjects, {len(scans)} scans, {n} pairs, listed in pairs.tsv"
+
+
+_PARAMETERS = frozenset(
+    {"scales", "iterations", "window", "max_tolerance_iters", "smooth_warp_sigma", "smooth_grad_sigma", "step"}
+)
+_OURS: dict[str, Callable[[_Rows], str]] = {
+    "subjects": _sample,
+    "label maps": lambda of: of.facts.sources.get(str(of.rows["labelling"].iloc[0]), ""),
+    "effect size": lambda of: "d_z, of the paired differences",
+    "voxel size": _spacing,
+    "spacing in the headers": lambda of: "kept",
+    "skull": _skull,
+    "field of view": _field_of_view,
+    "intensities": _intensities,
+    "orientation": lambda of: str(of.prepared("orientation") or ""),
+    "start": lambda of: _each(of.rows["start"]),
+    "centres of mass": _centres,
+    "alignment": _alignment,
+    "alignment to": lambda of: "the reference that the section on methods names",
+    "alignment, scales": lambda of: _value(of.parameter("alignment scales")),
+    "alignment, iterations": lambda of: _value(of.parameter("alignment iterations")),
+    "alignment, step": lambda of: _value(of.parameter("alignment step")),
+    "similarity": lambda of: _each(of.rows["similarity"]),
+    "use of MIND": lambda of: "mean squared difference of the channels",
+    "labels compared on": _grid,
+    "label transfer": lambda of: "nearest" if of.rows["evaluation"].str.contains("nearest").any() else "linear",
+    "structures that both maps lack": lambda of: "left out",
+}
+"""Field of a condition → its value in a run; empty where that is not known."""
+
+
+def told(rows: pd.DataFrame, protocol: str, n_published: int, facts: RunFacts) -> Iterator[str]:
+    """Differences in words, what makes all numbers different first."""
+    n = len(rows.drop_duplicates(["moving", "fixed"]))
+    if facts.sloppy:
+        yield "sloppy: coarse images, a tenth of the iterations"
+    if n != n_published:
+        yield f"{n} of {n_published} pairs"
+    yield from dict.fromkeys(difference.words for difference in differences(rows, protocol, facts))

@@ -1,0 +1,1 @@
+"""What everything else may use: errors, parameters and digests, logs, memory, progress, publications."""

@@ -1,0 +1,192 @@
+"""Frozen dataclasses from tables a user wrote, and plug-in classes from the modules of a package."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import pkgutil
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, field, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from lumirage_bids.base.errors import UsageError
+
+T = TypeVar("T")
+
+
+def added(default: T, *, since: str) -> T:
+    """Give a dataclass a field that came later: at its default it is in no `digest`, so finished results stay valid.
+
+    Parameters
+    ----------
+    default : object
+        What the program did before the field was there.
+    since : str
+        The version that brought the field.
+    """
+    return field(default=default, metadata={"since": since})
+
+
+def aside(default: T) -> T:
+    """Give a dataclass a field that tells of something and changes no result: it is in no `digest`."""
+    return field(default=default, metadata={"aside": True})
+
+
+def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    """Make a frozen dataclass from a table; lists become tuples, whole numbers become floats where those are asked for.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass whose annotations are plain types, tuples, literals or unions of them.
+    table : mapping
+        Field → value.
+    where : str
+        What the table is, for messages: ``[methods.greedy]``.
+
+    Raises
+    ------
+    UsageError
+        A key that is no field, a value of the wrong type, or one that the class itself refuses.
+    """
+    hints = typing.get_type_hints(cls)
+    known = {f.name: hints[f.name] for f in fields(cls)}  # type: ignore[arg-type]
+    values = {}
+    for key, value in table.items():
+        if key not in known:
+            allowed = ", ".join(known) or "none; it has no parameters"
+            raise UsageError(f"{where}: unknown parameter '{key}'. Allowed: {allowed}.")
+        try:
+            values[key] = _coerce(value, known[key])
+        except TypeError:
+            raise UsageError(f"{where}: {key} = {value!r} is not allowed; it must be {_words(known[key])}.") from None
+    try:
+        return cls(**values)
+    except (ValueError, UsageError) as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _coerce(value: Any, kind: Any) -> Any:
+    origin = get_origin(kind)
+    if origin in (typing.Union, UnionType):
+        for option in get_args(kind):
+            try:
+                return _coerce(value, option)
+            except TypeError:
+                continue
+        raise TypeError
+    if origin is Literal:
+        if any(value == a and type(value) is type(a) for a in get_args(kind)):
+            return value
+        raise TypeError
+    if origin is tuple:
+        return _coerce_tuple(value, get_args(kind))
+    return _coerce_plain(value, kind)
+
+
+def _coerce_plain(value: Any, kind: Any) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
+        return from_table(kind, value, kind.__name__.lower())
+    if kind is NoneType:
+        if value is None:
+            return None
+        raise TypeError
+    if isinstance(value, bool) and kind is not bool:
+        raise TypeError
+    if kind is float and isinstance(value, int | float):
+        if not -sys.float_info.max <= value <= sys.float_info.max:  # NaN, infinity
+            raise TypeError
+        return float(value)
+    if isinstance(kind, type) and isinstance(value, kind):
+        return value
+    raise TypeError
+
+
+def _coerce_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        return tuple(_coerce(v, kinds[0]) for v in value)
+    if len(value) != len(kinds):
+        raise TypeError
+    return tuple(_coerce(v, k) for v, k in zip(value, kinds, strict=True))
+
+
+def _words(kind: Any) -> str:
+    origin = get_origin(kind)
+    if origin in (typing.Union, UnionType):
+        return " or ".join(_words(k) for k in get_args(kind))
+    if origin is Literal:
+        return " or ".join(repr(v) for v in get_args(kind))
+    if origin is tuple:
+        kinds = get_args(kind)
+        return f"a list of {'' if Ellipsis in kinds else f'{len(kinds)} times '}{_words(kinds[0])}"
+    if isinstance(kind, type) and is_dataclass(kind):
+        return f"a table of {', '.join(f.name for f in fields(kind))}"
+    return {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        NoneType: "nothing",
+    }.get(kind, str(kind))
+
+
+def digest(*parts: object) -> str:
+    """Sixteen hexadecimal digits that change whenever a part does.
+
+    A dataclass counts by its fields and by its class' ``digest_name``, which stays when the class is renamed or moved;
+    a class without one counts by its name. Fields made by `added` do not count at their default, those made by `aside`
+    never.
+    """
+    text = json.dumps([_plain(p) for p in parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: object, *, nested: bool = False) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        inside = counted(value)
+        return inside if nested else {vars(type(value)).get("digest_name", type(value).__name__): inside}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v, nested=nested) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v, nested=nested) for v in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"cannot digest a {type(value).__name__}")
+
+
+def counted(owner: Any) -> dict[str, object]:
+    """Fields of a dataclass that its digest is made of, as plain values."""
+    return {f.name: _plain(getattr(owner, f.name), nested=True) for f in fields(owner) if _counts(f, owner)}
+
+
+def _counts(declared: Field[Any], owner: object) -> bool:
+    """Whether a field is part of its owner's digest."""
+    if "aside" in declared.metadata:
+        return False
+    default = declared.default if declared.default_factory is MISSING else declared.default_factory()
+    return "since" not in declared.metadata or getattr(owner, declared.name) != default
+
+
+def discover(package: str, base: type[T]) -> dict[str, type[T]]:
+    """Concrete subclasses of a base class in the modules of a package, by their ``name``, sorted.
+
+    Modules whose names begin with an underscore are helpers and are not searched, nor are classes that a module only
+    imports.
+    """
+    found: dict[str, type[T]] = {}
+    folder = importlib.import_module(package)
+    for module in pkgutil.iter_modules(folder.__path__):
+        if module.name.startswith("_"):
+            continue
+        content = vars(importlib.import_module(f"{package}.{module.name}"))
+        for value in content.values():
+            own = isinstance(value, type) and value.__module__ == f"{package}.{module.name}"
+            if own and issubclass(value, base) and "name" in vars(value):
+                found[vars(value)["name"]] = value
+    return dict(sorted(found.items()))

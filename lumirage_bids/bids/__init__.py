@@ -1,0 +1,1 @@
+"""What comes in: datasets, scans, label maps, and where they are found."""

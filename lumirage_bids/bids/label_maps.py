@@ -1,0 +1,517 @@
+"""Label maps and masks that are already there: which belong to a scan, and what their indices mean."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from string import Formatter
+from types import MappingProxyType
+
+import numpy as np
+
+from lumirage_bids.base.errors import BadDataError, InputOutputError, MissingInputError, UsageError
+from lumirage_bids.bids.foreign import how_to_convert, is_foreign
+from lumirage_bids.bids.names import ENTITIES, long_name, natural_key, parse_name, same_value
+from lumirage_bids.bids.scans import File, Scan
+from lumirage_bids.spatial.grids import same_grid
+from lumirage_bids.spatial.images import Volume, read_grid
+
+EMPTY = frozenset({"", "n/a", "na", "nan"})
+"""What stands in an empty cell, lower case."""
+# Entities that say which part of the brain an image shows.
+PARTIAL = frozenset({"hemi", "chunk", "roi"})
+# Entities that say what a derivative is, not which image it was made from.
+DESCRIBING = frozenset({"seg", "desc", "space"})
+
+
+def belongs(scan: Scan, entities: Mapping[str, str]) -> bool:
+    """Whether a derivative with these entities was made from, or lies on the grid of, this scan.
+
+    All entities that both names share are equal, the subject among them, but those that describe a derivative
+    (``desc-``, ``seg-``); ``space-`` is absent or says the scan's own suffix (or its own ``space-``). Maps of a part of
+    the brain (``hemi-``) belong to scans of that part alone.
+
+    Parameters
+    ----------
+    scan : Scan
+        The raw image.
+    entities : mapping
+        Short entity names of the derivative → values.
+    """
+    if entities.get("sub") != scan.subject or (set(entities) & PARTIAL) - set(scan.entities):
+        return False
+    if entities.get("space", scan.suffix) not in {scan.suffix, scan.entities.get("space")}:
+        return False
+    shared = (set(entities) & set(scan.entities)) - DESCRIBING
+    return all(same_value(entity, entities[entity], scan.entities[entity]) for entity in shared)
+
+
+def closeness(scan: Scan, entities: Mapping[str, str]) -> tuple[int, int]:
+    """Rank of a derivative that belongs to a scan; smaller is better: most shared entities, then fewest extra ones."""
+    shared = set(entities) & ({*scan.entities, "space"})
+    return -len(shared), len(set(entities) - shared - DESCRIBING)
+
+
+class Derivatives:
+    """Label maps and masks of BIDS derivative datasets, and of folders that programs left.
+
+    Parameters
+    ----------
+    datasets : mapping
+        Name → root, in the order in which they are looked through.
+    layouts : mapping
+        Name → layout of those that are no BIDS datasets.
+    t1w : iterable of Scan
+        T1w scans of the subjects, whose are maps that name no contrast.
+    """
+
+    def __init__(
+        self,
+        datasets: Mapping[str, Path],
+        layouts: Mapping[str, Layout] = MappingProxyType({}),
+        t1w: Iterable[Scan] = (),
+    ) -> None:
+        self.datasets, self.layouts = datasets, layouts
+        self.t1w: dict[str, list[Scan]] = {}
+        for scan in t1w:
+            self.t1w.setdefault(scan.subject, []).append(scan)
+        self._images = cache(_images)
+        self._grid = cache(_grid)
+
+    def find(self, scan: Scan, suffix: str, entity: str, value: str) -> list[File]:
+        """Find the images with this suffix and entity (``seg-tissue``) that belong to a scan, best first.
+
+        Where a name has no ``seg-``, as fMRIPrep's have none, its ``desc-`` stands in for it.
+        """
+        found = []
+        for order, (name, root) in enumerate(self.datasets.items()):
+            if name in self.layouts:
+                if file := self.layouts[name].find(root, scan, suffix, value):
+                    # Found by the scan's whole name, so nothing is closer.
+                    found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
+                continue
+            for path, entities, its_suffix in self._candidates(root, scan):
+                if its_suffix == suffix and told(entities, entity) == value and self.has(scan, path, entities):
+                    file = File(path=path, dataset=root)
+                    found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
+        # A folder may be given under several names.
+        return list({file.path: file for _, file in sorted(found, key=lambda item: item[0])}.values())
+
+    def unusable(self, scan: Scan, suffix: str, entity: str, value: str) -> Iterator[tuple[Path, str]]:
+        """Files that fit a scan's name, but are of a part of the brain, of the T1w scan, or no NIfTI; and why not."""
+        for name, root in self.datasets.items():
+            if name in self.layouts:
+                continue
+            for path, entities, its_suffix in self._candidates(root, scan, of_any_format=True):
+                whole = {k: v for k, v in entities.items() if k not in PARTIAL or k in scan.entities}
+                if its_suffix != suffix or told(entities, entity) != value or not belongs(scan, whole):
+                    continue
+                if is_foreign(path.name):
+                    yield path, f"it is no NIfTI file; to convert it: {how_to_convert(path)}"
+                elif whole != entities:
+                    yield path, f"it is of a part of the brain ({', '.join(sorted(entities.keys() - whole.keys()))}-)"
+                elif not self.has(scan, path, entities):
+                    told_so = f"its name says no contrast, so it is of the T1w scan, and {scan.name} has another grid"
+                    yield path, f"{told_so}. One that lies on this scan has space-{scan.suffix} in its name"
+
+    def labellings(self, scan: Scan) -> set[str]:
+        """Names of all labellings of which a scan has a map."""
+        found: set[str] = set()
+        for name, root in self.datasets.items():
+            if name in self.layouts:
+                layout = self.layouts[name]
+                found.update(labelling for labelling in layout.labels if layout.find(root, scan, "dseg", labelling))
+                continue
+            maps = ((path, entities) for path, entities, suffix in self._candidates(root, scan) if suffix == "dseg")
+            found.update(
+                filter(None, (told(entities, "seg") for path, entities in maps if self.has(scan, path, entities)))
+            )
+        return found
+
+    def without_maps(self, scans: Iterable[Scan]) -> Iterator[str]:
+        """Say in which datasets there is no label map of any scan, and what there is instead."""
+        scans = tuple(scans)
+        for name, root in self.datasets.items():
+            if any(Derivatives({name: root}, self.layouts, chain(*self.t1w.values())).labellings(s) for s in scans):
+                continue
+            images = [(scan, *image) for scan in scans for image in self._candidates(root, scan, of_any_format=True)]
+            there = [(path, suffix) for scan, path, entities, suffix in images if belongs(scan, entities)]
+            foreign = [path for path, suffix in there if suffix == "dseg" and is_foreign(path.name)]
+            masks = any(suffix == "mask" and not is_foreign(path.name) for path, suffix in there)
+            yield (
+                f"No label map (…_dseg.nii.gz) of the {len(scans)} scan(s) is in derivatives {name!r}, {root}"
+                + ("; brain masks are." if masks else ".")
+                + (f" {len(foreign)} map(s) are no NIfTI files: {foreign[0]}. To convert it: " if foreign else "")
+                + (how_to_convert(foreign[0]) if foreign else "")
+            )
+
+    def has(self, scan: Scan, path: Path, entities: Mapping[str, str]) -> bool:
+        """Whether a derivative belongs to a scan: by its name and, if that leaves open which contrast, by its grid.
+
+        A name that says no contrast, as fMRIPrep's, says so of the subject's T1w scan, if there is one that it fits.
+        Scans of other contrasts have the derivative too if they lie on its grid, or if that is not known yet.
+        """
+        if not belongs(scan, entities):
+            return False
+        return not self.is_of_t1w(scan, entities) or _may_be_one(self._grid(path), self._grid(scan.path))
+
+    def is_of_t1w(self, scan: Scan, entities: Mapping[str, str]) -> bool:
+        """Whether a derivative with these entities is of the T1w scan of a subject rather than of this scan."""
+        unsaid = scan.suffix != "T1w" and "space" not in entities
+        return unsaid and any(belongs(t1w, entities) for t1w in self.t1w.get(scan.subject, ()))
+
+    def shares(self, scan: Scan, file: File) -> bool:
+        """Whether a file that was found for a scan is of the T1w scan, and the grids say that it fits this one too."""
+        parsed = None if self.name(file) in self.layouts else parse_name(file.path.name)
+        known = parsed and self.is_of_t1w(scan, parsed[0]) and self._grid(file.path) and self._grid(scan.path)
+        return bool(known)
+
+    def _candidates(
+        self, root: Path, scan: Scan, *, of_any_format: bool = False
+    ) -> list[tuple[Path, dict[str, str], str]]:
+        subject = root / f"sub-{scan.subject}"
+        folders = [subject / "anat"]
+        if scan.session is not None:
+            folders.append(subject / f"ses-{scan.session}" / "anat")
+        images = [image for folder in folders for image in self._images(folder)]
+        return images if of_any_format else [image for image in images if not is_foreign(image[0].name)]
+
+    def name(self, file: File) -> str:
+        """Name of the dataset that a file was found in."""
+        return next(name for name, root in self.datasets.items() if root == file.dataset)
+
+
+def _grid(path: Path) -> Volume | None:
+    """An image's grid without its voxels; None where it cannot be read."""
+    try:
+        shape, affine = read_grid(path)
+    except (BadDataError, MissingInputError, InputOutputError, ValueError):  # whatever is wrong is told when it is read
+        return None
+    return Volume(array=np.broadcast_to(np.float32(0), shape), affine=affine)
+
+
+def _may_be_one(a: Volume | None, b: Volume | None) -> bool:
+    return a is None or b is None or same_grid(a, b)
+
+
+def told(entities: Mapping[str, str], entity: str) -> str | None:
+    """What a derivative is, by an entity of its name or, as fMRIPrep's maps have none, by ``desc-``."""
+    return entities.get(entity, entities.get("desc"))
+
+
+def _images(folder: Path) -> list[tuple[Path, dict[str, str], str]]:
+    """Images of any format (dangling links too) of a folder with the entities and suffix of their names."""
+    names = (name for name in _names(folder) if re.search(r"\.nii(\.gz)?$", name) or is_foreign(name))
+    parsed = ((folder / name, parse_name(name)) for name in names)
+    return [(path, *parts) for path, parts in parsed if parts]
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208 (names, not paths)
+
+
+class Pattern:
+    """A path pattern below a dataset: ``derivatives/masks/sub-{subject}_ses-{session}_mask.nii``.
+
+    Parameters
+    ----------
+    text : str
+        Relative path; placeholders are ``{name}`` (the scan's file name without extension), ``{suffix}`` and entities
+        by long or short name.
+    what : str
+        What the pattern is for, told in errors.
+
+    Raises
+    ------
+    UsageError
+        Broken braces, an unknown placeholder, or a path that leaves the dataset.
+    """
+
+    def __init__(self, text: str, what: str) -> None:
+        allowed = {*ENTITIES, *ENTITIES.values(), "suffix", "name"}
+        try:
+            fields = list(Formatter().parse(text))
+        except ValueError as error:
+            raise UsageError(f"Path pattern {text!r} of {what}: {error}. Write placeholders as {{subject}}.") from None
+        for _, name, form, conversion in fields:
+            if name is not None and (name not in allowed or form or conversion):
+                known = ", ".join(dict.fromkeys(["name", "suffix", *ENTITIES.values()]))
+                raise UsageError(f"Path pattern {text!r} of {what}: unknown placeholder {name!r}. Known: {known}.")
+        if not text or Path(text).is_absolute() or ".." in Path(text).parts:
+            raise UsageError(f"Path pattern {text!r} of {what} must be a path below the dataset, without '..'.")
+        self.text = text
+
+    def find(self, scan: Scan, root: Path | None = None) -> File | None:
+        """Find the file or link named for a scan, below its own dataset or `root`.
+
+        None where it is not there or the scan lacks an entity.
+        """
+        root = root or scan.dataset
+        values = {"suffix": scan.suffix, "name": scan.name}
+        values |= {name: value for key, value in scan.entities.items() for name in (key, long_name(key))}
+        try:
+            path = root / self.text.format_map(values)
+        except KeyError:
+            return None
+        return File(path=path, dataset=root) if os.path.lexists(path) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where a program leaves label maps and masks below its output folder, which is no BIDS dataset.
+
+    Attributes
+    ----------
+    name : str
+        Name by which such a folder is given: ``--derivatives NAME=FOLDER``.
+    labels : mapping
+        Labelling → path patterns (see `Pattern`), the first that there is counts.
+    masks : tuple of str
+        Path patterns of brain masks.
+    """
+
+    name: str
+    labels: Mapping[str, tuple[str, ...]]
+    masks: tuple[str, ...] = ()
+
+    def may_be(self, root: Path) -> bool:
+        """Whether a folder may have this layout: it is no BIDS dataset."""
+        return root.is_dir() and not os.path.lexists(root / "dataset_description.json")
+
+    def find(self, root: Path, scan: Scan, suffix: str, labelling: str) -> File | None:
+        """Find a scan's label map (suffix ``dseg``) or brain mask (suffix ``mask``) in such a folder."""
+        texts = self.labels.get(labelling, ()) if suffix == "dseg" else self.masks if suffix == "mask" else ()
+        found = (Pattern(text, f"layout {self.name!r}").find(scan, root) for text in texts)
+        return next((file for file in found if file), None)
+
+
+class Source:
+    """Where one kind of derivative (a labelling's maps, the brain masks) comes from; remembers what it found.
+
+    Parameters
+    ----------
+    title : str
+        For notes: ``labelling 'tissue'``.
+    pattern : Pattern or None
+        Where to look first.
+    derivatives : Derivatives
+        Where to look next.
+    suffix, entity, value : str
+        What to look for there: ``dseg`` with ``seg-tissue``.
+    """
+
+    def __init__(
+        self, title: str, *, pattern: Pattern | None, derivatives: Derivatives, suffix: str, entity: str, value: str
+    ) -> None:
+        self.title, self.pattern, self.derivatives = title, pattern, derivatives
+        self.suffix, self.entity, self.value = suffix, entity, value
+        self._counts: Counter[str] = Counter()
+        self._ambiguous: list[tuple[Scan, list[File]]] = []
+        self._by_grid: list[tuple[Scan, File]] = []
+        self._unusable: dict[str, tuple[Path, str]] = {}
+
+    @classmethod
+    def labels(cls, name: str, pattern: Pattern | None, derivatives: Derivatives) -> Source:
+        """Label maps of a labelling."""
+        value = re.sub(r"[^0-9A-Za-z+]", "", name)
+        title = f"labelling {name!r}"
+        return cls(title, pattern=pattern, derivatives=derivatives, suffix="dseg", entity="seg", value=value)
+
+    @classmethod
+    def mask(cls, pattern: Pattern | None, derivatives: Derivatives) -> Source:
+        """Brain masks."""
+        return cls("brain mask", pattern=pattern, derivatives=derivatives, suffix="mask", entity="desc", value="brain")
+
+    def find(self, scan: Scan) -> File | None:
+        """Find the best file for a scan."""
+        if self.pattern and (file := self.pattern.find(scan)):
+            self._counts[self.pattern.text] += 1
+            return file
+        files = self.derivatives.find(scan, self.suffix, self.entity, self.value)
+        if not files:
+            if first := next(self.derivatives.unusable(scan, self.suffix, self.entity, self.value), None):
+                self._unusable[scan.name] = first
+            return None
+        if len(files) > 1:
+            self._ambiguous.append((scan, files))
+        if self.derivatives.shares(scan, files[0]):
+            self._by_grid.append((scan, files[0]))
+        entity = "desc" if f"_desc-{self.value}_" in files[0].path.name else self.entity
+        self._counts[f"{entity}-{self.value} from derivatives {self.derivatives.name(files[0])!r}"] += 1
+        return files[0]
+
+    def summary(self, n_scans: int) -> str:
+        """Tell where files were found and for how many scans; empty where none were."""
+        total = sum(self._counts.values())
+        parts = [f"{text} ({n})" if len(self._counts) > 1 else text for text, n in self._counts.items()]
+        return f"existing maps {' and '.join(parts)} for {total} of {n_scans} scans" if parts else ""
+
+    @property
+    def hint(self) -> str:
+        """Tell what lies there but cannot be used, with one example; empty where there is nothing."""
+        if not self._unusable:
+            return ""
+        path, why = next(iter(self._unusable.values()))
+        return f"The {self.title} of {len(self._unusable)} scan(s) cannot be used, for example {path}: {why}."
+
+    def notes(self) -> list[str]:
+        """Tell what was ambiguous, and what cannot be used, with one example."""
+        notes = [self.hint] if self.hint else []
+        if len(self._counts) > 1:
+            mixed = " and ".join(f"{text} ({n} scans)" for text, n in self._counts.items())
+            notes.append(f"The {self.title} comes from several sources: {mixed}.")
+        if self._by_grid:
+            scan, file = self._by_grid[0]
+            notes.append(
+                f"The {self.title} of {len(self._by_grid)} scan(s) of other contrasts is the T1w scan's, on whose grid "
+                f"they lie: for {scan.name}, {file.path}."
+            )
+        if self._ambiguous:
+            scan, (best, *others) = self._ambiguous[0]
+            notes.append(
+                f"Several files fit as {self.title} of {len(self._ambiguous)} scan(s). The one is taken that shares "
+                "most entities with the scan, then has fewest others, then comes first in natural order. "
+                f"For {scan.name}: {best.path}; not {', '.join(str(file.path) for file in others)}."
+            )
+        return notes
+
+
+def find_lut(file: File, labelling: str) -> Path | None:
+    """Find a label map's look-up table by BIDS inheritance.
+
+    Parameters
+    ----------
+    file : File
+        The label map.
+    labelling : str
+        Stands in for a ``seg-`` that the file name lacks.
+
+    Returns
+    -------
+    Path or None
+        The TSV nearest to the map, from its folder up to the dataset's root, whose suffix is the map's or ``dseg``
+        and whose entities the map all has; within a folder the one with most entities.
+    """
+    entities, suffix = parse_name(file.path.name) or ({}, "dseg")
+    entities = {"seg": labelling, **entities}
+    folder = file.path.parent
+    while True:
+        found = []
+        for name in _names(folder):
+            names = parse_name(name) if name.endswith(".tsv") else None
+            if names and names[1] in {suffix, "dseg"} and names[0].items() <= entities.items():
+                found.append((len(names[0]), name))
+        if found:
+            return folder / max(found)[1]
+        if folder in (file.dataset, folder.parent):
+            return None
+        folder = folder.parent
+
+
+def read_lut(path: Path) -> dict[int, str]:
+    """Read the names of a labelling's structures.
+
+    Parameters
+    ----------
+    path : Path
+        Table with columns ``index`` and ``name`` in any case, others are ignored; tab-separated, or by commas or
+        semicolons. Cells may be quoted. Rows without an index or a name are passed over.
+
+    Returns
+    -------
+    dict
+        Index → name in the file's order, without background (index 0).
+
+    Raises
+    ------
+    MissingInputError
+        The file does not exist, or its content has not been fetched.
+    BadDataError
+        A column is missing, or an index is not a whole number from 0 or occurs twice; names the line.
+    InputOutputError
+        The file system failed.
+    """
+    try:
+        text = decode(path.read_bytes())
+    except FileNotFoundError:
+        raise MissingInputError(f"There is no look-up table {path}, or its content has not been fetched.") from None
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise BadDataError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
+    except OSError as error:
+        raise InputOutputError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
+    ends = re.sub("\r\n?", "\n", text)  # of Windows, and of old Macs and some of their spreadsheets
+    lines = [(number, line) for number, line in enumerate(ends.split("\n"), 1) if line.strip()]
+    first = lines[0][1] if lines else ""
+    delimiter = next((character for character in "\t,;" if character in first), "\t")
+    rows = [(number, _cells(line, delimiter, f"Look-up table {path}, line {number}")) for number, line in lines]
+    header = [cell.lower() for cell in rows[0][1]] if rows else []
+    if not {"index", "name"} <= set(header):
+        raise BadDataError(
+            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name' are needed, set off by tabs, "
+            "commas or semicolons."
+        )
+    return _structures(path, header, rows[1:])
+
+
+def decode(content: bytes) -> str:
+    """Text of a table in UTF-8 or, with a byte order mark, UTF-16.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        It is neither.
+    """
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8-sig")
+
+
+def _cells(line: str, delimiter: str, where: str) -> list[str]:
+    """Cells of a line, without blanks and quotes around them."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+    except csv.Error as error:
+        raise BadDataError(f"{where}: {error}.") from None
+
+
+def _structures(path: Path, header: list[str], rows: Iterable[tuple[int, list[str]]]) -> dict[int, str]:
+    seen: dict[int, str] = {}
+    for number, cells in rows:
+        where = f"Look-up table {path}, line {number}"
+        row = dict(zip(header, cells, strict=False))
+        if not {"index", "name"} <= row.keys():
+            raise BadDataError(f"{where}: {len(cells)} cell(s), so that index or name is not among them.")
+        index, name = row["index"], row["name"]
+        if index.lower() in EMPTY or name.lower() in EMPTY:
+            continue
+        # pandas writes 1.0 where another row has no index.
+        if not (match := re.fullmatch(r"([0-9]{1,9})(\.0*)?", index, re.ASCII)):
+            raise BadDataError(f"{where}: index {index!r:.40} is not a whole number from 0 to 999999999.")
+        if (found := int(match[1])) in seen:
+            raise BadDataError(f"{where}: index {index} occurs twice ({seen[found]!r} and {name!r}). Keep one.")
+        seen[found] = name
+    seen.pop(0, None)
+    if not seen:
+        raise BadDataError(f"Look-up table {path} names no structure besides background.")
+    return seen
+
+
+def is_mixed(structures: Mapping[int, str]) -> bool:
+    """Whether a table has names and also stopgaps (``label N``)."""
+    return len({name == f"label {i}" for i, name in structures.items()}) > 1
+
+
+def named(structures: Mapping[int, str]) -> dict[int, str]:
+    """The structures that have names; all where none has one."""
+    only = {i: name for i, name in structures.items() if name != f"label {i}"}
+    return only or dict(structures)

@@ -1,0 +1,1 @@
+"""How it is done: prepare, register, score, as graphs of Nipype."""

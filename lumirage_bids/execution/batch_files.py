@@ -1,0 +1,193 @@
+"""A batch's own files: its rows of scores, and the slices; replaced whole after each pair."""
+
+from __future__ import annotations
+
+import io
+import logging
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from lumirage_bids.experiment import status
+from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
+from lumirage_bids.experiment.settings import Settings
+from lumirage_bids.output import derivatives, score_table
+
+logger = logging.getLogger("lumirage")
+
+Key = tuple[str, str]
+"""Arm label and labelling."""
+
+
+class Rows:
+    """A table of rows for each arm and labelling, and the slices of each arm.
+
+    Two runs of the same command have the same batches, so rows on disk are read again, under a lock, before any are
+    added: neither loses what the other wrote.
+    """
+
+    def __init__(self, batch: Batch, out_dir: Path) -> None:
+        self.batch, self.out_dir = batch, out_dir
+        self.arms = {arm.label: arm for arm in batch.arms}
+        self.files: dict[Key, Path] = {}
+        self.conditions: dict[Key, str] = {}
+        for arm, labels in product(batch.arms, batch.labels):
+            key = (arm.label, labels.name)
+            self.files[key] = out_dir / derivatives.scores(batch.moving, labels.name, arm.label, batch.digest)
+            self.conditions[key] = conditions(arm, batch.reference, labels)
+        self.read()
+
+    def read(self) -> None:
+        """Take over what is on disk now."""
+        self.rows = {key: score_table.read_rows(file) for key, file in self.files.items()}
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with derivatives.lock(self.out_dir, f"batch-{self.batch.digest}"):
+            self.read()
+            yield
+
+    def finished(self, task: Task) -> bool:
+        """Whether every arm and labelling has this pair's row, with this hash."""
+        return all(value in {r["hash"] for r in self.rows[key]} for key, value in task.hashes.items())
+
+    def complete(self, task: Task, save: str) -> bool:
+        """Whether a pair is finished and what is to be saved of it is there."""
+        failed = {r["hash"] for rows in self.rows.values() for r in rows if r["status"] == "failed"}
+        return self.finished(task) and task.is_kept(save, failed, lambda f: derivatives.hash_of(self.out_dir / f))
+
+    def renew(self, task: Task) -> None:
+        """Make the rows of a finished pair the latest: they count again after others had taken their place."""
+        with self._changing():
+            for key, value in task.hashes.items():
+                for row in self.rows[key]:
+                    if row["hash"] == value:
+                        row["finished"] = _now()
+                self._write(key)
+
+    def forget_killed(self) -> None:
+        """Drop rows of pairs whose process was killed in an earlier run, so that they are tried again."""
+        with self._changing():
+            for key, rows in self.rows.items():
+                final = [r for r in rows if status.is_final(r["status"], r["reason"])]
+                if len(final) < len(rows):
+                    self.rows[key] = final
+                    self._write(key)
+
+    def add(self, task: Task, new: Mapping[Key, score_table.Row]) -> None:
+        """Append a pair's rows and write the tables; a failure does not take the place of a score.
+
+        A pair that has one may fail when it is done again: at the same time by another run, or for what is to be saved.
+        """
+        with self._changing():
+            for key, row in new.items():
+                mine = [r for r in self.rows[key] if r["fixed"] == task.pair.fixed.name]
+                kept = any(r["status"] == "ok" and r["hash"] == task.hashes[key] for r in mine)
+                if kept and row["status"] == "failed":
+                    logger.error("%s has its score, but was done again and failed: %s", task.pair, row["reason"])
+                    continue
+                rows = [r for r in self.rows[key] if r["fixed"] != task.pair.fixed.name]
+                self.rows[key] = [*rows, {**self._common(task, key), **row}]
+                self._write(key)
+                said = f"Dice {row['dice_mean']:.3f}" if row.get("dice_mean") is not None else row.get("reason")
+                logger.debug("%s, %s, %s: %s", task.pair, *key, said)
+
+    def _write(self, key: Key) -> None:
+        score_table.write_rows(self.files[key], self.rows[key], score_table.structures_of(self.rows[key]))
+
+    def fail(self, task: Task, reason: str) -> None:
+        """Append rows that say why a pair has no score."""
+        self.add(task, {key: {"status": "failed", "reason": reason} for key in task.hashes})
+
+    def add_slices(self, arm: str, name: str, planes: Mapping[str, np.ndarray]) -> None:
+        """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
+        file = self.out_dir / derivatives.slices(self.batch.moving, arm, self.batch.digest)
+        with self._changing(), derivatives.replacing(file) as temporary:
+            if derivatives.is_there(file):
+                shutil.copyfile(file, temporary)
+            with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
+                for plane, array in planes.items():
+                    member = f"{name}/{plane}.npy"
+                    if member not in archive.namelist():
+                        data = io.BytesIO()
+                        np.save(data, array)
+                        archive.writestr(member, data.getvalue())
+
+    def _common(self, task: Task, key: Key) -> score_table.Row:
+        arm, pair = self.arms[key[0]], task.pair
+        return {
+            "variant": arm.variant,
+            "method": arm.name,
+            "labelling": key[1],
+            "split": pair.split,
+            "moving": pair.moving.name,
+            "fixed": pair.fixed.name,
+            "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
+            "start": arm.alignment.start if arm.method.takes_start else "own",
+            "input": arm.method.own_input or input_name(arm.preparation),
+            "evaluation": arm.evaluation.words,
+            "hash": task.hashes[key],
+            "registration_hash": task.registration_hash,
+            "conditions": self.conditions[key],
+            "finished": _now(),
+            "moving_subject": pair.moving.subject,
+            "fixed_subject": pair.fixed.subject,
+        }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def input_name(preparation: object) -> str:
+    """The input in words, for the column of that name."""
+    spacing = getattr(preparation, "spacing", None)
+    return "native spacing" if spacing is None else f"{spacing:g} mm"
+
+
+def forget(plan: Plan, settings: Settings) -> None:
+    """Remove all that earlier runs left of the registrations that are to be made again on purpose.
+
+    Rows, pictures and saved files of every arm and labelling that rests on such a registration go, those included that
+    this run does not ask for: they would tell of another registration than the one that takes its place.
+    """
+    again: dict[str, dict[str, str]] = {}
+    for batch in (batch for batch in plan.batches if batch.arm.name in settings.redo):
+        registrations = again.setdefault(batch.moving.subject, {})
+        registrations.update({task.registration_hash: task.pair.fixed.key for task in batch.tasks})
+    for subject, registrations in again.items():
+        folder = f"sub-{subject}/**/"
+        for file in derivatives.files(settings.out_dir, f"{folder}*_scores.tsv"):
+            _forget_rows(settings.out_dir, file, registrations)
+        for sidecar in derivatives.files(settings.out_dir, f"{folder}*.json"):
+            if derivatives.read_json(sidecar).get("Hash") in registrations:
+                sidecar.unlink()
+                for saved in sidecar.parent.glob(f"{sidecar.stem}.*"):
+                    saved.unlink()
+
+
+def _forget_rows(out_dir: Path, file: Path, registrations: Mapping[str, str]) -> None:
+    """Remove a batch's rows of some registrations, given with the keys of their fixed scans, and their pictures."""
+    description = derivatives.entities_of(file)["desc"]
+    with derivatives.lock(out_dir, f"batch-{description.rpartition('+')[2]}"):
+        rows = score_table.read_rows(file)
+        gone = {registrations[r["registration_hash"]] for r in rows if r["registration_hash"] in registrations}
+        if not gone:
+            return
+        left = [row for row in rows if row["registration_hash"] not in registrations]
+        score_table.write_rows(file, left, score_table.structures_of(left))
+        pictures = file.with_name(f"{file.name.partition('_seg-')[0]}_desc-{description}_slices.npz")
+        if derivatives.is_there(pictures):
+            with (
+                derivatives.replacing(pictures) as temporary,
+                zipfile.ZipFile(pictures) as old,
+                zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new,
+            ):
+                for member in (name for name in old.namelist() if name.split("/")[0] not in gone):
+                    new.writestr(member, old.read(member))

@@ -1,0 +1,367 @@
+"""What is made of one scan, once: prepared image, mask, label maps, alignment; each published whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lumirage_bids.base.errors import (
+    NO_ROOM,
+    BadDataError,
+    CannotWriteError,
+    InputOutputError,
+    LumirageError,
+    MissingInputError,
+    NoRoomError,
+)
+from lumirage_bids.bids.label_maps import is_mixed, named
+from lumirage_bids.experiment.labels_of_run import Labels, agreement_conditions
+from lumirage_bids.experiment.plan import Aligning, Plan, Preparing, prepared_files
+from lumirage_bids.experiment.software import made_with
+from lumirage_bids.labellers import absent_structures, named_structures, segment_checked, without_name
+from lumirage_bids.maskers import brain_mask
+from lumirage_bids.measures.agreement import agreement
+from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
+from lumirage_bids.methods.alignment import align
+from lumirage_bids.methods.base import Context
+from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output.read_prepared import (
+    NotMadeError,
+    NotPreparedError,
+    read_label_map,
+    read_prepared,
+    read_prepared_mask,
+    read_structures,
+    structures_if_whole,
+)
+from lumirage_bids.spatial.histograms import histogram
+from lumirage_bids.spatial.images import Volume, read_image, write_image
+from lumirage_bids.spatial.itk import write_itk
+from lumirage_bids.spatial.preparation import Preparation, prepare
+from lumirage_bids.spatial.transforms import Transform
+
+if TYPE_CHECKING:
+    from lumirage_bids.bids.scans import Scan
+
+logger = logging.getLogger("lumirage")
+
+HARDLY = 0.5
+"""Share of what is labelled outside the brain mask from which one of the two is wrong."""
+
+
+def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
+    """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
+    with derivatives.lock(out_dir, job.scan.name):
+        source, told = _Source(job.scan, context), set[str]()
+        for variant, preparation, value in job.variants:
+            with _noting(out_dir, prepared_files(job.scan, variant), value, told) as todo:
+                if todo:
+                    _prepare(source, variant, preparation, value, out_dir)
+        for labels, value in job.labels:
+            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value, told) as todo:
+                if todo:
+                    _label(source, labels, value, out_dir)
+        for labels, reference, value in job.agreements:
+            file = derivatives.agreement(job.scan, labels.name, reference.name)
+            with _noting(out_dir, [file], value, told) as todo:
+                if todo:
+                    content = _agreement(job, labels, reference, out_dir, context)
+                    derivatives.write_json(out_dir / file, {**content, "Hash": value})
+
+
+class _Source:
+    """A scan's image and brain mask, each read or found once, when first asked for."""
+
+    def __init__(self, scan: Scan, context: Context) -> None:
+        self.scan, self.context = scan, context
+
+    @cached_property
+    def image(self) -> Volume:
+        return read_image((self.scan.brain or self.scan).path)
+
+    @cached_property
+    def mask(self) -> tuple[Volume, str]:
+        return brain_mask(self.scan, self.image, self.context)
+
+    @cached_property
+    def at_edge(self) -> dict[str, float]:
+        """Where the brain reaches the image's edge."""
+        return {} if self.mask[1] == "none" else brain_at_edge(self.mask[0])
+
+    @property
+    def scans(self) -> list[Scan]:
+        """The scan, and the one that lent it its mask."""
+        lender = self.scan.lender if self.mask[1].startswith("T1w-") else None
+        return [self.scan] if lender is None else [self.scan, lender]
+
+    @property
+    def about(self) -> dict[str, object]:
+        """What every sidecar tells of where a file comes from."""
+        return {
+            "Sources": [derivatives.raw_uri(self.scan)],
+            "SpatialReference": derivatives.raw_uri(self.scan),
+            "NativeShape": list(self.image.shape),
+            "NativeAffine": self.image.affine.tolist(),
+        }
+
+
+def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, out_dir: Path) -> None:
+    with _blaming_the_scan():
+        prepared = prepare(source.image, source.mask[0], preparation)
+    about = {
+        "MaskSource": source.mask[1],
+        "Sources": [derivatives.raw_uri(s) for s in source.scans],
+        "SkullStripped": preparation.skull_strip,
+        "Preparation": asdict(preparation),
+        "Hash": value,
+    }
+    meta: dict[str, Any] = {**source.about, **about}
+    mask = derivatives.prepared_mask(source.scan, variant)
+    _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
+    # For the group level, which reads no images.
+    meta |= {"Scan": source.scan.name, "Variant": variant, "Kind": source.scan.kind}
+    meta["AtEdge"] = source.at_edge
+    if source.at_edge:
+        sides = ", ".join(f"{side} {share:.0%} of its largest section" for side, share in source.at_edge.items())
+        logger.warning(
+            "%s: the brain reaches the edge of what the image shows (%s): what is beyond was not seen, and cannot be "
+            "registered",
+            source.scan.name, sides,
+        )  # fmt: skip
+    meta["Histogram"] = histogram(prepared.image, prepared.mask)
+    _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
+
+
+def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
+    made_by = labels.labeller
+    with _blaming_the_scan():
+        # Maps that are there need no brain mask, only the image's grid.
+        mask = source.image if labels.is_existing else source.mask[0]
+        volume, structures = segment_checked(made_by, source.scan, source.image, mask, labels.name, source.context)
+    if labels.structures:
+        volume, structures, unnamed = named_structures(volume, labels.structures, source.scan, labels.name)
+    else:
+        unnamed = without_name(volume, structures, source.scan, labels.name)
+    publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
+    brain = None if labels.is_existing else mask
+    facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
+    _add_outside(facts, source, labels.name, volume, structures)
+    about = {
+        "Labeller": made_by.name,
+        "Parameters": asdict(made_by),
+        "MadeWith": made_with(made_by.packages),
+        "Facts": facts,
+        "AbsentStructures": [structures[i] for i in absent_structures(volume, structures)],
+        "VoxelsWithoutName": {str(i): n for i, n in unnamed.items()},
+        "Hash": value,
+    }
+    if made_by.of_t1w and source.scan.t1w:
+        about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
+    _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
+
+
+def _add_outside(
+    facts: dict[str, object], source: _Source, labelling: str, volume: Volume, structures: Mapping[int, str]
+) -> None:
+    """Note what is labelled outside the brain mask, and where the brain reaches the image's edge; warn of much."""
+    try:
+        share, shares = outside_mask(volume, source.mask[0], structures)
+    except BadDataError:  # a scan without a mask fails where it is prepared
+        return
+    facts |= {"Outside": float(f"{share:.3g}"), "AtEdge": source.at_edge}
+    known: Any = facts["Structures"]
+    for index, lost in shares.items():
+        if str(index) in known:
+            known[str(index)]["Outside"] = float(f"{lost:.3g}")
+    if share > MUCH_OUTSIDE:
+        worst = sorted(shares, key=lambda i: -shares[i])[:3]
+        named = ", ".join(f"{structures[i]} {shares[i]:.0%}" for i in worst)
+        given = source.scan.mask
+        logger.warning(
+            "%s: %.1f %% of what labelling '%s' labels lies outside the brain mask (%s), most of %s: methods do "
+            "not see it%s",
+            source.scan.name, 100 * share, labelling,
+            source.mask[1] if given is None or source.mask[1] != "existing" else given.path, named,
+            ". Most of it: mask and labels are hardly of one brain, check both files" if share > HARDLY else "",
+        )  # fmt: skip
+
+
+def _agreement(job: Preparing, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:
+    scan = job.scan
+    ours, theirs = (read_label_map(out_dir, scan, which.name, job.inputs) for which in (labels, reference))
+    names, its_names = (
+        which.structures[0] if which.structures else read_structures(out_dir, scan, which.name)
+        for which in (labels, reference)
+    )
+    try:
+        found = agreement(ours, theirs, names, its_names, threads=context.threads)
+    except BadDataError as error:
+        raise BadDataError(f"{scan.name}, labelling '{labels.name}' against '{reference.name}': {error}") from None
+    return {
+        "Description": f"Agreement of the label map {labels.name} with {reference.name} of the same scan",
+        "Labelling": labels.name,
+        "Reference": reference.name,
+        "Scan": scan.name,
+        "Contrast": scan.suffix,
+        "Sequence": scan.sequence,
+        **found,
+        "Conditions": agreement_conditions(labels, reference),
+    }
+
+
+def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
+    """Find and publish the affine map from the reference's world to the scan's."""
+    found: np.ndarray | None = None
+    about = {
+        "Description": "ITK affine; maps points of the reference's world to the scan's",
+        "Reference": job.reference.name,
+        "Alignment": asdict(job.alignment),
+        "Hash": job.hash,
+    }
+    told: set[str] = set()
+    with derivatives.lock(out_dir, job.scan.name):
+        for file in job.files:
+            with _noting(out_dir, [file], job.hash, told) as todo:
+                if not todo:
+                    continue
+                found = _aligned(job, out_dir, context) if found is None else found
+                with (
+                    derivatives.publishing(out_dir / file, about),
+                    derivatives.replacing(out_dir / file) as temporary,
+                ):
+                    write_itk(Transform((found,)), temporary)
+
+
+def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
+    if job.scan.name == job.reference.name:
+        return np.eye(4)
+    read = read_prepared_mask if job.alignment.on == "mask" else read_prepared
+    variant = job.variants[0]  # what was prepared is the same in all
+    scan = read(out_dir, job.scan, variant, job.inputs)
+    try:
+        reference = read(out_dir, job.reference, variant, job.inputs)
+    except NotPreparedError as error:
+        raise type(error)(f"{error} (It is the reference that all scans are aligned to.)") from None
+    return np.asarray(align(reference, scan, alignment=job.alignment, context=context, name=job.scan.name))
+
+
+def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
+    with derivatives.publishing(out_dir / file, meta):
+        write_image(volume, out_dir / file, dtype)
+
+
+def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str], *, whole: bool) -> None:
+    """Add structures to a labelling's look-up table at the root of the output, or replace it by them."""
+    import pandas as pd
+
+    file = out_dir / derivatives.look_up_table(labelling)
+    with derivatives.lock(out_dir, file.name):
+        known = structures_if_whole(out_dir, labelling) or {}
+        # The latest name counts, but the stopgap for a map without a table comes before none.
+        new = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
+        merged = dict(sorted((structures if whole else {**known, **new}).items()))
+        # What an earlier version wrote of both stays: by it we know that rows were scored so.
+        merged = merged if is_mixed(known) else named(merged)
+        if merged != known:
+            derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
+
+
+@contextmanager
+def _blaming_the_scan() -> Iterator[None]:
+    """Tell what goes wrong with reading or labelling a scan, and costs that scan, from a full or failing disk of ours.
+
+    Raises
+    ------
+    MissingInputError
+        The scan's files cannot be read at the moment.
+    RuntimeError
+        A labeller failed over a file of its own.
+    """
+    try:
+        yield
+    except NoRoomError:
+        raise
+    except InputOutputError as error:
+        raise MissingInputError(str(error)) from error
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _noting(out_dir: Path, files: Sequence[Path], value: str, told: set[str]) -> Iterator[bool]:
+    """Note why files could not be made, so that their pairs can say so; forget the notes when they were made.
+
+    Yields whether they are to be made: another run may have made them since this one was planned.
+
+    Parameters
+    ----------
+    told : set of str
+        Reasons that were logged of this scan, each of which is logged once.
+    """
+    try:
+        yield any(derivatives.hash_of(out_dir / file) != value for file in files)
+    except (CannotWriteError, InputOutputError, OSError):
+        raise  # the output folder is at fault, not the scan
+    except MissingInputError as error:  # it was there when the run was planned
+        _tell(error, told)
+        _note(out_dir, files, value, f"{score_table.LOST}: {error}")
+    except LumirageError as error:
+        _tell(error, told)
+        bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
+        _note(out_dir, files, value, f"bad data: {error}" if bad else str(error))
+    except Exception as error:  # a labeller or library may raise anything; the other scans must go on
+        logger.exception("%s could not be made", files[0])
+        _note(out_dir, files, value, f"{type(error).__name__}: {error}")
+    else:
+        for file in files:
+            (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
+
+
+def _tell(error: LumirageError, told: set[str]) -> None:
+    """Log a reason, if it has not been logged."""
+    if str(error) not in told and not isinstance(error, NotMadeError):
+        logger.error("%s", error)
+    told.add(str(error))
+
+
+def _note(out_dir: Path, files: Iterable[Path], value: str, reason: str) -> None:
+    for file in files:
+        note = {"File": file.as_posix(), "Hash": value, "Reason": " ".join(reason.split())}
+        derivatives.write_json(out_dir / derivatives.failure(file), note)
+
+
+def check_prepared(plan: Plan) -> None:
+    """Refuse to register what has not been prepared.
+
+    Raises
+    ------
+    MissingInputError
+        Something is missing; the message names the command that makes it.
+    """
+    lacking = [p.scan.name for p in plan.preparing if p.variants or p.labels] + [a.scan.name for a in plan.aligning]
+    if lacking:
+        raise MissingInputError(
+            f"--stage register, but {len(set(lacking))} scan(s) are not prepared ({lacking[0]}, …). Give the same "
+            "command with --stage prepare first."
+        )
+
+
+def note_failure(job: Preparing | Aligning, out_dir: Path, reason: str) -> None:
+    """Note that a process ended before it had made its files."""
+    if isinstance(job, Aligning):
+        files = dict.fromkeys(job.files, job.hash)
+    else:
+        files = {file: value for name, _, value in job.variants for file in prepared_files(job.scan, name)}
+        files |= {derivatives.label_map(job.scan, labels.name): value for labels, value in job.labels}
+    for file, value in files.items():
+        if derivatives.hash_of(out_dir / file) != value:
+            _note(out_dir, [file], value, reason)

@@ -1,0 +1,286 @@
+"""One batch of pairs: register, carry the labels over, score under each arm; a pair's failure is a row."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lumirage_bids.base.errors import NO_ROOM, CannotWriteError, InputOutputError, LumirageError, MissingInputError
+from lumirage_bids.base.memory import peak_memory, watcher
+from lumirage_bids.base.own_code import read_code
+from lumirage_bids.bids.landmarks import corresponding_points
+from lumirage_bids.execution.batch_files import Key, Rows
+from lumirage_bids.execution.score_pair import Side, read_side, score
+from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.evaluation import Evaluation
+from lumirage_bids.experiment.plan import Batch, Task
+from lumirage_bids.experiment.software import UNKNOWN, made_with
+from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
+from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
+from lumirage_bids.measures.surface import landmark_errors
+from lumirage_bids.methods.base import Context
+from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output.read_prepared import NotPreparedError
+from lumirage_bids.spatial.images import Volume, write_image
+from lumirage_bids.spatial.itk import read_itk, write_itk
+from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.planes import middle, moved_planes
+from lumirage_bids.spatial.transforms import Transform, warp
+
+logger = logging.getLogger("lumirage")
+
+Cost = dict[str, Any]
+"""What a registration took and was made with, kept beside its transform; columns of its rows."""
+# A transform that a version before 0.2.0 saved does not say what it was made with.
+_COSTS = ("runtime_s", "memory_gb", "made_with")
+
+
+def run_batch(
+    batch: Batch,
+    out_dir: Path,
+    context: Context,
+    save: str,
+    started: Callable[[Task | None], None],
+    left_out: Container[str] = (),
+) -> None:
+    """Register and score a batch's pairs that have no rows yet.
+
+    Parameters
+    ----------
+    started : callable
+        Told of each pair before it begins, and of None after it ended, so that whoever watches this process knows
+        which pair a sudden death belongs to.
+    left_out : container of str
+        Names of fixed scans with which it is not to be tried again.
+    """
+    watcher()
+    rows = Rows(batch, out_dir)
+    todo = [t for t in batch.tasks if t.pair.fixed.name not in left_out and not rows.complete(t, save)]
+    for task in batch.tasks:
+        if task not in todo:
+            rows.renew(task)
+    if not todo:
+        return
+    try:
+        moving = read_side(out_dir, batch.moving, batch, context.threads)
+    except LumirageError as error:
+        reason = _reason(error)
+        for task in todo:
+            rows.fail(task, reason)
+            started(None)
+        return
+    for task in todo:
+        rows.read()
+        if rows.complete(task, save):  # another run has done it meanwhile
+            started(None)
+            continue
+        started(task)
+        try:
+            fixed = read_side(out_dir, task.pair.fixed, batch, context.threads)
+            work = PairAtWork(
+                task=task, batch=batch, moving=moving, fixed=fixed, out_dir=out_dir, context=context, save=save
+            )
+            work.run(rows)
+        except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
+            rows.fail(task, _reason(error))
+        started(None)
+
+
+def _reason(error: Exception) -> str:
+    """Why a pair has no score; an error of which the output folder is to blame is raised again."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    starved = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if starved or "OutOfMemoryError" in text or "allocate memory" in text or "bad_alloc" in text:
+        return "out of memory"
+    if isinstance(error, (CannotWriteError, InputOutputError, OSError)):
+        raise error
+    if isinstance(error, LumirageError):
+        return str(error)
+    logger.exception("A pair failed", exc_info=error)
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairAtWork:
+    """One pair from its two sides to its rows."""
+
+    task: Task
+    batch: Batch
+    moving: Side
+    fixed: Side
+    out_dir: Path
+    context: Context
+    save: str
+
+    @property
+    def start(self) -> np.ndarray:
+        """Fixed world to moving world by the two alignments, each from the reference's world to a scan's."""
+        return np.asarray(self.moving.alignment @ np.linalg.inv(self.fixed.alignment))
+
+    def run(self, rows: Rows) -> None:
+        """Register, carry over the labels of every labelling, score them and add the rows."""
+        landmarks = self.landmarks()  # a bad table costs no registration
+        transform, cost = self.registered()
+        total = transform.then(Transform((self.start,)))
+        cut = 100 * float(np.max([self.fixed.at_edge, self.moving.at_edge]))
+        measures = {**self.deformation(transform), **cost, "brain_at_edge_percent": cut}
+        if landmarks is not None:
+            measures["tre_mm"] = float(landmark_errors(*landmarks, total).mean())
+        failures = {**self.fixed.failures, **self.moving.failures}
+        both = [labels for labels in self.batch.labels if all(labels.has(s.scan) for s in (self.moving, self.fixed))]
+        scored = [labels for labels in both if labels.name not in failures]
+        new: dict[Key, score_table.Row] = {}
+        for arm in self.batch.arms:
+            own = {k: v for k, v in measures.items() if k != "ndv_percent" or arm.evaluation.diffeomorphism}
+            for labels in both:
+                key = (arm.label, labels.name)
+                if labels in scored:
+                    row = score(labels, self.moving, self.fixed, total, arm.evaluation, self.context.threads)
+                    new[key] = {**own, **row}
+                else:
+                    new[key] = {"status": "failed", "reason": failures[labels.name]}
+            self.keep(arm, transform, [labels.name for labels in scored], cost)
+        self.add_slices(rows, [labels.name for labels in scored], total)
+        rows.add(self.task, new)
+
+    def landmarks(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Points that the two scans share."""
+        try:
+            return corresponding_points(self.fixed.scan, self.batch.moving)
+        except MissingInputError as error:  # they were there when the run was planned
+            raise NotPreparedError(f"{score_table.LOST}: {error}") from error
+
+    def add_slices(self, rows: Rows, names: Sequence[str], total: Transform) -> None:
+        """Keep the moved labels in three planes through the fixed brain, for each arm's pictures."""
+        mask = self.fixed.mask
+        index = middle(mask)
+        for name in names:
+            planes = moved_planes(self.moving.labels[name], total, mask, index, self.context.threads)
+            for arm in self.batch.arms:
+                rows.add_slices(arm.label, f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
+
+    def registered(self) -> tuple[Transform, Cost]:
+        """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
+        return self._saved() or self._made()
+
+    def _saved(self) -> tuple[Transform, Cost] | None:
+        """What an earlier run saved; a file includes the start, scoring wants the deformation alone."""
+        for arm in self.batch.arms:
+            ends = (self.batch.moving, self.fixed.scan, arm.label)
+            there, back = (self.out_dir / f(*ends) for f in (derivatives.transform, derivatives.inverse_transform))
+            notes = [
+                derivatives.read_json(derivatives.sidecar(f)) if derivatives.is_there(f) else {} for f in (there, back)
+            ]
+            current = [n.get("Hash") == self.task.registration_hash for n in notes]
+            if not current[0]:
+                continue
+            try:
+                deformation = read_itk(there).then(Transform((np.linalg.inv(self.start),)))
+                if current[1]:
+                    deformation = replace(deformation, inverse=Transform((self.start,)).then(read_itk(back)))
+            except LumirageError as error:
+                logger.warning("%s It is made again.", error)
+                continue
+            return deformation, {"made_with": UNKNOWN, **{k: notes[0][k] for k in _COSTS if k in notes[0]}}
+        return None
+
+    def _made(self) -> tuple[Transform, Cost]:
+        """Run the method, and say what it took."""
+        moving, mask = (
+            replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
+        )
+        with (
+            tempfile.TemporaryDirectory(dir=self.context.work_dir) as scratch,
+            peak_memory(self.context.device) as memory,
+        ):
+            context = replace(
+                self.context,
+                work_dir=Path(scratch),
+                pair=self.task.pair,
+                fixed_mask=self.fixed.mask,
+                moving_mask=mask,
+                start=self.start,
+            )
+            begin = time.perf_counter()
+            try:
+                transform = self.batch.arm.method.register(self.fixed.image, moving, context)
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    raise
+                # The method's own, not the output folder's.
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
+            seconds = time.perf_counter() - begin
+        if read_code(self.batch.arm.method.code()) != self.batch.arm.code:
+            raise NotPreparedError(
+                f"{score_table.LOST}: the program or the source of the method was edited during the run"
+            )
+        if not self.batch.arm.method.computes:
+            return transform, {}
+        return transform, {
+            "runtime_s": seconds,
+            "memory_gb": memory.peak_gb,
+            "made_with": made_with(self.batch.arm.method.packages),
+        }
+
+    def deformation(self, transform: Transform) -> dict[str, float]:
+        """Measures of the field within the fixed brain."""
+        image, brain = self.fixed.image, self.fixed.mask.array > 0
+        determinant = jacobian_determinant(transform, image.shape, image.affine, threads=self.context.threads)
+        measures = {
+            "folding_percent": folding_percent(determinant, brain),
+            "sdlogj": sdlogj(determinant, brain),
+            "inverse_consistency_mm": inverse_consistency(transform, brain, image.affine),
+        }
+        if any(arm.evaluation.diffeomorphism for arm in self.batch.arms):
+            found = non_diffeomorphic(transform, brain, image.affine, threads=self.context.threads)
+            measures["ndv_percent"] = found.volume_percent
+        return measures
+
+    def keep(self, arm: Arm, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
+        """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""
+        total = transform.then(Transform((self.start,)))
+        scan, target = self.batch.moving, self.fixed.scan
+        meta: dict[str, object] = {
+            "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
+            "SpatialReference": derivatives.raw_uri(target),
+            "Hash": self.task.registration_hash,
+        }
+        if self.save in {"labels", "all"}:
+            how, threads = arm.evaluation.transfer, self.context.threads
+            for name in scored:
+                shape, affine = self.fixed.grids[name]
+                array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
+                file = self.out_dir / derivatives.moved_labels(scan, target, arm.label, name)
+                with derivatives.publishing(file, {**meta, **_about_moved(arm.evaluation)}):
+                    write_image(Volume(array=array, affine=affine), file, np.int32)
+        if self.save in {"images", "all"}:
+            file = self.out_dir / derivatives.moved_image(scan, target, arm.label)
+            with derivatives.publishing(file, {**meta, "SkullStripped": arm.preparation.skull_strip}):
+                write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
+        if self.save in {"transforms", "all"}:
+            files = {derivatives.transform(scan, target, arm.label): total}
+            if transform.inverse is not None:
+                back = Transform((np.linalg.inv(self.start),)).then(transform.inverse)
+                files = {derivatives.inverse_transform(scan, target, arm.label): back, **files}
+            for relative, map_ in files.items():
+                file = self.out_dir / relative
+                with derivatives.publishing(file, {**meta, **cost}), derivatives.replacing(file) as temporary:
+                    write_itk(map_, temporary)
+
+
+def _about_moved(evaluation: Evaluation) -> dict[str, str]:
+    """What the sidecar of a moved label map says of its grid: a map to look at is native, whatever was scored."""
+    text = "Labels of the moving scan, carried once to the fixed scan's native grid"
+    if evaluation.grid == "reference":
+        text += (
+            "; the scores of this arm were taken on the reference's prepared grid, so they are not those of this map"
+        )
+    return {"Description": f"{text}.", "Interpolation": evaluation.transfer, "Evaluation": evaluation.words}

@@ -1,0 +1,189 @@
+"""Nodes as jobs of SLURM: Nipype's two plugins, made to see jobs that die and to cancel what nobody waits for.
+
+`JobPerNodePlugin` submits a job when what it needs is done; `JobGraphPlugin` submits all at once and leaves the order
+to SLURM. Either way a job that ends before its node did costs the pair it was at, and the rest goes on in a new job.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nipype.pipeline.plugins.slurm import SLURMPlugin
+from nipype.pipeline.plugins.slurmgraph import SLURMGraphPlugin
+
+from lumirage_bids.execution.nodes import outcome
+from lumirage_bids.execution.recovery import late, noted, recover
+from lumirage_bids.execution.slurm_queue import POLL_S, Job, Listed, Queue
+
+logger = logging.getLogger("lumirage")
+
+PATIENCE_S = 30.0  # until what a job wrote must be seen here: network file systems take their time
+
+
+class Watch:
+    """Looks after jobs until their nodes are done.
+
+    Parameters
+    ----------
+    arguments : dict
+        Of the plugin: ``pair_timeout`` (seconds or None) and ``tick`` (called at every look).
+    queue : Queue
+        Where the jobs are submitted.
+
+    Attributes
+    ----------
+    jobs : dict
+        Those that are not done, by task: a node stays one task, whatever number of jobs it takes.
+    """
+
+    def __init__(self, arguments: dict[str, Any], queue: Queue) -> None:
+        self.timeout: float | None = arguments.get("pair_timeout")
+        self.tick: Callable[[], None] = arguments.get("tick", lambda: None)
+        self.queue = queue
+        self.jobs: dict[int, Job] = {}
+        self._count = itertools.count(1)
+
+    def begin(self, node: Any, script: Path, after: Sequence[int] = ()) -> int:
+        """Submit the script of a node, to begin when the tasks `after` have ended; the node's task."""
+        task = next(self._count)
+        self._submit(task, Job(node=node, name=self.queue.new_name(node), script=script, after=tuple(after)))
+        return task
+
+    def look(self, task: int) -> dict[str, Any] | None:
+        """Result of a task as Nipype wants it; None while it goes on."""
+        self.tick()
+        if self.queue.refresh():
+            self._cancel_strays()
+        job = self.jobs[task]
+        if job.number is None:
+            # It may have been taken without our hearing of it, and have ended already.
+            error = outcome(job.node) if job.tried else None
+            if error is not None:
+                return self._ended(task, error)
+            self._submit(task, job)
+            return None
+        listed = self.queue.listed.get(job.number)
+        if listed is not None:
+            job.gone_since = None
+            if self.timeout is not None and self._seconds(job, listed) > self.timeout:
+                self.queue.cancel([job.number])
+                return self._go_on(task, job, late(self.timeout))
+            return None
+        error = outcome(job.node)
+        return self._died(task, job) if error is None else self._ended(task, error)
+
+    def stop(self) -> None:
+        """End every job that is still queued or at work, also one that SLURM took without our hearing of it."""
+        if self.jobs:
+            self.queue.ask()
+            self.queue.cancel_for_good(self._numbers() | self.queue.mine())
+
+    def _submit(self, task: int, job: Job) -> None:
+        self.jobs[task] = job  # before it is submitted: it is cancelled whenever an interrupt comes
+        before = [self.jobs[other].number for other in job.after if other in self.jobs]
+        numbers = [number for number in before if number in self.queue.listed]
+        if len(numbers) == len(before):
+            self.queue.submit(job, numbers)
+
+    def _numbers(self) -> set[int]:
+        return {job.number for job in self.jobs.values() if job.number is not None}
+
+    def _cancel_strays(self) -> None:
+        """End jobs of the run that nobody waits for: taken after all, or listed again after others took their place."""
+        awaited = {job.name for job in self.jobs.values() if job.number is None}
+        strays = {n for n in self.queue.mine() - self._numbers() if self.queue.listed[n].name not in awaited}
+        self.queue.cancel(strays)
+
+    def _seconds(self, job: Job, listed: Listed) -> float:
+        """How long a job has been at its pair while it ran, by the clock of this machine alone.
+
+        A job that SLURM requeues waits, and its note is one of the run before until it begins a pair again.
+        """
+        if job.seen != self.queue.answered:
+            before, job.seen = job.seen, self.queue.answered
+            note = noted(job.node)
+            if note is None or note != job.note:
+                job.note, job.spent = note, 0.0
+            elif listed.state == "RUNNING" and listed.restarts == note["restarts"]:
+                job.spent += job.seen - before
+        return job.spent
+
+    def _ended(self, task: int, error: str) -> dict[str, Any]:
+        del self.jobs[task]
+        return {"result": None, "traceback": [error] if error else None}
+
+    def _died(self, task: int, job: Job) -> dict[str, Any] | None:
+        job.gone_since = job.gone_since or time.monotonic()
+        if time.monotonic() - job.gone_since < PATIENCE_S:
+            return None
+        said = job.output.read_text("utf-8", errors="replace").strip() if job.output.exists() else ""
+        last = f": {said.splitlines()[-1]}" if said else ""
+        logger.error("SLURM's job %d (%s) ended before its work was done%s", job.number, job.node.name, last)
+        return self._go_on(task, job, f"killed: SLURM's job {job.number} ended before its work was done{last}")
+
+    def _go_on(self, task: int, job: Job, reason: str) -> dict[str, Any] | None:
+        deaths = recover(job.node, reason, job.deaths)
+        if deaths is None:
+            return self._ended(task, "")
+        name = self.queue.new_name(job.node)
+        self._submit(task, Job(node=job.node, name=name, script=job.script, deaths=deaths))
+        return None
+
+
+class JobPerNodePlugin(SLURMPlugin):  # type: ignore[misc]
+    """Nipype's SLURM; its plugin arguments ``sbatch_args``, ``template`` and ``max_jobs``."""
+
+    def __init__(self, plugin_args: dict[str, Any]) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self.watch = Watch(plugin_args, Queue(self._sbatch_args or ""))
+
+    def _submit_batchtask(self, scriptfile: str, node: Any) -> int:
+        return self.watch.begin(node, Path(scriptfile))
+
+    def _get_result(self, taskid: int) -> dict[str, Any] | None:
+        return self.watch.look(taskid)
+
+    def _clear_task(self, taskid: int) -> None:
+        """Nothing is kept of a task that has ended."""
+
+    def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
+        """No crash file: the error is in the log, and on a full disk Nipype fails over writing one."""
+        return str(node.name)
+
+    def stop(self) -> None:
+        """End every job that is still queued or at work."""
+        self.watch.stop()
+
+
+class JobGraphPlugin(SLURMGraphPlugin):  # type: ignore[misc]
+    """Nipype's SLURMGraph, which waits for its jobs; its plugin arguments ``sbatch_args`` and ``template``."""
+
+    def __init__(self, plugin_args: dict[str, Any]) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self.watch = Watch(plugin_args, Queue(self._sbatch_args))
+
+    def _submit_graph(self, pyfiles: list[str], dependencies: dict[int, list[int]], nodes: list[Any]) -> None:
+        tasks: list[int] = []
+        for i, (file, node) in enumerate(zip(pyfiles, nodes, strict=True)):
+            (template,) = self._get_args(node, ["template"])
+            script = Path(file).with_suffix(".sh")
+            script.write_text(f"{template.rstrip()}\n{shlex.join([sys.executable, file])}\n", "utf-8")
+            tasks.append(self.watch.begin(node, script, [tasks[j] for j in dependencies[i]]))
+        errors: list[str] = []
+        while self.watch.jobs:
+            time.sleep(POLL_S)
+            results = [self.watch.look(task) for task in list(self.watch.jobs)]
+            errors += [error for result in results if result for error in result["traceback"] or ()]
+        if errors:
+            raise RuntimeError(errors[0])
+
+    def stop(self) -> None:
+        """End every job that is still queued or at work."""
+        self.watch.stop()

@@ -1,0 +1,154 @@
+"""What is known to fail before anything is done: tables and fields that cannot be used, or are not there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lumirage_bids.base.annex import has_content
+from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError
+from lumirage_bids.bids.label_maps import read_lut
+from lumirage_bids.bids.landmarks import read_landmarks
+from lumirage_bids.bids.scans import Pair, Scan
+from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.labels_of_run import Labels
+from lumirage_bids.experiment.plan import Plan
+from lumirage_bids.methods.base import Context
+
+LISTED = 5
+"""Most reasons that are listed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What is known to fail.
+
+    Attributes
+    ----------
+    n_rows, n_failing : int
+        Rows that the run is to make (arm × labelling × pair), and how many of them have no score for certain.
+    reasons : tuple of str
+        Why, each once, that of most rows first.
+    bad_data : bool
+        Whether a file that is there cannot be used, rather than that one is not there.
+    """
+
+    n_rows: int
+    n_failing: int
+    reasons: tuple[str, ...]
+    bad_data: bool
+
+    @property
+    def error(self) -> LumirageError | None:
+        """What the run stops with before it begins: nothing of it can work. None where something may."""
+        if not self.n_rows or self.n_failing < self.n_rows:
+            return None
+        kind = BadDataError if self.bad_data else MissingInputError
+        return kind(f"None of the pairs can be scored. {self._listed}")
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run, as far as it is known."""
+        return self.error.exit_code if self.error else int(self.n_failing > 0)
+
+    @property
+    def text(self) -> str:
+        """One line; empty where nothing is known to fail."""
+        if not self.n_failing:
+            return ""
+        return f"WILL FAIL: {self.n_failing} of {self.n_rows} rows (pair × method × labelling). {self._listed}"
+
+    @property
+    def _listed(self) -> str:
+        more = f" And {len(self.reasons) - LISTED} more reasons." if len(self.reasons) > LISTED else ""
+        return " ".join(self.reasons[:LISTED]) + more
+
+
+def foresee(plan: Plan, weights: Path | None, stage: str = "all") -> Foreseen:
+    """Read the small files that a run depends on besides images: look-up tables, landmarks, and whether fields exist.
+
+    Parameters
+    ----------
+    plan : Plan
+        Whose pairs that can run are looked at.
+    weights : Path or None
+        Folder of network weights.
+    stage : str
+        ``prepare`` needs look-up tables alone.
+    """
+    reader = _Reader(plan, weights)
+    reasons: Counter[str] = Counter()
+    n_rows = n_failing = 0
+    bad_data = False
+    for pair in plan.runnable:
+        scored = [labels for labels in plan.labels if labels.has(pair.moving) and labels.has(pair.fixed)]
+        of_pair = () if stage == "prepare" else reader.about_landmarks(pair)
+        for arm in plan.arms:
+            absent = stage != "prepare" and reader.lacks_files(arm, pair)
+            for labels in scored:
+                problems = dict.fromkeys((*reader.about_tables(labels, pair), *of_pair))
+                n_rows += 1
+                n_failing += bool(problems) or absent
+                bad_data |= any(isinstance(problem, BadDataError) for problem in problems)
+                reasons.update(str(problem) for problem in problems)
+    listed = (*reader.about_files(), *(reason for reason, _ in reasons.most_common()))
+    return Foreseen(n_rows=n_rows, n_failing=n_failing, reasons=listed, bad_data=bad_data)
+
+
+class _Reader:
+    """Reads each file once, and remembers what is wrong with it."""
+
+    def __init__(self, plan: Plan, weights: Path | None) -> None:
+        self.plan, self.weights = plan, weights
+        self.table = cache(lambda path: _read(read_lut, path))
+        self.landmarks = cache(lambda path: _read(read_landmarks, path))
+        self.asked: dict[str, dict[Path, bool]] = {}
+
+    def about_tables(self, labels: Labels, pair: Pair) -> Iterator[LumirageError]:
+        for path in (path for scan in (pair.moving, pair.fixed) for path in _tables(labels, scan)):
+            if (problem := self.table(path)[1]) is not None:
+                yield problem
+
+    def about_landmarks(self, pair: Pair) -> tuple[LumirageError, ...]:
+        files = [scan.landmarks for scan in (pair.fixed, pair.moving) if scan.landmarks is not None]
+        if len(files) < 2:
+            return ()
+        (ours, problem), (theirs, its_problem) = (self.landmarks(file.path) for file in files)
+        if problem is None and its_problem is None and not set(ours) & set(theirs):
+            problem = BadDataError(f"The landmarks of {pair.fixed.name} and {pair.moving.name} share no name.")
+        return tuple(filter(None, (problem, its_problem)))
+
+    def lacks_files(self, arm: Arm, pair: Pair) -> bool:
+        """Whether a file that a method reads for a pair is not there; told together by `about_files`."""
+        here = {file: has_content(file) for file in arm.method.files(Context(pair=pair, weights=self.weights))}
+        self.asked.setdefault(arm.name, {}).update(here)
+        return not all(here.values())
+
+    def about_files(self) -> Iterator[str]:
+        for name, asked in self.asked.items():
+            if absent := [file for file, here in asked.items() if not here]:
+                folder = "" if absent[0].parent.is_dir() else f"; there is no folder {absent[0].parent}"
+                yield (
+                    f"Method {name}: {len(absent)} of {len(asked)} files are not there, for example {absent[0]}"
+                    f"{folder}. Make them, or correct the path."
+                )
+
+
+def _read(read: Callable[[Path], Mapping[Any, object]], path: Path) -> tuple[Collection[object], LumirageError | None]:
+    """What a table names, and what is wrong with it."""
+    try:
+        return tuple(read(path)), None
+    except (BadDataError, MissingInputError) as error:
+        return (), error
+
+
+def _tables(labels: Labels, scan: Scan) -> Iterator[Path]:
+    """Look-up tables of a scan's map, and of the T1w scan's that a labelling is carried over from."""
+    maps = [scan.labels.get(labels.name)] if labels.is_existing else []
+    if labels.labeller.of_t1w and scan.t1w:
+        maps.append(scan.t1w.labels.get(labels.labeller.of_t1w))
+    yield from dict.fromkeys(found.lut for found in maps if found is not None and found.lut is not None)

@@ -1,0 +1,49 @@
+"""What an earlier version made of a scan in a way that was wrong for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lumirage_bids.base.errors import BadDataError, MissingInputError
+from lumirage_bids.methods.alignment import ABRUPT, FOREGROUND
+from lumirage_bids.output import derivatives
+from lumirage_bids.spatial.grids import end_shares
+from lumirage_bids.spatial.images import read_image
+from lumirage_bids.spatial.preparation import DARKEST, FAR_BELOW
+
+
+def is_outdated(out_dir: Path, file: Path) -> bool:
+    """Whether an earlier version prepared a scan in a way that was wrong for it, by its prepared image's sidecar.
+
+    Versions before 0.2.0 masked whole heads by the template, which cuts the cortex; put the background into the
+    middle of the brain's intensities where these go below 0; let values far below these flatten them; and took a brain
+    that the image's edge cuts for a whole one.
+
+    Parameters
+    ----------
+    file : Path
+        Prepared image below the output folder.
+    """
+    about = derivatives.read_json(derivatives.sidecar(out_dir / file))
+    if "AtEdge" in about or "MaskSource" not in about:
+        return False
+    if about["MaskSource"].rpartition("-")[2] == "template":
+        return True
+    try:
+        array = read_image(out_dir / file).array
+    except (BadDataError, MissingInputError):
+        return False  # it is made again anyhow
+    faces = np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
+    raised = about.get("SkullStripped", True) and np.median(faces) > 0
+    cut = (end_shares(array > FOREGROUND)[0] >= ABRUPT).any()
+    return bool(raised or cut or _is_flattened(array))
+
+
+def _is_flattened(array: npt.NDArray[np.floating]) -> bool:
+    """Whether a brain fills the upper part only of the intensities of its prepared image."""
+    brain = array[array > 0]
+    low, high = np.percentile(brain, (DARKEST, 99)) if brain.size else (0.0, 1.0)
+    return bool(low > FAR_BELOW * (high - low))

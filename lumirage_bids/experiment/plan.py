@@ -1,0 +1,325 @@
+"""What a run will do, as data: scans, pairs, arms, labellings, and the work that is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from lumirage_bids.base.parameters import digest
+from lumirage_bids.bids.left_out import LeftOut
+from lumirage_bids.bids.scans import File, Pair, Scan
+from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.labels_of_run import Labels, agreement_conditions
+from lumirage_bids.maskers import Masking
+from lumirage_bids.methods.alignment import Alignment
+from lumirage_bids.output import agreements, derivatives
+from lumirage_bids.output.history import Facts
+from lumirage_bids.spatial.preparation import Preparation
+
+
+def prepared_files(scan: Scan, variant: str) -> tuple[Path, Path]:
+    """Prepared image of a scan and its brain mask, below the output folder."""
+    return derivatives.prepared_image(scan, variant), derivatives.prepared_mask(scan, variant)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparing:
+    """Everything that is made of one scan alone.
+
+    Attributes
+    ----------
+    inputs : mapping
+        File made earlier that is read, below the output folder → digest that it must have.
+    """
+
+    scan: Scan
+    variants: tuple[tuple[str, Preparation, str], ...]
+    labels: tuple[tuple[Labels, str], ...]
+    agreements: tuple[tuple[Labels, Labels, str], ...] = ()
+    inputs: Mapping[Path, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligning:
+    """The affine map of one scan to the reference, for the variants in which it is the same one.
+
+    Attributes
+    ----------
+    inputs : mapping
+        As of `Preparing`.
+    """
+
+    scan: Scan
+    reference: Scan
+    variants: tuple[str, ...]
+    alignment: Alignment
+    hash: str
+    inputs: Mapping[Path, str]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Where it goes, below the output folder."""
+        return tuple(derivatives.alignment(self.scan, self.reference, variant) for variant in self.variants)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One pair to be registered once, and scored under every arm that shares the registration.
+
+    Attributes
+    ----------
+    hashes : mapping
+        (arm label, labelling) → hash of the row.
+    """
+
+    pair: Pair
+    registration_hash: str
+    hashes: Mapping[tuple[str, str], str]
+
+    def is_kept(self, save: str, failed: Container[str], noted: Callable[[Path], str | None]) -> bool:
+        """Whether what ``--save`` asks for of this finished pair is there; what failed has nothing to save.
+
+        Parameters
+        ----------
+        failed : container of str
+            Hashes of rows that say why there is no score.
+        noted : callable
+            Path below the output folder → hash noted with the file; None where there is no file.
+        """
+        scored: dict[str, list[str]] = {}
+        for (arm, name), value in self.hashes.items():
+            if value not in failed:
+                scored.setdefault(arm, []).append(name)
+        return all(
+            noted(file) == self.registration_hash
+            for arm, names in scored.items()
+            for file in derivatives.kept(self.pair.moving, self.pair.fixed, arm, save, names)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One moving scan, some fixed scans, arms of one registration: what one process does at a stretch.
+
+    Attributes
+    ----------
+    inputs : mapping
+        File of a scan that is read, below the output folder → digest that it must have.
+    """
+
+    moving: Scan
+    arms: tuple[Arm, ...]
+    reference: Scan
+    tasks: tuple[Task, ...]
+    labels: tuple[Labels, ...]
+    inputs: Mapping[Path, str]
+
+    @property
+    def arm(self) -> Arm:
+        """The first arm: its method, preparation and alignment are those of all."""
+        return self.arms[0]
+
+    @property
+    def digest(self) -> str:
+        """Names the batch's own files; the same pairs give the same name."""
+        return digest(self.moving.key, [sorted(t.hashes.items()) for t in self.tasks])
+
+
+def conditions(arm: Arm, reference: Scan, labels: Labels) -> str:
+    """Digest of what the rows of an arm and a labelling must share to be summed up together."""
+    return digest(arm.hash, reference.name, labels.conditions)
+
+
+def facts(arm: Arm, reference: Scan, labels: Labels) -> Facts:
+    """The same conditions in full, as they are kept to be told later."""
+    return {
+        **arm.facts,
+        "labelling": labels.facts,
+        "revisions": {**arm.revisions, "labelling": max(labels.labeller.revisions)},
+        "code": arm.code,
+        "labeller_code": labels.code,
+        "reference": reference.name,
+    }
+
+
+RowKey: TypeAlias = tuple[str, str, str, str, str]
+"""Variant, method, labelling, moving and fixed scan."""
+
+
+class EarlierRow(NamedTuple):
+    """What an earlier row was made of, and whether it has scores."""
+
+    conditions: str
+    registration: str
+    hash: str
+    is_scored: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What is already there.
+
+    Attributes
+    ----------
+    rows : frozenset of str
+        Hashes of score rows that need not be made again.
+    failed : frozenset of str
+        Those of them that say why there is no score.
+    files : mapping
+        Path below the output folder → hash noted in its sidecar.
+    notes : mapping
+        The same of files that could not be made, where trying again is of no use.
+    earlier : mapping
+        Row → what earlier ones were made of, the latest last.
+    facts : mapping
+        Digest of conditions → the conditions in full.
+    outdated : frozenset of Path
+        Prepared images, below the output folder, that an earlier version made in a way that was wrong for them.
+    """
+
+    rows: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    files: Mapping[Path, str] = field(default_factory=dict)
+    notes: Mapping[Path, str] = field(default_factory=dict)
+    earlier: Mapping[RowKey, tuple[EarlierRow, ...]] = field(default_factory=dict)
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    outdated: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """What is made again.
+
+    Attributes
+    ----------
+    reasons : mapping
+        Row that is made again → why.
+    outdated : mapping
+        Hash of a row that must not count any more, though its conditions do → why.
+    n_scored : int
+        Pairs that are scored from the transform that an earlier run saved, and not registered.
+    n_unsaved : int
+        Registrations that are repeated unchanged, since their transforms were not saved.
+    """
+
+    reasons: Mapping[RowKey, str] = field(default_factory=dict)
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    n_scored: int = 0
+    n_unsaved: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done.
+
+    Attributes
+    ----------
+    scans : tuple of Scan
+        Eligible scans: selected by the filters and with at least one label map, here or to be made.
+    pairs : tuple of Pair
+        The protocol's pairs, sampled before it was asked what is present.
+    n_subjects, n_pairs : int
+        Subjects, and pairs of the sampled subjects, that there were to draw from.
+    asked : tuple of Pair
+        Those of `pairs` that this run was asked to do (participant and fixed labels).
+    runnable : tuple of Pair
+        Those of `asked` whose files are all here.
+    found : frozenset of str
+        Labellings whose maps were found.
+    n_done : int
+        Registrations that need not be repeated.
+    again : Again
+        What of the work was done before, and why it is done again.
+    made : mapping
+        Name of a scan → what is made of it, as file below the output folder → digest.
+    masking : Masking
+        How brains are found.
+    expected : mapping
+        (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
+    left_out : tuple of LeftOut
+        Subjects of the dataset no image of whom fits the filters.
+    """
+
+    scans: tuple[Scan, ...]
+    unlabelled: tuple[Scan, ...]
+    pairs: tuple[Pair, ...]
+    n_subjects: int
+    n_pairs: int
+    asked: tuple[Pair, ...]
+    runnable: tuple[Pair, ...]
+    reference: Scan
+    arms: tuple[Arm, ...]
+    labels: tuple[Labels, ...]
+    masking: Masking
+    preparing: tuple[Preparing, ...]
+    aligning: tuple[Aligning, ...]
+    batches: tuple[Batch, ...]
+    n_done: int
+    again: Again
+    found: frozenset[str]
+    made: Mapping[str, Mapping[Path, str]]
+    expected: Mapping[tuple[str, str, str, str], str]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def n_todo(self) -> int:
+        """Registrations still to be run."""
+        return sum(len(b.tasks) for b in self.batches)
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """``arm/labelling``, and ``labelling against reference``, → digest of their conditions."""
+        scored = {
+            f"{arm.label}/{labels.name}": conditions(arm, self.reference, labels)
+            for arm, labels in product(self.arms, self.labels)
+        }
+        against = {
+            agreements.key(a.name, b.name): agreement_conditions(a, b)
+            for a, b in product(self.labels, self.labels)
+            if a.reference == b.name
+        }
+        return scored | against
+
+    @property
+    def made_under(self) -> dict[str, Facts]:
+        """Digest of the conditions of each arm and labelling → the conditions in full."""
+        return {
+            conditions(arm, self.reference, labels): facts(arm, self.reference, labels)
+            for arm, labels in product(self.arms, self.labels)
+        }
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects that the pairs are made of, all or a sample."""
+        return tuple(sorted({s.subject for s in self.scans if not s.template}))
+
+    @property
+    def missing(self) -> tuple[Scan, ...]:
+        """Scans of the pairs asked for whose content is not here."""
+        scans = {s.name: s for p in self.asked for s in (p.moving, p.fixed)}
+        return tuple(s for _, s in sorted(scans.items()) if not is_present(s, self._labellings))
+
+    @property
+    def n_present(self) -> int:
+        """Pairs of the protocol whose scans are here, whoever is asked to do them."""
+        scans = {s.name: s for p in self.pairs for s in (p.moving, p.fixed)}
+        present = {name for name, scan in scans.items() if is_present(scan, self._labellings)}
+        return sum({p.moving.name, p.fixed.name} <= present for p in self.pairs)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Files that the pairs asked for read if they are here: those of their scans and of the reference."""
+        scans = {s: None for p in self.asked for s in (p.moving, p.fixed)} | {self.reference: None}
+        return tuple({f.path: f for s in scans for f in s.wants(self._labellings)}.values())
+
+    @property
+    def _labellings(self) -> tuple[str, ...]:
+        return tuple(labels.name for labels in self.labels)
+
+
+def is_present(scan: Scan, labellings: tuple[str, ...]) -> bool:
+    """Whether all files of a scan that a run reads are here."""
+    return all(f.present for f in scan.needs(labellings))

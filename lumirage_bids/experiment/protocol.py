@@ -1,0 +1,409 @@
+"""An experiment as data: read from TOML, checked once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lumirage_bids.base.criteria import Criteria, why_not
+from lumirage_bids.base.errors import MissingInputError, UsageError
+from lumirage_bids.bids.names import LABEL
+
+Table = Mapping[str, Any]
+
+SECTIONS = (
+    "scans", "masks", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants",
+    "pairs", "tuned", "statistics",
+)  # fmt: skip
+REPLACED = frozenset({"labellings", "pairs", "variants"})
+"""Sections that come whole from the protocol that is extended, or not at all: to name some means no others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelling:
+    """Where the label maps of one labelling come from.
+
+    Attributes
+    ----------
+    labeller : str
+        ``existing`` for maps that are there, else the labeller that makes them.
+    pattern : str or None
+        Path pattern of existing maps below the dataset; None when they come from ``--derivatives``.
+    structures : tuple of mapping
+        Index → name, where the protocol gives it: one table, or several codings of which each map has one.
+    reference : str or None
+        Labelling whose maps of the same scans its own are scored against.
+    parameters : mapping
+        Fields of the labeller.
+    """
+
+    labeller: str
+    pattern: str | None = None
+    structures: tuple[Mapping[int, str], ...] = ()
+    reference: str | None = None
+    parameters: Table = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One named way to prepare, align, register and evaluate; values are checked where they are used."""
+
+    name: str
+    preparation: Table = field(default_factory=dict)
+    alignment: Table = field(default_factory=dict)
+    evaluation: Table = field(default_factory=dict)
+    methods: Mapping[str, Table] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRule:
+    """Which ordered pairs of scans are registered.
+
+    Attributes
+    ----------
+    subjects : int or None
+        Size of the random sample of subjects that pairs are made of; None for all.
+    splits : tuple of str
+        Classes of pairs that are taken (``MPRAGE to MP2RAGE``, ``same subject``); empty for all.
+    file : Path or None
+        TSV with columns ``moving`` and ``fixed``; None for all ordered pairs within a contrast.
+    max, max_per_contrast : int or None
+        Size of the random subset of pairs, in all and of each contrast.
+    """
+
+    subjects: int | None = None
+    splits: tuple[str, ...] = ()
+    file: Path | None = None
+    max: int | None = None
+    max_per_contrast: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """An experiment: which scans, labellings, preparation, variants, alignment, pairs and methods.
+
+    Attributes
+    ----------
+    filter : str or mapping
+        Name or path of a PyBIDS filter file, or its content.
+    prefer : tuple of mapping
+        Entities preferred, best first, when a subject, session and contrast has several scans.
+    masks : mapping
+        How brains are found, see `lumirage_bids.maskers.masking`.
+    reference : str
+        Scan that all others are aligned to: ``first`` (by name) or a subject label.
+    names_labellings : bool
+        Whether the protocol says itself which labellings there are; else what ``--derivatives`` has may come first.
+    labellings : mapping
+        Labelling → where its maps come from. The first ``default_labellings`` are used unless others are asked for.
+        template : mapping or None
+        Arguments of `templates.template_scan`: a template among the scans.
+    tuned : mapping
+        Method → what of it was chosen on the pairs that are evaluated, as its author declares.
+    statistics : Criteria
+        What counts as a difference.
+    """
+
+    name: str
+    description: str
+    source: str = ""
+    filter: str | Table = "t1w"
+    prefer: tuple[Mapping[str, str], ...] = ()
+    mask_pattern: str | None = None
+    brain_pattern: str | None = None
+    landmark_pattern: str | None = None
+    masks: Table = field(default_factory=dict)
+    reference: str = "first"
+    labellings: Mapping[str, Labelling]
+    default_labellings: tuple[str, ...]
+    names_labellings: bool = True
+    default_methods: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    pairs: PairRule = PairRule()
+    template: Table | None = None
+    tuned: Mapping[str, str] = field(default_factory=dict)
+    statistics: Criteria = field(default_factory=Criteria)
+    text: str = ""
+
+    def variant(self, name: str) -> Variant:
+        """Look a variant up by name."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        known = ", ".join(v.name for v in self.variants)
+        raise UsageError(f"Protocol '{self.name}' has no variant '{name}'. It has: {known}.")
+
+
+def names() -> list[str]:
+    """Names of the protocols that come with the program."""
+    folder = resources.files("lumirage_bids.experiment") / "protocols"
+    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def source(name_or_path: str) -> str:
+    """Text of a protocol as it was written, without those that it extends."""
+    return _source(name_or_path)[1]
+
+
+def load(name_or_path: str) -> Protocol:
+    """Read a protocol by name or from a TOML file.
+
+    Raises
+    ------
+    UsageError
+        The name is unknown, or the file has an unknown key or a value of the wrong kind.
+    MissingInputError
+        The file does not exist.
+    """
+    name, table, text = _merged(name_or_path, ())
+    return replace(_Reader(name_or_path).protocol(name, table), text=text)
+
+
+def _merged(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str, Any], str]:
+    """Name, table and text of a protocol, laid over those of the protocol that it extends."""
+    if name_or_path in children:
+        raise UsageError(f"Protocols extend each other in a circle: {' → '.join((*children, name_or_path))}.")
+    name, text, folder = _source(name_or_path)
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"Protocol {name_or_path} is not valid TOML: {error}.") from None
+    if "pairs" in table and isinstance(table["pairs"], dict) and isinstance(table["pairs"].get("file"), str):
+        table["pairs"]["file"] = str(folder / table["pairs"]["file"])
+    parent = table.pop("extends", None)
+    if parent is None:
+        return name, table, text
+    if not isinstance(parent, str):
+        raise UsageError(f"Protocol {name_or_path}: extends = {parent!r} is not allowed; name a protocol or a file.")
+    if parent.endswith(".toml"):
+        parent = str(folder / parent)
+    _, below, its_text = _merged(parent, (*children, name_or_path))
+    for section in REPLACED & table.keys():
+        below.pop(section, None)
+    return name, _laid_over(table, below), f"{text}\n# Extends {parent}:\n\n{its_text}"
+
+
+def _laid_over(table: dict[str, Any], below: dict[str, Any]) -> dict[str, Any]:
+    """Merge two tables key by key; where both have a value that is not a table, the upper one's counts."""
+    merged = dict(below)
+    for key, value in table.items():
+        lower = below.get(key)
+        merged[key] = _laid_over(value, lower) if isinstance(value, dict) and isinstance(lower, dict) else value
+    return merged
+
+
+def _source(name_or_path: str) -> tuple[str, str, Path]:
+    """Name and text of a protocol, and the folder that paths in it start from."""
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path).absolute()
+        if not path.is_file():
+            raise MissingInputError(f"No protocol file {path}. Give a TOML file or one of: {', '.join(names())}.")
+        return path.stem, _read_text(path), path.parent
+    if name_or_path not in names():
+        raise UsageError(
+            f"No protocol is called '{name_or_path}'. Known: {', '.join(names())}; or give a file that ends in .toml."
+        )
+    shipped = resources.files("lumirage_bids.experiment") / "protocols" / f"{name_or_path}.toml"
+    return name_or_path, shipped.read_text("utf-8"), Path()
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Protocol {path} cannot be read as UTF-8 text: {error}.") from None
+
+
+class _Reader:
+    """Checks a protocol's table; every complaint names file, key, value and what is allowed."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def fail(self, key: str, value: object, allowed: str) -> UsageError:
+        return UsageError(f"Protocol {self.source}: {key} = {value!r} is not allowed; {allowed}.")
+
+    def known(self, where: str, table: Table, *allowed: str) -> None:
+        for key in table:
+            if key not in allowed:
+                what = f"in [{where}]" if where else "at the top level"
+                raise UsageError(f"Protocol {self.source}: unknown key '{key}' {what}. Allowed: {', '.join(allowed)}.")
+
+    def get(self, where: str, table: Table, key: str, kind: type, default: Any = None) -> Any:
+        value = table.get(key, default)
+        if value is not default and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+            words = {str: "text", dict: "a table", list: "a list", int: "a whole number"}
+            raise self.fail(f"{where}.{key}" if where else key, value, f"it must be {words[kind]}")
+        return value
+
+    def protocol(self, name: str, table: Table) -> Protocol:
+        self.known("", table, "description", *SECTIONS)
+        top = {s: self.get("", table, s, dict, {}) for s in SECTIONS}
+        scans, pairs = top["scans"], top["pairs"]
+        self.known("scans", scans, "filter", "prefer", "mask", "brain", "landmarks")
+        alignment = dict(top["alignment"])
+        reference = self.get("alignment", alignment, "reference", str, "first")
+        alignment.pop("reference", None)
+        labellings = {k: self.labelling(k, v) for k, v in top["labellings"].items()}
+        self.references(labellings)
+        methods = self.tables("methods", top["methods"])
+        for section, its in (("methods", methods), ("variants", top["variants"])):
+            for key in its:
+                if not any(c.isascii() and c.isalnum() for c in key):
+                    raise self.fail(section, key, "a name has at least one letter or digit (it goes into file names)")
+        for key in top["tuned"]:
+            if key not in methods:
+                raise self.fail("tuned", key, f"methods of this protocol: {', '.join(methods) or 'none'}")
+        base = Variant(
+            name="default",
+            preparation=top["preparation"],
+            alignment=alignment,
+            evaluation=top["evaluation"],
+            methods=methods,
+        )
+        filter_ = scans.get("filter", "t1w")
+        if not isinstance(filter_, str | dict):
+            raise self.fail("scans.filter", filter_, "it must be the name of a filter, a file, or a table")
+        return Protocol(
+            name=name,
+            description=self.get("", table, "description", str, ""),
+            source=self.source,
+            filter=filter_,
+            prefer=tuple(self.preference(p) for p in self.get("scans", scans, "prefer", list, [])),
+            mask_pattern=self.pattern("scans", scans, "mask"),
+            brain_pattern=self.pattern("scans", scans, "brain"),
+            landmark_pattern=self.pattern("scans", scans, "landmarks"),
+            masks=top["masks"],
+            reference=reference,
+            labellings=labellings or {"tissue": Labelling(labeller="atropos")},
+            default_labellings=tuple(labellings) or ("tissue",),
+            names_labellings=bool(labellings),
+            default_methods=tuple(methods) or ("greedy",),
+            variants=tuple(self.variant(base, k, v) for k, v in top["variants"].items()) or (base,),
+            pairs=self.pair_rule(pairs),
+            template=self.template(top["template"]),
+            tuned={key: self.get("tuned", top["tuned"], key, str) for key in top["tuned"]},
+            statistics=self.criteria(top["statistics"]),
+        )
+
+    def criteria(self, table: Table) -> Criteria:
+        self.known("statistics", table, "margin", "threshold", "confidence")
+        for key, value in table.items():
+            if complaint := why_not(key, value):
+                raise self.fail(f"statistics.{key}", value, complaint)
+        return Criteria(**{key: float(value) for key, value in table.items()})
+
+    def template(self, table: Table) -> Table | None:
+        if not table:
+            return None
+        self.known("template", table, "name", "resolution", "suffix", "cohort", "atlases")
+        kinds = {"name": str, "resolution": int, "suffix": str, "cohort": int, "atlases": dict}
+        given = {key: self.get("template", table, key, kind) for key, kind in kinds.items() if key in table}
+        if "name" not in given:
+            raise self.fail("template.name", None, 'name a template of TemplateFlow, such as "MNI152NLin2009cAsym"')
+        for labelling, entities in given.get("atlases", {}).items():
+            if not isinstance(entities, dict) or not all(isinstance(v, str) for v in entities.values()):
+                raise self.fail(f"template.atlases.{labelling}", entities, 'give entities: {atlas = "…", desc = "…"}')
+        return given
+
+    def pair_rule(self, table: Table) -> PairRule:
+        self.known("pairs", table, "subjects", "splits", "file", "max", "max_per_contrast")
+        splits = self.get("pairs", table, "splits", list, [])
+        if not all(isinstance(s, str) for s in splits):
+            raise self.fail("pairs.splits", splits, 'give names of splits, such as ["MPRAGE to MP2RAGE"]')
+        file = self.get("pairs", table, "file", str)
+        return PairRule(
+            subjects=self.at_least("pairs", table, "subjects", 2),
+            splits=tuple(splits),
+            file=None if file is None else Path(file),
+            max=self.at_least("pairs", table, "max", 1),
+            max_per_contrast=self.at_least("pairs", table, "max_per_contrast", 1),
+        )
+
+    def at_least(self, where: str, table: Table, key: str, least: int) -> int | None:
+        value: int | None = self.get(where, table, key, int)
+        if value is not None and value < least:
+            raise self.fail(f"{where}.{key}", value, f"it must be at least {least}")
+        return value
+
+    def tables(self, where: str, table: Table) -> dict[str, Table]:
+        return {key: self.get(where, table, key, dict) for key in table}
+
+    def preference(self, value: object) -> Mapping[str, str]:
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise self.fail("scans.prefer", value, 'give tables of entities, such as {acq = "MPRAGE"}')
+        return value
+
+    def pattern(self, where: str, table: Table, key: str) -> str | None:
+        pattern = self.get(where, table, key, str)
+        if pattern is not None and (not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts):
+            raise self.fail(f"{where}.{key}", pattern, "a path pattern stays below the dataset")
+        return str(pattern) if pattern is not None else None
+
+    def labelling(self, name: str, table: object) -> Labelling:
+        where = f"labellings.{name}"
+        if not isinstance(table, dict):
+            raise self.fail(where, table, "it must be a table")
+        if not LABEL.fullmatch(name):
+            raise self.fail(where, name, "a labelling's name has letters and digits only (it becomes a BIDS label)")
+        rest = {k: v for k, v in table.items() if k not in {"labeller", "pattern", "structures", "reference"}}
+        reference = self.get(where, table, "reference", str)
+        pattern = self.pattern(where, table, "pattern")
+        labeller = self.get(where, table, "labeller", str, "existing")
+        if pattern is not None and labeller != "existing":
+            raise self.fail(f"{where}.pattern", pattern, "only the labeller 'existing' reads files by a pattern")
+        return Labelling(
+            labeller=labeller,
+            pattern=pattern,
+            structures=tuple(self.codings(f"{where}.structures", table)),
+            reference=reference,
+            parameters=rest,
+        )
+
+    def codings(self, where: str, labelling: Table) -> Iterator[Mapping[int, str]]:
+        given = labelling.get("structures", [])
+        names: set[str] = set()
+        for table in given if isinstance(given, list) else [given]:
+            if not isinstance(table, dict) or not all(
+                re.fullmatch("0*[1-9][0-9]{0,8}", k) and isinstance(v, str) for k, v in table.items()
+            ):
+                raise self.fail(where, table, 'give positive indices and names: 4 = "Ventricle"')
+            if names and names != set(table.values()):
+                raise self.fail(
+                    where, table, f"codings of one labelling have the same names: {', '.join(sorted(names))}"
+                )
+            names = set(table.values())
+            yield {int(k): v for k, v in table.items()}
+
+    def references(self, labellings: Mapping[str, Labelling]) -> None:
+        allowed = [name for name, labelling in labellings.items() if labelling.reference is None]
+        for name, labelling in labellings.items():
+            if labelling.reference is not None and labelling.reference not in allowed:
+                known = ", ".join(allowed) or "none"
+                raise self.fail(
+                    f"labellings.{name}.reference",
+                    labelling.reference,
+                    f"name another labelling of this protocol that has no reference itself: {known}",
+                )
+
+    def variant(self, base: Variant, name: str, table: object) -> Variant:
+        where = f"variants.{name}"
+        if not isinstance(table, dict):
+            raise self.fail(where, table, "it must be a table")
+        self.known(where, table, "preparation", "alignment", "evaluation", "methods")
+        changed = self.tables(f"{where}.methods", self.get(where, table, "methods", dict, {}))
+        for method in changed:
+            if method not in base.methods:
+                raise self.fail(f"{where}.methods", method, f"methods of this protocol: {', '.join(base.methods)}")
+        return Variant(
+            name=name,
+            preparation={**base.preparation, **self.get(where, table, "preparation", dict, {})},
+            alignment={**base.alignment, **self.get(where, table, "alignment", dict, {})},
+            evaluation={**base.evaluation, **self.get(where, table, "evaluation", dict, {})},
+            methods={m: {**p, **changed.get(m, {})} for m, p in base.methods.items()},
+        )

@@ -1,0 +1,79 @@
+"""Labels by somebody else's program: an image file in, a file of labels out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lumirage_bids.base.errors import BadDataError
+
+if TYPE_CHECKING:
+    from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.images import Volume
+
+
+def packaged_table(name: str) -> dict[int, str]:
+    """Look-up table of this package, index → name, without background."""
+    from lumirage_bids.bids.label_maps import read_lut
+
+    return read_lut(Path(__file__).parent / "luts" / f"{name}.tsv")
+
+
+def labels_by_program(
+    image: Volume,
+    command: Callable[[Path, Path], Sequence[str]],
+    structures: Mapping[int, str],
+    context: Context,
+) -> Volume:
+    """Run a program on an image and bring its labels to the image's grid.
+
+    Parameters
+    ----------
+    image : Volume
+        What is labelled.
+    command : callable
+        Image file and label file to be written → program and arguments.
+    structures : mapping
+        Index → name of all labels that the program may give.
+    context : Context
+        Device, threads and scratch folder. The program sees no GPU but the device.
+
+    Returns
+    -------
+    Volume
+        Labels, int32, on the image's grid. A label map on another grid is carried over as all labels are, see
+        `transfer_labels`.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such program.
+    LumirageError
+        It failed, or wrote nothing.
+    BadDataError
+        It gave a label that it should not know.
+    """
+    from lumirage_bids.methods.programs.call import made_file, run_program, scratch, visible_device
+    from lumirage_bids.spatial.grids import same_grid
+    from lumirage_bids.spatial.images import Volume, read_labels, write_image
+    from lumirage_bids.spatial.label_transfer import transfer_labels
+    from lumirage_bids.spatial.transforms import Transform
+
+    with scratch(context) as folder:
+        argv = command(folder / "image.nii", folder / "labels.nii.gz")
+        write_image(image, folder / "image.nii")
+        run_program(argv, context, folder, {"CUDA_VISIBLE_DEVICES": visible_device(context.device)})
+        labels = read_labels(made_file(folder / "labels.nii.gz", argv))
+    unknown = sorted(set(np.unique(labels.array).tolist()) - {0, *structures})
+    if unknown:
+        raise BadDataError(
+            f"The program gave labels that are not among its structures: {', '.join(map(str, unknown[:10]))} "
+            f"({' '.join(argv)}); is it another version?"
+        )
+    if same_grid(labels, image):
+        return Volume(array=labels.array, affine=image.affine)
+    array = transfer_labels(labels, Transform(()), image.shape, image.affine, threads=context.threads)
+    return Volume(array=np.asarray(array, dtype=np.int32), affine=image.affine)

@@ -1,0 +1,42 @@
+"""Registration methods: one module each, found here; and the affine alignment before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.parameters import discover, from_table
+from lumirage_bids.methods.base import Context, Cost, Method
+
+__all__ = ["Context", "Cost", "Method", "method", "methods"]
+
+
+def methods() -> dict[str, type[Method]]:
+    """Every method of the package, by name, sorted; none of their libraries are loaded."""
+    return discover(__name__, Method)  # type: ignore[type-abstract]
+
+
+def method(name: str, **parameters: Any) -> Method:
+    """Make a method from its name and the parameters that differ from its defaults.
+
+    Parameters
+    ----------
+    name : str
+        One of `methods()`.
+    **parameters
+        Values as a TOML table gives them: lists stand for tuples, whole numbers for floats.
+
+    Raises
+    ------
+    UsageError
+        When the method or a parameter is unknown, or a value is not of the right type or not allowed.
+
+    Examples
+    --------
+    >>> method("greedy", iterations=[100, 50, 20, 10], step=0.5).step
+    0.5
+    """
+    known = methods()
+    if name not in known:
+        raise UsageError(f"There is no method '{name}'. Known: {', '.join(known)}.")
+    return from_table(known[name], parameters, f"method {name}")

@@ -1,0 +1,1 @@
+"""FireANTs' methods, and the kernels that make them fast on a CPU."""

@@ -1,0 +1,180 @@
+"""Fields that somebody else made: challenge submissions, runs of other programs."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.base.parameters import aside
+from lumirage_bids.methods.base import Cost, Method, Trained
+
+if TYPE_CHECKING:
+    from lumirage_bids.bids.scans import Pair, Scan
+    from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.images import Volume
+    from lumirage_bids.spatial.transforms import Transform
+
+PLACEHOLDERS = ("fixed", "moving", "fixed_subject", "moving_subject", "fixed_session", "moving_session")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precomputed(Method):
+    """Reads each pair's transform from a file.
+
+    Attributes
+    ----------
+    path : str
+        File of a pair, in full, in which ``{fixed}`` and ``{moving}`` are replaced by the scans' names (file names
+        without extension), ``{fixed_subject}``, ``{moving_subject}``, ``{fixed_session}`` and ``{moving_session}`` by
+        their BIDS labels: ``/fields/disp_{fixed_subject}_{moving_subject}.nii.gz``.
+    format : str
+        Whose conventions the files follow; auto goes by the file.
+    space : str
+        ``native``: the files map the fixed scan to the moving scan as they are in the dataset, any affine part
+        included; the start plays no part. ``prepared``: they map the prepared fixed image to the prepared moving image
+        that holds the start.
+    similarity : str
+        Name of the similarity measure that was optimised, for the tables.
+    training : Training or str
+        What the program that made the files has learned from; ``none`` for one that learns nothing. It changes no
+        result.
+    """
+
+    name: ClassVar[str] = "precomputed"
+    digest_name: ClassVar[str] = "Precomputed"
+    revision: ClassVar[int | None] = 1
+    summary: ClassVar[str] = "transforms from files: ITK, ANTs, Learn2Reg (LUMIR), FSL"
+
+    computes: ClassVar[bool] = False
+
+    path: str = ""
+    format: Literal["auto", "itk", "learn2reg", "fsl", "ras"] = "auto"
+    space: Literal["native", "prepared"] = "native"
+    similarity: str = "n/a"
+    training: Trained = aside("unknown")
+
+    def __post_init__(self) -> None:
+        """Refuse a path with placeholders that there are not, or with the same file for all pairs."""
+        try:
+            parts = list(string.Formatter().parse(self.path))
+        except ValueError as error:
+            raise UsageError(f"path is {self.path!r}: {error}; write {{{{ for a brace.") from None
+        if any(spec or conversion for _, _, spec, conversion in parts):
+            raise UsageError(
+                f"path is {self.path!r}; a placeholder is a name in braces, no more: BIDS labels are text."
+            )
+        found = {field for _, field, _, _ in parts if field is not None}
+        if unknown := found - set(PLACEHOLDERS):
+            raise UsageError(
+                f"path holds the placeholder {{{min(unknown)}}}; there are "
+                f"{', '.join(f'{{{p}}}' for p in PLACEHOLDERS)}."
+            )
+        if self.path and not Path(self.path).is_absolute():
+            raise UsageError(f"path is {self.path!r}; give it in full, from the root: {Path(self.path).absolute()}.")
+        if self.path and not ({"fixed", "fixed_subject"} & found and {"moving", "moving_subject"} & found):
+            raise UsageError(
+                f"path is {self.path!r}, the same file for different pairs; it must hold {{fixed}} or "
+                "{fixed_subject}, and {moving} or {moving_subject}."
+            )
+
+    @property
+    def takes_start(self) -> bool:  # type: ignore[override]
+        """Whether the files begin at the start that all methods get: only those between prepared images can."""
+        return self.space == "prepared"
+
+    def missing(self, context: Context) -> str | None:
+        """The path."""
+        if self.path:
+            return None
+        return (
+            'it is not said where the files are; say path = "/fields/disp_{fixed_subject}_{moving_subject}.nii.gz" '
+            "in [methods.precomputed]"
+        )
+
+    def files(self, context: Context) -> tuple[Path, ...]:
+        """File of the pair."""
+        return (self.file(context.pair),) if self.path and context.pair else ()
+
+    def similarity_for(self, *, multimodal: bool) -> str:
+        """Return what the user says of the files."""
+        return self.similarity
+
+    @property
+    def own_input(self) -> str | None:
+        """It is not known here what the program saw."""
+        return f"{self.space} scans, by whoever made the files"
+
+    def file(self, pair: Pair) -> Path:
+        """Path of a pair's file.
+
+        Raises
+        ------
+        UsageError
+            If a name that goes into it could lead elsewhere, or is asked for and not there.
+        """
+        values = {**_names("fixed", pair.fixed), **_names("moving", pair.moving)}
+        for _, name, _, _ in string.Formatter().parse(self.path):
+            value = values.get(name or "", "-")
+            if not value:
+                raise UsageError(f"path asks for {{{name}}}, but {pair.fixed.name} or {pair.moving.name} has none.")
+            if value in {".", ".."} or any(c in value for c in "/\\\0"):
+                raise UsageError(f"{{{name}}} is {value!r}, which cannot be a part of a file name.")
+        return Path(self.path.format_map(values))
+
+    def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
+        """Read the pair's transform; see `Method.register`."""
+        from lumirage_bids.spatial.itk import read_transform
+        from lumirage_bids.spatial.transforms import Transform
+
+        if context.pair is None:
+            raise UsageError("The method 'precomputed' needs to know the scans, to find their file.")
+        file = self.file(context.pair)
+        if not file.exists():
+            raise MissingInputError(
+                f"There is no file {file} for {context.pair.moving.name} to {context.pair.fixed.name}; make it, or "
+                "correct path."
+            )
+        if self.space == "prepared":
+            return read_transform(file, self.format, fixed=fixed, moving=moving)
+        whole = read_transform(
+            file, self.format, fixed=native_grid(context.pair.fixed), moving=native_grid(context.pair.moving)
+        )
+        # The start comes after what a method finds; here it is in the file already.
+        return whole if context.start is None else whole.then(Transform.affine(np.linalg.inv(context.start)))
+
+    def cost(self, voxels: int, device: str) -> Cost:
+        """Reading and decompressing one field."""
+        return Cost(seconds=0.5 + voxels * 1e-6, memory_gb=0.3 + voxels * 60e-9)
+
+
+def _names(role: str, scan: Scan) -> dict[str, str]:
+    return {role: scan.name, f"{role}_subject": scan.subject, f"{role}_session": scan.session or ""}
+
+
+def native_grid(scan: Scan) -> Volume:
+    """Grid of a scan as it is in the dataset, from its header alone; the array holds no data.
+
+    Raises
+    ------
+    BadDataError, MissingInputError
+        If the file cannot be read or is absent.
+    """
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+
+    from lumirage_bids.spatial.images import Volume
+
+    if not scan.present:
+        raise MissingInputError(f"{scan.path}: no such file")
+    try:
+        image = nibabel.load(scan.path)
+    except (ImageFileError, OSError) as error:
+        raise BadDataError(f"{scan.path}: cannot be read as an image ({error})") from error
+    return Volume(
+        array=np.broadcast_to(np.float32(0), image.shape[:3]), affine=np.asarray(image.affine, dtype=np.float64)
+    )

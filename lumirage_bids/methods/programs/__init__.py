@@ -1,0 +1,1 @@
+"""What methods that call other programs share."""

@@ -1,0 +1,110 @@
+"""What finished rows were made under, kept beside them, so that it can be said what is other now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lumirage_bids.output import derivatives
+
+MADE_UNDER = Path(".lumirage", "made_under.json")
+OUTDATED = Path(".lumirage", "outdated.json")
+
+Facts = Mapping[str, Any]
+"""Conditions in full: tables of parameters, the revisions of the steps, the reference, the digest of own code."""
+
+_TABLES = ("method", "preparation", "alignment", "evaluation", "labelling")
+_STEPS = {
+    "preparation": "scans are prepared in another way",
+    "alignment": "scans are aligned in another way",
+    "registration": "the method works in another way",
+    "score": "pairs are scored in another way",
+    "labelling": "labels are made in another way",
+}
+
+_UNSET = "not set"
+_LISTED, _LONG = 5, 100
+_CODE = {"code": "the program or the source of the method", "labeller_code": "the source of the labeller"}
+
+
+def note_facts(out_dir: Path, facts: Mapping[str, Facts]) -> None:
+    """Remember conditions by their digest; those of earlier runs stay."""
+    derivatives.write_json(out_dir / MADE_UNDER, {**read_facts(out_dir), **facts})
+
+
+def read_facts(out_dir: Path) -> dict[str, Facts]:
+    """Conditions by their digest; without those of versions before 0.2.0."""
+    return derivatives.read_json(out_dir / MADE_UNDER)
+
+
+def note_outdated(out_dir: Path, outdated: Mapping[str, str], valid: frozenset[str]) -> None:
+    """Remember which rows, by their hash, do not count any more though their conditions do, and why.
+
+    Parameters
+    ----------
+    valid : frozenset of str
+        Hashes that count now: an input may have come back.
+    """
+    before = read_outdated(out_dir)
+    after = {**{value: why for value, why in before.items() if value not in valid}, **outdated}
+    if after != before:
+        derivatives.write_json(out_dir / OUTDATED, after)
+
+
+def read_outdated(out_dir: Path) -> dict[str, str]:
+    """Hash of a row that does not count any more → why."""
+    return derivatives.read_json(out_dir / OUTDATED)
+
+
+def differences(old: Facts | None, new: Facts | None) -> str:
+    """What is other in new conditions than in old ones, in words.
+
+    Parameters
+    ----------
+    old, new : mapping or None
+        None where the conditions are not on record.
+
+    Examples
+    --------
+    >>> old = {"preparation": {"spacing": 2.0}, "revisions": {"alignment": 1}, "reference": "sub-1_T1w"}
+    >>> differences(old, {**old, "preparation": {"spacing": 1.0}, "revisions": {"alignment": 2}})
+    'preparation spacing 2.0 → 1.0; scans are aligned in another way (revision 1 → 2)'
+    """
+    if old is None or new is None:
+        return "their conditions are not on record, as of versions before 0.2.0, and are others than now"
+    found = "; ".join(_differences(_plain(old), _plain(new)))
+    return found or "their conditions are others"
+
+
+def _plain(facts: Facts) -> dict[str, Any]:
+    """As JSON has them: what was written is compared with what is about to be."""
+    return dict(json.loads(json.dumps(facts, default=str)))
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for table in _TABLES:
+        before, after = old.get(table, {}), new.get(table, {})
+        for key in dict.fromkeys([*before, *after]):
+            if before.get(key, _UNSET) != after.get(key, _UNSET):
+                yield _change(table, key, *(_word(values.get(key, _UNSET)) for values in (before, after)))
+    for step, words in _STEPS.items():
+        before, after = (facts.get("revisions", {}).get(step, 1) for facts in (old, new))
+        if before != after:
+            yield f"{words} (revision {before} → {after})"
+    for what, words in _CODE.items():
+        before, after = old.get(what, {}), new.get(what, {})
+        if files := sorted(file for file in {*before, *after} if before.get(file) != after.get(file)):
+            yield f"{words} changed: {', '.join(files[:_LISTED])}{' and others' if len(files) > _LISTED else ''}"
+    if old.get("reference") != new.get("reference"):
+        yield f"all scans are aligned to {new.get('reference')}, before to {old.get('reference')}"
+
+
+def _change(table: str, key: str, before: str, after: str) -> str:
+    what = table if key == table else f"{table} {key}"
+    return f"{what} {before} → {after}" if len(before) + len(after) < _LONG else f"{what} changed"
+
+
+def _word(value: object) -> str:
+    return "none" if value is None else str(value)

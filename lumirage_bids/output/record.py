@@ -1,0 +1,140 @@
+"""What a run was made with: versions of programs, the machine, and the records that tell of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from lumirage_bids import __version__
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.output import derivatives
+
+PACKAGES = (
+    "antspyx",
+    "fireants",
+    "nibabel",
+    "nilearn",
+    "nipype",
+    "numba",
+    "numpy",
+    "pandas",
+    "pybids",
+    "scipy",
+    "simpleitk",
+    "torch",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, Python and the packages whose results depend on theirs."""
+    found = {"lumirage-bids": __version__, "python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def read_records(out_dir: Path) -> list[dict[str, Any]]:
+    """Records of all runs on an output folder with their ``id``, oldest first.
+
+    Those that a machine left torn when it went down are not among them.
+    """
+    return [record for _, record in dated_records(out_dir)]
+
+
+def dated_records(out_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The same with the time that each run began at, UTC, spelled as column ``finished`` of score rows."""
+    files = derivatives.files(out_dir, "config/*.toml")
+    return [(_began(file.stem), record) for file in files if (record := _record(file))]
+
+
+def _began(run: str) -> str:
+    """Time in a run's name, ``20260131T120000Z-…``; empty, before all others, for a file that is none of ours."""
+    try:
+        return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        return ""
+
+
+def _record(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except ValueError:
+        return {}
+
+
+def declared(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:
+    """Criteria that were in force when the first score was written, and those that are now.
+
+    Parameters
+    ----------
+    records : sequence of (str, mapping)
+        As `dated_records` gives them. Runs of versions that recorded no criteria had the defaults.
+    first_score : str
+        When that was, as score rows have it (ISO 8601, UTC); empty where there is none.
+    """
+    found = [(began, Criteria(**record.get("statistics", {}))) for began, record in records] or [("", Criteria())]
+    before = [criteria for began, criteria in found if began[:19] <= first_score[:19]]
+    return (before if before and first_score else [found[-1][1]])[-1], found[-1][1]
+
+
+def machine(device: str) -> dict[str, object]:
+    """The machine that a run is on, as plain TOML values.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda:N``, which is then told of too.
+    """
+    import psutil
+
+    found: dict[str, object] = {
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": psutil.cpu_count(logical=False) or 0,
+        "cpus": os.cpu_count() or 0,
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "device": device,
+    }
+    if device.startswith("cuda"):
+        import torch
+
+        about = torch.cuda.get_device_properties(device)
+        found |= {
+            "gpu": about.name,
+            "gpu_memory_gb": round(about.total_memory / 1e9, 1),
+            "cuda": str(torch.version.cuda),
+        }
+    return found
+
+
+def _cpu() -> str:
+    """Model of the processor; the architecture where the system does not tell it."""
+    try:
+        told = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        told = ""
+    model = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    return model[1] if model else platform.processor() or platform.machine()
+
+
+def release(text: object) -> tuple[int, ...]:
+    """A version's numbers, to be compared; none where it has none.
+
+    Examples
+    --------
+    >>> release("0.10.2.dev1") > release("0.9"), release(None)
+    (True, ())
+    """
+    numbers = re.match(r"\d+(\.\d+)*", str(text))
+    return tuple(map(int, numbers[0].split("."))) if numbers else ()

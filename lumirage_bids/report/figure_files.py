@@ -1,0 +1,109 @@
+"""Figures as files and as parts of a page, without dates or random ids: equal figures differ by rounding at most."""
+
+from __future__ import annotations
+
+import base64
+import io
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from lumirage_bids.output.derivatives import replacing
+from lumirage_bids.report.figures.style import journal_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PRINT_DPI = 300
+SCREEN_DPI = 150
+#: Figures are set for print, 7 points; a page shows them this much larger.
+_ENLARGED = 1.4
+_HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
+
+
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as ``name.svg`` and ``name.png`` (300 dpi), without dates.
+
+    Raises
+    ------
+    CannotWriteError
+        If the folder cannot be written.
+    """
+    files = [folder / f"{name}.svg", folder / f"{name}.png"]
+    for file in files:
+        with replacing(file) as temporary:
+            temporary.write_bytes(_render(figure, file.suffix[1:], PRINT_DPI))
+    return files
+
+
+def png_data_uri(figure: Figure) -> str:
+    """Encode a figure as a PNG (150 dpi, 256 colours) for the ``src`` of an image; for figures that hold images."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(_render(figure, "png", SCREEN_DPI))) as image:
+        # Greys and a few line colours: a palette holds them in a third of the bytes.
+        image.convert("RGB").quantize(256).save(buffer, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _render(figure: Figure, kind: str, dpi: int) -> bytes:
+    buffer = io.BytesIO()
+    metadata = {"svg": {"Date": None}, "png": {"Software": None}}[kind]
+    with journal_style():
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+    return buffer.getvalue()
+
+
+def svg_markup(svg: str, prefix: str, alt: str) -> Markup:
+    """Make a figure an ``<svg>`` element for an HTML page.
+
+    Parameters
+    ----------
+    svg : str
+        Content of a file that `save_figure` wrote.
+    prefix : str
+        Put before every id, so that figures on one page do not share any.
+    alt : str
+        What a reader who does not see the figure is told.
+
+    Returns
+    -------
+    Markup
+        Safe: all text and attributes are escaped by the XML writer; no metadata, no style sheet that would reach
+        beyond the figure.
+    """
+    root = ET.fromstring(svg)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if _local(child.tag) in ("metadata", "style"):
+                parent.remove(child)
+    for element in root.iter():
+        element.tag = _local(element.tag)
+        _rename(element, prefix)
+    width = float(root.attrib.pop("width").removesuffix("pt"))
+    del root.attrib["height"]
+    root.attrib.pop("version", None)
+    # What the style sheet said, for this figure alone.
+    root.set("style", f"width: {_ENLARGED * width:.0f}pt; stroke-linejoin: round; stroke-linecap: butt")
+    root.set("role", "img")
+    root.set("aria-label", alt)
+    return Markup(ET.tostring(root, encoding="unicode"))
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _rename(element: ET.Element, prefix: str) -> None:
+    """Prefix ids and the references to them; HTML takes ``href`` without a namespace."""
+    for key, value in list(element.attrib.items()):
+        if key == "id":
+            element.set(key, f"{prefix}-{value}")
+        elif key in _HREFS:
+            del element.attrib[key]
+            element.set("href", f"#{prefix}-{value[1:]}" if value.startswith("#") else value)
+        elif "url(#" in value:
+            element.set(key, value.replace("url(#", f"url(#{prefix}-"))

@@ -1,0 +1,113 @@
+"""What a registration costs, and what it brings: run time and memory against Dice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lumirage_bids.report.figures.style import (
+    FAINT,
+    WIDTH,
+    arm_colours,
+    arm_markers,
+    headline,
+    journal_style,
+    legend_below,
+    log_axis,
+    new_figure,
+    pairs_told,
+)
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class, scored_dice
+
+_MEASURES = {"runtime_s": "Run time of a registration, s", "memory_gb": "Peak memory of a registration, GB"}
+_Floats = npt.NDArray[np.float64]
+
+
+class Cost(NamedTuple):
+    """Quartiles (first, median, third) of an arm's Dice, run time (s) and peak memory (10⁹ bytes) over n pairs."""
+
+    n: int
+    dice: _Floats
+    runtime_s: _Floats
+    memory_gb: _Floats
+
+
+def costs(pairs: pd.DataFrame, labelling: str, split: str) -> dict[Arm, Cost]:
+    """Sum up Dice and cost of every arm over its scored pairs; arms without any, and without a cost, are left out.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        The score table.
+    labelling, split : str
+        The labelling and class of pairs.
+    """
+    rows = in_class(pairs, labelling, split)
+    table = rows.assign(dice=scored_dice(rows)).dropna(subset="dice")
+    found = {}
+    for arm in arms_of(table):
+        mine = table[(table["variant"] == arm.variant) & (table["method"] == arm.method)]
+        measures = (mine[name].to_numpy(dtype=np.float64) for name in ("dice", *_MEASURES))
+        cost = Cost(len(mine), *(np.quantile(values, (0.25, 0.5, 0.75)) for values in measures))
+        if arm.method == FLOOR or (cost.runtime_s > 0).all():
+            found[arm] = cost
+    return found
+
+
+def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str) -> Figure:
+    """Draw run time and peak memory of every arm against its Dice.
+
+    Parameters
+    ----------
+    of : mapping of Arm to Cost
+        What `costs` finds, with at least one arm that is not the floor.
+    labelling, split : str
+        What that is of, for the title.
+
+    Returns
+    -------
+    Figure
+        180 mm wide; logarithmic axes of cost. Marks: medians over pairs; bars: quartiles. The floor registers
+        nothing: its Dice is a line.
+    """
+    with journal_style():
+        figure = new_figure(WIDTH, 3.3)
+        grid = figure.subplots(1, 2, sharey=True)
+        for axes, (measure, title) in zip(grid, _MEASURES.items(), strict=True):
+            _panel(axes, of, measure)
+            axes.set_xlabel(title)
+        grid[0].set_ylabel("Mean Dice of a pair")
+        headline(
+            figure,
+            f"What a registration costs and brings: {labelling}, {split}",
+            f"{pairs_told(cost.n for cost in of.values())}. Marks: medians over pairs; bars: quartiles. "
+            "Better is up and to the left.",
+        )
+        legend_below(figure, *grid[0].get_legend_handles_labels())
+    return figure
+
+
+def _panel(axes: Axes, of: Mapping[Arm, Cost], measure: str) -> None:
+    arms = list(of)
+    labels, colours, markers = arm_labels(arms), arm_colours(arms), arm_markers(arms)
+    for arm, cost in of.items():
+        low, dice, high = cost.dice
+        if arm.method == FLOOR:
+            told = f"{FLOOR}, median" if arm == arms[0] else None
+            axes.axhline(dice, color=FAINT, linestyle=(0, (3, 2)), linewidth=0.9, label=told)
+            continue
+        cheap, middle, dear = getattr(cost, measure)
+        look: dict[str, Any] = {"color": colours[arm], "markersize": 5.5, "elinewidth": 1.0, "label": labels[arm]}
+        across, along = [[middle - cheap], [dear - middle]], [[dice - low], [high - dice]]
+        axes.errorbar(middle, dice, along, across, markers[arm], **look)
+    axes.set_xscale("log")
+    left, right = axes.get_xlim()
+    axes.set_xlim(left / 1.3, right * 1.3)
+    log_axis(axes.xaxis)
+    axes.grid(axis="both")

@@ -1,0 +1,153 @@
+"""Mean Dice against what the image tells of the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lumirage_bids.report.figures.style import (
+    WIDTH,
+    arm_colours,
+    arm_markers,
+    headline,
+    journal_style,
+    legend_below,
+    log_axis,
+    new_figure,
+)
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, scored_dice
+
+_FEW = 8  # points that a correlation takes at least
+_FEWEST_FOR_TREND = 20
+
+
+def dice_against_information(
+    per_structure: pd.DataFrame,
+    pairs: pd.DataFrame,
+    contrasts: Mapping[int, float],
+    information: Mapping[str, float],
+    labelling: str,
+) -> Figure:
+    """Draw the Dice of structures against the contrast at their boundary, and that of scans against information.
+
+    Parameters
+    ----------
+    per_structure : DataFrame
+        Rows of `lumirage_bids.stats.summaries.per_structure`.
+    pairs : DataFrame
+        The score table.
+    contrasts : mapping of int to float
+        Structure → contrast at its boundary, 0 to 1, the mean over scans.
+    information : mapping of str to float
+        Scan → mutual information of its intensities and labels, bits.
+    labelling : str
+        The labelling to draw.
+
+    Returns
+    -------
+    Figure
+        180 mm wide. Left: a mark per structure and arm. Right: a mark per fixed scan and arm, the mean over its
+        pairs. The legend gives Spearman's rank correlation of each cloud.
+
+    References
+    ----------
+    Jena R et al. (2024), NeurIPS 37, doi:10.52202/079017-3439 (their Fig. 1).
+    """
+    of = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
+    scored = pairs[pairs["labelling"] == labelling]
+    arms = arms_of(of)
+    by_scan = (
+        scored.assign(mean=scored_dice(scored)).groupby(["variant", "method", "fixed"])["mean"].mean().reset_index()
+    )
+    with journal_style():
+        figure = new_figure(WIDTH, 3.4)
+        left, right = figure.subplots(1, 2)
+        structures = _cloud(left, of.assign(x=of["index"].map(contrasts)), arms)
+        left.set_xlabel("Contrast at the boundary (|Cliff’s δ|, mean over scans)")
+        left.set_title("Structures")
+        scans = _cloud(right, by_scan.assign(x=by_scan["fixed"].map(information)), arms)
+        right.set_xlabel("Mutual information of intensity and label, bits")
+        right.set_title("Fixed scans")
+        left.set_ylabel("Mean Dice")
+        _legend(figure, left, arms, structures, scans)
+        headline(
+            figure,
+            f"Dice and what the image tells of the labels: {labelling}",
+            f"n = {of['index'].nunique()} structures, {by_scan['fixed'].nunique()} fixed scans. Marks: means "
+            "over pairs. ρ: Spearman’s rank correlation, left and right.",
+        )
+    return figure
+
+
+def dice_against_volume(per_structure: pd.DataFrame, labelling: str) -> Figure:
+    """Draw the mean Dice of structures against their volume.
+
+    Parameters
+    ----------
+    per_structure : DataFrame
+        Rows of `lumirage_bids.stats.summaries.per_structure`, with volumes.
+    labelling : str
+        The labelling to draw.
+
+    Returns
+    -------
+    Figure
+        180 mm wide, logarithmic volumes. A mark per structure and arm; with structures enough, a line an arm: the
+        median of neighbours in volume.
+    """
+    of = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
+    of = of.assign(x=of["volume_mm3"] / 1000).dropna(subset=["x", "mean"]).sort_values("x", kind="stable")
+    arms = arms_of(of)
+    with journal_style():
+        figure = new_figure(WIDTH, 3.6)
+        axes = figure.subplots()
+        rho = _cloud(axes, of, arms, alpha=0.6)
+        for arm in arms:
+            mine = of[(of["variant"] == arm.variant) & (of["method"] == arm.method)]
+            if len(mine) >= _FEWEST_FOR_TREND:
+                groups = np.array_split(mine[["x", "mean"]].to_numpy(dtype=np.float64), min(len(mine) // 5, 12))
+                axes.plot(*np.array([np.median(g, axis=0) for g in groups]).T, color=arm_colours(arms)[arm], lw=1.6)
+        log_axis(axes.xaxis)
+        axes.set_xlabel("Volume of the structure, cm³ (mean over scans)")
+        axes.set_ylabel("Mean Dice")
+        trend = " Lines: medians of neighbours in volume." if of["index"].nunique() >= _FEWEST_FOR_TREND else ""
+        _legend(figure, axes, arms, rho)
+        headline(
+            figure,
+            f"Dice against structure volume: {labelling}, all pairs",
+            f"n = {of['index'].nunique()} structures. Marks: means over pairs.{trend} ρ: Spearman’s rank correlation.",
+        )
+    return figure
+
+
+def _cloud(axes: Axes, table: pd.DataFrame, arms: list[Arm], alpha: float = 1.0) -> list[float]:
+    """Draw a mark per row and arm; return the rank correlation of each arm's."""
+    colours, markers, rho = arm_colours(arms), arm_markers(arms), []
+    for arm in arms:
+        of = table[(table["variant"] == arm.variant) & (table["method"] == arm.method)].dropna(subset=["x", "mean"])
+        axes.plot(of["x"], of["mean"], markers[arm], color=colours[arm], markersize=3.4, alpha=alpha)
+        rho.append(_rank_correlation(of))
+    axes.grid(axis="both")
+    return rho
+
+
+def _legend(figure: Figure, axes: Axes, arms: list[Arm], *rho: list[float]) -> None:
+    """Name the arms, in the order in which they were drawn, each with its correlations."""
+    told = [", ".join(_signed(x) for x in of) for of in zip(*rho, strict=True)]
+    labels = [f"{label} (ρ {text})" for label, text in zip(arm_labels(arms).values(), told, strict=True)]
+    legend_below(figure, axes.get_lines()[: len(arms)], labels)
+
+
+def _signed(rho: float) -> str:
+    return f"{rho:+.2f}".replace("-", "−") if np.isfinite(rho) else "–"
+
+
+def _rank_correlation(table: pd.DataFrame) -> float:
+    """Spearman's; NaN for few points or without spread."""
+    if len(table) < _FEW or table["x"].nunique() < 2 or table["mean"].nunique() < 2:
+        return float("nan")
+    return float(table["x"].corr(table["mean"], method="spearman"))

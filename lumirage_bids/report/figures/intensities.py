@@ -1,0 +1,93 @@
+"""What methods see: intensities of the prepared images, by sequence and variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lumirage_bids.report.figures.style import FAINT, WIDTH, headline, journal_style, legend_below, new_figure
+
+_PER_ROW = 3
+# One look a variant, told apart in grey by their dashes.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#56B4E9")
+_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)), (0, (7, 2)), (0, (2, 1, 1, 1)))
+
+
+class Seen(NamedTuple):
+    """A prepared image: of which scan, of which sequence, under which variant."""
+
+    variant: str
+    sequence: str
+    scan: str
+
+
+def intensity_histograms(histograms: Mapping[Seen, npt.ArrayLike]) -> Figure:
+    """Draw the histogram of every prepared image, a panel per sequence.
+
+    Parameters
+    ----------
+    histograms : mapping of Seen to array-like, shape (64,)
+        Voxels of the brain by intensity: equal bins over [0, 1]. At least one; all with as many bins.
+
+    Returns
+    -------
+    Figure
+        180 mm wide. Thin: single scans; thick: mean of a variant's scans. Each histogram is scaled to a sum of 100 %,
+        so brains of any size compare.
+    """
+    sequences = list(dict.fromkeys(seen.sequence for seen in histograms))
+    variants = list(dict.fromkeys(seen.variant for seen in histograms))
+    columns = min(_PER_ROW, len(sequences))
+    rows = -(-len(sequences) // columns)
+    with journal_style():
+        figure = new_figure(WIDTH, 0.8 + 1.9 * rows)
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for number, axes in enumerate(grid.flat):
+            if number >= len(sequences):
+                axes.set_axis_off()
+                continue
+            _panel(axes, {k: v for k, v in histograms.items() if k.sequence == sequences[number]}, variants)
+            axes.set_title(sequences[number])
+            axes.tick_params(labelbottom=True)
+        for axes in grid[:, 0]:
+            axes.set_ylabel("Share of the brain, %")
+        grid[0, 0].set_ylim(bottom=0)
+        scans = len({seen.scan for seen in histograms})
+        headline(
+            figure,
+            "Intensities that the methods see",
+            f"n = {scans} scans. Prepared images, voxels of the brain mask, 0 to 1. Thin: scans; thick: mean of a "
+            "variant's scans.",
+        )
+        if len(variants) > 1:
+            legend_below(
+                figure, [Line2D([], [], linewidth=1.6, **_look(place)) for place in range(len(variants))], variants
+            )
+    return figure
+
+
+def _look(place: int) -> dict[str, Any]:
+    return {"color": _COLOURS[place % len(_COLOURS)], "linestyle": _DASHES[place % len(_DASHES)]}
+
+
+def _panel(axes: Axes, histograms: Mapping[Seen, npt.ArrayLike], variants: list[str]) -> None:
+    for place, variant in enumerate(variants):
+        counts = np.array([counts for seen, counts in histograms.items() if seen.variant == variant], dtype=np.float64)
+        counts = counts[counts.sum(axis=1) > 0] if counts.size else counts
+        if not counts.size:
+            continue
+        shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+        centres = (np.arange(shares.shape[1]) + 0.5) / shares.shape[1]
+        axes.plot(centres, shares.T, color=FAINT, linewidth=0.4, alpha=0.6)
+        axes.plot(centres, shares.mean(axis=0), linewidth=1.6, **_look(place))
+    scans = len({seen.scan for seen in histograms})
+    axes.text(0.98, 0.96, f"n = {scans}", ha="right", va="top", transform=axes.transAxes, fontsize=7)
+    axes.set_xlabel("Intensity")
+    axes.set_xlim(0, 1)
+    axes.grid(axis="y")

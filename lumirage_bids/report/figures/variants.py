@@ -1,0 +1,114 @@
+"""What a change of preparation or parameters does to each method: a resolution ladder, or an ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lumirage_bids.report.figures.style import (
+    INK,
+    WIDTH,
+    arm_colours,
+    arm_markers,
+    headline,
+    interval_words,
+    journal_style,
+    legend_below,
+    new_figure,
+    pairs_told,
+)
+from lumirage_bids.stats.classes import Arm, arms_of
+from lumirage_bids.stats.variants import changes, ordered_variants
+
+_SPREAD = 0.5  # of a step between variants, over which the methods stand side by side
+
+
+def variant_effect(
+    effects: pd.DataFrame, conditions: Mapping[str, Mapping[str, Any]], labelling: str, split: str
+) -> Figure:
+    """Draw each method's mean Dice in every variant, and its difference from the first variant, the base.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        Rows of `lumirage_bids.stats.variants.variant_effects`, at least one method's.
+    conditions : mapping
+        Variant → what may differ between variants, by name; may be empty.
+    labelling, split : str
+        What the table is of, for the title.
+
+    Returns
+    -------
+    Figure
+        180 mm wide. Variants stand in the order of `ordered_variants`; where nothing but the spacing differs, lines
+        join the points of a method. Pairs are those that a method scored in all variants.
+    """
+    order = ordered_variants(list(effects["variant"].unique()), conditions)
+    told = [changes(conditions, variant, order[0]) for variant in order]
+    ladder = all(set(change) == {"spacing"} for change in told[1:])
+    methods = arms_of(effects.assign(variant=""))
+    with journal_style():
+        figure = new_figure(WIDTH, 3.3)
+        left, right = figure.subplots(1, 2)
+        for place, arm in enumerate(methods):
+            of = effects[effects["method"] == arm.method]
+            x = of["variant"].map(order.index) + _SPREAD * ((place + 0.5) / len(methods) - 0.5)
+            look = _look(arm, methods, ladder)
+            _points(left, x, of[["mean", "ci_low", "ci_high"]], look)
+            _points(right, x, of[["difference", "difference_low", "difference_high"]], look)
+        ticks = [_tick(variant, change, variant == order[0]) for variant, change in zip(order, told, strict=True)]
+        _finish(left, ticks, "Mean Dice")
+        right.axhline(0, color=INK, linewidth=0.6)
+        _finish(right, ticks, f"Difference from {order[0]}")
+        what = "Resolution ladder" if ladder else "Dice by variant"
+        headline(figure, f"{what}: {labelling}, {split}", _definition(effects))
+        legend_below(figure, *left.get_legend_handles_labels())
+    return figure
+
+
+def _look(arm: Arm, methods: list[Arm], ladder: bool) -> dict[str, Any]:
+    line = {"linestyle": "-" if ladder else "none", "linewidth": 0.9}
+    shape = {"marker": arm_markers(methods)[arm], "markersize": 4.5, "markeredgewidth": 1.2}
+    return {"color": arm_colours(methods)[arm], "label": arm.method, "elinewidth": 1.0, "capsize": 2, **line, **shape}
+
+
+def _points(axes: Axes, x: pd.Series[float], values: pd.DataFrame, look: Mapping[str, Any]) -> None:
+    centre, low, high = values.to_numpy(dtype=np.float64).T
+    # Without an interval the bars have no length.
+    reach = np.nan_to_num(np.array([centre - low, high - centre])).clip(min=0)
+    axes.errorbar(x, centre, reach, **look)
+
+
+def _tick(variant: str, change: Mapping[str, Any], base: bool) -> str:
+    parts = [f"{key} {_written(key, value)}" for key, value in change.items()]
+    return "\n".join([variant, *(["base"] if base else parts)])
+
+
+def _written(key: str, value: object) -> str:
+    if value is None:
+        return "native"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return f"{value:g} mm" if key == "spacing" else str(value).replace(", ", ",\n")
+
+
+def _finish(axes: Axes, ticks: list[str], title: str) -> None:
+    axes.set_xticks(range(len(ticks)), ticks)
+    if max(len(line) for tick in ticks for line in tick.split("\n")) * len(ticks) > 50:
+        axes.tick_params(axis="x", rotation=90)
+    axes.set_xlim(-0.6, len(ticks) - 0.4)
+    axes.tick_params(axis="x", length=0)
+    axes.grid(axis="y")
+    axes.set_title(title)
+
+
+def _definition(effects: pd.DataFrame) -> str:
+    return (
+        f"{pairs_told(effects['n'])}, those that a method scored in all its variants. Points: means. "
+        f"{interval_words(bool(effects['ci_low'].notna().any()))}"
+    )

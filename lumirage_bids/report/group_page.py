@@ -1,0 +1,283 @@
+"""The group's page: verdict, tables, figures, what failed or was missing, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from lumirage_bids.audit import labels_from_intensities
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.output.derivatives import write_text
+from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
+from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup
+from lumirage_bids.report.figures.style import mark
+from lumirage_bids.report.group_figures import Looks, ReportFigure, group_figures
+from lumirage_bids.report.judged import score_tables
+from lumirage_bids.report.methods_text import citation_bibtex, citation_markdown, cited, pieces
+from lumirage_bids.report.pair_table import pair_tables
+from lumirage_bids.report.rendering import render
+from lumirage_bids.report.tables import (
+    Table,
+    comparison_table,
+    failure_table,
+    labeller_table,
+    ranking_table,
+    structure_difference_table,
+    structure_table,
+    summary_table,
+)
+from lumirage_bids.report.text import compared_where
+from lumirage_bids.report.verdict.verdict import Known, Tables, judge
+from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of
+from lumirage_bids.stats.summaries import per_structure
+
+#: What stands on every page and picture of a run with ``--sloppy``.
+SLOPPY = "SLOPPY: not for publication"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupTables(Tables):
+    """The tables of a group level.
+
+    Attributes
+    ----------
+    structures : mapping of str to DataFrame
+        Labelling → a row per variant × method × pair, a column ``dice_<index>`` per structure.
+    luts : mapping of str to mapping of int to str
+        Labelling → index → name.
+    per_structure : DataFrame
+        What `lumirage_bids.stats` makes of the structures.
+    """
+
+    structures: Mapping[str, pd.DataFrame]
+    luts: Mapping[str, Mapping[int, str]]
+    per_structure: pd.DataFrame
+
+
+def group_tables(
+    pairs: pd.DataFrame,
+    structures: Mapping[str, pd.DataFrame],
+    luts: Mapping[str, Mapping[int, str]],
+    volumes: Mapping[str, Mapping[int, float]] | None = None,
+    *,
+    criteria: Criteria | None = None,
+) -> GroupTables:
+    """Sum up, compare and rank the scores of a run.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        The score table.
+    structures, luts
+        As of `GroupTables`.
+    volumes : mapping, optional
+        Labelling → index → mean volume, mm³.
+    criteria : Criteria, optional
+    """
+    criteria = criteria or Criteria()
+    made = score_tables(pairs, structures, luts, criteria=criteria)
+    return GroupTables(
+        **vars(made), structures=structures, luts=luts, per_structure=per_structure(structures, luts, volumes)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingScan:
+    """A scan that was left out because its content is not here.
+
+    Attributes
+    ----------
+    name : str
+    get : str
+        The command that fetches it (``datalad get …``); empty where there is none.
+    """
+
+    name: str
+    get: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportContext:
+    """What a page tells about the run besides its numbers.
+
+    Attributes
+    ----------
+    dataset, protocol, command : str
+    created : datetime
+    versions : mapping of str to str
+        Software → version.
+    missing : sequence of MissingScan
+    notes : sequence of str
+        What the reader must know, shown at the top.
+    methods_text : sequence of str
+        Paragraphs for a methods section, see `lumirage_bids.report.methods_text`.
+    arms : mapping of str to str
+        Arm → its digest and all its parameters, in words.
+    parameters : mapping
+        Variant → parameters of its alignment and its methods, by name.
+    labelling_sources : mapping of str to str
+        Labelling → where its label maps come from.
+    sloppy : bool
+        Whether to mark the page and the figures as not for publication.
+    audit : AuditSection or None
+        What was found of the run's conditions; None where nobody looked.
+    published : DataFrame or None
+        Rows of `lumirage_bids.audit.published.published_comparison`.
+    published_differences : DataFrame or None
+        Rows of `lumirage_bids.audit.published.published_differences`.
+    labellers : DataFrame or None
+        Rows of `lumirage_bids.output.agreements.summarise`.
+    labeller_notes : sequence of str
+        What those comparisons lacked, left out, or failed of.
+    looks : Looks
+        What is shown of images.
+    criteria : Criteria
+        What counts as a difference.
+    known : Known
+        What bounds the verdict besides scores.
+    """
+
+    dataset: str
+    protocol: str
+    command: str
+    created: datetime
+    versions: Mapping[str, str]
+    missing: Sequence[MissingScan] = ()
+    notes: Sequence[str] = ()
+    methods_text: Sequence[str] = ()
+    arms: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    labelling_sources: Mapping[str, str] = field(default_factory=dict)
+    sloppy: bool = False
+    audit: AuditSection | None = None
+    published: pd.DataFrame | None = None
+    published_differences: pd.DataFrame | None = None
+    labellers: pd.DataFrame | None = None
+    labeller_notes: Sequence[str] = ()
+    looks: Looks = field(default_factory=Looks)
+    criteria: Criteria = field(default_factory=Criteria)
+    known: Known = field(default_factory=Known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    name: str
+    caption: str
+    markup: Markup
+
+
+def write_group_report(group_dir: Path, tables: GroupTables, context: ReportContext) -> Path:
+    """Write ``report.html``, its figures as SVG and PNG in ``figures/``, and ``CITATION.md`` and ``.bib``.
+
+    Parameters
+    ----------
+    group_dir : Path
+        The folder that holds the group's tables, which the page links to.
+    tables : GroupTables
+    context : ReportContext
+
+    Returns
+    -------
+    Path
+        The page: one file, no network, everything from the data escaped.
+
+    Raises
+    ------
+    CannotWriteError
+        If the folder cannot be written.
+    """
+    drawings = {
+        kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
+        for kind, figures in group_figures(
+            tables, context.audit, context.looks, context.parameters, context.known
+        ).items()
+    }
+    write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))
+    write_text(group_dir / "CITATION.bib", citation_bibtex(context.methods_text))
+    page = group_dir / "report.html"
+    write_text(page, _page(tables, context, drawings))
+    return page
+
+
+def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
+    """Save a figure and make it a part of the page."""
+    if sloppy:
+        mark(figure.figure, SLOPPY)
+    svg, _ = save_figure(figure.figure, folder, figure.name)
+    if figure.pictures:
+        markup = Markup('<img src="{}" alt="{}">').format(png_data_uri(figure.figure), figure.alt)
+    else:
+        markup = svg_markup(svg.read_text("utf-8"), figure.name, figure.alt)
+    return _Drawing(name=figure.name, caption=figure.caption, markup=markup)
+
+
+def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:
+    failed = tables.pairs[tables.pairs["status"] != "ok"]
+    differing = context.published_differences
+    published = context.published if context.published is not None and len(context.published) else None
+    known = _known(context)
+    ranked = tables.ranking[[not known.withheld.get(str(name)) for name in tables.ranking["labelling"]]]
+    return render(
+        "group.html",
+        title=f"Registration evaluation: {context.dataset}",
+        sloppy=SLOPPY if context.sloppy else "",
+        context=context,
+        facts=_facts(tables.pairs, context),
+        verdicts=judge(tables, context.criteria, known=known),
+        criteria=context.criteria,
+        floor=FLOOR,
+        evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
+        summary=summary_table(tables.summary) if len(tables.summary) else None,
+        ranking=ranking_table(ranked) if len(ranked) else None,
+        comparisons=comparison_table(tables.comparisons) if len(tables.comparisons) else None,
+        structures=_structure_tables(tables),
+        pairs=pair_tables(tables.pairs),
+        failures=failure_table(tables.pairs) if len(failed) else None,
+        figures=figures,
+        audit=context.audit,
+        labellers=None if context.labellers is None or context.labellers.empty else labeller_table(context.labellers),
+        methods=[list(pieces(paragraph)) for paragraph in context.methods_text],
+        references=cited(context.methods_text),
+        published=None if published is None else published_table(published),
+        differences=None if differing is None or differing.empty else differences_table(differing),
+    )
+
+
+def _known(context: ReportContext) -> Known:
+    """What bounds the verdict: labels made from the registered intensities carry none."""
+    sources = context.labelling_sources.items()
+    return replace(context.known, withheld={name: labels_from_intensities({name: source}) for name, source in sources})
+
+
+def _structure_tables(tables: GroupTables) -> list[Table]:
+    scored = tables.per_structure[tables.per_structure["n"] > 0]
+    differences = tables.structure_differences
+    made = []
+    for number, labelling in enumerate(scored["labelling"].unique(), start=1):
+        made.append(structure_table(scored, labelling, f"structure-table-{number}"))
+        if (differences["labelling"] == labelling).any():
+            made.append(structure_difference_table(differences, labelling, f"structure-differences-{number}"))
+    return made
+
+
+def _facts(pairs: pd.DataFrame, context: ReportContext) -> dict[str, str]:
+    """Gather what stands under the title."""
+    ordered = pairs[["moving", "fixed"]].drop_duplicates()
+    scans = set(ordered["moving"]) | set(ordered["fixed"])
+    methods = [arm.method for arm in arms_of(pairs)]
+    facts = {
+        "Dataset": context.dataset,
+        "Protocol": context.protocol,
+        "Pairs": f"{len(ordered)} ordered pairs of {len(scans)} scans",
+        "Methods": ", ".join(dict.fromkeys(methods)) or "none",
+        "Labellings": ", ".join(pairs["labelling"].unique()) or "none",
+        "Made": context.created.strftime("%Y-%m-%d %H:%M %Z").strip(),
+    }
+    variants = pairs["variant"].unique()
+    return facts | ({"Variants": ", ".join(variants)} if len(variants) > 1 else {})

@@ -1,0 +1,141 @@
+"""Score tables to statistics, and what of them is written to a folder: for the page and for ``lumirage judge``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.output.score_table import structure_index
+from lumirage_bids.report.text import Wording
+from lumirage_bids.report.verdict.verdict import Tables
+from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.interactions import interactions
+from lumirage_bids.stats.ranking import ranking
+from lumirage_bids.stats.score import DICE, Score
+from lumirage_bids.stats.structures import structure_differences
+from lumirage_bids.stats.summaries import summarise
+
+#: Measures of accuracy besides the one that is judged, and which of their values are better.
+FURTHER: tuple[tuple[str, Literal["higher", "lower"]], ...] = (
+    ("dice_mean", "higher"),
+    ("hd95_mm", "lower"),
+    ("assd_mm", "lower"),
+    ("tre_mm", "lower"),
+)
+
+
+def score_tables(
+    pairs: pd.DataFrame,
+    structures: Mapping[str, pd.DataFrame] | None = None,
+    luts: Mapping[str, Mapping[int, str]] | None = None,
+    *,
+    criteria: Criteria,
+    score: Score = DICE,
+) -> Tables:
+    """Sum up, compare, rank and test a table of scores.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        A row per variant × method × labelling × pair.
+    structures : mapping of str to DataFrame, optional
+        Labelling → a row per variant × method × pair, a column ``dice_<index>`` per structure; by default the
+        columns of that kind that `pairs` has.
+    luts : mapping, optional
+        Labelling → index → name.
+    criteria : Criteria
+    score : Score
+        What is scored, in column ``dice_mean``.
+    """
+    comparisons = compare(pairs, criteria=criteria, score=score)
+    wide = _structures(pairs) if structures is None else structures
+    return Tables(
+        pairs=pairs,
+        summary=summarise(pairs, score=score),
+        comparisons=comparisons,
+        ranking=ranking(pairs, comparisons, criteria=criteria, score=score),
+        interactions=interactions(pairs, comparisons, criteria=criteria, score=score),
+        structure_differences=structure_differences(wide, luts or {}, criteria=criteria),
+        further=dict(_further(pairs, criteria, score)),
+    )
+
+
+def _further(pairs: pd.DataFrame, criteria: Criteria, score: Score) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Comparisons by the measures that at least two methods have; a family of tests each."""
+    for column, better in FURTHER:
+        if column == score.column or column not in pairs:
+            continue
+        known = pairs[pd.to_numeric(pairs[column]).notna()]
+        if known["method"].nunique() > 1:
+            yield column, compare(pairs, criteria=criteria, score=Score(column=column, better=better, worst=None))
+
+
+def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    if not any(structure_index(column) is not None for column in pairs.columns):
+        return {}
+    return {str(name): rows for name, rows in pairs.groupby("labelling", sort=False)}
+
+
+def write_out(folder: Path, tables: Tables, criteria: Criteria, words: Wording, verdict: str) -> None:
+    """Write the verdict, the tables with their dictionaries, and figures.
+
+    Raises
+    ------
+    CannotWriteError
+        The folder cannot be written.
+    """
+    from lumirage_bids.output.derivatives import write_table, write_text
+    from lumirage_bids.stats import dictionaries
+
+    write_text(folder / "verdict.txt", verdict + "\n")
+    for name, table, columns in (
+        ("summary", tables.summary, dictionaries.SUMMARY),
+        ("comparisons", tables.comparisons, dictionaries.COMPARISONS),
+        ("ranking", tables.ranking, dictionaries.RANKING),
+        ("interactions", tables.interactions, dictionaries.INTERACTIONS),
+        ("structure_differences", tables.structure_differences, dictionaries.STRUCTURE_DIFFERENCES),
+    ):
+        if len(table):
+            write_table(folder / f"{name}.tsv", table, _spoken(columns, words))
+    _draw(folder / "figures", tables, words)
+
+
+def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[str, dict[str, str]]:
+    """A data dictionary that speaks of the score that was judged, in its unit."""
+    if words.noun == "Dice":
+        return {name: dict(entry) for name, entry in columns.items()}
+    return {
+        name: {
+            key: text.replace("mean Dice", words.noun).replace("Dice", words.noun)
+            for key, text in entry.items()
+            if not (key == "Units" and text.startswith("1"))
+        }
+        for name, entry in columns.items()
+    }
+
+
+def _draw(folder: Path, tables: Tables, words: Wording) -> None:
+    from lumirage_bids.report.figure_files import save_figure
+    from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
+    from lumirage_bids.report.figures.effect_sizes import effect_matrix
+    from lumirage_bids.report.figures.violins import dice_violins
+    from lumirage_bids.stats.classes import primary_class
+
+    pairs = tables.pairs if "dice_initial" in tables.pairs else tables.pairs.assign(dice_initial=float("nan"))
+    scored = tables.summary.dropna(subset="mean")
+    for number, labelling in enumerate(scored["labelling"].unique(), start=1):
+        name = f"{number}-{re.sub(r'[^0-9A-Za-z]+', '-', str(labelling))}"
+        split = primary_class(tables.summary["split"][tables.summary["labelling"] == labelling])
+        rows = tables.comparisons
+        here = rows[(rows["labelling"] == labelling) & (rows["split"] == split)]
+        save_figure(dice_violins(pairs, str(labelling), what=words.mean), folder, f"scores-{name}")
+        if len(differing_in_one(here)):
+            drawn = paired_differences(tables.pairs, rows, str(labelling), split, what=words.mean)
+            save_figure(drawn, folder, f"differences-{name}")
+        if len(here):
+            save_figure(effect_matrix(rows, str(labelling), split, what=words.mean), folder, f"effects-{name}")

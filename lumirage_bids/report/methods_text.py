@@ -1,0 +1,309 @@
+"""Paragraphs for a methods section, from what was really done, with the publications that belong to it.
+
+A paragraph names a publication as ``[@key]``, several as ``[@key; @key]``; see `lumirage_bids.base.publications`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from lumirage_bids import labellers, methods
+from lumirage_bids.audit import Conditions
+from lumirage_bids.base.publications import Publication, publications
+from lumirage_bids.report.text import and_join, count
+from lumirage_bids.stats.classes import evaluations_of
+from lumirage_bids.stats.groups import FEWEST_SUBJECTS
+from lumirage_bids.stats.pairing import subjects_of
+
+_CITATION = re.compile(r"\[((?:@\w+(?:; )?)+)\]")
+#: Similarity measures by the names that score rows give them.
+_SIMILARITIES = {
+    "lncc": "local normalised cross-correlation [@avants2008]",
+    "mind": "MIND-SSC [@heinrich2013]",
+    "mi": "mutual information [@mattes2003]",
+    "mse": "mean squared difference",
+}
+_STARTS = {
+    "centre_of_mass": "Methods began with the centres of mass of both images laid onto each other.",
+    "none": "Methods began at the world coordinates of the images' headers.",
+    "own": "brought a start of their own",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a methods section is made from.
+
+    Attributes
+    ----------
+    dataset, protocol : str
+    versions : mapping of str to str
+        Software → version.
+    reference : str
+        The scan that all others were aligned to.
+    arms : mapping
+        Label of an arm → its name, variant and tables of parameters, as a run's record has them.
+    conditions : Conditions
+    comparisons : DataFrame
+        Rows of `lumirage_bids.stats.comparisons.compare`.
+    masks : collection of str
+        Where brain masks came from, as `lumirage_bids.maskers.brain_mask` tells.
+    template : bool
+        Whether a template of TemplateFlow was among the scans.
+    sloppy : bool
+        Whether images were coarse and iterations few, to try things out.
+    """
+
+    dataset: str
+    protocol: str
+    versions: Mapping[str, str]
+    reference: str
+    arms: Mapping[str, Mapping[str, Any]]
+    conditions: Conditions
+    comparisons: pd.DataFrame
+    masks: Iterable[str] = field(default_factory=tuple)
+    template: bool = False
+    sloppy: bool = False
+
+
+def methods_text(run: RunFacts) -> list[str]:
+    """Write the paragraphs."""
+    tried = (
+        ["This was a sloppy run, coarse and with a tenth of the iterations, not for publication."] if run.sloppy else []
+    )
+    return [
+        *tried,
+        _design(run),
+        *_preparation(run),
+        *_start(run),
+        *_methods(run),
+        *_labels(run),
+        _scores(run),
+        *_statistics(run.comparisons),
+    ]
+
+
+def pieces(paragraph: str) -> Iterator[tuple[str, str]]:
+    """Cut a paragraph into (text, key): running text with an empty key, and citations in words with theirs.
+
+    Examples
+    --------
+    >>> list(pieces("Dice [@dice1945]."))
+    [('Dice (', ''), ('Dice, 1945', 'dice1945'), (').', '')]
+    """
+    known = publications()
+    text, place = "", 0
+    for match in _CITATION.finditer(paragraph):
+        keys = [key.strip(" @") for key in match[1].split(";")]
+        if not set(keys) <= set(known):
+            continue
+        text += paragraph[place : match.start()] + "("
+        for key in keys:
+            yield text, ""
+            yield known[key].cited, key
+            text = "; "
+        text, place = ")", match.end()
+    if text or place < len(paragraph):
+        yield text + paragraph[place:], ""
+
+
+def cited(paragraphs: Iterable[str]) -> list[Publication]:
+    """Publications that paragraphs cite, in the order of their names."""
+    keys = {key for paragraph in paragraphs for _, key in pieces(paragraph) if key}
+    return sorted((publications()[key] for key in keys), key=lambda publication: publication.text)
+
+
+def citation_markdown(paragraphs: Sequence[str]) -> str:
+    """Paragraphs and their list of references, as Markdown."""
+    plain = ["".join(text for text, _ in pieces(" ".join(paragraph.split()))) for paragraph in paragraphs]
+    listed = [f"- {r.text} {r.url}".rstrip() + "\n" for r in cited(paragraphs)]
+    # Names from the data may hold what Markdown would pass on as HTML.
+    safe = [text.replace("<", "\\<") for text in plain]
+    return "\n\n".join(["# Methods", *safe, "## References", "".join(listed)])
+
+
+def citation_bibtex(paragraphs: Sequence[str]) -> str:
+    """The references that paragraphs cite, as BibTeX."""
+    return "\n\n".join(reference.bibtex for reference in cited(paragraphs)) + "\n"
+
+
+def _design(run: RunFacts) -> str:
+    pairs = run.conditions.pairs
+    ordered = pairs[["moving", "fixed"]].drop_duplicates()
+    scans = pd.unique(ordered.to_numpy().ravel())
+    template = "One of them is a template from TemplateFlow [@ciric2022]. " if run.template else ""
+    return (
+        f"Deformable registration was evaluated with LUMirage{_version(run, 'lumirage-bids')} [@lumirage], a BIDS App "
+        f"[@gorgolewski2017] that makes a published evaluation [@jena2026] repeatable, protocol “{run.protocol}”. "
+        f"From the BIDS dataset [@gorgolewski2016] “{run.dataset}”, {count(len(scans))} scans of "
+        f"{count(len(set(subjects_of(pd.Index(scans)))))} subjects were found by PyBIDS{_version(run, 'pybids')} "
+        f"[@yarkoni2019]. {template}{count(len(ordered))} ordered pairs (moving, fixed) were registered; work was "
+        f"scheduled by Nipype{_version(run, 'nipype')} [@gorgolewski2011]."
+    )
+
+
+def _version(run: RunFacts, package: str) -> str:
+    found = run.versions.get(package, "")
+    return f" {found}" if found and found != "not installed" else ""
+
+
+def _preparation(run: RunFacts) -> Iterator[str]:
+    for variant, given in run.conditions.preparations.items():
+        which = f" (variant {variant})" if len(run.conditions.preparations) > 1 else ""
+        spacing = given.get("spacing")
+        steps = [
+            f"reoriented to {given.get('orientation', 'RAS')}",
+            f"resampled to {spacing:g} mm" if spacing else "kept at their native spacing",
+            *(["skull-stripped"] if given.get("skull_strip") else []),
+            "winsorised at percentiles {:g} and {:g} and scaled to [0, 1]".format(*given.get("percentiles", (1, 99))),
+            *([f"cropped to the brain with {given['margin_mm']:g} mm around"] if given.get("crop") == "brain" else []),
+        ]
+        yield f"Scans were prepared once for all methods{which}: {', '.join(steps)}.{_masks(run.masks)}"
+
+
+def _masks(masks: Iterable[str]) -> str:
+    sources = set(masks)
+    words = {
+        "existing": "were given",
+        "skull-stripped": "are the foreground of images that came skull-stripped",
+        "deepbet": "were made by deepbet, a network trained on T1w scans of healthy adults [@fisch2024]",
+        "template": "were carried over affinely from the MNI152 template [@fonov2011]",
+    }
+    whole = " Images were not masked." if "none" in sources else ""
+    rest = ", on the T1w scan of the same session, from which they were carried over rigidly"
+    lent = {f"T1w-{source}": text + rest for source, text in words.items()}
+    told = [text for source, text in (words | lent).items() if source in sources]
+    return (f" Brain masks {' or '.join(told)}." if told else "") + whole
+
+
+def _start(run: RunFacts) -> Iterator[str]:
+    found = set(run.conditions.pairs["start"].dropna())
+    if "aligned" in found:
+        tables = [arm["alignment"] for arm in run.arms.values() if arm.get("alignment", {}).get("start") == "aligned"]
+        by = {"mask": "soft Dice of the brain masks", "image": "mutual information of the images [@mattes2003]"}
+        kinds = sorted({f"{table['transform']}, driven by {by[table['on']]}" for table in tables})
+        how = f", {and_join(kinds)}" if kinds else ""
+        to = f" of every scan to {run.reference}" if run.reference else ""
+        yield f"Methods began at an alignment{to} by FireANTs [@jena2024fireants]{how}."
+    yield from (_STARTS[start] for start in ("centre_of_mass", "none") if start in found)
+    if "own" in found:
+        rows = run.conditions.pairs
+        yield f"{and_join(list(rows[rows['start'] == 'own']['method'].unique()))} {_STARTS['own']}."
+
+
+def _methods(run: RunFacts) -> Iterator[str]:
+    kinds, pairs = methods.methods(), run.conditions.pairs
+    tables = {(arm.get("variant"), arm.get("name")): arm.get("method", {}) for arm in run.arms.values()}
+    for name in pairs["method"].unique():
+        kind = kinds.get(run.conditions.methods.get(name, name))
+        rows = pairs[pairs["method"] == name]
+        told = f": {kind.summary}{_cite(kind.references)}" if kind else ""
+        used = [_SIMILARITIES[s] for s in rows["similarity"].dropna().unique() if s in _SIMILARITIES]
+        driven = f" It optimised {and_join(used)}." if used else ""
+        variants = {variant: _parameters(tables.get((variant, name), {})) for variant in rows["variant"].unique()}
+        same = len(set(variants.values())) == 1
+        listed = [f" Parameters{'' if same else f' ({v})'}: {p}." for v, p in variants.items() if p][
+            : 1 if same else None
+        ]
+        trained = run.conditions.trained(name)
+        learned = "" if isinstance(trained, str) else f" It was trained on {trained.words}."
+        yield f"Method {name}{told}.{driven}{learned}{''.join(listed[:1] if same else listed)}"
+
+
+def _parameters(table: Mapping[str, Any]) -> str:
+    """Parameters of a method in words."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in table.items() if name != "method" and value != "")
+
+
+def _value(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _cite(keys: Sequence[str]) -> str:
+    return f" [{'; '.join(f'@{key}' for key in keys)}]" if keys else ""
+
+
+def _labels(run: RunFacts) -> Iterator[str]:
+    kinds = labellers.labellers()
+    for name in run.conditions.pairs["labelling"].unique():
+        source = run.conditions.sources.get(name, "")
+        # A labeller that starts from another's maps names it too.
+        makers = [kinds[word] for word in re.findall(r"(\w+):", source) if word in kinds]
+        makers = makers or [kind for kind in kinds.values() if kind.labelling == name][:1]
+        keys = list(dict.fromkeys(key for kind in makers for key in kind.references))
+        yield f"Labelling {name}{_cite(keys)}{f': {source}' if source else ''}."
+
+
+def _scores(run: RunFacts) -> str:
+    pairs = run.conditions.pairs
+    evaluations = evaluations_of(pairs)
+    elsewhere = any(not how.startswith("native") for how in evaluations)
+    more = {
+        "ndv_percent": "the volume that is not mapped diffeomorphically [@liu2024jacobian]",
+        "hd95_mm": "the 95th percentile of surface distances [@hering2023]",
+        "tre_mm": "target registration error of landmarks [@fitzpatrick2001]",
+        "inverse_consistency_mm": "inverse consistency [@christensen2001]",
+    }
+    further = [words for column, words in more.items() if column in pairs and pairs[column].notna().any()]
+    also = f" Further measures: {and_join(further)}." if further else ""
+    return (
+        f"{' '.join(_carried(run, how, several=len(evaluations) > 1) for how in evaluations)} Dice overlap [@dice1945] "
+        f"was averaged over the structures present in both {'' if elsewhere else 'native '}label maps of a pair"
+        f"{' where they were compared' if elsewhere else ''}, the same set for every method; a structure that a method "
+        "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian "
+        f"determinant is not positive.{also}"
+    )
+
+
+def _carried(run: RunFacts, evaluation: str, *, several: bool) -> str:
+    """How the labels of an evaluation came to where they were compared."""
+    grid, _, transfer = evaluation.partition(", ")
+    rows = run.conditions.pairs
+    which = (
+        f" (variant {and_join(list(rows[rows['evaluation'] == evaluation]['variant'].unique()))})" if several else ""
+    )
+    by = {
+        "": "trilinear interpolation of every structure's mask, the largest value winning",
+        "nearest": "nearest neighbour",
+    }[transfer]
+    if grid == "native":
+        return (
+            "The moving scan's native label map was carried to the fixed scan's native grid in one interpolation by "
+            f"{by}, the same for all methods{which}."
+        )
+    return (
+        f"Both scans' native label maps were carried through their alignments to the prepared grid of "
+        f"{run.reference or 'the reference'}, where they were compared, and the moving one there once more through the "
+        f"deformation, each time by {by}, the same for all methods{which}."
+    )
+
+
+def _statistics(comparisons: pd.DataFrame) -> Iterator[str]:
+    if comparisons.empty:
+        return
+    yield (
+        "Methods were compared on the pairs that both scored, by the mean difference and by d_z, the mean over the "
+        "standard deviation of the differences [@cohen1988; @lakens2013]; |d_z| below 0.2 was called no difference "
+        "[@jena2026]."
+    )
+    if comparisons["ci_low"].isna().all():
+        yield f"Intervals and p-values were not computed: that takes at least {FEWEST_SUBJECTS} subjects."
+        return
+    apart = " Subjects of different sequences had variances of their own." if _several_groups(comparisons) else ""
+    margin = comparisons["equivalence_margin"].iloc[0]
+    yield (
+        "Because subjects recur in pairs, standard errors, intervals and p-values rest on subjects as a random sample: "
+        "variances of subjects and of single pairs were found by the method of moments, as in the social relations "
+        "model [@kenny2006; @aronow2015], with degrees of freedom by Satterthwaite's formula [@satterthwaite1946] and "
+        f"a correction for skewness [@hall1992].{apart} p-values were corrected for all comparisons by Holm's method "
+        f"[@holm1979]. Equivalence within {margin:g} Dice was tested by two one-sided tests [@schuirmann1987]."
+    )
+
+
+def _several_groups(comparisons: pd.DataFrame) -> bool:
+    return bool(comparisons["groups"].str.contains(",", regex=False).any())

@@ -1,0 +1,91 @@
+"""What the group's page shows of images, from the derivatives that participant runs keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.bids.scans import Scan
+from lumirage_bids.output import derivatives
+from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lumirage_bids.audit import Conditions
+    from lumirage_bids.report.figures.intensities import Seen
+    from lumirage_bids.report.figures.slices import View
+    from lumirage_bids.report.group_figures import Looks
+
+
+def read_looks(out_dir: Path, conditions: Conditions, *, pictures: bool = True) -> Looks:
+    """Gather what the group's page shows of images.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Derivatives of one or many participant runs; what is not there is not shown.
+    conditions : Conditions
+        What is known of the run; its pairs with columns moving_subject and fixed_subject.
+    pictures : bool
+        Whether with slices of the images.
+    """
+    from lumirage_bids.report.group_figures import Looks
+    from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class
+    from lumirage_bids.stats.variants import ordered_variants
+
+    pairs = conditions.pairs
+    variants = ordered_variants(list(pairs["variant"].unique()), conditions.preparations)
+    views = {}
+    for labelling in pairs["labelling"].unique() if pictures else ():
+        split = primary_class(pair_classes(pairs["split"][pairs["labelling"] == labelling]))
+        rows = in_class(pairs, labelling, split)
+        for arm in arms_of(rows):
+            mine = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
+            views[labelling, arm] = list(pair_views(out_dir, mine))
+    return Looks(
+        preparations=conditions.preparations,
+        pairs=views,
+        sequences=list(_sequence_views(out_dir, pairs, variants[0])) if pictures else [],
+        histograms=dict(_histograms(out_dir, pairs, variants)),
+    )
+
+
+def scans_by_sequence(pairs: pd.DataFrame) -> dict[str, list[Scan]]:
+    """Scans of a score table by sequence, which the split of a pair of two subjects tells; else by contrast."""
+    found: dict[str, tuple[Scan, str]] = {}
+    for side, place in (("moving", 0), ("fixed", 2)):
+        rows = pairs[[side, f"{side}_subject", "split"]].drop_duplicates()
+        for _, row in rows.iterrows():
+            scan, parts = scan_of_row(row, side), str(row["split"]).partition(" to ")
+            if parts[1] or scan.name not in found:
+                found[scan.name] = scan, parts[place] if parts[1] else scan.suffix
+    by_sequence: dict[str, list[Scan]] = {}
+    for scan, sequence in sorted(found.values(), key=lambda of: (of[1], of[0].name)):
+        by_sequence.setdefault(sequence, []).append(scan)
+    return by_sequence
+
+
+def _sequence_views(out_dir: Path, pairs: pd.DataFrame, variant: str) -> Iterator[View]:
+    """First prepared scan of each sequence."""
+    for sequence, scans in scans_by_sequence(pairs).items():
+        for scan in scans:
+            try:
+                yield ScanView(out_dir, scan, variant).show(f"{sequence}: {scan.name}")
+                break
+            except LumirageError:
+                continue
+
+
+def _histograms(out_dir: Path, pairs: pd.DataFrame, variants: Sequence[str]) -> Iterator[tuple[Seen, list[int]]]:
+    """Histograms of the prepared images, where their sidecars hold them."""
+    from lumirage_bids.report.figures.intensities import Seen
+
+    for sequence, scans in scans_by_sequence(pairs).items():
+        for variant, scan in product(variants, scans):
+            meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
+            if "Histogram" in meta:
+                yield Seen(variant, sequence, scan.name), meta["Histogram"]

@@ -1,0 +1,175 @@
+"""Looks at scans and registrations, from the derivatives that participant runs keep: for subjects' and group pages."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.bids.scans import Scan
+from lumirage_bids.output import derivatives
+from lumirage_bids.output.read_prepared import read_label_map, read_prepared, read_prepared_mask
+from lumirage_bids.spatial.planes import middle, moved_planes
+from lumirage_bids.spatial.transforms import Transform
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lumirage_bids.report.figures.slices import ContourLayer, Planes, View
+    from lumirage_bids.spatial.images import Volume
+
+logger = logging.getLogger("lumirage")
+
+
+class ScanView:
+    """A prepared scan cut through a voxel of its grid, the middle of its brain where none is given.
+
+    Raises
+    ------
+    LumirageError
+        The scan was not prepared, or what was made of it is gone.
+    IndexError
+        The voxel is not in its grid.
+    """
+
+    def __init__(self, out_dir: Path, scan: Scan, variant: str, index: tuple[int, int, int] | None = None) -> None:
+        self.out_dir, self.scan = out_dir, scan
+        self.mask: Volume = read_prepared_mask(out_dir, scan, variant)
+        self.index = index or middle(self.mask)
+        self.image = self.cut(read_prepared(out_dir, scan, variant).array)
+        self.brain = self.cut(self.mask.array.astype(np.int32))
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size along the world's axes, mm."""
+        from nibabel.orientations import io_orientation
+
+        x, y, z = (float(s) for s in self.mask.spacing[np.argsort(io_orientation(self.mask.affine)[:, 0])])
+        return x, y, z
+
+    def cut(self, array: np.ndarray) -> Planes:
+        """Take the view's planes of an array on the prepared grid."""
+        x, y, z = self.index
+        return self.planes({"x": array[x], "y": array[:, y], "z": array[:, :, z]})
+
+    def planes(self, slices: dict[str, np.ndarray]) -> Planes:
+        """Turn slices across the prepared grid's axes into planes of the world, whatever its orientation."""
+        from lumirage_bids.report.figures.slices import from_voxel_planes
+
+        return from_voxel_planes(slices, self.mask.affine)
+
+    def labels(self, labelling: str) -> Planes:
+        """The scan's own labels in the same planes."""
+        labels = read_label_map(self.out_dir, self.scan, labelling)
+        return self.planes(moved_planes(labels, Transform(), self.mask, self.index, 1))
+
+    def show(self, title: str, *layers: ContourLayer) -> View:
+        """Ready the view for a figure."""
+        from lumirage_bids.report.figures.slices import View
+
+        return View(image=self.image, layers=layers, spacing=self.spacing, title=title)
+
+
+def pair_views(out_dir: Path, pairs: pd.DataFrame) -> Iterator[View]:
+    """Worst, median and best pair by Dice, with the fixed scan's labels and the moved ones.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Where participant runs kept the moved labels in three planes of the fixed scan.
+    pairs : DataFrame
+        Rows of one arm and labelling, with columns moving_subject and fixed_subject; of fewer than three scored
+        pairs each is shown. A pair of which nothing was kept is left out.
+    """
+    scored = pairs[pairs["status"] == "ok"].sort_values("dice_mean", kind="stable")
+    places = {0: "worst", len(scored) // 2: "median", len(scored) - 1: "best"}
+    for place, word in (places if len(scored) > 2 else dict.fromkeys(range(len(scored)), "pair")).items():
+        view = _pair_view(out_dir, scored.iloc[place], word)
+        if view is not None:
+            yield view
+
+
+def _pair_view(out_dir: Path, row: pd.Series[str], word: str) -> View | None:
+    from lumirage_bids.report.figures.slices import ContourLayer
+
+    moving, fixed = (scan_of_row(row, side) for side in ("moving", "fixed"))
+    labelling = row["labelling"]
+    kept = read_slices(out_dir, moving, fixed, derivatives.description(row["variant"], row["method"]), labelling)
+    if kept is None:
+        return None
+    try:
+        view = ScanView(out_dir, fixed, row["variant"], kept.index)
+        own = ContourLayer(labels=view.labels(labelling), name=f"{labelling} of the fixed scan", colour="#E69F00")
+        moved = ContourLayer(labels=view.planes(kept.planes), name="moved labels", colour="#56B4E9", dashed=True)
+        return view.show(f"{word}: {moving.name} → {fixed.name}, Dice {float(row['dice_mean']):.3f}", own, moved)
+    except (
+        LumirageError,
+        ValueError,
+        IndexError,
+    ) as error:  # deleted since, or made anew on another grid: a picture less
+        logger.warning("No picture of %s on %s: %s", moving.name, fixed.name, error)
+        return None
+
+
+def scan_of_row(row: pd.Series[str], side: str) -> Scan:
+    """Scan of a score row, to find what was derived from it; where its image is is not known.
+
+    Parameters
+    ----------
+    row : Series
+        With ``moving`` and ``moving_subject``, or the same of the fixed scan.
+    side : {"moving", "fixed"}
+    """
+    name, subject = row[side], row[f"{side}_subject"]
+    found = derivatives.entities_of(Path(name))
+    suffix = found.pop("suffix")
+    # A template's file begins with tpl-, its derivatives with sub-.
+    entities = found if "sub" in found else {"sub": subject}
+    file = Path(f"{name}.nii.gz")
+    return Scan(
+        path=file, dataset=Path(), subject=subject, session=entities.get("ses"), suffix=suffix, entities=entities
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slices:
+    """Moved labels of a pair as they were kept.
+
+    Attributes
+    ----------
+    index : tuple of int
+        The voxel of the fixed scan's prepared grid that they were cut through.
+    planes : dict
+        ``x``, ``y``, ``z`` → labels across that axis of the grid.
+    """
+
+    index: tuple[int, int, int]
+    planes: dict[str, np.ndarray]
+
+
+def read_slices(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: str) -> Slices | None:
+    """Moved labels of a pair, the latest.
+
+    None where nothing was kept when the pair was registered, or it is gone, or it does not say where it was cut.
+    """
+    pattern = derivatives.slices(moving, arm, "*")
+    for file in sorted(derivatives.files(out_dir, pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
+        try:
+            with np.load(file) as archive:
+                kept = {part: archive.get(f"{fixed.key}/{labelling}/{part}") for part in ("index", "x", "y", "z")}
+        except (EOFError, ValueError, zipfile.BadZipFile):  # left torn when a machine went down
+            continue
+        if kept["x"] is None:
+            continue
+        index = kept.pop("index")
+        if index is None:
+            return None
+        x, y, z = (int(i) for i in index)
+        return Slices(index=(x, y, z), planes=kept)
+    return None

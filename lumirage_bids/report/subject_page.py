@@ -1,0 +1,133 @@
+"""A subject's page: its scans with their labels, and where its labels went when it was registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lumirage_bids.output.derivatives import write_text
+from lumirage_bids.report.figure_files import png_data_uri
+from lumirage_bids.report.figures.style import mark
+from lumirage_bids.report.group_page import SLOPPY
+from lumirage_bids.report.rendering import render
+from lumirage_bids.report.tables import Column, Table, make_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Panel = tuple[str, "Figure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanPanel:
+    """One scan of the subject.
+
+    Attributes
+    ----------
+    name : str
+        Name of the scan.
+    description : sequence of str
+        What was done to it and found in it, a line each.
+    figures : sequence of (caption, Figure)
+    """
+
+    name: str
+    description: Sequence[str] = ()
+    figures: Sequence[Panel] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectPage:
+    """What a subject's page shows.
+
+    Attributes
+    ----------
+    subject : str
+        BIDS label without ``sub-``.
+    scans : sequence of ScanPanel
+    pairs : DataFrame
+        Rows of the score table whose moving scan is this subject's.
+    pair_panels : sequence of (caption, Figure)
+    sloppy : bool
+        Whether to mark the page and the figures as not for publication.
+    without_pictures : str
+        Why there are no figures at all; empty where there are.
+    """
+
+    subject: str
+    scans: Sequence[ScanPanel]
+    pairs: pd.DataFrame
+    pair_panels: Sequence[Panel] = ()
+    sloppy: bool = False
+    without_pictures: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Picture:
+    caption: str
+    source: str
+
+
+def write_subject_report(path: Path, page: SubjectPage) -> Path:
+    """Write a subject's page: one file, no network, everything from the data escaped.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write, ``sub-<label>.html``.
+    page : SubjectPage
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    CannotWriteError
+        If the folder cannot be written.
+    """
+    content = render(
+        "subject.html",
+        title=f"sub-{page.subject}",
+        sloppy=SLOPPY if page.sloppy else "",
+        scans=[(scan, _pictures(scan.figures, page.sloppy)) for scan in page.scans],
+        pairs=_pair_table(page.pairs) if len(page.pairs) else None,
+        pair_pictures=_pictures(page.pair_panels, page.sloppy),
+        without_pictures=page.without_pictures,
+    )
+    write_text(path, content)
+    return path
+
+
+def _pictures(panels: Sequence[Panel], sloppy: bool) -> list[_Picture]:
+    pictures = []
+    for caption, figure in panels:
+        if sloppy:
+            mark(figure, SLOPPY)
+        pictures.append(_Picture(caption=caption, source=png_data_uri(figure)))
+    return pictures
+
+
+def _pair_table(pairs: pd.DataFrame) -> Table:
+    columns = [
+        Column(key="fixed", title="Fixed scan"),
+        Column(key="moving", title="Moving scan"),
+        Column(key="method", title="Method", keep=True),
+        Column(key="variant", title="Variant"),
+        Column(key="labelling", title="Labelling"),
+        Column(key="split", title="Split"),
+        Column(key="status", title="Status", keep=True),
+        Column(key="dice_mean", title="Dice", kind="dice"),
+        Column(key="dice_initial", title="Initial Dice", kind="dice"),
+        Column(key="n_structures", title="Structures", kind="count"),
+        Column(key="folding_percent", title="Folding, %", kind="quantity"),
+        Column(key="runtime_s", title="Time, s", kind="quantity"),
+        Column(key="memory_gb", title="Memory, GB", kind="quantity"),
+        Column(key="reason", title="Reason"),
+    ]
+    return make_table("pair-table", "Pairs in which this subject is the moving one.", pairs, columns)

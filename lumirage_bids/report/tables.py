@@ -1,0 +1,299 @@
+"""Score tables as tables of a page: which columns, how they are written, what they sort by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lumirage_bids.report.text import MISSING, WRITERS, count, span
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
+from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a page's table.
+
+    Attributes
+    ----------
+    key : str
+        Column of the data.
+    title : str
+    kind : str
+        ``text`` or a key of `lumirage_bids.report.text.WRITERS`.
+    group : str
+        Heading over neighbouring columns of the same group.
+    keep : bool
+        Whether the column stays where it has one value only.
+    """
+
+    key: str
+    title: str
+    kind: str = "text"
+    group: str = ""
+    keep: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell: its text, and what it sorts by."""
+
+    text: str
+    sort: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table ready for the page; the first column heads the rows.
+
+    Attributes
+    ----------
+    name : str
+        Id on the page.
+    caption : str
+    columns : tuple of Column
+    rows : tuple of tuple of Cell
+    """
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Headings over the columns, each with the number of columns below it; empty where there are none."""
+        spans: list[tuple[str, int]] = []
+        for column in self.columns:
+            if spans and spans[-1][0] == column.group:
+                spans[-1] = (column.group, spans[-1][1] + 1)
+            else:
+                spans.append((column.group, 1))
+        return spans if any(group for group, _ in spans) else []
+
+
+def make_table(name: str, caption: str, data: pd.DataFrame, columns: list[Column]) -> Table:
+    """Write every cell; text columns with one value only are left out, but for the first and those to be kept."""
+    told = [c.keep or c.kind != "text" or data[c.key].nunique(dropna=False) > 1 for c in columns[1:]]
+    kept = [columns[0], *(column for column, tells in zip(columns[1:], told, strict=True) if tells)]
+    written = [[_cell(value, column.kind) for value in data[column.key]] for column in kept]
+    return Table(name=name, caption=caption, columns=tuple(kept), rows=tuple(zip(*written, strict=True)))
+
+
+def _cell(value: str | float, kind: str) -> Cell:
+    if kind == "text":
+        text = MISSING if pd.isna(value) else str(value)
+        return Cell(text=text, sort=text)
+    number = float(value)
+    return Cell(text=WRITERS[kind](number), sort=repr(number) if math.isfinite(number) else "")
+
+
+def summary_table(summary: pd.DataFrame) -> Table:
+    """Lay out the summary, one row per arm, class of pairs and labelling."""
+    quartiles = [span(a, b) for a, b in zip(summary["q25"], summary["q75"], strict=True)]
+    dice, trimmed, failing = "Dice, all scored pairs", "Dice, lowest 5 % left out", "Failures"
+    cost = "Cost and plausibility"
+    columns = [
+        Column(key="method", title="Method"),
+        Column(key="variant", title="Variant"),
+        Column(key="split", title="Pairs of", keep=True),
+        Column(key="labelling", title="Labelling"),
+        Column(key="evaluation", title="Labels on grid"),
+        Column(key="n_pairs", title="Pairs", kind="count"),
+        Column(key="n_failed", title="Failed", kind="count"),
+        Column(key="mean", title="Mean", kind="dice", group=dice),
+        Column(key="median", title="Median", kind="dice", group=dice),
+        Column(key="std", title="SD", kind="dice", group=dice),
+        Column(key="quartiles", title="Quartiles", group=dice, keep=True),
+        Column(key="robustness_30", title="30 % below", kind="dice", group=dice),
+        Column(key="dice_initial_mean", title="Initial", kind="dice", group=dice),
+        Column(key="mean_trimmed", title="Mean", kind="dice", group=trimmed),
+        Column(key="median_trimmed", title="Median", kind="dice", group=trimmed),
+        Column(key="std_trimmed", title="SD", kind="dice", group=trimmed),
+        Column(key="mean_worst_case", title="Mean, failed as 0", kind="dice", group=failing),
+        Column(key="n_below_initial", title="Below initial", kind="count", group=failing),
+        Column(key="n_folding", title=f"Folding > {FOLDING_LIMIT_PERCENT:g} %", kind="count", group=failing),
+        Column(key="failure_percent", title="Any failure, %", kind="quantity", group=failing),
+        Column(key="runtime_s_median", title="Time, s", kind="quantity", group=cost),
+        Column(key="memory_gb_max", title="Memory, GB", kind="quantity", group=cost),
+        Column(key="folding_percent_mean", title="Folding, %", kind="quantity", group=cost),
+    ]
+    caption = (
+        "Mean Dice per method. Any failure: no score, Dice below the initial one, or too much folding. Time: median; "
+        "memory: highest; folding: mean."
+    )
+    return make_table("summary-table", caption, summary.assign(quartiles=quartiles), columns)
+
+
+def ranking_table(ranking: pd.DataFrame) -> Table:
+    """Lay out the ranks, one row per arm and labelling; arms that are set aside have none."""
+    ends = zip(ranking["rank_low"], ranking["rank_high"], strict=True)
+    spans = [span(low, high, 0) for low, high in ends]
+    columns = [
+        Column(key="method", title="Method"),
+        Column(key="variant", title="Variant"),
+        Column(key="labelling", title="Labelling"),
+        Column(key="evaluation", title="Labels on grid"),
+        Column(key="n_common", title="Pairs in common", kind="count"),
+        Column(key="mean", title="Mean", kind="dice"),
+        Column(key="rank_mean", title="By mean", kind="index", group="Rank"),
+        Column(key="rank", title="By significance", kind="index", group="Rank"),
+        Column(key="score_learn2reg", title="Learn2Reg's score", kind="quantity", group="Rank"),
+        Column(key="first_percent", title="First, %", kind="quantity", group="Had other subjects been drawn"),
+        Column(key="spans", title="Rank, 95 %", group="Had other subjects been drawn", keep=True),
+        Column(key="lacking_percent", title="Lacking, %", kind="quantity", group="Pairs without a score"),
+        Column(key="mean_zero", title="Mean, those at worst", kind="dice", group="Pairs without a score"),
+    ]
+    caption = (
+        "Ranks on the pairs that all methods scored that are not set aside. By significance: one more than the methods "
+        "that are better by p (Holm), however little."
+    )
+    return make_table("ranking-table", caption, ranking.assign(spans=spans), columns)
+
+
+def _comparison_names(table: pd.DataFrame) -> list[str]:
+    """Name each row “b − a”."""
+    arms = [table[[f"variant_{x}", f"method_{x}"]].set_axis(["variant", "method"], axis="columns") for x in ("a", "b")]
+    labels = arm_labels(arms_of(pd.concat(arms)))
+    a, b = ([labels[Arm(v, m)] for v, m in zip(x["variant"], x["method"], strict=True)] for x in arms)
+    return [f"{later} − {earlier}" for later, earlier in zip(b, a, strict=True)]
+
+
+def comparison_table(comparisons: pd.DataFrame) -> Table:
+    """Lay out the comparisons, each named “b − a”."""
+    names = _comparison_names(comparisons)
+    spans = {name: _spans(comparisons, name) for name in ("ci", "d_z", "worst_case_ci")}
+    data = comparisons.assign(names=names, **{f"{name}_span": ends for name, ends in spans.items()})
+    margins = "".join(f"{margin:g}" for margin in comparisons["equivalence_margin"].unique()[:1])
+    refused = bool(comparisons["refused"].notna().any())
+    difference, effect, plain = "Difference in mean Dice", "Effect size", "Pairs taken for independent"
+    worst = "Failed pairs scored 0"
+    columns = [
+        Column(key="names", title="Comparison"),
+        Column(key="split", title="Pairs of", keep=True),
+        Column(key="labelling", title="Labelling"),
+        Column(key="evaluation", title="Labels on grid"),
+        Column(key="n", title="Pairs", kind="count"),
+        Column(key="n_failed", title="Failed", kind="count"),
+        Column(key="n_subjects", title="Subjects", kind="count"),
+        Column(key="mean_difference", title="Mean", kind="difference", group=difference),
+        Column(key="ci_span", title="95 % interval", group=difference, keep=True),
+        Column(key="p", title="p", kind="p", group=difference),
+        Column(key="p_holm", title="p (Holm)", kind="p", group=difference),
+        Column(key="p_equivalence_holm", title=f"p within ± {margins} (Holm)", kind="p", group=difference),
+        Column(key="d_z", title="d_z", kind="effect", group=effect),
+        Column(key="d_z_span", title="95 % interval", group=effect, keep=True),
+        Column(key="d_av", title="d_av", kind="effect", group=effect),
+        Column(key="d_pooled", title="d_pooled", kind="effect", group=effect),
+        Column(key="hedges_g", title="Hedges’ g", kind="effect", group=effect),
+        Column(key="worst_case_difference", title="Difference", kind="difference", group=worst),
+        Column(key="worst_case_ci_span", title="95 % interval", group=worst, keep=True),
+        Column(key="t", title="t", kind="effect", group=plain),
+        Column(key="p_t", title="p (t)", kind="p", group=plain),
+        Column(key="p_wilcoxon", title="p (Wilcoxon)", kind="p", group=plain),
+        Column(key="refused", title="Why no interval", keep=refused),
+    ]
+    caption = (
+        "Every two methods, on the pairs that both scored. Positive: the first-named is higher. Intervals and p-values "
+        "over subjects, but for those under “pairs taken for independent”, which are too sure."
+    )
+    return make_table("comparison-table", caption, data, columns)
+
+
+def _spans(table: pd.DataFrame, name: str) -> list[str]:
+    """Write the interval that two columns hold."""
+    return [span(low, high, sign=True) for low, high in zip(table[f"{name}_low"], table[f"{name}_high"], strict=True)]
+
+
+def structure_table(per_structure: pd.DataFrame, labelling: str, name: str) -> Table:
+    """Lay out the mean of each arm side by side, one row per structure."""
+    rows = per_structure[per_structure["labelling"] == labelling]
+    labels = arm_labels(arms_of(rows))
+    key = ["index", "name"]
+    wide = rows.assign(
+        arm=[labels[Arm(v, m)] for v, m in zip(rows["variant"], rows["method"], strict=True)],
+        interval=[span(low, high) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)],
+    )
+    means = wide.pivot(index=key, columns="arm", values="mean")
+    spans = wide.pivot(index=key, columns="arm", values="interval").add_prefix("interval of ")
+    data = means.join(spans).assign(most=wide.groupby(key)["n"].max()).reset_index()
+    known = bool(rows["ci_low"].notna().any())
+    columns = [
+        Column(key="name", title="Structure"),
+        Column(key="index", title="Index", kind="index"),
+        Column(key="most", title="Pairs, at most", kind="count"),
+    ]
+    for label in labels.values():
+        columns.append(Column(key=label, title="Mean Dice", kind="dice", group=label))
+        if known:
+            columns.append(Column(key=f"interval of {label}", title="95 % interval", group=label, keep=True))
+    return make_table(name, f"Mean Dice per structure, {labelling}.", data, columns)
+
+
+def structure_difference_table(differences: pd.DataFrame, labelling: str, name: str, most: int = 10) -> Table:
+    """Lay out the structures that make most of each difference, `most` of them for every two arms.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        Rows of `lumirage_bids.stats.structures.structure_differences`.
+    labelling, name : str
+    most : int
+    """
+    rows = differences[(differences["labelling"] == labelling) & (differences["rank"] <= most)]
+    columns = [
+        Column(key="names", title="Comparison"),
+        Column(key="rank", title="Rank", kind="index"),
+        Column(key="name", title="Structure", keep=True),
+        Column(key="index", title="Index", kind="index"),
+        Column(key="n", title="Pairs", kind="count"),
+        Column(key="mean_difference", title="Difference in Dice", kind="difference"),
+        Column(key="ci_span", title="95 % interval", keep=True),
+        Column(key="d_z", title="d_z", kind="effect"),
+        Column(key="contribution", title="Part of the difference in mean Dice", kind="difference"),
+        Column(key="contribution_percent", title="%", kind="quantity"),
+    ]
+    caption = (
+        f"Structures that each difference comes from, {labelling}: the {most} largest parts. Pairs of rescans left out."
+    )
+    data = rows.assign(names=_comparison_names(rows), ci_span=_spans(rows, "ci"))
+    return make_table(name, caption, data, columns)
+
+
+def labeller_table(summary: pd.DataFrame) -> Table:
+    """Lay out how well labellers agree with their references, a row a structure and one over all.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of `lumirage_bids.output.agreements.summarise`.
+    """
+    columns = [
+        Column(key="labelling", title="Labelling"),
+        Column(key="reference", title="Reference", keep=True),
+        Column(key="name", title="Structure", keep=True),
+        Column(key="n", title="Scans", kind="count"),
+        Column(key="mean", title="Mean Dice", kind="dice"),
+        Column(key="std", title="SD", kind="dice"),
+    ]
+    caption = "Dice of a labeller's maps with a reference's of the same scans. Mean and SD: over scans."
+    return make_table("labeller-table", caption, summary, columns)
+
+
+def failure_table(pairs: pd.DataFrame) -> Table:
+    """Lay out how many pairs failed, by method and reason."""
+    failed = pairs[pairs["status"] != "ok"]
+    key = ["method", "variant", "labelling", "reason"]
+    counts = failed.assign(reason=failed["reason"].fillna("no reason given")).groupby(key, sort=False).size()
+    data = counts.rename("n").reset_index().sort_values("n", ascending=False, kind="stable")
+    columns = [
+        Column(key="method", title="Method"),
+        Column(key="variant", title="Variant"),
+        Column(key="labelling", title="Labelling"),
+        Column(key="n", title="Pairs", kind="count"),
+        Column(key="reason", title="Reason", keep=True),
+    ]
+    caption = f"{count(len(failed))} rows of the score table failed, by reason."
+    return make_table("failure-table", caption, data, columns)

@@ -1,0 +1,141 @@
+"""Certain differences in words: how large, how sure, where they hold, and what they hang on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from lumirage_bids.report.text import and_join, count, fixed, p_value, significant
+from lumirage_bids.report.verdict.relations import Relation
+from lumirage_bids.report.verdict.scene import Scene
+from lumirage_bids.stats.classes import ALL, SAME_SUBJECT
+
+MOST = 6  # sentences of one kind; the tables have all
+#: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
+_SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"))
+
+
+def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Tell the certain differences, the largest first."""
+    found = sorted((r for r in rows if r.kind == "certain"), key=lambda r: -r.difference)
+    for r in found[:MOST]:
+        parts = (_difference, _doubts, _structure, _by_class, _further)
+        yield "".join(part(scene, r) for part in parts)
+    if len(found) > MOST:
+        yield f"{len(found) - MOST} further differences are in the table."
+
+
+def _difference(scene: Scene, r: Relation) -> str:
+    size, n = scene.words.size(r.difference), count(r.row["n"])
+    what = f"{r.better} is {scene.words.above} {r.worse} by {size} {scene.words.noun} over {n} pairs"
+    inside = [
+        f"{scene.criteria.level} interval {scene.words.interval(r.low, r.high)}, from {subjects(r)}",
+        f"p = {p_value(r.row['p_holm'])} after Holm's correction".replace("= <", "<"),
+        *effect(r),
+    ]
+    return f"{what} ({'; '.join(inside)})."
+
+
+def subjects(r: Relation) -> str:
+    """How many subjects an interval is from, and in which groups."""
+    n, groups = count(r.row["n_subjects"]), str(r.row["groups"])
+    return f"{n} subjects" if groups == n or not any(c.isalpha() for c in groups) else f"{n} subjects: {groups}"
+
+
+def effect(r: Relation) -> list[str]:
+    """Effect size; with an adjective only where its interval bounds it from below."""
+    if not math.isfinite(r.d_z):
+        return []
+    if not math.isfinite(r.d_z_low):
+        return [f"d_z {fixed(r.d_z, 2)}, too few subjects for its interval"]
+    least = next((f", at least {name}" for bound, name in _SIZES if r.d_z_low >= bound), "")
+    return [f"d_z {fixed(r.d_z, 2)}, {fixed(r.d_z_low, 2)} to {fixed(r.d_z_high, 2)}{least}"]
+
+
+def _doubts(scene: Scene, r: Relation) -> str:
+    """What is doubtful about a certain difference."""
+    told = []
+    if r.failures_differ:
+        told.append("Not certain all the same: the two lack scores of different pairs.")
+    if r.hangs_on:
+        without = scene.words.size(r.row["without_difference"], sign=True)
+        told.append(
+            f"It hangs on one subject, {r.hangs_on}: without it {r.row['method_b']} − {r.row['method_a']} is {without} "
+            f"(p = {p_value(r.row['without_p'])}).".replace("= <", "<")
+        )
+    if r.d_z_low < scene.criteria.threshold:
+        told.append(f"Its d_z may be below {scene.criteria.threshold:g}.")
+    if isinstance(r.row["left_out"], str) and r.row["left_out"]:
+        told.append(f"Over the other pairs only: {r.row['left_out']} left out, too few subjects.")
+    if r.row["n_smallest"] < r.row["n_subjects"] and r.row["n_smallest"] < 6:
+        told.append(f"The smallest of its groups has {count(r.row['n_smallest'])} subjects.")
+    return "".join(f" {sentence}" for sentence in told)
+
+
+def _structure(scene: Scene, r: Relation) -> str:
+    """Name the structure without which little of a difference is left."""
+    parts = scene.structures
+    if parts.empty or not r.certain:
+        return ""
+    arms = ["variant_a", "method_a", "variant_b", "method_b"]
+    mine = parts[(parts[arms] == [r.row[arm] for arm in arms]).all(axis="columns") & (parts["dominates"] == True)]  # noqa: E712
+    if mine.empty:
+        return ""
+    top = mine.iloc[0]
+    name = " ".join(str(top["name"]).split())
+    turn = 1 if r.row["mean_difference"] >= 0 else -1
+    return (
+        f" One structure makes most of it: {name}, {top['contribution_percent']:.0f} %; without it the difference is "
+        f"{scene.words.size(turn * top['difference_without'], sign=True)}."
+    )
+
+
+def _further(scene: Scene, r: Relation) -> str:
+    """Whether other measures agree with a certain difference: one number is weak evidence."""
+    parts = []
+    for measure, relations in scene.further.items():
+        other = next((o for o in relations if o.names() == r.names()), None)
+        if other is None:
+            continue
+        if not other.row["p_holm"] < scene.criteria.alpha:
+            parts.append(f"{measure} does not tell")
+        else:
+            verb = "agrees" if other.better == r.better else "says the opposite"
+            parts.append(f"{measure} {verb} ({significant(other.difference)})")
+    return f" Other measures: {', '.join(parts)}." if parts and r.certain else ""
+
+
+def _by_class(scene: Scene, r: Relation) -> str:
+    """Say in which splits a difference is certain; nothing where there is one split only."""
+    found = [(name, each) for name, each in single_splits(scene) if each.names() == r.names()]
+    if len(found) < 2:
+        return ""
+    groups: dict[str, list[str]] = {}
+    for name, each in found:
+        same = each.better == r.better
+        groups.setdefault({"certain": "certain" if same else "turned"}.get(each.kind, "not"), []).append(name)
+    words = {"certain": "certain in", "turned": "the other way round in", "not": "not certain in"}
+    parts = [f"{words[kind]} {_in(groups[kind], len(found))}" for kind in words if kind in groups]
+    return f" By split: {'; '.join(parts)}."
+
+
+def _in(splits: Sequence[str], all_splits: int) -> str:
+    """Name splits, or count them where they are many."""
+    if len(splits) <= MOST:
+        return and_join(list(splits))
+    return f"{'each' if len(splits) == all_splits else str(len(splits))} of the {all_splits} splits"
+
+
+def single_splits(scene: Scene) -> list[tuple[str, Relation]]:
+    """Relations over single splits, which no other class contains; rescans are another matter."""
+    classes = {name for name, _ in scene.by_class}
+    return [
+        (name, r)
+        for name, r in scene.by_class
+        if name not in (ALL, SAME_SUBJECT, scene.split) and not (" and " in name and _halves(name) & classes)
+    ]
+
+
+def _halves(name: str) -> set[str]:
+    a, _, b = name.partition(" and ")
+    return {f"{a} to {b}", f"{b} to {a}"}

@@ -1,0 +1,279 @@
+"""The first sentences of a verdict: who lacks pairs, and whether anyone is ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from lumirage_bids.report.text import FEW_NAMES, and_join, count, few, p_value
+from lumirage_bids.report.verdict.relations import Relation
+from lumirage_bids.report.verdict.scene import Scene, Standing
+from lumirage_bids.stats.common import MAY_LACK_PERCENT
+from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
+
+_MOST = 5  # methods that are named with their numbers
+_FEW = 6  # subjects: fewer are said to be few
+
+
+def headline(scene: Scene) -> str:
+    """Say what lacks pairs, then who leads or why nobody does, then what bounds it."""
+    return " ".join([*lacking(scene), *_core(scene), *([] if scene.withheld else scene.caveats)])
+
+
+def lacking(scene: Scene) -> Iterator[str]:
+    """What lacks pairs: the run, arms that are set aside, those not finished, then those that lack a few."""
+    if scene.planned is not None and scene.done < scene.planned:
+        left = f"{count(scene.planned - scene.done)} of {count(scene.planned)}"
+        yield f"Not finished: {left} planned pairs are not done by any method."
+    aside = [s for s in scene.competitors if s.set_aside]
+    failing, unfinished = ([s for s in aside if (s.unfinished > s.failed) is wanted] for wanted in (False, True))
+    if failing:
+        yield f"Set aside, too few scores: {_lacks(failing)}."
+    if unfinished:
+        yield f"Set aside, not finished: {_lacks(unfinished)}."
+    some = [s for s in scene.standings if s.lacking and not s.set_aside]
+    if some:
+        yield f"Lacking pairs: {_lacks(some)}."
+
+
+def _lacks(arms: Sequence[Standing]) -> str:
+    """What arms lack, those that lack most first where they are many."""
+    most = arms if len(arms) <= FEW_NAMES else sorted(arms, key=lambda s: -s.lacking)[:FEW_NAMES]
+    more = [f"{len(arms) - len(most)} others"] if len(arms) > len(most) else []
+    return "; ".join([*(f"{s.name}, {s.lacks()}" for s in most), *more])
+
+
+def _core(scene: Scene) -> Iterator[str]:
+    ranked, competitors = scene.ranked, scene.competitors
+    if not any(s.n or s.scored for s in scene.standings):
+        yield "No pair was scored."
+    elif scene.withheld:
+        yield f"No verdict. {scene.withheld}"
+    elif not competitors:
+        own = scene.summary.iloc[0]
+        n = int(own["n_pairs"] - own["n_failed"])
+        over = f"{count(n)} pair{'s' if n != 1 else ''}"
+        told = f"{scene.words.mean} {scene.words.value(own['mean'])} over {over}"
+        yield f"Only {own['name']} was run: {told}. There is nothing to compare it with."
+    elif not ranked and any(not s.set_aside for s in competitors):
+        yield (
+            "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "
+            "not compared; what follows compares them in twos."
+        )
+    elif not ranked:
+        yield "No method scored enough of its pairs to be ranked."
+    elif len(ranked) == 1:
+        yield _alone(scene, ranked[0])
+    else:
+        yield _led(scene, ranked)
+
+
+def _mean(scene: Scene, s: Standing) -> str:
+    return f"{scene.words.mean} {scene.words.value(s.mean)} over {_pairs(scene, s)}"
+
+
+def _pairs(scene: Scene, s: Standing) -> str:
+    """Common pairs of an arm, and of how many subjects they are, moving and fixed together."""
+    return f"{count(s.n)} pair{'s' if s.n != 1 else ''} of {count(scene.subjects)} subject{'s' * (scene.subjects != 1)}"
+
+
+def _alone(scene: Scene, only: Standing) -> str:
+    start = "Only one method was run," if len(scene.competitors) == 1 else "Only one method can be ranked,"
+    floors = [r for r in scene.with_reference() if only.name in r.names()]
+    told = f"{start} {only.name}: {_mean(scene, only)}"
+    if not floors:
+        return f"{told}. There is nothing to compare it with."
+    return f"{told}; {'; '.join(against(scene, only.name, r) for r in floors)}."
+
+
+def against(scene: Scene, name: str, r: Relation) -> str:
+    """How a method stands to a reference, with as much certainty as there is."""
+    other = next(iter(r.names() - {name}))
+    by = f" by {scene.words.size(r.difference)}"
+    if r.kind == "certain":
+        where = scene.words.above if r.better == name else scene.words.below
+        return f"{name} is {where} {other}{by}{_doubt(scene, [r])}"
+    return {
+        "small": f"{name} differs from {other} too little to count ({scene.words.size(r.difference)})",
+        "equivalent": f"{name} is equivalent to {other}",
+        "identical": f"{name} is the same as {other} in every pair",
+        "open": f"that {name} differs from {other} is not certain",
+        "turned": f"that {name} differs from {other} is not certain: failures turn it around",
+    }.get(r.kind, f"how surely {name} differs from {other} is not known: {r.row['refused']}")
+
+
+def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
+    """Say who leads the methods, or that nobody does."""
+    first, rest = ranked[0], ranked[1:]
+    found = {s.name: r for s in rest if (r := scene.between(first.name, s.name)) is not None}
+    behind = [r for r in found.values() if r.kind == "certain" and r.better == first.name]
+    level = [r for r in found.values() if r not in behind]
+    if not found or all(r.kind == "unknown" for r in found.values()):
+        return _unknown(scene, ranked, list(found.values()))
+    if not level:
+        doubt = _doubt(scene, behind)
+        others = "every other that is ranked" if any(s.set_aside for s in scene.competitors) else "every other"
+        every = f"{scene.words.above} {others}{doubt}: {_by_how_much(scene, behind)}"
+        return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}.{_ifs(scene, first, behind)}"
+    others = f" {_behind(scene, first.name, level, behind)}" if behind else ""
+    return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
+
+
+def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence[Relation]) -> str:
+    """Who is behind, for certain, all that share the top or the first of them."""
+    top = [next(iter(r.names() - {name})) for r in level]
+    theirs = [r for other in top for each in behind if (r := scene.between(other, each.worse)) is not None]
+    lower = {each.worse for each in behind}
+    everyone = len(theirs) == len(top) * len(behind) and all(r.kind == "certain" and r.worse in lower for r in theirs)
+    who = "Each of them" if everyone else name
+    return f"{who} is {scene.words.above} {few(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}."
+
+
+def _by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
+    parts = [f"{r.worse} by {scene.words.size(r.difference)}{interval(scene, r)}" for r in behind[:_MOST]]
+    more = [f"{len(behind) - _MOST} more by more"] if len(behind) > _MOST else []
+    return ", ".join([*parts, *more])
+
+
+def interval(scene: Scene, r: Relation) -> str:
+    """Interval of a difference in brackets; empty where there is none."""
+    if not r.known:
+        return ""
+    return f" ({scene.criteria.level} interval {scene.words.interval(r.low, r.high)})"
+
+
+def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
+    """Whether differences are certain, and what they hang on if not."""
+    if any(r.failures_differ for r in relations):
+        return " on the pairs that all scored, which is not certain where failures differ"
+    if hanging := list(dict.fromkeys(r.hangs_on for r in relations if r.hangs_on)):
+        return f", but not for certain: it hangs on {and_join(hanging)} alone"
+    fewest = min(int(r.row["n_subjects"]) for r in relations)
+    return f" for certain, as far as {fewest} subjects go" if fewest < _FEW else " for certain"
+
+
+def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
+    """Tell of methods that nobody leads."""
+    names = _together(scene, first.name, level)
+    kinds = {r.kind for r in level}
+    largest = max(level, key=lambda r: r.difference)
+    size = scene.words.size(largest.difference)
+    if largest.known:
+        size += f", {scene.criteria.level} interval {scene.words.interval(largest.low, largest.high)}"
+    of_what = "largest difference" if len(level) > 1 else "difference"
+    margin = f"{scene.criteria.margin:g} {scene.words.noun}"
+    if kinds == {"identical"}:
+        return f"Identical: {names} have the same score in every pair, {_mean(scene, first)}. No winner."
+    if kinds <= {"identical", "equivalent"}:
+        return (
+            f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
+            f"for certain: {of_what} {size}; {_mean(scene, first)}."
+        )
+    if kinds <= {"identical", "equivalent", "small"}:
+        threshold = f"|d_z| = {scene.criteria.threshold:g}"
+        return (
+            f"No winner: between {names} there is no difference that counts, the {of_what} is {size}; the margin is "
+            f"{margin}, the threshold {threshold}; {_mean(scene, first)}."
+        )
+    turned = [r for r in level if r.kind == "turned"]
+    why = " With failed pairs scored at worst it turns around." if turned else ""
+    if any(r.kind == "open" and r.alike for r in level):
+        why += " That they are equivalent on the pairs that both scored is not certain: failures differ."
+    if largest.known and largest.kind == "open":
+        size += f", p = {p_value(largest.row['p_holm'])} after Holm's correction".replace("= <", "<")
+    return f"No winner: the order of {names} is not certain; {of_what} {size}; {_mean(scene, first)}.{why}"
+
+
+def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
+    """Names of arms level with the first; where two of them are told apart from each other, each with the first."""
+    others = [next(iter(r.names() - {first})) for r in level]
+    between = [scene.between(a, b) for a, b in combinations(others, 2)]
+    if any(r is not None and r.kind == "certain" for r in between):
+        return f"{first} and each of {few(others)}"
+    return few([first, *others])
+
+
+def _unknown(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relation]) -> str:
+    """Give the means where no interval can be had."""
+    means = ", ".join(f"{s.name} {scene.words.value(s.mean)}" for s in ranked[:_MOST])
+    more = f" and {len(ranked) - _MOST} more" if len(ranked) > _MOST else ""
+    why = str(found[0].row["refused"]) if found else "no two methods share a scored pair"
+    mean = scene.words.mean[0].upper() + scene.words.mean[1:]
+    return f"No winner can be told: {why}. {mean} over {_pairs(scene, ranked[0])}: {means}{more}."
+
+
+def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
+    """What a reader must know with the headline: groups left out, no gain over the start, orders that turn."""
+    told = []
+    if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _given(r.row["left_out"]))):
+        n = min(int(r.row["n"]) for r in used if _given(r.row["left_out"]))
+        told.append(f"Differences are over the other {count(n)} pairs: left out for too few subjects, {and_join(out)}.")
+    for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
+        if r.better != first.name or r.kind != "certain":
+            told.append(f"Mind: {against(scene, first.name, r)}.")
+    told += _fixed_alone(used)
+    told += _price(scene, first, used)
+    told += _better_aside(scene, first)
+    told += list(turning(scene))[:2]
+    return "".join(f" {sentence}" for sentence in told)
+
+
+def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
+    """The one subject, moving or fixed, that all pairs share and results hold for."""
+    one = {"moving subjects": "fixed", "fixed subjects": "moving"}
+    held = [(one[r.row["resampled"]], r.row["holds_for"]) for r in used if r.known and r.row["resampled"] in one]
+    for side, subject in dict.fromkeys(held):
+        yield f"This holds for one {side} subject alone, {subject}."
+
+
+def _price(scene: Scene, first: Standing, used: Sequence[Relation]) -> Iterator[str]:
+    """What a winner pays: folded brains, and measures by which it is worse than those that it is ahead of."""
+    behind = [r for r in used if r.kind == "certain" and r.better == first.name]
+    if not behind:
+        return
+    own = scene.summary[scene.summary["name"] == first.name].iloc[0]
+    if own["n_folding"] > MAY_LACK_PERCENT / 100 * first.scored:
+        yield (
+            f"Mind: {first.name} folds more than {FOLDING_LIMIT_PERCENT:g} % of the brain in {count(own['n_folding'])} "
+            f"of {count(first.scored)} pairs."
+        )
+    for measure, relations in scene.further.items():
+        found = {o.names(): o for o in relations if o.row["p_holm"] < scene.criteria.alpha}
+        better = [r.worse for r in behind if r.names() in found and found[r.names()].better != first.name]
+        if better:
+            yield f"Mind: {measure} says the opposite of {first.name} and {few(better)}."
+
+
+def _better_aside(scene: Scene, first: Standing) -> Iterator[str]:
+    """Arms set aside whose mean is ahead of the first's although what they lack counts as bad as can be."""
+    sign = 1 if scene.words.higher_is_better else -1
+    for s in scene.competitors:
+        ahead = sign * (s.mean_at_worst - first.mean_at_worst)
+        if s.set_aside and ahead > 0 and scene.criteria.beyond(ahead):
+            means = ", ".join(f"{x.name} {scene.words.value(x.mean_at_worst)}" for x in (s, first))
+            yield (
+                f"Mind: {s.name}, set aside, has the better mean all the same: over all pairs, those without a score "
+                f"counted as {scene.words.worst}, {means} (not tested)."
+            )
+
+
+def _given(text: object) -> bool:
+    return isinstance(text, str) and bool(text)
+
+
+def turning(scene: Scene) -> Iterator[str]:
+    """Orders that turn between two conditions, by their own test."""
+    ranked = {s.name for s in scene.ranked}
+    for row in scene.interactions.to_dict("records"):
+        if not row["p_reversal_page"] < scene.criteria.alpha or not row["arms"] <= ranked:
+            continue
+        if not any(scene.criteria.beyond(row[f"difference_{i}"]) for i in (1, 2)):
+            continue
+        sign = 1 if scene.words.higher_is_better else -1
+        first, second = (row["b"], row["a"]) if sign * row["difference_1"] > 0 else (row["a"], row["b"])
+        sizes = [scene.words.size(abs(row[f"difference_{i}"])) for i in (1, 2)]
+        above = scene.words.above
+        yield (
+            f"The order of {row['a']} and {row['b']} depends on the {row['factor']}: {first} is {above} {second} by "
+            f"{sizes[0]} in {row['condition_1']}, {second} is {above} {first} by {sizes[1]} in {row['condition_2']}."
+        )

@@ -1,0 +1,143 @@
+"""What may be said of two arms: certain, equivalent, open, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.stats.classes import Arm
+
+Row = Mapping[Hashable, Any]
+
+Kind = Literal["certain", "small", "equivalent", "identical", "open", "turned", "unknown"]
+"""What the numbers carry:
+
+- certain: a difference, by Holm's p and beyond margin and threshold;
+- small: surely a difference, but inside the margin or the threshold, and not surely inside;
+- equivalent: surely inside the margin; identical: no pair differs;
+- open: neither a difference nor equivalence is shown, or the two are alike on the pairs that both scored, but lack
+  different pairs;
+- turned: as certain, but with failed pairs scored at worst the order is the other way round;
+- unknown: there is no interval.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """Two arms on the pairs that a comparison is over, the better one first.
+
+    Attributes
+    ----------
+    better, worse : str
+        Names of the arms; in the order of the table where their means are equal.
+    kind : str
+        See `Kind`.
+    difference : float
+        How much better, 0 or more, in the unit of the score.
+    low, high : float
+        Interval of it; NaN where there is none.
+    d_z, d_z_low, d_z_high : float
+        Effect size of the better over the worse.
+    failures_differ : bool
+        Whether the two lack scores of different pairs: then nothing is certain.
+    alike : bool
+        Whether the pairs that both scored show them to be equivalent, or the same.
+    row : mapping
+        The comparison.
+    """
+
+    better: str
+    worse: str
+    kind: Kind
+    difference: float
+    low: float
+    high: float
+    d_z: float
+    d_z_low: float
+    d_z_high: float
+    failures_differ: bool
+    alike: bool
+    row: Row
+
+    @property
+    def hangs_on(self) -> str:
+        """Subject without whom the difference is not certain; empty where there is none."""
+        hangs = self.row.get("hangs_on_subject")
+        return str(self.row["without_subject"]) if hangs is True or (hangs == 1 and pd.notna(hangs)) else ""
+
+    @property
+    def certain(self) -> bool:
+        """Whether it may be said "for certain"."""
+        return self.kind == "certain" and not self.failures_differ and not self.hangs_on
+
+    def names(self) -> frozenset[str]:
+        """Both arms."""
+        return frozenset((self.better, self.worse))
+
+    @property
+    def known(self) -> bool:
+        """Whether an interval is known."""
+        return math.isfinite(self.low)
+
+
+def relation(row: Row, labels: Mapping[Arm, str], criteria: Criteria, *, sign: int, failures_differ: bool) -> Relation:
+    """Sort a comparison.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `lumirage_bids.stats.comparisons.compare`.
+    labels : mapping
+        Names of the arms.
+    criteria : Criteria
+    sign : {1, -1}
+        1 where a higher score is better.
+    failures_differ : bool
+    """
+    a, b = (labels[Arm(row[f"variant_{x}"], row[f"method_{x}"])] for x in "ab")
+    gain = sign * row["mean_difference"]
+    turn = 1 if gain >= 0 or math.isnan(gain) else -1
+
+    def ends(name: str) -> tuple[float, float]:
+        low, high = sorted((turn * sign * row[f"{name}_low"], turn * sign * row[f"{name}_high"]))
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else (float("nan"), float("nan"))
+
+    low, high = ends("ci")
+    d_z_low, d_z_high = ends("d_z")
+    better, worse = (b, a) if turn > 0 else (a, b)
+    return Relation(
+        better=better,
+        worse=worse,
+        kind=_kind(row, criteria, failures_differ),
+        difference=abs(row["mean_difference"]),
+        **{"low": low, "high": high},
+        **{"d_z": abs(row["d_z"]), "d_z_low": d_z_low, "d_z_high": d_z_high},
+        failures_differ=failures_differ,
+        alike=_alike(row, criteria),
+        row=row,
+    )
+
+
+def _alike(row: Row, criteria: Criteria) -> bool:
+    return bool(row["tie_percent"] == 100 or row["p_equivalence_holm"] < criteria.alpha)
+
+
+def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
+    size, d_z = abs(row["mean_difference"]), abs(row["d_z"])
+    counts = criteria.beyond(size) and not d_z < criteria.threshold
+    sorted_out: tuple[tuple[bool, Kind], ...] = (
+        (row["n"] == 0, "unknown"),
+        (_alike(row, criteria) and failures_differ, "open"),
+        (row["tie_percent"] == 100, "identical"),
+        (not math.isfinite(row["ci_low"]), "unknown"),
+        (row["p_equivalence_holm"] < criteria.alpha, "equivalent"),
+        (not row["p_holm"] < criteria.alpha, "open"),
+        (counts and row["mean_difference"] * row["worst_case_difference"] < 0, "turned"),
+        (counts, "certain"),
+    )
+    return next((kind for holds, kind in sorted_out if holds), "small")

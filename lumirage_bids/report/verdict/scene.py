@@ -1,0 +1,280 @@
+"""Everything that one verdict is made from: the arms of a labelling and evaluation, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.text import Wording, and_join, count
+from lumirage_bids.report.verdict.relations import Relation, Row, relation
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, in_class
+from lumirage_bids.stats.pairing import crossing_of
+
+_REASONS = 3  # of failure that are told of an arm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How well label maps agree with others of the same scans: no registration takes part."""
+
+    reference: str
+    dice: float
+    scans: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One arm: how many of its pairs it scored, and how well.
+
+    Attributes
+    ----------
+    name : str
+    reference : bool
+        Whether it is no competitor: the start itself, or a control.
+    planned, failed, unfinished : int
+        Pairs; those without a score; those that other arms have and this one lacks.
+    broken : bool
+        Whether any of these was reported to have failed, and is not just without a structure to score.
+    set_aside : bool
+        Whether it lacks too many to be ranked.
+    reason : str
+        Why pairs failed, the most frequent reasons.
+    mean : float
+        Over the common pairs, `n` of them.
+    mean_at_worst : float
+        Over all pairs, with those that lack a score at worst; NaN for a reference.
+    rank : int or None
+        By significance; equal ones share.
+    first_percent : float
+        How often it would be first had other subjects been drawn.
+    """
+
+    name: str
+    reference: bool
+    planned: int
+    failed: int
+    unfinished: int
+    broken: bool
+    set_aside: bool
+    reason: str
+    mean: float
+    n: int
+    mean_at_worst: float
+    rank: int | None
+    first_percent: float
+
+    @property
+    def scored(self) -> int:
+        """Pairs with a score."""
+        return self.planned - self.lacking
+
+    @property
+    def lacking(self) -> int:
+        """Pairs without one."""
+        return self.failed + self.unfinished
+
+    def lacks(self) -> str:
+        """What it lacks, in words: "84 of 182 pairs failed (46 %: out of memory)"."""
+        of = f"of {count(self.planned)} pairs"
+        failed = f"{count(self.failed)} {of} {'failed' if self.broken else 'without a score'}" if self.failed else ""
+        unfinished = f"{count(self.unfinished)} {'' if failed else f'{of} '}not done yet" if self.unfinished else ""
+        share = "all" if not self.scored else f"{max(0.1, 100 * self.lacking / self.planned):.1f} %"
+        told = f"{share}: {self.reason}" if self.reason and self.failed else share
+        return f"{and_join([x for x in (failed, unfinished) if x])} ({told})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What is known of the arms of a labelling and evaluation, over one class of pairs.
+
+    Attributes
+    ----------
+    labelling, evaluation, split : str
+    planned : int or None
+        Pairs that were to be done, of all classes; None where nobody knows.
+    done : int
+        Pairs that any arm has a row of.
+    subjects : int
+        Of the pairs that all ranked arms scored.
+    standings : sequence of Standing
+        In the order of the tables.
+    relations : sequence of Relation
+        Every two arms of the class of pairs.
+    by_class : sequence of (str, Relation)
+        The same in every other class of pairs.
+    summary, interactions, structures : DataFrame
+        Rows of these tables for the labelling and evaluation; of interactions also those with another labelling.
+    further : mapping of str to sequence of Relation
+        Measure besides the one that is judged → every two arms by it.
+    criteria : Criteria
+    words : Wording
+    withheld : str
+        Why there is no verdict; empty where there is one.
+    caveats : sequence of str
+        What bounds every sentence.
+    rescans : DataFrame
+        Rows of the summary on pairs of one subject.
+    agreements : sequence of Agreement
+        How well the label maps agree with others of the same scans.
+    """
+
+    labelling: str
+    evaluation: str
+    split: str
+    planned: int | None
+    done: int
+    subjects: int
+    standings: Sequence[Standing]
+    relations: Sequence[Relation]
+    by_class: Sequence[tuple[str, Relation]]
+    summary: pd.DataFrame
+    interactions: pd.DataFrame
+    structures: pd.DataFrame
+    further: Mapping[str, Sequence[Relation]]
+    criteria: Criteria
+    words: Wording
+    withheld: str = ""
+    caveats: Sequence[str] = ()
+    rescans: pd.DataFrame
+    agreements: Sequence[Agreement] = ()
+
+    @property
+    def competitors(self) -> list[Standing]:
+        """Arms that are ranked or set aside, references left out."""
+        return [s for s in self.standings if not s.reference]
+
+    @property
+    def ranked(self) -> list[Standing]:
+        """Arms that are ranked, the best mean over the common pairs first."""
+        sign = 1 if self.words.higher_is_better else -1
+        found = [s for s in self.competitors if not s.set_aside and s.n > 0]
+        return sorted(found, key=lambda s: -sign * s.mean)
+
+    def between(self, a: str, b: str) -> Relation | None:
+        """The relation of two arms; None where they were not compared."""
+        return next((r for r in self.relations if r.names() == {a, b}), None)
+
+    def of_ranked(self) -> list[Relation]:
+        """Relations between arms that are ranked, or would be had they a pair in common."""
+        names = {s.name for s in self.competitors if not s.set_aside}
+        return [r for r in self.relations if r.names() <= names]
+
+    def with_reference(self) -> list[Relation]:
+        """Relations of a ranked arm with a reference of its own variant."""
+        names, references = {s.name for s in self.ranked}, {s.name for s in self.standings if s.reference}
+        own = [r for r in self.relations if r.row["variant_a"] == r.row["variant_b"]]
+        return [r for r in own if len(r.names() & names) == 1 and len(r.names() & references) == 1]
+
+
+def standings(
+    summary: pd.DataFrame, ranking: pd.DataFrame, pairs: pd.DataFrame, references: Sequence[str]
+) -> list[Standing]:
+    """One for each arm of a class of pairs.
+
+    Parameters
+    ----------
+    summary, ranking : DataFrame
+        Rows of the labelling, evaluation and class.
+    pairs : DataFrame
+        Rows of the labelling and class, for reasons.
+    references : sequence of str
+        Methods that are no competitors.
+    """
+    labels = arm_labels(arms_of(summary))
+    places = {Arm(row["variant"], row["method"]): row for row in ranking.to_dict("records")}
+    failed = pairs[pairs["status"] != "ok"]
+    failed = failed if "reason" in failed else failed.assign(reason=None)
+    reasons = failed.groupby(["variant", "method"])["reason"]
+    by_arm = {Arm(str(variant), str(method)): _told(of) for (variant, method), of in reasons}
+    return [
+        _standing(row, labels, places, by_arm.get(Arm(row["variant"], row["method"])), row["method"] in references)
+        for row in summary.to_dict("records")
+    ]
+
+
+def _told(reasons: pd.Series[str]) -> str:
+    counts = reasons.dropna().value_counts()
+    more = ["other reasons"] if len(counts) > _REASONS else []
+    return "; ".join([*counts.index[:_REASONS].astype(str), *more])
+
+
+def _standing(
+    row: Mapping[Any, Any], labels: Mapping[Arm, str], places: Mapping[Arm, Row], reason: str | None, reference: bool
+) -> Standing:
+    arm = Arm(row["variant"], row["method"])
+    place = places.get(arm, {})
+    rank = place.get("rank", float("nan"))
+    return Standing(
+        name=labels[arm],
+        reference=reference,
+        planned=int(row["n_pairs"] + row["n_unfinished"]),
+        failed=int(row["n_failed"]),
+        unfinished=int(row["n_unfinished"]),
+        broken=reason is not None,
+        set_aside=bool(row["set_aside"]),
+        reason=reason or "",
+        mean=float(row["mean_common"]),
+        n=int(row["n_common"]),
+        mean_at_worst=float(place.get("mean_zero", float("nan"))),
+        rank=None if pd.isna(rank) else int(rank),
+        first_percent=float(place.get("first_percent", float("nan"))),
+    )
+
+
+def subjects_in_common(summary: pd.DataFrame, pairs: pd.DataFrame, references: Sequence[str]) -> int:
+    """Count the subjects, moving and fixed, of the pairs that all ranked arms of a class of pairs scored.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of the labelling, evaluation and class.
+    pairs : DataFrame
+        Rows of the labelling, evaluation and class.
+    references : sequence of str
+        Methods that are no competitors.
+    """
+    ranked = summary[~summary["set_aside"].astype(bool) & ~summary["method"].isin(references)]
+    arms = set(zip(ranked["variant"], ranked["method"], strict=True))
+    scored = pairs[(pairs["status"] == "ok") & pairs["dice_mean"].notna()]
+    mine = [arm in arms for arm in zip(scored["variant"], scored["method"], strict=True)]
+    scored = scored[np.array(mine, dtype=np.bool_)]
+    by_pair = scored.groupby(["moving", "fixed"])["method"].transform("size")
+    common = scored[by_pair == len(arms)].drop_duplicates(["moving", "fixed"])
+    return len(crossing_of(common).subjects) if len(common) else 0
+
+
+def related(
+    comparisons: pd.DataFrame, pairs: pd.DataFrame, labels: Mapping[Arm, str], criteria: Criteria, sign: int
+) -> list[Relation]:
+    """Sort the comparisons of one labelling, evaluation and class.
+
+    Parameters
+    ----------
+    comparisons : DataFrame
+    pairs : DataFrame
+        Rows of the labelling, all classes, to see which pairs failed.
+    labels : mapping
+        Names of the arms.
+    criteria : Criteria
+    sign : {1, -1}
+        1 where a higher score is better.
+    """
+    rows = comparisons[comparisons["n"] > 0].to_dict("records")
+    return [relation(row, labels, criteria, sign=sign, failures_differ=_differ(row, pairs)) for row in rows]
+
+
+def _differ(row: Row, pairs: pd.DataFrame) -> bool:
+    """Whether two arms lack scores of different pairs."""
+    lacking = [row[f"n_failed_{x}"] + row[f"n_unfinished_{x}"] for x in "ab"]
+    if lacking[0] != lacking[1] or not lacking[0]:
+        return bool(lacking[0] != lacking[1])
+    inside = in_class(pairs, str(row["labelling"]), str(row["split"]))
+    scored = inside[inside["status"] == "ok"].dropna(subset="dice_mean")
+    of = [scored[(scored["variant"] == row[f"variant_{x}"]) & (scored["method"] == row[f"method_{x}"])] for x in "ab"]
+    a, b = (set(zip(rows["moving"], rows["fixed"], strict=True)) for rows in of)
+    return a != b

@@ -1,0 +1,307 @@
+"""What stands below a verdict's headline, a sentence for each thing that the numbers carry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from lumirage_bids.report.text import and_join, count, few, p_value
+from lumirage_bids.report.verdict.certain import MOST, differences, single_splits, subjects
+from lumirage_bids.report.verdict.headline import against, turning
+from lumirage_bids.report.verdict.relations import Relation
+from lumirage_bids.report.verdict.scene import Scene
+from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
+
+_STORY = 2 / 3  # share of pairs won from which a median is worth telling beside the mean
+_FEWEST_FOR_WINS = 6  # subjects
+_STRICT = 10  # times stricter than other tests: a win rate is told of every two methods that may well be equal
+
+
+def sentences(scene: Scene) -> list[str]:
+    """Say all that the numbers carry, failures and what is certain first."""
+    if scene.withheld:
+        return list(failures(scene))
+    rows = [r for r in scene.of_ranked() if _tells(r)]
+    told = [
+        *apart(scene),
+        *differences(scene, rows),
+        *islice(turning(scene), MOST),
+        *interactions(scene),
+        *level(scene, rows),
+        *gains(scene),
+        *ranks(scene),
+        *wins(scene, rows),
+        *shares(scene, rows),
+        *failures(scene),
+    ]
+    return [*told, *ceiling(scene), *reach(scene, rows)]
+
+
+def _tells(r: Relation) -> bool:
+    """Whether two arms differ in one thing only, the method or the variant."""
+    return bool(r.row["method_a"] == r.row["method_b"] or r.row["variant_a"] == r.row["variant_b"])
+
+
+def apart(scene: Scene) -> Iterator[str]:
+    """Rank arms that lack too many pairs apart, with what is missing at worst."""
+    aside = [s for s in scene.competitors if s.set_aside and s.failed >= s.unfinished and s.scored]
+    if not aside or not scene.words.worst:
+        return
+    sign = 1 if scene.words.higher_is_better else -1
+    everyone = sorted(
+        (s for s in scene.competitors if not math.isnan(s.mean_at_worst)), key=lambda s: -sign * s.mean_at_worst
+    )
+    means = ", ".join(f"{s.name} {scene.words.value(s.mean_at_worst)}" for s in everyone)
+    names = and_join([s.name for s in aside])
+    yield (
+        f"Apart, over all pairs, those without a score counted as {scene.words.worst}, {scene.words.mean}: {means}. "
+        f"Means of {names} over its own scored pairs alone compare with nobody's."
+    )
+
+
+def interactions(scene: Scene) -> Iterator[str]:
+    """Tell where a difference depends on a condition without turning around, by its own test."""
+    ranked = {s.name for s in scene.ranked}
+    rows = [
+        row
+        for row in scene.interactions.to_dict("records")
+        if row["p_page"] < scene.criteria.alpha
+        and not row["p_reversal_page"] < scene.criteria.alpha
+        and row["factor"] not in ("labelling", "evaluation")  # two scales: only an order that turns says something
+        and row["arms"] <= ranked
+        and scene.criteria.beyond(row["interaction"])
+    ]
+    rows.sort(key=lambda row: -abs(row["interaction"]))
+    for row in rows[:MOST]:
+        w = scene.words
+        yield (
+            f"How far {row['b']} and {row['a']} differ depends on the {row['factor']}: {row['b']} − {row['a']} is "
+            f"{w.size(row['difference_1'], sign=True)} ({row['condition_1']}) and "
+            f"{w.size(row['difference_2'], sign=True)} ({row['condition_2']}). The difference of differences is "
+            f"{w.size(row['interaction'], sign=True)}, {scene.criteria.level} interval "
+            f"{w.interval(row['ci_low'], row['ci_high'])}."
+        )
+
+
+def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Tell what is equivalent, what is too small to count, and what is open; certain ones of single splits too."""
+    by_kind = {kind: [r for r in rows if r.kind == kind] for kind in ("identical", "equivalent", "small")}
+    margin = f"{scene.criteria.margin:g} {scene.words.noun}"
+    if by_kind["identical"]:
+        yield f"The same score in every pair: {_pairs_of(by_kind['identical'])}."
+    if by_kind["equivalent"]:
+        yield (
+            f"Equivalent, their means differ by less than {margin} for certain (two one-sided tests, Holm's "
+            f"correction): {_pairs_of(by_kind['equivalent'])}."
+        )
+    for r in by_kind["small"][:MOST]:
+        yield f"Too small to count: {_neutral(scene, r)}."
+    for r in [r for r in rows if r.kind in ("open", "turned")][:MOST]:
+        yield f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{_in_some(scene, r)}"
+    for r in [r for r in rows if r.kind == "unknown"][:MOST]:
+        yield f"{_neutral(scene, r)}. No interval: {r.row['refused']}."
+
+
+def _pairs_of(rows: Sequence[Relation]) -> str:
+    names = [f"{r.row['method_b']} and {r.row['method_a']}" if r.better == r.worse else _both(r) for r in rows[:MOST]]
+    return "; ".join([*names, *([f"{len(rows) - MOST} others"] if len(rows) > MOST else [])])
+
+
+def _both(r: Relation) -> str:
+    return " and ".join(sorted((r.better, r.worse)))
+
+
+def _neutral(scene: Scene, r: Relation) -> str:
+    """Tell a difference without calling it one: later minus earlier, as in the table."""
+    sign = 1 if scene.words.higher_is_better else -1
+    signed = r.row["mean_difference"]
+    b, a = (r.better, r.worse) if sign * signed >= 0 else (r.worse, r.better)
+    what = f"{b} − {a} {scene.words.size(signed, sign=True)} {scene.words.noun} over {_n(r)}"
+    if not r.known:
+        return what
+    ends = (r.row["ci_low"], r.row["ci_high"])
+    p = f"p = {p_value(r.row['p_holm'])} after Holm's correction".replace("= <", "<")
+    if r.row["p"] < scene.criteria.alpha <= r.row["p_holm"]:
+        p += f" for all comparisons, {p_value(r.row['p'])} without"
+    return f"{what} ({scene.criteria.level} interval {scene.words.interval(*ends)}, from {subjects(r)}; {p})"
+
+
+def _n(r: Relation) -> str:
+    return f"{count(r.row['n'])} pair{'s' if r.row['n'] != 1 else ''}"
+
+
+def _turned(scene: Scene, r: Relation) -> str:
+    worst = scene.words.size(r.row["worst_case_difference"], sign=True)
+    at_worst = f"With failed pairs scored {scene.words.worst}"
+    if r.kind == "turned":
+        return f" {at_worst} it turns around, to {worst}."
+    if not r.alike:
+        return ""
+    told = " Equivalent on the pairs that both scored, but the two lack scores of different pairs."
+    differs = r.row["n_failed"] > 0 and math.isfinite(r.row["worst_case_difference"])
+    return f"{told} {at_worst} {r.row['method_b']} − {r.row['method_a']} is {worst}." if differs else told
+
+
+def _in_some(scene: Scene, r: Relation) -> str:
+    """Single splits in which a difference is certain that is not over all."""
+    found = [(n, each) for n, each in single_splits(scene) if each.names() == r.names() and each.certain]
+    parts = [
+        f"{each.better} is {scene.words.above} {each.worse} by {scene.words.size(each.difference)} in {name}"
+        for name, each in found[:MOST]
+    ]
+    return f" Yet certain in single splits: {'; '.join(parts)}." if parts else ""
+
+
+def gains(scene: Scene) -> Iterator[str]:
+    """Tell what each method gains over the floor of its own variant, and which do harm."""
+    own = [r for r in scene.with_reference() if FLOOR in (r.row["method_a"], r.row["method_b"])]
+    if not own:
+        return
+    names = {s.name for s in scene.standings if not s.reference}
+    parts = []
+    for r in own:
+        name = next(iter(r.names() & names))
+        better = r.better == name
+        size = scene.words.size(r.difference if better == scene.words.higher_is_better else -r.difference, sign=True)
+        parts.append(f"{name} {size}{_gain_interval(scene, r, better)}")
+    yield f"Against the start without deformation ({FLOOR}), in {scene.words.noun}: {', '.join(parts)}."
+    worse = [next(iter(r.names() & names)) for r in own if r.certain and r.worse in names]
+    if worse:
+        yield f"{and_join(worse)}: worse than no deformation at all, for certain."
+    none = [r for r in own if r.kind in ("open", "turned", "small", "equivalent", "identical")]
+    for r in none[:MOST]:
+        name = next(iter(r.names() & names))
+        told = against(scene, name, r)
+        yield f"{told[0].upper() if told.startswith(('that ', 'how ')) else told[0]}{told[1:]}."
+
+
+def _gain_interval(scene: Scene, r: Relation, better: bool) -> str:
+    if not r.known:
+        return ""
+    ends = (r.low, r.high) if better == scene.words.higher_is_better else (-r.high, -r.low)
+    return f" ({scene.words.interval(*ends)})"
+
+
+def ranks(scene: Scene) -> Iterator[str]:
+    """Rank by significance and by resampling, where at least one difference between methods is certain."""
+    ranked = scene.ranked
+    certain = [r for r in scene.of_ranked() if r.certain]
+    if len(ranked) < 3 or not certain:
+        return
+    by_rank: dict[int, list[str]] = {}
+    for s in ranked:
+        by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
+    places = [f"{rank}. {few(names)}" for rank, names in sorted(by_rank.items())]
+    told = f"Rank, one more than the methods that are ahead for certain: {'; '.join(places)}."
+    firsts = [f"{s.name} {s.first_percent:.0f} %" for s in ranked if s.first_percent >= 1]
+    alone = len(by_rank.get(1, [])) == 1 and firsts
+    yield told + (f" First, had other subjects been drawn: {', '.join(firsts)}." if alone else "")
+
+
+def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Tell the share of pairs won and the median where they tell another story than the mean.
+
+    It is called certain only beside a difference in the score itself that is: pages of equal methods have none.
+    """
+    any_certain = any(r.row["p_holm"] < scene.criteria.alpha for r in scene.relations)
+    limit = scene.criteria.alpha / (_STRICT * max(1, len(rows)))
+    for r in rows:
+        win_b, ties = r.row["win_percent"], r.row["tie_percent"]
+        sign = 1 if scene.words.higher_is_better else -1
+        b_better = sign * r.row["mean_difference"] >= 0
+        b, a = (r.better, r.worse) if b_better else (r.worse, r.better)
+        most, share = (b, win_b) if win_b >= 100 - win_b - ties else (a, 100 - win_b - ties)
+        if not r.row["p_win"] < limit or share < 100 * _STORY or r.row["n_subjects"] < _FEWEST_FOR_WINS:
+            continue
+        if most == r.better and r.kind not in ("open", "turned"):
+            continue
+        median = scene.words.size(r.row["median_difference"], sign=True)
+        other = next(iter(r.names() - {most}))
+        mean = "by its mean not for certain"
+        if most != r.better:
+            mean = "but not by its mean: what it loses in the other pairs weighs as much or more"
+        of_pairs = f"{share:.0f} % of the pairs"
+        told = f"{most} wins {of_pairs} with {other}"
+        if any_certain:
+            told = f"{most} is better than {other} in {of_pairs} for certain"
+        yield f"{told} (median of {b} − {a} {median}), {mean}."
+
+
+def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Say how many subjects a difference as small as the margin would take, where the order is open."""
+    known = [r for r in rows if r.kind in ("open", "small") and r.row["n_for_margin"] > r.row["n_subjects"]]
+    if not known:
+        return
+    r = max(known, key=lambda r: float(r.row["n_for_margin"]))
+    parts = [
+        f"{what} {r.row[f'{column}_percent']:.0f} %"
+        for column, what in (("moving", "moving subject"), ("fixed", "fixed subject"), ("pair", "single pair"))
+        if math.isfinite(r.row[f"{column}_percent"])
+    ]
+    varies = f" What {_both(r)} differ by varies with: {', '.join(parts)}." if parts else ""
+    yield (
+        f"To see a difference of {scene.criteria.margin:g} {scene.words.noun} between any two of them take about "
+        f"{count(math.ceil(r.row['n_for_margin']))} subjects, all with all; here are "
+        f"{count(r.row['n_subjects'])}.{varies}"
+    )
+
+
+def failures(scene: Scene) -> Iterator[str]:
+    """Tell what went wrong with pairs that have a score, method by method; those without stand in the headline."""
+    labels = {(s.name): s for s in scene.standings}
+    for column, what in (
+        ("n_below_identity", f"Pairs that a method left worse than {FLOOR} has them"),
+        ("n_below_initial", "Pairs worse than where the headers place them"),
+        ("n_folding", f"Pairs with more than {FOLDING_LIMIT_PERCENT:g} % of the brain folded"),
+    ):
+        parts = [
+            f"{row['name']} {count(row[column])} of {count(labels[row['name']].scored)}"
+            for row in scene.summary[scene.summary[column] > 0].to_dict("records")
+            if row["method"] != FLOOR or column != "n_below_identity"
+        ]
+        if parts:
+            yield f"{what}: {', '.join(parts)}."
+
+
+def ceiling(scene: Scene) -> Iterator[str]:
+    """Put the ceiling beside the floor: rescans of one brain, and what label maps of one scan agree in."""
+    names = {s.name for s in scene.ranked}
+    floor = [f"{s.name} {scene.words.value(s.mean)}" for s in scene.standings if s.reference and s.n]
+    rows = scene.rescans[(scene.rescans["method"] != FLOOR) & (scene.rescans["n_common"] > 0)]
+    rows = rows[rows["set_aside"] == False]  # noqa: E712
+    parts = []
+    if len(rows) and names:
+        low, high = rows["mean_common"].min(), rows["mean_common"].max()
+        values = dict.fromkeys((scene.words.value(low), scene.words.value(high)))
+        n = int(rows["n_common"].max())
+        parts.append(
+            f"registered rescans of one brain score {' to '.join(values)} ({count(n)} pair{'s' if n != 1 else ''})"
+        )
+    parts += [
+        f"its label maps agree with {a.reference}'s of the same scans in {scene.words.value(a.dice)} "
+        f"({count(a.scans)} scans)"
+        for a in scene.agreements
+    ]
+    if not parts:
+        return
+    low_end = f"no deformation scores {', '.join(floor)}; " if floor else ""
+    yield f"Floor and ceiling, in {scene.words.mean}: {low_end}{'; '.join(parts)}."
+
+
+def reach(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
+    """Say for whom results hold where one side of the pairs is one subject, of every class that a sentence uses."""
+    used = [("", r) for r in [*rows, *scene.with_reference()]]
+    whole = {r.names(): r.row["n"] for r in scene.relations}
+    used += [
+        (f" of {name}", r) for name, r in single_splits(scene) if r.kind == "certain" and r.row["n"] < whole[r.names()]
+    ]
+    one = {"moving subjects": "fixed", "fixed subjects": "moving"}
+    bound = [(where, one[r.row["resampled"]], r.row["holds_for"]) for where, r in used if r.row["resampled"] in one]
+    for where, side, subject in dict.fromkeys(bound):
+        if isinstance(subject, str) and subject:
+            yield (
+                f"All pairs{where} have the same {side} subject, {subject}: intervals and p-values hold for that "
+                "subject, not for others."
+            )

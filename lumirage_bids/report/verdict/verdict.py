@@ -1,0 +1,248 @@
+"""The outcome in words, made from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.text import Wording, compared_where
+from lumirage_bids.report.verdict.headline import headline
+from lumirage_bids.report.verdict.relations import Relation
+from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, related, standings, subjects_in_common
+from lumirage_bids.report.verdict.sentences import sentences
+from lumirage_bids.stats.classes import (
+    ALL,
+    DIFFERENT_SUBJECTS,
+    FLOOR,
+    SAME_SUBJECT,
+    Arm,
+    arm_labels,
+    arms_of,
+    evaluations_of,
+    in_class,
+    primary_class,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What a verdict is made from.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        The score table.
+    summary, comparisons, ranking, interactions : DataFrame
+        What `lumirage_bids.stats` makes of it.
+    structure_differences : DataFrame
+        Empty where no structures are known.
+    further : mapping of str to DataFrame
+        Measure → comparisons by it, of which fewer is better in all that are not Dice.
+    """
+
+    pairs: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    ranking: pd.DataFrame
+    interactions: pd.DataFrame
+    structure_differences: pd.DataFrame
+    further: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known besides scores, and bounds what they can say.
+
+    Attributes
+    ----------
+    withheld : mapping of str to str
+        Labelling → why there is no verdict on it.
+    caveats : mapping of str to str
+        Labelling → what stands behind its headline.
+    agreements : mapping of str to sequence of Agreement
+        Labelling → how well its label maps agree with others of the same scans.
+    references : sequence of str
+        Methods that are no competitors.
+    planned : int or None
+        Pairs that were to be done; None where nobody knows.
+    """
+
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    caveats: Mapping[str, str] = field(default_factory=dict)
+    agreements: Mapping[str, Sequence[Agreement]] = field(default_factory=dict)
+    references: Sequence[str] = (FLOOR,)
+    planned: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the numbers of one labelling say, under one evaluation.
+
+    Attributes
+    ----------
+    labelling : str
+    pairs : str
+        The class of pairs it is about, in words.
+    evaluation : str
+        Where label maps were compared, in words; empty where all are on the fixed scan's native grid.
+    headline : str
+        What lacks pairs, and who leads.
+    sentences : tuple of str
+        The rest.
+    standings : tuple of Standing
+    relations : tuple of Relation
+        What the sentences are made from.
+    """
+
+    labelling: str
+    pairs: str
+    evaluation: str
+    headline: str
+    sentences: tuple[str, ...]
+    standings: tuple[Standing, ...]
+    relations: tuple[Relation, ...]
+
+
+def judge(
+    tables: Tables,
+    criteria: Criteria | None = None,
+    words: Wording | None = None,
+    known: Known | None = None,
+) -> list[Verdict]:
+    """Say which methods differ, by how much, in which class of pairs and how surely.
+
+    There is one verdict for each labelling and evaluation: a score on another grid is another quantity.
+
+    Parameters
+    ----------
+    tables : Tables
+    criteria : Criteria, optional
+    words : Wording, optional
+    known : Known, optional
+
+    Returns
+    -------
+    list of Verdict
+        In the order of the labellings.
+    """
+    criteria, words, known = criteria or Criteria(), words or Wording(), known or Known()
+    plain = evaluations_of(tables.summary) == ["native"] if len(tables.summary) else True
+    found = []
+    for scene in _scenes(tables, criteria, words, known):
+        where = "all pairs" if scene.split == ALL else f"pairs of {scene.split}"
+        if set(tables.pairs.loc[tables.pairs["labelling"] == scene.labelling, "split"]) == {SAME_SUBJECT}:
+            where = "rescans alone, each subject with itself"
+        found.append(
+            Verdict(
+                labelling=scene.labelling,
+                pairs=where,
+                evaluation="" if plain else f"labels compared {compared_where(scene.evaluation)}",
+                headline=headline(scene),
+                sentences=tuple(sentences(scene)),
+                standings=tuple(scene.standings),
+                relations=tuple(scene.relations),
+            )
+        )
+    return found
+
+
+def _scenes(tables: Tables, criteria: Criteria, words: Wording, known: Known) -> list[Scene]:
+    found = []
+    for name, rows in tables.summary.groupby("labelling", sort=False):
+        labelling, split = str(name), primary_class(rows["split"])
+        for how in evaluations_of(rows):
+            mine = rows[(rows["split"] == split) & (rows["evaluation"] == how)]
+            found.append(_scene(tables, labelling, how, split, mine, criteria, words, known))
+    return found
+
+
+def _scene(
+    tables: Tables,
+    labelling: str,
+    how: str,
+    split: str,
+    summary: pd.DataFrame,
+    criteria: Criteria,
+    words: Wording,
+    known: Known,
+) -> Scene:
+    labels = arm_labels(arms_of(summary))
+    sign = 1 if words.higher_is_better else -1
+    pairs = tables.pairs[(tables.pairs["labelling"] == labelling) & (tables.pairs["evaluation"] == how)]
+    here = _of(tables.comparisons, labelling, how)
+    classes = {
+        str(name): related(rows, pairs, labels, criteria, sign) for name, rows in here.groupby("split", sort=False)
+    }
+    inside = in_class(pairs, labelling, split)
+    return Scene(
+        labelling=labelling,
+        evaluation=how,
+        split=split,
+        planned=known.planned,
+        done=len(pairs[["moving", "fixed"]].drop_duplicates()),
+        subjects=subjects_in_common(summary, inside, known.references),
+        standings=standings(summary, _of(tables.ranking, labelling, how), inside, known.references),
+        relations=classes.get(split, []),
+        by_class=[(name, r) for name, rows in classes.items() for r in rows],
+        summary=summary.assign(
+            name=[labels[Arm(v, m)] for v, m in zip(summary["variant"], summary["method"], strict=True)]
+        ),
+        interactions=_interactions(tables.interactions, labelling, how, labels),
+        structures=_of(tables.structure_differences, labelling, how),
+        further={
+            measure: related(
+                rows[rows["split"] == split], pairs, labels, criteria, 1 if measure.startswith("dice") else -1
+            )
+            for measure, table in tables.further.items()
+            if len(rows := _of(table, labelling, how))
+        },
+        criteria=criteria,
+        words=words,
+        withheld=known.withheld.get(labelling, ""),
+        caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
+        rescans=_rescans(_of(tables.summary, labelling, how)),
+        agreements=known.agreements.get(labelling, ()),
+    )
+
+
+def _of(table: pd.DataFrame, labelling: str, how: str) -> pd.DataFrame:
+    return table[(table["labelling"] == labelling) & (table["evaluation"] == how)] if len(table) else table
+
+
+def _interactions(table: pd.DataFrame, labelling: str, how: str, labels: Mapping[Arm, str]) -> pd.DataFrame:
+    """Interactions that this labelling takes part in, with the names of the arms."""
+    if table.empty:
+        return table
+    part = [
+        (labelling in (x, y, of) and evaluation in (how, "")) or (factor == "evaluation" and of == labelling)
+        for factor, of, evaluation, x, y in zip(
+            *(table[c] for c in ("factor", "labelling", "evaluation", "condition_1", "condition_2")), strict=True
+        )
+    ]
+    mine = table[part]
+    sides = {x: [_side(row, x, labels) for row in mine.to_dict("records")] for x in "ab"}
+    arms = [a | b for (_, a), (_, b) in zip(sides["a"], sides["b"], strict=True)]
+    return mine.assign(
+        arms=pd.Series(arms, index=mine.index, dtype=object), **{x: [name for name, _ in of] for x, of in sides.items()}
+    )
+
+
+def _side(row: Mapping[Hashable, Any], x: str, labels: Mapping[Arm, str]) -> tuple[str, frozenset[str]]:
+    """Name of one side of an interaction, and the arms that it is made of: one, or a method's in two variants."""
+    variant, method = str(row[f"variant_{x}"]), str(row[f"method_{x}"])
+    if Arm(variant, method) in labels:
+        name = labels[Arm(variant, method)]
+        return name, frozenset([name])
+    both = [
+        arm for arm in labels if variant.startswith(f"{arm.variant} and ") or variant.endswith(f" and {arm.variant}")
+    ]
+    return method, frozenset(labels[arm] for arm in both if arm.method == method)
+
+
+def _rescans(summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows on rescans, where other pairs are judged."""
+    return summary[(summary["split"] == SAME_SUBJECT) & (primary_class(summary["split"]) == DIFFERENT_SUBJECTS)]

@@ -1,0 +1,1 @@
+"""Images, grids and transforms: usable without BIDS."""

@@ -1,0 +1,181 @@
+"""Preparation: what happens to every scan before alignment, the same for all methods of a variant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.spatial.grids import bounding_box, crop, mask_on, pad_to, reorient, resample_isotropic
+from lumirage_bids.spatial.images import Volume
+
+DARKEST = 0.1
+"""Percentile of an image's values that counts as its darkest."""
+
+FAR_BELOW = 0.5
+"""How far below a brain's darkest values, in ranges of its intensities, a value tells of nothing that was seen:
+scanners and programs fill what they do not know with -1024 or -32768. In plain scans 0 is nearer than that."""
+
+SLOPPY_SPACING = 3.0
+"""Finest spacing of a sloppy preparation, mm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What happens to a scan before alignment.
+
+    Attributes
+    ----------
+    spacing : float or None
+        Isotropic voxel size, mm; None keeps the native one.
+    skull_strip : bool
+        Whether voxels outside the brain mask become 0.
+    percentiles : tuple of float
+        Limits of winsorising, percentiles of the whole image after masking and before cropping, as published.
+    crop : {"brain", "none"}
+        Whether the grid is cut to the brain.
+    margin_mm : float
+        Kept on each side of the brain when cropping, mm.
+    orientation : str
+        Where the axes point: ``RAS``, ``LPS``, …
+    multiple : int
+        Every axis is padded with background at both ends to a multiple of so many voxels.
+    """
+
+    digest_name: ClassVar[str] = "Preparation"
+    revision: ClassVar[int] = 2
+    """Raised when preparing gives another result, so that what depends on it is made again."""
+
+    spacing: float | None = None
+    skull_strip: bool = True
+    percentiles: tuple[float, float] = (1, 99)
+    crop: Literal["brain", "none"] = "brain"
+    margin_mm: float = 10
+    orientation: str = "RAS"
+    multiple: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no scan can be prepared with."""
+        if self.spacing is not None and not 0.05 <= self.spacing <= 50:
+            raise UsageError(f"spacing is {self.spacing:g}; allowed: 0.05 to 50 mm, or nothing for the native one.")
+        low, high = self.percentiles
+        if not 0 <= low < high <= 100:
+            raise UsageError(f"percentiles are {low:g} and {high:g}; allowed: 0 to 100, the lower one first.")
+        if self.margin_mm < 0:
+            raise UsageError(f"margin_mm is {self.margin_mm:g}; allowed: at least 0.")
+        if len(self.orientation) != 3 or any(len({*self.orientation} & {*axis}) != 1 for axis in ("LR", "AP", "IS")):
+            raise UsageError(f"orientation is {self.orientation!r}; allowed: a letter of each of L/R, A/P and I/S.")
+        if not 1 <= self.multiple <= 512:
+            raise UsageError(f"multiple is {self.multiple}; allowed: 1 to 512 voxels.")
+
+    def sloppy(self) -> Self:
+        """The same preparation at 3 mm or coarser, for trying things out."""
+        return replace(self, spacing=max(self.spacing or 0.0, SLOPPY_SPACING))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A prepared image (float32, in [0, 1]) and its brain mask (bool), on one grid."""
+
+    image: Volume
+    mask: Volume
+
+
+def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
+    """Move the darkest to 0, reorient, resample, mask, winsorise, scale to [0, 1] and crop, in this order.
+
+    The intensities of what is outside the mask end below the brain's, whatever is added to or multiplied with an image.
+
+    Parameters
+    ----------
+    image : Volume
+        Native image.
+    mask : Volume
+        Brain mask; where its grid is another one it is carried over through the headers.
+    preparation : Preparation
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    BadDataError
+        The mask does not overlap the image, or winsorising leaves no contrast.
+    """
+    seen = without_fill(image.array, image.array[mask_on(mask, image)])
+    image = reorient(replace(image, array=grounded(seen)), preparation.orientation)
+    if preparation.spacing is not None:
+        image = resample_isotropic(image, preparation.spacing)
+    inside = mask_on(mask, image)
+    values = np.where(inside, image.array, 0) if preparation.skull_strip else image.array
+    share, tail = inside.mean(), 1 - preparation.percentiles[1] / 100
+    if preparation.skull_strip and share < 2 * tail:
+        raise BadDataError(
+            f"the brain mask fills {share:.2%} of the image, so winsorising at percentile "
+            f"{preparation.percentiles[1]:g} of the whole image would flatten it; if the mask is "
+            "right, crop the image's field of view or set "
+            "percentiles = [0, 100]"
+        )
+    ready = Volume(array=rescale(winsorise(values, *preparation.percentiles)), affine=image.affine)
+    region = Volume(array=inside, affine=image.affine)
+    if preparation.crop == "brain":
+        box = bounding_box(inside)
+        ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
+    if ready.array.min() == ready.array.max():
+        raise BadDataError(f"every voxel of the prepared image is {ready.array.min()}: nothing can be registered")
+    return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
+
+
+def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Intensities of which those so far below a brain's that they would flatten it (`FAR_BELOW`) are as dark as others.
+
+    Parameters
+    ----------
+    array : array
+        Intensities of an image.
+    brain : array
+        Those inside the brain, in any shape.
+
+    Returns
+    -------
+    array
+        The same array where nothing lies so far below.
+    """
+    low, high = np.percentile(brain, (DARKEST, 99))
+    far = array < low - FAR_BELOW * (high - low)
+    return np.where(far, np.percentile(array[~far], DARKEST), array).astype(array.dtype) if far.any() else array
+
+
+def grounded(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Intensities minus the darkest, so that 0, which is put where nothing is seen, is as dark as anything seen.
+
+    The darkest is a low percentile (`DARKEST`), not the minimum, as interpolation leaves a few voxels far below. Images
+    from 0 up stay what they are.
+    """
+    ground = np.percentile(array, DARKEST)
+    return np.asarray(array - ground if ground else array, dtype=np.float32)
+
+
+def winsorise(array: npt.NDArray[np.generic], lower: float = 1, upper: float = 99) -> npt.NDArray[np.float32]:
+    """Replace values beyond two percentiles of the whole array by those percentiles."""
+    values = np.asarray(array, dtype=np.float32)
+    low, high = np.percentile(values, (lower, upper))
+    return np.clip(values, np.float32(low), np.float32(high))
+
+
+def rescale(array: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+    """Map the range of values linearly onto [0, 1].
+
+    Raises
+    ------
+    BadDataError
+        All values are the same.
+    """
+    low, high = array.min(), array.max()
+    if low == high:
+        raise BadDataError(f"every voxel is {low}: there is no contrast to scale")
+    return np.asarray((np.asarray(array, dtype=np.float32) - low) / np.float32(high - low), dtype=np.float32)

@@ -1,0 +1,275 @@
+"""A table of scores that somebody else made: read, checked, and brought into the columns of our own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REQUIRED = ("method", "moving", "fixed")
+OPTIONAL = ("status", "reason", "split", "variant", "labelling", "evaluation", "subject_moving", "subject_fixed")
+STATES = ("ok", "failed", "missing", "pending")
+MISSING = ("", "n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "null", "None")
+MEASURES = ("hd95_mm", "assd_mm", "tre_mm", "n_structures", "dice_initial", "folding_percent")
+"""Columns of our own tables that bear on a verdict on Dice."""
+_SUBJECT = re.compile(r"sub-[0-9A-Za-z+]+")
+#: What pairs of different subjects are called where a table has no column split.
+BETWEEN = "different subjects"
+RESCAN = "same subject"
+#: The start without deformation.
+FLOOR = "identity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreTable:
+    """A table of scores as the statistics want it.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        A row per variant × method × labelling × pair, with ``subject_moving`` and ``subject_fixed``.
+    planned : int
+        Pairs in the table, those without any score too.
+    notes : sequence of str
+        What was assumed or left out.
+    """
+
+    pairs: pd.DataFrame
+    planned: int
+    notes: Sequence[str]
+
+
+def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
+    """Read a TSV or CSV of scores.
+
+    Parameters
+    ----------
+    file : Path
+    score : str
+        Column to judge.
+    named : bool
+        Whether the user named it; else it is the default.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    BadDataError
+        It is no table of scores; the message says where and why.
+    UsageError
+        The column that was named is not there.
+    """
+    raw = _read(file)
+    _check_columns(file, raw, score, named=named)
+    for column in REQUIRED:
+        if raw[column].isna().any():
+            raise BadDataError(
+                f"{file}, line {raw.index[raw[column].isna()][0]}: column {column} is empty. Fill it in."
+            )
+    notes: list[str] = []
+    table = raw[list(REQUIRED)].copy()
+    table["method"] = _with_floor(table["method"], notes)
+    table["dice_mean"] = _numbers(file, raw[score], score)
+    table["status"], table["reason"] = _states(file, raw, table["dice_mean"]), raw.get("reason")
+    for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
+        table[column] = raw[column].fillna(default) if column in raw else default
+    for side in ("moving", "fixed"):
+        table[f"subject_{side}"] = _subjects(file, raw, side, notes)
+    _check_subjects(file, table)
+    same = table["subject_moving"] == table["subject_fixed"]
+    given = raw["split"].fillna("no split given") if "split" in raw else BETWEEN
+    table["split"] = table.assign(split=given)["split"].mask(same, RESCAN)
+    itself = table["moving"] == table["fixed"]
+    if itself.any():
+        notes.append(f"{int(itself.sum())} rows of a scan with itself were left out.")
+    table = table[~itself]
+    _check_repeats(file, table)
+    _check_splits(file, table)
+    planned = len(table[["moving", "fixed"]].drop_duplicates())
+    done = table[~table["status"].isin(("missing", "pending"))]
+    if len(done) < len(table):
+        notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
+    more = [c for c in raw.columns if c in MEASURES or re.fullmatch(r"dice_[0-9]+", c)] if score == "dice_mean" else []
+    for column in more:
+        done = done.assign(**{column: _numbers(file, raw[column], column)})
+    return ScoreTable(pairs=done.reset_index(drop=True), planned=planned, notes=notes)
+
+
+def _read(file: Path) -> pd.DataFrame:
+    """Cells as text, by the line of the file that they stand in."""
+    import pandas as pd
+
+    if not file.exists():
+        raise MissingInputError(f"No table {file}. Give a TSV or CSV with columns method, moving, fixed and a score.")
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder. Give a table, such as {file / 'group' / 'pairs.tsv'} of an output.")
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadDataError(
+            f"{file} is not UTF-8 text (byte {error.start}). Save it as a TSV or CSV in UTF-8."
+        ) from None
+    lines = text.split("\n", 2)
+    told = re.fullmatch(r"sep=(.)\r?", lines[0])  # Excel's own first line
+    first = lines[1] if told and len(lines) > 1 else lines[0]
+    if not first.strip():
+        raise BadDataError(f"{file} has no header line. It must name the columns: method, moving, fixed and a score.")
+    delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
+    delimiter = told[1] if told else delimiter
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    if told:
+        next(reader)
+    header = [name.strip() for name in next(reader)]
+    if double := sorted({name for name in header if header.count(name) > 1}):
+        raise BadDataError(f"{file} has two columns of one name: {', '.join(double)}. Give each a name of its own.")
+    cells: dict[int, list[str]] = {}
+    for row in reader:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            raise BadDataError(
+                f"{file}, line {reader.line_num}: {len(row)} cells, the header has {len(header)}. Each line needs a "
+                "cell for each column; one that holds the separator stands in quotes."
+            )
+        cells[reader.line_num] = [cell.strip() for cell in row]
+    table = pd.DataFrame.from_dict(cells, orient="index", columns=header, dtype=object)
+    table = table.mask(table.isin(MISSING))
+    if table.empty:
+        raise BadDataError(f"{file} has a header and no rows. Give a row for each method and pair.")
+    return table
+
+
+def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) -> None:
+    columns = ", ".join(table.columns)
+    if lacking := [c for c in REQUIRED if c not in table]:
+        raise BadDataError(
+            f"{file} lacks column(s) {', '.join(lacking)}. It has: {columns}. Needed: method, moving, fixed."
+        )
+    if score in table:
+        return
+    known = [c for c in table.columns if c not in (*REQUIRED, *OPTIONAL)]
+    choice = f"one of: {', '.join(known)}" if known else "there is no other column, so add one"
+    if named:
+        raise UsageError(f"--score {score}: {file} has no such column; {choice}.")
+    raise BadDataError(f"{file} has no column {score}. Name the scores with --score NAME; {choice}.")
+
+
+def _with_floor(methods: pd.Series[str], notes: list[str]) -> pd.Series[str]:
+    """Spell the start without deformation as our own tables do, whatever its capitals; it is no competitor."""
+    other = (methods.str.lower() == FLOOR) & (methods != FLOOR)
+    if not other.any():
+        return methods
+    notes.append(f"{methods[other].iloc[0]} is taken for {FLOOR}, the start without deformation: it is not ranked.")
+    return methods.mask(other, FLOOR)
+
+
+def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]:
+    """Cells as numbers, NaN where empty; every other cell that is none is refused."""
+    import numpy as np
+    import pandas as pd
+
+    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
+    bad = (numbers.isna() & cells.notna()) | np.isinf(numbers)
+    if bad.any():
+        line, value = int(cells.index[bad][0]), cells[bad].iloc[0]
+        comma = " Write decimals with a point." if "," in value else ""
+        raise BadDataError(
+            f"{file}, line {line}: {column} is {value!r}, which is no number.{comma} No score: leave it empty."
+        )
+    if column.startswith("dice"):
+        beyond = (numbers < 0) | (numbers > 1)
+        if beyond.any():
+            line, value = int(cells.index[beyond][0]), cells[beyond].iloc[0]
+            raise BadDataError(f"{file}, line {line}: {column} is {value}; Dice lies in 0 to 1. Divide percent by 100.")
+    return numbers
+
+
+def _states(file: Path, table: pd.DataFrame, scores: pd.Series[float]) -> pd.Series[str]:
+    """State of each row; without a column for it, what has no score failed."""
+    import pandas as pd
+
+    by_score = pd.Series("ok", index=table.index).mask(scores.isna(), "failed")
+    if "status" not in table:
+        return by_score
+    states = table["status"].str.lower()
+    bad = ~states.isin(STATES) & states.notna()
+    if bad.any():
+        line, value = int(table.index[bad][0]), table.loc[bad, "status"].iloc[0]
+        raise BadDataError(f"{file}, line {line}: status is {value!r}; allowed: {', '.join(STATES)}.")
+    return states.fillna(by_score)
+
+
+def _subjects(file: Path, table: pd.DataFrame, side: str, notes: list[str]) -> pd.Series[str]:
+    """Subject of each scan: as given, else by ``sub-…`` in its name, else the scan itself."""
+    given = table.get(f"subject_{side}")
+    if given is not None:
+        if given.isna().any():
+            line = int(table.index[given.isna()][0])
+            raise BadDataError(
+                f"{file}, line {line}: column subject_{side} is empty. Fill it in, or leave the column out."
+            )
+        return given
+    found = table[side].map({name: _subject(name) for name in table[side].unique()})
+    nameless = found.isna()
+    if nameless.any():
+        note = (
+            f"No sub-… in the name of {table.loc[nameless, side].iloc[0]}: such a scan is taken for a subject of its "
+            "own. If a subject has several, give columns subject_moving and subject_fixed."
+        )
+        if not any(each.startswith("No sub-") for each in notes):
+            notes.append(note)
+    return found.fillna(table[side])
+
+
+def _subject(name: str) -> str | None:
+    found = _SUBJECT.search(name)
+    return found[0] if found else None
+
+
+def _check_subjects(file: Path, table: pd.DataFrame) -> None:
+    """Refuse a scan of two subjects."""
+    import pandas as pd
+
+    sides = [
+        table[[side, f"subject_{side}"]].set_axis(["scan", "subject"], axis="columns") for side in ("moving", "fixed")
+    ]
+    of = pd.concat(sides).drop_duplicates()
+    if (twice := of[of.duplicated("scan")]).size:
+        scan = twice["scan"].iloc[0]
+        subjects = " and ".join(of.loc[of["scan"] == scan, "subject"])
+        raise BadDataError(f"{file}: scan {scan} belongs to {subjects}. A scan is of one subject; mend the columns.")
+
+
+def _check_repeats(file: Path, table: pd.DataFrame) -> None:
+    key = ["variant", "method", "labelling", "moving", "fixed"]
+    double = table.duplicated(key)
+    if double.any():
+        row = table[double].iloc[0]
+        what = ", ".join(
+            f"{name} {row[name]}" for name in key if name in ("method", "moving", "fixed") or table[name].nunique() > 1
+        )
+        raise BadDataError(
+            f"{file}, line {table.index[double][0]}: repeats an earlier row ({what}); {int(double.sum())} such rows. A "
+            "pair has one score per method; tell runs apart by a column variant, label sets by a column labelling."
+        )
+
+
+def _check_splits(file: Path, table: pd.DataFrame) -> None:
+    """Refuse a pair that is in two splits: methods would be compared over other pairs."""
+    of = table[["labelling", "moving", "fixed", "split"]].drop_duplicates()
+    twice = of.duplicated(["labelling", "moving", "fixed"])
+    if twice.any():
+        row = of[twice].iloc[0]
+        raise BadDataError(
+            f"{file}, line {of.index[twice][0]}: the pair {row['moving']}, {row['fixed']} is in another split in an "
+            f"earlier row than {row['split']!r}. The split is the pair's, the same for every method."
+        )

@@ -1,0 +1,64 @@
+"""What is printed of one method, labelling or protocol can be used as it stands."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from lumirage_bids.app.catalogue import described, show
+from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.publications import publications
+from lumirage_bids.experiment import protocol
+from lumirage_bids.labellers import labeller, labellers, labellings
+from lumirage_bids.methods import method, methods
+
+KINDS = [("methods", name, kind) for name, kind in methods().items()]
+KINDS += [("labellings", name, kind) for name, kind in labellings().items()]
+KINDS += [("labellings", name, kind) for name, kind in labellers().items() if kind.labelling is None]
+KINDS += [("labellings", name, labellers()["existing"]) for name in ("aseg", "aparcaseg")]
+
+
+def table(text: str, what: str) -> str:
+    """The lines from the table to what is to be cited."""
+    return text[text.rindex(f"\n[{what}.") :].partition("\nTo be cited:")[0]
+
+
+@pytest.mark.parametrize(("what", "name", "kind"), KINDS)
+def test_the_table_printed_is_the_default(what: str, name: str, kind: type) -> None:
+    text = show(what, name, None)
+    parsed = tomllib.loads(table(text, what))[what][name]
+    made = method(name, **parsed) if what == "methods" else labeller(parsed.pop("labeller"), **parsed)
+    assert made == kind()
+    for field in fields(kind):
+        assert described(kind)[field.name], f"{field.name} is not described"
+        assert "`" not in described(kind)[field.name], f"{field.name} sends to a name of the code"
+        assert field.name in table(text, what)
+    for key in kind.references:  # type: ignore[attr-defined]
+        assert publications()[key].url in text
+
+
+@pytest.mark.parametrize("name", protocol.names())
+def test_a_protocol_printed_is_that_protocol(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{name}.toml"
+    file.write_text(show("protocols", name, None))
+    (mine, shipped) = protocol.load(str(file)), protocol.load(name)
+    assert (mine.variants, mine.labellings, mine.pairs) == (shipped.variants, shipped.labellings, shipped.pairs)
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "hint"),
+    [("methods", "gredy", "'greedy'"), ("labellings", "tissues", "'tissue'"), ("protocols", "lumi", "'lumir'")],
+)
+def test_an_unknown_name_gets_a_hint(what: str, name: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=f"Did you mean {hint}.*Known"):
+        show(what, name, None)
+
+
+def test_words_that_are_allowed_are_listed() -> None:
+    text = " ".join(show("methods", "precomputed", None).replace("\n# ", " ").split())
+    assert 'Allowed: "auto", "itk", "learn2reg", "fsl", "ras". format = "auto"' in text
+    assert 'Allowed: "none", "unknown", a table with any of description, contrasts, species, datasets' in text
+    assert "34 structures of FreeSurfer's" in show("labellings", "aseg", None)

@@ -1,0 +1,215 @@
+"""``lumirage judge``: the verdict on any table of scores."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lumirage_bids.app.cli import main
+from tests.report.situations import fail, of, some, table, verdict
+
+KEYS = ["method", "moving", "fixed"]
+
+
+def written(pairs, tmp_path, columns=(*KEYS, "dice_mean"), name="scores.tsv"):
+    file = tmp_path / name
+    pairs[list(columns)].to_csv(file, sep="," if name.endswith("csv") else "\t", index=False)
+    return file
+
+
+@pytest.mark.parametrize("name", ["scores.tsv", "scores.csv"])
+def test_the_verdict_is_the_pages(tmp_path, capsys, name):
+    pairs = table(subject=0.004)
+    assert main(["judge", str(written(pairs, tmp_path, name=name))]) == 0
+    told = capsys.readouterr().out
+    page = verdict(pairs)
+    assert page.headline in told
+    for sentence in page.sentences:
+        assert f"- {sentence}\n" in told or "By split" in sentence or "headers" in sentence
+    assert "132 ordered pairs of 12 subjects. Score: dice_mean, higher is better. Criteria: margin 0.01" in told
+
+
+def test_a_page_and_its_own_table_are_judged_alike(tmp_path, capsys):
+    pairs = fail(
+        table(groups={"A": 6, "B": 6}, subject=0.004, rescanned=2),
+        of(table(groups={"A": 6, "B": 6}, rescanned=2), "syn"),
+    )
+    file = tmp_path / "pairs.tsv"
+    pairs.to_csv(file, sep="\t", index=False, na_rep="n/a")
+    assert main(["judge", str(file), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    page = verdict(pairs)
+    assert data["verdicts"][0]["headline"] == page.headline
+    assert data["verdicts"][0]["sentences"] == list(page.sentences)
+    assert data["criteria"] == {"margin": 0.01, "threshold": 0.2, "confidence": 0.95}
+
+
+def test_json_is_strict_and_has_the_numbers(tmp_path, capsys):
+    pairs = table(groups={"T1w": 2})
+    assert main(["judge", str(written(pairs, tmp_path)), "--json"]) == 0
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    data = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    (found,) = data["verdicts"]
+    assert [s["name"] for s in found["standings"]] == ["identity", "greedy", "syn"]
+    assert {r["kind"] for r in found["relations"]} == {"unknown"}
+    assert found["relations"][0]["low"] is None
+
+
+def distances(seed=0):
+    """Millimetres, of which fewer are better; syn is better by two."""
+    pairs = table({"greedy": 0.0, "syn": 0.2}, subject=0.02, noise=0.02, seed=seed)
+    return pairs.assign(hd95_mm=6.0 - 10 * pairs["dice_mean"])
+
+
+def test_a_score_of_which_less_is_better(tmp_path, capsys):
+    file = written(distances(), tmp_path, [*KEYS, "hd95_mm"])
+    options = ["--score", "hd95_mm", "--better", "lower", "--margin", "0.5"]
+    assert main(["judge", str(file), *options]) == 0
+    told = capsys.readouterr().out
+    assert "Lowest (best) mean: syn, hd95_mm 4." in told or "Lowest (best) mean: syn, hd95_mm 3." in told
+    assert "syn is below (better than) greedy by" in told
+    assert "Dice" not in told
+    out = tmp_path / "out"
+    assert main(["judge", str(file), *options, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert not [f for f in out.rglob("*") if f.suffix in (".json", ".svg") and "Dice" in f.read_text()]
+    swapped = distances()
+    swapped["method"] = swapped["method"].map({"syn": "greedy", "greedy": "syn"})
+    assert main(["judge", str(written(swapped, tmp_path, [*KEYS, "hd95_mm"])), *options]) == 0
+    assert "Lowest (best) mean: greedy" in capsys.readouterr().out
+
+
+def test_failures_of_a_score_without_a_floor_count_as_the_worst_seen(tmp_path, capsys):
+    pairs = distances()
+    pairs.loc[of(pairs, "syn") & some(pairs, 0.2), "hd95_mm"] = np.nan
+    file = written(pairs, tmp_path, [*KEYS, "hd95_mm"])
+    assert main(["judge", str(file), "--score", "hd95_mm", "--better", "lower", "--margin", "0.5"]) == 0
+    told = capsys.readouterr().out
+    assert "Set aside, too few scores: syn, 26 of 132 pairs failed (19.7 %)." in told
+    assert "(the worst seen)" in told
+
+
+def test_two_score_columns_and_structures_stand_side_by_side(tmp_path, capsys):
+    pairs = table(subject=0.002).assign(dice_1=0.5, dice_2=0.5, hd95_mm=3.0)
+    assert main(["judge", str(written(pairs, tmp_path, [*KEYS, "dice_mean", "dice_1", "dice_2", "hd95_mm"]))]) == 0
+    assert "Highest mean: syn" in capsys.readouterr().out
+
+
+def test_the_folder_has_tables_with_dictionaries_and_figures(tmp_path, capsys):
+    file = written(table(groups={"T1w": 6}, subject=0.004), tmp_path)
+    out = tmp_path / "out"
+    assert main(["judge", str(file), "--out", str(out)]) == 0
+    for name in ("summary", "comparisons", "ranking"):
+        assert len(pd.read_csv(out / f"{name}.tsv", sep="\t"))
+        assert json.loads((out / f"{name}.json").read_text())
+    assert (out / "verdict.txt").read_text() == capsys.readouterr().out
+    assert {f.name for f in (out / "figures").iterdir()} >= {"scores-1-scores.svg", "differences-1-scores.png"}
+    svg = (out / "figures" / "differences-1-scores.svg").read_text()
+    assert "script" not in svg
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "the following arguments are required"),
+        (["--better", "larger"], "invalid choice"),
+        (["--margin", "-1"], "--margin -1 is not allowed; it must be a positive number"),
+        (["--confidence", "95"], "--confidence 95 is not allowed; it must be at least 0.5"),
+        (["--better", "lower"], "dice_mean is a Dice, of which higher is better"),
+        (["--score", "hd95_mm"], "say which scores are better, --better higher or --better lower"),
+        (["--score", "hd95_mm", "--better", "lower"], "say which difference is of no consequence"),
+        (["--score", "none", "--better", "lower", "--margin", "1"], "no such column; one of: dice_mean"),
+        (["--methods", "a"], "unrecognized arguments: --methods"),
+    ],
+)
+def test_a_wrong_call_is_told(tmp_path, capsys, options, told):
+    file = written(table(groups={"T1w": 3}), tmp_path)
+    assert main(["judge", *([str(file)] if options else []), *options]) == 64
+    assert told in capsys.readouterr().err
+
+
+def test_bad_tables_have_codes_and_no_traceback(tmp_path, capsys):
+    assert main(["judge", str(tmp_path / "none.tsv")]) == 66
+    bad = tmp_path / "bad.tsv"
+    bad.write_text("method\tmoving\n")
+    assert main(["judge", str(bad)]) == 65
+    told = capsys.readouterr().err
+    assert "No table" in told
+    assert "lacks column(s) fixed" in told or "no rows" in told
+    assert "Traceback" not in told
+
+
+def test_it_starts_in_a_second_without_torch_and_matplotlib(tmp_path):
+    file = written(table(groups={"T1w": 4}), tmp_path)
+    code = (
+        "import sys; from lumirage_bids.app.cli import main; "
+        f"code = main(['judge', {str(file)!r}]); "
+        "assert not {'torch', 'matplotlib', 'nipype', 'bids', 'ants', 'nibabel'} & set(sys.modules); sys.exit(code)"
+    )
+    begin = time.process_time()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert time.process_time() - begin < 5
+
+
+def test_few_structures_bound_the_headline(tmp_path, capsys):
+    columns = [*KEYS, "dice_mean", "n_structures"]
+    for n, bound in ((3, True), (139, False)):
+        file = written(table(subject=0.004).assign(n_structures=n), tmp_path, columns)
+        assert main(["judge", str(file)]) == 0
+        assert (f"The scores are of {n} structure(s) a pair" in capsys.readouterr().out) == bound
+
+
+def test_labels_from_intensities_get_no_verdict_where_the_table_lies_in_its_output(tmp_path, capsys):
+    pairs = table(labellings=("tissue", "manual"), subject=0.004)
+    (tmp_path / "out" / "group").mkdir(parents=True)
+    config = tmp_path / "out" / "config"
+    config.mkdir()
+    record = '[settings]\n[labellings]\ntissue = "atropos: three tissues"\nmanual = "existing maps"\n'
+    (config / "20260101T000000Z-abc123.toml").write_text(record)
+    columns = [*KEYS, "dice_mean", "labelling"]
+    for folder, withheld in ((tmp_path / "out" / "group", 1), (tmp_path, 0)):
+        assert main(["judge", str(written(pairs, folder, columns, "pairs.tsv"))]) == 0
+        told = capsys.readouterr().out
+        assert told.count("No verdict. The labels (tissue) are classes of the very intensities") == withheld
+        assert told.count("Highest mean: syn") == 2 - withheld
+
+
+def test_other_measures_of_the_table_agree_or_not(tmp_path, capsys):
+    pairs = table(subject=0.004)
+    for sign, told in ((-1, "hd95_mm agrees (0."), (1, "hd95_mm says the opposite (0.")):
+        file = written(
+            pairs.assign(hd95_mm=10 + sign * 5 * pairs["dice_mean"]), tmp_path, [*KEYS, "dice_mean", "hd95_mm"]
+        )
+        assert main(["judge", str(file)]) == 0
+        assert told in capsys.readouterr().out
+
+
+def test_excels_first_line_blank_rows_and_capitals_are_read(tmp_path, capsys):
+    pairs = table(subject=0.004)
+    lines = written(pairs, tmp_path, name="scores.csv").read_text().replace("identity,", "Identity,").splitlines()
+    file = tmp_path / "excel.csv"
+    file.write_text("\n".join(["sep=;", *lines[:5], ",,,", " , , , ", "", *lines[5:], ""]).replace(",", ";"))
+    assert main(["judge", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "Identity is taken for identity, the start without deformation: it is not ranked." in told
+    assert verdict(pairs).headline in told
+    file.write_text(file.read_text() + "a;b\n")
+    assert main(["judge", str(file)]) == 65
+    assert f"line {len(lines) + 5}: 2 cells, the header has 4" in capsys.readouterr().err
+
+
+def test_one_pair_says_that_one_subject_is_too_few(tmp_path, capsys):
+    pairs = table()
+    one = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
+    assert main(["judge", str(written(one, tmp_path))]) == 0
+    assert "1 fixed subject takes part, at least 3 are needed" in capsys.readouterr().out

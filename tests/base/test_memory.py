@@ -1,0 +1,58 @@
+"""The memory that control groups leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lumirage_bids.base.memory import memory_limit
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("membership", "groups", "wanted"),
+    [
+        pytest.param("0::/\n", {"memory.max": f"{GB}\n"}, GB, id="a container's own root"),
+        pytest.param(
+            "0::/system.slice/slurmstepd.scope/job_7/step_0/user/task_0\n",
+            {
+                "system.slice/memory.max": "max\n",
+                "system.slice/slurmstepd.scope/job_7/memory.max": f"{GB}\n",
+                "system.slice/slurmstepd.scope/job_7/step_0/memory.max": f"{2 * GB}\n",
+                "system.slice/slurmstepd.scope/job_7/step_0/user/task_0/memory.max": "max\n",
+            },
+            GB,
+            id="a job of SLURM",
+        ),
+        pytest.param(
+            "5:cpu,cpuacct:/\n4:memory:/slurm/uid_0/job_7\n1:name=systemd:/a:b\n0::/\n",
+            {
+                "memory/memory.limit_in_bytes": "9223372036854771712\n",
+                "memory/slurm/uid_0/job_7/memory.limit_in_bytes": f"{GB}\n",
+            },
+            GB,
+            id="a job, version 1",
+        ),
+        pytest.param(
+            "4:memory:/docker/0123\n",
+            {"memory/memory.limit_in_bytes": f"{GB}\n"},
+            GB,
+            id="a container, version 1, that is told of a path it does not see",
+        ),
+        pytest.param("0::/user.slice\n", {"user.slice/memory.max": "max\n"}, None, id="none"),
+        pytest.param(None, {}, None, id="no control groups"),
+    ],
+)
+def test_the_tightest_group_counts(
+    membership: str | None, groups: dict[str, str], wanted: int | None, tmp_path: Path
+) -> None:
+    mine, root = tmp_path / "cgroup", tmp_path / "fs"
+    if membership is not None:
+        mine.write_text(membership)
+    for name, text in groups.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    assert memory_limit(mine, root) == (wanted or psutil.virtual_memory().total)

@@ -1,0 +1,118 @@
+"""Pages in Chromium: by axe-core, and as somebody uses them; ``make test-browser``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import html
+
+from lumirage_bids.report.group_page import write_group_report
+from tests.report.test_accessibility import pages  # noqa: F401 the fixture
+from tests.report.test_pages import context, tables
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+AXE = Path(os.environ.get("AXE_CORE", "there is none"))
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not on the PATH"),
+    pytest.mark.filterwarnings("ignore"),
+]
+ANSWER = "result-of-the-test"
+
+
+def in_browser(page: Path, script: str, folder: Path, *, width: int = 1280) -> Any:
+    """Open a copy of a page that may run `script` too, an async function's body, and return what it returns."""
+    text = page.read_text("utf-8")
+    text = re.sub(r"<meta http-equiv=.Content-Security-Policy.[^>]*>", "", text)
+    answer = (
+        "<script>addEventListener('load', async () => { let said; try { said = await (async () => {"
+        + script
+        + "})(); } catch (error) { said = {error: String(error)}; } const box = document.createElement('pre');"
+        + f"box.id = '{ANSWER}'; box.textContent = JSON.stringify(said); document.body.append(box); }});</script>"
+    )
+    copy = folder / "copy.html"
+    copy.write_text(text.replace("</body>", answer + "</body>"), "utf-8")
+    command = [
+        *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+        *(f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900", "--virtual-time-budget=60000"),
+        *("--dump-dom", copy.as_uri()),
+    ]
+    dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+    (box,) = html.document_fromstring(dom).xpath(f"//pre[@id='{ANSWER}']")
+    return json.loads(box.text_content())
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="AXE_CORE does not name axe.min.js")
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("name", ["usual", "hostile", "subject"])
+def test_axe_finds_nothing(pages: dict[str, Path], name: str, width: int, tmp_path: Path):  # noqa: F811
+    script = AXE.read_text("utf-8").replace("</script", "<\\/script") + (
+        "\ndocument.querySelectorAll('details').forEach((folded) => { folded.open = true; });"
+        "const found = await axe.run(document, {resultTypes: ['violations']});"
+        "return {passed: found.passes.length, violations: found.violations.map((v) => [v.id, v.nodes[0].html])};"
+    )
+    found = in_browser(pages[name], script, tmp_path, width=width)
+    assert found["violations"] == []
+    assert found["passed"] > 20
+
+
+def test_pairs_are_paged_sorted_and_filtered(tmp_path: Path):
+    group = tables(subjects=12, failing=0.1, gains={"identity": 0.0, "syn": 0.2})
+    page = write_group_report(tmp_path / "group", group, context())
+    script = """
+      const table = document.querySelector("table.pairs");
+      const box = table.closest("div.screen").querySelector(".filter");
+      const said = () => ({told: box.querySelector("output").textContent, cells: Array.from(table.tBodies[0].rows,
+        (row) => Array.from(row.cells, (cell) => cell.textContent))});
+      const steps = [said()];
+      box.querySelectorAll("button")[1].click();
+      steps.push(said());
+      table.querySelectorAll("tr.columns th")[4].click();
+      steps.push(said());
+      table.querySelectorAll("tr.columns th")[4].click();
+      steps.push(said());
+      box.querySelector("input").value = "SUB-03 mp2rage";
+      box.querySelector("input").dispatchEvent(new Event("input"));
+      steps.push(said());
+      return steps;
+    """
+    first, second, rising, falling, found = in_browser(page, script, tmp_path)
+    assert first["told"] == "1 to 50 of 132 pairs"
+    assert second["told"] == "51 to 100 of 132 pairs"
+    assert first["cells"] != second["cells"]
+    syn = group.pairs[group.pairs["method"] == "syn"]["dice_mean"].dropna()
+    assert [float(row[4]) for row in rising["cells"]] == [float(f"{x:.3f}") for x in sorted(syn.round(3))[:50]]
+    assert float(falling["cells"][0][4]) == pytest.approx(syn.max(), abs=6e-4)
+    pairs = group.pairs[group.pairs["method"] == "identity"]
+    texts = pairs["moving"] + pairs["fixed"] + pairs["split"]
+    wanted = int((texts.str.contains("sub-03") & texts.str.contains("MP2RAGE")).sum())
+    assert found["told"] == f"1 to {wanted} of {wanted} pairs"
+    assert all("sub-03" in row[0] + row[1] and "MP2RAGE" in row[2] for row in found["cells"])
+
+
+def test_tables_sort_and_filter_rows(tmp_path: Path):
+    page = write_group_report(tmp_path / "group", tables(subjects=4), context())
+    script = """
+      const table = document.getElementById("summary-table");
+      const titles = Array.from(table.querySelectorAll("tr.columns th"), (heading) => heading.firstChild.textContent);
+      const place = titles.indexOf("Mean");
+      table.querySelectorAll("tr.columns th")[place].click();
+      const means = Array.from(table.tBodies[0].rows, (row) => Number(row.cells[place].dataset.sort));
+      const input = table.closest("section").querySelector("input");
+      input.value = "greedy";
+      input.dispatchEvent(new Event("input"));
+      const rows = Array.from(table.tBodies[0].rows).filter((row) => !row.hidden);
+      const shown = rows.map((row) => row.cells[0].textContent);
+      return {means, shown, named: Boolean(input.labels.length)};
+    """
+    found = in_browser(page, script, tmp_path)
+    assert found["means"] == sorted(found["means"])
+    assert set(found["shown"]) == {"greedy"}
+    assert found["named"]

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import inspect
+import re
+
+import pandas as pd
+import pytest
+
+from lumirage_bids import labellers, methods
+from lumirage_bids.audit import Conditions
+from lumirage_bids.base.publications import publications
+from lumirage_bids.labellers.carried import Carried
+from lumirage_bids.report import methods_text as module
+from lumirage_bids.report.methods_text import RunFacts, citation_bibtex, citation_markdown, cited, methods_text, pieces
+from lumirage_bids.stats.comparisons import compare
+from tests.stats.made_up import score_table
+
+KINDS = [*methods.methods().values(), *labellers.labellers().values()]
+
+
+def facts(pairs: pd.DataFrame, **given: object) -> RunFacts:
+    method = {"method": "greedy", "scales": [4, 2, 1], "similarity": "auto"}
+    aligned = {"start": "aligned", "transform": "affine", "on": "image"}
+    arm = {
+        "name": "mine",
+        "variant": "default",
+        "method": method,
+        "alignment": aligned,
+    }
+    conditions = Conditions(
+        pairs=pairs,
+        sources={"braincolor": "existing maps", "tissue": "atropos: three tissues"},
+        methods={"mine": "greedy", "ants_syn": "ants_syn"},
+        preparations={
+            "default": {"spacing": 1.0, "skull_strip": True, "percentiles": [1, 99], "crop": "brain", "margin_mm": 10}
+        },
+    )
+    base = {"dataset": "Demo", "protocol": "default", "versions": {"pybids": "0.22.0"}, "reference": "sub-1_T1w"}
+    return RunFacts(**{**base, "arms": {"mine": arm}, "conditions": conditions, "comparisons": compare(pairs), **given})  # type: ignore[arg-type]
+
+
+def pairs_of(**given: object) -> pd.DataFrame:
+    made = {
+        "gains": {"mine": 0.2, "ants_syn": 0.2},
+        "subjects": 10,
+        "kinds": ("T1w",),
+        "labellings": ("braincolor", "tissue"),
+    }
+    pairs, _ = score_table(**{**made, **given})  # type: ignore[arg-type]
+    return pairs.assign(start="aligned", similarity=pairs["method"].map({"mine": "mind", "ants_syn": "mi"}))
+
+
+def test_only_what_was_used_is_cited():
+    keys = {reference.key for reference in cited(methods_text(facts(pairs_of(), masks={"template"})))}
+    assert {"lumirage", "jena2026", "jena2024fireants", "avants2008", "heinrich2013", "mattes2003"} <= keys
+    assert {"avants2011", "fonov2011", "aronow2015", "holm1979", "schuirmann1987", "yarkoni2019"} <= keys
+    assert keys.isdisjoint({"mok2020", "liu2024vfa", "billot2023", "ciric2022", "hering2023"})
+
+
+def test_the_text_says_what_was_done():
+    told = citation_markdown(methods_text(facts(pairs_of())))
+    for piece in (
+        "10 scans of 10 subjects were found by PyBIDS 0.22.0 (Yarkoni et al., 2019). 90 ordered pairs",
+        "resampled to 1 mm, skull-stripped, winsorised at percentiles 1 and 99",
+        "Method mine: FireANTs greedy",
+        "It optimised MIND-SSC (Heinrich et al., 2013). Parameters: scales 4 2 1, similarity auto.",
+        "Labelling tissue (Avants et al., 2011; Tustison et al., 2010): atropos: three tissues.",
+        "- Yarkoni T, Markiewicz CJ, de la Vega A, et al. (2019). PyBIDS: Python tools for BIDS datasets.",
+    ):
+        assert piece in told
+
+
+def test_labels_are_carried_as_the_rows_say():
+    (native,) = [p for p in methods_text(facts(pairs_of())) if "Dice overlap" in p]
+    assert "to the fixed scan's native grid in one interpolation by trilinear" in native
+    assert "present in both native label maps" in native
+    assert "variant" not in native
+    assert "prepared grid" not in native
+    nearest = {"lumir": "reference, nearest"}
+    both = pairs_of(variants=("lumir", "own"), evaluations=nearest)
+    (told,) = [p for p in methods_text(facts(both)) if "Dice overlap" in p]
+    first, second, rest = told.split(". ", 2)
+    assert first.startswith("The moving scan's native label map was carried to the fixed scan's native grid in one")
+    assert first.endswith("(variant own)")
+    assert "prepared grid of sub-1_T1w, where they were compared, and the moving one there once more" in second
+    assert second.endswith("each time by nearest neighbour, the same for all methods (variant lumir)")
+    assert "present in both label maps of a pair where they were compared" in rest
+    (alone,) = [p for p in methods_text(facts(both[both["variant"] == "lumir"])) if "Dice overlap" in p]
+    assert "one interpolation" not in alone
+    assert "native grid" not in alone
+
+
+def test_carried_labels_name_and_cite_what_is_carried():
+    sources = {"braincolor": Carried(of="synthseg").source, "tissue": Carried(of="manual").source}
+    pairs = pairs_of()
+    synthseg, manual = [
+        citation_markdown([p])
+        for p in methods_text(facts(pairs, conditions=Conditions(pairs=pairs, sources=sources)))
+        if p.startswith("Labelling")
+    ]
+    assert "Chen" in synthseg
+    assert "Billot" in synthseg
+    assert "synthseg of the T1w scan" in synthseg
+    assert "Billot" not in manual
+    assert "manual of the T1w scan." in manual
+
+
+def test_intervals_that_were_refused_are_not_described():
+    told = " ".join(methods_text(facts(pairs_of(subjects=2))))
+    assert "Intervals and p-values were not computed: that takes at least 3 subjects." in told
+    assert "bootstrap" not in told
+
+
+def test_a_sloppy_run_says_so_first():
+    assert "not for publication" in methods_text(facts(pairs_of(), sloppy=True))[0]
+    assert "not for publication" not in " ".join(methods_text(facts(pairs_of())))
+
+
+def test_a_run_without_records_still_has_a_text():
+    pairs = pairs_of(gains={"unknown": 0.1}).assign(start=None)
+    bare = facts(pairs, arms={}, versions={}, reference="", conditions=Conditions(pairs=pairs))
+    told = methods_text(bare)
+    assert "Method unknown." in told
+    assert "Labelling braincolor." in told
+
+
+def test_text_from_the_data_cannot_break_the_files():
+    name = "a [@nobody] <script> \n [@dice1945"
+    told = methods_text(facts(pairs_of(), dataset=name))
+    assert "\\<script>" in citation_markdown(told)
+    assert "[@nobody]" in "".join(text for text, _ in pieces(told[0]))
+    assert "nobody" not in citation_bibtex(told)
+
+
+def test_citations_in_words_and_whole_paragraph():
+    assert list(pieces("a [@holm1979; @dice1945] b")) == [
+        *(("a (", ""), ("Holm, 1979", "holm1979"), ("; ", ""), ("Dice, 1945", "dice1945"), (") b", "")),
+    ]
+    assert list(pieces("nothing")) == [("nothing", "")]
+
+
+def test_every_reference_is_read_and_used():
+    of_kinds = {key for kind in KINDS for key in kind.references}
+    of_text = set(re.findall(r"@(\w+\d{4}\w*|lumirage)", inspect.getsource(module)))
+    assert of_kinds | of_text == set(publications())
+
+
+def test_references_are_told_apart_and_found():
+    found = publications()
+    assert len({reference.cited for reference in found.values()}) == len(found)
+    for reference in found.values():
+        assert re.fullmatch(
+            r"https://(doi\.org/10\.\d{4,}/\S+|arxiv\.org/\S+|openreview\.net/\S+|www\.jstor\.org/\S+)|", reference.url
+        )
+        assert reference.bibtex.count("{") == reference.bibtex.count("}")
+        assert not re.search(r"[{}]", reference.text)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.references], ids=lambda kind: kind.name)
+def test_a_docstring_names_the_same_publications(kind: type):
+    # What a class says of its sources is in its docstring or its module's.
+    told = inspect.getdoc(kind) + (inspect.getmodule(kind).__doc__ or "")
+    urls = [publications()[key].url for key in kind.references]
+    for url in urls:
+        assert url.removeprefix("https://doi.org/").removeprefix("https://arxiv.org/abs/") in told

@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lxml import html
+
+from lumirage_bids.audit import Finding
+from lumirage_bids.report.audit_section import AuditSection
+from lumirage_bids.report.figure_files import save_figure, svg_markup
+from lumirage_bids.report.figures.intensities import Seen
+from lumirage_bids.report.figures.slices import ContourLayer, Planes, View, plane_rows
+from lumirage_bids.report.figures.violins import dice_violins
+from lumirage_bids.report.group_figures import Looks
+from lumirage_bids.report.group_page import GroupTables, MissingScan, ReportContext, group_tables, write_group_report
+from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.stats.classes import Arm
+from tests.stats.made_up import score_table
+
+pytestmark = pytest.mark.filterwarnings("error")
+EVIL = '<script>alert("1")</script>'
+
+
+def tables(luts: dict[str, dict[int, str]] | None = None, **kind: object) -> GroupTables:
+    pairs, structures = score_table(**kind)  # type: ignore[arg-type]
+    luts = luts or {}
+    return group_tables(pairs, structures, luts)
+
+
+def context(**given: object) -> ReportContext:
+    base = {
+        **{"dataset": "Demo", "protocol": "default", "command": "lumirage IN OUT group"},
+        **{"created": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "versions": {"lumirage-bids": "0.1.0"}},
+    }
+    return ReportContext(**{**base, **given})  # type: ignore[arg-type]
+
+
+def page_of(folder: Path, group: GroupTables, **given: object) -> html.HtmlElement:
+    return html.document_fromstring(write_group_report(folder, group, context(**given)).read_bytes())
+
+
+def check_structure(page: html.HtmlElement) -> None:
+    """What every page owes its readers."""
+    assert page.get("lang") == "en"
+    assert [len(page.findall(f".//{tag}")) for tag in ("main", "header", "footer", "h1")] == [1, 1, 1, 1]
+    levels = [int(h.tag[1]) for h in page.iter("h1", "h2", "h3")]
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    ids = [element.get("id") for element in page.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    for element in page.iter():
+        for name, value in element.attrib.items():
+            reference = re.search(r"url\(#([^)]+)\)", value)
+            if reference or (name == "href" and value.startswith("#") and len(value) > 1):
+                assert (reference[1] if reference else value[1:]) in ids
+    for table in page.iter("table"):
+        assert table.find("caption").text_content()
+        width = len(table.findall(".//tr[@class='columns']/th[@scope='col']"))
+        for row in table.findall(".//tbody/tr"):
+            assert row[0].get("scope") == "row"
+            assert len(row) == width
+        for row in table.findall(".//tr[@class='groups']"):
+            assert sum(int(cell.get("colspan")) for cell in row) == width
+    assert all(image.get("alt") for image in page.iter("img"))
+    assert all(svg.get("role") == "img" and svg.get("aria-label") for svg in page.iter("svg"))
+
+
+def check_self_contained(page: html.HtmlElement) -> None:
+    for element in page.iter():
+        assert element.tag not in ("iframe", "object", "embed")
+        assert not element.get("src") or element.get("src").startswith("data:")
+        assert not [name for name in element.attrib if name.startswith("on")]
+    assert all(link.get("href").startswith("data:") for link in page.iter("link"))
+    (script,) = page.iter("script")
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    (policy,) = page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+
+
+def test_the_whole_page(tmp_path: Path):
+    group = tables(subjects=4, rescanned=2, failing=0.1, labellings=("braincolor", "tissue"), variants=("1mm", "0.6mm"))
+    missing = [MissingScan(name="sub-9_T1w", get="datalad get sub-9/anat/sub-9_T1w.nii.gz")]
+    page = page_of(tmp_path, group, missing=missing, notes=["Run with LNCC."], labelling_sources={"tissue": "Atropos"})
+    check_structure(page)
+    check_self_contained(page)
+    sections = [section.get("id") for section in page.iter("section")]
+    assert sections == [
+        *("verdict", "summary", "violins", "comparisons", "variants", "structures", "pairs"),
+        *("failures", "reading", "methods"),
+    ]
+    assert len(page.findall(".//table[@id='summary-table']/tbody/tr")) == len(group.summary)
+    assert len(page.findall(".//table[@id='comparison-table']/tbody/tr")) == len(group.comparisons)
+    text = page.text_content()
+    for piece in (
+        "A subject takes part in many pairs",
+        "Run with LNCC.",
+        missing[0].get,
+        "out of memory",
+        "lumirage-bids 0.1.0",
+        "Atropos",
+    ):
+        assert piece in text
+    assert "SLOPPY" not in text
+    links = {link.get("href") for link in page.iter("a") if link.get("href").startswith("figures/")}
+    assert links == {f"figures/{file.name}" for file in (tmp_path / "figures").iterdir()}
+    kinds = ("cost", "dice", "differences", "effects", "structures", "variants")
+    named = [f"{kind}-{label}" for kind in kinds for label in ("1-braincolor", "2-tissue")]
+    assert links == {f"figures/{name}.{kind}" for name in named for kind in ("svg", "png")}
+
+
+def test_cells_hold_the_numbers_and_sort_by_them(tmp_path: Path):
+    group = tables(subjects=3, gains={"identity": 0.0, "syn": 0.2})
+    page = page_of(tmp_path, group)
+    first = page.find(".//table[@id='summary-table']/tbody/tr")
+    mean = group.summary["mean"].iloc[0]
+    assert any(cell.text == f"{mean:.3f}" and float(cell.get("data-sort")) == mean for cell in first.findall("td"))
+
+
+def test_everything_from_the_data_is_escaped(tmp_path: Path):
+    group = tables(
+        gains={"identity": 0.0, EVIL: 0.2},
+        subjects=4,
+        failing=0.3,
+        kinds=(f"A{EVIL}", "B"),
+        labellings=(f"../{EVIL}",),
+        luts={f"../{EVIL}": {1: EVIL}},
+    )
+    page = page_of(
+        tmp_path,
+        group,
+        dataset=EVIL,
+        protocol=EVIL,
+        command=EVIL,
+        versions={EVIL: EVIL},
+        missing=[MissingScan(name=EVIL, get=EVIL)],
+        notes=[EVIL],
+        methods_text=[EVIL],
+        labelling_sources={EVIL: EVIL},
+    )
+    assert len(list(page.iter("script"))) == 1
+    check_self_contained(page)
+    check_structure(page)
+    assert page.text_content().count(EVIL) > 15
+    # No label leads out of the folder.
+    assert {file.parent for file in tmp_path.rglob("*.svg")} == {tmp_path / "figures"}
+
+
+def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
+    group = tables(subjects=3, kinds=("T1w",), labellings=("tissue", "manual"))
+    sources = {"tissue": "atropos: three tissues", "manual": "existing maps"}
+    page = page_of(tmp_path, group, labelling_sources=sources)
+    assert len(page.findall(".//table[@id='ranking-table']/tbody/tr")) == 2
+    verdict = page.find(".//section[@id='verdict']")
+    headlines = [line.text_content() for line in verdict.findall("p[@class='headline']")]
+    assert headlines[0].startswith("No verdict. The labels (tissue)")
+    assert headlines[1].startswith("No winner: the order of syn and greedy is not certain")
+
+
+def test_serious_findings_stand_beside_the_verdict(tmp_path: Path):
+    worst = Finding(id="unequal-start", severity="serious", what="tissue has few classes.", evidence="b", remedy="c")
+    for severity, told in (("serious", True), ("note", False)):
+        audit = AuditSection(findings=[replace(worst, severity=severity)])
+        page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), audit=audit)
+        section = page.find(".//section[@id='verdict']").text_content()
+        assert ("can reverse or make up a difference" in section) == told
+        assert ("tissue has few classes." in section) == told
+
+
+def test_citations_lead_to_the_references(tmp_path: Path):
+    page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), methods_text=["Overlap [@dice1945; @holm1979]."])
+    section = page.find(".//section[@id='methods']")
+    assert "Overlap (Dice, 1945; Holm, 1979)." in section.text_content()
+    listed = [item.get("id") for item in section.findall(".//ul[@class='references']/li")]
+    assert listed == ["ref-dice1945", "ref-holm1979"]
+    check_structure(page)
+    assert "Overlap (Dice, 1945; Holm, 1979)." in (tmp_path / "CITATION.md").read_text("utf-8")
+    assert (tmp_path / "CITATION.bib").read_text("utf-8").count("@article{") == 2
+
+
+def test_too_many_pairs_are_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lumirage_bids.report.pair_table.MOST_PAIRS", 5)
+    page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)))
+    assert not page.findall(".//table[@class='pairs']")
+    assert "too many to list here" in " ".join(page.text_content().split())
+
+
+def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
+    planes = cut(random_volume())
+    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int)), name="labels", colour="#E69F00")
+    view = View(image=planes, layers=[layer], spacing=(1, 1, 1), title=f"worst: {EVIL}")
+    looks = Looks(
+        pairs={("braincolor", Arm("default", "syn")): [view], ("braincolor", Arm("default", EVIL)): []},
+        sequences=[view],
+        histograms={Seen("default", EVIL, "sub-1"): np.ones(64)},
+    )
+    page = page_of(tmp_path, tables(subjects=3), looks=looks)
+    check_structure(page)
+    check_self_contained(page)
+    section = page.find(".//section[@id='images']")
+    assert len(section.findall(".//svg")) == 1  # the histograms
+    for image in section.findall(".//img"):
+        assert image.get("alt").startswith("Slices of worst: <script>")
+        assert base64.b64decode(image.get("src").partition(",")[2]).startswith(b"\x89PNG")
+    names = {file.name for file in (tmp_path / "figures").iterdir()}
+    assert {"sequences.svg", "histograms.png", "pairs-1-braincolor-1-syn.svg", "pairs-1-braincolor-1-syn.png"} <= names
+    assert not any("script" in name for name in names)
+
+
+def test_one_method_and_one_variant_make_no_comparing_figures(tmp_path: Path):
+    page_of(tmp_path, tables(subjects=3, gains={"syn": 0.2}))
+    assert {file.stem for file in (tmp_path / "figures").iterdir()} == {"dice-1-braincolor", "structures-1-braincolor"}
+
+
+def test_sloppy_marks_page_and_figures(tmp_path: Path):
+    page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)), sloppy=True)
+    assert page.findtext(".//title").startswith("SLOPPY")
+    assert "SLOPPY: not for publication" in page.find(".//header").text_content()
+    assert all("SLOPPY: not for publication" in f.read_text("utf-8") for f in tmp_path.rglob("*.svg"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            {"gains": {"syn": 0.2}, "subjects": 3},
+            "There is nothing to compare: the score table has fewer than two methods",
+        ),
+        ({"gains": {"syn": 0.2}, "failing": 1.0}, "No pair was scored."),
+        ({"subjects": 0}, "There is no pair in the score table"),
+        ({"subjects": 2, "kinds": ("T1w",)}, "No winner can be told"),
+    ],
+)
+def test_thin_tables_are_met_with_words(tmp_path: Path, kind: dict[str, object], said: str):
+    group = tables(**kind) if kind.get("subjects") != 0 else empty()
+    page = page_of(tmp_path, group)
+    check_structure(page)
+    assert said in " ".join(page.text_content().split())
+
+
+def empty() -> GroupTables:
+    full, _ = score_table()
+    none = full.head(0)
+    return group_tables(none, {}, {})
+
+
+def test_the_same_tables_give_the_same_bytes(tmp_path: Path):
+    for folder in ("one", "two"):
+        write_group_report(tmp_path / folder, tables(subjects=3, kinds=("T1w",)), context())
+    files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*") if f.is_file())
+    assert len(files) == 13
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
+
+
+def test_figures_on_one_page_share_no_ids(tmp_path: Path):
+    figure = dice_violins(score_table()[0], "braincolor")
+    svg = save_figure(figure, tmp_path, "x")[0].read_text("utf-8")
+    assert "<dc:date>" not in svg
+    pages = [html.fragment_fromstring(str(svg_markup(svg, prefix, 'an "alt" <b>'))) for prefix in ("a", "b")]
+    one, two = ({e.get("id") for e in page.iter() if e.get("id")} for page in pages)
+    assert len(one) > 10
+    assert one.isdisjoint(two)
+    assert pages[0].get("aria-label") == 'an "alt" <b>'
+    assert not list(pages[0].iter("style", "metadata"))
+
+
+def test_subject_page(tmp_path: Path):
+    pairs, _ = score_table(failing=0.3)
+    rows = pairs[pairs["moving"].str.startswith("sub-00")]
+    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int)))
+    figure = plane_rows([View(image=cut(random_volume()), layers=[layer], spacing=(1, 1, 1))])
+    scans = [ScanPanel(name=f"sub-00 {EVIL}", description=[EVIL], figures=[("labels", figure)])]
+    shown = SubjectPage(subject="00", scans=scans, pairs=rows, pair_panels=[(EVIL, figure)], sloppy=True)
+    page = html.document_fromstring(write_subject_report(tmp_path / "sub-00.html", shown).read_bytes())
+    check_structure(page)
+    check_self_contained(page)
+    assert len(page.findall(".//table/tbody/tr")) == len(rows)
+    assert [image.get("alt") for image in page.iter("img")] == ["labels", EVIL]
+    assert "SLOPPY: not for publication" in page.text_content()
+
+
+def test_subject_page_without_anything(tmp_path: Path):
+    shown = SubjectPage(subject="00", scans=[], pairs=score_table()[0].head(0))
+    text = write_subject_report(tmp_path / "sub-00.html", shown).read_text("utf-8")
+    assert "No scan of this subject was prepared." in text
+    assert "has not been registered to any other yet" in text
+
+
+def random_volume() -> np.ndarray:
+    return np.random.default_rng(0).random((8, 9, 10))
+
+
+def cut(volume: np.ndarray) -> Planes:
+    return Planes(volume[4], volume[:, 4], volume[:, :, 4])
+
+
+def test_the_page_tells_two_evaluations_apart(tmp_path: Path):
+    of_two = tables(subjects=4, kinds=("T1w",), variants=("lumir", "own"), evaluations={"lumir": "reference, nearest"})
+    page = page_of(tmp_path, of_two, parameters={v: {"greedy window": 7} for v in ("own", "lumir")})
+    check_structure(page)
+    titles = [title.text_content() for title in page.xpath("//section[@id='verdict']/h3")]
+    assert titles == [
+        "braincolor, all pairs, labels compared on the fixed scan's native grid",
+        "braincolor, all pairs, labels compared on the prepared grid of the scan that all are aligned to, carried by "
+        "nearest neighbour",
+    ]
+    (caption,) = page.xpath("//section[@id='variants']//figcaption")
+    assert "native grid (own); on the prepared grid" in caption.text_content()
+    assert "a difference is what the evaluation does to the score" in caption.text_content()
+    assert "whatever the variant" not in caption.text_content()
+    shown = " ".join(page.xpath("//section[@id='variants']//figure")[0].text_content().split())
+    assert "Difference from own" in shown
+    assert "evaluation reference, nearest" in shown
+    assert "window" not in shown
+    assert len(page.xpath("//section[@id='comparisons']//figure[.//*[contains(text(), 'Effect size d_z')]]")) == 2
+    one = page_of(tmp_path / "one", tables(subjects=4, kinds=("T1w",), variants=("1mm", "2mm")))
+    (caption,) = one.xpath("//section[@id='variants']//figcaption")
+    assert "native grid, whatever the variant" in caption.text_content()

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError, UsageError
+from lumirage_bids.stats.given_table import read_score_table
+
+HEADER = ("method", "moving", "fixed", "dice_mean")
+ROWS = (
+    ("a", "sub-1_T1w", "sub-2_T1w", "0.81"),
+    ("b", "sub-1_T1w", "sub-2_T1w", "0.79"),
+    ("a", "sub-2_T1w", "sub-1_T1w", "0.80"),
+    ("b", "sub-2_T1w", "sub-1_T1w", ""),
+)
+
+
+def written(tmp_path, rows, delimiter="\t", name="table.tsv", encoding="utf-8"):
+    file = tmp_path / name
+    file.write_bytes("\n".join(delimiter.join(row) for row in rows).encode(encoding) + b"\n")
+    return file
+
+
+def read(file, score="dice_mean", named=False):
+    return read_score_table(file, score, named=named)
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_what_is_optional_is_filled_in(tmp_path, delimiter, encoding):
+    found = read(written(tmp_path, [HEADER, *ROWS], delimiter, "table.csv", encoding))
+    assert found.planned == 2
+    assert found.pairs["dice_mean"].tolist()[:3] == [0.81, 0.79, 0.80]
+    assert found.pairs["status"].tolist() == ["ok", "ok", "ok", "failed"]
+    assert set(found.pairs["subject_moving"]) == {"sub-1", "sub-2"}
+    assert set(found.pairs["split"]) == {"different subjects"}
+    assert not found.notes
+
+
+def test_rescans_are_told_from_other_pairs_whatever_the_split_says(tmp_path):
+    rows = [
+        (*HEADER, "split"),
+        *((*row, "T1w to T1w") for row in ROWS),
+        ("a", "sub-1_ses-2_T1w", "sub-1_T1w", "0.95", ""),
+    ]
+    found = read(written(tmp_path, rows)).pairs
+    assert found["split"].tolist() == ["T1w to T1w"] * 4 + ["same subject"]
+
+
+def test_names_without_a_subject_are_subjects_of_their_own_and_it_is_said(tmp_path):
+    rows = [HEADER, ("a", "scanA", "scanB", "0.8"), ("a", "scanB", "scanA", "0.8")]
+    found = read(written(tmp_path, rows))
+    assert found.pairs["subject_moving"].tolist() == ["scanA", "scanB"]
+    assert "No sub-… in the name of scanA" in found.notes[0]
+    rows = [(*HEADER, "subject_moving", "subject_fixed"), ("a", "scanA", "scanB", "0.8", "x", "x")]
+    found = read(written(tmp_path, rows))
+    assert found.pairs["split"].tolist() == ["same subject"]
+    assert not found.notes
+
+
+def test_subjects_are_found_in_paths(tmp_path):
+    row = ("a", "/data/sub-01/anat/sub-01_T1w.nii.gz", "/data/sub-02/anat/sub-02_T1w.nii.gz", "0.8")
+    assert read(written(tmp_path, [HEADER, row])).pairs["subject_fixed"].tolist() == ["sub-02"]
+
+
+def test_a_failed_row_has_no_score_and_a_pending_one_is_no_row(tmp_path):
+    rows = [(*HEADER, "status"), (*ROWS[0], "OK"), (*ROWS[1], "failed"), (*ROWS[2], "pending"), (*ROWS[3], "missing")]
+    found = read(written(tmp_path, rows))
+    assert found.pairs["status"].tolist() == ["ok", "failed"]
+    assert found.planned == 2
+    assert found.notes == ["2 rows are pending or missing: those pairs count as not done."]
+
+
+def test_a_scan_with_itself_is_left_out(tmp_path):
+    found = read(written(tmp_path, [HEADER, *ROWS, ("a", "sub-1_T1w", "sub-1_T1w", "1")]))
+    assert len(found.pairs) == 4
+    assert found.notes == ["1 rows of a scan with itself were left out."]
+
+
+BAD = [
+    ([("method", "moving", "dice_mean"), ("a", "x", "1")], "lacks column(s) fixed. It has: method, moving, dice_mean"),
+    ([("Method", "moving", "fixed", "dice_mean"), ROWS[0]], "lacks column(s) method"),
+    ([("method", "moving", "fixed", "dsc"), ROWS[0]], "no column dice_mean. Name the scores with --score NAME; one"),
+    ([("method", "moving", "fixed"), ("a", "x", "y")], "there is no other column"),
+    ([HEADER, ROWS[0], ("a", "sub-2_T1w", "sub-1_T1w", "high")], "line 3: dice_mean is 'high', which is no number"),
+    ([HEADER, ("a", "sub-2_T1w", "sub-1_T1w", "0,8")], "Write decimals with a point"),
+    ([HEADER, ("a", "sub-2_T1w", "sub-1_T1w", "inf")], "which is no number"),
+    ([HEADER, ROWS[0], ("a", "sub-2_T1w", "sub-1_T1w", "81.2")], "line 3: dice_mean is 81.2; Dice lies in 0 to 1"),
+    ([HEADER, ("", "sub-2_T1w", "sub-1_T1w", "0.8")], "line 2: column method is empty"),
+    ([HEADER, *ROWS, ROWS[0]], "line 6: repeats an earlier row (method a, moving sub-1_T1w, fixed sub-2_T1w)"),
+    ([HEADER], "a header and no rows"),
+    ([(*HEADER, "dice_mean"), (*ROWS[0], "1")], "two columns of one name: dice_mean"),
+    ([HEADER, (*ROWS[0], "1", "2")], "line 2: 6 cells, the header has 4"),
+    ([(*HEADER, "status"), (*ROWS[0], "fine")], "status is 'fine'; allowed: ok, failed, missing, pending"),
+    ([(*HEADER, "subject_moving", "subject_fixed"), (*ROWS[0], "s", "")], "line 2: column subject_fixed is empty"),
+    ([(*HEADER, "subject_moving", "subject_fixed"), (*ROWS[0], "s", "t"), (*ROWS[2], "s", "s")], "belongs to"),
+    ([(*HEADER, "split"), (*ROWS[0], "x"), (*ROWS[1], "y")], "is in another split in an earlier row than 'y'"),
+    ([("",)], "has no header line"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "told"), BAD, ids=[told for _, told in BAD])
+def test_a_bad_table_is_refused_in_words(tmp_path, rows, told):
+    with pytest.raises(BadDataError) as caught:
+        read(written(tmp_path, rows))
+    assert told in str(caught.value)
+    assert caught.value.exit_code == 65
+
+
+def test_no_table_and_no_text(tmp_path):
+    with pytest.raises(MissingInputError, match="No table"):
+        read(tmp_path / "none.tsv")
+    with pytest.raises(UsageError, match="is a folder"):
+        read(tmp_path)
+    binary = tmp_path / "scan.nii.gz"
+    binary.write_bytes(b"\x1f\x8b\x08\xff\xfe\n")
+    with pytest.raises(BadDataError, match="not UTF-8"):
+        read(binary)
+    (tmp_path / "empty.tsv").touch()
+    with pytest.raises(LumirageError, match="no header line"):
+        read(tmp_path / "empty.tsv")
+
+
+def test_a_score_that_was_named_and_is_not_there(tmp_path):
+    file = written(tmp_path, [("method", "moving", "fixed", "hd95_mm"), ROWS[0]])
+    with pytest.raises(UsageError, match=r"--score tre: .* has no such column; one of: hd95_mm"):
+        read(file, "tre", named=True)

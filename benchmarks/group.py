@@ -101,7 +101,7 @@ def write(
 
 def tables(out: Path) -> None:
     """Time reading and each statistic; print the seconds as JSON."""
-    from lumirage_bids.bids.label_maps import read_lut
+    from lumirage_bids.bids.look_up_tables import read_lut
     from lumirage_bids.stats.comparisons import compare
     from lumirage_bids.stats.structures import structure_differences
     from lumirage_bids.stats.summaries import failures, per_structure, summarise

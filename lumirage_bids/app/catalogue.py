@@ -147,3 +147,26 @@ def _cited(kind: Any) -> Iterator[str]:
     for key in kind.references:
         publication = publications()[key]
         yield textwrap.fill(f"{publication.text} {publication.url}", WIDTH, initial_indent="  ", subsequent_indent="  ")
+
+
+def list_known(what: str, weights: Path | None) -> int:
+    """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
+    from lumirage_bids.methods.base import Context
+
+    context = Context(weights=weights)
+    if what == "methods":
+        from lumirage_bids import methods
+
+        lines = [(name, kind.summary, kind().missing(context)) for name, kind in methods.methods().items()]
+    elif what == "labellings":
+        from lumirage_bids import labellers
+
+        lines = [(name, cls.summary, cls().missing(context)) for name, cls in labellers.labellings().items()]
+    else:
+        from lumirage_bids.experiment import protocol
+
+        lines = [(name, protocol.load(name).description, None) for name in protocol.names()]
+    width = max(len(name) for name, _, _ in lines)
+    for name, summary, missing in lines:
+        print(f"{name:{width}}  {summary}" + (f"\n{'':{width}}  missing here: {missing}" if missing else ""))
+    return 0

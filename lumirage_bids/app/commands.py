@@ -1,6 +1,7 @@
 """The commands beside the BIDS-App run: one table; each has its own ``--help``.
 
-To add one: enter a `Command` in `COMMANDS`, by `_command` if its arguments are few.
+To add one: enter a `Command` in `COMMANDS`, by `_command` if its arguments are few. What a command needs is imported
+when it runs, so that help is there at once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumirage_bids.app import catalogue, levels, options, surroundings
+from lumirage_bids.app import options, surroundings
 from lumirage_bids.base.errors import UsageError
 
 
@@ -60,14 +61,16 @@ def evaluate(arguments: Sequence[str]) -> int:
             "to a folder that is there (cd)."
         ) from None
     surroundings.settle_folder()
+    from lumirage_bids.app import group, participant
+
     code = 0
     for given in asked:
         if given.level == "participant":
-            code = levels.participant(given)
+            code = participant.run(given)
             if given.dry_run or given.stage == "prepare":  # there is nothing to sum up
                 break
         else:
-            code = levels.group(given) or code
+            code = group.run(given) or code
     return code
 
 
@@ -80,8 +83,10 @@ def _list(what: str, details: str) -> Command:
         parser.add_argument("name", nargs="?", metavar="NAME", help=f"of one of them: {details}")
 
     def run(arguments: argparse.Namespace) -> int:
+        from lumirage_bids.app import catalogue
+
         if arguments.name is None:
-            return levels.list_known(what, options.weights())
+            return catalogue.list_known(what, options.weights())
         print(catalogue.show(what, arguments.name, options.weights()))
         return 0
 
@@ -89,8 +94,20 @@ def _list(what: str, details: str) -> Command:
     return _command(what, "[NAME]", summary, define, run)
 
 
+def _run_demo(arguments: argparse.Namespace) -> int:
+    from lumirage_bids.app import demo
+
+    return demo.run(arguments.dir.absolute(), evaluate)
+
+
+def _show_status(arguments: argparse.Namespace) -> int:
+    from lumirage_bids.app import overview
+
+    return overview.show(arguments.dir.absolute())
+
+
 def _judge(arguments: Sequence[str]) -> int:
-    from lumirage_bids.app import judge  # tables and statistics, which no other command needs at once
+    from lumirage_bids.app import judge
 
     return judge.main(arguments)
 
@@ -103,14 +120,14 @@ COMMANDS = {
             "DIR",
             "write a small synthetic dataset, evaluate it, say where the report is",
             _demo,
-            lambda a: levels.demo(a.dir.absolute(), run=evaluate),
+            _run_demo,
         ),
         _command(
             "status",
             "OUT_DIR",
             "what is done, failed, why, left, and how long that will take",
             lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
-            lambda a: levels.status_of(a.dir.absolute()),
+            _show_status,
         ),
         Command(
             name="judge",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from lumirage_bids.base.errors import UsageError
 from lumirage_bids.spatial.images import Volume, write_image
 
 # index: name, intensity (T1w, arbitrary units)
@@ -156,3 +157,19 @@ def anatomy(points: Array, rng: np.random.Generator) -> npt.NDArray[np.int16]:
 def _radius(points: Array, half: tuple[float, float, float], centre: tuple[float, float, float]) -> Array:
     """Distance from an ellipsoid's centre, 1 on its surface."""
     return np.asarray(np.linalg.norm((points - centre) / half, axis=-1))
+
+
+def run(folder: Path, evaluate: Callable[[Sequence[str]], int]) -> int:
+    """Write a synthetic dataset and evaluate it as a user would; the return value is the exit code."""
+    if folder.exists():
+        raise UsageError(f"{folder} exists; name a new folder for the demo.")
+    bids, out = folder / "bids", folder / "out"
+    truth = write_dataset(bids)
+    print(f"A synthetic dataset of three subjects is in {bids}.", flush=True)
+    common = [str(bids), str(out)]
+    options = ["--derivatives", f"truth={truth}", "--labellings", "demo", "tissue", "--methods", "greedy", "syn"]
+    for arguments in ([*common, "participant", *options], [*common, "group"]):
+        print("lumirage " + " ".join(arguments), flush=True)
+        if code := evaluate(arguments):
+            return code
+    return 0

@@ -145,3 +145,23 @@ def _made(job: Preparing, million: float) -> float:
 
 def _at(rule: tuple[float, float], million: float) -> float:
     return rule[0] + rule[1] * million
+
+
+# A prepared image whose size is not known yet: a brain with a margin, mm³.
+BRAIN_BOX_MM3 = 160 * 200 * 180
+
+
+def expected_voxels(plan: Plan) -> int:
+    """About how many voxels a prepared image has, from the finest spacing of the plan."""
+    import nibabel as nib
+    import numpy as np
+
+    spacings = [a.preparation.spacing for a in plan.arms]
+    native = plan.reference.brain or plan.reference
+    try:
+        header = nib.load(native.path).header
+        zooms, full = header.get_zooms()[:3], float(np.prod(header.get_data_shape()[:3]))
+    except Exception:  # whatever is wrong with the file is reported when it is read
+        return BRAIN_BOX_MM3
+    voxel = min(float(np.prod(zooms)) if s is None else s**3 for s in spacings)
+    return int(min(BRAIN_BOX_MM3, full * float(np.prod(zooms))) / voxel)

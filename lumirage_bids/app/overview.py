@@ -283,3 +283,16 @@ def _left(o: Overview) -> Iterator[str]:
     if aside:
         yield f"Besides, {not_asked}."
     yield f"The same command goes on where it was: {o.command}"
+
+
+def show(out_dir: Path) -> int:
+    """Print how far the work on an output folder is."""
+    from lumirage_bids.app.overview import read_overview, tell
+    from lumirage_bids.experiment.software import software_notes
+    from lumirage_bids.output import score_table
+
+    print(tell(read_overview(out_dir)))
+    rows, notes = score_table.current(out_dir, structures=False)
+    for note in (*notes, *software_notes(out_dir, rows, None)):
+        print(note)
+    return 0

@@ -18,9 +18,10 @@ from lumirage_bids.base.errors import InputOutputError, InvalidDatasetError, Not
 from lumirage_bids.bids.choices import Choice, choose, is_magnitude
 from lumirage_bids.bids.filters import FILE_KEYS, Filter, check_filter, check_keys, read_filter, selects
 from lumirage_bids.bids.foreign import how_to_convert, is_converted
+from lumirage_bids.bids.found_maps import GivenDatasets, Layout, Pattern, Source
 from lumirage_bids.bids.index_cache import IndexCache, Tree, read_tree
-from lumirage_bids.bids.label_maps import Derivatives, Layout, Pattern, Source, find_lut, read_lut
 from lumirage_bids.bids.left_out import LeftOut, left_out
+from lumirage_bids.bids.look_up_tables import find_lut, read_lut
 from lumirage_bids.bids.names import long_name, natural_key, parse_name
 from lumirage_bids.bids.scans import File, LabelFile, Scan
 from lumirage_bids.bids.sidecars import Sidecars, read_description, read_sidecars, read_species, sequence, truth
@@ -155,7 +156,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     datasets, native = _derivative_datasets(query.derivatives, query.layouts)
     filters = check_filter(query.filters, "of the query")
     candidates, t1w, images, more = _candidates(root, filters, database_dir)
-    derivatives = Derivatives(datasets, native, t1w)
+    derivatives = GivenDatasets(datasets, native, t1w)
     scans, choices = choose(candidates, query.prefer)
     offered = Counter(name for scan in scans for name in derivatives.labellings(scan))
     best = most_sensible(offered) if query.instead else None
@@ -257,7 +258,7 @@ def _derivative_datasets(
 
 
 def _sources(
-    query: Query, labellings: Iterable[str], derivatives: Derivatives
+    query: Query, labellings: Iterable[str], derivatives: GivenDatasets
 ) -> tuple[dict[str, Source], Source, Pattern | None]:
     """Where label maps, masks and skull-stripped images are to be looked for."""
     patterns = {name: Pattern(text, f"labelling {name!r}") for name, text in query.label_patterns.items()}
@@ -443,7 +444,7 @@ def _config(root: Path) -> dict[str, Any]:
 
 
 def _with_t1w(
-    scans: Sequence[Scan], candidates: Sequence[Scan], query: Query, derivatives: Derivatives
+    scans: Sequence[Scan], candidates: Sequence[Scan], query: Query, derivatives: GivenDatasets
 ) -> tuple[list[Scan], list[Choice], list[str]]:
     """Attach the session's T1w scan for its labels or its mask: one selected, else the one that the preferences choose.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
-from lumirage_bids.bids.label_maps import Pattern
+from lumirage_bids.bids.found_maps import Pattern
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset

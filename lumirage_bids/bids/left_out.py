@@ -12,7 +12,7 @@ from pathlib import Path
 from lumirage_bids.bids.choices import is_magnitude
 from lumirage_bids.bids.filters import Filter, selects
 from lumirage_bids.bids.foreign import is_foreign
-from lumirage_bids.bids.label_maps import decode
+from lumirage_bids.bids.look_up_tables import decode
 from lumirage_bids.bids.names import natural_key, parse_name
 
 NAMED = 3

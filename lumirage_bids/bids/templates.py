@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids.base.annex import has_content
 from lumirage_bids.base.errors import MissingInputError, UsageError
-from lumirage_bids.bids.label_maps import find_lut
+from lumirage_bids.bids.look_up_tables import find_lut
 from lumirage_bids.bids.names import parse_name
 from lumirage_bids.bids.scans import File, LabelFile, Scan
 

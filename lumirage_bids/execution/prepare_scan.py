@@ -21,7 +21,7 @@ from lumirage_bids.base.errors import (
     MissingInputError,
     NoRoomError,
 )
-from lumirage_bids.bids.label_maps import is_mixed, named
+from lumirage_bids.bids.look_up_tables import is_mixed, named
 from lumirage_bids.experiment.labels_of_run import Labels, agreement_conditions
 from lumirage_bids.experiment.plan import Aligning, Plan, Preparing, prepared_files
 from lumirage_bids.experiment.software import made_with

@@ -28,7 +28,7 @@ PATIENCE_S = 30.0  # until what a job wrote must be seen here: network file syst
 
 
 class Watch:
-    """Looks after jobs until their nodes are done.
+    """Pictures after jobs until their nodes are done.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ from typing import Any
 
 from lumirage_bids.base.annex import has_content
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError
-from lumirage_bids.bids.label_maps import read_lut
 from lumirage_bids.bids.landmarks import read_landmarks
+from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.experiment.arms import Arm
 from lumirage_bids.experiment.labels_of_run import Labels

@@ -13,7 +13,7 @@ from lumirage_bids import labellers
 from lumirage_bids.base.errors import LumirageError, MissingInputError, UsageError
 from lumirage_bids.base.own_code import Code, code_digest, read_code
 from lumirage_bids.base.parameters import counted, digest
-from lumirage_bids.bids.label_maps import is_mixed, read_lut
+from lumirage_bids.bids.look_up_tables import is_mixed, read_lut
 from lumirage_bids.bids.names import LABEL
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.experiment.arms import here

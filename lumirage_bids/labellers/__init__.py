@@ -14,7 +14,7 @@ from lumirage_bids.labellers.base import Labeller
 from lumirage_bids.labellers.plausibility import absent_structures, check_labels, unnamed_structures
 
 if TYPE_CHECKING:
-    from lumirage_bids.bids.label_maps import Layout
+    from lumirage_bids.bids.found_maps import Layout
     from lumirage_bids.bids.scans import Scan
     from lumirage_bids.methods.base import Context
     from lumirage_bids.spatial.images import Volume

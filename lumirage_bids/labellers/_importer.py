@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lumirage_bids.bids.label_maps import Layout
+from lumirage_bids.bids.found_maps import Layout
 from lumirage_bids.labellers.existing import Existing
 
 if TYPE_CHECKING:

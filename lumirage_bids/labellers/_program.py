@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def packaged_table(name: str) -> dict[int, str]:
     """Look-up table of this package, index → name, without background."""
-    from lumirage_bids.bids.label_maps import read_lut
+    from lumirage_bids.bids.look_up_tables import read_lut
 
     return read_lut(Path(__file__).parent / "luts" / f"{name}.tsv")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.base.own_code import own_sources
-from lumirage_bids.bids.label_maps import Layout
+from lumirage_bids.bids.found_maps import Layout
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import File, Scan

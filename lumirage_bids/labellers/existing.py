@@ -63,7 +63,7 @@ class Existing(Labeller):
 
         What a table does not name is no structure.
         """
-        from lumirage_bids.bids.label_maps import read_lut
+        from lumirage_bids.bids.look_up_tables import read_lut
 
         lut = scan.labels[labelling].lut
         if named := names_of(labelling) if lut is None else read_lut(lut):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lumirage_bids.bids.label_maps import Layout
+from lumirage_bids.bids.found_maps import Layout
 from lumirage_bids.labellers._importer import Importer
 
 FOLDERS = ("", "{name}/", "sub-{subject}/", "sub-{subject}/ses-{session}/")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
-from lumirage_bids.bids.label_maps import named, read_lut
+from lumirage_bids.bids.look_up_tables import named, read_lut
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import derivatives, score_table
 from lumirage_bids.spatial.images import Volume, read_grid, read_image, read_labels

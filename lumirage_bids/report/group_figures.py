@@ -46,7 +46,7 @@ _FEWEST_STRUCTURES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looks:
+class Pictures:
     """What the page shows of images and of how they were prepared.
 
     Attributes
@@ -89,7 +89,7 @@ class ReportFigure:
 
 
 def group_figures(
-    tables: GroupTables, audit: AuditSection | None, looks: Looks, parameters: _Conditions, known: Known
+    tables: GroupTables, audit: AuditSection | None, pictures: Pictures, parameters: _Conditions, known: Known
 ) -> dict[str, list[ReportFigure]]:
     """Draw the figures of each kind, in the order of the labellings; a kind without anything to show is empty.
 
@@ -104,12 +104,12 @@ def group_figures(
         "costs": _costs(tables, named),
         "differences": _differences(tables, named),
         "effects": _effects(tables, named),
-        "variants": _variants(tables, named, _conditions(tables.pairs, looks, parameters)),
+        "variants": _variants(tables, named, _conditions(tables.pairs, pictures, parameters)),
         "structures": _structures(tables, named),
         "volumes": _volumes(tables, named),
         "information": _information(tables, named, audit),
-        "images": _images(looks),
-        "pairs": _pairs(named, looks),
+        "images": _images(pictures),
+        "pairs": _pairs(named, pictures),
     }
     return {kind: list(figures) for kind, figures in by_kind.items()}
 
@@ -206,11 +206,11 @@ def _effects(tables: GroupTables, named: _Named) -> _Figures:
             )
 
 
-def _conditions(pairs: pd.DataFrame, looks: Looks, parameters: _Conditions) -> _Conditions:
+def _conditions(pairs: pd.DataFrame, pictures: Pictures, parameters: _Conditions) -> _Conditions:
     """All that may differ between variants, by name: preparation, alignment, methods, evaluation."""
     evaluations = dict(zip(pairs["variant"], pairs["evaluation"], strict=True))
     return {
-        variant: {**looks.preparations.get(variant, {}), **parameters.get(variant, {}), "evaluation": evaluation}
+        variant: {**pictures.preparations.get(variant, {}), **parameters.get(variant, {}), "evaluation": evaluation}
         for variant, evaluation in evaluations.items()
     }
 
@@ -291,25 +291,27 @@ def _information(tables: GroupTables, named: _Named, audit: AuditSection | None)
         yield ReportFigure(name=f"information-{name}", figure=figure, caption=caption, alt=alt)
 
 
-def _images(looks: Looks) -> _Figures:
-    if looks.sequences:
-        figure = plane_rows(looks.sequences, "What the methods see", "A prepared scan of each sequence.")
+def _images(pictures: Pictures) -> _Figures:
+    if pictures.sequences:
+        figure = plane_rows(pictures.sequences, "What the methods see", "A prepared scan of each sequence.")
         caption = "A prepared scan of each sequence, in three planes through the middle of its brain."
-        alt = f"Slices of {and_join([view.title for view in looks.sequences])}."
+        alt = f"Slices of {and_join([view.title for view in pictures.sequences])}."
         yield ReportFigure(name="sequences", figure=figure, caption=caption, alt=alt, pictures=True)
-    if looks.histograms:
+    if pictures.histograms:
         caption = (
             "Histograms of the prepared images inside the brain, after winsorising and scaling to 0 to 1, by sequence. "
             "Thin: single scans; thick: mean of a variant's scans."
         )
         alt = "Histograms of the intensities of the prepared images, a panel per sequence."
-        yield ReportFigure(name="histograms", figure=intensity_histograms(looks.histograms), caption=caption, alt=alt)
+        yield ReportFigure(
+            name="histograms", figure=intensity_histograms(pictures.histograms), caption=caption, alt=alt
+        )
 
 
-def _pairs(named: _Named, looks: Looks) -> _Figures:
-    arms = list(dict.fromkeys(arm for _, arm in looks.pairs))
+def _pairs(named: _Named, pictures: Pictures) -> _Figures:
+    arms = list(dict.fromkeys(arm for _, arm in pictures.pairs))
     labels = arm_labels(arms)
-    for (labelling, arm), views in looks.pairs.items():
+    for (labelling, arm), views in pictures.pairs.items():
         if labelling not in named or not views:
             continue
         caption = (

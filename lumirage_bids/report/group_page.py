@@ -17,7 +17,7 @@ from lumirage_bids.output.derivatives import write_text
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup
 from lumirage_bids.report.figures.style import mark
-from lumirage_bids.report.group_figures import Looks, ReportFigure, group_figures
+from lumirage_bids.report.group_figures import Pictures, ReportFigure, group_figures
 from lumirage_bids.report.judged import score_tables
 from lumirage_bids.report.methods_text import citation_bibtex, citation_markdown, cited, pieces
 from lumirage_bids.report.pair_table import pair_tables
@@ -135,7 +135,7 @@ class ReportContext:
         Rows of `lumirage_bids.output.agreements.summarise`.
     labeller_notes : sequence of str
         What those comparisons lacked, left out, or failed of.
-    looks : Looks
+    pictures : Pictures
         What is shown of images.
     criteria : Criteria
         What counts as a difference.
@@ -160,7 +160,7 @@ class ReportContext:
     published_differences: pd.DataFrame | None = None
     labellers: pd.DataFrame | None = None
     labeller_notes: Sequence[str] = ()
-    looks: Looks = field(default_factory=Looks)
+    pictures: Pictures = field(default_factory=Pictures)
     criteria: Criteria = field(default_factory=Criteria)
     known: Known = field(default_factory=Known)
 
@@ -195,7 +195,7 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
     drawings = {
         kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
         for kind, figures in group_figures(
-            tables, context.audit, context.looks, context.parameters, context.known
+            tables, context.audit, context.pictures, context.parameters, context.known
         ).items()
     }
     write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from lumirage_bids.audit import Conditions
     from lumirage_bids.report.figures.intensities import Seen
     from lumirage_bids.report.figures.slices import View
-    from lumirage_bids.report.group_figures import Looks
+    from lumirage_bids.report.group_figures import Pictures
 
 
-def read_looks(out_dir: Path, conditions: Conditions, *, pictures: bool = True) -> Looks:
+def read_pictures(out_dir: Path, conditions: Conditions, *, pictures: bool = True) -> Pictures:
     """Gather what the group's page shows of images.
 
     Parameters
@@ -33,7 +33,7 @@ def read_looks(out_dir: Path, conditions: Conditions, *, pictures: bool = True) 
     pictures : bool
         Whether with slices of the images.
     """
-    from lumirage_bids.report.group_figures import Looks
+    from lumirage_bids.report.group_figures import Pictures
     from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class
     from lumirage_bids.stats.variants import ordered_variants
 
@@ -46,7 +46,7 @@ def read_looks(out_dir: Path, conditions: Conditions, *, pictures: bool = True) 
         for arm in arms_of(rows):
             mine = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
             views[labelling, arm] = list(pair_views(out_dir, mine))
-    return Looks(
+    return Pictures(
         preparations=conditions.preparations,
         pairs=views,
         sequences=list(_sequence_views(out_dir, pairs, variants[0])) if pictures else [],

@@ -1,4 +1,4 @@
-"""Looks at scans and registrations, from the derivatives that participant runs keep: for subjects' and group pages."""
+"""Pictures of scans and registrations, from the derivatives that participant runs keep."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lumirage_bids.spatial.images import Volume
 
 logger = logging.getLogger("lumirage")
+NO_PICTURES = "Made without pictures of heads and brains (--no-pictures)."
 
 
 class ScanView:

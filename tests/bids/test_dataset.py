@@ -31,7 +31,8 @@ from lumirage_bids.bids.dataset import (
     read_lut,
 )
 from lumirage_bids.bids.filters import check_filter, ready_made, selects
-from lumirage_bids.bids.label_maps import belongs, find_lut
+from lumirage_bids.bids.found_maps import belongs
+from lumirage_bids.bids.look_up_tables import find_lut
 from lumirage_bids.bids.names import ENTITIES, natural_key, parse_name
 from lumirage_bids.bids.scans import File, Scan
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
-from lumirage_bids.bids.label_maps import read_lut
+from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.templates import template_scan
 from lumirage_bids.spatial.images import Volume, read_image, read_labels, write_image
 

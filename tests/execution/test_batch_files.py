@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lumirage_bids.app.run import _check_clock
 from lumirage_bids.execution.batch_files import Rows
 from lumirage_bids.execution.nodes import Progress, Register
 from lumirage_bids.execution.recovery import DEATHS, recover
+from lumirage_bids.experiment.done import _check_clock
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.output import score_table
 from tests.small_plan import plan, scan

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lumirage_bids.app.run import what_is_done
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.dataset import Dataset
 from lumirage_bids.bids.scans import LabelFile, Scan
 from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment.done import what_is_done
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Done, Plan
 from lumirage_bids.experiment.reference_maps import leave_out_absent, references

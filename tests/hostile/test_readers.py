@@ -22,7 +22,7 @@ from lumirage_bids.app.demo import write_dataset
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.base.parameters import from_table
 from lumirage_bids.bids.filters import check_filter, read_filter, ready_made, selects
-from lumirage_bids.bids.label_maps import read_lut
+from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.bids.sidecars import read_description, read_sidecars, sequence, truth
 from lumirage_bids.execution.graphs import read_plugin_file

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError
-from lumirage_bids.bids.label_maps import read_lut
+from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.execution.prepare_scan import note_failure, prepare_scan, publish_look_up_table
 from lumirage_bids.experiment.labels_of_run import Labels
 from lumirage_bids.experiment.plan import Preparing, prepared_files

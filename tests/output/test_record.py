@@ -6,7 +6,7 @@ from lumirage_bids.app.run import Run
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.experiment import protocol
 from lumirage_bids.output.record import dated_records, declared
-from lumirage_bids.report.pages import criteria_note
+from lumirage_bids.report.group_level import criteria_note
 from tests.small_plan import asked, dataset, plan, scan
 
 

@@ -18,7 +18,7 @@ from lumirage_bids.report.figure_files import save_figure, svg_markup
 from lumirage_bids.report.figures.intensities import Seen
 from lumirage_bids.report.figures.slices import ContourLayer, Planes, View, plane_rows
 from lumirage_bids.report.figures.violins import dice_violins
-from lumirage_bids.report.group_figures import Looks
+from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.group_page import GroupTables, MissingScan, ReportContext, group_tables, write_group_report
 from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
 from lumirage_bids.stats.classes import Arm
@@ -195,7 +195,7 @@ def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
     planes = cut(random_volume())
     layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int)), name="labels", colour="#E69F00")
     view = View(image=planes, layers=[layer], spacing=(1, 1, 1), title=f"worst: {EVIL}")
-    looks = Looks(
+    looks = Pictures(
         pairs={("braincolor", Arm("default", "syn")): [view], ("braincolor", Arm("default", EVIL)): []},
         sequences=[view],
         histograms={Seen("default", EVIL, "sub-1"): np.ones(64)},

@@ -14,7 +14,7 @@ from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import prepare_scan
 from lumirage_bids.output import derivatives
 from lumirage_bids.report.figures.intensities import Seen
-from lumirage_bids.report.pictures_of_groups import read_looks, scans_by_sequence
+from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, read_slices, scan_of_row
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.planes import moved_planes
@@ -107,7 +107,7 @@ def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_
         row(names[1], names[0], "MP2RAGE to MPRAGE", status="failed"),
     ]
     keep_slices(tmp_path, names[0], *names[1:3])
-    looks = read_looks(tmp_path, Conditions(pairs=pd.DataFrame(rows)))
+    looks = read_pictures(tmp_path, Conditions(pairs=pd.DataFrame(rows)))
     # Nothing was kept of the pair with Dice 0.4.
     titles = [view.title for view in looks.pairs["mine", Arm("default", "syn")]]
     assert titles == ["worst: sub-1_T1w → sub-3_T1w, Dice 0.200", "best: sub-1_T1w → sub-2_T1w, Dice 0.700"]
@@ -162,7 +162,7 @@ def test_no_picture_of_slices_that_do_not_say_where_they_were_cut_or_were_cut_el
 
 def test_what_is_not_there_is_not_shown(tmp_path: Path):
     pairs = pd.DataFrame([row("sub-1_T1w", "sub-2_T1w")])
-    looks = read_looks(tmp_path, Conditions(pairs=pairs))
+    looks = read_pictures(tmp_path, Conditions(pairs=pairs))
     assert not any(looks.pairs.values())
     assert not looks.sequences
     assert not looks.histograms

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lumirage_bids.app.run import arm_tables
 from lumirage_bids.audit.published import (
     DIFFERENCES,
     PROTOCOLS,
@@ -26,6 +25,7 @@ from lumirage_bids.audit.published import (
 from lumirage_bids.audit.published.differences import _OURS, _PARAMETERS, published_conditions
 from lumirage_bids.experiment import protocol as protocols
 from lumirage_bids.experiment.arms import choose_arms
+from lumirage_bids.experiment.descriptions import arm_tables
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.report.audit_section import differences_table, published_table
 

@@ -1,9 +1,7 @@
-"""Label maps and masks that are already there: which belong to a scan, and what their indices mean."""
+"""Label maps and masks that are already there, and which of them belong to a scan."""
 
 from __future__ import annotations
 
-import codecs
-import csv
 import os
 import re
 from collections import Counter
@@ -24,8 +22,6 @@ from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.spatial.grids import same_grid
 from lumirage_bids.spatial.images import Volume, read_grid
 
-EMPTY = frozenset({"", "n/a", "na", "nan"})
-"""What stands in an empty cell, lower case."""
 # Entities that say which part of the brain an image shows.
 PARTIAL = frozenset({"hemi", "chunk", "roi"})
 # Entities that say what a derivative is, not which image it was made from.
@@ -60,7 +56,7 @@ def closeness(scan: Scan, entities: Mapping[str, str]) -> tuple[int, int]:
     return -len(shared), len(set(entities) - shared - DESCRIBING)
 
 
-class Derivatives:
+class GivenDatasets:
     """Label maps and masks of BIDS derivative datasets, and of folders that programs left.
 
     Parameters
@@ -140,7 +136,7 @@ class Derivatives:
         """Say in which datasets there is no label map of any scan, and what there is instead."""
         scans = tuple(scans)
         for name, root in self.datasets.items():
-            if any(Derivatives({name: root}, self.layouts, chain(*self.t1w.values())).labellings(s) for s in scans):
+            if any(GivenDatasets({name: root}, self.layouts, chain(*self.t1w.values())).labellings(s) for s in scans):
                 continue
             images = [(scan, *image) for scan in scans for image in self._candidates(root, scan, of_any_format=True)]
             there = [(path, suffix) for scan, path, entities, suffix in images if belongs(scan, entities)]
@@ -209,12 +205,13 @@ def told(entities: Mapping[str, str], entity: str) -> str | None:
 
 def _images(folder: Path) -> list[tuple[Path, dict[str, str], str]]:
     """Images of any format (dangling links too) of a folder with the entities and suffix of their names."""
-    names = (name for name in _names(folder) if re.search(r"\.nii(\.gz)?$", name) or is_foreign(name))
+    names = (name for name in names_in(folder) if re.search(r"\.nii(\.gz)?$", name) or is_foreign(name))
     parsed = ((folder / name, parse_name(name)) for name in names)
     return [(path, *parts) for path, parts in parsed if parts]
 
 
-def _names(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
+    """Names of what a folder holds, sorted; none where there is no folder."""
     return sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208 (names, not paths)
 
 
@@ -302,14 +299,14 @@ class Source:
         For notes: ``labelling 'tissue'``.
     pattern : Pattern or None
         Where to look first.
-    derivatives : Derivatives
+    derivatives : GivenDatasets
         Where to look next.
     suffix, entity, value : str
         What to look for there: ``dseg`` with ``seg-tissue``.
     """
 
     def __init__(
-        self, title: str, *, pattern: Pattern | None, derivatives: Derivatives, suffix: str, entity: str, value: str
+        self, title: str, *, pattern: Pattern | None, derivatives: GivenDatasets, suffix: str, entity: str, value: str
     ) -> None:
         self.title, self.pattern, self.derivatives = title, pattern, derivatives
         self.suffix, self.entity, self.value = suffix, entity, value
@@ -319,14 +316,14 @@ class Source:
         self._unusable: dict[str, tuple[Path, str]] = {}
 
     @classmethod
-    def labels(cls, name: str, pattern: Pattern | None, derivatives: Derivatives) -> Source:
+    def labels(cls, name: str, pattern: Pattern | None, derivatives: GivenDatasets) -> Source:
         """Label maps of a labelling."""
         value = re.sub(r"[^0-9A-Za-z+]", "", name)
         title = f"labelling {name!r}"
         return cls(title, pattern=pattern, derivatives=derivatives, suffix="dseg", entity="seg", value=value)
 
     @classmethod
-    def mask(cls, pattern: Pattern | None, derivatives: Derivatives) -> Source:
+    def mask(cls, pattern: Pattern | None, derivatives: GivenDatasets) -> Source:
         """Brain masks."""
         return cls("brain mask", pattern=pattern, derivatives=derivatives, suffix="mask", entity="desc", value="brain")
 
@@ -382,136 +379,3 @@ class Source:
                 f"For {scan.name}: {best.path}; not {', '.join(str(file.path) for file in others)}."
             )
         return notes
-
-
-def find_lut(file: File, labelling: str) -> Path | None:
-    """Find a label map's look-up table by BIDS inheritance.
-
-    Parameters
-    ----------
-    file : File
-        The label map.
-    labelling : str
-        Stands in for a ``seg-`` that the file name lacks.
-
-    Returns
-    -------
-    Path or None
-        The TSV nearest to the map, from its folder up to the dataset's root, whose suffix is the map's or ``dseg``
-        and whose entities the map all has; within a folder the one with most entities.
-    """
-    entities, suffix = parse_name(file.path.name) or ({}, "dseg")
-    entities = {"seg": labelling, **entities}
-    folder = file.path.parent
-    while True:
-        found = []
-        for name in _names(folder):
-            names = parse_name(name) if name.endswith(".tsv") else None
-            if names and names[1] in {suffix, "dseg"} and names[0].items() <= entities.items():
-                found.append((len(names[0]), name))
-        if found:
-            return folder / max(found)[1]
-        if folder in (file.dataset, folder.parent):
-            return None
-        folder = folder.parent
-
-
-def read_lut(path: Path) -> dict[int, str]:
-    """Read the names of a labelling's structures.
-
-    Parameters
-    ----------
-    path : Path
-        Table with columns ``index`` and ``name`` in any case, others are ignored; tab-separated, or by commas or
-        semicolons. Cells may be quoted. Rows without an index or a name are passed over.
-
-    Returns
-    -------
-    dict
-        Index → name in the file's order, without background (index 0).
-
-    Raises
-    ------
-    MissingInputError
-        The file does not exist, or its content has not been fetched.
-    BadDataError
-        A column is missing, or an index is not a whole number from 0 or occurs twice; names the line.
-    InputOutputError
-        The file system failed.
-    """
-    try:
-        text = decode(path.read_bytes())
-    except FileNotFoundError:
-        raise MissingInputError(f"There is no look-up table {path}, or its content has not been fetched.") from None
-    except (IsADirectoryError, NotADirectoryError) as error:
-        raise BadDataError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
-    except OSError as error:
-        raise InputOutputError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
-    ends = re.sub("\r\n?", "\n", text)  # of Windows, and of old Macs and some of their spreadsheets
-    lines = [(number, line) for number, line in enumerate(ends.split("\n"), 1) if line.strip()]
-    first = lines[0][1] if lines else ""
-    delimiter = next((character for character in "\t,;" if character in first), "\t")
-    rows = [(number, _cells(line, delimiter, f"Look-up table {path}, line {number}")) for number, line in lines]
-    header = [cell.lower() for cell in rows[0][1]] if rows else []
-    if not {"index", "name"} <= set(header):
-        raise BadDataError(
-            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name' are needed, set off by tabs, "
-            "commas or semicolons."
-        )
-    return _structures(path, header, rows[1:])
-
-
-def decode(content: bytes) -> str:
-    """Text of a table in UTF-8 or, with a byte order mark, UTF-16.
-
-    Raises
-    ------
-    UnicodeDecodeError
-        It is neither.
-    """
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if utf16 else "utf-8-sig")
-
-
-def _cells(line: str, delimiter: str, where: str) -> list[str]:
-    """Cells of a line, without blanks and quotes around them."""
-    try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
-    except csv.Error as error:
-        raise BadDataError(f"{where}: {error}.") from None
-
-
-def _structures(path: Path, header: list[str], rows: Iterable[tuple[int, list[str]]]) -> dict[int, str]:
-    seen: dict[int, str] = {}
-    for number, cells in rows:
-        where = f"Look-up table {path}, line {number}"
-        row = dict(zip(header, cells, strict=False))
-        if not {"index", "name"} <= row.keys():
-            raise BadDataError(f"{where}: {len(cells)} cell(s), so that index or name is not among them.")
-        index, name = row["index"], row["name"]
-        if index.lower() in EMPTY or name.lower() in EMPTY:
-            continue
-        # pandas writes 1.0 where another row has no index.
-        if not (match := re.fullmatch(r"([0-9]{1,9})(\.0*)?", index, re.ASCII)):
-            raise BadDataError(f"{where}: index {index!r:.40} is not a whole number from 0 to 999999999.")
-        if (found := int(match[1])) in seen:
-            raise BadDataError(f"{where}: index {index} occurs twice ({seen[found]!r} and {name!r}). Keep one.")
-        seen[found] = name
-    seen.pop(0, None)
-    if not seen:
-        raise BadDataError(f"Look-up table {path} names no structure besides background.")
-    return seen
-
-
-def is_mixed(structures: Mapping[int, str]) -> bool:
-    """Whether a table has names and also stopgaps (``label N``)."""
-    return len({name == f"label {i}" for i, name in structures.items()}) > 1
-
-
-def named(structures: Mapping[int, str]) -> dict[int, str]:
-    """The structures that have names; all where none has one."""
-    only = {i: name for i, name in structures.items() if name != f"label {i}"}
-    return only or dict(structures)

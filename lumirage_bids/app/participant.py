@@ -1,16 +1,14 @@
-"""The story: what participant and group do, and the small commands beside them."""
+"""The participant level: prepare scans, register and score pairs, write rows and subject pages."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import __version__
-from lumirage_bids.base.errors import LumirageError, UsageError
+from lumirage_bids.base.errors import LumirageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,13 +20,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lumirage")
 
 
-def participant(settings: Settings) -> int:
+def run(settings: Settings) -> int:
     """Prepare scans, register and score pairs, write rows and subject pages; the return value is the exit code."""
     from lumirage_bids.app import checks
-    from lumirage_bids.app import run as runs
     from lumirage_bids.app.describe import describe, needed_files
+    from lumirage_bids.app.estimate import expected_voxels
+    from lumirage_bids.app.run import Run
     from lumirage_bids.execution import graphs
     from lumirage_bids.experiment import protocol
+    from lumirage_bids.experiment.find import check_same_experiment, find
     from lumirage_bids.experiment.foresight import foresee
     from lumirage_bids.experiment.make_plan import check_content
 
@@ -36,10 +36,10 @@ def participant(settings: Settings) -> int:
     checks.check_folders(settings)
     if settings.use_plugin is not None:
         graphs.read_plugin_file(settings.use_plugin)  # before anything is written
-    dataset, plan = runs.find(settings, experiment)
-    runs.check_same_experiment(settings, experiment.name, dataset.name)
+    dataset, plan = find(settings, experiment)
+    check_same_experiment(settings, experiment.name, dataset.name)
     made_with = checks.made_by_version(settings.out_dir)
-    story = describe(plan, dataset, settings, runs.expected_voxels(plan))
+    story = describe(plan, dataset, settings, expected_voxels(plan))
     foreseen = foresee(plan, settings.weights, settings.stage)
     story += f"\n{foreseen.text}" if foreseen.text else ""
     if made_with not in ("", __version__):
@@ -57,8 +57,8 @@ def participant(settings: Settings) -> int:
         check_content(plan, settings)
         if foreseen.error:
             raise foreseen.error
-    run = runs.Run(settings, experiment, dataset, plan)
-    with run.recorded():
+    at_work = Run(settings, experiment, dataset, plan)
+    with at_work.recorded():
         for line in story.splitlines():
             logger.info("%s", line)
         try:
@@ -66,7 +66,7 @@ def participant(settings: Settings) -> int:
                 _write_status(plan, settings)
             if not settings.reports_only:
                 try:
-                    _work(run, plan, settings)
+                    _work(at_work, plan, settings)
                 finally:
                     graphs.end_server()
         except BaseException:
@@ -118,13 +118,13 @@ def _conclude(plan: Plan, settings: Settings) -> int:
     from lumirage_bids.experiment import status
     from lumirage_bids.experiment.software import software_notes
     from lumirage_bids.output.record import versions
-    from lumirage_bids.report import pages
+    from lumirage_bids.report.subject_level import write_subject_pages
 
     out_dir = settings.out_dir
     if settings.stage == "prepare":
         return status.preparation_code(plan, out_dir)
     rows, table = _write_status(plan, settings)
-    pages.write_subject_pages(plan, rows, settings)
+    write_subject_pages(plan, rows, settings)
     mine = status.of_run(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
     for (state, reason), group in undone.groupby(["status", "reason"]):
@@ -157,73 +157,3 @@ def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFram
         table = status.status_table(plan, rows)
         status.write(settings.out_dir, table)
     return rows, table
-
-
-def group(settings: Settings) -> int:
-    """Turn score tables into statistics, figures and one page; the return value is the exit code."""
-    from lumirage_bids.app import checks
-    from lumirage_bids.base.logs import logging_to
-    from lumirage_bids.report import pages
-
-    checks.check_participant_output(settings)
-    if settings.dry_run:
-        print(f"The group level would write tables, figures and page to {settings.out_dir / 'group'}.")
-        return 0
-    with logging_to(settings.out_dir / "logs" / "group.log", settings.verbose):
-        report = pages.write_group(settings)
-        logger.info("The report is %s", report)
-    return 0
-
-
-def status_of(out_dir: Path) -> int:
-    """Print how far the work on an output folder is."""
-    from lumirage_bids.app.overview import read_overview, tell
-    from lumirage_bids.experiment.software import software_notes
-    from lumirage_bids.output import score_table
-
-    print(tell(read_overview(out_dir)))
-    rows, notes = score_table.current(out_dir, structures=False)
-    for note in (*notes, *software_notes(out_dir, rows, None)):
-        print(note)
-    return 0
-
-
-def list_known(what: str, weights: Path | None) -> int:
-    """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
-    from lumirage_bids.methods.base import Context
-
-    context = Context(weights=weights)
-    if what == "methods":
-        from lumirage_bids import methods
-
-        lines = [(name, kind.summary, kind().missing(context)) for name, kind in methods.methods().items()]
-    elif what == "labellings":
-        from lumirage_bids import labellers
-
-        lines = [(name, cls.summary, cls().missing(context)) for name, cls in labellers.labellings().items()]
-    else:
-        from lumirage_bids.experiment import protocol
-
-        lines = [(name, protocol.load(name).description, None) for name in protocol.names()]
-    width = max(len(name) for name, _, _ in lines)
-    for name, summary, missing in lines:
-        print(f"{name:{width}}  {summary}" + (f"\n{'':{width}}  missing here: {missing}" if missing else ""))
-    return 0
-
-
-def demo(folder: Path, run: Callable[[Sequence[str]], int]) -> int:
-    """Write a synthetic dataset and evaluate it as a user would; the return value is the exit code."""
-    from lumirage_bids.app.demo import write_dataset
-
-    if folder.exists():
-        raise UsageError(f"{folder} exists; name a new folder for the demo.")
-    bids, out = folder / "bids", folder / "out"
-    truth = write_dataset(bids)
-    print(f"A synthetic dataset of three subjects is in {bids}.", flush=True)
-    common = [str(bids), str(out)]
-    options = ["--derivatives", f"truth={truth}", "--labellings", "demo", "tissue", "--methods", "greedy", "syn"]
-    for arguments in ([*common, "participant", *options], [*common, "group"]):
-        print("lumirage " + " ".join(arguments), flush=True)
-        if code := run(arguments):
-            return code
-    return 0

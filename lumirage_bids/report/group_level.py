@@ -1,4 +1,4 @@
-"""From derivatives to tables and pages: the group's, and one a subject."""
+"""What the group level writes: tables, figures and one page from all score rows below the output folder."""
 
 from __future__ import annotations
 
@@ -9,28 +9,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids.base.errors import LumirageError, MissingInputError
-from lumirage_bids.bids.label_maps import read_lut
-from lumirage_bids.bids.scans import Scan
+from lumirage_bids.base.errors import MissingInputError
+from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.output import derivatives, score_table
 from lumirage_bids.output.record import dated_records, declared, read_records, versions
-from lumirage_bids.report.pictures_of_groups import read_looks
-from lumirage_bids.report.pictures_of_scans import ScanView, pair_views
+from lumirage_bids.report.pictures_of_groups import read_pictures
+from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lumirage_bids.audit import Conditions
     from lumirage_bids.base.criteria import Criteria
-    from lumirage_bids.experiment.plan import Plan
     from lumirage_bids.experiment.settings import Settings
     from lumirage_bids.report.group_page import ReportContext
-    from lumirage_bids.report.subject_page import ScanPanel
     from lumirage_bids.report.verdict.verdict import Known
 
 logger = logging.getLogger("lumirage")
-NO_PICTURES = "Made without pictures of heads and brains (--no-pictures)."
 
 
 def write_group(settings: Settings) -> Path:
@@ -113,7 +109,7 @@ def write_group(settings: Settings) -> Path:
         audit=audited,
         published=published,
         published_differences=differing,
-        looks=read_looks(out_dir, conditions, pictures=not settings.no_pictures),
+        pictures=read_pictures(out_dir, conditions, pictures=not settings.no_pictures),
     )
     return write_group_report(folder, tables, context)
 
@@ -220,76 +216,3 @@ def _told(arms: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         tables = {name: table for name, table in arm.items() if isinstance(table, dict)}
         words = [f"{name}: {', '.join(f'{k} = {v}' for k, v in table.items())}" for name, table in tables.items()]
         yield label, "; ".join([f"digest {arm['hash']}", *words])
-
-
-def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: Settings) -> None:
-    """Write ``sub-*.html`` for the moving subjects of this run."""
-    import pandas as pd
-
-    from lumirage_bids.report.subject_page import SubjectPage, write_subject_report
-
-    scans: dict[str, set[Scan]] = {}
-    for pair in plan.runnable:
-        scans.setdefault(pair.moving.subject, set()).add(pair.moving)
-    columns = [*score_table.COLUMNS, "moving_subject", "fixed_subject"]
-    tables = [t[columns] for t in rows.values()]
-    pairs = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    for subject, moving in sorted(scans.items()):
-        mine = pairs[pairs["moving_subject"] == subject]
-        page = SubjectPage(
-            subject=subject,
-            scans=[_scan_panel(s, plan, settings) for s in sorted(moving, key=lambda s: s.name)],
-            pairs=mine[list(score_table.COLUMNS)],
-            pair_panels=[] if settings.no_pictures else list(_pair_panels(mine, plan, settings.out_dir)),
-            without_pictures=NO_PICTURES if settings.no_pictures else "",
-            sloppy=settings.sloppy,
-        )
-        write_subject_report(settings.out_dir / f"sub-{subject}.html", page)
-
-
-def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
-    """Prepared image with labels, and the scan aligned to the reference, for each variant."""
-    from lumirage_bids.report.figures.slices import ContourLayer, plane_rows
-    from lumirage_bids.report.subject_page import ScanPanel
-
-    out_dir, description, figures = settings.out_dir, [scan.relative], []
-    for variant in dict.fromkeys(arm.variant for arm in plan.arms):
-        try:
-            view = ScanView(out_dir, scan, variant)
-            for labels in (labels for labels in plan.labels if labels.has(scan) and not settings.no_pictures):
-                caption = f"Prepared image, variant {variant}, with labelling {labels.name} ({labels.source})"
-                shown = view.show(scan.name, ContourLayer(labels=view.labels(labels.name)))
-                figures.append((caption, plane_rows([shown])))
-            if not settings.no_pictures:
-                figures.append(_alignment_panel(scan, plan, variant, out_dir))
-            meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
-            shape = " × ".join(map(str, view.mask.shape))
-            mm = " × ".join(f"{s:.3g}" for s in view.mask.spacing)
-            description.append(f"variant {variant}: {shape} voxels of {mm} mm, brain mask: {meta['MaskSource']}")
-        except LumirageError as error:
-            description.append(f"variant {variant}: {error}")
-    return ScanPanel(name=scan.name, description=description, figures=figures)
-
-
-def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tuple[str, Any]:
-    from lumirage_bids.output.read_prepared import read_alignment, read_prepared
-    from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
-    from lumirage_bids.spatial.transforms import Transform, warp
-
-    reference = ScanView(out_dir, plan.reference, variant)
-    matrix = read_alignment(out_dir, scan, plan.reference, variant)
-    image = read_prepared(out_dir, scan, variant)
-    aligned = reference.cut(warp(image, Transform((matrix,)), reference.mask).array)
-    layer = ContourLayer(labels=reference.brain, name=f"brain of {plan.reference.name}", colour="#E69F00")
-    caption = f"Aligned to {plan.reference.name}, variant {variant}; the contour is the reference's brain"
-    return caption, plane_rows([View(image=aligned, layers=[layer], spacing=reference.spacing, title=scan.name)])
-
-
-def _pair_panels(pairs: pd.DataFrame, plan: Plan, out_dir: Path) -> Iterator[tuple[str, Any]]:
-    """Worst, median and best pair of every arm, by Dice of the first labelling."""
-    from lumirage_bids.report.figures.slices import plane_rows
-
-    rows = pairs[pairs["labelling"] == plan.labels[0].name]
-    for arm in plan.arms:
-        for view in pair_views(out_dir, rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.name)]):
-            yield f"{arm.label}, {view.title}", plane_rows([view])

@@ -1,0 +1,76 @@
+"""What the desc- labels in file names stand for: the arms of a run, with all their parameters."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lumirage_bids.experiment.plan import Plan
+from lumirage_bids.output import derivatives, score_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lumirage_bids.experiment.arms import Arm
+
+
+DESCRIPTION_COLUMNS = {
+    "desc_id": {"Description": "Label in file names"},
+    "description": {"Description": "What it stands for"},
+    "variant": score_table.COLUMNS["variant"],
+    "method": score_table.COLUMNS["method"],
+    "parameters": {"Description": "Parameters of method, preparation and alignment"},
+}
+
+
+def arm_tables(arm: Arm) -> dict[str, dict[str, Any]]:
+    """All parameters of an arm: of its method, preparation, alignment and evaluation."""
+    return {
+        "method": {"method": arm.method.name, **{k: v for k, v in asdict(arm.method).items() if k != "training"}},
+        "preparation": asdict(arm.preparation),
+        "alignment": asdict(arm.alignment),
+        "evaluation": asdict(arm.evaluation),
+    }
+
+
+def _known(arm: Arm) -> dict[str, dict[str, Any]]:
+    """The same without what is None, which TOML cannot say."""
+    return {name: {k: v for k, v in table.items() if v is not None} for name, table in arm_tables(arm).items()}
+
+
+def arm_parameters(arm: Arm) -> str:
+    """All parameters of an arm in one line."""
+    tables = {arm.name if name == "method" else name: table for name, table in arm_tables(arm).items()}
+    return "; ".join(f"{name}: " + ", ".join(f"{k}={v}" for k, v in t.items()) for name, t in tables.items())
+
+
+def write_descriptions(out_dir: Path, plan: Plan) -> None:
+    """Say what the ``desc-`` labels stand for; labels of earlier runs stay."""
+    import pandas as pd
+
+    file = out_dir / "descriptions.tsv"
+    rows = {r["desc_id"].removeprefix("desc-"): r for r in read_descriptions(out_dir).to_dict("records")}
+    for arm in plan.arms:
+        text = f"method {arm.name}, variant {arm.variant}; scores and slices carry a digest of their pairs after +"
+        rows[arm.label] = {
+            "desc_id": f"desc-{arm.label}",
+            "description": text,
+            "variant": arm.variant,
+            "method": arm.name,
+            "parameters": arm_parameters(arm),
+        }
+        for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):
+            label = derivatives.variant_label(arm.variant, what)
+            rows[label] = {
+                "desc_id": f"desc-{label}",
+                "description": f"{words}, variant {arm.variant}",
+                "variant": arm.variant,
+            }
+    table = pd.DataFrame(list(rows.values()), columns=list(DESCRIPTION_COLUMNS))
+    derivatives.write_table(file, table, DESCRIPTION_COLUMNS)
+
+
+def read_descriptions(out_dir: Path) -> pd.DataFrame:
+    """The table of ``desc-`` labels; empty where there is none."""
+    return derivatives.read_table(out_dir / "descriptions.tsv").reindex(columns=list(DESCRIPTION_COLUMNS))

@@ -13,7 +13,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from lumirage_bids import labellers, methods
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.publications import publications
+from lumirage_bids.experiment import protocol
+from lumirage_bids.methods.base import Context
 
 WIDTH = 100
 
@@ -35,9 +39,6 @@ def show(what: str, name: str, weights: Path | None) -> str:
     UsageError
         There is none of that name.
     """
-    from lumirage_bids import methods
-    from lumirage_bids.experiment import protocol
-
     if what == "protocols":
         _check(what, name, {n: n for n in protocol.names()})
         return protocol.source(name).rstrip()
@@ -51,8 +52,6 @@ def show(what: str, name: str, weights: Path | None) -> str:
 
 def _labellings() -> dict[str, Any]:
     """Labellings by name; labellers of any labelling by their own; FreeSurfer's, which are read."""
-    from lumirage_bids import labellers
-
     of_any = {name: cls for name, cls in labellers.labellers().items() if cls.labelling is None}
     freesurfers = dict.fromkeys(labellers.FREESURFERS, labellers.labellers()["existing"])
     return {**labellers.labellings(), **of_any, **freesurfers}
@@ -66,14 +65,12 @@ def _check(what: str, name: str, known: Mapping[str, object]) -> None:
 
 
 def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
-    from lumirage_bids.methods.base import Context
 
     yield f"{name}: {kind.summary}"
     paragraphs = re.split(r"\n\s*\n", _prose(kind))
     for paragraph in paragraphs:
         yield ""
         yield textwrap.fill(" ".join(paragraph.replace("``", "").split()), WIDTH)
-    from lumirage_bids import labellers
 
     if scored := labellers.scored_of(name):
         yield ""
@@ -139,7 +136,6 @@ def described(kind: type) -> dict[str, str]:
 
 
 def _cited(kind: Any) -> Iterator[str]:
-    from lumirage_bids.base.publications import publications
 
     if kind.references:
         yield ""
@@ -151,8 +147,6 @@ def _cited(kind: Any) -> Iterator[str]:
 
 def list_known(what: str, weights: Path | None) -> int:
     """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
-    from lumirage_bids.methods.base import Context
-
     context = Context(weights=weights)
     if what == "methods":
         from lumirage_bids import methods

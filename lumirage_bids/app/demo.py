@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.spatial.images import Volume, write_image
@@ -99,7 +100,6 @@ def _json(file: Path, content: Mapping[str, object]) -> None:
 def synthesise(subject: Subject, spacing: float, rng: np.random.Generator) -> tuple[Volume, Volume]:
     """Make one brain: image and labels on the same oblique, reoriented grid."""
     import nibabel as nib
-    from scipy.ndimage import gaussian_filter
 
     shape = tuple(int(np.ceil(2 * (half + 12) / spacing)) for half in BRAIN_MM)
     grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
@@ -127,8 +127,6 @@ def synthesise(subject: Subject, spacing: float, rng: np.random.Generator) -> tu
 
 def _smooth_warp(shape: tuple[int, ...], spacing: float, rng: np.random.Generator) -> Array:
     """A smooth random displacement with a standard deviation of 2.5 mm along each axis, shape (*shape, 3)."""
-    from scipy.ndimage import gaussian_filter
-
     fields = [gaussian_filter(rng.standard_normal(shape), 15 / spacing) for _ in range(3)]
     return np.stack([2.5 * f / f.std() for f in fields], axis=-1)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from lumirage_bids.base.devices import count_cores
 from lumirage_bids.base.memory import usable_gb
 from lumirage_bids.execution.graphs import PREPARING_GB
@@ -154,7 +156,6 @@ BRAIN_BOX_MM3 = 160 * 200 * 180
 def expected_voxels(plan: Plan) -> int:
     """About how many voxels a prepared image has, from the finest spacing of the plan."""
     import nibabel as nib
-    import numpy as np
 
     spacings = [a.preparation.spacing for a in plan.arms]
     native = plan.reference.brain or plan.reference

@@ -5,6 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from lumirage_bids.app import checks
+from lumirage_bids.base.logs import logging_to
+from lumirage_bids.report.group_level import write_group
+
 if TYPE_CHECKING:
     from lumirage_bids.experiment.settings import Settings
 
@@ -14,10 +18,6 @@ logger = logging.getLogger("lumirage")
 
 def run(settings: Settings) -> int:
     """Turn score tables into statistics, figures and one page; the return value is the exit code."""
-    from lumirage_bids.app import checks
-    from lumirage_bids.base.logs import logging_to
-    from lumirage_bids.report.group_level import write_group
-
     checks.check_participant_output(settings)
     if settings.dry_run:
         print(f"The group level would write tables, figures and page to {settings.out_dir / 'group'}.")

@@ -10,14 +10,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from lumirage_bids.audit.label_rules import labels_from_intensities
 from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.output.record import read_records
+from lumirage_bids.report.judged import score_tables
+from lumirage_bids.report.text import wording
+from lumirage_bids.report.verdict.verdict import Known, judge
 from lumirage_bids.stats.given_table import ScoreTable, read_score_table
+from lumirage_bids.stats.score import Score
 
 if TYPE_CHECKING:
     from lumirage_bids.report.text import Wording
-    from lumirage_bids.report.verdict.verdict import Known, Tables, Verdict
-    from lumirage_bids.stats.score import Score
+    from lumirage_bids.report.verdict.verdict import Tables, Verdict
 
 DICE = "dice_mean"
 #: Of so few structures it is asked whether they are classes of the whole brain.
@@ -157,8 +162,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def score_of(asked: Question, table: ScoreTable) -> Score:
     """What is scored: which direction is better, and what a pair without a score gets at worst."""
-    from lumirage_bids.stats.score import Score
-
     if is_dice(asked.score):
         return Score()
     known = table.pairs["dice_mean"]
@@ -168,9 +171,6 @@ def score_of(asked: Question, table: ScoreTable) -> Score:
 
 def judged(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
     """Statistics of a table, and how its score is spoken of."""
-    from lumirage_bids.report.judged import score_tables
-    from lumirage_bids.report.text import wording
-
     score = score_of(asked, table)
     words = wording(
         asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
@@ -180,17 +180,11 @@ def judged(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
 
 def verdicts_on(table: ScoreTable, tables: Tables, asked: Question, words: Wording) -> list[Verdict]:
     """Verdicts as the page has them."""
-    from lumirage_bids.report.verdict.verdict import judge
-
     return judge(tables, asked.criteria, words, _known(table, asked.table))
 
 
 def _known(table: ScoreTable, file: Path) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
-    from lumirage_bids.audit.label_rules import labels_from_intensities
-    from lumirage_bids.output.record import read_records
-    from lumirage_bids.report.verdict.verdict import Known
-
     folder = file.absolute().parent
     records = read_records(folder.parent) if folder.name == "group" else []
     sources = {name: source for record in records for name, source in record.get("labellings", {}).items()}

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.base.progress import duration
+from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT, is_final
 from lumirage_bids.output import derivatives, score_table
 from lumirage_bids.output.record import read_records
 from lumirage_bids.report.text import count
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Pauses between two pairs that are this many times the usual one are between runs, and not of the work.
 _PAUSE = 20
@@ -219,8 +219,6 @@ def _standing(
 
 def _seconds(rows: pd.DataFrame) -> float:
     """Wall time of a pair: between the ends of two in a row of one moving scan; else of the registration alone."""
-    import pandas as pd
-
     times = pd.to_datetime(rows["finished"], format="ISO8601", utc=True)
     ended = pd.Series([time.timestamp() for time in times], index=rows.index, dtype="float64").sort_values()
     between = ended.groupby(rows["moving"]).diff().dropna()
@@ -288,8 +286,6 @@ def _left(o: Overview) -> Iterator[str]:
 def show(out_dir: Path) -> int:
     """Print how far the work on an output folder is."""
     from lumirage_bids.app.overview import read_overview, tell
-    from lumirage_bids.experiment.software import software_notes
-    from lumirage_bids.output import score_table
 
     print(tell(read_overview(out_dir)))
     rows, notes = score_table.current(out_dir, structures=False)

@@ -8,12 +8,28 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lumirage_bids import __version__
+from lumirage_bids.app import checks
+from lumirage_bids.app.describe import describe, needed_files
+from lumirage_bids.app.estimate import expected_voxels
+from lumirage_bids.app.run import Run
+from lumirage_bids.base import progress
 from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.execution import graphs
+from lumirage_bids.execution.batch_files import Rows, forget
+from lumirage_bids.execution.prepare_scan import check_prepared
+from lumirage_bids.experiment import protocol, status
+from lumirage_bids.experiment.find import check_same_experiment, find
+from lumirage_bids.experiment.foresight import foresee
+from lumirage_bids.experiment.make_plan import check_content
+from lumirage_bids.experiment.software import software_notes
+from lumirage_bids.experiment.structure_notes import log_structures
+from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output.record import versions
+from lumirage_bids.report.subject_level import write_subject_pages
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lumirage_bids.app.run import Run
     from lumirage_bids.experiment.plan import Plan
     from lumirage_bids.experiment.settings import Settings
 
@@ -22,16 +38,6 @@ logger = logging.getLogger("lumirage")
 
 def run(settings: Settings) -> int:
     """Prepare scans, register and score pairs, write rows and subject pages; the return value is the exit code."""
-    from lumirage_bids.app import checks
-    from lumirage_bids.app.describe import describe, needed_files
-    from lumirage_bids.app.estimate import expected_voxels
-    from lumirage_bids.app.run import Run
-    from lumirage_bids.execution import graphs
-    from lumirage_bids.experiment import protocol
-    from lumirage_bids.experiment.find import check_same_experiment, find
-    from lumirage_bids.experiment.foresight import foresee
-    from lumirage_bids.experiment.make_plan import check_content
-
     experiment = protocol.load(settings.protocol)
     checks.check_folders(settings)
     if settings.use_plugin is not None:
@@ -78,10 +84,6 @@ def run(settings: Settings) -> int:
 
 def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
     """Why the run that a dry run tells of would not begin; None where it would."""
-    from lumirage_bids.app import checks
-    from lumirage_bids.execution.prepare_scan import check_prepared
-    from lumirage_bids.experiment.make_plan import check_content
-
     try:
         checks.check_writable(settings)
         if not settings.reports_only:
@@ -94,11 +96,6 @@ def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
 
 
 def _work(run: Run, plan: Plan, settings: Settings) -> None:
-    from lumirage_bids.base import progress
-    from lumirage_bids.execution import graphs
-    from lumirage_bids.execution.batch_files import Rows, forget
-    from lumirage_bids.execution.prepare_scan import check_prepared
-    from lumirage_bids.experiment.structure_notes import log_structures
 
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)
@@ -115,10 +112,6 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
 
 
 def _conclude(plan: Plan, settings: Settings) -> int:
-    from lumirage_bids.experiment import status
-    from lumirage_bids.experiment.software import software_notes
-    from lumirage_bids.output.record import versions
-    from lumirage_bids.report.subject_level import write_subject_pages
 
     out_dir = settings.out_dir
     if settings.stage == "prepare":
@@ -140,8 +133,6 @@ def _conclude(plan: Plan, settings: Settings) -> int:
 
 def _unsaved(plan: Plan, settings: Settings) -> int:
     """How many pairs have scores, but not all of what is to be saved."""
-    from lumirage_bids.execution.batch_files import Rows
-
     if settings.save == "none":
         return 0
     batches = ((batch, Rows(batch, settings.out_dir)) for batch in plan.batches)
@@ -149,8 +140,6 @@ def _unsaved(plan: Plan, settings: Settings) -> int:
 
 
 def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    from lumirage_bids.experiment import status
-    from lumirage_bids.output import derivatives, score_table
 
     with derivatives.lock(settings.out_dir, "root"):
         rows, _ = score_table.current(settings.out_dir, structures=False)

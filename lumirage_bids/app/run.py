@@ -17,6 +17,8 @@ from lumirage_bids.base.logs import logging_to
 from lumirage_bids.base.memory import usable_gb
 from lumirage_bids.bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.bids.scans import Scan
+from lumirage_bids.execution import graphs
+from lumirage_bids.execution.graphs import Execution
 from lumirage_bids.experiment.descriptions import _known, write_descriptions
 from lumirage_bids.experiment.find import check_same_experiment
 from lumirage_bids.experiment.plan import Plan
@@ -27,7 +29,6 @@ from lumirage_bids.output import derivatives, history, score_table
 from lumirage_bids.output.record import machine, versions
 
 if TYPE_CHECKING:
-    from lumirage_bids.execution.graphs import Execution
     from lumirage_bids.methods.base import Method
 
 
@@ -50,8 +51,6 @@ class Run:
     @contextmanager
     def recorded(self) -> Iterator[None]:
         """Write the root files and the record, log to a file; remove the work folder when the block ended well."""
-        from lumirage_bids.execution import graphs
-
         out_dir = self.settings.out_dir
         with derivatives.lock(out_dir, "root"):
             # Another first run may have begun since this one was planned.
@@ -110,8 +109,6 @@ class Run:
 
     def execution(self, tick: Callable[[], None]) -> Execution:
         """How the graphs are run."""
-        from lumirage_bids.execution.graphs import Execution
-
         s = self.settings
         return Execution(
             out_dir=s.out_dir,

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output import derivatives
 
@@ -27,8 +29,6 @@ def held(folder: Path, settings: Settings) -> Iterator[None]:
     settings : Settings
         Of the run; folders of runs on the same OUT_DIR alone are swept away.
     """
-    from filelock import FileLock
-
     lock = FileLock(folder / LOCK, fallback_to_soft=False)
     is_ours = settings.work_dir is None or not folder.parent.exists()
     with derivatives.lock(settings.out_dir, "root"):  # so that nobody removes the folder around it meanwhile
@@ -61,7 +61,6 @@ def _left_behind(around: Path, out_dir: Path) -> Iterator[Path]:
 
 
 def _is_alive(folder: Path) -> bool:
-    from filelock import FileLock, Timeout
 
     lock = FileLock(folder / LOCK, fallback_to_soft=False, blocking=False)
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, Arm, arm_labels, arms_of, primary_class, scored_dice
+from lumirage_bids.stats.comparisons import compare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +98,6 @@ class Orders:
         gone = {(a, b): d for (a, b), d in before.items() if {a, b} <= set(means) and d * (means[b] - means[a]) < 0}
         if not gone:
             return []
-        from lumirage_bids.stats.comparisons import compare
 
         arms = {arm for couple in gone for arm in couple}
         rows = changed[[Arm(*arm) in arms for arm in zip(changed["variant"], changed["method"], strict=True)]]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 Severity = Literal["critical", "serious", "moderate", "note"]
 
@@ -74,6 +73,4 @@ def ranked(findings: Sequence[Finding]) -> list[Finding]:
 
 def audit_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """Findings as ``group/audit.tsv`` has them; a table without rows says that nothing was found."""
-    import pandas as pd
-
     return pd.DataFrame([astuple(f) for f in findings], columns=[f.name for f in fields(Finding)])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
 from lumirage_bids.bids.found_maps import Pattern
@@ -51,8 +52,6 @@ def read_landmarks(path: Path) -> Mapping[str, np.ndarray]:
     BadDataError
         It is no table, lacks a column, names a point twice, or a coordinate is no finite number.
     """
-    import pandas as pd
-
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
@@ -73,8 +74,6 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
 
 def read_species(root: Path) -> dict[str, str]:
     """Subject → species that ``participants.tsv`` names; none where there is no such table or column."""
-    import csv
-
     try:
         text = (root / "participants.tsv").read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):

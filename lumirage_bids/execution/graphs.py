@@ -9,11 +9,15 @@ from collections.abc import Callable
 from configparser import RawConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError, UsageError
 from lumirage_bids.base.logs import quieten
+from lumirage_bids.execution.nodes import Align, Prepare, Register
+from lumirage_bids.execution.plugin import ProcessPerNodePlugin
+from lumirage_bids.execution.slurm import JobGraphPlugin, JobPerNodePlugin
 from lumirage_bids.experiment.plan import Plan, Preparing
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output.derivatives import write_text
@@ -107,8 +111,6 @@ def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
     """Prepare each scan, then align it; the reference is prepared before any alignment."""
     from nipype import Node, Workflow
 
-    from lumirage_bids.execution.nodes import Align, Prepare
-
     workflow = Workflow(name="prepare", base_dir=str(execution.work_dir))
     prepared = {}
     for i, job in enumerate(plan.preparing):
@@ -127,8 +129,6 @@ def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
 def registration_graph(plan: Plan, execution: Execution) -> Workflow:
     """One node a batch; they do not depend on one another."""
     from nipype import Node, Workflow
-
-    from lumirage_bids.execution.nodes import Register
 
     workflow = Workflow(name="register", base_dir=str(execution.work_dir))
     for i, batch in enumerate(plan.batches):
@@ -195,8 +195,6 @@ def end_server() -> None:
 
     It would end by itself soon after the program, but a container's file system may be gone by then.
     """
-    from multiprocessing import forkserver
-
     with suppress(OSError):  # it was killed
         forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
@@ -210,8 +208,6 @@ def as_dot(workflow: Workflow) -> str:
 
 
 def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
-    from lumirage_bids.execution.plugin import ProcessPerNodePlugin
-    from lumirage_bids.execution.slurm import JobGraphPlugin, JobPerNodePlugin
 
     arguments: dict[str, Any] = {
         "n_procs": execution.nprocs,

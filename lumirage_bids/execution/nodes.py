@@ -14,6 +14,8 @@ from typing import Any
 from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from lumirage_bids.base.logs import log_to
+from lumirage_bids.execution.prepare_scan import align_scan, prepare_scan
+from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment import timings
 from lumirage_bids.experiment.plan import Aligning, Batch, Preparing, Task
 from lumirage_bids.methods.base import Context
@@ -72,8 +74,6 @@ class Prepare(_Interface):
 
     def work(self, out_dir: Path, context: Context) -> None:
         """Do the job."""
-        from lumirage_bids.execution.prepare_scan import prepare_scan
-
         job: Preparing = self.inputs.job
         begin = time.perf_counter()
         prepare_scan(job, out_dir, context)
@@ -87,8 +87,6 @@ class Align(_Interface):
 
     def work(self, out_dir: Path, context: Context) -> None:
         """Do the job."""
-        from lumirage_bids.execution.prepare_scan import align_scan
-
         job: Aligning = self.inputs.job
         begin = time.perf_counter()
         align_scan(job, out_dir, context)
@@ -102,8 +100,6 @@ class Register(_Interface):
 
     def work(self, out_dir: Path, context: Context) -> None:
         """Do the job."""
-        from lumirage_bids.execution.register_pairs import run_batch
-
         job: Batch = self.inputs.job
         save = self.inputs.save if isdefined(self.inputs.save) else "none"
         progress = Progress(Path(self.inputs.progress_dir), job)

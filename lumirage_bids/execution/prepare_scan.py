@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from lumirage_bids.base.errors import (
     NO_ROOM,
@@ -259,8 +260,6 @@ def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic],
 
 def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str], *, whole: bool) -> None:
     """Add structures to a labelling's look-up table at the root of the output, or replace it by them."""
-    import pandas as pd
-
     file = out_dir / derivatives.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
         known = structures_if_whole(out_dir, labelling) or {}

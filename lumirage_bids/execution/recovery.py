@@ -6,7 +6,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from lumirage_bids.execution.batch_files import Rows
 from lumirage_bids.execution.nodes import Progress, Register
+from lumirage_bids.execution.prepare_scan import note_failure
 
 logger = logging.getLogger("lumirage")
 
@@ -30,9 +32,6 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
     int or None
         The new number of such deaths when the node is to go on in a new process; None when it is not.
     """
-    from lumirage_bids.execution.batch_files import Rows
-    from lumirage_bids.execution.prepare_scan import note_failure
-
     if not isinstance(node.interface, Register):
         note_failure(node.inputs.job, Path(node.inputs.out_dir), reason)
         return None

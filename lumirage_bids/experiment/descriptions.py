@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.output import derivatives, score_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lumirage_bids.experiment.arms import Arm
 
 
@@ -47,8 +47,6 @@ def arm_parameters(arm: Arm) -> str:
 
 def write_descriptions(out_dir: Path, plan: Plan) -> None:
     """Say what the ``desc-`` labels stand for; labels of earlier runs stay."""
-    import pandas as pd
-
     file = out_dir / "descriptions.tsv"
     rows = {r["desc_id"].removeprefix("desc-"): r for r in read_descriptions(out_dir).to_dict("records")}
     for arm in plan.arms:

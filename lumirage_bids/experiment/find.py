@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lumirage_bids import labellers
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset, read_filter
 from lumirage_bids.bids.filters import passed_over
 from lumirage_bids.bids.landmarks import with_landmarks
+from lumirage_bids.bids.templates import template_scan
 from lumirage_bids.experiment.done import what_is_done
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Plan
@@ -18,9 +19,6 @@ from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.reference_maps import leave_out_absent
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output import derivatives
-
-if TYPE_CHECKING:
-    pass
 
 
 def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
@@ -74,8 +72,6 @@ def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
 
 def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
     """Put a template of TemplateFlow among the scans."""
-    from lumirage_bids.bids.templates import template_scan
-
     scan = template_scan(template["name"], **{k: v for k, v in template.items() if k != "name"})
     return replace(
         dataset, scans=(*dataset.scans, scan), derivatives={**dataset.derivatives, "templateflow": scan.dataset}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.base.parameters import digest
+from lumirage_bids.bids.dataset import datalad_get_line
 from lumirage_bids.bids.left_out import named
 from lumirage_bids.bids.scans import Pair, Scan, fingerprint
 from lumirage_bids.experiment.again import look_back
@@ -69,8 +70,6 @@ def check_content(plan: Plan, settings: Settings) -> None:
     MissingInputError
         The message has the command that fetches it.
     """
-    from lumirage_bids.bids.dataset import datalad_get_line
-
     names = tuple(labels.name for labels in plan.labels)
 
     def refuse(what: str, scans: Sequence[Scan]) -> MissingInputError:

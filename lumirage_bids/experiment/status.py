@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment.labels_of_run import Labels
 from lumirage_bids.experiment.plan import Plan, is_present
 from lumirage_bids.output import derivatives, score_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEFT_OUT = "left out"
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -53,8 +52,6 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows : dict
         As `scores.collect` returns them.
     """
-    import pandas as pd
-
     names = tuple(labels.name for labels in plan.labels)
     absent = {s.name for p in plan.pairs for s in (p.moving, p.fixed) if not is_present(s, names)}
     pairs = pd.DataFrame([(p.moving.name, p.fixed.name) for p in plan.pairs], columns=["moving", "fixed"], dtype=object)
@@ -85,8 +82,6 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _left_out(plan: Plan) -> pd.DataFrame:
     """A row for every subject no scan of whom takes part."""
-    import pandas as pd
-
     rows = [{"moving": f"sub-{s.subject}", "status": LEFT_OUT, "reason": s.reason} for s in plan.left_out]
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 

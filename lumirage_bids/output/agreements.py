@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from lumirage_bids.output import derivatives
 from lumirage_bids.output.score_table import CONDITIONS
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 COLUMNS: dict[str, dict[str, str]] = {
     "labelling": {"Description": "Labelling whose maps are scored"},
@@ -45,8 +43,6 @@ def collect(out_dir: Path) -> tuple[pd.DataFrame, list[str]]:
     notes : list of str
         What was left out, what was lacking, and where a comparison failed.
     """
-    import pandas as pd
-
     wanted = derivatives.read_json(out_dir / CONDITIONS)
     rows, left_out = [], _LeftOut()
     for file in derivatives.files(out_dir, "sub-*/**/*_agreement.json"):
@@ -118,8 +114,6 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         ``labelling``, ``reference``, ``index`` (NaN over all structures), ``name``, ``n`` (scans), ``mean`` and
         ``std`` over scans, the latter that of a sample; over all structures these are of the scans' means.
     """
-    import pandas as pd
-
     pair = ["labelling", "reference"]
     per_scan = table.groupby([*pair, "scan"], sort=False)["dice"].mean().reset_index().assign(name="all structures")
     rows = pd.concat([table, per_scan], ignore_index=True)

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+from filelock import FileLock
+
 from lumirage_bids import __version__
 from lumirage_bids.base.errors import CannotWriteError
 from lumirage_bids.bids.scans import Scan
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lumirage_bids.bids.dataset import Dataset
 
 BIDS_VERSION = "1.10.0"
@@ -301,8 +302,6 @@ def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[s
 
 def read_table(file: Path, dtype: Any = str, columns: Callable[[str], bool] | None = None) -> pd.DataFrame:
     """A table that `write_table` wrote, or some of its columns; empty where there is none or it is torn."""
-    import pandas as pd
-
     try:
         return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dtype, usecols=columns)
     except (FileNotFoundError, ValueError):  # empty, cut within a row, or not text
@@ -312,8 +311,6 @@ def read_table(file: Path, dtype: Any = str, columns: Callable[[str], bool] | No
 @contextmanager
 def lock(out_dir: Path, name: str) -> Iterator[None]:
     """Hold a lock of this output folder; other runs on it wait."""
-    from filelock import FileLock
-
     file = out_dir / ".lumirage" / "locks" / f"{name}.lock"
     # Not the files that stand in for locks where there are none: a killed process would leave them locked.
     held = FileLock(file, fallback_to_soft=False)

@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from lumirage_bids import __version__
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output import derivatives
@@ -96,8 +98,6 @@ def machine(device: str) -> dict[str, object]:
     device : str
         ``cpu`` or ``cuda:N``, which is then told of too.
     """
-    import psutil
-
     found: dict[str, object] = {
         "platform": platform.platform(),
         "cpu": _cpu(),

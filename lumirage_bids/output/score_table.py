@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from lumirage_bids.output import derivatives, history
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 CONDITIONS = Path(".lumirage", "conditions.json")
@@ -142,8 +141,6 @@ def structures_of(rows: Iterable[Row]) -> list[int]:
 
 def write_rows(file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
     """Write one batch's rows: the key columns, the measures, one column a structure."""
-    import pandas as pd
-
     columns = [*COLUMNS, *INTERNAL, *(f"{PREFIX}{i}" for i in indices)]
     derivatives.write_table(file, pd.DataFrame(rows, columns=columns))
 
@@ -180,8 +177,6 @@ def collect(out_dir: Path, subjects: Iterable[str] = ("*",), *, structures: bool
     dict
         Labelling → table with `COLUMNS`, `INTERNAL` and a column a structure.
     """
-    import pandas as pd
-
     frames: dict[str, list[pd.DataFrame]] = {}
     for file in (f for s in subjects for f in derivatives.files(out_dir, f"sub-{s}/**/*_scores.tsv")):
         frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file, structures))

@@ -9,22 +9,43 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_conditions
+from lumirage_bids.audit.published import (
+    DIFFERENCES,
+    PUBLISHED,
+    RunFacts,
+    published_comparison,
+    published_differences,
+)
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.software import software_notes
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import agreements, derivatives, score_table
 from lumirage_bids.output.record import dated_records, declared, read_records, versions
+from lumirage_bids.report.audit_section import audit_section
+from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
+from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
+from lumirage_bids.report.verdict.scene import Agreement
+from lumirage_bids.report.verdict.verdict import Known
+from lumirage_bids.stats.dictionaries import (
+    COMPARISONS,
+    FAILURES,
+    INTERACTIONS,
+    RANKING,
+    STRUCTURE_DIFFERENCES,
+    STRUCTURES,
+    SUMMARY,
+)
+from lumirage_bids.stats.summaries import failures
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lumirage_bids.audit import Conditions
     from lumirage_bids.base.criteria import Criteria
     from lumirage_bids.experiment.settings import Settings
-    from lumirage_bids.report.group_page import ReportContext
-    from lumirage_bids.report.verdict.verdict import Known
 
 logger = logging.getLogger("lumirage")
 
@@ -37,28 +58,6 @@ def write_group(settings: Settings) -> Path:
     MissingInputError
         There are no rows.
     """
-    from lumirage_bids.audit import AUDIT, audit_table, mean_volumes
-    from lumirage_bids.audit.published import (
-        DIFFERENCES,
-        PUBLISHED,
-        RunFacts,
-        published_comparison,
-        published_differences,
-    )
-    from lumirage_bids.output import agreements
-    from lumirage_bids.report.audit_section import audit_section
-    from lumirage_bids.report.group_page import group_tables, write_group_report
-    from lumirage_bids.stats.dictionaries import (
-        COMPARISONS,
-        FAILURES,
-        INTERACTIONS,
-        RANKING,
-        STRUCTURE_DIFFERENCES,
-        STRUCTURES,
-        SUMMARY,
-    )
-    from lumirage_bids.stats.summaries import failures
-
     out_dir = settings.out_dir
     conditions, notes, first_score = read_run(out_dir)
     before, criteria = declared(dated_records(out_dir), first_score)
@@ -116,10 +115,6 @@ def write_group(settings: Settings) -> Path:
 
 def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
     """Collect the rows and what is known of how they came about; say what was left out, and when scores began."""
-    import pandas as pd
-
-    from lumirage_bids.audit import read_conditions
-
     rows, notes = score_table.current(out_dir)
     notes += software_notes(out_dir, rows, None)
     if not rows:
@@ -141,8 +136,6 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
 
 
 def _context(settings: Settings, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame) -> ReportContext:
-    from lumirage_bids.report.group_page import MissingScan, ReportContext
-    from lumirage_bids.report.methods_text import RunFacts, methods_text
 
     out_dir = settings.out_dir
     about = derivatives.read_json(out_dir / "dataset_description.json")
@@ -150,7 +143,7 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
     prepared = derivatives.files(out_dir, "sub-*/**/*prepared_*.json")
     latest: dict[str, Any] = records[-1] if records else {}
     plan = latest.get("plan", {})
-    run = RunFacts(
+    run = DoneRun(
         dataset=str(about["Name"]).removeprefix("LUMirage evaluation of ").removesuffix(derivatives.SLOPPY),
         protocol=str(about["Protocol"]),
         versions=latest.get("versions", versions()),
@@ -180,10 +173,6 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
 
 def _known(records: list[dict[str, Any]], conditions: Conditions, labellers: pd.DataFrame) -> Known:
     """What bounds the verdict besides scores."""
-    from lumirage_bids.audit import few_classes
-    from lumirage_bids.report.verdict.scene import Agreement
-    from lumirage_bids.report.verdict.verdict import Known
-
     plan = records[-1]["plan"] if records else {}
     whole = labellers[labellers["name"] == "all structures"] if len(labellers) else labellers
     return Known(

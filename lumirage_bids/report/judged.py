@@ -10,9 +10,12 @@ from typing import Literal
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.output.derivatives import write_table, write_text
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.verdict import Tables
+from lumirage_bids.stats import dictionaries
+from lumirage_bids.stats.classes import primary_class
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.interactions import interactions
 from lumirage_bids.stats.ranking import ranking
@@ -89,9 +92,6 @@ def write_out(folder: Path, tables: Tables, criteria: Criteria, words: Wording, 
     CannotWriteError
         The folder cannot be written.
     """
-    from lumirage_bids.output.derivatives import write_table, write_text
-    from lumirage_bids.stats import dictionaries
-
     write_text(folder / "verdict.txt", verdict + "\n")
     for name, table, columns in (
         ("summary", tables.summary, dictionaries.SUMMARY),
@@ -120,11 +120,11 @@ def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[st
 
 
 def _draw(folder: Path, tables: Tables, words: Wording) -> None:
+    # Matplotlib, which most who ask for a verdict do not wait for.
     from lumirage_bids.report.figure_files import save_figure
     from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
     from lumirage_bids.report.figures.effect_sizes import effect_matrix
     from lumirage_bids.report.figures.violins import dice_violins
-    from lumirage_bids.stats.classes import primary_class
 
     pairs = tables.pairs if "dice_initial" in tables.pairs else tables.pairs.assign(dice_initial=float("nan"))
     scored = tables.summary.dropna(subset="mean")

@@ -36,7 +36,7 @@ _STARTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFacts:
+class DoneRun:
     """What a methods section is made from.
 
     Attributes
@@ -71,7 +71,7 @@ class RunFacts:
     sloppy: bool = False
 
 
-def methods_text(run: RunFacts) -> list[str]:
+def methods_text(run: DoneRun) -> list[str]:
     """Write the paragraphs."""
     tried = (
         ["This was a sloppy run, coarse and with a tenth of the iterations, not for publication."] if run.sloppy else []
@@ -132,7 +132,7 @@ def citation_bibtex(paragraphs: Sequence[str]) -> str:
     return "\n\n".join(reference.bibtex for reference in cited(paragraphs)) + "\n"
 
 
-def _design(run: RunFacts) -> str:
+def _design(run: DoneRun) -> str:
     pairs = run.conditions.pairs
     ordered = pairs[["moving", "fixed"]].drop_duplicates()
     scans = pd.unique(ordered.to_numpy().ravel())
@@ -147,12 +147,12 @@ def _design(run: RunFacts) -> str:
     )
 
 
-def _version(run: RunFacts, package: str) -> str:
+def _version(run: DoneRun, package: str) -> str:
     found = run.versions.get(package, "")
     return f" {found}" if found and found != "not installed" else ""
 
 
-def _preparation(run: RunFacts) -> Iterator[str]:
+def _preparation(run: DoneRun) -> Iterator[str]:
     for variant, given in run.conditions.preparations.items():
         which = f" (variant {variant})" if len(run.conditions.preparations) > 1 else ""
         spacing = given.get("spacing")
@@ -181,7 +181,7 @@ def _masks(masks: Iterable[str]) -> str:
     return (f" Brain masks {' or '.join(told)}." if told else "") + whole
 
 
-def _start(run: RunFacts) -> Iterator[str]:
+def _start(run: DoneRun) -> Iterator[str]:
     found = set(run.conditions.pairs["start"].dropna())
     if "aligned" in found:
         tables = [arm["alignment"] for arm in run.arms.values() if arm.get("alignment", {}).get("start") == "aligned"]
@@ -196,7 +196,7 @@ def _start(run: RunFacts) -> Iterator[str]:
         yield f"{and_join(list(rows[rows['start'] == 'own']['method'].unique()))} {_STARTS['own']}."
 
 
-def _methods(run: RunFacts) -> Iterator[str]:
+def _methods(run: DoneRun) -> Iterator[str]:
     kinds, pairs = methods.methods(), run.conditions.pairs
     tables = {(arm.get("variant"), arm.get("name")): arm.get("method", {}) for arm in run.arms.values()}
     for name in pairs["method"].unique():
@@ -228,7 +228,7 @@ def _cite(keys: Sequence[str]) -> str:
     return f" [{'; '.join(f'@{key}' for key in keys)}]" if keys else ""
 
 
-def _labels(run: RunFacts) -> Iterator[str]:
+def _labels(run: DoneRun) -> Iterator[str]:
     kinds = labellers.labellers()
     for name in run.conditions.pairs["labelling"].unique():
         source = run.conditions.sources.get(name, "")
@@ -239,7 +239,7 @@ def _labels(run: RunFacts) -> Iterator[str]:
         yield f"Labelling {name}{_cite(keys)}{f': {source}' if source else ''}."
 
 
-def _scores(run: RunFacts) -> str:
+def _scores(run: DoneRun) -> str:
     pairs = run.conditions.pairs
     evaluations = evaluations_of(pairs)
     elsewhere = any(not how.startswith("native") for how in evaluations)
@@ -260,7 +260,7 @@ def _scores(run: RunFacts) -> str:
     )
 
 
-def _carried(run: RunFacts, evaluation: str, *, several: bool) -> str:
+def _carried(run: DoneRun, evaluation: str, *, several: bool) -> str:
     """How the labels of an evaluation came to where they were compared."""
     grid, _, transfer = evaluation.partition(", ")
     rows = run.conditions.pairs

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import derivatives
+from lumirage_bids.report.figures.intensities import Seen
+from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
+from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class
+from lumirage_bids.stats.variants import ordered_variants
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lumirage_bids.audit import Conditions
-    from lumirage_bids.report.figures.intensities import Seen
     from lumirage_bids.report.figures.slices import View
-    from lumirage_bids.report.group_figures import Pictures
 
 
 def read_pictures(out_dir: Path, conditions: Conditions, *, pictures: bool = True) -> Pictures:
@@ -33,10 +35,6 @@ def read_pictures(out_dir: Path, conditions: Conditions, *, pictures: bool = Tru
     pictures : bool
         Whether with slices of the images.
     """
-    from lumirage_bids.report.group_figures import Pictures
-    from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class
-    from lumirage_bids.stats.variants import ordered_variants
-
     pairs = conditions.pairs
     variants = ordered_variants(list(pairs["variant"].unique()), conditions.preparations)
     views = {}
@@ -82,8 +80,6 @@ def _sequence_views(out_dir: Path, pairs: pd.DataFrame, variant: str) -> Iterato
 
 def _histograms(out_dir: Path, pairs: pd.DataFrame, variants: Sequence[str]) -> Iterator[tuple[Seen, list[int]]]:
     """Histograms of the prepared images, where their sidecars hold them."""
-    from lumirage_bids.report.figures.intensities import Seen
-
     for sequence, scans in scans_by_sequence(pairs).items():
         for variant, scan in product(variants, scans):
             meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))

@@ -15,13 +15,14 @@ from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import derivatives
 from lumirage_bids.output.read_prepared import read_label_map, read_prepared, read_prepared_mask
+from lumirage_bids.report.figures.slices import ContourLayer, View, from_voxel_planes
 from lumirage_bids.spatial.planes import middle, moved_planes
 from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lumirage_bids.report.figures.slices import ContourLayer, Planes, View
+    from lumirage_bids.report.figures.slices import Planes
     from lumirage_bids.spatial.images import Volume
 
 logger = logging.getLogger("lumirage")
@@ -61,8 +62,6 @@ class ScanView:
 
     def planes(self, slices: dict[str, np.ndarray]) -> Planes:
         """Turn slices across the prepared grid's axes into planes of the world, whatever its orientation."""
-        from lumirage_bids.report.figures.slices import from_voxel_planes
-
         return from_voxel_planes(slices, self.mask.affine)
 
     def labels(self, labelling: str) -> Planes:
@@ -72,8 +71,6 @@ class ScanView:
 
     def show(self, title: str, *layers: ContourLayer) -> View:
         """Ready the view for a figure."""
-        from lumirage_bids.report.figures.slices import View
-
         return View(image=self.image, layers=layers, spacing=self.spacing, title=title)
 
 
@@ -97,7 +94,6 @@ def pair_views(out_dir: Path, pairs: pd.DataFrame) -> Iterator[View]:
 
 
 def _pair_view(out_dir: Path, row: pd.Series[str], word: str) -> View | None:
-    from lumirage_bids.report.figures.slices import ContourLayer
 
     moving, fixed = (scan_of_row(row, side) for side in ("moving", "fixed"))
     labelling = row["labelling"]

@@ -6,25 +6,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output.read_prepared import read_alignment, read_prepared
+from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES, ScanView, pair_views
+from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.spatial.transforms import Transform, warp
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lumirage_bids.experiment.plan import Plan
     from lumirage_bids.experiment.settings import Settings
-    from lumirage_bids.report.subject_page import ScanPanel
 
 
 def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: Settings) -> None:
     """Write ``sub-*.html`` for the moving subjects of this run."""
-    import pandas as pd
-
-    from lumirage_bids.report.subject_page import SubjectPage, write_subject_report
-
     scans: dict[str, set[Scan]] = {}
     for pair in plan.runnable:
         scans.setdefault(pair.moving.subject, set()).add(pair.moving)
@@ -46,9 +45,6 @@ def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: 
 
 def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
     """Prepared image with labels, and the scan aligned to the reference, for each variant."""
-    from lumirage_bids.report.figures.slices import ContourLayer, plane_rows
-    from lumirage_bids.report.subject_page import ScanPanel
-
     out_dir, description, figures = settings.out_dir, [scan.relative], []
     for variant in dict.fromkeys(arm.variant for arm in plan.arms):
         try:
@@ -69,9 +65,6 @@ def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
 
 
 def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tuple[str, Any]:
-    from lumirage_bids.output.read_prepared import read_alignment, read_prepared
-    from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
-    from lumirage_bids.spatial.transforms import Transform, warp
 
     reference = ScanView(out_dir, plan.reference, variant)
     matrix = read_alignment(out_dir, scan, plan.reference, variant)
@@ -84,8 +77,6 @@ def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tup
 
 def _pair_panels(pairs: pd.DataFrame, plan: Plan, out_dir: Path) -> Iterator[tuple[str, Any]]:
     """Worst, median and best pair of every arm, by Dice of the first labelling."""
-    from lumirage_bids.report.figures.slices import plane_rows
-
     rows = pairs[pairs["labelling"] == plan.labels[0].name]
     for arm in plan.arms:
         for view in pair_views(out_dir, rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.name)]):

@@ -8,12 +8,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 REQUIRED = ("method", "moving", "fixed")
 OPTIONAL = ("status", "reason", "split", "variant", "labelling", "evaluation", "subject_moving", "subject_fixed")
@@ -106,8 +105,6 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
 
 def _read(file: Path) -> pd.DataFrame:
     """Cells as text, by the line of the file that they stand in."""
-    import pandas as pd
-
     if not file.exists():
         raise MissingInputError(f"No table {file}. Give a TSV or CSV with columns method, moving, fixed and a score.")
     if file.is_dir():
@@ -174,9 +171,6 @@ def _with_floor(methods: pd.Series[str], notes: list[str]) -> pd.Series[str]:
 
 def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]:
     """Cells as numbers, NaN where empty; every other cell that is none is refused."""
-    import numpy as np
-    import pandas as pd
-
     numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
     bad = (numbers.isna() & cells.notna()) | np.isinf(numbers)
     if bad.any():
@@ -195,8 +189,6 @@ def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]
 
 def _states(file: Path, table: pd.DataFrame, scores: pd.Series[float]) -> pd.Series[str]:
     """State of each row; without a column for it, what has no score failed."""
-    import pandas as pd
-
     by_score = pd.Series("ok", index=table.index).mask(scores.isna(), "failed")
     if "status" not in table:
         return by_score
@@ -237,8 +229,6 @@ def _subject(name: str) -> str | None:
 
 def _check_subjects(file: Path, table: pd.DataFrame) -> None:
     """Refuse a scan of two subjects."""
-    import pandas as pd
-
     sides = [
         table[[side, f"subject_{side}"]].set_axis(["scan", "subject"], axis="columns") for side in ("moving", "fixed")
     ]

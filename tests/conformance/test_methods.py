@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lumirage_bids import methods as registration
-from lumirage_bids.app import levels
+from lumirage_bids.app import catalogue
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.methods import Context, Method, lapirn, method, methods
 from lumirage_bids.spatial.images import Volume
@@ -357,7 +357,7 @@ def test_a_new_file_is_a_method_that_is_found_listed_and_kept_to_the_laws(
     with monkeypatch.context() as patch:
         patch.setattr(registration, "__path__", [*registration.__path__, str(tmp_path)])
         assert set(methods()) - set(before) == {"centres"}
-        assert levels.list_known("methods", None) == 0
+        assert catalogue.list_known("methods", None) == 0
         assert "one centre of mass onto the other" in capsys.readouterr().out
         case = Case(method=method("centres", weight=1), scratch=tmp_path)
         test_parameters_are_frozen_picklable_and_checked("centres")

@@ -11,14 +11,14 @@ from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import publications
 from lumirage_bids.labellers.carried import Carried
 from lumirage_bids.report import methods_text as module
-from lumirage_bids.report.methods_text import RunFacts, citation_bibtex, citation_markdown, cited, methods_text, pieces
+from lumirage_bids.report.methods_text import DoneRun, citation_bibtex, citation_markdown, cited, methods_text, pieces
 from lumirage_bids.stats.comparisons import compare
 from tests.stats.made_up import score_table
 
 KINDS = [*methods.methods().values(), *labellers.labellers().values()]
 
 
-def facts(pairs: pd.DataFrame, **given: object) -> RunFacts:
+def facts(pairs: pd.DataFrame, **given: object) -> DoneRun:
     method = {"method": "greedy", "scales": [4, 2, 1], "similarity": "auto"}
     aligned = {"start": "aligned", "transform": "affine", "on": "image"}
     arm = {
@@ -36,7 +36,7 @@ def facts(pairs: pd.DataFrame, **given: object) -> RunFacts:
         },
     )
     base = {"dataset": "Demo", "protocol": "default", "versions": {"pybids": "0.22.0"}, "reference": "sub-1_T1w"}
-    return RunFacts(**{**base, "arms": {"mine": arm}, "conditions": conditions, "comparisons": compare(pairs), **given})  # type: ignore[arg-type]
+    return DoneRun(**{**base, "arms": {"mine": arm}, "conditions": conditions, "comparisons": compare(pairs), **given})  # type: ignore[arg-type]
 
 
 def pairs_of(**given: object) -> pd.DataFrame:

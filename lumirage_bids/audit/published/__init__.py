@@ -10,16 +10,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lumirage_bids.audit.published.differences import RunFacts, differences, told
 from lumirage_bids.stats.classes import SAME_SUBJECT, scored_dice
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "DIFFERENCES",
@@ -160,8 +158,6 @@ def published_comparison(pairs: pd.DataFrame, protocol: str, facts: RunFacts | N
         Columns of `PUBLISHED`; a row per number of the paper whose method, labelling and class of pairs were scored
         here. Rescans, which the paper has none of, are left out. Empty for protocols that are not the paper's.
     """
-    import pandas as pd
-
     rows = []
     for numbers, of in _beside(pairs, protocol):
         n = int(str(numbers[0]["n_pairs_published"]))
@@ -178,8 +174,6 @@ def published_differences(pairs: pd.DataFrame, protocol: str, facts: RunFacts | 
     pairs, protocol, facts
         As for `published_comparison`, on whose rows it is told.
     """
-    import pandas as pd
-
     rows = [
         {**{key: numbers[0][key] for key in _ARM}, **{key: getattr(difference, key) for key in _TOLD}}
         for numbers, of in _beside(pairs, protocol)
@@ -209,8 +203,6 @@ def _beside(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[_Numbers, pd.D
 
 def _both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
     """Scores on the prepared grid, as published, where the protocol asks for them; then those on the native grid."""
-    import pandas as pd
-
     ways = [pairs.assign(dice=scored_dice(pairs))]
     if "dice_prepared" in pairs:
         how = pairs["evaluation"].str.replace("native", "prepared")

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from lumirage_bids.bids.dataset import Dataset
-from lumirage_bids.bids.scans import LabelFile, Scan
+from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Done, EarlierRow, Plan, conditions, prepared_files
@@ -21,7 +21,7 @@ def scan(
 ) -> Scan:
     entities = {"sub": subject, **({"ses": session} if session else {})}
     stem = "_".join(f"{k}-{v}" for k, v in entities.items())
-    label = LabelFile(path=root / f"{stem}_seg-manual_dseg.nii", dataset=root)
+    label = LabelMapFile(path=root / f"{stem}_seg-manual_dseg.nii", dataset=root)
     return Scan(
         path=root / f"{stem}_T1w.nii",
         dataset=root,

@@ -12,7 +12,7 @@ import pytest
 
 from lumirage_bids import labellers, methods
 from lumirage_bids.base.parameters import added, aside, digest
-from lumirage_bids.bids.scans import LabelFile, Scan
+from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.make_plan import make_plan
@@ -42,7 +42,9 @@ def planned(root: Path, name: str) -> Plan:
 
 
 def _labelled(made: Scan, labellings: tuple[str, ...]) -> Scan:
-    files = {n: LabelFile(path=made.path.with_name(f"{made.name}_{n}.nii"), dataset=made.dataset) for n in labellings}
+    files = {
+        n: LabelMapFile(path=made.path.with_name(f"{made.name}_{n}.nii"), dataset=made.dataset) for n in labellings
+    }
     return replace(made, labels=files)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from lumirage_bids.base.devices import count_cores
 from lumirage_bids.base.memory import usable_gb
 from lumirage_bids.execution.graphs import PREPARING_GB
-from lumirage_bids.experiment.plan import Batch, Plan, Preparing
+from lumirage_bids.experiment.plan import Batch, Plan, ScanJob
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.experiment.timings import Timings
 
@@ -134,7 +134,7 @@ def _preparation(plan: Plan, settings: Settings, voxels: int, timings: Timings) 
     return seconds
 
 
-def _made(job: Preparing, million: float) -> float:
+def _made(job: ScanJob, million: float) -> float:
     """Seconds of one core for what is made of a scan."""
     scan = job.scan
     mask = MASK_S if job.variants and not (scan.mask or scan.brain or scan.skull_stripped) else 0.0

@@ -23,7 +23,7 @@ from lumirage_bids.bids.index_cache import IndexCache, Tree, read_tree
 from lumirage_bids.bids.left_out import LeftOut, left_out
 from lumirage_bids.bids.look_up_tables import find_lut, read_lut
 from lumirage_bids.bids.names import long_name, natural_key, parse_name
-from lumirage_bids.bids.scans import File, LabelFile, Scan
+from lumirage_bids.bids.scans import File, LabelMapFile, Scan
 from lumirage_bids.bids.sidecars import Sidecars, read_description, read_sidecars, read_species, sequence, truth
 
 if TYPE_CHECKING:
@@ -502,5 +502,5 @@ def _of_species(scan: Scan, species: str) -> Scan:
 def _complete(scan: Scan, sources: Mapping[str, Source], masks: Source, brain: Pattern | None) -> Scan:
     """Attach label maps, mask and skull-stripped image to a scan."""
     files = {name: file for name, source in sources.items() if (file := source.find(scan))}
-    labels = {n: LabelFile(path=f.path, dataset=f.dataset, lut=find_lut(f, n)) for n, f in files.items()}
+    labels = {n: LabelMapFile(path=f.path, dataset=f.dataset, lut=find_lut(f, n)) for n, f in files.items()}
     return replace(scan, labels=labels, mask=masks.find(scan), brain=brain.find(scan) if brain else None)

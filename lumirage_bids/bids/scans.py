@@ -51,7 +51,7 @@ def fingerprint(path: Path) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelFile(File):
+class LabelMapFile(File):
     """A label map that somebody else made, with its look-up table.
 
     Attributes
@@ -116,7 +116,7 @@ class Scan(File):
     entities: Mapping[str, str]
     sequence: str | None = None
     skull_stripped: bool | None = None
-    labels: Mapping[str, LabelFile] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, LabelMapFile] = field(default_factory=lambda: MappingProxyType({}))
     mask: File | None = None
     brain: File | None = None
     landmarks: File | None = None

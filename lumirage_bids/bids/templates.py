@@ -19,7 +19,7 @@ from lumirage_bids.base.annex import has_content
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.bids.look_up_tables import find_lut
 from lumirage_bids.bids.names import parse_name
-from lumirage_bids.bids.scans import File, LabelFile, Scan
+from lumirage_bids.bids.scans import File, LabelMapFile, Scan
 
 if TYPE_CHECKING:
     from templateflow.client import TemplateFlowClient
@@ -162,13 +162,13 @@ class _Archive:
         self._note(found[0])
         return File(path=found[0], dataset=self.folder)
 
-    def labels(self, query: Query, labelling: str) -> LabelFile:
+    def labels(self, query: Query, labelling: str) -> LabelMapFile:
         """Find an atlas and the names of its structures."""
         file = self.one(query, f"atlas '{labelling}'")
         lut = find_lut(file, labelling)
         if lut is not None:
             self._note(lut)
-        return LabelFile(path=file.path, dataset=file.dataset, lut=lut)
+        return LabelMapFile(path=file.path, dataset=file.dataset, lut=lut)
 
     def _note(self, path: Path) -> None:
         # The client's placeholder for a file that has not been downloaded is empty.

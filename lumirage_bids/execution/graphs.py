@@ -18,7 +18,7 @@ from lumirage_bids.base.logs import quieten
 from lumirage_bids.execution.nodes import Align, Prepare, Register
 from lumirage_bids.execution.plugin import ProcessPerNodePlugin
 from lumirage_bids.execution.slurm import JobGraphPlugin, JobPerNodePlugin
-from lumirage_bids.experiment.plan import Plan, Preparing
+from lumirage_bids.experiment.plan import Plan, ScanJob
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output.derivatives import write_text
 
@@ -140,7 +140,7 @@ def registration_graph(plan: Plan, execution: Execution) -> Workflow:
     return workflow
 
 
-def preparing_gb(job: Preparing) -> float:
+def preparing_gb(job: ScanJob) -> float:
     """Memory that preparing and labelling a scan takes at most, GB; one is done after the other."""
     return max([PREPARING_GB, *(labels.labeller.memory_gb for labels, _ in job.labels)])
 

@@ -17,7 +17,7 @@ from lumirage_bids.base.logs import log_to
 from lumirage_bids.execution.prepare_scan import align_scan, prepare_scan
 from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment import timings
-from lumirage_bids.experiment.plan import Aligning, Batch, Preparing, Task
+from lumirage_bids.experiment.plan import AlignmentJob, Batch, ScanJob, Task
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import derivatives
 
@@ -74,7 +74,7 @@ class Prepare(_Interface):
 
     def work(self, out_dir: Path, context: Context) -> None:
         """Do the job."""
-        job: Preparing = self.inputs.job
+        job: ScanJob = self.inputs.job
         begin = time.perf_counter()
         prepare_scan(job, out_dir, context)
         seconds = time.perf_counter() - begin
@@ -87,7 +87,7 @@ class Align(_Interface):
 
     def work(self, out_dir: Path, context: Context) -> None:
         """Do the job."""
-        job: Aligning = self.inputs.job
+        job: AlignmentJob = self.inputs.job
         begin = time.perf_counter()
         align_scan(job, out_dir, context)
         seconds = time.perf_counter() - begin

@@ -23,8 +23,8 @@ from lumirage_bids.base.errors import (
     NoRoomError,
 )
 from lumirage_bids.bids.look_up_tables import is_mixed, named
-from lumirage_bids.experiment.labels_of_run import Labels, agreement_conditions
-from lumirage_bids.experiment.plan import Aligning, Plan, Preparing, prepared_files
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
+from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import made_with
 from lumirage_bids.labellers import absent_structures, named_structures, segment_checked, without_name
 from lumirage_bids.maskers import brain_mask
@@ -57,7 +57,7 @@ HARDLY = 0.5
 """Share of what is labelled outside the brain mask from which one of the two is wrong."""
 
 
-def prepare_scan(job: Preparing, out_dir: Path, context: Context) -> None:
+def prepare_scan(job: ScanJob, out_dir: Path, context: Context) -> None:
     """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
     with derivatives.lock(out_dir, job.scan.name):
         source, told = _Source(job.scan, context), set[str]()
@@ -140,7 +140,7 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
     _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
 
 
-def _label(source: _Source, labels: Labels, value: str, out_dir: Path) -> None:
+def _label(source: _Source, labels: LabellingOfRun, value: str, out_dir: Path) -> None:
     made_by = labels.labeller
     with _blaming_the_scan():
         # Maps that are there need no brain mask, only the image's grid.
@@ -194,7 +194,9 @@ def _add_outside(
         )  # fmt: skip
 
 
-def _agreement(job: Preparing, labels: Labels, reference: Labels, out_dir: Path, context: Context) -> dict[str, object]:
+def _agreement(
+    job: ScanJob, labels: LabellingOfRun, reference: LabellingOfRun, out_dir: Path, context: Context
+) -> dict[str, object]:
     scan = job.scan
     ours, theirs = (read_label_map(out_dir, scan, which.name, job.inputs) for which in (labels, reference))
     names, its_names = (
@@ -217,7 +219,7 @@ def _agreement(job: Preparing, labels: Labels, reference: Labels, out_dir: Path,
     }
 
 
-def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
+def align_scan(job: AlignmentJob, out_dir: Path, context: Context) -> None:
     """Find and publish the affine map from the reference's world to the scan's."""
     found: np.ndarray | None = None
     about = {
@@ -240,7 +242,7 @@ def align_scan(job: Aligning, out_dir: Path, context: Context) -> None:
                     write_itk(Transform((found,)), temporary)
 
 
-def _aligned(job: Aligning, out_dir: Path, context: Context) -> np.ndarray:
+def _aligned(job: AlignmentJob, out_dir: Path, context: Context) -> np.ndarray:
     if job.scan.name == job.reference.name:
         return np.eye(4)
     read = read_prepared_mask if job.alignment.on == "mask" else read_prepared
@@ -354,9 +356,9 @@ def check_prepared(plan: Plan) -> None:
         )
 
 
-def note_failure(job: Preparing | Aligning, out_dir: Path, reason: str) -> None:
+def note_failure(job: ScanJob | AlignmentJob, out_dir: Path, reason: str) -> None:
     """Note that a process ended before it had made its files."""
-    if isinstance(job, Aligning):
+    if isinstance(job, AlignmentJob):
         files = dict.fromkeys(job.files, job.hash)
     else:
         files = {file: value for name, _, value in job.variants for file in prepared_files(job.scan, name)}

@@ -13,7 +13,7 @@ import numpy as np
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.experiment.evaluation import Evaluation
-from lumirage_bids.experiment.labels_of_run import Labels
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.measures.surface import surface_distances
@@ -138,7 +138,7 @@ def compared(
 
 
 def score(
-    labels: Labels, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
+    labels: LabellingOfRun, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
 ) -> score_table.Row:
     """Dice of every structure after and before, and the measures that the evaluation asks for besides."""
     name, how = labels.name, evaluation.transfer

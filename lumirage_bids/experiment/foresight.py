@@ -15,7 +15,7 @@ from lumirage_bids.bids.landmarks import read_landmarks
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.experiment.arms import Arm
-from lumirage_bids.experiment.labels_of_run import Labels
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.methods.base import Context
 
@@ -108,7 +108,7 @@ class _Reader:
         self.landmarks = cache(lambda path: _read(read_landmarks, path))
         self.asked: dict[str, dict[Path, bool]] = {}
 
-    def about_tables(self, labels: Labels, pair: Pair) -> Iterator[LumirageError]:
+    def about_tables(self, labels: LabellingOfRun, pair: Pair) -> Iterator[LumirageError]:
         for path in (path for scan in (pair.moving, pair.fixed) for path in _tables(labels, scan)):
             if (problem := self.table(path)[1]) is not None:
                 yield problem
@@ -146,7 +146,7 @@ def _read(read: Callable[[Path], Mapping[Any, object]], path: Path) -> tuple[Col
         return (), error
 
 
-def _tables(labels: Labels, scan: Scan) -> Iterator[Path]:
+def _tables(labels: LabellingOfRun, scan: Scan) -> Iterator[Path]:
     """Look-up tables of a scan's map, and of the T1w scan's that a labelling is carried over from."""
     maps = [scan.labels.get(labels.name)] if labels.is_existing else []
     if labels.labeller.of_t1w and scan.t1w:

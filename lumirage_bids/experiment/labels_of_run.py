@@ -17,7 +17,7 @@ from lumirage_bids.bids.look_up_tables import is_mixed, read_lut
 from lumirage_bids.bids.names import LABEL
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.experiment.arms import here
-from lumirage_bids.experiment.protocol import Labelling, Protocol
+from lumirage_bids.experiment.protocol import DeclaredLabelling, Protocol
 from lumirage_bids.experiment.reference_maps import references
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.labellers.base import Labeller
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels:
+class LabellingOfRun:
     """One labelling of this run, how its maps come about, and which other's they are scored against.
 
     Attributes
@@ -84,12 +84,12 @@ class Labels:
         return self.labeller.available(scan, self.name)
 
 
-def agreement_conditions(labels: Labels, reference: Labels) -> str:
+def agreement_conditions(labels: LabellingOfRun, reference: LabellingOfRun) -> str:
     """Digest of what the agreements of a labelling with its reference must share to be summed up together."""
     return digest("agreement", labels.conditions, reference.conditions)
 
 
-def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> tuple[Labels, ...]:
+def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> tuple[LabellingOfRun, ...]:
     """For every labelling asked for, where its maps come from: files that were found come before labellers."""
     names = settings.labellings or protocol.default_labellings
     compared = references(protocol, names)
@@ -106,7 +106,7 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
     )
 
 
-def _with_structures(labels: Labels, dataset: Dataset) -> Labels:
+def _with_structures(labels: LabellingOfRun, dataset: Dataset) -> LabellingOfRun:
     """Add the structures that are scored of FreeSurfer's, where the protocol names none and no table contradicts."""
     of = labels.labeller.of_t1w or labels.name
     scored = labellers.scored_of(of)
@@ -135,7 +135,7 @@ def scored_unnamed(out_dir: Path, labelling: str) -> bool:
     return False
 
 
-def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> Labels:
+def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> LabellingOfRun:
     if not LABEL.fullmatch(name):
         raise UsageError(f"Labelling {name!r} is not allowed; letters and digits only (it goes into file names).")
     given = protocol.labellings.get(name)
@@ -144,10 +144,10 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
         labellers.labeller(given.labeller, **given.parameters)  # refuses one that there is not
     if name in dataset.found:
         reader = labellers.reader(name)
-        return Labels(name=name, labeller=reader, structures=structures, source=dataset.found[name])
+        return LabellingOfRun(name=name, labeller=reader, structures=structures, source=dataset.found[name])
     if given is None:
         makers = labellers.labellings()
-        given = Labelling(labeller=makers[name].name if name in makers else "existing")
+        given = DeclaredLabelling(labeller=makers[name].name if name in makers else "existing")
     if given.labeller == "existing":
         derived = "in the derivatives given" if settings.derivatives else "since no --derivatives are given"
         looked = f"by the pattern {given.pattern}" if given.pattern else derived
@@ -167,7 +167,7 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
             f"Labelling '{name}' cannot be made here by {labeller.name}: {complaint}. Maps that are there, as files "
             f"…_seg-{name}_dseg.nii.gz of a BIDS derivatives dataset, are read with --derivatives NAME=PATH."
         )
-    return Labels(name=name, labeller=labeller, structures=structures, source=labeller.source)
+    return LabellingOfRun(name=name, labeller=labeller, structures=structures, source=labeller.source)
 
 
 def starts_from_maps(labeller: Labeller, scans: Iterable[Scan]) -> bool:

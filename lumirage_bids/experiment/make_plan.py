@@ -16,9 +16,9 @@ from lumirage_bids.bids.left_out import named
 from lumirage_bids.bids.scans import Pair, Scan, fingerprint
 from lumirage_bids.experiment.again import look_back
 from lumirage_bids.experiment.arms import Arm, choose_arms
-from lumirage_bids.experiment.labels_of_run import Labels, agreement_conditions, choose_labels
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions, choose_labels
 from lumirage_bids.experiment.pairs import choose_pairs, sample_subjects
-from lumirage_bids.experiment.plan import Aligning, Batch, Done, Plan, Preparing, Task, is_present, prepared_files
+from lumirage_bids.experiment.plan import AlignmentJob, Batch, Done, Plan, ScanJob, Task, is_present, prepared_files
 from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import Masking, masking
@@ -203,7 +203,7 @@ class _Builder:
         self,
         *,
         arms: tuple[Arm, ...],
-        labels: tuple[Labels, ...],
+        labels: tuple[LabellingOfRun, ...],
         masking: Masking,
         reference: Scan,
         done: Done,
@@ -252,7 +252,7 @@ class _Builder:
         alignment = self.variants[variant].alignment
         return digest(alignment.revision, alignment, self.reference.name, ends)
 
-    def preparing(self, scan: Scan, *, labelled: bool) -> Preparing | None:
+    def preparing(self, scan: Scan, *, labelled: bool) -> ScanJob | None:
         """What is to be made of a scan; one that others are only aligned to needs no labels."""
         variants = tuple(
             (name, arm.preparation, value)
@@ -270,9 +270,7 @@ class _Builder:
         todo = variants or labels or agreements
         if not todo:
             return None
-        return Preparing(
-            scan=scan, variants=variants, labels=labels, agreements=agreements, inputs=self.label_maps(scan)
-        )
+        return ScanJob(scan=scan, variants=variants, labels=labels, agreements=agreements, inputs=self.label_maps(scan))
 
     def _is_made(self, value: str, *files: Path) -> bool:
         return all(value in (self.done.files.get(file), self.done.notes.get(file)) for file in files)
@@ -293,7 +291,7 @@ class _Builder:
             derivatives.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
         }
 
-    def agreements(self, scan: Scan) -> Iterator[tuple[Labels, Labels, str]]:
+    def agreements(self, scan: Scan) -> Iterator[tuple[LabellingOfRun, LabellingOfRun, str]]:
         for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):
             if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
                 hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
@@ -301,14 +299,14 @@ class _Builder:
                 if not self._is_made(value, derivatives.agreement(scan, labelling.name, reference.name)):
                     yield labelling, reference, value
 
-    def aligning(self, scan: Scan) -> list[Aligning]:
+    def aligning(self, scan: Scan) -> list[AlignmentJob]:
         todo: dict[str, list[str]] = {}
         for name in self.variants:
             value = self.alignment_hash(scan, name)
             if not self._is_made(value, derivatives.alignment(scan, self.reference, name)):
                 todo.setdefault(value, []).append(name)
         return [
-            Aligning(
+            AlignmentJob(
                 scan=scan,
                 reference=self.reference,
                 variants=tuple(names),

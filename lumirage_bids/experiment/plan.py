@@ -12,7 +12,7 @@ from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.left_out import LeftOut
 from lumirage_bids.bids.scans import File, Pair, Scan
 from lumirage_bids.experiment.arms import Arm
-from lumirage_bids.experiment.labels_of_run import Labels, agreement_conditions
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.output import agreements, derivatives
@@ -26,7 +26,7 @@ def prepared_files(scan: Scan, variant: str) -> tuple[Path, Path]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preparing:
+class ScanJob:
     """Everything that is made of one scan alone.
 
     Attributes
@@ -37,19 +37,19 @@ class Preparing:
 
     scan: Scan
     variants: tuple[tuple[str, Preparation, str], ...]
-    labels: tuple[tuple[Labels, str], ...]
-    agreements: tuple[tuple[Labels, Labels, str], ...] = ()
+    labels: tuple[tuple[LabellingOfRun, str], ...]
+    agreements: tuple[tuple[LabellingOfRun, LabellingOfRun, str], ...] = ()
     inputs: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aligning:
+class AlignmentJob:
     """The affine map of one scan to the reference, for the variants in which it is the same one.
 
     Attributes
     ----------
     inputs : mapping
-        As of `Preparing`.
+        As of `ScanJob`.
     """
 
     scan: Scan
@@ -114,7 +114,7 @@ class Batch:
     arms: tuple[Arm, ...]
     reference: Scan
     tasks: tuple[Task, ...]
-    labels: tuple[Labels, ...]
+    labels: tuple[LabellingOfRun, ...]
     inputs: Mapping[Path, str]
 
     @property
@@ -128,12 +128,12 @@ class Batch:
         return digest(self.moving.key, [sorted(t.hashes.items()) for t in self.tasks])
 
 
-def conditions(arm: Arm, reference: Scan, labels: Labels) -> str:
+def conditions(arm: Arm, reference: Scan, labels: LabellingOfRun) -> str:
     """Digest of what the rows of an arm and a labelling must share to be summed up together."""
     return digest(arm.hash, reference.name, labels.conditions)
 
 
-def facts(arm: Arm, reference: Scan, labels: Labels) -> Facts:
+def facts(arm: Arm, reference: Scan, labels: LabellingOfRun) -> Facts:
     """The same conditions in full, as they are kept to be told later."""
     return {
         **arm.facts,
@@ -252,10 +252,10 @@ class Plan:
     runnable: tuple[Pair, ...]
     reference: Scan
     arms: tuple[Arm, ...]
-    labels: tuple[Labels, ...]
+    labels: tuple[LabellingOfRun, ...]
     masking: Masking
-    preparing: tuple[Preparing, ...]
-    aligning: tuple[Aligning, ...]
+    preparing: tuple[ScanJob, ...]
+    aligning: tuple[AlignmentJob, ...]
     batches: tuple[Batch, ...]
     n_done: int
     again: Again

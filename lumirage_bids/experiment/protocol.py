@@ -25,7 +25,7 @@ REPLACED = frozenset({"labellings", "pairs", "variants"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelling:
+class DeclaredLabelling:
     """Where the label maps of one labelling come from.
 
     Attributes
@@ -119,7 +119,7 @@ class Protocol:
     landmark_pattern: str | None = None
     masks: Table = field(default_factory=dict)
     reference: str = "first"
-    labellings: Mapping[str, Labelling]
+    labellings: Mapping[str, DeclaredLabelling]
     default_labellings: tuple[str, ...]
     names_labellings: bool = True
     default_methods: tuple[str, ...]
@@ -280,7 +280,7 @@ class _Reader:
             landmark_pattern=self.pattern("scans", scans, "landmarks"),
             masks=top["masks"],
             reference=reference,
-            labellings=labellings or {"tissue": Labelling(labeller="atropos")},
+            labellings=labellings or {"tissue": DeclaredLabelling(labeller="atropos")},
             default_labellings=tuple(labellings) or ("tissue",),
             names_labellings=bool(labellings),
             default_methods=tuple(methods) or ("greedy",),
@@ -345,7 +345,7 @@ class _Reader:
             raise self.fail(f"{where}.{key}", pattern, "a path pattern stays below the dataset")
         return str(pattern) if pattern is not None else None
 
-    def labelling(self, name: str, table: object) -> Labelling:
+    def labelling(self, name: str, table: object) -> DeclaredLabelling:
         where = f"labellings.{name}"
         if not isinstance(table, dict):
             raise self.fail(where, table, "it must be a table")
@@ -357,7 +357,7 @@ class _Reader:
         labeller = self.get(where, table, "labeller", str, "existing")
         if pattern is not None and labeller != "existing":
             raise self.fail(f"{where}.pattern", pattern, "only the labeller 'existing' reads files by a pattern")
-        return Labelling(
+        return DeclaredLabelling(
             labeller=labeller,
             pattern=pattern,
             structures=tuple(self.codings(f"{where}.structures", table)),
@@ -380,7 +380,7 @@ class _Reader:
             names = set(table.values())
             yield {int(k): v for k, v in table.items()}
 
-    def references(self, labellings: Mapping[str, Labelling]) -> None:
+    def references(self, labellings: Mapping[str, DeclaredLabelling]) -> None:
         allowed = [name for name, labelling in labellings.items() if labelling.reference is None]
         for name, labelling in labellings.items():
             if labelling.reference is not None and labelling.reference not in allowed:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lumirage_bids.bids.scans import Pair
-from lumirage_bids.experiment.labels_of_run import Labels
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan, is_present
 from lumirage_bids.output import derivatives, score_table
 
@@ -98,7 +98,7 @@ def _reasons(pending: pd.DataFrame, plan: Plan) -> list[str | None]:
     return [f"made again: {reason}" if reason else None for reason in reasons]
 
 
-def _lacking(pair: Pair, labels: Labels) -> str:
+def _lacking(pair: Pair, labels: LabellingOfRun) -> str:
     return ", ".join(f"{s.name} has no label map" for s in (pair.moving, pair.fixed) if not labels.has(s))
 
 

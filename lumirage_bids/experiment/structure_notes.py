@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lumirage_bids import labellers
-from lumirage_bids.experiment.labels_of_run import Labels
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.output import derivatives
 
@@ -29,12 +29,12 @@ def log_structures(plan: Plan, out_dir: Path) -> None:
             logger.log(level, "%s", text)
 
 
-def structure_notes(labels: Labels, plan: Plan, out_dir: Path) -> Iterator[tuple[int, str]]:
+def structure_notes(labels: LabellingOfRun, plan: Plan, out_dir: Path) -> Iterator[tuple[int, str]]:
     """Say which structures of a labelling maps lack, and which indices are left out since they have no name.
 
     Parameters
     ----------
-    labels : Labels
+    labels : LabellingOfRun
     plan : Plan
         Whose scans with such a map to be made count.
     out_dir : Path

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lumirage_bids.base.parameters import digest
-from lumirage_bids.experiment.plan import Aligning, Batch, Preparing
+from lumirage_bids.experiment.plan import AlignmentJob, Batch, ScanJob
 from lumirage_bids.methods.base import Context
 
 FILE = Path("logs") / "timings.txt"
@@ -19,11 +19,11 @@ LATEST = 200
 """So many of a kind count: a machine may be changed for another."""
 
 
-def kind_of(job: Preparing | Aligning | Batch) -> str:
+def kind_of(job: ScanJob | AlignmentJob | Batch) -> str:
     """What jobs that take about equally long have in common."""
     if isinstance(job, Batch):
         return f"pair {digest(job.arm.hash, [labels.conditions for labels in job.labels])}"
-    if isinstance(job, Aligning):
+    if isinstance(job, AlignmentJob):
         return f"align {digest(job.alignment)}"
     made_by = [(labels.labeller.name, labels.labeller) for labels, _ in job.labels]
     return f"prepare {digest([preparation for _, preparation, _ in job.variants], made_by)}"
@@ -33,7 +33,7 @@ def _kind(device: str) -> str:
     return device.partition(":")[0]
 
 
-def note(out_dir: Path, job: Preparing | Aligning | Batch, context: Context, seconds: float) -> None:
+def note(out_dir: Path, job: ScanJob | AlignmentJob | Batch, context: Context, seconds: float) -> None:
     """Add one measurement; a line appended is atomic, and one that cannot be written is done without."""
     line = "\t".join([*kind_of(job).split(" "), _kind(context.device), str(context.threads), f"{seconds:.2f}"]) + "\n"
     with contextlib.suppress(OSError):
@@ -54,7 +54,7 @@ class Timings:
 
     seconds: Mapping[tuple[str, str], list[float]] = field(default_factory=dict)
 
-    def typical(self, job: Preparing | Aligning | Batch, device: str, threads: int) -> float | None:
+    def typical(self, job: ScanJob | AlignmentJob | Batch, device: str, threads: int) -> float | None:
         """Seconds that a scan, or a pair of a batch, may take; None where nothing like it was measured."""
         known = self.seconds.get((kind_of(job), _kind(device)))
         if not known:

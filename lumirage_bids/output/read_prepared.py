@@ -29,12 +29,12 @@ class NotMadeError(NotPreparedError):
     """What was made of a scan is not there since it could not be made; that was told then."""
 
 
-def lost(file: Path, scan: Scan, what: str) -> NotPreparedError:
+def lost_error(file: Path, scan: Scan, what: str) -> NotPreparedError:
     """Error for a file of ours that was there when the run was planned."""
     return NotPreparedError(f"{score_table.LOST}: {file} of {scan.name} {what}. The same command makes it again.")
 
 
-def made(out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> Path:
+def current_path(out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> Path:
     """The absolute path of a file made earlier.
 
     Raises
@@ -50,20 +50,20 @@ def made(out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> Path:
         raise NotMadeError(reason)
     if wanted is None and value is not None:
         return out_dir / file
-    raise lost(file, scan, "is not there" if value is None else "was replaced by a run under other conditions")
+    raise lost_error(file, scan, "is not there" if value is None else "was replaced by a run under other conditions")
 
 
 def _read(read: Callable[[Path], T], out_dir: Path, file: Path, scan: Scan, wanted: Wanted) -> T:
-    path = made(out_dir, file, scan, wanted)
+    path = current_path(out_dir, file, scan, wanted)
     try:
         found = read(path)
     except MissingInputError as error:
-        raise lost(file, scan, f"cannot be read ({error})") from error
+        raise lost_error(file, scan, f"cannot be read ({error})") from error
     except BadDataError as error:
         if wanted is not None:
             derivatives.disown(path)
-        raise lost(file, scan, f"is damaged ({error})") from error
-    made(out_dir, file, scan, wanted)  # nor was it replaced while it was read
+        raise lost_error(file, scan, f"is damaged ({error})") from error
+    current_path(out_dir, file, scan, wanted)  # nor was it replaced while it was read
     return found
 
 
@@ -104,7 +104,7 @@ def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]
     file = derivatives.look_up_table(labelling)
     found = structures_if_whole(out_dir, labelling)
     if found is None:
-        raise lost(file, scan, "is gone or damaged, so are the label maps that it names")
+        raise lost_error(file, scan, "is gone or damaged, so are the label maps that it names")
     unnamed = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(scan, labelling)))
     left_out = unnamed.get("VoxelsWithoutName", {})
     return {index: name for index, name in named(found).items() if str(index) not in left_out}

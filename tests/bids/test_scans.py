@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids.bids.scans import File, LabelFile, Pair, Scan, normalise_sequence
+from lumirage_bids.bids.scans import File, LabelMapFile, Pair, Scan, normalise_sequence
 
 LABEL = st.text("0123456789abcXYZ", min_size=1, max_size=4)
 ROOT = Path("/data")
@@ -53,7 +53,7 @@ def test_needs_image_mask_labels_and_their_table() -> None:
     def file(name: str) -> File:
         return File(path=ROOT / name, dataset=ROOT)
 
-    labels = {"tissue": LabelFile(path=ROOT / "t.nii", dataset=ROOT, lut=ROOT / "t.tsv")}
+    labels = {"tissue": LabelMapFile(path=ROOT / "t.nii", dataset=ROOT, lut=ROOT / "t.tsv")}
     plain = scan(labels=labels, mask=file("m.nii"))
     assert [f.relative for f in plain.needs()] == ["sub-1/anat/sub-1_T1w.nii.gz", "m.nii"]
     assert [f.relative for f in plain.needs(("tissue", "other"))][2:] == ["t.nii", "t.tsv"]

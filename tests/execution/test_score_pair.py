@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lumirage_bids.base.memory import peak_memory
 from lumirage_bids.execution.score_pair import Side, dice_prepared, on_grid, score
 from lumirage_bids.experiment.evaluation import Evaluation
-from lumirage_bids.experiment.labels_of_run import Labels
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.labellers import labeller
 from lumirage_bids.measures.overlap import dice
 from lumirage_bids.spatial.grids import reorient
@@ -105,7 +105,7 @@ def at_reference(alignment: np.ndarray, seed: int, how: str) -> Side:
     )  # type: ignore[arg-type]  # fmt: skip
 
 
-MADE = Labels(name="made", labeller=labeller("existing"))
+MADE = LabellingOfRun(name="made", labeller=labeller("existing"))
 
 
 @given(affines, affines, st.sampled_from(["linear", "nearest"]), st.integers(0, 2))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
-from lumirage_bids.bids.scans import File, LabelFile, Scan
+from lumirage_bids.bids.scans import File, LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.foresight import Foreseen, foresee
 from lumirage_bids.experiment.make_plan import make_plan
@@ -20,7 +20,7 @@ POINTS = "name\tx\ty\tz\n"
 
 def labelled(root: Path, subject: str, table: Path) -> Scan:
     one = scan(root, subject)
-    return replace(one, labels={"manual": LabelFile(path=one.labels["manual"].path, dataset=root, lut=table)})
+    return replace(one, labels={"manual": LabelMapFile(path=one.labels["manual"].path, dataset=root, lut=table)})
 
 
 def marked(root: Path, subject: str, text: str) -> Scan:

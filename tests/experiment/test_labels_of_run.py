@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from lumirage_bids.base.parameters import digest
-from lumirage_bids.bids.scans import LabelFile
+from lumirage_bids.bids.scans import LabelMapFile
 from lumirage_bids.experiment import protocol
-from lumirage_bids.experiment.labels_of_run import Labels, choose_labels, scored_unnamed
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, choose_labels, scored_unnamed
 from lumirage_bids.labellers import reader, scored_of
 from tests.small_plan import asked, dataset, scan
 
 FREESURFER = "index\tname\n0\tUnknown\n4\tLeft-Lateral-Ventricle\n10\tLeft-Thalamus-Proper\n77\tWM-hypointensities\n"
 
 
-def choose(root: Path, name: str, table: str | None = None, toml: str = "") -> Labels:
+def choose(root: Path, name: str, table: str | None = None, toml: str = "") -> LabellingOfRun:
     if table is not None:
         (root / "t.tsv").write_text(table)
-    file = LabelFile(path=root / "m.nii", dataset=root, lut=None if table is None else root / "t.tsv")
+    file = LabelMapFile(path=root / "m.nii", dataset=root, lut=None if table is None else root / "t.tsv")
     scans = [replace(scan(root, s), labels={name: file}) for s in "12"]
     (root / "p.toml").write_text(toml)
     settings = asked(root, labellings=(name,))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lumirage_bids.app.describe import describe, needs, warnings
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.bids.left_out import LeftOut
-from lumirage_bids.bids.scans import LabelFile, Pair, Scan
+from lumirage_bids.bids.scans import LabelMapFile, Pair, Scan
 from lumirage_bids.experiment import protocol, status
 from lumirage_bids.experiment.make_plan import check_content, choose_reference, chunk_size, make_plan
 from lumirage_bids.experiment.pairs import choose_pairs
@@ -448,9 +448,9 @@ def test_a_new_map_of_the_t1w_scan_makes_carried_labels_anew(tmp_path: Path) -> 
     ]
 
 
-def owned(root: Path) -> list[tuple[Scan, LabelFile]]:
+def owned(root: Path) -> list[tuple[Scan, LabelMapFile]]:
     """Scans of `contrasts` with other files as their own maps than the T1w scans have."""
-    return [(s, LabelFile(path=root / f"{s.name}_own.nii", dataset=root)) for s in contrasts(root)]
+    return [(s, LabelMapFile(path=root / f"{s.name}_own.nii", dataset=root)) for s in contrasts(root)]
 
 
 def test_labels_that_cannot_be_carried_are_refused_with_what_is_missing(tmp_path: Path) -> None:

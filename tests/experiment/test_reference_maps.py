@@ -9,7 +9,7 @@ import pytest
 
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.dataset import Dataset
-from lumirage_bids.bids.scans import LabelFile, Scan
+from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.done import what_is_done
 from lumirage_bids.experiment.make_plan import make_plan
@@ -42,7 +42,7 @@ def dataset(root: Path, labelled: dict[str, str], here: set[str]) -> Dataset:
     for subject, names in labelled.items():
         labels = {}
         for name in names.split():
-            labels[name] = LabelFile(path=root / name / f"sub-{subject}_T1w.nii", dataset=root)
+            labels[name] = LabelMapFile(path=root / name / f"sub-{subject}_T1w.nii", dataset=root)
             labels[name].path.parent.mkdir(exist_ok=True)
             if f"{name}/{subject}" in here:
                 labels[name].path.write_text(subject)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from lumirage_bids.bids.scans import LabelFile, Scan
+from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
 
@@ -49,8 +49,8 @@ def scan(suffix: str = "T1w", folder: Path = Path("/data"), **more: object) -> S
     return Scan(path=path, dataset=folder, subject="1", session=None, suffix=suffix, entities={"sub": "1"}, **more)  # type: ignore[arg-type]
 
 
-def label_file(folder: Path, name: str, lut: Path | None = None) -> LabelFile:
-    return LabelFile(path=folder / name, dataset=folder, lut=lut)
+def label_file(folder: Path, name: str, lut: Path | None = None) -> LabelMapFile:
+    return LabelMapFile(path=folder / name, dataset=folder, lut=lut)
 
 
 def dice(a: np.ndarray, b: np.ndarray, index: int) -> float:

@@ -53,13 +53,13 @@ def test_the_program_is_told_what_was_asked_for(tmp_path: Path) -> None:
 
 def test_its_memory_is_planned_for(tmp_path: Path) -> None:
     from lumirage_bids.execution.graphs import PREPARING_GB, preparing_gb
-    from lumirage_bids.experiment.labels_of_run import Labels
-    from lumirage_bids.experiment.plan import Preparing
+    from lumirage_bids.experiment.labels_of_run import LabellingOfRun
+    from lumirage_bids.experiment.plan import ScanJob
 
-    big = Labels(name="synthseg", labeller=labeller("synthseg", program=synthseg(tmp_path)))
-    small = Labels(name="tissue", labeller=labeller("atropos"))
+    big = LabellingOfRun(name="synthseg", labeller=labeller("synthseg", program=synthseg(tmp_path)))
+    small = LabellingOfRun(name="tissue", labeller=labeller("atropos"))
     both, alone = (((big, ""), (small, "")), ((small, ""),))
-    jobs = [Preparing(scan=scan(), variants=(), labels=labels) for labels in (both, alone)]
+    jobs = [ScanJob(scan=scan(), variants=(), labels=labels) for labels in (both, alone)]
     assert [preparing_gb(job) for job in jobs] == [big.labeller.memory_gb, PREPARING_GB]
     assert big.labeller.memory_gb > PREPARING_GB
 

@@ -10,8 +10,8 @@ import pytest
 from lumirage_bids.base.errors import InputOutputError, MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.execution.prepare_scan import note_failure, prepare_scan, publish_look_up_table
-from lumirage_bids.experiment.labels_of_run import Labels
-from lumirage_bids.experiment.plan import Preparing, prepared_files
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun
+from lumirage_bids.experiment.plan import ScanJob, prepared_files
 from lumirage_bids.labellers import labeller
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import derivatives, score_table
@@ -96,7 +96,7 @@ def test_nor_what_it_makes_otherwise_meanwhile(tmp_path: Path, monkeypatch: pyte
 
 def test_a_note_of_other_conditions_does_not_count(tmp_path: Path) -> None:
     wanted = publish(tmp_path, "a")
-    job = Preparing(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
+    job = ScanJob(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
     note_failure(job, tmp_path, "killed by SIGKILL")
     assert read_prepared(tmp_path, scan(tmp_path, "1"), "default", wanted).array.max() == 1
     with pytest.raises(NotPreparedError, match=r"^killed by SIGKILL"):
@@ -173,9 +173,9 @@ def test_one_scan_that_cannot_be_read_does_not_stop_the_others(
         raise error
 
     monkeypatch.setattr("lumirage_bids.execution.prepare_scan.read_image", fail)
-    labels = Labels(name="tissue", labeller=labeller("atropos"))
+    labels = LabellingOfRun(name="tissue", labeller=labeller("atropos"))
     one = scan(tmp_path, "1")
-    job = Preparing(scan=one, variants=(("default", Preparation(), "b"),), labels=((labels, "c"),))
+    job = ScanJob(scan=one, variants=(("default", Preparation(), "b"),), labels=((labels, "c"),))
     prepare_scan(job, tmp_path, Context())
     for file in (*prepared_files(one, "default"), derivatives.label_map(one, "tissue")):
         assert str(derivatives.read_json(tmp_path / derivatives.failure(file)).get("Reason")).startswith(reason)
@@ -186,6 +186,6 @@ def test_a_full_disk_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("lumirage_bids.execution.prepare_scan.read_image", fail)
-    job = Preparing(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
+    job = ScanJob(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
     with pytest.raises(OSError, match="No space"):
         prepare_scan(job, tmp_path, Context())

@@ -53,7 +53,7 @@ def timed(
             torch.cuda.synchronize()
             torch.cuda.reset_peak_memory_stats(options.device)
         begin = time.perf_counter()
-        registration = register.optimised(KINDS[name], chosen, fixed, moving, context, copies=n)
+        registration = register.optimise(KINDS[name], chosen, fixed, moving, context, copies=n)
         transform = READERS[name](registration, fixed, moving)
         seconds = time.perf_counter() - begin
     row: dict[str, Any] = {"seconds": seconds, "seconds_a_pair": seconds / n}

@@ -91,7 +91,7 @@ def _prose(kind: type) -> str:
 
 def _parameters(kind: Any) -> Iterator[str]:
     """Each parameter as a line of TOML below what it means."""
-    told, hints = described(kind), get_type_hints(kind)
+    told, hints = describe_parameters(kind), get_type_hints(kind)
     for field in fields(kind):
         text = " ".join(filter(None, (told.get(field.name, ""), _allowed(hints[field.name]))))
         yield ""
@@ -120,7 +120,7 @@ def _allowed(hint: Any) -> str:
     return f"Allowed: {', '.join([*words, *tables])}." if words or tables else ""
 
 
-def described(kind: type) -> dict[str, str]:
+def describe_parameters(kind: type) -> dict[str, str]:
     """Parameter → what it means, from the ``Attributes`` of a class and of those that it is made from."""
     found: dict[str, str] = {}
     for cls in reversed(kind.__mro__):

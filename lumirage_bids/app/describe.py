@@ -9,7 +9,7 @@ from lumirage_bids.app.estimate import estimate
 from lumirage_bids.base.progress import duration
 from lumirage_bids.bids.choices import mixtures
 from lumirage_bids.bids.dataset import Dataset, datalad_get_line
-from lumirage_bids.bids.left_out import named
+from lumirage_bids.bids.left_out import list_names
 from lumirage_bids.bids.names import natural_key
 from lumirage_bids.experiment import timings
 from lumirage_bids.experiment.arms import here
@@ -120,7 +120,7 @@ def warnings(plan: Plan) -> Iterator[str]:
             "local normalised cross-correlation, which expects the same contrast: read those rows with care."
         )
     if plan.left_out:
-        yield f"WARNING: no scan fits the filter for {len(plan.left_out)} subject(s): {named(plan.left_out)}."
+        yield f"WARNING: no scan fits the filter for {len(plan.left_out)} subject(s): {list_names(plan.left_out)}."
     scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}.values()
     yield from (f"WARNING: {text}" for text in mixtures(scans))
     if alone := [s for s in scans if s.lender and not s.lends]:

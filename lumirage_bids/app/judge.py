@@ -152,11 +152,11 @@ def main(arguments: Sequence[str]) -> int:
     table = read_score_table(asked.table, asked.score, named=asked.named)
     tables, words = judged(table, asked)
     found = verdicts_on(table, tables, asked, words)
-    print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else told(asked, table, found))
+    print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else tell(asked, table, found))
     if asked.out is not None:
         from lumirage_bids.report.judged import write_out
 
-        write_out(asked.out.absolute(), tables, asked.criteria, words, told(asked, table, found))
+        write_out(asked.out.absolute(), tables, asked.criteria, words, tell(asked, table, found))
     return 0
 
 
@@ -209,7 +209,7 @@ def _few_structures(table: ScoreTable) -> dict[str, str]:
     }
 
 
-def told(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> str:
+def tell(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> str:
     """The verdict in words, for a terminal."""
     return "\n".join(_lines(asked, table, found))
 

@@ -65,7 +65,7 @@ class Run:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())
-        with work_folder.held(self.work_dir, self.settings), logging_to(self.log_file, self.settings.verbose):
+        with work_folder.hold(self.work_dir, self.settings), logging_to(self.log_file, self.settings.verbose):
             graphs.configure(self.work_dir, self.settings.verbose)
             yield
 

@@ -19,7 +19,7 @@ QUIET_S = 2 * 86400
 
 
 @contextmanager
-def held(folder: Path, settings: Settings) -> Iterator[None]:
+def hold(folder: Path, settings: Settings) -> Iterator[None]:
     """Make a run's folder and hold it; when the block ended well remove it, and what killed runs left beside it.
 
     Parameters

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lumirage_bids.audit import effort_rules, label_rules, mask_rules, method_rules, training_rules, transfer_rules
 from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
-from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
+from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, rank
 from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes
 from lumirage_bids.methods.base import Training
 from lumirage_bids.stats.classes import FLOOR
@@ -32,8 +32,8 @@ __all__ = [
     "labels_from_intensities",
     "mean_facts",
     "mean_volumes",
+    "name_unchecked",
     "read_conditions",
-    "unchecked",
 ]
 
 
@@ -60,10 +60,10 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, al
     orders = Orders(comparisons=comparisons, alpha=alpha)
     comparing = (*label_rules.COMPARING, *transfer_rules.COMPARING)
     found = [finding for rule in plain for finding in rule(conditions)]
-    return ranked(found + [finding for rule in comparing for finding in rule(conditions, orders)])
+    return rank(found + [finding for rule in comparing for finding in rule(conditions, orders)])
 
 
-def unchecked(conditions: Conditions) -> list[str]:
+def name_unchecked(conditions: Conditions) -> list[str]:
     """Say what could not be looked into, for lack of facts that participant runs note down."""
     told = list(_effort_unknown(conditions))
     for labelling in conditions.pairs["labelling"].unique():

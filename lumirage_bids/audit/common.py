@@ -127,6 +127,6 @@ def reversals(before: Order, after: Order, names: Mapping[Arm, str]) -> list[str
     return [f"{names[a]} and {names[b]}" for (a, b), d in before.items() if d * both.get((a, b), d) < 0]
 
 
-def told(couples: list[str]) -> str:
+def tell_couples(couples: list[str]) -> str:
     """A sentence about `turned`, with a space before it; empty where there are none."""
     return f" The order of {'; '.join(couples[:3])} is reversed, both for certain." if couples else ""

@@ -54,7 +54,7 @@ AUDIT: dict[str, dict[str, object]] = {
 """Data dictionary of ``group/audit.tsv``."""
 
 
-def signed(value: float) -> str:
+def with_sign(value: float) -> str:
     """Write a difference with its sign.
 
     Examples
@@ -65,7 +65,7 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-def ranked(findings: Sequence[Finding]) -> list[Finding]:
+def rank(findings: Sequence[Finding]) -> list[Finding]:
     """Sort by severity, worst first; equal ones stay in their order."""
     order = list(SEVERITIES)
     return sorted(findings, key=lambda finding: order.index(finding.severity))

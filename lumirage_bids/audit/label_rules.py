@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, on_common_pairs, told
+from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, on_common_pairs, tell_couples
 from lumirage_bids.audit.conditions import Conditions, StructureFacts
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
@@ -160,7 +160,7 @@ def bare_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
             what=f"{len(bare)} of {len(scored)} structures of {labelling} have hardly any boundary in the image.",
             evidence=f"At least {100 * MOSTLY_BARE:.0f} % of their surface is without contrast: {', '.join(listed)}"
             f"{', …' if len(worst) > NAMED else ''}. They are {100 * share:.0f} % of the mean. Dice on the pairs that "
-            f"all scored: {'; '.join(parts) or 'no other structure is scored'}.{told(around)}",
+            f"all scored: {'; '.join(parts) or 'no other structure is scored'}.{tell_couples(around)}",
             remedy="Their Dice measures where smoothness or training puts them, not how images are matched: read "
             "structures.tsv and the mean without them.",
         )
@@ -236,7 +236,7 @@ def absent_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
             what=f"Structures of {labelling} are absent from native label maps, and are left out here.",
             evidence=f"{lacking.mean():.1f} of {len(known)} a pair, {lacking.max():.0f} at most; "
             f"{len(known - scored)} in every pair. Mean Dice on the pairs that all scored: {'; '.join(parts)}."
-            f"{told(around)}",
+            f"{tell_couples(around)}",
             remedy="They are left out alike for all methods. Other programs score them as 0 or as 1: compare numbers "
             "across studies only under one rule.",
         )
@@ -283,7 +283,7 @@ def trimming(c: Conditions, orders: Orders) -> Iterator[Finding]:
             severity=severity,
             what=f"The trimmed columns of {labelling} drop other pairs for each method.",
             evidence=f"{100 * shared:.0f} % of the dropped pairs are dropped for all. Dropping them raises the mean by "
-            f"{', '.join(f'{x:.3f} for {arm}' for arm, x in shifts.items())}.{told(around)}",
+            f"{', '.join(f'{x:.3f} for {arm}' for arm, x in shifts.items())}.{tell_couples(around)}",
             remedy="Compare methods by the untrimmed, paired numbers; the trimmed ones stand there only for "
             "comparison with the published evaluation.",
         )

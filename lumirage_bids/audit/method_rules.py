@@ -9,7 +9,7 @@ import numpy as np
 
 from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions
-from lumirage_bids.audit.finding import Finding, signed
+from lumirage_bids.audit.finding import Finding, with_sign
 from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, Arm, arm_labels, arms_of
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def evaluated_below_native(c: Conditions) -> Iterator[Finding]:
                 id="evaluated-below-native",
                 severity="moderate",
                 what=f"dice_prepared of variant {variant} compares labels on a grid coarser than the scans'.",
-                evidence=f"{told}. It is {signed(shift)} from dice_mean, on the native grid.",
+                evidence=f"{told}. It is {with_sign(shift)} from dice_mean, on the native grid.",
                 remedy="Judge by dice_mean, which is comparable between variants; dice_prepared is for comparison "
                 "with the published evaluation.",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, told
+from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, tell_couples
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import suffix
@@ -56,7 +56,7 @@ def reference_grid(c: Conditions, orders: Orders) -> Iterator[Finding]:
             what=f"Labels of {labelling} were compared on the reference's grid"
             f"{' for some arms and on native grids for others' if not there.all() else ''}.",
             evidence=f"{int(there.sum())} of {len(of)} rows: {arms}. Mean Dice on the pairs that all scored: "
-            f"{', '.join(parts)}.{told(around)}",
+            f"{', '.join(parts)}.{tell_couples(around)}",
             remedy="Differences are told within one grid only: compare no score with one on another grid. On the "
             "reference's, labels are interpolated before registration too, and structures have the sizes that the "
             "alignment gives them: judge by native grids.",
@@ -90,7 +90,7 @@ def carried_labels(c: Conditions, orders: Orders) -> Iterator[Finding]:
             id="carried-labels",
             severity="serious" if around else "moderate",
             what=f"Labels of {labelling} were made on T1w scans and carried to {', '.join(contrasts)}.",
-            evidence=f"Mean Dice on these contrasts: {'; '.join(parts)}.{told(around)}",
+            evidence=f"Mean Dice on these contrasts: {'; '.join(parts)}.{tell_couples(around)}",
             remedy="The images that were registered had no part in these labels: a boundary that shows in T1w alone "
             "counts as much as one that the method could see, and errors of the alignment within a session lower all "
             "scores. Judge by labels made on the contrast itself.",

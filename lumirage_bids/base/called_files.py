@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from lumirage_bids.base.own_code import imported, is_file, is_python, reached, read_script
+from lumirage_bids.base.own_code import find_imported, find_reached, is_file, is_python, read_script
 
 _SUFFIXES = {".py", ".sh", ".bash", ".zsh", ".r", ".m", ".pl", ".jl", ".lua", ".js", ".so"}
 # Not code, though a folder of code holds them.
@@ -50,7 +50,7 @@ def called_files(argv: Sequence[str]) -> tuple[Path, ...]:
     starts += [file for word in argv if " " in word for file in _programs(_commands(word))]
     starts += [*_programs(_commands(line)), *_modules_run(line, [])]
     scripts = frozenset(starts)
-    return reached(starts, lambda file: (*imported(file), *_named(file, scripts)))
+    return find_reached(starts, lambda file: (*find_imported(file), *_named(file, scripts)))
 
 
 def files_below(names: Iterable[str]) -> tuple[Path, ...]:

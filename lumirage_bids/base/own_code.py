@@ -68,7 +68,7 @@ def own_sources(cls: type) -> tuple[Path, ...]:
         return ()
     modules = {base.__module__ for base in cls.__mro__ if vars(base).get("revision") is None}
     mine = cls.__module__.partition(".")[0]
-    return tuple(sorted(set(reached(_sources(modules, mine), imported)) - _ours()))
+    return tuple(sorted(set(find_reached(_sources(modules, mine), find_imported)) - _ours()))
 
 
 def _sources(modules: Iterable[str], mine: str) -> Iterator[Path]:
@@ -87,10 +87,10 @@ def _ours() -> frozenset[Path]:
     """Modules of this program: what it reaches by itself, and the plug-ins that keep a revision."""
     package = Path(__file__).parents[1]
     plugins = [file for file in package.rglob("*.py") if re.search(r"^    revision: ", read_script(file), re.M)]
-    return frozenset(reached([package / "__main__.py", *plugins], imported))
+    return frozenset(find_reached([package / "__main__.py", *plugins], find_imported))
 
 
-def reached(starts: Iterable[Path], leads_to: Callable[[Path], Iterable[Path]]) -> tuple[Path, ...]:
+def find_reached(starts: Iterable[Path], leads_to: Callable[[Path], Iterable[Path]]) -> tuple[Path, ...]:
     """Files and all that they lead to, and what links among them point at."""
     found: dict[Path, None] = {}
     todo = list(starts)
@@ -132,7 +132,7 @@ def is_python(file: Path) -> bool:
     return file.suffix == ".py" or re.match(r"#!.*python", read_script(file)) is not None
 
 
-def imported(file: Path) -> Iterator[Path]:
+def find_imported(file: Path) -> Iterator[Path]:
     """Modules that a Python script imports and that lie beside it, or in its package."""
     if not is_python(file):
         return

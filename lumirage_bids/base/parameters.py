@@ -149,7 +149,7 @@ def digest(*parts: object) -> str:
 
 def _plain(value: object, *, nested: bool = False) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        inside = counted(value)
+        inside = counted_fields(value)
         return inside if nested else {vars(type(value)).get("digest_name", type(value).__name__): inside}
     if isinstance(value, Mapping):
         return {str(k): _plain(v, nested=nested) for k, v in value.items()}
@@ -160,7 +160,7 @@ def _plain(value: object, *, nested: bool = False) -> object:
     raise TypeError(f"cannot digest a {type(value).__name__}")
 
 
-def counted(owner: Any) -> dict[str, object]:
+def counted_fields(owner: Any) -> dict[str, object]:
     """Fields of a dataclass that its digest is made of, as plain values."""
     return {f.name: _plain(getattr(owner, f.name), nested=True) for f in fields(owner) if _counts(f, owner)}
 

@@ -95,7 +95,7 @@ class GivenDatasets:
                     found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
                 continue
             for path, entities, its_suffix in self._candidates(root, scan):
-                if its_suffix == suffix and told(entities, entity) == value and self.has(scan, path, entities):
+                if its_suffix == suffix and labelling_of(entities, entity) == value and self.has(scan, path, entities):
                     file = File(path=path, dataset=root)
                     found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
         # A folder may be given under several names.
@@ -108,7 +108,7 @@ class GivenDatasets:
                 continue
             for path, entities, its_suffix in self._candidates(root, scan, of_any_format=True):
                 whole = {k: v for k, v in entities.items() if k not in PARTIAL or k in scan.entities}
-                if its_suffix != suffix or told(entities, entity) != value or not belongs(scan, whole):
+                if its_suffix != suffix or labelling_of(entities, entity) != value or not belongs(scan, whole):
                     continue
                 if is_foreign(path.name):
                     yield path, f"it is no NIfTI file; to convert it: {how_to_convert(path)}"
@@ -128,7 +128,9 @@ class GivenDatasets:
                 continue
             maps = ((path, entities) for path, entities, suffix in self._candidates(root, scan) if suffix == "dseg")
             found.update(
-                filter(None, (told(entities, "seg") for path, entities in maps if self.has(scan, path, entities)))
+                filter(
+                    None, (labelling_of(entities, "seg") for path, entities in maps if self.has(scan, path, entities))
+                )
             )
         return found
 
@@ -198,7 +200,7 @@ def _may_be_one(a: Volume | None, b: Volume | None) -> bool:
     return a is None or b is None or same_grid(a, b)
 
 
-def told(entities: Mapping[str, str], entity: str) -> str | None:
+def labelling_of(entities: Mapping[str, str], entity: str) -> str | None:
     """What a derivative is, by an entity of its name or, as fMRIPrep's maps have none, by ``desc-``."""
     return entities.get(entity, entities.get("desc"))
 

@@ -67,7 +67,7 @@ def left_out(root: Path, filters: Filter, here: Container[str], images: Iterable
     return tuple(found)
 
 
-def named(subjects: Sequence[LeftOut]) -> str:
+def list_names(subjects: Sequence[LeftOut]) -> str:
     """The first ten subjects with their reasons, in one clause."""
     by_reason: dict[str, list[str]] = {}
     for one in subjects[:MOST]:

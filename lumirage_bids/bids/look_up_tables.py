@@ -144,7 +144,7 @@ def is_mixed(structures: Mapping[int, str]) -> bool:
     return len({name == f"label {i}" for i, name in structures.items()}) > 1
 
 
-def named(structures: Mapping[int, str]) -> dict[int, str]:
+def only_named(structures: Mapping[int, str]) -> dict[int, str]:
     """The structures that have names; all where none has one."""
     only = {i: name for i, name in structures.items() if name != f"label {i}"}
     return only or dict(structures)

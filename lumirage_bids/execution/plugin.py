@@ -22,7 +22,7 @@ from typing import Any
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
 
 from lumirage_bids.base.logs import quieten
-from lumirage_bids.execution.recovery import is_late, late, recover
+from lumirage_bids.execution.recovery import is_late, recover, too_late_reason
 
 logger = logging.getLogger("lumirage")
 
@@ -118,7 +118,7 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
         if self.timeout is not None and is_late(job.node, self.timeout):
             job.process.kill()
             job.process.join()
-            return self._go_on(taskid, job, late(self.timeout))
+            return self._go_on(taskid, job, too_late_reason(self.timeout))
         return None
 
     def _died(self, taskid: int, job: _Job) -> dict[str, Any] | None:

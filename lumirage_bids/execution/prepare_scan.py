@@ -22,7 +22,7 @@ from lumirage_bids.base.errors import (
     MissingInputError,
     NoRoomError,
 )
-from lumirage_bids.bids.look_up_tables import is_mixed, named
+from lumirage_bids.bids.look_up_tables import is_mixed, only_named
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import made_with
@@ -269,7 +269,7 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
         new = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
         merged = dict(sorted((structures if whole else {**known, **new}).items()))
         # What an earlier version wrote of both stays: by it we know that rows were scored so.
-        merged = merged if is_mixed(known) else named(merged)
+        merged = merged if is_mixed(known) else only_named(merged)
         if merged != known:
             derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
 

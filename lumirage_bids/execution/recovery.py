@@ -58,12 +58,12 @@ def is_late(node: Any, limit: float | None) -> bool:
     return current is not None and current[1] > limit
 
 
-def noted(node: Any) -> dict[str, Any] | None:
+def read_note(node: Any) -> dict[str, Any] | None:
     """What a node last noted of the pair it is at; another note for every time that a pair begins."""
     return _progress(node).note() if isinstance(node.interface, Register) else None
 
 
-def late(limit: float) -> str:
+def too_late_reason(limit: float) -> str:
     """The reason noted for such a pair."""
     return f"timed out after {limit:g} s"
 

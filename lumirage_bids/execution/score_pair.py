@@ -90,7 +90,7 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class PlacedLabels:
     """The two label maps of a pair, and the way from the grid that they are compared on to the moving one.
 
     Attributes
@@ -109,9 +109,9 @@ class Compared:
     initial: Transform
 
 
-def compared(
+def place_labels(
     labelling: str, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
-) -> Compared:
+) -> PlacedLabels:
     """Where the labels of a pair are compared: on the fixed scan's native grid, or on the reference's prepared one.
 
     Parameters
@@ -121,7 +121,7 @@ def compared(
     """
     if evaluation.grid == "reference":
         out, back = Transform((fixed.alignment,)), Transform((np.linalg.inv(moving.alignment),))
-        return Compared(
+        return PlacedLabels(
             fixed=fixed.at_reference[labelling, evaluation.transfer],
             moving=moving.at_reference[labelling, evaluation.transfer],
             transform=out.then(transform).then(back),
@@ -129,7 +129,7 @@ def compared(
         )
     shape, affine = fixed.grids[labelling]
     native = on_grid(fixed.labels[labelling], shape, affine, threads)
-    return Compared(
+    return PlacedLabels(
         fixed=Volume(array=native, affine=affine),
         moving=moving.labels[labelling],
         transform=transform,
@@ -142,7 +142,7 @@ def score(
 ) -> score_table.Row:
     """Dice of every structure after and before, and the measures that the evaluation asks for besides."""
     name, how = labels.name, evaluation.transfer
-    maps = compared(name, moving, fixed, transform, evaluation, threads)
+    maps = place_labels(name, moving, fixed, transform, evaluation, threads)
     target, grid = maps.fixed.array, (maps.fixed.shape, maps.fixed.affine)
     # A small structure may vanish where a map is carried to a coarser grid: not scored then.
     table = labels.structures[0] if labels.structures else fixed.structures[name]

@@ -19,7 +19,7 @@ from nipype.pipeline.plugins.slurm import SLURMPlugin
 from nipype.pipeline.plugins.slurmgraph import SLURMGraphPlugin
 
 from lumirage_bids.execution.nodes import outcome
-from lumirage_bids.execution.recovery import late, noted, recover
+from lumirage_bids.execution.recovery import read_note, recover, too_late_reason
 from lumirage_bids.execution.slurm_queue import POLL_S, Job, Listed, Queue
 
 logger = logging.getLogger("lumirage")
@@ -74,7 +74,7 @@ class Watch:
             job.gone_since = None
             if self.timeout is not None and self._seconds(job, listed) > self.timeout:
                 self.queue.cancel([job.number])
-                return self._go_on(task, job, late(self.timeout))
+                return self._go_on(task, job, too_late_reason(self.timeout))
             return None
         error = outcome(job.node)
         return self._died(task, job) if error is None else self._ended(task, error)
@@ -108,7 +108,7 @@ class Watch:
         """
         if job.seen != self.queue.answered:
             before, job.seen = job.seen, self.queue.answered
-            note = noted(job.node)
+            note = read_note(job.node)
             if note is None or note != job.note:
                 job.note, job.spent = note, 0.0
             elif listed.state == "RUNNING" and listed.restarts == note["restarts"]:

@@ -9,7 +9,7 @@ from itertools import product
 from lumirage_bids import methods as registration
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.base.own_code import Code, code_digest, read_code
-from lumirage_bids.base.parameters import counted, digest, from_table
+from lumirage_bids.base.parameters import counted_fields, digest, from_table
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.protocol import Protocol, Variant
 from lumirage_bids.experiment.settings import Settings
@@ -67,10 +67,10 @@ class Arm:
     def facts(self) -> dict[str, dict[str, object]]:
         """All that counts of the parameters of method, preparation, alignment and evaluation."""
         return {
-            "method": {"method": self.method.name, **counted(self.method)},
-            "preparation": counted(self.preparation),
-            "alignment": counted(self.alignment),
-            "evaluation": counted(self.evaluation),
+            "method": {"method": self.method.name, **counted_fields(self.method)},
+            "preparation": counted_fields(self.preparation),
+            "alignment": counted_fields(self.alignment),
+            "evaluation": counted_fields(self.evaluation),
         }
 
     @property

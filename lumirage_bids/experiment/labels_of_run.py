@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lumirage_bids import labellers
 from lumirage_bids.base.errors import LumirageError, MissingInputError, UsageError
 from lumirage_bids.base.own_code import Code, code_digest, read_code
-from lumirage_bids.base.parameters import counted, digest
+from lumirage_bids.base.parameters import counted_fields, digest
 from lumirage_bids.bids.look_up_tables import is_mixed, read_lut
 from lumirage_bids.bids.names import LABEL
 from lumirage_bids.bids.scans import Scan
@@ -77,7 +77,7 @@ class LabellingOfRun:
         """All that counts of how the maps come about."""
         codings = [{str(index): name for index, name in sorted(coding.items())} for coding in self.structures]
         changed = {"what no table names": "left out"} if self.corrected else {}
-        return {"labeller": self.labeller.name, **counted(self.labeller), "structures": codings, **changed}
+        return {"labeller": self.labeller.name, **counted_fields(self.labeller), "structures": codings, **changed}
 
     def has(self, scan: Scan) -> bool:
         """Whether the scan has this labelling, or can be given it."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.dataset import datalad_get_line
-from lumirage_bids.bids.left_out import named
+from lumirage_bids.bids.left_out import list_names
 from lumirage_bids.bids.scans import Pair, Scan, fingerprint
 from lumirage_bids.experiment.again import look_back
 from lumirage_bids.experiment.arms import Arm, choose_arms
@@ -103,7 +103,7 @@ def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings
         raise NothingSelectedError(
             f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check {excluding}--bids-filter-file, "
             "--session-id and which scans have label maps."
-            + (f" No scan fits for {named(dataset.left_out)}." if dataset.left_out else "")
+            + (f" No scan fits for {list_names(dataset.left_out)}." if dataset.left_out else "")
         )
 
 
@@ -143,7 +143,12 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
     how = masking(protocol.masks)
     builder = _Builder(arms=arms, labels=labels, masking=how, reference=reference, done=done, settings=settings)
-    tasks = [(own, builder.task(pair, own)) for own in shared(arms) for pair in runnable if settings.stage != "prepare"]
+    tasks = [
+        (own, builder.task(pair, own))
+        for own in share_registrations(arms)
+        for pair in runnable
+        if settings.stage != "prepare"
+    ]
     if unknown := set(settings.redo) - {arm.name for arm in arms}:
         raise UsageError(
             f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: "
@@ -188,7 +193,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     )
 
 
-def shared(arms: Iterable[Arm]) -> list[tuple[Arm, ...]]:
+def share_registrations(arms: Iterable[Arm]) -> list[tuple[Arm, ...]]:
     """Arms by the registrations that they share."""
     groups: dict[str, list[Arm]] = {}
     for arm in arms:

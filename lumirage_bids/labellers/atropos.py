@@ -143,9 +143,9 @@ class Atropos(Labeller):
         self, values: Floats, inside: Mask, spacing: npt.NDArray[np.float64], order: tuple[int, ...]
     ) -> npt.NDArray[np.intp]:
         """Class of each voxel: 0 outside, 1 the darkest to 3 the brightest."""
-        values = limited(values, inside, self.deviations)
+        values = limit(values, inside, self.deviations)
         if self.bias_correction:
-            values = limited(_without_bias(values, inside, spacing), inside, self.deviations)
+            values = limit(_without_bias(values, inside, spacing), inside, self.deviations)
         # A class of one single value has no variance, which Atropos refuses.
         values = values + np.random.default_rng(0).normal(0, JITTER, values.shape).astype(np.float32)
         ends = np.cumsum([SHARES[tissue] for tissue in order])
@@ -155,7 +155,7 @@ class Atropos(Labeller):
         return _atropos(values, inside, spacing, means, mrf=self.mrf, iterations=self.iterations)
 
 
-def limited(values: Floats, inside: Mask, deviations: float) -> Floats:
+def limit(values: Floats, inside: Mask, deviations: float) -> Floats:
     """Compress intensities far from the median of the brain, and scale the brain's range to [0, 100].
 
     Beyond the limit a tenth of the distance remains: a class that lies there as a whole keeps a variance. Nothing goes

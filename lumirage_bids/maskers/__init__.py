@@ -146,11 +146,11 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str
     BadDataError
         No masker finds a plausible brain; the message has every one's reason.
     """
-    from lumirage_bids.maskers._kept import kept
+    from lumirage_bids.maskers._kept import keep
 
     how = context.masking or masking()
     if conditions := how.depends(scan):
-        found = kept(scan, image, conditions, context, lambda: _first(scan, image, how, context))
+        found = keep(scan, image, conditions, context, lambda: _first(scan, image, how, context))
     else:
         found = _first(scan, image, how, context)
     return Volume(array=found.mask.astype(np.uint8), affine=image.affine), found.source

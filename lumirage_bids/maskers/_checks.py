@@ -75,7 +75,7 @@ def implausible(mask: Mask, image: Volume, *, explained: float | None = None) ->
     return problems
 
 
-def carried(mask: Volume, image: Volume) -> tuple[Mask, list[str]]:
+def carry(mask: Volume, image: Volume) -> tuple[Mask, list[str]]:
     """Resample a mask onto an image's grid, at least half of a voxel inside; and what is wrong with where it lies."""
     inside = replace(mask, array=(mask.array > 0).astype(np.float32))
     on_grid = np.asarray(resample(inside, image.shape, image.affine).array >= 0.5, dtype=bool)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from lumirage_bids.maskers._template_fit import COARSE, down_to_the_skin, levelled, without_bias
+from lumirage_bids.maskers._template_fit import COARSE, down_to_the_skin, level, without_bias
 from lumirage_bids.spatial.grids import resample, resample_isotropic
 from lumirage_bids.spatial.images import Volume
 
@@ -36,15 +36,15 @@ class Head:
     @cached_property
     def _fine(self) -> Volume:
         """The head without its bias field, from 0 to 1."""
-        coarse = levelled(resample_isotropic(self.image, COARSE))
-        return without_bias(levelled(resample_isotropic(self.image, SPACING)), coarse)
+        coarse = level(resample_isotropic(self.image, COARSE))
+        return without_bias(level(resample_isotropic(self.image, SPACING)), coarse)
 
     def border_depth(self, mask: Mask) -> float:
         """Median distance of the border of a mask from the outside of the head, mm; 0 where there is no border.
 
         What the image's edge cuts off counts as inside.
         """
-        fine = levelled(resample_isotropic(self.image, SKIN_SPACING))
+        fine = level(resample_isotropic(self.image, SKIN_SPACING))
         inside = self._on(mask, fine)
         border = inside & ~ndimage.binary_erosion(inside)
         depth = ndimage.distance_transform_edt(down_to_the_skin(fine), sampling=fine.spacing)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FOLDER = "masks"
 
 
-def kept(scan: Scan, image: Volume, conditions: str, context: Context, make: Callable[[], Found]) -> Found:
+def keep(scan: Scan, image: Volume, conditions: str, context: Context, make: Callable[[], Found]) -> Found:
     """A mask that this run has made before, or one that is made now and kept; where refused before, the same reason.
 
     Without a scratch folder nothing is kept.

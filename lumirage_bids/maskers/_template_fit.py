@@ -83,13 +83,13 @@ def fit_template(image: Volume) -> tuple[Matrix, float]:
         Share of the image's variance, within the template's brain and rim, that the template explains
         (`explained`), after removal of the bias field.
     """
-    coarse = levelled(resample_isotropic(image, COARSE))
-    fine = without_bias(levelled(resample_isotropic(image, FINE)), coarse)
+    coarse = level(resample_isotropic(image, COARSE))
+    fine = without_bias(level(resample_isotropic(image, FINE)), coarse)
     coarse = without_bias(coarse, coarse)
     with _one_thread():
         refined = [_refine(fine, start) for start in _search(coarse)]
     best = min(refined, key=lambda r: r[0])[1]
-    return best, explained(fine, best)
+    return best, share_explained(fine, best)
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _one_thread() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
-def explained(image: Volume, matrix: Matrix) -> float:
+def share_explained(image: Volume, matrix: Matrix) -> float:
     """Correlation ratio: share of the variance of the image that a function of the template's intensity explains.
 
     It asks nothing of the contrast (Roche et al. 1998, doi:10.1007/BFb0056301), and falls towards 0 for a bad fit.
@@ -264,7 +264,7 @@ def _upper_centre(head: npt.NDArray[np.bool_], affine: Matrix) -> Matrix:
     return np.asarray(points[points[:, 2] > vertex - HEIGHT].mean(axis=0), dtype=np.float64)
 
 
-def levelled(image: Volume) -> Volume:
+def level(image: Volume) -> Volume:
     """Intensities from the 1st to the 99th percentile as 0 to 1."""
     low, high = np.percentile(image.array, (1, 99))
     return replace(image, array=np.clip((image.array - low) / max(high - low, 1e-12), 0, 1).astype(np.float32))
@@ -273,7 +273,7 @@ def levelled(image: Volume) -> Volume:
 def without_bias(image: Volume, coarse: Volume) -> Volume:
     """A head divided by its bias field, which is estimated from a coarse image of it; from 0 to 1."""
     with _one_thread():
-        return levelled(_divided(image, _bias_field(coarse, head_mask(coarse))))
+        return level(_divided(image, _bias_field(coarse, head_mask(coarse))))
 
 
 def _bias_field(image: Volume, head: npt.NDArray[np.bool_]) -> Volume:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.maskers._checks import carried, implausible
+from lumirage_bids.maskers._checks import carry, implausible
 from lumirage_bids.maskers.base import Found, Masker
 from lumirage_bids.maskers.stripped import skull_stripped_region
 from lumirage_bids.spatial.images import Volume, read_image
@@ -46,7 +46,7 @@ class OfT1w(Masker):
             raise BadDataError(f"the T1w scan {lender.relative} is skull-stripped, and whole heads are aligned")
         theirs = self._mask_of(lender, head, context)
         moved = replace(theirs[0], affine=_carried_affine(image, head, theirs[0], context))
-        mask, problems = carried(moved, image)
+        mask, problems = carry(moved, image)
         if problems := [*problems, *([] if theirs[1] in GIVEN else implausible(mask, image))]:
             raise BadDataError(f"that of {lender.relative}, carried over: {'; '.join(problems)}")
         return Found(mask=mask, source=f"T1w-{theirs[1]}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.maskers._checks import carried, implausible
+from lumirage_bids.maskers._checks import carry, implausible
 from lumirage_bids.maskers.base import Found, Masker
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Template(Masker):
 
         matrix, explained = fit_template(image)
         template = load_template(FINE).mask
-        mask, problems = carried(replace(template, affine=matrix @ template.affine), image)
+        mask, problems = carry(replace(template, affine=matrix @ template.affine), image)
         if problems := [*problems, *implausible(mask, image, explained=explained)]:
             raise BadDataError("; ".join(problems))
         return Found(mask=mask, source=self.name)

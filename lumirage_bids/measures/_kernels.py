@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.spatial.kernels import compiled
+from lumirage_bids.spatial.kernels import compile_loop
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 
 
-@compiled
+@compile_loop
 def _volume(points: FloatArray, at: tuple[int, int, int], ends: IntArray) -> float:
     """Six times the signed volume of the tetrahedron from one voxel centre to those at three offsets, once mapped."""
     i, j, k = at
@@ -28,7 +28,7 @@ def _volume(points: FloatArray, at: tuple[int, int, int], ends: IntArray) -> flo
     )
 
 
-@compiled
+@compile_loop
 def folded_volume(
     points: FloatArray, mask: IntArray, first: int, tetrahedra: IntArray, signs: FloatArray
 ) -> FloatArray:
@@ -61,14 +61,14 @@ def folded_volume(
     return out
 
 
-@compiled
+@compile_loop
 def joint_counts(values: IntArray, labels: IntArray, counts: IntArray) -> None:
     """Count how often each value goes with each label: `values` and `labels` (N,), `counts` (L, V)."""
     for n in range(labels.size):
         counts[labels[n], values[n]] += 1
 
 
-@compiled
+@compile_loop
 def count_faces(labels: IntArray, faces: IntArray) -> None:
     """Count the voxel faces between each two labels of a map (X, Y, Z) into `faces` (3, L, L), by axis; both ways."""
     nx, ny, nz = labels.shape
@@ -85,7 +85,7 @@ def count_faces(labels: IntArray, faces: IntArray) -> None:
                             faces[axis, there, here] += 1
 
 
-@compiled
+@compile_loop
 def face_values(labels: IntArray, values: IntArray, slots: IntArray, counts: IntArray) -> None:
     """Count the values on both sides of the faces between labels.
 

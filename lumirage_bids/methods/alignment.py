@@ -19,7 +19,7 @@ from lumirage_bids.methods.base import Context
 from lumirage_bids.methods.fireants.deformable import check_pyramid, tenth
 from lumirage_bids.spatial.grids import bounding_box, end_shares
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.preparation import grounded
+from lumirage_bids.spatial.preparation import ground
 
 if TYPE_CHECKING:
     from lumirage_bids.methods._affine_search import Search
@@ -277,7 +277,7 @@ def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume
 
 def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Intensities from the darkest to the 99th percentile of the brighter ones as 0 to 1."""
-    array = grounded(array)
+    array = ground(array)
     positive = array[array > 0]
     top = np.percentile(positive, 99) if positive.size else 1.0
     return np.clip(array / np.float32(top), 0, 1)

@@ -146,7 +146,7 @@ class AntsSyn(Method):
 
         fixed, moving = reorient(fixed), reorient(moving)
         frame = fixed.affine @ np.diag([*1 / fixed.spacing, 1.0])
-        level, between = unsheared(np.linalg.solve(frame, moving.affine))
+        level, between = remove_shear(np.linalg.solve(frame, moving.affine))
         write_itk(Transform.affine(between), folder / "start.txt")
         images = [
             _ants_image(fixed.array, np.diag([*fixed.spacing, 1.0]), self.precision),
@@ -219,7 +219,7 @@ class AntsSyn(Method):
         return Cost(seconds=5 + voxels * 1e-6 + work * seconds, memory_gb=0.4 + voxels * bytes_per_voxel * 1e-9)
 
 
-def unsheared(affine: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def remove_shear(affine: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Give an image the nearest axes at right angles, with its own spacing, origin and handedness.
 
     Parameters

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
-from lumirage_bids.bids.look_up_tables import named, read_lut
+from lumirage_bids.bids.look_up_tables import only_named, read_lut
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import derivatives, score_table
 from lumirage_bids.spatial.images import Volume, read_grid, read_image, read_labels
@@ -107,7 +107,7 @@ def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]
         raise lost_error(file, scan, "is gone or damaged, so are the label maps that it names")
     unnamed = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(scan, labelling)))
     left_out = unnamed.get("VoxelsWithoutName", {})
-    return {index: name for index, name in named(found).items() if str(index) not in left_out}
+    return {index: name for index, name in only_named(found).items() if str(index) not in left_out}
 
 
 def structures_if_whole(out_dir: Path, labelling: str) -> dict[int, str] | None:

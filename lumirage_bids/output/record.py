@@ -75,7 +75,7 @@ def _record(file: Path) -> dict[str, Any]:
         return {}
 
 
-def declared(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:
+def read_criteria(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:
     """Criteria that were in force when the first score was written, and those that are now.
 
     Parameters

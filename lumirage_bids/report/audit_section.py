@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.audit import SEVERITIES, Conditions, Finding, audit, mean_facts, unchecked
+from lumirage_bids.audit import SEVERITIES, Conditions, Finding, audit, mean_facts, name_unchecked
 from lumirage_bids.audit.common import ALPHA
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.published import published_findings
@@ -67,7 +67,7 @@ def audit_section(
     contrasts = {name: {i: f.contrast for i, f in mean_facts(conditions, name).items()} for name in conditions.scans}
     return AuditSection(
         findings=audit(conditions, comparisons, alpha=alpha),
-        unchecked=unchecked(conditions),
+        unchecked=name_unchecked(conditions),
         literature=[*literature(conditions), published_findings()],
         contrasts={name: of for name, of in contrasts.items() if of},
         information={n: {s: x for s, x in of.items() if np.isfinite(x)} for n, of in known.items()},

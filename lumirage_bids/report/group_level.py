@@ -23,7 +23,7 @@ from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.output import agreements, derivatives, score_table
-from lumirage_bids.output.record import dated_records, declared, read_records, versions
+from lumirage_bids.output.record import dated_records, read_criteria, read_records, versions
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
 from lumirage_bids.report.methods_text import DoneRun, methods_text
@@ -60,7 +60,7 @@ def write_group(settings: Settings) -> Path:
     """
     out_dir = settings.out_dir
     conditions, notes, first_score = read_run(out_dir)
-    before, criteria = declared(dated_records(out_dir), first_score)
+    before, criteria = read_criteria(dated_records(out_dir), first_score)
     for note in (about_criteria := criteria_note(before, criteria)):
         logger.warning("%s", note)
     volumes = mean_volumes(conditions)

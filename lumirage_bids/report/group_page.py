@@ -19,7 +19,7 @@ from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_mar
 from lumirage_bids.report.figures.style import mark
 from lumirage_bids.report.group_figures import Pictures, ReportFigure, group_figures
 from lumirage_bids.report.judged import score_tables
-from lumirage_bids.report.methods_text import citation_bibtex, citation_markdown, cited, pieces
+from lumirage_bids.report.methods_text import citation_bibtex, citation_markdown, find_cited, pieces
 from lumirage_bids.report.pair_table import pair_tables
 from lumirage_bids.report.rendering import render
 from lumirage_bids.report.tables import (
@@ -243,7 +243,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         audit=context.audit,
         labellers=None if context.labellers is None or context.labellers.empty else labeller_table(context.labellers),
         methods=[list(pieces(paragraph)) for paragraph in context.methods_text],
-        references=cited(context.methods_text),
+        references=find_cited(context.methods_text),
         published=None if published is None else published_table(published),
         differences=None if differing is None or differing.empty else differences_table(differing),
     )

@@ -112,7 +112,7 @@ def pieces(paragraph: str) -> Iterator[tuple[str, str]]:
         yield text + paragraph[place:], ""
 
 
-def cited(paragraphs: Iterable[str]) -> list[Publication]:
+def find_cited(paragraphs: Iterable[str]) -> list[Publication]:
     """Publications that paragraphs cite, in the order of their names."""
     keys = {key for paragraph in paragraphs for _, key in pieces(paragraph) if key}
     return sorted((publications()[key] for key in keys), key=lambda publication: publication.text)
@@ -121,7 +121,7 @@ def cited(paragraphs: Iterable[str]) -> list[Publication]:
 def citation_markdown(paragraphs: Sequence[str]) -> str:
     """Paragraphs and their list of references, as Markdown."""
     plain = ["".join(text for text, _ in pieces(" ".join(paragraph.split()))) for paragraph in paragraphs]
-    listed = [f"- {r.text} {r.url}".rstrip() + "\n" for r in cited(paragraphs)]
+    listed = [f"- {r.text} {r.url}".rstrip() + "\n" for r in find_cited(paragraphs)]
     # Names from the data may hold what Markdown would pass on as HTML.
     safe = [text.replace("<", "\\<") for text in plain]
     return "\n\n".join(["# Methods", *safe, "## References", "".join(listed)])
@@ -129,7 +129,7 @@ def citation_markdown(paragraphs: Sequence[str]) -> str:
 
 def citation_bibtex(paragraphs: Sequence[str]) -> str:
     """The references that paragraphs cite, as BibTeX."""
-    return "\n\n".join(reference.bibtex for reference in cited(paragraphs)) + "\n"
+    return "\n\n".join(reference.bibtex for reference in find_cited(paragraphs)) + "\n"
 
 
 def _design(run: DoneRun) -> str:

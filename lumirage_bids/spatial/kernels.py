@@ -24,7 +24,7 @@ IntArray = npt.NDArray[np.integer]
 SNAP = 2.0**30
 
 
-def compiled(function: Callable[Params, Result]) -> Callable[Params, Result]:
+def compile_loop(function: Callable[Params, Result]) -> Callable[Params, Result]:
     """Compile on first use, keeping the machine code on disk where that is possible."""
     try:
         result: Callable[Params, Result] = numba.njit(nogil=True, cache=True)(function)
@@ -33,7 +33,7 @@ def compiled(function: Callable[Params, Result]) -> Callable[Params, Result]:
     return result
 
 
-@compiled
+@compile_loop
 def _transformed(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Apply an affine matrix to one point."""
     return (
@@ -43,7 +43,7 @@ def _transformed(matrix: FloatArray, x: float, y: float, z: float) -> tuple[floa
     )
 
 
-@compiled
+@compile_loop
 def fill_grid(points: FloatArray, matrix: FloatArray, start: int) -> None:
     """Write the world points of a slab of voxels, whose first plane is `start`, into `points` (P, Y, Z, 3)."""
     for i in range(points.shape[0]):
@@ -55,7 +55,7 @@ def fill_grid(points: FloatArray, matrix: FloatArray, start: int) -> None:
                 points[i, j, k, 2] = z
 
 
-@compiled
+@compile_loop
 def map_affine(points: FloatArray, matrix: FloatArray) -> None:
     """Apply an affine matrix to `points` (N, 3) in place."""
     for n in range(points.shape[0]):
@@ -65,7 +65,7 @@ def map_affine(points: FloatArray, matrix: FloatArray) -> None:
         points[n, 2] = z
 
 
-@compiled
+@compile_loop
 def map_field(points: FloatArray, vectors: FloatArray, to_voxel: FloatArray) -> None:
     """Add displacements `vectors` (X, Y, Z, 3) to `points` (N, 3) in place.
 
@@ -92,14 +92,14 @@ def map_field(points: FloatArray, vectors: FloatArray, to_voxel: FloatArray) -> 
             points[n, c] += (v00 * (1.0 - fy) + v01 * fy) * (1.0 - fx) + (v10 * (1.0 - fy) + v11 * fy) * fx
 
 
-@compiled
+@compile_loop
 def _snapped(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Give the voxel coordinates of one point, rounded to multiples of ``1 / SNAP``."""
     x, y, z = _transformed(matrix, x, y, z)
     return np.floor(x * SNAP + 0.5) / SNAP, np.floor(y * SNAP + 0.5) / SNAP, np.floor(z * SNAP + 0.5) / SNAP
 
 
-@compiled
+@compile_loop
 def _elected(
     labels: IntArray,
     cell: tuple[int, int, int],
@@ -128,7 +128,7 @@ def _elected(
     return best
 
 
-@compiled
+@compile_loop
 def vote(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArray) -> None:
     """Write the label that trilinear votes elect at each of `points` (N, 3) into `out` (N,)."""
     nx, ny, nz = labels.shape
@@ -155,7 +155,7 @@ def vote(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArr
         out[n] = _elected(labels, (i, j, k), (x - i, y - j, z - k), candidates, weights)
 
 
-@compiled
+@compile_loop
 def look_up(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArray) -> None:
     """Write the label of the voxel nearest to each of `points` (N, 3) into `out` (N,); half-way goes up."""
     nx, ny, nz = labels.shape
@@ -167,7 +167,7 @@ def look_up(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: Int
             out[n] = 0
 
 
-@compiled
+@compile_loop
 def count(labels: IntArray, counts: IntArray) -> None:
     """Add the number of voxels of each label in `labels` (N,) to `counts`; labels beyond its end are left out."""
     for n in range(labels.size):
@@ -175,7 +175,7 @@ def count(labels: IntArray, counts: IntArray) -> None:
             counts[labels[n]] += 1
 
 
-@compiled
+@compile_loop
 def count_overlap(fixed: IntArray, moved: IntArray, both: IntArray, either: IntArray) -> None:
     """Add each label's voxels in both maps (N,) to `both` and the sum of its voxels in the two to `either`."""
     for n in range(fixed.size):
@@ -188,7 +188,7 @@ def count_overlap(fixed: IntArray, moved: IntArray, both: IntArray, either: IntA
             either[other] += 1
 
 
-@compiled
+@compile_loop
 def determinants(points: FloatArray, first: int, voxel_volume: float, out: FloatArray) -> None:
     """Write the Jacobian determinants of a map sampled on a grid into `out` (P, Y, Z).
 

@@ -107,7 +107,7 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
         The mask does not overlap the image, or winsorising leaves no contrast.
     """
     seen = without_fill(image.array, image.array[mask_on(mask, image)])
-    image = reorient(replace(image, array=grounded(seen)), preparation.orientation)
+    image = reorient(replace(image, array=ground(seen)), preparation.orientation)
     if preparation.spacing is not None:
         image = resample_isotropic(image, preparation.spacing)
     inside = mask_on(mask, image)
@@ -150,7 +150,7 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[Any]) -> npt.NDArra
     return np.where(far, np.percentile(array[~far], DARKEST), array).astype(array.dtype) if far.any() else array
 
 
-def grounded(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def ground(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Intensities minus the darkest, so that 0, which is put where nothing is seen, is as dark as anything seen.
 
     The darkest is a low percentile (`DARKEST`), not the minimum, as interpolation leaves a few voxels far below. Images

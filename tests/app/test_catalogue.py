@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lumirage_bids.app.catalogue import described, show
+from lumirage_bids.app.catalogue import describe_parameters, show
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.publications import publications
 from lumirage_bids.experiment import protocol
@@ -33,8 +33,8 @@ def test_the_table_printed_is_the_default(what: str, name: str, kind: type) -> N
     made = method(name, **parsed) if what == "methods" else labeller(parsed.pop("labeller"), **parsed)
     assert made == kind()
     for field in fields(kind):
-        assert described(kind)[field.name], f"{field.name} is not described"
-        assert "`" not in described(kind)[field.name], f"{field.name} sends to a name of the code"
+        assert describe_parameters(kind)[field.name], f"{field.name} is not described"
+        assert "`" not in describe_parameters(kind)[field.name], f"{field.name} sends to a name of the code"
         assert field.name in table(text, what)
     for key in kind.references:  # type: ignore[attr-defined]
         assert publications()[key].url in text

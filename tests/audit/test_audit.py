@@ -24,8 +24,8 @@ from lumirage_bids.audit import (
     audit_table,
     few_classes,
     labels_from_intensities,
+    name_unchecked,
     read_conditions,
-    unchecked,
 )
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.networks import shared_scans
@@ -78,7 +78,7 @@ def with_facts(c: Conditions, **values: Any) -> Conditions:
 
 def test_nothing_is_found_where_nothing_is_wrong():
     assert audit(conditions()) == []
-    assert unchecked(conditions()) == []
+    assert name_unchecked(conditions()) == []
     assert list(audit_table([]).columns) == list(AUDIT)
 
 
@@ -276,7 +276,7 @@ def test_unequal_effort(similarity, effort, told):
 
 def test_effort_that_nobody_told_is_said_to_be_unknown():
     c = replace(at_work("n/a"), effort={"default": {"greedy": FULL}}, methods={"syn": "command"})
-    assert "Whether syn had the same effort is not known" in unchecked(c)[0]
+    assert "Whether syn had the same effort is not known" in name_unchecked(c)[0]
     assert "unequal-effort" not in found(c)
 
 
@@ -699,7 +699,7 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     assert (read.sources, read.methods) == ({"braincolor": "atropos: y"}, {"mine": "vfa"})
     assert read.tuned == {"mine": "said so"}
     assert read.training == {"mine": Training(contrasts=("T2w",))}
-    assert "3 of 4 scans" in unchecked(read)[0]
+    assert "3 of 4 scans" in name_unchecked(read)[0]
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset
 from lumirage_bids.bids.filters import check_filter
-from lumirage_bids.bids.left_out import LeftOut, named
+from lumirage_bids.bids.left_out import LeftOut, list_names
 
 
 def look(root: Path, *files: str, participants: str = "", **filters: object) -> Dataset:
@@ -78,6 +78,6 @@ def test_a_part_that_is_asked_for_is_taken(tmp_path: Path) -> None:
 
 @given(st.lists(st.builds(LeftOut, subject=st.from_regex("[a-z]{1,3}", fullmatch=True), reason=st.sampled_from("xyz"))))
 def test_a_clause_names_ten_at_most_and_counts_the_rest(subjects: list[LeftOut]) -> None:
-    text = named(subjects)
+    text = list_names(subjects)
     assert all(one.subject in text for one in subjects[:10])
     assert (f"and {len(subjects) - 10} more" in text) == (len(subjects) > 10)

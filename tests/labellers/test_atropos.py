@@ -9,7 +9,7 @@ import pytest
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.labellers import labeller, segment_checked
-from lumirage_bids.labellers.atropos import Atropos, limited
+from lumirage_bids.labellers.atropos import Atropos, limit
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
 from tests.labellers.phantom import MEANS, brain, dice, scan
@@ -89,7 +89,7 @@ def test_limits_ignore_outliers_and_keep_order() -> None:
     values = rng.normal(100, 10, (20, 20, 20)).astype(np.float32)
     values[0, 0, :5] = 1e6
     inside = np.ones(values.shape, bool)
-    out = limited(values, inside, 3.5)
+    out = limit(values, inside, 3.5)
     assert (out.min(), out.max()) == (0, 100)
     ordinary = np.abs(values - 100) < 20
     np.testing.assert_allclose(np.corrcoef(out[ordinary], values[ordinary])[0, 1], 1, atol=1e-6)

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.maskers import _template_fit, brain_mask, masking
-from lumirage_bids.maskers._checks import MAX_ALIKE, MAX_DEPTH, MIN_DEPTH, carried, implausible
+from lumirage_bids.maskers._checks import MAX_ALIKE, MAX_DEPTH, MIN_DEPTH, carry, implausible
 from lumirage_bids.maskers._head import Head
 from lumirage_bids.maskers.stripped import skull_stripped_region
 from lumirage_bids.maskers.t1w import OfT1w
@@ -134,21 +134,21 @@ def test_a_carried_mask_that_lies_outside_the_image_is_refused() -> None:
     image, truth = whole_head(bias=0.0)
     aside = truth.affine.copy()
     aside[:3, 3] += 500
-    assert "0% of it lie inside" in carried(replace(truth, affine=aside), image)[1][0]
+    assert "0% of it lie inside" in carry(replace(truth, affine=aside), image)[1][0]
 
 
 def test_explained_variance_tells_good_fits_from_bad() -> None:
     image, _ = whole_head(bias=0.0)
-    fine = _template_fit.levelled(image)
+    fine = _template_fit.level(image)
     true = np.eye(4)
     true[:3, :3] = 0.9 * _template_fit._about_x(12.0)
     true[:3, 3] = 5, -12, 20
-    good = _template_fit.explained(fine, true)
+    good = _template_fit.share_explained(fine, true)
     assert good > 0.5
     for shift in ((0, 0, 20), (0, 20, 0), (20, 0, 0)):
         moved = true.copy()
         moved[:3, 3] += shift
-        assert _template_fit.explained(fine, moved) < good / 2
+        assert _template_fit.share_explained(fine, moved) < good / 2
 
 
 def test_skull_stripped_images_are_recognised() -> None:

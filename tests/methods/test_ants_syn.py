@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.methods import Context, method
-from lumirage_bids.methods.ants_syn import unsheared
+from lumirage_bids.methods.ants_syn import remove_shear
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.transforms import Transform
 from tests.random_transforms import random_affine, random_grid
@@ -66,13 +66,13 @@ def test_unsheared_axes_are_at_right_angles_and_the_map_between_is_exact(seed):
     rng = np.random.default_rng(seed)
     plain = random_grid(rng)[1]
     affine = random_affine(rng) @ plain
-    level, between = unsheared(affine)
+    level, between = remove_shear(affine)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     axes = level[:3, :3] / spacing
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
     np.testing.assert_allclose(between @ affine, level, atol=1e-9)
     assert np.sign(np.linalg.det(level)) == np.sign(np.linalg.det(affine))
-    np.testing.assert_allclose(unsheared(plain)[0], plain, atol=1e-9)
+    np.testing.assert_allclose(remove_shear(plain)[0], plain, atol=1e-9)
 
 
 def test_similarity_and_cost_follow_the_metric():

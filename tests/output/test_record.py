@@ -5,7 +5,7 @@ from dataclasses import replace
 from lumirage_bids.app.run import Run
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.experiment import protocol
-from lumirage_bids.output.record import dated_records, declared
+from lumirage_bids.output.record import dated_records, read_criteria
 from lumirage_bids.report.group_level import criteria_note
 from tests.small_plan import asked, dataset, plan, scan
 
@@ -18,11 +18,11 @@ def test_criteria_count_as_changed_once_there_were_scores(tmp_path):
     ]
     now = Criteria(margin=0.05)
     # Between the first and the second run; between the others; and while the third is at work.
-    assert declared(records, "2026-01-01T12:00:00.000000+00:00") == (Criteria(margin=0.02), now)
-    assert declared(records, "2026-01-02T12:00:00.000000+00:00") == (Criteria(), now)
-    assert declared(records, "2026-01-03T00:00:01.000000+00:00") == (now, now)
-    assert declared(records, "") == (now, now)
-    assert declared([], "") == (Criteria(), Criteria())
+    assert read_criteria(records, "2026-01-01T12:00:00.000000+00:00") == (Criteria(margin=0.02), now)
+    assert read_criteria(records, "2026-01-02T12:00:00.000000+00:00") == (Criteria(), now)
+    assert read_criteria(records, "2026-01-03T00:00:01.000000+00:00") == (now, now)
+    assert read_criteria(records, "") == (now, now)
+    assert read_criteria([], "") == (Criteria(), Criteria())
 
 
 def test_a_torn_record_is_none(tmp_path):

@@ -11,7 +11,14 @@ from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import publications
 from lumirage_bids.labellers.carried import Carried
 from lumirage_bids.report import methods_text as module
-from lumirage_bids.report.methods_text import DoneRun, citation_bibtex, citation_markdown, cited, methods_text, pieces
+from lumirage_bids.report.methods_text import (
+    DoneRun,
+    citation_bibtex,
+    citation_markdown,
+    find_cited,
+    methods_text,
+    pieces,
+)
 from lumirage_bids.stats.comparisons import compare
 from tests.stats.made_up import score_table
 
@@ -51,7 +58,7 @@ def pairs_of(**given: object) -> pd.DataFrame:
 
 
 def test_only_what_was_used_is_cited():
-    keys = {reference.key for reference in cited(methods_text(facts(pairs_of(), masks={"template"})))}
+    keys = {reference.key for reference in find_cited(methods_text(facts(pairs_of(), masks={"template"})))}
     assert {"lumirage", "jena2026", "jena2024fireants", "avants2008", "heinrich2013", "mattes2003"} <= keys
     assert {"avants2011", "fonov2011", "aronow2015", "holm1979", "schuirmann1987", "yarkoni2019"} <= keys
     assert keys.isdisjoint({"mok2020", "liu2024vfa", "billot2023", "ciric2022", "hering2023"})

@@ -200,7 +200,7 @@ def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
         sequences=[view],
         histograms={Seen("default", EVIL, "sub-1"): np.ones(64)},
     )
-    page = page_of(tmp_path, tables(subjects=3), looks=looks)
+    page = page_of(tmp_path, tables(subjects=3), pictures=looks)
     check_structure(page)
     check_self_contained(page)
     section = page.find(".//section[@id='images']")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.audit.published.differences import RunFacts, differences, told
+from lumirage_bids.audit.published.differences import RunFacts, differences, tell_differences
 from lumirage_bids.stats.classes import SAME_SUBJECT, scored_dice
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 
@@ -161,7 +161,7 @@ def published_comparison(pairs: pd.DataFrame, protocol: str, facts: RunFacts | N
     rows = []
     for numbers, of in _beside(pairs, protocol):
         n = int(str(numbers[0]["n_pairs_published"]))
-        conditions = "; ".join(told(of, protocol, n, facts or RunFacts()))
+        conditions = "; ".join(tell_differences(of, protocol, n, facts or RunFacts()))
         rows += [{**row, "conditions": conditions} for row in numbers]
     return pd.DataFrame(rows, columns=list(PUBLISHED))
 

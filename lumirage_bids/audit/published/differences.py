@@ -285,7 +285,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
 """Field of a condition → its value in a run; empty where that is not known."""
 
 
-def told(rows: pd.DataFrame, protocol: str, n_published: int, facts: RunFacts) -> Iterator[str]:
+def tell_differences(rows: pd.DataFrame, protocol: str, n_published: int, facts: RunFacts) -> Iterator[str]:
     """Differences in words, what makes all numbers different first."""
     n = len(rows.drop_duplicates(["moving", "fixed"]))
     if facts.sloppy:

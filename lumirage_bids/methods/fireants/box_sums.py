@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.methods.fireants.compiled import compiled, each_slab
+from lumirage_bids.methods.fireants.compiled import compile_loop, each_slab
 
 Image = npt.NDArray[np.float32]
 
@@ -50,7 +50,7 @@ def loss_and_gradients(
     return loss, (first, second)
 
 
-@compiled
+@compile_loop
 def _statistics(image, other, radius, smooth, lo, hi, by_cross, by_var_i, mixed_i, by_var_j, mixed_j):  # type: ignore[no-untyped-def]
     """Sum the squared correlation over planes lo to hi and write its derivatives by covariance and variances."""
     depth, height, width = image.shape
@@ -92,7 +92,7 @@ def _statistics(image, other, radius, smooth, lo, hi, by_cross, by_var_i, mixed_
     return total
 
 
-@compiled
+@compile_loop
 def _gradient(own, its, by_cross, by_var, mixed, radius, lo, hi, out):  # type: ignore[no-untyped-def]
     """Write the gradient by `own` for planes lo to hi."""
     depth, height, width = own.shape
@@ -118,7 +118,7 @@ def _gradient(own, its, by_cross, by_var, mixed, radius, lo, hi, out):  # type: 
                 out[z, y, x] = mean[2, x] - its[z, y, x] * mean[0, x] - 2.0 * own[z, y, x] * mean[1, x]
 
 
-@compiled
+@compile_loop
 def _add_products(column, image, other, sign):  # type: ignore[no-untyped-def]
     """Add one plane's intensities and their products to the sums along z."""
     height, width = image.shape
@@ -132,7 +132,7 @@ def _add_products(column, image, other, sign):  # type: ignore[no-untyped-def]
             column[4, y, x] += sign * i * j
 
 
-@compiled
+@compile_loop
 def _add_planes(column, first, second, third, sign):  # type: ignore[no-untyped-def]
     """Add one plane of three images to the sums along z."""
     height, width = first.shape
@@ -143,7 +143,7 @@ def _add_planes(column, first, second, third, sign):  # type: ignore[no-untyped-
             column[2, y, x] += sign * third[y, x]
 
 
-@compiled
+@compile_loop
 def _move_row(column, row, y, radius):  # type: ignore[no-untyped-def]
     """Move the sums along y to row y: one row enters, one leaves."""
     kinds, height, width = column.shape
@@ -156,7 +156,7 @@ def _move_row(column, row, y, radius):  # type: ignore[no-untyped-def]
                 row[k, x] -= column[k, y - radius - 1, x]
 
 
-@compiled
+@compile_loop
 def _along_row(row, mean, radius, scale):  # type: ignore[no-untyped-def]
     """Sum along x and scale."""
     kinds, width = row.shape

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lumirage_bids.spatial.kernels import compiled
+from lumirage_bids.spatial.kernels import compile_loop
 
-__all__ = ["SLAB", "compiled", "each_slab"]
+__all__ = ["SLAB", "compile_loop", "each_slab"]
 
 SLAB = 16
 """Planes that one task works on; fixed, so that the number of threads does not change any sum."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.methods.fireants.compiled import compiled, each_slab
+from lumirage_bids.methods.fireants.compiled import compile_loop, each_slab
 
 Float32 = npt.NDArray[np.float32]
 
 
-def inverted(warp: Float32, *, tolerance: float, iterations: int, full_steps: int, threads: int) -> Float32:
+def invert(warp: Float32, *, tolerance: float, iterations: int, full_steps: int, threads: int) -> Float32:
     """Invert x + warp(x); see `_run.inverted` for the iteration and its source.
 
     Parameters
@@ -35,14 +35,14 @@ def inverted(warp: Float32, *, tolerance: float, iterations: int, full_steps: in
     return out
 
 
-def followed(field: Float32, displacement: Float32, threads: int) -> Float32:
+def follow(field: Float32, displacement: Float32, threads: int) -> Float32:
     """Field at x + displacement(x), both (Z, Y, X, 3) in normalised coordinates; its border value outside."""
     out = np.empty_like(field)
     each_slab(field.shape[0], threads, lambda lo, hi: _follow(field, displacement, out, lo, hi))
     return out
 
 
-@compiled
+@compile_loop
 def _at(field, x, y, z):  # type: ignore[no-untyped-def]
     """Field at a point in voxel coordinates, linear in between, its border value outside."""
     depth, height, width, _ = field.shape
@@ -62,7 +62,7 @@ def _at(field, x, y, z):  # type: ignore[no-untyped-def]
     return u, v, w
 
 
-@compiled
+@compile_loop
 def _invert(warp, tolerance, iterations, full_steps, out, lo, hi):  # type: ignore[no-untyped-def]
     depth, height, width, _ = warp.shape
     hx, hy, hz = (width - 1) / 2, (height - 1) / 2, (depth - 1) / 2
@@ -82,7 +82,7 @@ def _invert(warp, tolerance, iterations, full_steps, out, lo, hi):  # type: igno
                 out[z, y, x, 0], out[z, y, x, 1], out[z, y, x, 2] = u, v, w
 
 
-@compiled
+@compile_loop
 def _follow(field, displacement, out, lo, hi):  # type: ignore[no-untyped-def]
     depth, height, width, _ = field.shape
     hx, hy, hz = (width - 1) / 2, (height - 1) / 2, (depth - 1) / 2

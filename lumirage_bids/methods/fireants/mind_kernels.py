@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.methods.fireants.compiled import compiled
+from lumirage_bids.methods.fireants.compiled import compile_loop
 
 Float32 = npt.NDArray[np.float32]
 
@@ -42,7 +42,7 @@ class Row(NamedTuple):
     over: Float32
 
 
-@compiled
+@compile_loop
 def patch_distance(first, second, radius, lo, hi, out):  # type: ignore[no-untyped-def]
     """Write the mean over the patch of the squared difference, planes lo to hi; `out` is smaller by the patch."""
     height = out.shape[1]
@@ -64,7 +64,7 @@ def patch_distance(first, second, radius, lo, hi, out):  # type: ignore[no-untyp
         _add_squares(column, first[z], second[z], -1.0)
 
 
-@compiled
+@compile_loop
 def _add_squares(column, first, second, sign):  # type: ignore[no-untyped-def]
     """Add one plane's squared differences, or take them away."""
     for y in range(len(column)):
@@ -74,14 +74,14 @@ def _add_squares(column, first, second, sign):  # type: ignore[no-untyped-def]
             out[x] += sign * difference * difference
 
 
-@compiled
+@compile_loop
 def _add_row(row, other, sign):  # type: ignore[no-untyped-def]
     """Add one row, or take it away."""
     for x in range(other.size):
         row[x] += sign * other[x]
 
 
-@compiled
+@compile_loop
 def _sum_along(row, narrow, scale, out):  # type: ignore[no-untyped-def]
     """Write the scaled sums of as many neighbours as the row is longer, plus one."""
     for x in range(row.size):
@@ -93,7 +93,7 @@ def _sum_along(row, narrow, scale, out):  # type: ignore[no-untyped-def]
             out[x] += part[x]
 
 
-@compiled
+@compile_loop
 def _distances(fields, places, z, y, distance, least):  # type: ignore[no-untyped-def]
     """Collect one row's distances along all edges, above the least of them."""
     width = least.size
@@ -111,7 +111,7 @@ def _distances(fields, places, z, y, distance, least):  # type: ignore[no-untype
             out[x] -= least[x]
 
 
-@compiled
+@compile_loop
 def _mean_distance(distance, mean):  # type: ignore[no-untyped-def]
     """Write one row's mean over the edges."""
     mean[:] = 0
@@ -124,7 +124,7 @@ def _mean_distance(distance, mean):  # type: ignore[no-untyped-def]
         mean[x] *= part
 
 
-@compiled
+@compile_loop
 def sum_variance(fields, places, lo, hi):  # type: ignore[no-untyped-def]
     """Sum the variance over planes lo to hi of the image."""
     reach = places.max()
@@ -140,7 +140,7 @@ def sum_variance(fields, places, lo, hi):  # type: ignore[no-untyped-def]
     return total
 
 
-@compiled
+@compile_loop
 def _new_row(edges, width):  # type: ignore[no-untyped-def]
     """Make room for one row."""
     shape = (edges, width)
@@ -148,7 +148,7 @@ def _new_row(edges, width):  # type: ignore[no-untyped-def]
     return Row(one, two, three, np.empty(width, np.float32), np.empty(width, np.float32))
 
 
-@compiled
+@compile_loop
 def compare(one, two, places, scale, lo, hi, by_one, by_two):  # type: ignore[no-untyped-def]
     """Sum the squared differences of planes lo to hi and add their derivatives, those of half the sum times `scale`."""
     edges, reach = places.size // 3, places.max()
@@ -168,7 +168,7 @@ def compare(one, two, places, scale, lo, hi, by_one, by_two):  # type: ignore[no
     return total
 
 
-@compiled
+@compile_loop
 def _describe(features, places, z, y, row, least, power):  # type: ignore[no-untyped-def]
     """Fill in one row of an image."""
     one = np.float32(1)
@@ -181,7 +181,7 @@ def _describe(features, places, z, y, row, least, power):  # type: ignore[no-unt
         _exp_of_minus(row.distance[k], over, power, row.descriptor[k])
 
 
-@compiled
+@compile_loop
 def _exp_of_minus(first, second, power, out):  # type: ignore[no-untyped-def]
     """Write exp(−first · second), for products of at least 0, to a unit of the last place or two.
 
@@ -202,7 +202,7 @@ def _exp_of_minus(first, second, power, out):  # type: ignore[no-untyped-def]
         out[x] *= scale[x]
 
 
-@compiled
+@compile_loop
 def _sum_squares(first, second, spare):  # type: ignore[no-untyped-def]
     """Sum the squared differences of two rows of descriptors."""
     spare[:] = 0
@@ -217,7 +217,7 @@ def _sum_squares(first, second, spare):  # type: ignore[no-untyped-def]
     return total
 
 
-@compiled
+@compile_loop
 def _derive(row, other, features, scale, spare, places, z, y, out):  # type: ignore[no-untyped-def]
     """Add one row's derivatives by its distances to those by the fields."""
     edges, width = row.distance.shape
@@ -248,7 +248,7 @@ def _derive(row, other, features, scale, spare, places, z, y, out):  # type: ign
             by_field[x] += by_distance[x] + by_variance[x] - (by_least[x] if distance[x] == zero else zero)
 
 
-@compiled
+@compile_loop
 def spread(by_field, first, second, radius, lo, hi, out_first, out_second):  # type: ignore[no-untyped-def]
     """Add the derivatives by the ends of the edges, planes lo to hi: the adjoint of `_patch_distance`."""
     depth, height, width = by_field.shape
@@ -280,7 +280,7 @@ def spread(by_field, first, second, radius, lo, hi, out_first, out_second):  # t
             _add_plane(column, by_field[z - side + 1], -1.0)
 
 
-@compiled
+@compile_loop
 def _add_plane(column, plane, sign):  # type: ignore[no-untyped-def]
     """Add one plane, or take it away."""
     for y in range(len(plane)):

@@ -99,7 +99,7 @@ class Steps:
             return 0.0
 
         self._each_other_slab(ends[0][0].shape[0], spread)
-        return folded(out, margin)
+        return fold(out, margin)
 
     def _places(self) -> npt.NDArray[np.intp]:
         """Where the first voxel finds its two edges of each direction in the field, shape (6, 2, 3)."""
@@ -121,7 +121,7 @@ class Steps:
         return float(sum(even) + sum(odd))
 
 
-def folded(padded: Float32, margin: int) -> Float32:
+def fold(padded: Float32, margin: int) -> Float32:
     """Add what lies beyond the border to the voxel that was replicated there: the adjoint of padding by replication.
 
     Examples

@@ -49,12 +49,12 @@ WARPS = {engine.Greedy: ("warp",), engine.Syn: ("fwd_warp", "rev_warp")}
 
 def greedy(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Register by FireANTs' greedy method; see `Method.register`."""
-    return read_greedy(optimised(engine.Greedy, method, fixed, moving, context), fixed, moving)
+    return read_greedy(optimise(engine.Greedy, method, fixed, moving, context), fixed, moving)
 
 
 def syn(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Register by FireANTs' symmetric method; see `Method.register`."""
-    return read_syn(optimised(engine.Syn, method, fixed, moving, context), fixed, moving)
+    return read_syn(optimise(engine.Syn, method, fixed, moving, context), fixed, moving)
 
 
 def read_greedy(registration: Any, fixed: Volume, moving: Volume) -> Transform:
@@ -70,18 +70,18 @@ def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
     goes to x = q + w(q), the inverse of x + A⁻¹ f(x), and from there to x + r(x).
     """
     forward, reverse = (_resized(w.get_warp(), fixed) for w in (registration.fwd_warp, registration.rev_warp))
-    inverse = inverted(reverse)
+    inverse = invert(reverse)
     residual = (_residual(reverse, inverse) @ torch.as_tensor(_linear(fixed)).to(reverse).T).norm(dim=-1)
     log.debug(
         "Inverse of SyN's reverse warp: residual %.4f mm on average, %.4f mm at most", residual.mean(), residual.max()
     )
     to_moving = torch.as_tensor(_to_moving(fixed, moving)).to(reverse)
     there = _transform(_sampled(forward, inverse) + inverse @ to_moving.T, _linear(moving), fixed)
-    inverse = inverted(forward @ torch.linalg.inv(to_moving).T)
+    inverse = invert(forward @ torch.linalg.inv(to_moving).T)
     return replace(there, inverse=_transform(inverse + _sampled(reverse, inverse), _linear(fixed), fixed))
 
 
-def optimised(
+def optimise(
     kind: type[Any], method: Deformable, fixed: Volume, moving: Volume, context: Context, *, copies: int = 1
 ) -> Any:
     """Set up FireANTs and let it optimise; so many copies of the pair at once, to measure what that costs."""
@@ -152,7 +152,7 @@ def _transform(warp: torch.Tensor, linear: npt.NDArray[np.float64], fixed: Volum
     )
 
 
-def inverted(warp: torch.Tensor) -> torch.Tensor:
+def invert(warp: torch.Tensor) -> torch.Tensor:
     """Invert x + warp(x) by the fixed-point iteration v(p) = −warp(p + v(p)), voxel by voxel until it has converged.
 
     Where the warp stretches more than twofold the plain iteration swings for ever, so the steps become smaller.
@@ -176,7 +176,7 @@ def inverted(warp: torch.Tensor) -> torch.Tensor:
         from lumirage_bids.methods.fireants import inverse_kernels
 
         return torch.from_numpy(
-            inverse_kernels.inverted(
+            inverse_kernels.invert(
                 warp[0].contiguous().numpy(), tolerance=INVERSE_TOLERANCE, iterations=INVERSE_ITERATIONS,
                 full_steps=FULL_STEPS, threads=torch.get_num_threads(),
             )
@@ -206,7 +206,7 @@ def _sampled(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
         from lumirage_bids.methods.fireants import inverse_kernels
 
         values, steps = (t[0].contiguous().numpy() for t in (field, displacement))
-        return torch.from_numpy(inverse_kernels.followed(values, steps, torch.get_num_threads()))[None]
+        return torch.from_numpy(inverse_kernels.follow(values, steps, torch.get_num_threads()))[None]
     return _at(field, _places(field) + displacement)
 
 

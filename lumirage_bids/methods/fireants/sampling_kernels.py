@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.methods.fireants.compiled import compiled, each_slab
+from lumirage_bids.methods.fireants.compiled import compile_loop, each_slab
 
 Float32 = npt.NDArray[np.float32]
 
@@ -73,7 +73,7 @@ def _in_voxels(
     return base, to_voxels
 
 
-@compiled
+@compile_loop
 def _sample(image, displacement, base, half, out, lo, hi):  # type: ignore[no-untyped-def]
     depth, height, width = image.shape
     _, rows, columns, _ = displacement.shape
@@ -109,7 +109,7 @@ def _sample(image, displacement, base, half, out, lo, hi):  # type: ignore[no-un
                 out[z, y, x] = total
 
 
-@compiled
+@compile_loop
 def _sample_gradient(image, displacement, base, half, upstream, out, lo, hi):  # type: ignore[no-untyped-def]
     depth, height, width = image.shape
     _, rows, columns, _ = displacement.shape

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.methods.fireants.compiled import compiled, each_slab
+from lumirage_bids.methods.fireants.compiled import compile_loop, each_slab
 
 Float32 = npt.NDArray[np.float32]
 
@@ -76,7 +76,7 @@ def compose(warp: Float32, direction: Float32, scale: float, linear: npt.ArrayLi
     return out
 
 
-@compiled
+@compile_loop
 def _smooth(image, out, along_z, along_y, along_x, components, lo, hi):  # type: ignore[no-untyped-def]
     depth, height, width = image.shape
     rz, ry, rx = len(along_z) // 2, len(along_y) // 2, len(along_x) // 2
@@ -98,14 +98,14 @@ def _smooth(image, out, along_z, along_y, along_x, components, lo, hi):  # type:
                 _add(row, along_x[k], by_y[k * components : k * components + width])
 
 
-@compiled
+@compile_loop
 def _add(total, weight, row):  # type: ignore[no-untyped-def]
     """Add a weighted row to another; a function of its own, so that its loop becomes vector instructions."""
     for x in range(len(total)):
         total[x] += weight * row[x]
 
 
-@compiled
+@compile_loop
 def _adam(gradient, mean, square, linear, beta1, beta2, correct1, correct2, lo, hi):  # type: ignore[no-untyped-def]
     _, height, width, _ = gradient.shape
     keep1, keep2 = np.float32(beta1), np.float32(beta2)
@@ -129,7 +129,7 @@ def _adam(gradient, mean, square, linear, beta1, beta2, correct1, correct2, lo, 
     return longest
 
 
-@compiled
+@compile_loop
 def _compose(warp, direction, scale, linear, out, lo, hi):  # type: ignore[no-untyped-def]
     depth, height, width, _ = warp.shape
     half_z, half_y, half_x = (depth - 1) / 2, (height - 1) / 2, (width - 1) / 2

@@ -141,10 +141,10 @@ def network_input(image: Volume, grid: Volume, normalisation: Normalisation, nam
         raise BadDataError(f"the {name} image does not reach into the network's grid; check the start of the pair")
     if name != "fixed":
         _warn_of_cut_off(image, grid, name)
-    return normalised(array, normalisation)
+    return normalise(array, normalisation)
 
 
-def normalised(array: npt.NDArray[np.generic], normalisation: Normalisation) -> npt.NDArray[np.float32]:
+def normalise(array: npt.NDArray[np.generic], normalisation: Normalisation) -> npt.NDArray[np.float32]:
     """Normalise intensities; see `network_input`."""
     values = np.asarray(array, dtype=np.float32)
     if normalisation == "minmax":

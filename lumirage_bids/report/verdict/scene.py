@@ -248,7 +248,7 @@ def subjects_in_common(summary: pd.DataFrame, pairs: pd.DataFrame, references: S
     return len(crossing_of(common).subjects) if len(common) else 0
 
 
-def related(
+def relate(
     comparisons: pd.DataFrame, pairs: pd.DataFrame, labels: Mapping[Arm, str], criteria: Criteria, sign: int
 ) -> list[Relation]:
     """Sort the comparisons of one labelling, evaluation and class.

@@ -12,7 +12,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import Wording, compared_where
 from lumirage_bids.report.verdict.headline import headline
 from lumirage_bids.report.verdict.relations import Relation
-from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, related, standings, subjects_in_common
+from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, relate, standings, subjects_in_common
 from lumirage_bids.report.verdict.sentences import sentences
 from lumirage_bids.stats.classes import (
     ALL,
@@ -175,7 +175,7 @@ def _scene(
     pairs = tables.pairs[(tables.pairs["labelling"] == labelling) & (tables.pairs["evaluation"] == how)]
     here = _of(tables.comparisons, labelling, how)
     classes = {
-        str(name): related(rows, pairs, labels, criteria, sign) for name, rows in here.groupby("split", sort=False)
+        str(name): relate(rows, pairs, labels, criteria, sign) for name, rows in here.groupby("split", sort=False)
     }
     inside = in_class(pairs, labelling, split)
     return Scene(
@@ -194,7 +194,7 @@ def _scene(
         interactions=_interactions(tables.interactions, labelling, how, labels),
         structures=_of(tables.structure_differences, labelling, how),
         further={
-            measure: related(
+            measure: relate(
                 rows[rows["split"] == split], pairs, labels, criteria, 1 if measure.startswith("dice") else -1
             )
             for measure, table in tables.further.items()

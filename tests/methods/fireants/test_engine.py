@@ -96,7 +96,7 @@ def test_composition_of_linear_warps_is_exact_inside() -> None:
 @given(st.integers(0, 50))
 def test_inverse_undoes_the_warp(seed: int) -> None:
     warp = parameter(seed).detach() * 1.5
-    inverse = register.inverted(warp)
+    inverse = register.invert(warp)
     voxels = (torch.tensor(SIZE[::-1]) - 1) / 2
     residual = (register._residual(warp, inverse) * voxels).norm(dim=-1)
     assert (warp * voxels).norm(dim=-1).max() > 0.3
@@ -109,7 +109,7 @@ def test_inverse_of_a_strong_stretch_is_found() -> None:
     bump = 0.3 * torch.tanh(12 * axis)  # slope 3.6 at the centre: the plain iteration does not converge
     warp = torch.zeros(1, size, size, size, 3)
     warp[..., 0] = bump
-    residual = register._residual(warp, register.inverted(warp)) * (size - 1) / 2
+    residual = register._residual(warp, register.invert(warp)) * (size - 1) / 2
     assert residual[..., 4:-4, :].norm(dim=-1).max() < 2 * register.INVERSE_TOLERANCE
 
 
@@ -165,7 +165,7 @@ def test_sampling_without_an_affine_is_at_the_voxels_themselves() -> None:
 def test_compiled_inverse_and_composition_are_torchs(amplitude: float) -> None:
     warp, other = parameter(3, amplitude).data, parameter(4, amplitude).data
     voxels = (torch.tensor(warp.shape[3:0:-1]) - 1) / 2
-    inverse = register.inverted(warp), register.inverted(warp.double()).float()
+    inverse = register.invert(warp), register.invert(warp.double()).float()
     residuals = [(register._residual(warp, i) * voxels).norm(dim=-1) for i in inverse]
     torch.testing.assert_close(*[(r < register.INVERSE_TOLERANCE).float().mean() for r in residuals], atol=2e-3, rtol=0)
     torch.testing.assert_close(register._sampled(warp, other), register._sampled(warp.double(), other.double()).float())

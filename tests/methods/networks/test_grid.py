@@ -23,7 +23,7 @@ from lumirage_bids.methods.networks.grid import (
     field_on,
     network_grid,
     network_input,
-    normalised,
+    normalise,
     padded_grid,
 )
 from lumirage_bids.spatial.grids import reorient
@@ -152,7 +152,7 @@ def test_own_grid_is_lengthened_at_the_ends_only() -> None:
 def test_normalised_to_the_unit_range(array: npt.NDArray[np.float32], how: Normalisation) -> None:
     if np.ptp(np.percentile(array, (1, 99))) == 0:
         return
-    values = normalised(array, how)
+    values = normalise(array, how)
     assert (values.min(), values.max()) == (0, 1)
     order = np.argsort(array, axis=None)
     assert (np.diff(values.ravel()[order]) >= 0).all()
@@ -160,12 +160,12 @@ def test_normalised_to_the_unit_range(array: npt.NDArray[np.float32], how: Norma
 
 def test_normalised_to_zscores_or_not_at_all() -> None:
     array = RANDOM.uniform(3, 9, (6, 7, 8)).astype(np.float32)
-    scores = normalised(array, "zscore")
+    scores = normalise(array, "zscore")
     assert scores.mean() == pytest.approx(0, abs=1e-5)
     assert scores.std() == pytest.approx(1, abs=1e-5)
-    np.testing.assert_array_equal(normalised(array, "none"), array)
+    np.testing.assert_array_equal(normalise(array, "none"), array)
     array[0, 0, 0] = 1e6
-    assert normalised(array, "percentile")[1:].std() > 1000 * normalised(array, "minmax")[1:].std()
+    assert normalise(array, "percentile")[1:].std() > 1000 * normalise(array, "minmax")[1:].std()
 
 
 @given(orientations, st.tuples(*[st.floats(-3, 3, width=32)] * 3))

@@ -134,7 +134,9 @@ def _row(axes: Axes, place: int, values: npt.NDArray[np.float64], row: Mapping[H
     if np.isfinite(row["ci_low"]):
         axes.hlines(place, row["ci_low"], row["ci_high"], color=INK, linewidth=1.6, zorder=3)
     known = np.isfinite(row["ci_low"])
-    look = {"color": INK, "markeredgecolor": "white"} if known else {"color": "white", "markeredgecolor": INK}
+    look: dict[str, Any] = (
+        {"color": INK, "markeredgecolor": "white"} if known else {"color": "white", "markeredgecolor": INK}
+    )
     axes.plot(row["mean_difference"], place, "D", markersize=4.2, zorder=4, **look)
 
 

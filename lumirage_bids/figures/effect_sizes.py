@@ -99,7 +99,7 @@ def effect_matrix(
     effects: dict[tuple[Arm, Arm], _Effect] = {}
     for row in rows.to_dict("records"):
         a, b = Arm(row["variant_a"], row["method_a"]), Arm(row["variant_b"], row["method_b"])
-        effects[b, a] = _Effect(*(float(row[name]) for name in ("d_z", "d_z_low", "d_z_high")), int(row["n"]))
+        effects[b, a] = _Effect(float(row["d_z"]), float(row["d_z_low"]), float(row["d_z_high"]), int(row["n"]))
     arms = list(dict.fromkeys([a for _, a in effects] + [b for b, _ in effects]))
     labels = arm_labels(arms, aside)
     names = max((len(label) for label in labels.values()), default=0) * _CHARACTER
@@ -145,7 +145,9 @@ def _cells(
             coloured = np.isfinite(effect.least) and not {row, column} & set(aside)
             shades = _ROW_BETTER if sign * effect.d > 0 else _COLUMN_BETTER
             colour = shades[_step(effect.least)] if coloured else "white"
-            frame = {"edgecolor": "white", "linewidth": 1.5} if coloured else {"edgecolor": "#d0d0d0", "linewidth": 0.6}
+            frame: dict[str, Any] = (
+                {"edgecolor": "white", "linewidth": 1.5} if coloured else {"edgecolor": "#d0d0d0", "linewidth": 0.6}
+            )
             axes.add_patch(Rectangle((j + 0.02, i + 0.02), 0.96, 0.96, facecolor=colour, **frame))
             ink = "white" if colour == ABOVE else INK if coloured else FAINT
             style: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}

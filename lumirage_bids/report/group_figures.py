@@ -28,6 +28,7 @@ from lumirage_bids.stats.classes import (
     in_class,
     primary_class,
 )
+from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.variants import ordered_variants, variant_effects
 
 if TYPE_CHECKING:
@@ -149,7 +150,9 @@ def _violins(tables: GroupTables, named: _Named, known: Known) -> _Figures:
         )
         yield ReportFigure(
             name=f"dice-{name}",
-            figure=dice_violins(tables.pairs, labelling, ceilings=ceilings),
+            figure=dice_violins(
+                tables.pairs, labelling, ceilings=ceilings, aside=arms_aside(tables.summary, labelling)
+            ),
             caption=caption,
             alt=alt,
         )
@@ -166,7 +169,7 @@ def _costs(tables: GroupTables, named: _Named) -> _Figures:
             "quartiles over pairs. Times compare only if all pairs ran on the same machine with the same threads."
         )
         alt = f"Dice against run time and against memory of each method, {labelling}. The summary has the numbers."
-        figure = dice_against_cost(found, labelling, split)
+        figure = dice_against_cost(found, labelling, split, aside=arms_aside(tables.summary, labelling))
         yield ReportFigure(name=f"cost-{name}", figure=figure, caption=caption, alt=alt)
 
 
@@ -183,7 +186,8 @@ def _differences(tables: GroupTables, named: _Named) -> _Figures:
             f"enough. Grey band: ± {margin:g}, of no consequence."
         )
         alt = f"Paired differences in mean Dice between methods, {labelling}. The table of comparisons has the numbers."
-        figure = paired_differences(tables.pairs, rows, labelling, split)
+        aside = arms_aside(tables.summary, labelling)
+        figure = paired_differences(tables.pairs, rows, labelling, split, aside=aside)
         yield ReportFigure(name=f"differences-{name}", figure=figure, caption=caption, alt=alt)
 
 
@@ -196,11 +200,15 @@ def _effects(tables: GroupTables, named: _Named) -> _Figures:
         for number, how in enumerate(evaluations_of(rows)):
             caption = (
                 f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”, labels compared "
-                f"{compared_where(how)}. Positive, blue: the row's Dice is higher. Bands after Cohen: small from 0.2, "
-                "medium from 0.5, large from 0.8."
+                f"{compared_where(how)}. Positive: the row is better. Colour: how large the effect is at "
+                "least, by the end of its interval nearer to 0; blue where the row is better, orange where the column "
+                "is. White: no interval, or a method that is set aside. Bands after Cohen: small from 0.2, medium from "
+                "0.5, large from 0.8."
             )
             alt = f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the numbers."
-            figure = effect_matrix(rows[rows["evaluation"] == how], labelling, split)
+            figure = effect_matrix(
+                rows[rows["evaluation"] == how], labelling, split, aside=arms_aside(tables.summary, labelling)
+            )
             yield ReportFigure(
                 name=f"effects-{name}{f'-{number + 1}' * bool(number)}", figure=figure, caption=caption, alt=alt
             )
@@ -230,7 +238,7 @@ def _variants(tables: GroupTables, named: _Named, conditions: _Conditions) -> _F
             f"changes. {_evaluated(rows)}"
         )
         alt = f"Mean Dice by variant and method, {labelling}. The table of comparisons has the differences."
-        figure = variant_effect(effects, conditions, labelling, split)
+        figure = variant_effect(effects, conditions, labelling, split, aside=arms_aside(tables.summary, labelling))
         yield ReportFigure(name=f"variants-{name}", figure=figure, caption=caption, alt=alt)
 
 
@@ -253,7 +261,7 @@ def _structures(tables: GroupTables, named: _Named) -> _Figures:
             continue
         caption = f"Mean Dice of each structure, {labelling}, over all pairs that have it{', rescans too' * rescans}."
         alt = f"Dots of mean Dice per structure and method, {labelling}. The table below has the numbers."
-        figure = structure_dots(tables.per_structure, labelling)
+        figure = structure_dots(tables.per_structure, labelling, aside=arms_aside(tables.summary, labelling))
         yield ReportFigure(name=f"structures-{name}", figure=figure, caption=caption, alt=alt)
 
 
@@ -266,7 +274,7 @@ def _volumes(tables: GroupTables, named: _Named) -> _Figures:
             "voxel costs a small structure more Dice than a large one: compare methods at equal volume."
         )
         alt = f"Scatter plot of mean Dice against structure volume, {labelling}. The table below has the numbers."
-        figure = dice_against_volume(tables.per_structure, labelling)
+        figure = dice_against_volume(tables.per_structure, labelling, aside=arms_aside(tables.summary, labelling))
         yield ReportFigure(name=f"volumes-{name}", figure=figure, caption=caption, alt=alt)
 
 
@@ -287,7 +295,10 @@ def _information(tables: GroupTables, named: _Named, audit: AuditSection | None)
             "structures score higher whatever their contrast."
         )
         alt = f"Two scatter plots of mean Dice, {labelling}: against boundary contrast, and against mutual information."
-        figure = dice_against_information(tables.per_structure, tables.pairs, contrasts, information, labelling)
+        aside = arms_aside(tables.summary, labelling)
+        figure = dice_against_information(
+            tables.per_structure, tables.pairs, contrasts, information, labelling, aside=aside
+        )
         yield ReportFigure(name=f"information-{name}", figure=figure, caption=caption, alt=alt)
 
 

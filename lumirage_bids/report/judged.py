@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.verdict import Tables
 from lumirage_bids.stats import dictionaries
 from lumirage_bids.stats.classes import primary_class
+from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.interactions import interactions
 from lumirage_bids.stats.ranking import ranking
@@ -133,9 +134,13 @@ def _draw(folder: Path, tables: Tables, words: Wording) -> None:
         split = primary_class(tables.summary["split"][tables.summary["labelling"] == labelling])
         rows = tables.comparisons
         here = rows[(rows["labelling"] == labelling) & (rows["split"] == split)]
-        save_figure(dice_violins(pairs, str(labelling), what=words.mean), folder, f"scores-{name}")
+        look: dict[str, Any] = {
+            **{"what": words.mean, "higher_is_better": words.higher_is_better},
+            "aside": arms_aside(tables.summary, str(labelling)),
+        }
+        save_figure(dice_violins(pairs, str(labelling), **look), folder, f"scores-{name}")
         if len(differing_in_one(here)):
-            drawn = paired_differences(tables.pairs, rows, str(labelling), split, what=words.mean)
+            drawn = paired_differences(tables.pairs, rows, str(labelling), split, **look)
             save_figure(drawn, folder, f"differences-{name}")
         if len(here):
-            save_figure(effect_matrix(rows, str(labelling), split, what=words.mean), folder, f"effects-{name}")
+            save_figure(effect_matrix(rows, str(labelling), split, **look), folder, f"effects-{name}")

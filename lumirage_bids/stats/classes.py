@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import pandas as pd
@@ -36,8 +36,10 @@ def arms_of(table: pd.DataFrame) -> list[Arm]:
     return [Arm(v, m) for m in methods for v in variants if Arm(v, m) in found]
 
 
-def arm_labels(arms: Iterable[Arm]) -> dict[Arm, str]:
+def arm_labels(arms: Iterable[Arm], aside: Collection[Arm] = ()) -> dict[Arm, str]:
     """Shortest unambiguous name of each arm: the variant is told only where there are several.
+
+    Of arms in `aside` it is said that they are set aside.
 
     Examples
     --------
@@ -45,11 +47,13 @@ def arm_labels(arms: Iterable[Arm]) -> dict[Arm, str]:
     ['syn', 'greedy']
     >>> list(arm_labels([Arm("1mm", "syn"), Arm("0.6mm", "syn")]).values())
     ['syn (1mm)', 'syn (0.6mm)']
+    >>> arm_labels([Arm("1mm", "syn")], aside=[Arm("1mm", "syn")])[Arm("1mm", "syn")]
+    'syn (set aside)'
     """
     arms = list(arms)
-    if len({arm.variant for arm in arms}) <= 1:
-        return {arm: arm.method for arm in arms}
-    return {arm: f"{arm.method} ({arm.variant})" for arm in arms}
+    several = len({arm.variant for arm in arms}) > 1
+    told = {arm: [arm.variant] * several + ["set aside"] * (arm in aside) for arm in arms}
+    return {arm: arm.method + (f" ({', '.join(words)})" if words else "") for arm, words in told.items()}
 
 
 def evaluations_of(table: pd.DataFrame) -> list[str]:

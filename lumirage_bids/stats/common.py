@@ -6,8 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.classes import FLOOR, Arm, primary_class
 from lumirage_bids.stats.design import Mask
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.student import Floats
@@ -55,3 +56,17 @@ def common_pairs(table: SideBySide, references: Collection[str] = REFERENCES) ->
     ranked = ~reference & ~aside
     pairs = np.asarray(scored[:, ranked].all(axis=1) & ranked.any())
     return Common(reference=reference, lacking_percent=lacking, set_aside=aside, pairs=pairs)
+
+
+def arms_aside(summary: pd.DataFrame, labelling: str) -> frozenset[Arm]:
+    """Arms of a labelling that are set aside, in the class of pairs that a verdict is about.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of `lumirage_bids.stats.summaries.summarise`.
+    labelling : str
+    """
+    rows = summary[summary["labelling"] == labelling]
+    rows = rows[(rows["split"] == primary_class(rows["split"])) & rows["set_aside"].astype(bool)]
+    return frozenset(Arm(*arm) for arm in zip(rows["variant"], rows["method"], strict=True))

@@ -191,7 +191,7 @@ class Design:
     def couple(self) -> Indices:
         """Number of the couple of units of each pair, both directions alike."""
         first, second = np.minimum(self.moving, self.fixed), np.maximum(self.moving, self.fixed)
-        return np.unique(first * len(self.group) + second, return_inverse=True)[1]
+        return _numbered(first * len(self.group) + second, len(self.group) ** 2)[1]
 
     @cached_property
     def _leverage(self) -> Floats:
@@ -234,10 +234,14 @@ class Design:
         first = np.zeros(len(total), dtype=np.intp)
         second = first.copy()
         first[self.couple], second[self.couple] = self.moving, self.fixed
-        mixed, squares = np.zeros((len(self.group), splits)), np.zeros(len(self.group))
-        for unit, of in ((first, np.ones(len(total), dtype=bool)), (second, first != second)):
-            np.add.at(mixed, unit[of], total[of, None] * by_split[of])
-            np.add.at(squares, unit[of], total[of] ** 2)
+        two = first != second
+        unit = np.concatenate([first, second[two]])
+
+        def per_unit(values: Floats) -> Floats:
+            return np.bincount(unit, np.concatenate([values, values[two]]), len(self.group)).astype(np.float64)
+
+        mixed = np.stack([per_unit(total * own) for own in by_split.T], axis=1)
+        squares = per_unit(total**2)
         share = self.counts / self.in_split
         quadratic = np.einsum("sa,ab,sb->s", share, by_split.T @ by_split, share) - 2 * (mixed * share).sum(1) + squares
         groups = len(self.names)
@@ -438,8 +442,9 @@ def _with_left_out(crossing: Crossing, used: Indices, laid: Design) -> Design:
 def _laid_out(crossing: Crossing, kept: Indices) -> Design:
     """Lay out some pairs, however small their groups."""
     sides = [side[kept] for side in (crossing.moving, crossing.fixed)]
-    counts = [len(np.unique(side)) for side in sides]
-    subjects, codes = np.unique(np.concatenate(sides), return_inverse=True)
+    size = len(crossing.subjects)
+    counts = [len(_numbered(side, size)[0]) for side in sides]
+    subjects, codes = _numbered(np.concatenate(sides), size)
     moving, fixed = codes[: len(kept)], codes[len(kept) :]
     together = len(subjects) < sum(counts)
     group = [crossing.groups[subject] for subject in subjects]
@@ -465,7 +470,7 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
         kept=kept,
         moving=moving,
         fixed=fixed,
-        block=np.unique(crossing.split[kept], return_inverse=True)[1],
+        block=_numbered(crossing.split[kept], len(crossing.splits))[1],
         units=subjects,
         group=np.array([names.index(name) for name in group], dtype=np.intp),
         names=names,
@@ -473,6 +478,16 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
         what=what,
         holds_for=holds_for,
     )
+
+
+def _numbered(codes: Indices, size: int) -> tuple[Indices, Indices]:
+    """Different codes, in order, and the place of each among them, as `numpy.unique` does; codes lie below ``size``."""
+    if size > 8 * len(codes) + 1000:  # a table of all codes would take more than sorting those that occur
+        found, places = np.unique(codes, return_inverse=True)
+        return found, places
+    seen = np.zeros(size, dtype=np.bool_)
+    seen[codes] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
 
 
 def _told_apart(moments: Floats) -> bool:
@@ -491,10 +506,12 @@ def _in_role(name: str, moving: bool) -> str:
 
 def _unlinked(moving: Indices, fixed: Indices, subjects: int) -> bool:
     """Whether no subject is paired with two others, though three are with one: then couples are what is independent."""
+    partner = np.full(subjects, -1)
+    apart = moving != fixed
+    partner[moving[apart]], partner[fixed[apart]] = fixed[apart], moving[apart]
+    if (partner[moving[apart]] != fixed[apart]).any() or (partner[fixed[apart]] != moving[apart]).any():
+        return False
     first, second = np.minimum(moving, fixed), np.maximum(moving, fixed)
     couples = np.unique(np.stack([first, second]), axis=1)
     two = couples[0] != couples[1]
-    partners = np.bincount(couples[:, two].ravel(), minlength=subjects)
-    return bool(
-        two.sum() >= FEWEST_SUBJECTS and partners.max() <= 1 and not np.isin(couples[0][~two], couples[:, two]).any()
-    )
+    return bool(two.sum() >= FEWEST_SUBJECTS and not np.isin(couples[0][~two], couples[:, two]).any())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +60,7 @@ def costs(pairs: pd.DataFrame, labelling: str, split: str) -> dict[Arm, Cost]:
     return found
 
 
-def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str) -> Figure:
+def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str, *, aside: Collection[Arm] = ()) -> Figure:
     """Draw run time and peak memory of every arm against its Dice.
 
     Parameters
@@ -69,6 +69,8 @@ def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str) -> Fig
         What `costs` finds, with at least one arm that is not the floor.
     labelling, split : str
         What that is of, for the title.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: the figure says so.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str) -> Fig
         figure = new_figure(WIDTH, 3.3)
         grid = figure.subplots(1, 2, sharey=True)
         for axes, (measure, title) in zip(grid, _MEASURES.items(), strict=True):
-            _panel(axes, of, measure)
+            _panel(axes, of, measure, aside)
             axes.set_xlabel(title)
         grid[0].set_ylabel("Mean Dice of a pair")
         headline(
@@ -93,9 +95,9 @@ def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str) -> Fig
     return figure
 
 
-def _panel(axes: Axes, of: Mapping[Arm, Cost], measure: str) -> None:
+def _panel(axes: Axes, of: Mapping[Arm, Cost], measure: str, aside: Collection[Arm]) -> None:
     arms = list(of)
-    labels, colours, markers = arm_labels(arms), arm_colours(arms), arm_markers(arms)
+    labels, colours, markers = arm_labels(arms, aside), arm_colours(arms), arm_markers(arms)
     for arm, cost in of.items():
         low, dice, high = cost.dice
         if arm.method == FLOOR:

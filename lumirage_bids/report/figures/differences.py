@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lumirage_bids.report.figures.points import spread, thin
 from lumirage_bids.report.figures.style import (
     ABOVE,
     BELOW,
+    FAINT,
     INK,
     WIDTH,
     headline,
@@ -41,7 +42,14 @@ def differing_in_one(comparisons: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired_differences(
-    pairs: pd.DataFrame, comparisons: pd.DataFrame, labelling: str, split: str, *, what: str = "mean Dice"
+    pairs: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    labelling: str,
+    split: str,
+    *,
+    what: str = "mean Dice",
+    higher_is_better: bool = True,
+    aside: Collection[Arm] = (),
 ) -> Figure:
     """Draw the difference in score of every pair, a row for every two arms that differ in one thing.
 
@@ -55,13 +63,17 @@ def paired_differences(
         The labelling and class of pairs to draw.
     what : str
         The score, in words.
+    higher_is_better : bool
+        Which scores are better.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: their names say so.
 
     Returns
     -------
     Figure
         180 mm wide. Points: pairs, at most `MAX_POINTS` a row, evenly through their ranking; blue where the
-        first-named arm is higher, orange where the other is. Diamond: mean, with its 95 % interval where there is
-        one. Grey band: differences that count as equivalent.
+        first-named arm is better, orange where the other is. Diamond: mean, with its 95 % interval where there is
+        one, hollow where there is none. Grey band: differences that count as equivalent.
     """
     rows = comparisons[(comparisons["labelling"] == labelling) & (comparisons["split"] == split)]
     kept = differing_in_one(rows)
@@ -73,6 +85,7 @@ def paired_differences(
     whole = side_by_side(pairs[pairs["labelling"] == labelling])
     table = whole.only(whole.of(pair_classes(whole.crossing.splits).get(split, ())))
     places = {arm: place for place, arm in enumerate(table.arms)}
+    sign = 1 if higher_is_better else -1
     with journal_style():
         figure = new_figure(WIDTH, 1.25 + _ROW * max(len(shown), 3))
         axes = figure.subplots()
@@ -83,13 +96,15 @@ def paired_differences(
         for place, row in enumerate(shown.to_dict("records")):
             a, b = (Arm(row[f"variant_{x}"], row[f"method_{x}"]) for x in "ab")
             values = table.dice[:, places[b]] - table.dice[:, places[a]]
-            names.append(_name(a, b, several=rows["variant_a"].nunique() > 1 or len(kept) < len(rows)))
+            several = rows["variant_a"].nunique() > 1 or len(kept) < len(rows)
+            names.append(_name(a, b, several=several) + _aside(a, b, aside))
             drawn = values[design(table.crossing, np.isfinite(values)).kept]  # what the mean is over
-            _row(axes, place, np.sort(drawn), row)
-        _finish(axes, names, shown, what)
+            _row(axes, place, np.sort(drawn), row, sign)
+        _finish(axes, names, shown, what, sign)
         left_out = "" if len(shown) == len(kept) else f" The {len(shown)} of {len(kept)} with the largest |d_z|."
         definition = (
-            f"Points: single pairs, at most {MAX_POINTS} a row. Diamond: mean. "
+            f"Points: single pairs, at most {MAX_POINTS} a row, blue where the first-named is better. Diamond: mean"
+            f"{', hollow without an interval' if shown['ci_low'].isna().any() else ''}. "
             f"{interval_words(bool(shown['ci_low'].notna().any()))} Grey: within ± {margin:g}.{left_out}"
         )
         headline(figure, f"Paired differences in {what}: {labelling}, {split}", definition)
@@ -102,22 +117,36 @@ def _name(a: Arm, b: Arm, *, several: bool) -> str:
     return f"{b.method} − {a.method}" + f" ({a.variant})" * several
 
 
-def _row(axes: Axes, place: int, values: npt.NDArray[np.float64], row: Mapping[Hashable, Any]) -> None:
+def _aside(a: Arm, b: Arm, aside: Collection[Arm]) -> str:
+    """Say which of two arms are set aside; both, or a method's variant, by name."""
+    out = [arm for arm in (b, a) if arm in aside]
+    if not out:
+        return ""
+    names = ["both"] if len(out) == 2 else [out[0].variant if a.method == b.method else out[0].method]
+    return f"\n{names[0]} set aside"
+
+
+def _row(axes: Axes, place: int, values: npt.NDArray[np.float64], row: Mapping[Hashable, Any], sign: int) -> None:
     points = thin(values, MAX_POINTS)
     y = place + 0.56 * spread(len(points))
-    for of, colour in ((points > 0, ABOVE), (points <= 0, BELOW)):
+    for of, colour in ((sign * points > 0, ABOVE), (sign * points < 0, BELOW), (points == 0, FAINT)):
         axes.plot(points[of], y[of], ".", color=colour, markersize=3.2, alpha=0.6, markeredgewidth=0, zorder=2)
     if np.isfinite(row["ci_low"]):
         axes.hlines(place, row["ci_low"], row["ci_high"], color=INK, linewidth=1.6, zorder=3)
-    axes.plot(row["mean_difference"], place, "D", color=INK, markersize=4.2, markeredgecolor="white", zorder=4)
+    known = np.isfinite(row["ci_low"])
+    look: dict[str, Any] = (
+        {"color": INK, "markeredgecolor": "white"} if known else {"color": "white", "markeredgecolor": INK}
+    )
+    axes.plot(row["mean_difference"], place, "D", markersize=4.2, zorder=4, **look)
 
 
-def _finish(axes: Axes, names: list[str], shown: pd.DataFrame, what: str) -> None:
+def _finish(axes: Axes, names: list[str], shown: pd.DataFrame, what: str, sign: int) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    axes.set_xlabel(f"← second-named higher · difference in {what} of a pair · first-named higher →")
+    left, right = ("second", "first")[::sign]
+    axes.set_xlabel(f"← {left}-named better · difference in {what} of a pair · {right}-named better →")
     told = axes.secondary_yaxis("right")
     texts = []
     for row in shown.to_dict("records"):

@@ -1,8 +1,9 @@
-"""A matrix of effect sizes: which arm is above which, and is that small or large."""
+"""A matrix of effect sizes: which arm is better than which, and how large that is at least."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from matplotlib.patches import Rectangle
 from lumirage_bids.report.figures.style import (
     ABOVE,
     BELOW,
+    FAINT,
     INK,
     WIDTH,
     empty_axes,
@@ -25,13 +27,26 @@ from lumirage_bids.stats.classes import Arm, arm_labels
 
 #: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
 BANDS = ((0.0, "negligible"), (0.2, "small"), (0.5, "medium"), (0.8, "large"))
-# Blue where the row is above, orange where the column is; the darker the larger, and the sign is printed too.
-_ABOVE = ("#f5f5f5", "#cfe3f2", "#84b8dc", ABOVE)
-_BELOW = ("#f5f5f5", "#fbe3b5", "#f2bd5c", BELOW)
-
+# Blue where the row is better, orange where the column is; the darker the larger it is at least.
+_ROW_BETTER = ("#f0f0f0", "#cfe3f2", "#84b8dc", ABOVE)
+_COLUMN_BETTER = ("#f0f0f0", "#fbe3b5", "#f2bd5c", BELOW)
 
 _CHARACTER = 0.056  # width of a character of a label, inches
-_ROOM_FOR_COUNT = 0.55  # inches
+_ROOM_FOR_MORE = 0.55  # inches
+
+
+class _Effect(NamedTuple):
+    """d_z of row minus column with the ends of its interval, NaN where there is none, over n pairs."""
+
+    d: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def least(self) -> float:
+        """The end of the interval nearer to 0, 0 where the interval holds it; NaN without one."""
+        return float(max(self.low, 0.0) + min(self.high, 0.0))
 
 
 def band(d: float) -> str:
@@ -49,7 +64,15 @@ def _step(d: float) -> int:
     return int(np.searchsorted([low for low, _ in BANDS], abs(d), side="right")) - 1
 
 
-def effect_matrix(comparisons: pd.DataFrame, labelling: str, split: str, *, what: str = "mean Dice") -> Figure:
+def effect_matrix(
+    comparisons: pd.DataFrame,
+    labelling: str,
+    split: str,
+    *,
+    what: str = "mean Dice",
+    higher_is_better: bool = True,
+    aside: Collection[Arm] = (),
+) -> Figure:
     """Draw d_z of every two arms.
 
     Parameters
@@ -60,20 +83,25 @@ def effect_matrix(comparisons: pd.DataFrame, labelling: str, split: str, *, what
         The labelling and class of pairs to draw.
     what : str
         The score, in words.
+    higher_is_better : bool
+        Which scores are better.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: their effects are told without colour.
 
     Returns
     -------
     Figure
-        At most 180 mm wide. A cell holds d_z of row minus column: positive (blue) where the row's score is higher,
-        negative (orange) where the column's is.
+        At most 180 mm wide. A cell holds d_z of row minus column and its interval. Its colour says how large the effect
+        is at least, by the end of the interval nearer to 0: blue where the row is better, orange where the column is,
+        grey where that is less than small. An effect without an interval has no colour.
     """
     rows = comparisons[(comparisons["labelling"] == labelling) & (comparisons["split"] == split)]
-    effects: dict[tuple[Arm, Arm], tuple[float, int]] = {}
+    effects: dict[tuple[Arm, Arm], _Effect] = {}
     for row in rows.to_dict("records"):
         a, b = Arm(row["variant_a"], row["method_a"]), Arm(row["variant_b"], row["method_b"])
-        effects[b, a] = (float(row["d_z"]), int(row["n"]))
+        effects[b, a] = _Effect(float(row["d_z"]), float(row["d_z_low"]), float(row["d_z_high"]), int(row["n"]))
     arms = list(dict.fromkeys([a for _, a in effects] + [b for b, _ in effects]))
-    labels = arm_labels(arms)
+    labels = arm_labels(arms, aside)
     names = max((len(label) for label in labels.values()), default=0) * _CHARACTER
     with journal_style():
         size = min(0.95, (WIDTH - 0.5 - names) / max(1, len(arms) - 1))
@@ -86,56 +114,78 @@ def effect_matrix(comparisons: pd.DataFrame, labelling: str, split: str, *, what
             key.set_axis_off()
             empty_axes(axes, "Only one method: nothing to compare")
             return figure
-        _cells(axes, arms, effects, size)
+        _cells(axes, arms, effects, size, 1 if higher_is_better else -1, aside)
         axes.set_xticks(np.arange(len(arms) - 1) + 0.5, [labels[arm] for arm in arms[:-1]], rotation=90 * upright)
         axes.set_yticks(np.arange(len(arms) - 1) + 0.5, [labels[arm] for arm in arms[1:]])
-        _colour_key(key)
+        _colour_key(key, higher_is_better=higher_is_better)
         definition = (
-            f"{pairs_told(n for _, n in effects.values())}. d_z: mean of the paired differences in {what}, "
-            "row − column, over their standard deviation."
+            f"{pairs_told(effect.n for effect in effects.values())}. d_z: mean of the paired differences in {what} "
+            f"({'higher' if higher_is_better else 'lower'} is better), row − column, over their standard deviation; "
+            "in brackets its interval. Colour: its size at least, by the end of the interval nearer to 0; none "
+            f"without an interval{', nor beside a method set aside' if set(arms) & set(aside) else ''}."
         )
         headline(figure, f"Effect size d_z: {labelling}, {split}", definition)
     return figure
 
 
-def _cells(axes: Axes, arms: list[Arm], effects: dict[tuple[Arm, Arm], tuple[float, int]], size: float) -> None:
-    """Draw the lower triangle; the number of pairs stands in a cell where it differs and there is room (inches)."""
+def _cells(
+    axes: Axes,
+    arms: list[Arm],
+    effects: dict[tuple[Arm, Arm], _Effect],
+    size: float,
+    sign: int,
+    aside: Collection[Arm],
+) -> None:
+    """Draw the lower triangle; intervals, and numbers of pairs where they differ, where there is room (inches)."""
     lower, left = arms[1:], arms[:-1]
-    counted = size >= _ROOM_FOR_COUNT and len({n for _, n in effects.values()}) > 1
+    counted = len({effect.n for effect in effects.values()}) > 1
     for i, row in enumerate(lower):
         for j, column in enumerate(left[: i + 1]):
-            d, n = effects[row, column]
-            known = np.isfinite(d)
-            colour = (_ABOVE if d > 0 else _BELOW)[_step(d)] if known else "white"
-            axes.add_patch(Rectangle((j, i), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-            style: dict[str, Any] = {
-                **{"ha": "center", "va": "center"},
-                "color": "white" if known and colour == _ABOVE[-1] else INK,
-            }
-            text = f"{d:+.2f}".replace("-", "−") if known else "–"
+            effect = effects[row, column]
+            coloured = np.isfinite(effect.least) and not {row, column} & set(aside)
+            shades = _ROW_BETTER if sign * effect.d > 0 else _COLUMN_BETTER
+            colour = shades[_step(effect.least)] if coloured else "white"
+            frame: dict[str, Any] = (
+                {"edgecolor": "white", "linewidth": 1.5} if coloured else {"edgecolor": "#d0d0d0", "linewidth": 0.6}
+            )
+            axes.add_patch(Rectangle((j + 0.02, i + 0.02), 0.96, 0.96, facecolor=colour, **frame))
+            ink = "white" if colour == ABOVE else INK if coloured else FAINT
+            style: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
+            told = [*([_ends(effect)] if np.isfinite(effect.d) else []), *([f"n = {effect.n}"] if counted else [])]
+            told = told if size >= _ROOM_FOR_MORE else []
+            text = _signed(effect.d) if np.isfinite(effect.d) else "–"
             bold: dict[str, Any] = {"fontsize": min(9.0, 15 * size), "fontweight": "bold"}
-            axes.text(j + 0.5, i + (0.42 if counted else 0.5), text, **style, **bold)
-            if counted:
-                axes.text(j + 0.5, i + 0.75, f"n = {n}", fontsize=6, **style)
+            axes.text(j + 0.5, i + 0.5 - 0.13 * len(told), text, **style, **bold)
+            for place, line in enumerate(told):
+                axes.text(j + 0.5, i + 0.84 - 0.26 * (len(told) - 1 - place), line, fontsize=5.5, **style)
     axes.set(xlim=(0, len(left)), ylim=(len(lower), 0))
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
-def _colour_key(axes: Axes) -> None:
-    """Draw the bands as a strip from "column higher" to "row higher"."""
+def _signed(d: float) -> str:
+    return f"{d:+.2f}".replace("-", "−")
+
+
+def _ends(effect: _Effect) -> str:
+    return f"({_signed(effect.low)}, {_signed(effect.high)})" if np.isfinite(effect.least) else "no interval"
+
+
+def _colour_key(axes: Axes, *, higher_is_better: bool) -> None:
+    """Draw the bands as a strip from "column better" to "row better"."""
     bounds = [low for low, _ in BANDS[1:]]
-    names = [name for _, name in BANDS]
-    colours = [*reversed(_BELOW), *_ABOVE[1:]]
+    names = ["< small", *(name for _, name in BANDS[1:])]
+    colours = [*reversed(_COLUMN_BETTER), *_ROW_BETTER[1:]]
     for place, (colour, name) in enumerate(zip(colours, [*reversed(names), *names[1:]], strict=True)):
         axes.add_patch(Rectangle((place, 0), 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
-        ink = "white" if colour == _ABOVE[-1] else INK
+        ink = "white" if colour == ABOVE else INK
         axes.text(place + 0.5, 0.48, name, ha="center", va="center", fontsize=6, color=ink)
-    edges = [*(-low for low in reversed(bounds)), *bounds]
+    sign = 1 if higher_is_better else -1
+    edges = [sign * edge for edge in (*(-low for low in reversed(bounds)), *bounds)]
     axes.set(xlim=(0, len(colours)), ylim=(0, 1), yticks=[])
     axes.set_xticks(range(1, len(colours)), [f"{edge:g}".replace("-", "−") for edge in edges], fontsize=6)
     axes.tick_params(length=0, pad=1)
-    axes.set_xlabel("← column higher · d_z · row higher →", fontsize=6.5)
+    axes.set_xlabel("← column better, at least · d_z · row better, at least →", fontsize=6.5)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
     arm_markers,
+    better_words,
     headline,
     journal_style,
     legend_below,
@@ -31,6 +32,8 @@ def dice_against_information(
     contrasts: Mapping[int, float],
     information: Mapping[str, float],
     labelling: str,
+    *,
+    aside: Collection[Arm] = (),
 ) -> Figure:
     """Draw the Dice of structures against the contrast at their boundary, and that of scans against information.
 
@@ -46,6 +49,8 @@ def dice_against_information(
         Scan → mutual information of its intensities and labels, bits.
     labelling : str
         The labelling to draw.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: the figure says so.
 
     Returns
     -------
@@ -72,8 +77,8 @@ def dice_against_information(
         scans = _cloud(right, by_scan.assign(x=by_scan["fixed"].map(information)), arms)
         right.set_xlabel("Mutual information of intensity and label, bits")
         right.set_title("Fixed scans")
-        left.set_ylabel("Mean Dice")
-        _legend(figure, left, arms, structures, scans)
+        left.set_ylabel(f"Mean Dice, {better_words(True)}")
+        _legend(figure, left, arm_labels(arms, aside), structures, scans)
         headline(
             figure,
             f"Dice and what the image tells of the labels: {labelling}",
@@ -83,7 +88,7 @@ def dice_against_information(
     return figure
 
 
-def dice_against_volume(per_structure: pd.DataFrame, labelling: str) -> Figure:
+def dice_against_volume(per_structure: pd.DataFrame, labelling: str, *, aside: Collection[Arm] = ()) -> Figure:
     """Draw the mean Dice of structures against their volume.
 
     Parameters
@@ -92,6 +97,8 @@ def dice_against_volume(per_structure: pd.DataFrame, labelling: str) -> Figure:
         Rows of `lumirage_bids.stats.summaries.per_structure`, with volumes.
     labelling : str
         The labelling to draw.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: the figure says so.
 
     Returns
     -------
@@ -113,9 +120,9 @@ def dice_against_volume(per_structure: pd.DataFrame, labelling: str) -> Figure:
                 axes.plot(*np.array([np.median(g, axis=0) for g in groups]).T, color=arm_colours(arms)[arm], lw=1.6)
         log_axis(axes.xaxis)
         axes.set_xlabel("Volume of the structure, cm³ (mean over scans)")
-        axes.set_ylabel("Mean Dice")
+        axes.set_ylabel(f"Mean Dice, {better_words(True)}")
         trend = " Lines: medians of neighbours in volume." if of["index"].nunique() >= _FEWEST_FOR_TREND else ""
-        _legend(figure, axes, arms, rho)
+        _legend(figure, axes, arm_labels(arms, aside), rho)
         headline(
             figure,
             f"Dice against structure volume: {labelling}, all pairs",
@@ -135,10 +142,10 @@ def _cloud(axes: Axes, table: pd.DataFrame, arms: list[Arm], alpha: float = 1.0)
     return rho
 
 
-def _legend(figure: Figure, axes: Axes, arms: list[Arm], *rho: list[float]) -> None:
+def _legend(figure: Figure, axes: Axes, arms: Mapping[Arm, str], *rho: list[float]) -> None:
     """Name the arms, in the order in which they were drawn, each with its correlations."""
     told = [", ".join(_signed(x) for x in of) for of in zip(*rho, strict=True)]
-    labels = [f"{label} (ρ {text})" for label, text in zip(arm_labels(arms).values(), told, strict=True)]
+    labels = [f"{label} (ρ {text})" for label, text in zip(arms.values(), told, strict=True)]
     legend_below(figure, axes.get_lines()[: len(arms)], labels)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +14,7 @@ from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
     arm_markers,
+    better_words,
     empty_axes,
     headline,
     interval_words,
@@ -25,7 +28,7 @@ _ROW = 0.128  # inches: 3.2 mm, for labels of 6 points
 _ONE_COLUMN = 40
 
 
-def structure_dots(per_structure: pd.DataFrame, labelling: str) -> Figure:
+def structure_dots(per_structure: pd.DataFrame, labelling: str, *, aside: Collection[Arm] = ()) -> Figure:
     """Draw the mean Dice of every structure, a mark per arm, best structures first.
 
     Parameters
@@ -34,6 +37,8 @@ def structure_dots(per_structure: pd.DataFrame, labelling: str) -> Figure:
         Rows of `lumirage_bids.stats.summaries.per_structure`.
     labelling : str
         The labelling to draw.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: the figure says so.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def structure_dots(per_structure: pd.DataFrame, labelling: str) -> Figure:
             f"{interval_words(bool(rows['ci_low'].notna().any()))}"
         )
         headline(figure, f"Mean Dice per structure: {labelling}, all pairs", definition)
-        legend_below(figure, _legend(arms), list(arm_labels(arms).values()))
+        legend_below(figure, _legend(arms), list(arm_labels(arms, aside).values()))
     return figure
 
 
@@ -85,7 +90,7 @@ def _dots(axes: Axes, arms: list[Arm], means: pd.DataFrame, low: pd.DataFrame, h
     for arm in arms:
         axes.hlines(places, low[arm], high[arm], color=colours[arm], linewidth=2.2, alpha=0.4, zorder=2)
         axes.plot(means[arm], places, markers[arm], color=colours[arm], markersize=3.4, markeredgewidth=1.0, zorder=3)
-    axes.set_xlabel("Mean Dice")
+    axes.set_xlabel(f"Mean Dice, {better_words(True)}")
 
 
 def _name_rows(axes: Axes, names: list[str], length: int) -> None:
@@ -96,8 +101,5 @@ def _name_rows(axes: Axes, names: list[str], length: int) -> None:
 
 
 def _legend(arms: list[Arm]) -> list[Line2D]:
-    labels, colours, markers = arm_labels(arms), arm_colours(arms), arm_markers(arms)
-    return [
-        Line2D([], [], linestyle="none", marker=markers[a], color=colours[a], markersize=4, label=labels[a])
-        for a in arms
-    ]
+    colours, markers = arm_colours(arms), arm_markers(arms)
+    return [Line2D([], [], linestyle="none", marker=markers[a], color=colours[a], markersize=4) for a in arms]

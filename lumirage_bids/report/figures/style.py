@@ -142,6 +142,17 @@ def interval_words(known: bool) -> str:
     return f"No intervals: fewer than {FEWEST_SUBJECTS} subjects."
 
 
+def better_words(higher: bool) -> str:
+    """Say on an upright axis which end is the better one.
+
+    Examples
+    --------
+    >>> better_words(False)
+    '← lower is better'
+    """
+    return "higher is better →" if higher else "← lower is better"
+
+
 def arm_colours(arms: Sequence[Arm]) -> dict[Arm, str]:
     """Colour of each arm: grey for the floor, one of its own for each other arm.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
     arm_markers,
+    better_words,
     headline,
     interval_words,
     journal_style,
@@ -29,7 +30,12 @@ _SPREAD = 0.5  # of a step between variants, over which the methods stand side b
 
 
 def variant_effect(
-    effects: pd.DataFrame, conditions: Mapping[str, Mapping[str, Any]], labelling: str, split: str
+    effects: pd.DataFrame,
+    conditions: Mapping[str, Mapping[str, Any]],
+    labelling: str,
+    split: str,
+    *,
+    aside: Collection[Arm] = (),
 ) -> Figure:
     """Draw each method's mean Dice in every variant, and its difference from the first variant, the base.
 
@@ -41,6 +47,8 @@ def variant_effect(
         Variant → what may differ between variants, by name; may be empty.
     labelling, split : str
         What the table is of, for the title.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: the legend says so.
 
     Returns
     -------
@@ -58,11 +66,11 @@ def variant_effect(
         for place, arm in enumerate(methods):
             of = effects[effects["method"] == arm.method]
             x = of["variant"].map(order.index) + _SPREAD * ((place + 0.5) / len(methods) - 0.5)
-            look = _look(arm, methods, ladder)
+            look = _look(arm, methods, ladder) | {"label": _named(arm.method, aside)}
             _points(left, x, of[["mean", "ci_low", "ci_high"]], look)
             _points(right, x, of[["difference", "difference_low", "difference_high"]], look)
         ticks = [_tick(variant, change, variant == order[0]) for variant, change in zip(order, told, strict=True)]
-        _finish(left, ticks, "Mean Dice")
+        _finish(left, ticks, f"Mean Dice, {better_words(True)}")
         right.axhline(0, color=INK, linewidth=0.6)
         _finish(right, ticks, f"Difference from {order[0]}")
         what = "Resolution ladder" if ladder else "Dice by variant"
@@ -71,10 +79,16 @@ def variant_effect(
     return figure
 
 
+def _named(method: str, aside: Collection[Arm]) -> str:
+    """Name of a method, with the variants that it is set aside in."""
+    out = [arm.variant for arm in aside if arm.method == method]
+    return f"{method} (set aside in {', '.join(sorted(out))})" if out else method
+
+
 def _look(arm: Arm, methods: list[Arm], ladder: bool) -> dict[str, Any]:
     line = {"linestyle": "-" if ladder else "none", "linewidth": 0.9}
     shape = {"marker": arm_markers(methods)[arm], "markersize": 4.5, "markeredgewidth": 1.2}
-    return {"color": arm_colours(methods)[arm], "label": arm.method, "elinewidth": 1.0, "capsize": 2, **line, **shape}
+    return {"color": arm_colours(methods)[arm], "elinewidth": 1.0, "capsize": 2, **line, **shape}
 
 
 def _points(axes: Axes, x: pd.Series[float], values: pd.DataFrame, look: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from lumirage_bids.report.figures.style import (
     INK,
     WIDTH,
     arm_colours,
+    better_words,
     empty_axes,
     headline,
     journal_style,
@@ -39,7 +40,13 @@ _Floats = npt.NDArray[np.float64]
 
 
 def dice_violins(
-    pairs: pd.DataFrame, labelling: str, *, what: str = "mean Dice", ceilings: Mapping[str, float] | None = None
+    pairs: pd.DataFrame,
+    labelling: str,
+    *,
+    what: str = "mean Dice",
+    higher_is_better: bool = True,
+    ceilings: Mapping[str, float] | None = None,
+    aside: Collection[Arm] = (),
 ) -> Figure:
     """Draw the mean Dice of all pairs: a panel per split, a violin per arm.
 
@@ -51,8 +58,12 @@ def dice_violins(
         The labelling to draw.
     what : str
         The score, in words.
+    higher_is_better : bool
+        Which scores are better.
     ceilings : mapping of str to float, optional
         What a registration could reach at best, by what that was measured on: a line each over all panels.
+    aside : collection of Arm
+        Arms that are set aside for lacking pairs: the figure says so.
 
     Returns
     -------
@@ -66,7 +77,7 @@ def dice_violins(
     panels = [name for name, splits in pair_classes(rows["split"]).items() if splits == {name}] or [ALL]
     lines = -(-len(panels) // max(1, min(_VIOLINS_PER_ROW // max(1, len(arms)), 4)))
     columns = -(-len(panels) // lines)
-    labels = [label.replace(" (", "\n(") for label in arm_labels(arms).values()]
+    labels = [label.replace(" (", "\n(") for label in arm_labels(arms, aside).values()]
     lying = max((len(part) for label in labels for part in label.split("\n")), default=0) * _CHARACTER
     upright = lying > (WIDTH / columns - 0.5) / max(1, len(arms))
     with journal_style():
@@ -87,7 +98,7 @@ def dice_violins(
             axes.tick_params(axis="x", labelbottom=number + columns >= len(panels), labelrotation=90 * upright)
         grid[0, 0].set_xticks(range(len(arms)), labels)
         for axes in grid[:, 0]:
-            axes.set_ylabel(f"{what[0].upper()}{what[1:]} of a pair")
+            axes.set_ylabel(f"{what[0].upper()}{what[1:]} of a pair\n{better_words(higher_is_better)}")
         definition = (
             "n, above: scored pairs. Shape: kernel density between the lowest and the highest pair. "
             f"Points: single pairs, at most {MAX_POINTS} a violin."

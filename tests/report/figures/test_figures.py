@@ -6,16 +6,19 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from lumirage_bids.report.figures.differences import paired_differences
 from lumirage_bids.report.figures.effect_sizes import band, effect_matrix
 from lumirage_bids.report.figures.points import thin
 from lumirage_bids.report.figures.structures import structure_dots
-from lumirage_bids.report.figures.style import WIDTH, arm_colours, arm_markers, journal_style, mark
+from lumirage_bids.report.figures.style import ABOVE, BELOW, WIDTH, arm_colours, arm_markers, journal_style, mark
 from lumirage_bids.report.figures.violins import MAX_POINTS, dice_violins
 from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.summaries import per_structure
+from lumirage_bids.stats.summaries import per_structure, summarise
 from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -92,6 +95,60 @@ def test_effect_matrix_prints_every_comparison_with_its_sign():
     for d in table["d_z"]:
         assert f"{d:+.2f}".replace("-", "−") in shown
     assert any(text.startswith("−") for text in shown)
+
+
+def cells(figure: Figure) -> list[tuple[float, ...]]:
+    """Colours of the cells of a matrix of effects."""
+    return [patch.get_facecolor() for patch in figure.axes[0].patches]
+
+
+def test_an_effect_without_an_interval_has_no_colour():
+    pairs, _ = score_table(subjects=6, gains={"identity": 0.0, "syn": 0.2, "greedy": 0.1})
+    figure = effect_matrix(compare(pairs), "braincolor", "all")
+    assert set(cells(figure)) == {to_rgba("white")}
+    assert texts(figure).count("no interval") == 3
+
+
+def test_colours_go_by_the_end_of_the_interval_nearer_to_zero():
+    pairs, _ = score_table(subjects=12, gains={"syn": 0.0, "greedy": 0.1})
+    table = compare(pairs).assign(d_z=0.9, d_z_low=0.55, d_z_high=1.25)
+    shades = {cells(effect_matrix(table.assign(d_z_low=low), "braincolor", "all"))[0] for low in (0.55, 0.79, 0.6)}
+    assert len(shades) == 1
+    assert cells(effect_matrix(table.assign(d_z_low=0.85), "braincolor", "all"))[0] not in shades
+    grey = cells(effect_matrix(table.assign(d_z_low=-0.1), "braincolor", "all"))[0]
+    assert len({round(x, 3) for x in grey[:3]}) == 1
+
+
+def test_blue_is_better_also_where_lower_scores_are():
+    pairs, _ = score_table(subjects=12, gains={"syn": 0.0, "greedy": 0.1})
+    table = compare(pairs)
+    higher, lower = (effect_matrix(table, "braincolor", "all", higher_is_better=better) for better in (True, False))
+    assert cells(higher) == [to_rgba(ABOVE)]
+    assert cells(lower) == [to_rgba(BELOW)]
+    left, right = (
+        paired_differences(pairs, table, "braincolor", "all", higher_is_better=better).axes[0].get_xlabel()
+        for better in (True, False)
+    )
+    assert left.startswith("← second-named better")
+    assert right.startswith("← first-named better")
+
+
+def test_methods_that_are_set_aside_say_so_and_have_no_colour():
+    pairs, wide = score_table(subjects=12, gains={"identity": 0.0, "syn": 0.2, "greedy": 0.1})
+    failed = (pairs["method"] == "greedy") & (np.arange(len(pairs)) % 2 == 0)
+    pairs = pairs.assign(status=np.where(failed, "failed", "ok"), dice_mean=pairs["dice_mean"].mask(failed))
+    aside = arms_aside(summarise(pairs), "braincolor")
+    assert aside == {Arm("default", "greedy")}
+    table = compare(pairs)
+    matrix = effect_matrix(table, "braincolor", "all", aside=aside)
+    assert "greedy (set aside)" in texts(matrix)
+    assert sorted(color == to_rgba("white") for color in cells(matrix)) == [False, True, True]
+    assert any(
+        "greedy set aside" in text for text in texts(paired_differences(pairs, table, "braincolor", "all", aside=aside))
+    )
+    assert any("set aside" in text for text in texts(dice_violins(pairs, "braincolor", aside=aside)))
+    dots = structure_dots(per_structure(wide, {}), "braincolor", aside=aside)
+    assert "greedy (set aside)" in [text.get_text() for text in dots.legends[0].get_texts()]
 
 
 def test_effect_matrix_of_one_method_says_so():

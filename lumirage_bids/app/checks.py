@@ -9,7 +9,7 @@ from pathlib import Path
 from lumirage_bids import __version__
 from lumirage_bids.base.errors import CannotWriteError, MissingInputError, UsageError
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import read_json
 from lumirage_bids.output.record import release
 
 LONGEST_TEMPORARY = 70
@@ -74,7 +74,7 @@ def _check_not_newer(out_dir: Path) -> None:
 
 def made_by_version(out_dir: Path) -> str:
     """Version of this program that wrote the output folder last; empty where it does not say."""
-    made_by = derivatives.read_json(out_dir / "dataset_description.json").get("GeneratedBy")
+    made_by = read_json(out_dir / "dataset_description.json").get("GeneratedBy")
     ours = (
         [g for g in made_by if isinstance(g, dict) and g.get("Name") == "LUMirage"] if isinstance(made_by, list) else []
     )
@@ -138,7 +138,7 @@ def _is_ours(out_dir: Path) -> bool:
     file = out_dir / "dataset_description.json"
     if not file.exists():
         return False
-    about = derivatives.read_json(file)
+    about = read_json(file)
     made_by = about.get("GeneratedBy")
     ours = isinstance(made_by, list) and any(isinstance(g, dict) and g.get("Name") == "LUMirage" for g in made_by)
     # A machine that goes down may leave the file torn.
@@ -157,7 +157,7 @@ def check_participant_output(settings: Settings) -> None:
         raise MissingInputError(
             f"OUT_DIR {settings.out_dir} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
         )
-    if not derivatives.read_json(settings.out_dir / "dataset_description.json"):
+    if not read_json(settings.out_dir / "dataset_description.json"):
         raise MissingInputError(
             f"{settings.out_dir / 'dataset_description.json'} is torn. Give the participant command again, which "
             "writes it."

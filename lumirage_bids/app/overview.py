@@ -14,7 +14,8 @@ from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.base.progress import duration
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT, is_final
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import score_table
+from lumirage_bids.output.files import read_json, read_table
 from lumirage_bids.output.record import read_records
 from lumirage_bids.report.text import count
 
@@ -89,7 +90,7 @@ def read_overview(out_dir: Path) -> Overview:
     MissingInputError
         The folder holds no output of a participant run.
     """
-    about = derivatives.read_json(out_dir / "dataset_description.json")
+    about = read_json(out_dir / "dataset_description.json")
     records = read_records(out_dir)
     if not about or not records:
         raise MissingInputError(
@@ -133,7 +134,7 @@ class _Planned:
 def _planned(out_dir: Path, plan: Mapping[str, Any]) -> _Planned:
     n = int(plan["pairs"])
     absent = n - int(plan.get("pairs_present", n))
-    table = derivatives.read_table(out_dir / "status.tsv")
+    table = read_table(out_dir / "status.tsv")
     table = table[table["status"] != LEFT_OUT] if "status" in table else table
     which = _pairs_of(table)
     # Written when a run ends: of an earlier one, or not at all, while the first is at work.
@@ -170,7 +171,7 @@ def _subject(scan: str) -> str:
 def _asked(out_dir: Path, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
     """Arms (label, variant, method) and labellings that any run was asked for."""
     arms = {label: (label, str(arm["variant"]), str(arm["name"])) for r in records for label, arm in r["arms"].items()}
-    for key in derivatives.read_json(out_dir / score_table.CONDITIONS):
+    for key in read_json(out_dir / score_table.CONDITIONS):
         label, _, labelling = key.rpartition("/")
         if label in arms:
             yield arms[label], labelling

@@ -26,6 +26,7 @@ from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import derivatives, history, score_table
+from lumirage_bids.output.files import replacing, write_json
 from lumirage_bids.output.record import machine, versions
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class Run:
             score_table.note_conditions(out_dir, self.plan.conditions)
             history.note_facts(out_dir, self.plan.made_under)
             history.note_outdated(out_dir, self.plan.again.outdated, frozenset(self.plan.expected.values()))
-            derivatives.write_json(out_dir / "scores.json", {**score_table.COLUMNS, **score_table.INTERNAL})
-        with derivatives.replacing(out_dir / "config" / f"{self.id}.toml") as temporary:
+            write_json(out_dir / "scores.json", {**score_table.COLUMNS, **score_table.INTERNAL})
+        with replacing(out_dir / "config" / f"{self.id}.toml") as temporary:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import read_json, write_json
 
 LOCK, ABOUT = "run.lock", "run.json"
 QUIET_S = 2 * 86400
@@ -36,7 +37,7 @@ def hold(folder: Path, settings: Settings) -> Iterator[None]:
         with suppress(OSError):  # without locks there it is never swept away
             lock.acquire()
             about = {"OutDir": str(settings.out_dir), "Cluster": settings.use_plugin is not None}
-            derivatives.write_json(folder / ABOUT, about)
+            write_json(folder / ABOUT, about)
     try:
         yield
     finally:
@@ -54,7 +55,7 @@ def _left_behind(around: Path, out_dir: Path) -> Iterator[Path]:
     """Folders of runs on the same output folder that did not come to their end."""
     for file in around.glob(f"*/{ABOUT}"):
         with suppress(OSError):  # another run swept it away meanwhile
-            about = derivatives.read_json(file)
+            about = read_json(file)
             mine = about.get("OutDir") == str(out_dir)
             if mine and not _is_alive(file.parent) and not (about.get("Cluster") and _is_fresh(file.parent)):
                 yield file.parent

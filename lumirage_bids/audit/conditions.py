@@ -13,7 +13,8 @@ from lumirage_bids import methods as registration
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import from_table
 from lumirage_bids.methods.base import Trained, Training
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import derivatives, paths
+from lumirage_bids.output.files import read_json
 from lumirage_bids.output.record import read_records
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def read_conditions(
         parameters=_parameters(records),
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
-        dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
+        dataset=str(read_json(out_dir / "dataset_description.json").get("Name", "")),
         tuned=_latest_tuned(records),
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
         effort=_effort(records),
@@ -215,11 +216,11 @@ def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def _label_sidecars(out_dir: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Labelling, scan and content of the sidecar of every scan's own label map."""
     for file in derivatives.files(out_dir, "sub-*/**/*_dseg.json"):
-        named = derivatives.entities_of(file)
+        named = paths.entities_of(file)
         # Moved labels lie in another scan's space.
         if "+" not in named["space"]:
             own = [f"{k}-{v}" for k, v in named.items() if k not in {"space", "seg", "suffix"}]
-            yield named["seg"], "_".join([*own, named["space"]]), derivatives.read_json(file)
+            yield named["seg"], "_".join([*own, named["space"]]), read_json(file)
 
 
 def _scan_facts(meta: Mapping[str, Any]) -> ScanFacts:

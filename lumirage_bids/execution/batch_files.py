@@ -17,7 +17,8 @@ import numpy as np
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import derivatives, paths, score_table
+from lumirage_bids.output.files import is_there, read_json, replacing
 
 logger = logging.getLogger("lumirage")
 
@@ -39,7 +40,7 @@ class Rows:
         self.conditions: dict[Key, str] = {}
         for arm, labels in product(batch.arms, batch.labels):
             key = (arm.label, labels.name)
-            self.files[key] = out_dir / derivatives.scores(batch.moving, labels.name, arm.label, batch.digest)
+            self.files[key] = out_dir / paths.scores(batch.moving, labels.name, arm.label, batch.digest)
             self.conditions[key] = conditions(arm, batch.reference, labels)
         self.read()
 
@@ -107,9 +108,9 @@ class Rows:
 
     def add_slices(self, arm: str, name: str, planes: Mapping[str, np.ndarray]) -> None:
         """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
-        file = self.out_dir / derivatives.slices(self.batch.moving, arm, self.batch.digest)
-        with self._changing(), derivatives.replacing(file) as temporary:
-            if derivatives.is_there(file):
+        file = self.out_dir / paths.slices(self.batch.moving, arm, self.batch.digest)
+        with self._changing(), replacing(file) as temporary:
+            if is_there(file):
                 shutil.copyfile(file, temporary)
             with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
                 for plane, array in planes.items():
@@ -166,7 +167,7 @@ def forget(plan: Plan, settings: Settings) -> None:
         for file in derivatives.files(settings.out_dir, f"{folder}*_scores.tsv"):
             _forget_rows(settings.out_dir, file, registrations)
         for sidecar in derivatives.files(settings.out_dir, f"{folder}*.json"):
-            if derivatives.read_json(sidecar).get("Hash") in registrations:
+            if read_json(sidecar).get("Hash") in registrations:
                 sidecar.unlink()
                 for saved in sidecar.parent.glob(f"{sidecar.stem}.*"):
                     saved.unlink()
@@ -174,7 +175,7 @@ def forget(plan: Plan, settings: Settings) -> None:
 
 def _forget_rows(out_dir: Path, file: Path, registrations: Mapping[str, str]) -> None:
     """Remove a batch's rows of some registrations, given with the keys of their fixed scans, and their pictures."""
-    description = derivatives.entities_of(file)["desc"]
+    description = paths.entities_of(file)["desc"]
     with derivatives.lock(out_dir, f"batch-{description.rpartition('+')[2]}"):
         rows = score_table.read_rows(file)
         gone = {registrations[r["registration_hash"]] for r in rows if r["registration_hash"] in registrations}
@@ -183,9 +184,9 @@ def _forget_rows(out_dir: Path, file: Path, registrations: Mapping[str, str]) ->
         left = [row for row in rows if row["registration_hash"] not in registrations]
         score_table.write_rows(file, left, score_table.structures_of(left))
         pictures = file.with_name(f"{file.name.partition('_seg-')[0]}_desc-{description}_slices.npz")
-        if derivatives.is_there(pictures):
+        if is_there(pictures):
             with (
-                derivatives.replacing(pictures) as temporary,
+                replacing(pictures) as temporary,
                 zipfile.ZipFile(pictures) as old,
                 zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new,
             ):

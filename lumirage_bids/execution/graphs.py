@@ -20,7 +20,7 @@ from lumirage_bids.execution.plugin import ProcessPerNodePlugin
 from lumirage_bids.execution.slurm import JobGraphPlugin, JobPerNodePlugin
 from lumirage_bids.experiment.plan import Plan, ScanJob
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output.derivatives import write_text
+from lumirage_bids.output.files import write_text
 
 if TYPE_CHECKING:
     from nipype.pipeline.engine import Workflow

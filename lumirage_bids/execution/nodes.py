@@ -19,7 +19,7 @@ from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment import timings
 from lumirage_bids.experiment.plan import AlignmentJob, Batch, ScanJob, Task
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import write_text
 
 logger = logging.getLogger("lumirage")
 
@@ -57,9 +57,9 @@ class _Interface(BaseInterface):  # type: ignore[misc]
         try:
             self.work(Path(self.inputs.out_dir), context)
         except Exception as error:
-            derivatives.write_text(ended, f"{type(error).__name__}: {error}")
+            write_text(ended, f"{type(error).__name__}: {error}")
             raise
-        derivatives.write_text(ended, "")
+        write_text(ended, "")
         return runtime
 
     def _list_outputs(self) -> dict[str, Any]:

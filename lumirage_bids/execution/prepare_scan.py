@@ -32,7 +32,8 @@ from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
 from lumirage_bids.methods.alignment import align
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import derivatives, paths, score_table
+from lumirage_bids.output.files import replacing, write_json, write_table
 from lumirage_bids.output.read_prepared import (
     NotMadeError,
     NotPreparedError,
@@ -66,15 +67,15 @@ def prepare_scan(job: ScanJob, out_dir: Path, context: Context) -> None:
                 if todo:
                     _prepare(source, variant, preparation, value, out_dir)
         for labels, value in job.labels:
-            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value, told) as todo:
+            with _noting(out_dir, [paths.label_map(job.scan, labels.name)], value, told) as todo:
                 if todo:
                     _label(source, labels, value, out_dir)
         for labels, reference, value in job.agreements:
-            file = derivatives.agreement(job.scan, labels.name, reference.name)
+            file = paths.agreement(job.scan, labels.name, reference.name)
             with _noting(out_dir, [file], value, told) as todo:
                 if todo:
                     content = _agreement(job, labels, reference, out_dir, context)
-                    derivatives.write_json(out_dir / file, {**content, "Hash": value})
+                    write_json(out_dir / file, {**content, "Hash": value})
 
 
 class _Source:
@@ -106,8 +107,8 @@ class _Source:
     def about(self) -> dict[str, object]:
         """What every sidecar tells of where a file comes from."""
         return {
-            "Sources": [derivatives.raw_uri(self.scan)],
-            "SpatialReference": derivatives.raw_uri(self.scan),
+            "Sources": [paths.raw_uri(self.scan)],
+            "SpatialReference": paths.raw_uri(self.scan),
             "NativeShape": list(self.image.shape),
             "NativeAffine": self.image.affine.tolist(),
         }
@@ -118,13 +119,13 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
         prepared = prepare(source.image, source.mask[0], preparation)
     about = {
         "MaskSource": source.mask[1],
-        "Sources": [derivatives.raw_uri(s) for s in source.scans],
+        "Sources": [paths.raw_uri(s) for s in source.scans],
         "SkullStripped": preparation.skull_strip,
         "Preparation": asdict(preparation),
         "Hash": value,
     }
     meta: dict[str, Any] = {**source.about, **about}
-    mask = derivatives.prepared_mask(source.scan, variant)
+    mask = paths.prepared_mask(source.scan, variant)
     _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
     # For the group level, which reads no images.
     meta |= {"Scan": source.scan.name, "Variant": variant, "Kind": source.scan.kind}
@@ -137,7 +138,7 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
             source.scan.name, sides,
         )  # fmt: skip
     meta["Histogram"] = histogram(prepared.image, prepared.mask)
-    _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
+    _publish(out_dir, paths.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
 
 
 def _label(source: _Source, labels: LabellingOfRun, value: str, out_dir: Path) -> None:
@@ -164,8 +165,8 @@ def _label(source: _Source, labels: LabellingOfRun, value: str, out_dir: Path) -
         "Hash": value,
     }
     if made_by.of_t1w and source.scan.t1w:
-        about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
-    _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
+        about["Sources"] = list(dict.fromkeys(paths.raw_uri(s) for s in (source.scan, source.scan.t1w)))
+    _publish(out_dir, paths.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
 
 
 def _add_outside(
@@ -237,7 +238,7 @@ def align_scan(job: AlignmentJob, out_dir: Path, context: Context) -> None:
                 found = _aligned(job, out_dir, context) if found is None else found
                 with (
                     derivatives.publishing(out_dir / file, about),
-                    derivatives.replacing(out_dir / file) as temporary,
+                    replacing(out_dir / file) as temporary,
                 ):
                     write_itk(Transform((found,)), temporary)
 
@@ -262,7 +263,7 @@ def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic],
 
 def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str], *, whole: bool) -> None:
     """Add structures to a labelling's look-up table at the root of the output, or replace it by them."""
-    file = out_dir / derivatives.look_up_table(labelling)
+    file = out_dir / paths.look_up_table(labelling)
     with derivatives.lock(out_dir, file.name):
         known = structures_if_whole(out_dir, labelling) or {}
         # The latest name counts, but the stopgap for a map without a table comes before none.
@@ -271,7 +272,7 @@ def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int
         # What an earlier version wrote of both stays: by it we know that rows were scored so.
         merged = merged if is_mixed(known) else only_named(merged)
         if merged != known:
-            derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
+            write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
 
 
 @contextmanager
@@ -324,7 +325,7 @@ def _noting(out_dir: Path, files: Sequence[Path], value: str, told: set[str]) ->
         _note(out_dir, files, value, f"{type(error).__name__}: {error}")
     else:
         for file in files:
-            (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
+            (out_dir / paths.failure(file)).unlink(missing_ok=True)
 
 
 def _tell(error: LumirageError, told: set[str]) -> None:
@@ -337,7 +338,7 @@ def _tell(error: LumirageError, told: set[str]) -> None:
 def _note(out_dir: Path, files: Iterable[Path], value: str, reason: str) -> None:
     for file in files:
         note = {"File": file.as_posix(), "Hash": value, "Reason": " ".join(reason.split())}
-        derivatives.write_json(out_dir / derivatives.failure(file), note)
+        write_json(out_dir / paths.failure(file), note)
 
 
 def check_prepared(plan: Plan) -> None:
@@ -362,7 +363,7 @@ def note_failure(job: ScanJob | AlignmentJob, out_dir: Path, reason: str) -> Non
         files = dict.fromkeys(job.files, job.hash)
     else:
         files = {file: value for name, _, value in job.variants for file in prepared_files(job.scan, name)}
-        files |= {derivatives.label_map(job.scan, labels.name): value for labels, value in job.labels}
+        files |= {paths.label_map(job.scan, labels.name): value for labels, value in job.labels}
     for file, value in files.items():
         if derivatives.hash_of(out_dir / file) != value:
             _note(out_dir, [file], value, reason)

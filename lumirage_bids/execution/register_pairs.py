@@ -27,7 +27,8 @@ from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.measures.surface import landmark_errors
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import derivatives, paths, score_table
+from lumirage_bids.output.files import is_there, read_json, replacing
 from lumirage_bids.output.read_prepared import NotPreparedError
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk, write_itk
@@ -175,10 +176,8 @@ class PairAtWork:
         """What an earlier run saved; a file includes the start, scoring wants the deformation alone."""
         for arm in self.batch.arms:
             ends = (self.batch.moving, self.fixed.scan, arm.label)
-            there, back = (self.out_dir / f(*ends) for f in (derivatives.transform, derivatives.inverse_transform))
-            notes = [
-                derivatives.read_json(derivatives.sidecar(f)) if derivatives.is_there(f) else {} for f in (there, back)
-            ]
+            there, back = (self.out_dir / f(*ends) for f in (paths.transform, paths.inverse_transform))
+            notes = [read_json(paths.sidecar(f)) if is_there(f) else {} for f in (there, back)]
             current = [n.get("Hash") == self.task.registration_hash for n in notes]
             if not current[0]:
                 continue
@@ -249,8 +248,8 @@ class PairAtWork:
         total = transform.then(Transform((self.start,)))
         scan, target = self.batch.moving, self.fixed.scan
         meta: dict[str, object] = {
-            "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
-            "SpatialReference": derivatives.raw_uri(target),
+            "Sources": [paths.raw_uri(scan), paths.raw_uri(target)],
+            "SpatialReference": paths.raw_uri(target),
             "Hash": self.task.registration_hash,
         }
         if self.save in {"labels", "all"}:
@@ -258,21 +257,21 @@ class PairAtWork:
             for name in scored:
                 shape, affine = self.fixed.grids[name]
                 array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
-                file = self.out_dir / derivatives.moved_labels(scan, target, arm.label, name)
+                file = self.out_dir / paths.moved_labels(scan, target, arm.label, name)
                 with derivatives.publishing(file, {**meta, **_about_moved(arm.evaluation)}):
                     write_image(Volume(array=array, affine=affine), file, np.int32)
         if self.save in {"images", "all"}:
-            file = self.out_dir / derivatives.moved_image(scan, target, arm.label)
+            file = self.out_dir / paths.moved_image(scan, target, arm.label)
             with derivatives.publishing(file, {**meta, "SkullStripped": arm.preparation.skull_strip}):
                 write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
         if self.save in {"transforms", "all"}:
-            files = {derivatives.transform(scan, target, arm.label): total}
+            files = {paths.transform(scan, target, arm.label): total}
             if transform.inverse is not None:
                 back = Transform((np.linalg.inv(self.start),)).then(transform.inverse)
-                files = {derivatives.inverse_transform(scan, target, arm.label): back, **files}
+                files = {paths.inverse_transform(scan, target, arm.label): back, **files}
             for relative, map_ in files.items():
                 file = self.out_dir / relative
-                with derivatives.publishing(file, {**meta, **cost}), derivatives.replacing(file) as temporary:
+                with derivatives.publishing(file, {**meta, **cost}), replacing(file) as temporary:
                     write_itk(map_, temporary)
 
 

@@ -17,7 +17,8 @@ from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.measures.surface import surface_distances
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.files import read_json
 from lumirage_bids.output.read_prepared import (
     native_grid,
     prepared_grid,
@@ -73,8 +74,8 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
         for how, (name, volume) in product(sorted(transfers), labels.items()):
             array = transfer_labels(volume, Transform((alignment,)), shape, affine, threads=threads, method=how)
             at_reference[name, how] = Volume(array=array, affine=affine)
-    sidecar = derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant))
-    at_edge = derivatives.read_json(sidecar).get("AtEdge")
+    sidecar = paths.sidecar(out_dir / paths.prepared_image(scan, variant))
+    at_edge = read_json(sidecar).get("AtEdge")
     return Side(
         scan=scan,
         image=read_prepared(out_dir, scan, variant, wanted),

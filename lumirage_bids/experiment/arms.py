@@ -15,7 +15,7 @@ from lumirage_bids.experiment.protocol import Protocol, Variant
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.methods.base import Context, Method
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 from lumirage_bids.spatial.preparation import Preparation
 
 
@@ -40,7 +40,7 @@ class Arm:
     @property
     def label(self) -> str:
         """The arm's ``desc-`` label."""
-        return derivatives.description(self.variant, self.name)
+        return paths.description(self.variant, self.name)
 
     @property
     def registration(self) -> str:

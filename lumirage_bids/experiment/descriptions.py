@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.files import read_table, write_table
 
 if TYPE_CHECKING:
     from lumirage_bids.experiment.arms import Arm
@@ -59,16 +60,16 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
             "parameters": arm_parameters(arm),
         }
         for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):
-            label = derivatives.variant_label(arm.variant, what)
+            label = paths.variant_label(arm.variant, what)
             rows[label] = {
                 "desc_id": f"desc-{label}",
                 "description": f"{words}, variant {arm.variant}",
                 "variant": arm.variant,
             }
     table = pd.DataFrame(list(rows.values()), columns=list(DESCRIPTION_COLUMNS))
-    derivatives.write_table(file, table, DESCRIPTION_COLUMNS)
+    write_table(file, table, DESCRIPTION_COLUMNS)
 
 
 def read_descriptions(out_dir: Path) -> pd.DataFrame:
     """The table of ``desc-`` labels; empty where there is none."""
-    return derivatives.read_table(out_dir / "descriptions.tsv").reindex(columns=list(DESCRIPTION_COLUMNS))
+    return read_table(out_dir / "descriptions.tsv").reindex(columns=list(DESCRIPTION_COLUMNS))

@@ -14,7 +14,8 @@ from lumirage_bids.experiment import status
 from lumirage_bids.experiment.outdated import is_outdated
 from lumirage_bids.experiment.plan import Done, EarlierRow, RowKey
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives, history, score_table
+from lumirage_bids.output import derivatives, history, paths, score_table
+from lumirage_bids.output.files import is_there, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +40,13 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
     files = {}
     outdated = set()
     for subject in sorted(subjects):
-        there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
+        there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if is_there(f)}
         data = (f for f in there if f.suffix != ".json" or f.name.endswith("_agreement.json"))
-        for file in {derivatives.sidecar(f) for f in data} & there:
-            files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
-        images = {f.relative_to(out_dir) for f in there if derivatives.is_prepared_image(f)}
+        for file in {paths.sidecar(f) for f in data} & there:
+            files[file.relative_to(out_dir)] = str(read_json(file).get("Hash"))
+        images = {f.relative_to(out_dir) for f in there if paths.is_prepared_image(f)}
         outdated |= {f for f in images if is_outdated(out_dir, f)}
-    noted = [derivatives.read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
+    noted = [read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
     notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}
     return Done(
         rows=frozenset(rows),
@@ -104,4 +105,4 @@ class _Sidecars(dict[Path, str]):
     """Hashes by data file, kept by sidecar."""
 
     def get(self, file: Path, default: str | None = None) -> str | None:  # type: ignore[override]
-        return super().get(derivatives.sidecar(file), default)
+        return super().get(paths.sidecar(file), default)

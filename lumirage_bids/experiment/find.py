@@ -19,6 +19,7 @@ from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.reference_maps import leave_out_absent
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import read_json
 
 
 def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
@@ -98,7 +99,7 @@ def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> No
     UsageError
         OUT_DIR was made otherwise.
     """
-    about = derivatives.read_json(settings.out_dir / "dataset_description.json")
+    about = read_json(settings.out_dir / "dataset_description.json")
     if not about:
         return
     if about.get("Protocol") != protocol:

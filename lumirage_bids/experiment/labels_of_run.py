@@ -21,7 +21,7 @@ from lumirage_bids.experiment.protocol import DeclaredLabelling, Protocol
 from lumirage_bids.experiment.reference_maps import references
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.labellers.base import Labeller
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
@@ -131,7 +131,7 @@ def _tables(dataset: Dataset, labelling: str, of: str) -> Iterator[Mapping[int, 
 def scored_unnamed(out_dir: Path, labelling: str) -> bool:
     """Whether the look-up table of an output folder has names beside stopgaps, as an earlier version wrote them."""
     with suppress(LumirageError):
-        return is_mixed(read_lut(out_dir / derivatives.look_up_table(labelling)))
+        return is_mixed(read_lut(out_dir / paths.look_up_table(labelling)))
     return False
 
 

@@ -23,7 +23,7 @@ from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import Masking, masking
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
@@ -229,14 +229,14 @@ class _Builder:
         prints = [f.fingerprint for f in scan.sources()]
         preparation = self.variants[variant].preparation
         value = digest(preparation.revision, preparation, prints, scan.skull_stripped)
-        return self._masked(scan, value, derivatives.prepared_image(scan, variant), (variant,))
+        return self._masked(scan, value, paths.prepared_image(scan, variant), (variant,))
 
     def _label_hash(self, scan: Scan, index: int) -> str:
         labels = self.labels[index]
         value = labels.hash(scan)
         if labels.is_existing:
             return value
-        return self._masked(scan, value, derivatives.label_map(scan, labels.name), tuple(self.variants))
+        return self._masked(scan, value, paths.label_map(scan, labels.name), tuple(self.variants))
 
     def _masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
         """Digest of a file that depends on the scan's brain mask: `value`, from before maskers counted, where it holds.
@@ -247,7 +247,7 @@ class _Builder:
         masking = self.masking.depends(scan)
         anew, there = digest(value, "masked", masking), self.done.files.get(file)
         if there in (value, anew):
-            outdated = any(derivatives.prepared_image(scan, name) in self.done.outdated for name in variants)
+            outdated = any(paths.prepared_image(scan, name) in self.done.outdated for name in variants)
             holds = there == value and not outdated and (not masking or self.masking.is_default)
             return value if holds else anew
         return anew if masking else value
@@ -269,7 +269,7 @@ class _Builder:
             for i, labelling in enumerate(self.labels)
             if labelled
             and labelling.has(scan)
-            and not self._is_made(value := self.label_hash(scan, i), derivatives.label_map(scan, labelling.name))
+            and not self._is_made(value := self.label_hash(scan, i), paths.label_map(scan, labelling.name))
         )
         agreements = tuple(self.agreements(scan))
         todo = variants or labels or agreements
@@ -283,7 +283,7 @@ class _Builder:
     def label_maps(self, scan: Scan) -> dict[Path, str]:
         """Label maps of a scan → digests."""
         return {
-            derivatives.label_map(scan, labelling.name): self.label_hash(scan, i)
+            paths.label_map(scan, labelling.name): self.label_hash(scan, i)
             for i, labelling in enumerate(self.labels)
             if labelling.has(scan)
         }
@@ -293,7 +293,7 @@ class _Builder:
         return {
             **self.label_maps(scan),
             **dict.fromkeys(prepared_files(scan, variant), self.prepared_hash(scan, variant)),
-            derivatives.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
+            paths.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
         }
 
     def agreements(self, scan: Scan) -> Iterator[tuple[LabellingOfRun, LabellingOfRun, str]]:
@@ -301,14 +301,14 @@ class _Builder:
             if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
                 hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
                 value = digest(agreement_conditions(labelling, reference), hashes)
-                if not self._is_made(value, derivatives.agreement(scan, labelling.name, reference.name)):
+                if not self._is_made(value, paths.agreement(scan, labelling.name, reference.name)):
                     yield labelling, reference, value
 
     def aligning(self, scan: Scan) -> list[AlignmentJob]:
         todo: dict[str, list[str]] = {}
         for name in self.variants:
             value = self.alignment_hash(scan, name)
-            if not self._is_made(value, derivatives.alignment(scan, self.reference, name)):
+            if not self._is_made(value, paths.alignment(scan, self.reference, name)):
                 todo.setdefault(value, []).append(name)
         return [
             AlignmentJob(

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
 from lumirage_bids.methods.alignment import ABRUPT, FOREGROUND
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.files import read_json
 from lumirage_bids.spatial.grids import end_shares
 from lumirage_bids.spatial.images import read_image
 from lumirage_bids.spatial.preparation import DARKEST, FAR_BELOW
@@ -27,7 +28,7 @@ def is_outdated(out_dir: Path, file: Path) -> bool:
     file : Path
         Prepared image below the output folder.
     """
-    about = derivatives.read_json(derivatives.sidecar(out_dir / file))
+    about = read_json(paths.sidecar(out_dir / file))
     if "AtEdge" in about or "MaskSource" not in about:
         return False
     if about["MaskSource"].rpartition("-")[2] == "template":

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids import methods
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import derivatives, paths
+from lumirage_bids.output.files import read_json
 from lumirage_bids.output.record import dated_records
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ def _label_notes(out_dir: Path, labelling: str, present: Mapping[str, Any]) -> l
     """Tell of label maps that were made with other versions of their labeller's packages."""
     counts: dict[tuple[str, str], int] = {}
     for file in derivatives.files(out_dir, f"sub-*/**/*_seg-{labelling}_dseg.json"):
-        for item in str(derivatives.read_json(file).get("MadeWith", "")).split():
+        for item in str(read_json(file).get("MadeWith", "")).split():
             package, _, made = item.partition("=")
             now = present.get(package) or _version(package)
-            if "space" not in derivatives.entities_of(file) and _told(package, made) != _told(package, now or made):
+            if "space" not in paths.entities_of(file) and _told(package, made) != _told(package, now or made):
                 key = (f"{package} {made}", f"{package} {now}")
                 counts[key] = counts.get(key, 0) + 1
     return [

@@ -11,7 +11,8 @@ import pandas as pd
 from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan, is_present
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import derivatives, paths, score_table
+from lumirage_bids.output.files import write_table
 
 LEFT_OUT = "left out"
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -87,7 +88,7 @@ def _left_out(plan: Plan) -> pd.DataFrame:
 
 
 def _keys(table: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
-    arms = map(derivatives.description, table["variant"], table["method"])
+    arms = map(paths.description, table["variant"], table["method"])
     return zip(arms, table["labelling"], table["moving"], table["fixed"], strict=True)
 
 
@@ -108,7 +109,7 @@ def _absent(moving: str, fixed: str, absent: set[str]) -> str:
 
 def write(out_dir: Path, table: pd.DataFrame) -> None:
     """Write status.tsv and its data dictionary."""
-    derivatives.write_table(out_dir / "status.tsv", table, COLUMNS)
+    write_table(out_dir / "status.tsv", table, COLUMNS)
 
 
 def of_run(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from typing import Any
 from lumirage_bids import labellers
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.files import read_json
 
 LISTED = 10
 """Most structures that a note lists."""
@@ -46,7 +47,7 @@ def structure_notes(labels: LabellingOfRun, plan: Plan, out_dir: Path) -> Iterat
         As for `logging.Logger.log`.
     """
     scans = [p.scan for p in plan.preparing if any(its.name == labels.name for its, _ in p.labels)]
-    found = [derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(s, labels.name))) for s in scans]
+    found = [read_json(paths.sidecar(out_dir / paths.label_map(s, labels.name))) for s in scans]
     maps = [about for about in found if "VoxelsWithoutName" in about]
     absent = Counter(name for about in maps for name in about["AbsentStructures"])
     unnamed = Counter(index for about in maps for index in about["VoxelsWithoutName"])

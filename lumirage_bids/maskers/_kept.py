@@ -12,6 +12,7 @@ from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.maskers.base import Found
 from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import write_text
 from lumirage_bids.spatial.images import Volume, read_labels, write_image
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def keep(scan: Scan, image: Volume, conditions: str, context: Context, make: Cal
         try:
             found = make()
         except BadDataError as error:
-            derivatives.write_text(note, json.dumps({"refused": str(error)}))
+            write_text(note, json.dumps({"refused": str(error)}))
             raise
         write_image(Volume(array=found.mask, affine=image.affine), note.with_suffix(".nii.gz"), np.uint8)
-        derivatives.write_text(note, json.dumps({"source": found.source}))
+        write_text(note, json.dumps({"source": found.source}))
         return found
 
 

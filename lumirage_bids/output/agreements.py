@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import derivatives, paths
+from lumirage_bids.output.files import read_json
 from lumirage_bids.output.score_table import CONDITIONS
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -43,12 +44,12 @@ def collect(out_dir: Path) -> tuple[pd.DataFrame, list[str]]:
     notes : list of str
         What was left out, what was lacking, and where a comparison failed.
     """
-    wanted = derivatives.read_json(out_dir / CONDITIONS)
+    wanted = read_json(out_dir / CONDITIONS)
     rows, left_out = [], _LeftOut()
     for file in derivatives.files(out_dir, "sub-*/**/*_agreement.json"):
-        if (out_dir / derivatives.failure(file.relative_to(out_dir))).exists():
+        if (out_dir / paths.failure(file.relative_to(out_dir))).exists():
             continue  # made before the latest attempt, which failed
-        found = derivatives.read_json(file)
+        found = read_json(file)
         pair = found.get("Labelling"), found.get("Reference")
         if wanted.get(key(*map(str, pair))) != found.get("Conditions"):
             continue
@@ -95,7 +96,7 @@ class _LeftOut:
 def _failed(out_dir: Path) -> list[str]:
     reasons: dict[str, int] = {}
     for file in derivatives.files(out_dir, "logs/failures/*_agreement.json"):
-        reason = derivatives.read_json(file).get("Reason", "no reason given")
+        reason = read_json(file).get("Reason", "no reason given")
         reasons[reason] = reasons.get(reason, 0) + 1
     return [f"On {n} scan(s) a labelling could not be scored against its reference: {r}" for r, n in reasons.items()]
 

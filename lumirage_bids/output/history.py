@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import read_json, write_json
 
 MADE_UNDER = Path(".lumirage", "made_under.json")
 OUTDATED = Path(".lumirage", "outdated.json")
@@ -31,12 +31,12 @@ _CODE = {"code": "the program or the source of the method", "labeller_code": "th
 
 def note_facts(out_dir: Path, facts: Mapping[str, Facts]) -> None:
     """Remember conditions by their digest; those of earlier runs stay."""
-    derivatives.write_json(out_dir / MADE_UNDER, {**read_facts(out_dir), **facts})
+    write_json(out_dir / MADE_UNDER, {**read_facts(out_dir), **facts})
 
 
 def read_facts(out_dir: Path) -> dict[str, Facts]:
     """Conditions by their digest; without those of versions before 0.2.0."""
-    return derivatives.read_json(out_dir / MADE_UNDER)
+    return read_json(out_dir / MADE_UNDER)
 
 
 def note_outdated(out_dir: Path, outdated: Mapping[str, str], valid: frozenset[str]) -> None:
@@ -50,12 +50,12 @@ def note_outdated(out_dir: Path, outdated: Mapping[str, str], valid: frozenset[s
     before = read_outdated(out_dir)
     after = {**{value: why for value, why in before.items() if value not in valid}, **outdated}
     if after != before:
-        derivatives.write_json(out_dir / OUTDATED, after)
+        write_json(out_dir / OUTDATED, after)
 
 
 def read_outdated(out_dir: Path) -> dict[str, str]:
     """Hash of a row that does not count any more → why."""
-    return derivatives.read_json(out_dir / OUTDATED)
+    return read_json(out_dir / OUTDATED)
 
 
 def differences(old: Facts | None, new: Facts | None) -> str:

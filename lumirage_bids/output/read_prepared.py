@@ -12,7 +12,8 @@ import numpy as np
 from lumirage_bids.base.errors import BadDataError, MissingInputError
 from lumirage_bids.bids.look_up_tables import only_named, read_lut
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import derivatives, paths, score_table
+from lumirage_bids.output.files import read_json
 from lumirage_bids.spatial.images import Volume, read_grid, read_image, read_labels
 from lumirage_bids.spatial.itk import read_itk
 
@@ -69,25 +70,25 @@ def _read(read: Callable[[Path], T], out_dir: Path, file: Path, scan: Scan, want
 
 def read_prepared(out_dir: Path, scan: Scan, variant: str, wanted: Wanted = None) -> Volume:
     """Prepared image of a scan."""
-    return _read(read_image, out_dir, derivatives.prepared_image(scan, variant), scan, wanted)
+    return _read(read_image, out_dir, paths.prepared_image(scan, variant), scan, wanted)
 
 
 def prepared_grid(
     out_dir: Path, scan: Scan, variant: str, wanted: Wanted = None
 ) -> tuple[tuple[int, int, int], np.ndarray]:
     """Shape and affine of a scan's prepared image."""
-    return _read(read_grid, out_dir, derivatives.prepared_image(scan, variant), scan, wanted)
+    return _read(read_grid, out_dir, paths.prepared_image(scan, variant), scan, wanted)
 
 
 def read_prepared_mask(out_dir: Path, scan: Scan, variant: str, wanted: Wanted = None) -> Volume:
     """Brain mask on the prepared grid, 0 or 1."""
-    volume = _read(read_labels, out_dir, derivatives.prepared_mask(scan, variant), scan, wanted)
+    volume = _read(read_labels, out_dir, paths.prepared_mask(scan, variant), scan, wanted)
     return replace(volume, array=volume.array.astype(np.float32))
 
 
 def read_label_map(out_dir: Path, scan: Scan, labelling: str, wanted: Wanted = None) -> Volume:
     """Label map of a scan on its own grid."""
-    return _read(read_labels, out_dir, derivatives.label_map(scan, labelling), scan, wanted)
+    return _read(read_labels, out_dir, paths.label_map(scan, labelling), scan, wanted)
 
 
 def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]:
@@ -101,11 +102,11 @@ def read_structures(out_dir: Path, scan: Scan, labelling: str) -> dict[int, str]
     NotPreparedError
         The table is gone or damaged; it is made again with all label maps of the labelling.
     """
-    file = derivatives.look_up_table(labelling)
+    file = paths.look_up_table(labelling)
     found = structures_if_whole(out_dir, labelling)
     if found is None:
         raise lost_error(file, scan, "is gone or damaged, so are the label maps that it names")
-    unnamed = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(scan, labelling)))
+    unnamed = read_json(paths.sidecar(out_dir / paths.label_map(scan, labelling)))
     left_out = unnamed.get("VoxelsWithoutName", {})
     return {index: name for index, name in only_named(found).items() if str(index) not in left_out}
 
@@ -116,14 +117,14 @@ def structures_if_whole(out_dir: Path, labelling: str) -> dict[int, str] | None:
     A table holds the names of all scans' structures, so one that lost some could not be told from one that never had
     them. We end the last line, which a table that is cut short lacks.
     """
-    file = out_dir / derivatives.look_up_table(labelling)
+    file = out_dir / paths.look_up_table(labelling)
     try:
         if file.read_bytes().endswith(b"\n"):
             return read_lut(file)
     except (BadDataError, FileNotFoundError):
         pass
     for sidecar in derivatives.files(out_dir, f"sub-*/**/*_seg-{labelling}_*dseg.json"):
-        if "Labeller" in derivatives.read_json(sidecar):  # a scan's own map, not one that was moved to another
+        if "Labeller" in read_json(sidecar):  # a scan's own map, not one that was moved to another
             derivatives.disown(sidecar)
     return None
 
@@ -134,18 +135,18 @@ def native_grid(
     """Shape and affine of the scan's image as it came."""
 
     def read(path: Path) -> tuple[tuple[int, int, int], np.ndarray]:
-        about: dict[str, Any] = derivatives.read_json(derivatives.sidecar(path))
+        about: dict[str, Any] = read_json(paths.sidecar(path))
         if not about:
             raise MissingInputError("another run is about to replace it")
         x, y, z = about["NativeShape"]
         return (x, y, z), np.array(about["NativeAffine"])
 
-    return _read(read, out_dir, derivatives.label_map(scan, labelling), scan, wanted)
+    return _read(read, out_dir, paths.label_map(scan, labelling), scan, wanted)
 
 
 def read_alignment(out_dir: Path, scan: Scan, reference: Scan, variant: str, wanted: Wanted = None) -> np.ndarray:
     """Matrix from the reference's world to the scan's."""
-    transform = _read(read_itk, out_dir, derivatives.alignment(scan, reference, variant), scan, wanted)
+    transform = _read(read_itk, out_dir, paths.alignment(scan, reference, variant), scan, wanted)
     matrix = np.eye(4)
     for step in transform.steps:
         matrix = np.asarray(step) @ matrix

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from lumirage_bids.output import derivatives, history
+from lumirage_bids.output import derivatives, history, paths
+from lumirage_bids.output.files import read_json, read_table, write_json, write_table
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 CONDITIONS = Path(".lumirage", "conditions.json")
@@ -142,7 +143,7 @@ def structures_of(rows: Iterable[Row]) -> list[int]:
 def write_rows(file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
     """Write one batch's rows: the key columns, the measures, one column a structure."""
     columns = [*COLUMNS, *INTERNAL, *(f"{PREFIX}{i}" for i in indices)]
-    derivatives.write_table(file, pd.DataFrame(rows, columns=columns))
+    write_table(file, pd.DataFrame(rows, columns=columns))
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -155,7 +156,7 @@ def read_rows(file: Path) -> list[Row]:
 def _read(file: Path, structures: bool = True) -> pd.DataFrame:
     """One batch's rows; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "reason", "hash", *INTERNAL), str)
-    table = derivatives.read_table(file, text, lambda column: structures or structure_index(column) is None)
+    table = read_table(file, text, lambda column: structures or structure_index(column) is None)
     # Columns that an earlier version did not write are empty.
     return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
 
@@ -179,7 +180,7 @@ def collect(out_dir: Path, subjects: Iterable[str] = ("*",), *, structures: bool
     """
     frames: dict[str, list[pd.DataFrame]] = {}
     for file in (f for s in subjects for f in derivatives.files(out_dir, f"sub-{s}/**/*_scores.tsv")):
-        frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file, structures))
+        frames.setdefault(paths.entities_of(file)["seg"], []).append(_read(file, structures))
     return {name: _latest(pd.concat(parts, ignore_index=True)) for name, parts in sorted(frames.items())}
 
 
@@ -199,14 +200,14 @@ def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.Dat
     notes : list of str
         How many rows were left out, and why.
     """
-    wanted = derivatives.read_json(out_dir / CONDITIONS)
+    wanted = read_json(out_dir / CONDITIONS)
     outdated, facts = history.read_outdated(out_dir), history.read_facts(out_dir)
     rows, notes = {}, []
     order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted))
     collected = collect(out_dir, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
         table = collected[name]
-        arms = [derivatives.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]
+        arms = [paths.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]
         now = [wanted.get(f"{arm}/{name}") for arm in arms]
         under = list(zip(table["conditions"], now, strict=True))
         others = {(c, w): history.differences(facts.get(c), facts.get(w or "")) for c, w in set(under) if c != w}
@@ -230,7 +231,7 @@ def _keys(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 
 def note_conditions(out_dir: Path, conditions: Mapping[str, str]) -> None:
     """Remember the latest conditions: ``arm/labelling`` → digest; those of other arms stay."""
-    derivatives.write_json(out_dir / CONDITIONS, {**derivatives.read_json(out_dir / CONDITIONS), **conditions})
+    write_json(out_dir / CONDITIONS, {**read_json(out_dir / CONDITIONS), **conditions})
 
 
 def _latest(table: pd.DataFrame) -> pd.DataFrame:

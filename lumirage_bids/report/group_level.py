@@ -22,7 +22,8 @@ from lumirage_bids.audit.published import (
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.software import software_notes
-from lumirage_bids.output import agreements, derivatives, score_table
+from lumirage_bids.output import agreements, derivatives, paths, score_table
+from lumirage_bids.output.files import read_json, write_table
 from lumirage_bids.output.record import dated_records, read_criteria, read_records, versions
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
@@ -71,18 +72,18 @@ def write_group(settings: Settings) -> Path:
         for file in (*folder.glob("figures/pairs-*"), *folder.glob("figures/sequences.*")):
             file.unlink()  # of an earlier page
     pairs = tables.pairs[list(score_table.COLUMNS)]
-    derivatives.write_table(folder / "pairs.tsv", pairs, score_table.COLUMNS)
-    derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
-    derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
-    derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
-    derivatives.write_table(folder / "ranking.tsv", tables.ranking, RANKING)
-    derivatives.write_table(folder / "interactions.tsv", tables.interactions, INTERACTIONS)
-    derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
+    write_table(folder / "pairs.tsv", pairs, score_table.COLUMNS)
+    write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
+    write_table(folder / "summary.tsv", tables.summary, SUMMARY)
+    write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
+    write_table(folder / "ranking.tsv", tables.ranking, RANKING)
+    write_table(folder / "interactions.tsv", tables.interactions, INTERACTIONS)
+    write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
     differences = tables.structure_differences
-    derivatives.write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
+    write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
     labellers, about_labellers = agreements.collect(out_dir)
     if len(labellers):
-        derivatives.write_table(folder / "labellers.tsv", labellers, agreements.COLUMNS)
+        write_table(folder / "labellers.tsv", labellers, agreements.COLUMNS)
     context = replace(
         _context(settings, [*about_criteria, *notes], conditions, tables.comparisons),
         criteria=criteria,
@@ -91,7 +92,7 @@ def write_group(settings: Settings) -> Path:
         labeller_notes=about_labellers,
     )
     audited = audit_section(conditions, tables.comparisons, alpha=criteria.alpha)
-    derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
+    write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
     facts = RunFacts(
         preparations=conditions.preparations,
         parameters=conditions.parameters,
@@ -101,8 +102,8 @@ def write_group(settings: Settings) -> Path:
     published = published_comparison(tables.pairs, context.protocol, facts)
     differing = published_differences(tables.pairs, context.protocol, facts)
     if len(published):
-        derivatives.write_table(folder / "published.tsv", published, PUBLISHED)
-        derivatives.write_table(folder / "published_differences.tsv", differing, DIFFERENCES)
+        write_table(folder / "published.tsv", published, PUBLISHED)
+        write_table(folder / "published_differences.tsv", differing, DIFFERENCES)
     context = replace(
         context,
         audit=audited,
@@ -128,7 +129,7 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
         name: table[[*key, *(c for c in table.columns if score_table.structure_index(c) is not None)]]
         for name, table in rows.items()
     }
-    tables_of_names = {name: out_dir / derivatives.look_up_table(name) for name in rows}
+    tables_of_names = {name: out_dir / paths.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
     first = min((time for table in rows.values() for time in table["finished"].dropna()), default="")
@@ -138,7 +139,7 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
 def _context(settings: Settings, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame) -> ReportContext:
 
     out_dir = settings.out_dir
-    about = derivatives.read_json(out_dir / "dataset_description.json")
+    about = read_json(out_dir / "dataset_description.json")
     records = read_records(out_dir)
     prepared = derivatives.files(out_dir, "sub-*/**/*prepared_*.json")
     latest: dict[str, Any] = records[-1] if records else {}
@@ -151,7 +152,7 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
         arms={k: v for r in records for k, v in r["arms"].items()},
         conditions=conditions,
         comparisons=comparisons,
-        masks={derivatives.read_json(f).get("MaskSource", "") for f in prepared},
+        masks={read_json(f).get("MaskSource", "") for f in prepared},
         template="templateflow" in about.get("DatasetLinks", {}),
         sloppy=bool(about.get("Sloppy")),
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.files import read_json
 from lumirage_bids.report.figures.intensities import Seen
 from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
@@ -82,6 +83,6 @@ def _histograms(out_dir: Path, pairs: pd.DataFrame, variants: Sequence[str]) -> 
     """Histograms of the prepared images, where their sidecars hold them."""
     for sequence, scans in scans_by_sequence(pairs).items():
         for variant, scan in product(variants, scans):
-            meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
+            meta = read_json(paths.sidecar(out_dir / paths.prepared_image(scan, variant)))
             if "Histogram" in meta:
                 yield Seen(variant, sequence, scan.name), meta["Histogram"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import derivatives, paths
 from lumirage_bids.output.read_prepared import read_label_map, read_prepared, read_prepared_mask
 from lumirage_bids.report.figures.slices import ContourLayer, View, from_voxel_planes
 from lumirage_bids.spatial.planes import middle, moved_planes
@@ -97,7 +97,7 @@ def _pair_view(out_dir: Path, row: pd.Series[str], word: str) -> View | None:
 
     moving, fixed = (scan_of_row(row, side) for side in ("moving", "fixed"))
     labelling = row["labelling"]
-    kept = read_slices(out_dir, moving, fixed, derivatives.description(row["variant"], row["method"]), labelling)
+    kept = read_slices(out_dir, moving, fixed, paths.description(row["variant"], row["method"]), labelling)
     if kept is None:
         return None
     try:
@@ -124,7 +124,7 @@ def scan_of_row(row: pd.Series[str], side: str) -> Scan:
     side : {"moving", "fixed"}
     """
     name, subject = row[side], row[f"{side}_subject"]
-    found = derivatives.entities_of(Path(name))
+    found = paths.entities_of(Path(name))
     suffix = found.pop("suffix")
     # A template's file begins with tpl-, its derivatives with sub-.
     entities = found if "sub" in found else {"sub": subject}
@@ -155,7 +155,7 @@ def read_slices(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: s
 
     None where nothing was kept when the pair was registered, or it is gone, or it does not say where it was cut.
     """
-    pattern = derivatives.slices(moving, arm, "*")
+    pattern = paths.slices(moving, arm, "*")
     for file in sorted(derivatives.files(out_dir, pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
         try:
             with np.load(file) as archive:

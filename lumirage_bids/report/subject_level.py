@@ -10,7 +10,8 @@ import pandas as pd
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.files import read_json
 from lumirage_bids.output.read_prepared import read_alignment, read_prepared
 from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES, ScanView, pair_views
@@ -55,7 +56,7 @@ def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
                 figures.append((caption, plane_rows([shown])))
             if not settings.no_pictures:
                 figures.append(_alignment_panel(scan, plan, variant, out_dir))
-            meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
+            meta = read_json(paths.sidecar(out_dir / paths.prepared_image(scan, variant)))
             shape = " × ".join(map(str, view.mask.shape))
             mm = " × ".join(f"{s:.3g}" for s in view.mask.spacing)
             description.append(f"variant {variant}: {shape} voxels of {mm} mm, brain mask: {meta['MaskSource']}")

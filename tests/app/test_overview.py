@@ -9,7 +9,8 @@ import tomli_w
 
 from lumirage_bids.app.cli import main
 from lumirage_bids.app.overview import read_overview, tell
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import score_table
+from lumirage_bids.output.files import write_json
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = [f"sub-{i}_T1w" for i in range(1, 5)]
@@ -26,10 +27,10 @@ def out(tmp_path: Path) -> Path:
         "plan": {"pairs": 12, "pairs_present": 10, "missing": [{"name": "sub-9_T1w", "get": get}]},
         "arms": arms,
     }
-    derivatives.write_json(tmp_path / "dataset_description.json", {"Name": "A study", "Protocol": "default"})
+    write_json(tmp_path / "dataset_description.json", {"Name": "A study", "Protocol": "default"})
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "20260101T000000Z-a.toml").write_text(tomli_w.dumps(record))
-    derivatives.write_json(tmp_path / score_table.CONDITIONS, {f"{arm}/manual": "c" for arm in arms})
+    write_json(tmp_path / score_table.CONDITIONS, {f"{arm}/manual": "c" for arm in arms})
     return tmp_path
 
 

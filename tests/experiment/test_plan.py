@@ -20,7 +20,7 @@ from lumirage_bids.experiment.pairs import choose_pairs
 from lumirage_bids.experiment.plan import Done, Plan
 from lumirage_bids.experiment.protocol import PairRule
 from lumirage_bids.maskers import Masking
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 from tests.small_plan import asked, dataset, finished, plan, scan
 
 ROOT = Path("/data")
@@ -138,7 +138,7 @@ def test_what_is_done_is_not_planned_again(tmp_path: Path) -> None:
 def test_what_is_prepared_without_its_mask_is_planned_again(tmp_path: Path) -> None:
     scans = [scan(tmp_path, s) for s in "123"]
     done = finished(plan(tmp_path, scans))
-    kept = {file: value for file, value in done.files.items() if file != derivatives.prepared_mask(scans[1], "default")}
+    kept = {file: value for file, value in done.files.items() if file != paths.prepared_mask(scans[1], "default")}
     again = plan(tmp_path, scans, done=replace(done, files=kept, rows=frozenset()))
     assert [p.scan.subject for p in again.preparing] == ["2"]
 
@@ -161,7 +161,7 @@ def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float,
 def test_a_note_of_other_conditions_does_not_hide_what_is_there(tmp_path: Path) -> None:
     scans = [scan(tmp_path, s) for s in "123"]
     done = finished(plan(tmp_path, scans))
-    image = derivatives.prepared_image(scans[1], "default")
+    image = paths.prepared_image(scans[1], "default")
     assert plan(tmp_path, scans, done=replace(done, rows=frozenset(), notes={image: "other"})).preparing == ()
     gone = {file: value for file, value in done.files.items() if file != image}
     noted = {image: done.files[image]}
@@ -198,8 +198,8 @@ def test_what_is_saved_of_a_pair_is_asked_of_its_scored_labellings_alone(
     batch = made.batches[0]
     moving, fixed, arm = batch.moving, batch.tasks[0].pair.fixed, batch.arm.label
     task = replace(batch.tasks[0], hashes={(arm, "a"): "1", (arm, "b"): "2"})
-    files = {name: derivatives.moved_labels(moving, fixed, arm, name) for name in "ab"}
-    files["xfm"] = derivatives.transform(moving, fixed, arm)
+    files = {name: paths.moved_labels(moving, fixed, arm, name) for name in "ab"}
+    files["xfm"] = paths.transform(moving, fixed, arm)
     noted = {files[name]: task.registration_hash for name in there}.get
     hashes = {task.hashes[arm, name] for name in failed}
     scored = {"a", "b"} - failed
@@ -484,7 +484,7 @@ def test_only_scans_that_an_earlier_version_prepared_wrongly_are_made_again(
     before = finished(plan(tmp_path, scans))
     monkeypatch.undo()
     assert plan(tmp_path, scans, done=before).n_todo == 0
-    head = derivatives.prepared_image(scans[2], "default")
+    head = paths.prepared_image(scans[2], "default")
     after = plan(tmp_path, scans, done=replace(before, outdated=frozenset({head})))
     again = {(t.pair.moving.subject, t.pair.fixed.subject) for b in after.batches for t in b.tasks}
     assert again == {("1", "3"), ("3", "1"), ("2", "3"), ("3", "2")}

@@ -14,8 +14,9 @@ from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import ScanJob, prepared_files
 from lumirage_bids.labellers import labeller
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import derivatives, paths, score_table
 from lumirage_bids.output import read_prepared as prepared
+from lumirage_bids.output.files import read_json, write_json
 from lumirage_bids.output.read_prepared import (
     NotPreparedError,
     native_grid,
@@ -40,7 +41,7 @@ def publish(out: Path, value: str, level: float = 1.0) -> dict[Path, str]:
         array = np.zeros(SHAPE, np.float32)
         array[1:] = level
         write_image(Volume(array=array, affine=np.eye(4)), out / file, np.float32)
-        derivatives.write_json(derivatives.sidecar(out / file), {"Hash": value})
+        write_json(paths.sidecar(out / file), {"Hash": value})
     return dict.fromkeys(files, value)
 
 
@@ -59,7 +60,7 @@ def test_what_another_run_made_otherwise_is_not(tmp_path: Path) -> None:
 
 
 def test_stopgaps_count_only_where_nothing_has_a_name(tmp_path: Path) -> None:
-    one, file = scan(tmp_path, "1"), tmp_path / derivatives.look_up_table("manual")
+    one, file = scan(tmp_path, "1"), tmp_path / paths.look_up_table("manual")
     publish_look_up_table(tmp_path, "manual", {1: "label 1", 2: "label 2"}, whole=False)
     assert read_structures(tmp_path, one, "manual") == {1: "label 1", 2: "label 2"}
     publish_look_up_table(tmp_path, "manual", {1: "CSF"}, whole=False)
@@ -76,8 +77,8 @@ def test_what_a_maps_own_table_does_not_name_is_no_structure_of_it(tmp_path: Pat
     one, two = (scan(tmp_path, s) for s in "12")
     publish_look_up_table(tmp_path, "manual", {1: "CSF", 2: "GM"}, whole=False)
     for each, unnamed in ((one, {"2": 70}), (two, {})):
-        sidecar = derivatives.sidecar(tmp_path / derivatives.label_map(each, "manual"))
-        derivatives.write_json(sidecar, {"VoxelsWithoutName": unnamed})
+        sidecar = paths.sidecar(tmp_path / paths.label_map(each, "manual"))
+        write_json(sidecar, {"VoxelsWithoutName": unnamed})
     assert read_structures(tmp_path, one, "manual") == {1: "CSF"}
     assert read_structures(tmp_path, two, "manual") == {1: "CSF", 2: "GM"}
 
@@ -116,10 +117,10 @@ def test_a_damaged_file_is_made_again(kept: int, tmp_path: Path) -> None:
 
 def label(out: Path, subject: str) -> dict[Path, str]:
     """A label map of ours; the digest that it has."""
-    file = derivatives.label_map(scan(out, subject), "manual")
+    file = paths.label_map(scan(out, subject), "manual")
     write_image(Volume(array=np.ones(SHAPE, np.int32), affine=np.eye(4)), out / file, np.int32)
     about = {"Hash": "a", "Labeller": "existing", "NativeShape": SHAPE, "NativeAffine": np.eye(4).tolist()}
-    derivatives.write_json(derivatives.sidecar(out / file), about)
+    write_json(paths.sidecar(out / file), about)
     return {file: "a"}
 
 
@@ -128,13 +129,13 @@ def label(out: Path, subject: str) -> dict[Path, str]:
 def test_label_maps_that_lost_their_names_are_made_again(cut: str, found: str, tmp_path: Path) -> None:
     """All of the labelling: what the table names of other scans is not known from one."""
     one, two = (scan(tmp_path, s) for s in "12")
-    moved = derivatives.moved_labels(one, two, "greedy", "manual")
-    derivatives.write_json(derivatives.sidecar(tmp_path / moved), {"Hash": "b"})
+    moved = paths.moved_labels(one, two, "greedy", "manual")
+    write_json(paths.sidecar(tmp_path / moved), {"Hash": "b"})
     publish_look_up_table(tmp_path, "manual", {1: "Brain-Stem", 2: "Thalamus"}, whole=False)
     wanted = label(tmp_path, "1") | label(tmp_path, "2")
     assert read_structures(tmp_path, one, "manual") == {1: "Brain-Stem", 2: "Thalamus"}
     assert read_label_map(tmp_path, one, "manual", wanted).array.max() == 1
-    (tmp_path / derivatives.look_up_table("manual")).write_text(cut)
+    (tmp_path / paths.look_up_table("manual")).write_text(cut)
     if found == "writing":
         publish_look_up_table(tmp_path, "manual", {1: "Brain-Stem"}, whole=False)
     else:
@@ -143,7 +144,7 @@ def test_label_maps_that_lost_their_names_are_made_again(cut: str, found: str, t
     for each in (one, two):
         with pytest.raises(NotPreparedError, match=f"^{score_table.LOST}"):
             read_label_map(tmp_path, each, "manual", wanted)
-    assert derivatives.sidecar(tmp_path / moved).exists()
+    assert paths.sidecar(tmp_path / moved).exists()
 
 
 def test_a_grid_is_read_as_it_was_planned_too(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_a_grid_is_read_as_it_was_planned_too(tmp_path: Path) -> None:
     one = scan(tmp_path, "1")
     assert native_grid(tmp_path, one, "manual", wanted)[0] == SHAPE
     assert prepared_grid(tmp_path, one, "default", wanted)[0] == SHAPE
-    (tmp_path / derivatives.prepared_image(one, "default")).write_bytes(bytes(400))
+    (tmp_path / paths.prepared_image(one, "default")).write_bytes(bytes(400))
     with pytest.raises(NotPreparedError, match=f"^{score_table.LOST}: .*damaged"):
         prepared_grid(tmp_path, one, "default", wanted)
 
@@ -177,8 +178,8 @@ def test_one_scan_that_cannot_be_read_does_not_stop_the_others(
     one = scan(tmp_path, "1")
     job = ScanJob(scan=one, variants=(("default", Preparation(), "b"),), labels=((labels, "c"),))
     prepare_scan(job, tmp_path, Context())
-    for file in (*prepared_files(one, "default"), derivatives.label_map(one, "tissue")):
-        assert str(derivatives.read_json(tmp_path / derivatives.failure(file)).get("Reason")).startswith(reason)
+    for file in (*prepared_files(one, "default"), paths.label_map(one, "tissue")):
+        assert str(read_json(tmp_path / paths.failure(file)).get("Reason")).startswith(reason)
 
 
 def test_a_full_disk_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ import pytest
 from lumirage_bids.audit import Conditions
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import prepare_scan
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.files import write_json
 from lumirage_bids.report.figures.intensities import Seen
 from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, read_slices, scan_of_row
@@ -43,14 +44,14 @@ def prepare(out: Path, name: str, affine: np.ndarray, **about: object) -> None:
     labels[2:5, 3:9, 2:6], labels[5:8, 3:9, 2:6] = 1, 2
     image = labels + np.linspace(0, 0.3, SHAPE[0])[:, None, None]
     files = {
-        derivatives.prepared_image(scan(name), "default"): (image, np.float32),
-        derivatives.prepared_mask(scan(name), "default"): (labels > 0, np.uint8),
-        derivatives.label_map(scan(name), "mine"): (labels, np.int32),
+        paths.prepared_image(scan(name), "default"): (image, np.float32),
+        paths.prepared_mask(scan(name), "default"): (labels > 0, np.uint8),
+        paths.label_map(scan(name), "mine"): (labels, np.int32),
     }
     for file, (array, dtype) in files.items():
         (out / file).parent.mkdir(parents=True, exist_ok=True)
         write_image(Volume(array=array.astype(dtype), affine=affine), out / file, dtype)
-        derivatives.write_json(derivatives.sidecar(out / file), {"Hash": "x", **about})
+        write_json(paths.sidecar(out / file), {"Hash": "x", **about})
 
 
 def keep_slices(
@@ -60,13 +61,13 @@ def keep_slices(
     volume = Volume(array=VOXELS, affine=np.eye(4))
     parts = {**moved_planes(volume, Transform(), volume, index, 1), "index": np.array(index)}
     kept = {f"{scan(name).key}/mine/{p}": array for name in fixed for p, array in parts.items() if p not in without}
-    np.savez(out / derivatives.slices(scan(moving), "syn", "abc"), **kept)
+    np.savez(out / paths.slices(scan(moving), "syn", "abc"), **kept)
 
 
 def test_a_scan_is_known_by_its_name():
     found = scan("sub-1_ses-2_acq-x_run-1_T1w")
     assert (found.name, found.key, found.session) == ("sub-1_ses-2_acq-x_run-1_T1w", "1+2+T1w", "2")
-    where = derivatives.prepared_image(found, "1mm").as_posix()
+    where = paths.prepared_image(found, "1mm").as_posix()
     assert where == "sub-1/ses-2/anat/sub-1_ses-2_acq-x_run-1_desc-1mm+prepared_T1w.nii.gz"
     template = pd.Series({"moving": "tpl-MNI_cohort-1_res-01_T1w", "moving_subject": "MNI+1"})
     assert scan_of_row(template, "moving").entities == {"sub": "MNI+1"}
@@ -122,7 +123,7 @@ def moved_onto_itself(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     name = "sub-2_T1w"
     prepare(tmp_path, name, np.eye(4))
     write_image(
-        Volume(array=VOXELS, affine=np.eye(4)), tmp_path / derivatives.label_map(scan(name), "mine"), np.dtype("int32")
+        Volume(array=VOXELS, affine=np.eye(4)), tmp_path / paths.label_map(scan(name), "mine"), np.dtype("int32")
     )
     (tmp_path / "sub-1" / "anat").mkdir(parents=True)
     return tmp_path, pd.DataFrame([row("sub-1_T1w", name)])
@@ -155,8 +156,8 @@ def test_no_picture_of_slices_that_do_not_say_where_they_were_cut_or_were_cut_el
     # Prepared anew since, on a smaller grid.
     keep_slices(out, "sub-1_T1w", "sub-2_T1w")
     smaller = Volume(array=np.ones((4, 5, 3), np.uint8), affine=np.eye(4))
-    write_image(smaller, out / derivatives.prepared_mask(scan("sub-2_T1w"), "default"), np.dtype("uint8"))
-    write_image(smaller, out / derivatives.prepared_image(scan("sub-2_T1w"), "default"), np.dtype("float32"))
+    write_image(smaller, out / paths.prepared_mask(scan("sub-2_T1w"), "default"), np.dtype("uint8"))
+    write_image(smaller, out / paths.prepared_image(scan("sub-2_T1w"), "default"), np.dtype("float32"))
     assert list(pair_views(out, pairs)) == []
 
 

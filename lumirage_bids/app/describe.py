@@ -142,7 +142,7 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     if settings.dry_run and plan.batches:  # docs/sbatch_array.sh reads it
         movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
         yield f"Participants with registrations to do: {' '.join(movers)}"
-    made = estimate(plan, settings, voxels, timings.read(settings.out_dir))
+    made = estimate(plan, settings, voxels, timings.read(settings.output))
     known = "as measured in this output folder" if made.measured else "within a factor of about two"
     size = f"{voxels / 1e6:.1f} million" if voxels >= 1e5 else count(voxels)
     yield (

@@ -23,7 +23,7 @@ from lumirage_bids.experiment.foresight import foresee
 from lumirage_bids.experiment.make_plan import check_content
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.structure_notes import log_structures
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import score_table
 from lumirage_bids.output.record import versions
 from lumirage_bids.report.subject_level import write_subject_pages
 
@@ -43,8 +43,8 @@ def run(settings: Settings) -> int:
     if settings.use_plugin is not None:
         graphs.read_plugin_file(settings.use_plugin)  # before anything is written
     dataset, plan = find(settings, experiment)
-    check_same_experiment(settings, experiment.name, dataset.name)
-    made_with = checks.made_by_version(settings.out_dir)
+    check_same_experiment(settings.output, experiment.name, dataset.name, sloppy=settings.sloppy)
+    made_with = checks.made_by_version(settings.output)
     story = describe(plan, dataset, settings, expected_voxels(plan))
     foreseen = foresee(plan, settings.weights, settings.stage)
     story += f"\n{foreseen.text}" if foreseen.text else ""
@@ -103,27 +103,27 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
             check_prepared(plan)
         else:
             graphs.run(graphs.preparation_graph(plan, execution), execution)
-            log_structures(plan, settings.out_dir)
+            log_structures(plan, settings.output)
         if settings.stage != "prepare":
-            forget(plan, settings)
+            forget(plan, settings.output, settings.redo)
             for batch in plan.batches:
-                Rows(batch, settings.out_dir).forget_killed()
+                Rows(batch, settings.output).forget_killed()
             graphs.run(graphs.registration_graph(plan, execution), execution)
 
 
 def _conclude(plan: Plan, settings: Settings) -> int:
 
-    out_dir = settings.out_dir
+    output = settings.output
     if settings.stage == "prepare":
-        return status.preparation_code(plan, out_dir)
+        return status.preparation_code(plan, output)
     rows, table = _write_status(plan, settings)
     write_subject_pages(plan, rows, settings)
     mine = status.of_run(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
     for (state, reason), group in undone.groupby(["status", "reason"]):
         logger.error("%d row(s) %s: %s", len(group), state, reason)
-    logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
-    for note in software_notes(out_dir, rows, versions()):
+    logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), output / "status.tsv")
+    for note in software_notes(output, rows, versions()):
         logger.warning("%s", note)
     unsaved = _unsaved(plan, settings)
     if unsaved:
@@ -135,14 +135,14 @@ def _unsaved(plan: Plan, settings: Settings) -> int:
     """How many pairs have scores, but not all of what is to be saved."""
     if settings.save == "none":
         return 0
-    batches = ((batch, Rows(batch, settings.out_dir)) for batch in plan.batches)
+    batches = ((batch, Rows(batch, settings.output)) for batch in plan.batches)
     return sum(rows.finished(t) and not rows.complete(t, settings.save) for batch, rows in batches for t in batch.tasks)
 
 
 def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
 
-    with derivatives.lock(settings.out_dir, "root"):
-        rows, _ = score_table.current(settings.out_dir, structures=False)
+    with settings.output.lock("root"):
+        rows, _ = score_table.current(settings.output, structures=False)
         table = status.status_table(plan, rows)
-        status.write(settings.out_dir, table)
+        status.write(settings.output, table)
     return rows, table

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import labellers
@@ -22,6 +21,7 @@ from lumirage_bids.experiment.reference_maps import references
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.labellers.base import Labeller
 from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
@@ -98,7 +98,7 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
         replace(
             labels,
             reference=compared.get(labels.name),
-            corrected=not labels.structures and scored_unnamed(settings.out_dir, labels.name),
+            corrected=not labels.structures and scored_unnamed(settings.output, labels.name),
         )
         for labels in (
             _with_structures(_labels(n, protocol, settings, dataset), dataset) for n in names if n not in optional
@@ -128,10 +128,10 @@ def _tables(dataset: Dataset, labelling: str, of: str) -> Iterator[Mapping[int, 
             yield read_lut(table)
 
 
-def scored_unnamed(out_dir: Path, labelling: str) -> bool:
+def scored_unnamed(output: Output, labelling: str) -> bool:
     """Whether the look-up table of an output folder has names beside stopgaps, as an earlier version wrote them."""
     with suppress(LumirageError):
-        return is_mixed(read_lut(out_dir / paths.look_up_table(labelling)))
+        return is_mixed(read_lut(output / paths.look_up_table(labelling)))
     return False
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lumirage_bids.output.folder import Output
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -72,6 +74,11 @@ class Settings:
     weights: Path | None = None
     command: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> Output:
+        """OUT_DIR as it is read and written."""
+        return Output(self.out_dir)
 
     @property
     def named_subjects(self) -> dict[str, tuple[str, ...]]:

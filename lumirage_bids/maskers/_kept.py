@@ -11,8 +11,7 @@ import numpy as np
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.maskers.base import Found
-from lumirage_bids.output import derivatives
-from lumirage_bids.output.files import write_text
+from lumirage_bids.output.files import lock, write_text
 from lumirage_bids.spatial.images import Volume, read_labels, write_image
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def keep(scan: Scan, image: Volume, conditions: str, context: Context, make: Cal
     key = digest(scan.path.as_posix(), [f.fingerprint for f in scan.sources()], conditions)
     folder = context.work_dir / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    with derivatives.lock(folder, key):
+    with lock(folder / f"{key}.lock"):
         note = folder / f"{key}.json"
         if note.is_file():
             return _read(note, image)

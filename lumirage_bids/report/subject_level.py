@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import paths, score_table
-from lumirage_bids.output.files import read_json
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import read_alignment, read_prepared
 from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES, ScanView, pair_views
@@ -37,26 +36,26 @@ def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: 
             subject=subject,
             scans=[_scan_panel(s, plan, settings) for s in sorted(moving, key=lambda s: s.name)],
             pairs=mine[list(score_table.COLUMNS)],
-            pair_panels=[] if settings.no_pictures else list(_pair_panels(mine, plan, settings.out_dir)),
+            pair_panels=[] if settings.no_pictures else list(_pair_panels(mine, plan, settings.output)),
             without_pictures=NO_PICTURES if settings.no_pictures else "",
             sloppy=settings.sloppy,
         )
-        write_subject_report(settings.out_dir / f"sub-{subject}.html", page)
+        write_subject_report(settings.output / f"sub-{subject}.html", page)
 
 
 def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
     """Prepared image with labels, and the scan aligned to the reference, for each variant."""
-    out_dir, description, figures = settings.out_dir, [scan.relative], []
+    output, description, figures = settings.output, [scan.relative], []
     for variant in dict.fromkeys(arm.variant for arm in plan.arms):
         try:
-            view = ScanView(out_dir, scan, variant)
+            view = ScanView(output, scan, variant)
             for labels in (labels for labels in plan.labels if labels.has(scan) and not settings.no_pictures):
                 caption = f"Prepared image, variant {variant}, with labelling {labels.name} ({labels.source})"
                 shown = view.show(scan.name, ContourLayer(labels=view.labels(labels.name)))
                 figures.append((caption, plane_rows([shown])))
             if not settings.no_pictures:
-                figures.append(_alignment_panel(scan, plan, variant, out_dir))
-            meta = read_json(paths.sidecar(out_dir / paths.prepared_image(scan, variant)))
+                figures.append(_alignment_panel(scan, plan, variant, output))
+            meta = output.read_sidecar(paths.prepared_image(scan, variant))
             shape = " × ".join(map(str, view.mask.shape))
             mm = " × ".join(f"{s:.3g}" for s in view.mask.spacing)
             description.append(f"variant {variant}: {shape} voxels of {mm} mm, brain mask: {meta['MaskSource']}")
@@ -65,20 +64,20 @@ def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
     return ScanPanel(name=scan.name, description=description, figures=figures)
 
 
-def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tuple[str, Any]:
+def _alignment_panel(scan: Scan, plan: Plan, variant: str, output: Output) -> tuple[str, Any]:
 
-    reference = ScanView(out_dir, plan.reference, variant)
-    matrix = read_alignment(out_dir, scan, plan.reference, variant)
-    image = read_prepared(out_dir, scan, variant)
+    reference = ScanView(output, plan.reference, variant)
+    matrix = read_alignment(output, scan, plan.reference, variant)
+    image = read_prepared(output, scan, variant)
     aligned = reference.cut(warp(image, Transform((matrix,)), reference.mask).array)
     layer = ContourLayer(labels=reference.brain, name=f"brain of {plan.reference.name}", colour="#E69F00")
     caption = f"Aligned to {plan.reference.name}, variant {variant}; the contour is the reference's brain"
     return caption, plane_rows([View(image=aligned, layers=[layer], spacing=reference.spacing, title=scan.name)])
 
 
-def _pair_panels(pairs: pd.DataFrame, plan: Plan, out_dir: Path) -> Iterator[tuple[str, Any]]:
+def _pair_panels(pairs: pd.DataFrame, plan: Plan, output: Output) -> Iterator[tuple[str, Any]]:
     """Worst, median and best pair of every arm, by Dice of the first labelling."""
     rows = pairs[pairs["labelling"] == plan.labels[0].name]
     for arm in plan.arms:
-        for view in pair_views(out_dir, rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.name)]):
+        for view in pair_views(output, rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.name)]):
             yield f"{arm.label}, {view.title}", plane_rows([view])

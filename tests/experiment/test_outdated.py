@@ -10,6 +10,7 @@ import pytest
 from lumirage_bids.experiment.outdated import is_outdated
 from lumirage_bids.output import paths
 from lumirage_bids.output.files import write_json
+from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.images import Volume, write_image
 from tests.small_plan import scan
 
@@ -21,4 +22,4 @@ def test_a_brain_that_a_fill_value_flattened_is_prepared_again(lowest: float, ou
     brain = np.where((grid**2).sum(0) < 100, np.linspace(lowest, 1, 24)[:, None, None], 0)
     write_image(Volume(array=brain.astype(np.float32), affine=np.eye(4)), tmp_path / file)
     write_json(paths.sidecar(tmp_path / file), {"Hash": "a", "MaskSource": "existing"})
-    assert is_outdated(tmp_path, file) == outdated
+    assert is_outdated(Output(tmp_path), file) == outdated

@@ -21,6 +21,7 @@ from lumirage_bids.experiment.plan import Done, Plan
 from lumirage_bids.experiment.protocol import PairRule
 from lumirage_bids.maskers import Masking
 from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from tests.small_plan import asked, dataset, finished, plan, scan
 
 ROOT = Path("/data")
@@ -81,7 +82,7 @@ def test_subjects_without_a_scan_are_in_the_status(tmp_path: Path) -> None:
     last = table.iloc[-1]
     assert (last["moving"], last["reason"]) == ("sub-3", "gone")
     assert len(status.of_run(table, made)) == 4
-    status.write(tmp_path, table)
+    status.write(Output(tmp_path), table)
     rule = PairRule(file=tmp_path / "status.tsv")
     assert len(choose_pairs(made.scans, rule, 0)) == 2
     assert any("no scan fits the filter for 1 subject(s): 3 (gone)" in text for text in warnings(made))
@@ -103,7 +104,7 @@ def test_the_pairs_of_a_sample_are_read_back_from_its_status_table(tmp_path: Pat
     sampled = written(tmp_path, "[pairs]\nsubjects = 6\n[methods.greedy]")
     drawn = plan(tmp_path, scans, present=["1", "4"], protocol=sampled, max_pairs=12, seed=3)
     assert (len(drawn.subjects), drawn.n_subjects, len(drawn.pairs), drawn.n_pairs) == (6, 9, 12, 30)
-    status.write(tmp_path / "out", status.status_table(drawn, {}))
+    status.write(Output(tmp_path / "out"), status.status_table(drawn, {}))
     listed = written(tmp_path, "[pairs]\nfile = 'out/status.tsv'")
     again = plan(tmp_path, scans, protocol=listed, seed=4)
     assert [(p.moving.name, p.fixed.name) for p in again.pairs] == [(p.moving.name, p.fixed.name) for p in drawn.pairs]

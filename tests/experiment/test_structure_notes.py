@@ -11,6 +11,7 @@ import pytest
 from lumirage_bids.experiment.structure_notes import structure_notes
 from lumirage_bids.output import paths
 from lumirage_bids.output.files import write_json
+from lumirage_bids.output.folder import Output
 from tests.small_plan import plan, scan
 
 
@@ -23,7 +24,7 @@ def notes(
         file = paths.sidecar(made_file := root / "out" / paths.label_map(p.scan, "manual"))
         made_file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, {"AbsentStructures": absent, "VoxelsWithoutName": unnamed})
-    return list(structure_notes(replace(made.labels[0], **changes), made, root / "out"))  # type: ignore[arg-type]
+    return list(structure_notes(replace(made.labels[0], **changes), made, Output(root / "out")))  # type: ignore[arg-type]
 
 
 def test_whole_maps_are_not_told(tmp_path: Path) -> None:

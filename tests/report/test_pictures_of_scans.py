@@ -14,6 +14,7 @@ from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import prepare_scan
 from lumirage_bids.output import paths
 from lumirage_bids.output.files import write_json
+from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import Seen
 from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, read_slices, scan_of_row
@@ -91,7 +92,7 @@ def test_sequences_come_from_pairs_of_two_subjects_else_the_contrast():
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1)])
 def test_a_view_is_the_same_however_the_prepared_image_is_stored(tmp_path: Path, signs: tuple[int, int, int]):
     prepare(tmp_path, "sub-1_T1w", np.diag([*(np.array(signs) * [1.0, 2.0, 3.0]), 1]))
-    view = ScanView(tmp_path, scan("sub-1_T1w"), "default")
+    view = ScanView(Output(tmp_path), scan("sub-1_T1w"), "default")
     assert view.spacing == (1.0, 2.0, 3.0)
     left_to_right = view.labels("mine").axial[:, 5]
     assert left_to_right[left_to_right > 0].tolist() == ([1, 1, 1, 2, 2, 2] if signs[0] > 0 else [2, 2, 2, 1, 1, 1])
@@ -108,7 +109,7 @@ def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_
         row(names[1], names[0], "MP2RAGE to MPRAGE", status="failed"),
     ]
     keep_slices(tmp_path, names[0], *names[1:3])
-    looks = read_pictures(tmp_path, Conditions(pairs=pd.DataFrame(rows)))
+    looks = read_pictures(Output(tmp_path), Conditions(pairs=pd.DataFrame(rows)))
     # Nothing was kept of the pair with Dice 0.4.
     titles = [view.title for view in looks.pairs["mine", Arm("default", "syn")]]
     assert titles == ["worst: sub-1_T1w → sub-3_T1w, Dice 0.200", "best: sub-1_T1w → sub-2_T1w, Dice 0.700"]
@@ -135,14 +136,14 @@ def test_image_and_labels_are_cut_where_the_kept_slices_were(
 ):
     out, pairs = moved_onto_itself
     keep_slices(out, "sub-1_T1w", "sub-2_T1w", index=index)
-    (view,) = pair_views(out, pairs)
+    (view,) = pair_views(Output(out), pairs)
     own, moved = view.layers
     for mine, theirs in zip(own.labels, moved.labels, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     x, y, z = index
     for plane, expected in zip(own.labels, (VOXELS[x], VOXELS[:, y], VOXELS[:, :, z]), strict=True):
         np.testing.assert_array_equal(plane, expected)
-    image = prepare_scan.read_prepared(out, scan("sub-2_T1w"), "default").array
+    image = prepare_scan.read_prepared(Output(out), scan("sub-2_T1w"), "default").array
     np.testing.assert_array_equal(view.image.axial, image[:, :, z])
 
 
@@ -151,24 +152,24 @@ def test_no_picture_of_slices_that_do_not_say_where_they_were_cut_or_were_cut_el
 ):
     out, pairs = moved_onto_itself
     keep_slices(out, "sub-1_T1w", "sub-2_T1w", without={"index"})
-    assert read_slices(out, scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is None
-    assert list(pair_views(out, pairs)) == []
+    assert read_slices(Output(out), scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is None
+    assert list(pair_views(Output(out), pairs)) == []
     # Prepared anew since, on a smaller grid.
     keep_slices(out, "sub-1_T1w", "sub-2_T1w")
     smaller = Volume(array=np.ones((4, 5, 3), np.uint8), affine=np.eye(4))
     write_image(smaller, out / paths.prepared_mask(scan("sub-2_T1w"), "default"), np.dtype("uint8"))
     write_image(smaller, out / paths.prepared_image(scan("sub-2_T1w"), "default"), np.dtype("float32"))
-    assert list(pair_views(out, pairs)) == []
+    assert list(pair_views(Output(out), pairs)) == []
 
 
 def test_what_is_not_there_is_not_shown(tmp_path: Path):
     pairs = pd.DataFrame([row("sub-1_T1w", "sub-2_T1w")])
-    looks = read_pictures(tmp_path, Conditions(pairs=pairs))
+    looks = read_pictures(Output(tmp_path), Conditions(pairs=pairs))
     assert not any(looks.pairs.values())
     assert not looks.sequences
     assert not looks.histograms
     # Slices were kept, but the prepared image is gone.
     (tmp_path / "sub-1" / "anat").mkdir(parents=True)
     keep_slices(tmp_path, "sub-1_T1w", "sub-2_T1w")
-    assert read_slices(tmp_path, scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is not None
-    assert list(pair_views(tmp_path, pairs)) == []
+    assert read_slices(Output(tmp_path), scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is not None
+    assert list(pair_views(Output(tmp_path), pairs)) == []

@@ -145,7 +145,7 @@ def _is_ours(output: Output) -> bool:
     return ours or (not about and (output / ".lumirage").is_dir())
 
 
-def check_participant_output(settings: Settings) -> None:
+def check_participant_output(output: Output) -> None:
     """Refuse a group run on a folder that no participant run has written.
 
     Raises
@@ -153,13 +153,11 @@ def check_participant_output(settings: Settings) -> None:
     MissingInputError
         OUT_DIR is not there or not ours.
     """
-    if not _is_ours(settings.output):
+    if not _is_ours(output):
         raise MissingInputError(
-            f"OUT_DIR {settings.output} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
+            f"OUT_DIR {output} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
         )
-    if not read_description(settings.output):
-        raise MissingInputError(
-            f"{settings.output / DESCRIPTION} is torn. Give the participant command again, which writes it."
-        )
-    _check_not_newer(settings.output)
-    _check_writable("OUT_DIR", settings.out_dir)
+    if not read_description(output):
+        raise MissingInputError(f"{output / DESCRIPTION} is torn. Give the participant command again, which writes it.")
+    _check_not_newer(output)
+    _check_writable("OUT_DIR", output.root)

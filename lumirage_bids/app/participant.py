@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from lumirage_bids.experiment.plan import Plan
     from lumirage_bids.experiment.settings import Settings
+    from lumirage_bids.output.folder import Output
 
 logger = logging.getLogger("lumirage")
 
@@ -60,7 +61,7 @@ def run(settings: Settings) -> int:
             print(*needed_files(plan, dataset), sep="\n")
         return refused.exit_code if refused else foreseen.exit_code
     if not settings.reports_only:
-        check_content(plan, settings)
+        check_content(plan, settings.named_subjects)
         if foreseen.error:
             raise foreseen.error
     at_work = Run(settings, experiment, dataset, plan)
@@ -69,17 +70,17 @@ def run(settings: Settings) -> int:
             logger.info("%s", line)
         try:
             if plan.again.reasons:  # a run that is killed has told what it was to make again
-                _write_status(plan, settings)
+                _write_status(plan, settings.output)
             if not settings.reports_only:
                 try:
-                    _work(at_work, plan, settings)
+                    _work(at_work)
                 finally:
                     graphs.end_server()
         except BaseException:
             with suppress(OSError, LumirageError):  # of a full disk, say: what broke the run off is told instead
-                _write_status(plan, settings)
+                _write_status(plan, settings.output)
             raise
-        return _conclude(plan, settings)
+        return _conclude(at_work)
 
 
 def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
@@ -87,7 +88,7 @@ def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
     try:
         checks.check_writable(settings)
         if not settings.reports_only:
-            check_content(plan, settings)
+            check_content(plan, settings.named_subjects)
             if settings.stage == "register":
                 check_prepared(plan)
     except LumirageError as error:
@@ -95,8 +96,8 @@ def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
     return None
 
 
-def _work(run: Run, plan: Plan, settings: Settings) -> None:
-
+def _work(run: Run) -> None:
+    plan, settings = run.plan, run.settings
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)
         if settings.stage == "register":
@@ -111,13 +112,13 @@ def _work(run: Run, plan: Plan, settings: Settings) -> None:
             graphs.run(graphs.registration_graph(plan, execution), execution)
 
 
-def _conclude(plan: Plan, settings: Settings) -> int:
-
+def _conclude(run: Run) -> int:
+    plan, settings = run.plan, run.settings
     output = settings.output
     if settings.stage == "prepare":
         return status.preparation_code(plan, output)
-    rows, table = _write_status(plan, settings)
-    write_subject_pages(plan, rows, settings)
+    rows, table = _write_status(plan, output)
+    write_subject_pages(plan, rows, output, pictures=not settings.no_pictures, sloppy=settings.sloppy)
     mine = status.of_run(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
     for (state, reason), group in undone.groupby(["status", "reason"]):
@@ -125,24 +126,24 @@ def _conclude(plan: Plan, settings: Settings) -> int:
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), output / "status.tsv")
     for note in software_notes(output, rows, versions()):
         logger.warning("%s", note)
-    unsaved = _unsaved(plan, settings)
+    unsaved = _unsaved(plan, output, settings.save)
     if unsaved:
         logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)
     return status.exit_code(mine["status"], mine["reason"]) or (1 if unsaved else 0)
 
 
-def _unsaved(plan: Plan, settings: Settings) -> int:
+def _unsaved(plan: Plan, output: Output, save: str) -> int:
     """How many pairs have scores, but not all of what is to be saved."""
-    if settings.save == "none":
+    if save == "none":
         return 0
-    batches = ((batch, Rows(batch, settings.output)) for batch in plan.batches)
-    return sum(rows.finished(t) and not rows.complete(t, settings.save) for batch, rows in batches for t in batch.tasks)
+    batches = ((batch, Rows(batch, output)) for batch in plan.batches)
+    return sum(rows.finished(t) and not rows.complete(t, save) for batch, rows in batches for t in batch.tasks)
 
 
-def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def _write_status(plan: Plan, output: Output) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
 
-    with settings.output.lock("root"):
-        rows, _ = score_table.current(settings.output, structures=False)
+    with output.lock("root"):
+        rows, _ = score_table.current(output, structures=False)
         table = status.status_table(plan, rows)
-        status.write(settings.output, table)
+        status.write(output, table)
     return rows, table

@@ -66,8 +66,10 @@ class Run:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())
-        with work_folder.hold(self.work_dir, self.settings), logging_to(self.log_file, self.settings.verbose):
-            graphs.configure(self.work_dir, self.settings.verbose)
+        s = self.settings
+        held = work_folder.hold(self.work_dir, output, given=s.work_dir is not None, cluster=s.use_plugin is not None)
+        with held, logging_to(self.log_file, s.verbose):
+            graphs.configure(self.work_dir, s.verbose)
             yield
 
     @cached_property

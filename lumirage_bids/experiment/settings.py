@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lumirage_bids.methods.base import Context
 from lumirage_bids.output.folder import Output
 
 
@@ -79,6 +80,11 @@ class Settings:
     def output(self) -> Output:
         """OUT_DIR as it is read and written."""
         return Output(self.out_dir)
+
+    @property
+    def here(self) -> Context:
+        """What methods and labellers need to know of this machine to say whether they can run."""
+        return Context(device=self.device, weights=self.weights)
 
     @property
     def named_subjects(self) -> dict[str, tuple[str, ...]]:

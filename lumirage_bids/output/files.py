@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from filelock import FileLock
 
 from lumirage_bids.base.errors import CannotWriteError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What file systems without locks answer: Lustre mounted without them, NFS without its lock daemon.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
@@ -81,6 +83,8 @@ def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[s
 
 def read_table(file: Path, dtype: Any = str, columns: Callable[[str], bool] | None = None) -> pd.DataFrame:
     """A table that `write_table` wrote, or some of its columns; empty where there is none or it is torn."""
+    import pandas as pd  # not to be waited for by who asks for help
+
     try:
         return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dtype, usecols=columns)
     except (FileNotFoundError, ValueError):  # empty, cut within a row, or not text

@@ -47,20 +47,26 @@ from lumirage_bids.stats.summaries import failures
 if TYPE_CHECKING:
     from lumirage_bids.audit import Conditions
     from lumirage_bids.base.criteria import Criteria
-    from lumirage_bids.experiment.settings import Settings
 
 logger = logging.getLogger("lumirage")
 
 
-def write_group(settings: Settings) -> Path:
+def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     """Write the group's tables, figures and page from all score rows below the output folder.
+
+    Parameters
+    ----------
+    output : Output
+    command : str
+        As typed, for the record.
+    pictures : bool
+        Whether with slices of the images.
 
     Raises
     ------
     MissingInputError
         There are no rows.
     """
-    output = settings.output
     conditions, notes, first_score = read_run(output)
     before, criteria = read_criteria(dated_records(output), first_score)
     for note in (about_criteria := criteria_note(before, criteria)):
@@ -68,7 +74,7 @@ def write_group(settings: Settings) -> Path:
     volumes = mean_volumes(conditions)
     tables = group_tables(conditions.pairs, conditions.structures, conditions.luts, volumes, criteria=criteria)
     folder = output / "group"
-    if settings.no_pictures:
+    if not pictures:
         notes = [*notes, NO_PICTURES]
         for file in (*folder.glob("figures/pairs-*"), *folder.glob("figures/sequences.*")):
             file.unlink()  # of an earlier page
@@ -86,7 +92,7 @@ def write_group(settings: Settings) -> Path:
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
     context = replace(
-        _context(settings, [*about_criteria, *notes], conditions, tables.comparisons),
+        _context(output, command, [*about_criteria, *notes], conditions, tables.comparisons),
         criteria=criteria,
         known=_known(read_records(output), conditions, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
@@ -110,7 +116,7 @@ def write_group(settings: Settings) -> Path:
         audit=audited,
         published=published,
         published_differences=differing,
-        pictures=read_pictures(output, conditions, pictures=not settings.no_pictures),
+        pictures=read_pictures(output, conditions, pictures=pictures),
     )
     return write_group_report(folder, tables, context)
 
@@ -137,9 +143,9 @@ def read_run(output: Output) -> tuple[Conditions, list[str], str]:
     return read_conditions(output, pairs, structures, luts), notes, first
 
 
-def _context(settings: Settings, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame) -> ReportContext:
-
-    output = settings.output
+def _context(
+    output: Output, command: str, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame
+) -> ReportContext:
     about = read_description(output)
     records = read_records(output)
     prepared = output.find("sub-*/**/*prepared_*.json")
@@ -160,7 +166,7 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
     return ReportContext(
         dataset=run.dataset,
         protocol=run.protocol,
-        command="\n".join([*dict.fromkeys(r["settings"]["command"] for r in records), settings.command]),
+        command="\n".join([*dict.fromkeys(r["settings"]["command"] for r in records), command]),
         created=datetime.now(UTC),
         versions=run.versions,
         missing=[MissingScan(**scan) for scan in plan.get("missing", [])],

@@ -19,10 +19,11 @@ from lumirage_bids.spatial.transforms import Transform, warp
 
 if TYPE_CHECKING:
     from lumirage_bids.experiment.plan import Plan
-    from lumirage_bids.experiment.settings import Settings
 
 
-def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: Settings) -> None:
+def write_subject_pages(
+    plan: Plan, rows: Mapping[str, pd.DataFrame], output: Output, *, pictures: bool, sloppy: bool
+) -> None:
     """Write ``sub-*.html`` for the moving subjects of this run."""
     scans: dict[str, set[Scan]] = {}
     for pair in plan.runnable:
@@ -34,26 +35,26 @@ def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: 
         mine = pairs[pairs["moving_subject"] == subject]
         page = SubjectPage(
             subject=subject,
-            scans=[_scan_panel(s, plan, settings) for s in sorted(moving, key=lambda s: s.name)],
+            scans=[_scan_panel(s, plan, output, pictures=pictures) for s in sorted(moving, key=lambda s: s.name)],
             pairs=mine[list(score_table.COLUMNS)],
-            pair_panels=[] if settings.no_pictures else list(_pair_panels(mine, plan, settings.output)),
-            without_pictures=NO_PICTURES if settings.no_pictures else "",
-            sloppy=settings.sloppy,
+            pair_panels=list(_pair_panels(mine, plan, output)) if pictures else [],
+            without_pictures="" if pictures else NO_PICTURES,
+            sloppy=sloppy,
         )
-        write_subject_report(settings.output / f"sub-{subject}.html", page)
+        write_subject_report(output / f"sub-{subject}.html", page)
 
 
-def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
+def _scan_panel(scan: Scan, plan: Plan, output: Output, *, pictures: bool) -> ScanPanel:
     """Prepared image with labels, and the scan aligned to the reference, for each variant."""
-    output, description, figures = settings.output, [scan.relative], []
+    description, figures = [scan.relative], []
     for variant in dict.fromkeys(arm.variant for arm in plan.arms):
         try:
             view = ScanView(output, scan, variant)
-            for labels in (labels for labels in plan.labels if labels.has(scan) and not settings.no_pictures):
+            for labels in (labels for labels in plan.labels if labels.has(scan) and pictures):
                 caption = f"Prepared image, variant {variant}, with labelling {labels.name} ({labels.source})"
                 shown = view.show(scan.name, ContourLayer(labels=view.labels(labels.name)))
                 figures.append((caption, plane_rows([shown])))
-            if not settings.no_pictures:
+            if pictures:
                 figures.append(_alignment_panel(scan, plan, variant, output))
             meta = output.read_sidecar(paths.prepared_image(scan, variant))
             shape = " × ".join(map(str, view.mask.shape))

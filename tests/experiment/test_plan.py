@@ -272,14 +272,14 @@ def test_content_that_is_needed_and_not_here_is_asked_for(tmp_path: Path) -> Non
     scans = [scan(tmp_path, s) for s in "123"]
     nothing = plan(tmp_path, scans, present=[])
     with pytest.raises(MissingInputError, match=r"each of the 6 pairs.*datalad get.*sub-1_T1w.*sub-2_T1w.*sub-3_T1w"):
-        check_content(nothing, asked(tmp_path))
+        check_content(nothing, {})
     part = plan(tmp_path, scans, present=["1", "2"])
-    check_content(part, asked(tmp_path))
+    check_content(part, {})
     mine = written(tmp_path, "[alignment]\nreference = '3'")
     with pytest.raises(MissingInputError, match=r"sub-3_T1w\.nii, to which others are aligned.*datalad get"):
-        check_content(plan(tmp_path, scans, present=["1", "2"], protocol=mine), asked(tmp_path))
+        check_content(plan(tmp_path, scans, present=["1", "2"], protocol=mine), {})
     with pytest.raises(MissingInputError, match=r"--participant-label 3.*datalad get.*sub-3_T1w\.nii"):
-        check_content(part, asked(tmp_path, participant_label=("3",)))
+        check_content(part, {"--participant-label": ("3",)})
 
 
 def test_files_are_those_of_the_pairs_asked_for_and_of_the_reference(tmp_path: Path) -> None:

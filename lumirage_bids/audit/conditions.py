@@ -14,7 +14,7 @@ from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import from_table
 from lumirage_bids.methods.base import Trained, Training
 from lumirage_bids.output import derivatives
-from lumirage_bids.output.record import read_records
+from lumirage_bids.output.record import MadeBy, read_labellers, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,9 @@ class Conditions:
     parameters : mapping
         Variant → parameters of its alignment and its methods, each named by what it belongs to: ``greedy window``.
     sources : mapping of str to str
-        Labelling → where its maps come from, in words that begin with the labeller's name where one made them.
+        Labelling → where its maps come from, in words.
+    labellers : mapping
+        Labelling → what made its maps.
     methods : mapping of str to str
         Method as it is called in the tables → the method that it is, where the protocol renames one.
     dataset : str
@@ -110,6 +112,7 @@ class Conditions:
     preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    labellers: Mapping[str, MadeBy] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
     tuned: Mapping[str, str] = field(default_factory=dict)
@@ -151,6 +154,7 @@ def read_conditions(
         preparations=_preparations(records),
         parameters=_parameters(records),
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
+        labellers=read_labellers(records),
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
         dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
         tuned=_latest_tuned(records),
@@ -213,13 +217,18 @@ def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _label_sidecars(out_dir: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Labelling, scan and content of the sidecar of every scan's own label map."""
+    """Labelling, scan and content of the sidecar of every scan's own label map, not of those moved to another scan."""
     for file in derivatives.files(out_dir, "sub-*/**/*_dseg.json"):
-        named = derivatives.entities_of(file)
-        # Moved labels lie in another scan's space.
-        if "+" not in named["space"]:
-            own = [f"{k}-{v}" for k, v in named.items() if k not in {"space", "seg", "suffix"}]
-            yield named["seg"], "_".join([*own, named["space"]]), derivatives.read_json(file)
+        meta = derivatives.read_json(file)
+        if "Labeller" in meta:
+            named = derivatives.entities_of(file)
+            yield named["seg"], str(meta.get("Scan", _scan_by_name(named))), meta
+
+
+def _scan_by_name(named: Mapping[str, str]) -> str:
+    """Name of a scan by that of its label map; versions before 0.2.0 noted no other."""
+    own = [f"{k}-{v}" for k, v in named.items() if k not in {"space", "seg", "suffix"}]
+    return "_".join([*own, named["space"]])
 
 
 def _scan_facts(meta: Mapping[str, Any]) -> ScanFacts:

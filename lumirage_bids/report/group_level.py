@@ -166,7 +166,8 @@ def _context(settings: Settings, notes: list[str], conditions: Conditions, compa
         methods_text=methods_text(run),
         arms=dict(_told(run.arms)),
         parameters=conditions.parameters,
-        labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
+        labelling_sources=conditions.sources,
+        made_by=conditions.labellers,
         sloppy=run.sloppy,
     )
 

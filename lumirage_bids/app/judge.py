@@ -14,7 +14,7 @@ from lumirage_bids.audit.label_rules import labels_from_intensities
 from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.record import read_records
+from lumirage_bids.output.record import read_labellers, read_records
 from lumirage_bids.report.judged import score_tables
 from lumirage_bids.report.text import wording
 from lumirage_bids.report.verdict.verdict import Known, judge
@@ -188,11 +188,11 @@ def _known(table: ScoreTable, file: Path) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
     folder = file.absolute().parent
     records = read_records(Output(folder.parent)) if folder.name == "group" else []
-    sources = {name: source for record in records for name, source in record.get("labellings", {}).items()}
+    labellers = read_labellers(records)
     return Known(
         planned=table.planned,
         caveats=_few_structures(table),
-        withheld={name: labels_from_intensities({name: source}) for name, source in sources.items()},
+        withheld={name: labels_from_intensities({name: made_by}) for name, made_by in labellers.items()},
     )
 
 

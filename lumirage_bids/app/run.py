@@ -97,6 +97,7 @@ class Run:
                 "notes": list(self.dataset.notes),
             },
             "labellings": {labels.name: labels.source for labels in plan.labels},
+            "labellers": {a.name: {"labeller": a.labeller.name, "maker": a.labeller.maker} for a in plan.labels},
             "methods": {a.name: a.method.name for a in plan.arms},
             "tuned": dict(self.protocol.tuned),
             "statistics": asdict(self.protocol.statistics),

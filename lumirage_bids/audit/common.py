@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, Arm, arm_labels, arms_of, primary_class, scored_dice
+from lumirage_bids.bids.splits import SAME_SUBJECT
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, primary_class, scored_dice
 from lumirage_bids.stats.comparisons import compare
 
 if TYPE_CHECKING:

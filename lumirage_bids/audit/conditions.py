@@ -14,7 +14,7 @@ from lumirage_bids.base.parameters import from_table
 from lumirage_bids.methods.base import Trained, Training
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.record import read_records
+from lumirage_bids.output.record import MadeBy, read_labellers, read_records
 from lumirage_bids.output.root import read_description
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ class Conditions:
     parameters : mapping
         Variant → parameters of its alignment and its methods, each named by what it belongs to: ``greedy window``.
     sources : mapping of str to str
-        Labelling → where its maps come from, in words that begin with the labeller's name where one made them.
+        Labelling → where its maps come from, in words.
+    labellers : mapping
+        Labelling → what made its maps.
     methods : mapping of str to str
         Method as it is called in the tables → the method that it is, where the protocol renames one.
     dataset : str
@@ -111,6 +113,7 @@ class Conditions:
     preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    labellers: Mapping[str, MadeBy] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
     tuned: Mapping[str, str] = field(default_factory=dict)
@@ -152,6 +155,7 @@ def read_conditions(
         preparations=_preparations(records),
         parameters=_parameters(records),
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
+        labellers=read_labellers(records),
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
         dataset=str(read_description(output).get("Name", "")),
         tuned=_latest_tuned(records),
@@ -214,13 +218,18 @@ def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _label_sidecars(output: Output) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Labelling, scan and content of the sidecar of every scan's own label map."""
+    """Labelling, scan and content of the sidecar of every scan's own label map, not of those moved to another scan."""
     for file in output.find("sub-*/**/*_dseg.json"):
-        named = paths.entities_of(file)
-        # Moved labels lie in another scan's space.
-        if "+" not in named["space"]:
-            own = [f"{k}-{v}" for k, v in named.items() if k not in {"space", "seg", "suffix"}]
-            yield named["seg"], "_".join([*own, named["space"]]), output.read_json(file)
+        meta = output.read_json(file)
+        if "Labeller" in meta:
+            named = paths.entities_of(file)
+            yield named["seg"], str(meta.get("Scan", _scan_by_name(named))), meta
+
+
+def _scan_by_name(named: Mapping[str, str]) -> str:
+    """Name of a scan by that of its label map; versions before 0.2.0 noted no other."""
+    own = [f"{k}-{v}" for k, v in named.items() if k not in {"space", "seg", "suffix"}]
+    return "_".join([*own, named["space"]])
 
 
 def _scan_facts(meta: Mapping[str, Any]) -> ScanFacts:

@@ -59,7 +59,7 @@ def with_sign(value: float) -> str:
 
     Examples
     --------
-    >>> signed(0.0541), signed(-0.081)
+    >>> with_sign(0.0541), with_sign(-0.081)
     ('+0.054', '−0.081')
     """
     return f"{value:+.3f}".replace("-", "−")

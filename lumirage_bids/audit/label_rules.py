@@ -11,6 +11,7 @@ from lumirage_bids.audit.common import PAIR, Orders, common_means, different_sub
 from lumirage_bids.audit.conditions import Conditions, StructureFacts
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
@@ -35,13 +36,13 @@ GENERAL = 2
 """Times the structures that are scored from which a look-up table is one for any labelling, as FreeSurfer's is."""
 
 
-def labels_from_intensities(sources: Mapping[str, str]) -> str:
+def labels_from_intensities(labellers: Mapping[str, MadeBy]) -> str:
     """Say why no verdict can be given when the labels are all made from the intensities that are registered.
 
     Parameters
     ----------
-    sources : mapping of str to str
-        Labelling → where its maps come from, as the record of a run has it: ``atropos: CSF, grey and …``.
+    labellers : mapping
+        Labelling → what made its maps.
 
     Returns
     -------
@@ -50,14 +51,13 @@ def labels_from_intensities(sources: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> labels_from_intensities({"tissue": "atropos: three tissues", "manual": "existing maps …"})
+    >>> labels_from_intensities({"tissue": MadeBy(labeller="atropos"), "manual": MadeBy(labeller="existing")})
     ''
     """
-    made_by = {name: source.partition(":")[0].strip() for name, source in sources.items()}
-    if not made_by or not set(made_by.values()) <= INTENSITY_LABELLERS:
+    if not labellers or not {made_by.labeller for made_by in labellers.values()} <= INTENSITY_LABELLERS:
         return ""
     return (
-        f"The labels ({', '.join(made_by)}) are classes of the very intensities that the methods match: a method "
+        f"The labels ({', '.join(labellers)}) are classes of the very intensities that the methods match: a method "
         "that copies intensities scores well wherever it moves anatomy. They show that a run works, not which method "
         "is better."
     )
@@ -65,10 +65,10 @@ def labels_from_intensities(sources: Mapping[str, str]) -> str:
 
 def intensity_labels(c: Conditions) -> Iterator[Finding]:
     """Labels that are a function of the intensities; without any others nothing can be concluded."""
-    sources = {str(k): c.sources.get(str(k), "") for k in c.pairs["labelling"].unique()}
-    made = {k: source for k, source in sources.items() if labels_from_intensities({k: source})}
+    labellers = {str(k): c.labellers.get(str(k), MadeBy()) for k in c.pairs["labelling"].unique()}
+    made = {name: made_by for name, made_by in labellers.items() if labels_from_intensities({name: made_by})}
     if made:
-        alone = len(made) == len(sources)
+        alone = len(made) == len(labellers)
         yield Finding(
             id="labels-from-intensities",
             severity="critical" if alone else "note",

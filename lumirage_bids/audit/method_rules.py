@@ -10,7 +10,8 @@ import numpy as np
 from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding, with_sign
-from lumirage_bids.stats.classes import FLOOR, SAME_SUBJECT, Arm, arm_labels, arms_of
+from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def is_multimodal(moving: str, fixed: str, split: str) -> bool:
     contrasts = suffix(moving), suffix(fixed)
     if contrasts[0] != contrasts[1]:
         return True
-    kinds = split.split(" to ")
+    kinds = ends_of(split) or (split,)
     if "template" in kinds:  # its sequence is not known
         return False
     # A split names the contrast where the sequence is not known.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lumirage_bids.audit import networks
@@ -10,11 +9,11 @@ from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import registrations, suffix
 from lumirage_bids.methods.base import Training
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.stats.classes import FLOOR
 
 NOT_HUMAN = 110.0
 """Longest side of the box around a brain below which it is not that of a grown human, mm."""
-_CARRIED = re.compile(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?")
 _FACTS = ("contrasts", "species", "datasets", "labels")
 
 
@@ -157,7 +156,7 @@ def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: str) -> I
 def network_labels(c: Conditions) -> Iterator[Finding]:
     """A labelling made by a network, beside a method that is one and was trained on a contrast of these scans."""
     for labelling, of in c.pairs.groupby("labelling", sort=False):
-        kind, maker = _labeller(c.sources.get(str(labelling), ""), str(labelling))
+        kind, maker = _network(c.labellers.get(str(labelling), MadeBy()), str(labelling))
         if maker is None:
             continue
         here = {suffix(scan) for scan in (*of["moving"].unique(), *of["fixed"].unique())}
@@ -180,11 +179,9 @@ def network_labels(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def _labeller(source: str, labelling: str) -> tuple[str, Training | None]:
+def _network(made_by: MadeBy, labelling: str) -> tuple[str, Training | None]:
     """Name and training of the network that made a labelling, where one did."""
-    carried = _CARRIED.search(source)
-    maker = (carried["maker"] or carried["of"]) if carried else source.partition(":")[0].strip()
-    kind = maker if maker in networks.LABELLERS else labelling.lower()
+    kind = made_by.maker if made_by.maker in networks.LABELLERS else labelling.lower()
     return kind, networks.LABELLERS.get(kind)
 
 

@@ -9,16 +9,23 @@ from lumirage_bids.audit.common import Orders, common_means, different_subjects,
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import suffix
+from lumirage_bids.output.score_table import grid_and_transfer
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+def _evaluated(rows: pd.DataFrame, *, grid: str | None = None, transfer: str | None = None) -> pd.Series[bool]:
+    """Which rows were compared on this grid, or carried over this way."""
+    parts = {how: grid_and_transfer(how) for how in rows["evaluation"].unique()}
+    return rows["evaluation"].isin([how for how, (on, by) in parts.items() if on == grid or by == transfer])
+
+
 def label_transfer(c: Conditions) -> Iterator[Finding]:
     """Labels carried over by nearest neighbour."""
     for labelling, of in c.pairs.groupby("labelling", sort=False):
-        near = of["evaluation"].str.contains("nearest")
+        near = _evaluated(of, transfer="nearest")
         if near.any():
             mixed = not near.all()
             apart = mixed and not _both_ways(of, near)
@@ -38,7 +45,7 @@ def label_transfer(c: Conditions) -> Iterator[Finding]:
 def reference_grid(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Labels compared on the grid of the scan that all are aligned to."""
     for labelling, of in c.pairs.groupby("labelling", sort=False):
-        there = of["evaluation"].str.startswith("reference")
+        there = _evaluated(of, grid="reference")
         if not there.any():
             continue
         order = orders.of(str(labelling))

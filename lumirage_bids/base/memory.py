@@ -66,7 +66,7 @@ class Peak:
 
 
 class _Watcher(threading.Thread):
-    """Pictures at the memory of this process and its children while it is asked to."""
+    """Looks at the memory of this process and its children while it is asked to."""
 
     def __init__(self) -> None:
         import psutil

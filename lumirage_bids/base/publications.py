@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-_ENTRY = re.compile(r"^@(?P<kind>\w+)\{(?P<key>\w+),\n(?P<fields>(?:  .+\n)+)\}$", re.MULTILINE)
+if TYPE_CHECKING:
+    from pybtex.database import Entry
+
 _INITIAL = re.compile(r"(?:^|[ -])(\w)")
-_FIELD = re.compile(r"^  (?P<name>\w+) = \{(?P<value>.+?)\},?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Publication:
     url : str
         Where it is found; empty where that is not known.
     bibtex : str
-        The entry as ``publications.bib`` has it.
+        The entry in BibTeX.
     """
 
     key: str
@@ -43,48 +45,51 @@ class Publication:
 @cache
 def publications() -> Mapping[str, Publication]:
     """All publications, by key."""
-    source = (Path(__file__).parent / "publications.bib").read_text("utf-8")
-    entries = {
-        m["key"]: (m[0], {f["name"]: f["value"] for f in _FIELD.finditer(m["fields"])}) for m in _ENTRY.finditer(source)
-    }
+    from pybtex.database import parse_file
+
+    entries = parse_file(str(Path(__file__).with_name("publications.bib"))).entries
     alike: dict[str, list[str]] = defaultdict(list)
-    for key, (_, fields) in entries.items():
-        alike[_cited(fields)].append(key)
+    for key, entry in entries.items():
+        alike[_cited(entry)].append(key)
     letters = {key: "abcdefgh"[i] for keys in alike.values() if len(keys) > 1 for i, key in enumerate(keys)}
     return MappingProxyType(
         {
             key: Publication(
                 key=key,
-                cited=_cited(fields) + letters.get(key, ""),
-                text=_text(fields, letters.get(key, "")),
-                url=_url(fields),
-                bibtex=bibtex,
+                cited=_cited(entry) + letters.get(key, ""),
+                text=_text(entry, letters.get(key, "")),
+                url=_url(entry.fields),
+                bibtex=entry.to_string("bibtex").strip(),
             )
-            for key, (bibtex, fields) in entries.items()
+            for key, entry in entries.items()
         }
     )
 
 
-def _authors(fields: Mapping[str, str]) -> list[tuple[str, str]]:
+def _authors(entry: Entry) -> list[tuple[str, str]]:
     """Family name and initials of each author; a name in braces stays whole."""
-    if fields["author"].startswith("{"):
-        return [(fields["author"].strip("{}"), "")]
-    names = [name.partition(", ") for name in fields["author"].split(" and ")]
-    return [(family, "".join(_INITIAL.findall(given))) for family, _, given in names]
+    return [
+        (
+            " ".join([*author.prelast_names, *author.last_names]).strip("{}"),
+            "".join(_INITIAL.findall(" ".join([*author.first_names, *author.middle_names]))),
+        )
+        for author in entry.persons["author"]
+    ]
 
 
-def _cited(fields: Mapping[str, str]) -> str:
+def _cited(entry: Entry) -> str:
     """Name and year as running text has them."""
-    first, *more = [family for family, _ in _authors(fields)]
+    first, *more = [family for family, _ in _authors(entry)]
     if more == ["others"] or len(more) > 1:
         first += " et al."
     elif more:
         first += f" and {more[0]}"
-    return f"{first}, {fields['year']}"
+    return f"{first}, {entry.fields['year']}"
 
 
-def _text(fields: Mapping[str, str], letter: str) -> str:
-    authors = ", ".join(" ".join(name).strip() for name in _authors(fields)).replace("others", "et al.")
+def _text(entry: Entry, letter: str) -> str:
+    fields = entry.fields
+    authors = ", ".join(" ".join(name).strip() for name in _authors(entry)).replace("others", "et al.")
     title = fields["title"].strip("{}").rstrip(".")
     book = ", ".join(
         fields[name] for name in ("edition", "booktitle", "journal", "series", "howpublished") if name in fields

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lumirage_bids.base.annex import has_content, key_of_link
+from lumirage_bids.bids.splits import SAME_SUBJECT, split_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,10 +190,10 @@ class Pair:
     def split(self) -> str:
         """Class of the pair: ``MPRAGE to MP2RAGE``; ``same subject`` for rescans, ``template to subject`` and back."""
         if self.moving.template or self.fixed.template:
-            return " to ".join("template" if s.template else "subject" for s in (self.moving, self.fixed))
+            return split_of(*("template" if s.template else "subject" for s in (self.moving, self.fixed)))
         if self.moving.subject == self.fixed.subject:
-            return "same subject"
-        return f"{self.moving.kind} to {self.fixed.kind}"
+            return SAME_SUBJECT
+        return split_of(self.moving.kind, self.fixed.kind)
 
     @property
     def multimodal(self) -> bool:

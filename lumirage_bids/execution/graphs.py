@@ -17,7 +17,7 @@ from lumirage_bids.base.errors import InputOutputError, MissingInputError, Usage
 from lumirage_bids.base.logs import quieten
 from lumirage_bids.execution.nodes import Align, Prepare, Register
 from lumirage_bids.execution.plugin import ProcessPerNodePlugin
-from lumirage_bids.execution.slurm import JobGraphPlugin, JobPerNodePlugin
+from lumirage_bids.execution.slurm import JobPerNodePlugin
 from lumirage_bids.experiment.plan import Plan, ScanJob
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output.folder import Output
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lumirage")
 PREPARING_GB = 4.0
 """What preparing or aligning a scan takes at most, besides labelling it."""
-# Those of Nipype 1.11, so that a plugin file is checked before Nipype is configured and imported. SGEGraph is not
-# among them: it goes when its jobs are submitted, and what they did would never be looked at.
+# Those of Nipype 1.11, so that a plugin file is checked before Nipype is configured and imported. SGEGraph is not among
+# them, nor is SLURMGraph: they go when their jobs are submitted, and what these did would never be looked at.
 PLUGINS = (
     "Condor", "CondorDAGMan", "Debug", "IPython", "LSF", "LegacyMultiProc", "Linear", "MultiProc", "OAR", "PBS",
-    "PBSGraph", "SGE", "SLURM", "SLURMGraph", "SomaFlow",
+    "PBSGraph", "SGE", "SLURM", "SomaFlow",
 )  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
     if execution.plugin_file is not None:
         table = read_plugin_file(execution.plugin_file)
         name, own = table["plugin"], table["plugin_args"]
-    ours = {"MultiProc": ProcessPerNodePlugin, "SLURM": JobPerNodePlugin, "SLURMGraph": JobGraphPlugin}
+    ours = {"MultiProc": ProcessPerNodePlugin, "SLURM": JobPerNodePlugin}
     if name in ours:
         return ours[name](plugin_args={**arguments, **own}), {**arguments, **own}
     if execution.pair_timeout is not None:

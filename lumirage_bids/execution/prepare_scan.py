@@ -159,6 +159,7 @@ def _label(source: _Source, labels: LabellingOfRun, value: str, output: Output) 
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
     _add_outside(facts, source, labels.name, volume, structures)
     about = {
+        "Scan": source.scan.name,
         "Labeller": made_by.name,
         "Parameters": asdict(made_by),
         "MadeWith": made_with(made_by.packages),

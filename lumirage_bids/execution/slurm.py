@@ -1,26 +1,23 @@
-"""Nodes as jobs of SLURM: Nipype's two plugins, made to see jobs that die and to cancel what nobody waits for.
+"""Nodes as jobs of SLURM: Nipype's plugin, made to see jobs that die and to cancel what nobody waits for.
 
-`JobPerNodePlugin` submits a job when what it needs is done; `JobGraphPlugin` submits all at once and leaves the order
-to SLURM. Either way a job that ends before its node did costs the pair it was at, and the rest goes on in a new job.
+A job is submitted when what it needs is done. One that ends before its node did costs the pair it was at, and the rest
+goes on in a new job.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import shlex
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nipype.pipeline.plugins.slurm import SLURMPlugin
-from nipype.pipeline.plugins.slurmgraph import SLURMGraphPlugin
 
 from lumirage_bids.execution.nodes import outcome
 from lumirage_bids.execution.recovery import read_note, recover, too_late_reason
-from lumirage_bids.execution.slurm_queue import POLL_S, Job, Listed, Queue
+from lumirage_bids.execution.slurm_queue import Job, Listed, Queue
 
 logger = logging.getLogger("lumirage")
 
@@ -28,7 +25,7 @@ PATIENCE_S = 30.0  # until what a job wrote must be seen here: network file syst
 
 
 class Watch:
-    """Pictures after jobs until their nodes are done.
+    """Looks after jobs until their nodes are done.
 
     Parameters
     ----------
@@ -50,10 +47,10 @@ class Watch:
         self.jobs: dict[int, Job] = {}
         self._count = itertools.count(1)
 
-    def begin(self, node: Any, script: Path, after: Sequence[int] = ()) -> int:
-        """Submit the script of a node, to begin when the tasks `after` have ended; the node's task."""
+    def begin(self, node: Any, script: Path) -> int:
+        """Submit the script of a node; the node's task."""
         task = next(self._count)
-        self._submit(task, Job(node=node, name=self.queue.new_name(node), script=script, after=tuple(after)))
+        self._submit(task, Job(node=node, name=self.queue.new_name(node), script=script))
         return task
 
     def look(self, task: int) -> dict[str, Any] | None:
@@ -87,10 +84,7 @@ class Watch:
 
     def _submit(self, task: int, job: Job) -> None:
         self.jobs[task] = job  # before it is submitted: it is cancelled whenever an interrupt comes
-        before = [self.jobs[other].number for other in job.after if other in self.jobs]
-        numbers = [number for number in before if number in self.queue.listed]
-        if len(numbers) == len(before):
-            self.queue.submit(job, numbers)
+        self.queue.submit(job)
 
     def _numbers(self) -> set[int]:
         return {job.number for job in self.jobs.values() if job.number is not None}
@@ -156,33 +150,6 @@ class JobPerNodePlugin(SLURMPlugin):  # type: ignore[misc]
     def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
         """No crash file: the error is in the log, and on a full disk Nipype fails over writing one."""
         return str(node.name)
-
-    def stop(self) -> None:
-        """End every job that is still queued or at work."""
-        self.watch.stop()
-
-
-class JobGraphPlugin(SLURMGraphPlugin):  # type: ignore[misc]
-    """Nipype's SLURMGraph, which waits for its jobs; its plugin arguments ``sbatch_args`` and ``template``."""
-
-    def __init__(self, plugin_args: dict[str, Any]) -> None:
-        super().__init__(plugin_args=plugin_args)
-        self.watch = Watch(plugin_args, Queue(self._sbatch_args))
-
-    def _submit_graph(self, pyfiles: list[str], dependencies: dict[int, list[int]], nodes: list[Any]) -> None:
-        tasks: list[int] = []
-        for i, (file, node) in enumerate(zip(pyfiles, nodes, strict=True)):
-            (template,) = self._get_args(node, ["template"])
-            script = Path(file).with_suffix(".sh")
-            script.write_text(f"{template.rstrip()}\n{shlex.join([sys.executable, file])}\n", "utf-8")
-            tasks.append(self.watch.begin(node, script, [tasks[j] for j in dependencies[i]]))
-        errors: list[str] = []
-        while self.watch.jobs:
-            time.sleep(POLL_S)
-            results = [self.watch.look(task) for task in list(self.watch.jobs)]
-            errors += [error for result in results if result for error in result["traceback"] or ()]
-        if errors:
-            raise RuntimeError(errors[0])
 
     def stop(self) -> None:
         """End every job that is still queued or at work."""

@@ -11,7 +11,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +62,6 @@ class Job:
         Of the job; no other has it.
     script : Path
         What is submitted.
-    after : tuple of int
-        Tasks that must have ended before.
     number : int or None
         SLURM's; None until SLURM has taken the job.
     tried : bool
@@ -80,7 +78,6 @@ class Job:
     node: Any
     name: str
     script: Path
-    after: tuple[int, ...] = ()
     number: int | None = None
     tried: bool = False
     deaths: int = 0
@@ -158,8 +155,8 @@ class Queue:
         self.answered = self._asked
         return True
 
-    def submit(self, job: Job, after: Sequence[int]) -> None:
-        """Submit a job, to begin when the jobs `after` have ended; it has no number then if it is to be tried again.
+    def submit(self, job: Job) -> None:
+        """Submit a job; it has no number then if it is to be tried again.
 
         Raises
         ------
@@ -172,17 +169,16 @@ class Queue:
             why = "squeue gives no answer"
         else:
             job.number = self._number(job.name)  # taken the last time without our hearing of it
-            why = "" if job.number is not None else self._try(job, after)
+            why = "" if job.number is not None else self._try(job)
         if job.number is None:
             self._put_off(why)
         else:
             self._pause, self._failing_since = PAUSE_S, None
 
-    def _try(self, job: Job, after: Sequence[int]) -> str:
+    def _try(self, job: Job) -> str:
         """Run ``sbatch``; what it says."""
         job.tried = True
         command = ["sbatch", "--parsable", f"--output={job.output}", *self.arguments, f"--job-name={job.name}"]
-        command += [f"--dependency=afterany:{':'.join(map(str, after))}"] if after else []
         # A job inherits what is set here, and SLURM sets this only in those that were requeued. The variables SBATCH_…
         # stay: they are the user's wishes for all jobs.
         environment = {name: value for name, value in os.environ.items() if name != "SLURM_RESTART_COUNT"}

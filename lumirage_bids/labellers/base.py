@@ -76,6 +76,11 @@ class Labeller(ABC):
         return f"{self.name}: {self.summary}"
 
     @property
+    def maker(self) -> str:
+        """Name of the labeller that its labels are really of, or of the labelling where maps are carried over."""
+        return self.name
+
+    @property
     def of_t1w(self) -> str | None:
         """Labelling of the session's T1w scan that it starts from; None for labellers that need no other scan."""
         return None

@@ -54,6 +54,12 @@ class Carried(Labeller):
         return f"{super().source}; {self.of} of the T1w scan{'' if maker is None else f' ({maker.source})'}"
 
     @property
+    def maker(self) -> str:
+        """The labeller of the T1w scans; their labelling where no labeller makes it."""
+        maker = _maker(self.of)
+        return self.of if maker is None else maker.maker
+
+    @property
     def of_t1w(self) -> str:
         """Labelling of the T1w scan."""
         return self.of

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from lumirage_bids.methods.alignment import FOREGROUND
 from lumirage_bids.methods.fireants.engine import Smoothing
 from lumirage_bids.methods.fireants.library import MINIMUM_SIZE, batch, prepare_torch, quiet
 from lumirage_bids.methods.fireants.mutual_information import MutualInformation
 from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.preparation import FOREGROUND
 
 with quiet():
     from fireants.registration.affine import AffineRegistration

@@ -19,7 +19,7 @@ from lumirage_bids.methods.base import Context
 from lumirage_bids.methods.fireants.deformable import check_pyramid, tenth
 from lumirage_bids.spatial.grids import bounding_box, end_shares
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.preparation import ground
+from lumirage_bids.spatial.preparation import FOREGROUND, ground
 
 if TYPE_CHECKING:
     from lumirage_bids.methods._affine_search import Search
@@ -29,9 +29,6 @@ log = logging.getLogger("lumirage")
 Matrix = npt.NDArray[np.float64]
 Cut = npt.NDArray[np.bool_]
 """On which sides of a box, shape (3, 2), more of what it holds lies beyond."""
-
-FOREGROUND = 0.1
-"""Part of the intensity range above which a voxel counts as foreground."""
 
 WORSE = 0.02
 """Loss of foreground overlap (Dice) at which a result is not believed."""

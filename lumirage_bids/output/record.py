@@ -7,7 +7,8 @@ import platform
 import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,6 +74,40 @@ def _record(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except ValueError:
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeBy:
+    """What a labelling's maps are made by.
+
+    Attributes
+    ----------
+    labeller : str
+        Name of the labeller; ``existing`` and the like where maps were found.
+    maker : str
+        Whose labels they really are: for labels that are carried over from another scan, the labeller of that one, or
+        its labelling where no labeller is known.
+    """
+
+    labeller: str = ""
+    maker: str = ""
+
+
+def read_labellers(records: Iterable[Mapping[str, Any]]) -> dict[str, MadeBy]:
+    """Labelling → what made its maps, by the latest run that had it."""
+    found: dict[str, MadeBy] = {}
+    for record in records:
+        told = record.get("labellers", {})
+        for name, source in record.get("labellings", {}).items():
+            found[name] = MadeBy(**told[name]) if name in told else _made_by(str(source))
+    return found
+
+
+def _made_by(source: str) -> MadeBy:
+    """The same from the words that versions before 0.2.0 noted down instead."""
+    labeller = source.partition(":")[0].strip()
+    carried = re.search(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?", source)
+    return MadeBy(labeller=labeller, maker=(carried["maker"] or carried["of"]) if carried else labeller)
 
 
 def read_criteria(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:

@@ -135,6 +135,18 @@ def structure_index(column: str) -> int | None:
     return int(index) if column.startswith(PREFIX) and index.isdigit() else None
 
 
+def grid_and_transfer(evaluation: str) -> tuple[str, str]:
+    """What a value of column ``evaluation`` says: the grid of the comparison, and ``linear`` or ``nearest``.
+
+    Examples
+    --------
+    >>> grid_and_transfer("native"), grid_and_transfer("reference, nearest")
+    (('native', 'linear'), ('reference', 'nearest'))
+    """
+    grid, _, transfer = evaluation.partition(", ")
+    return grid, transfer or "linear"
+
+
 def structures_of(rows: Iterable[Row]) -> list[int]:
     """Structures that rows hold, in order."""
     return sorted({i for row in rows for key in row if (i := structure_index(key)) is not None})

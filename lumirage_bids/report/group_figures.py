@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.output.paths import description
 from lumirage_bids.report.figures.cost import costs, dice_against_cost
 from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
@@ -18,16 +19,7 @@ from lumirage_bids.report.figures.structures import structure_dots
 from lumirage_bids.report.figures.variants import variant_effect
 from lumirage_bids.report.figures.violins import MAX_POINTS, dice_violins
 from lumirage_bids.report.text import and_join, compared_where
-from lumirage_bids.stats.classes import (
-    FLOOR,
-    SAME_SUBJECT,
-    Arm,
-    arm_labels,
-    arms_of,
-    evaluations_of,
-    in_class,
-    primary_class,
-)
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, evaluations_of, in_class, primary_class
 from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.variants import ordered_variants, variant_effects
 

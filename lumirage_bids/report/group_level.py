@@ -174,7 +174,8 @@ def _context(
         methods_text=methods_text(run),
         arms=dict(_told(run.arms)),
         parameters=conditions.parameters,
-        labelling_sources={k: v for r in records for k, v in r["labellings"].items()},
+        labelling_sources=conditions.sources,
+        made_by=conditions.labellers,
         sloppy=run.sloppy,
     )
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from lumirage_bids.audit import labels_from_intensities
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.files import write_text
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup
 from lumirage_bids.report.figures.style import mark
@@ -123,6 +124,8 @@ class ReportContext:
         Variant → parameters of its alignment and its methods, by name.
     labelling_sources : mapping of str to str
         Labelling → where its label maps come from.
+    made_by : mapping
+        Labelling → what made its label maps.
     sloppy : bool
         Whether to mark the page and the figures as not for publication.
     audit : AuditSection or None
@@ -154,6 +157,7 @@ class ReportContext:
     arms: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     labelling_sources: Mapping[str, str] = field(default_factory=dict)
+    made_by: Mapping[str, MadeBy] = field(default_factory=dict)
     sloppy: bool = False
     audit: AuditSection | None = None
     published: pd.DataFrame | None = None
@@ -251,8 +255,8 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
 
 def _known(context: ReportContext) -> Known:
     """What bounds the verdict: labels made from the registered intensities carry none."""
-    sources = context.labelling_sources.items()
-    return replace(context.known, withheld={name: labels_from_intensities({name: source}) for name, source in sources})
+    made_by = context.made_by.items()
+    return replace(context.known, withheld={name: labels_from_intensities({name: by}) for name, by in made_by})
 
 
 def _structure_tables(tables: GroupTables) -> list[Table]:

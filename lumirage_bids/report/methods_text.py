@@ -15,6 +15,7 @@ import pandas as pd
 from lumirage_bids import labellers, methods
 from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import Publication, publications
+from lumirage_bids.output.score_table import grid_and_transfer
 from lumirage_bids.report.text import and_join, count
 from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
@@ -242,7 +243,7 @@ def _labels(run: DoneRun) -> Iterator[str]:
 def _scores(run: DoneRun) -> str:
     pairs = run.conditions.pairs
     evaluations = evaluations_of(pairs)
-    elsewhere = any(not how.startswith("native") for how in evaluations)
+    elsewhere = any(grid_and_transfer(how)[0] != "native" for how in evaluations)
     more = {
         "ndv_percent": "the volume that is not mapped diffeomorphically [@liu2024jacobian]",
         "hd95_mm": "the 95th percentile of surface distances [@hering2023]",
@@ -262,13 +263,13 @@ def _scores(run: DoneRun) -> str:
 
 def _carried(run: DoneRun, evaluation: str, *, several: bool) -> str:
     """How the labels of an evaluation came to where they were compared."""
-    grid, _, transfer = evaluation.partition(", ")
+    grid, transfer = grid_and_transfer(evaluation)
     rows = run.conditions.pairs
     which = (
         f" (variant {and_join(list(rows[rows['evaluation'] == evaluation]['variant'].unique()))})" if several else ""
     )
     by = {
-        "": "trilinear interpolation of every structure's mask, the largest value winning",
+        "linear": "trilinear interpolation of every structure's mask, the largest value winning",
         "nearest": "nearest neighbour",
     }[transfer]
     if grid == "native":

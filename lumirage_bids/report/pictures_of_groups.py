@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
+from lumirage_bids.bids.splits import ends_of
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import Seen
@@ -55,12 +56,12 @@ def read_pictures(output: Output, conditions: Conditions, *, pictures: bool = Tr
 def scans_by_sequence(pairs: pd.DataFrame) -> dict[str, list[Scan]]:
     """Scans of a score table by sequence, which the split of a pair of two subjects tells; else by contrast."""
     found: dict[str, tuple[Scan, str]] = {}
-    for side, place in (("moving", 0), ("fixed", 2)):
+    for side, place in (("moving", 0), ("fixed", 1)):
         rows = pairs[[side, f"{side}_subject", "split"]].drop_duplicates()
         for _, row in rows.iterrows():
-            scan, parts = scan_of_row(row, side), str(row["split"]).partition(" to ")
-            if parts[1] or scan.name not in found:
-                found[scan.name] = scan, parts[place] if parts[1] else scan.suffix
+            scan, ends = scan_of_row(row, side), ends_of(str(row["split"]))
+            if ends or scan.name not in found:
+                found[scan.name] = scan, ends[place] if ends else scan.suffix
     by_sequence: dict[str, list[Scan]] = {}
     for scan, sequence in sorted(found.values(), key=lambda of: (of[1], of[0].name)):
         by_sequence.setdefault(sequence, []).append(scan)

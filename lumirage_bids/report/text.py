@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from lumirage_bids.output.score_table import grid_and_transfer
+
 MISSING = "–"
 
 
@@ -125,7 +127,7 @@ def compared_where(evaluation: str) -> str:
     >>> compared_where("reference, nearest")
     'on the prepared grid of the scan that all are aligned to, carried by nearest neighbour'
     """
-    grid, _, transfer = evaluation.partition(", ")
+    grid, transfer = grid_and_transfer(evaluation)
     on = "the fixed scan's native grid" if grid == "native" else "the prepared grid of the scan that all are aligned to"
     return f"on {on}{', carried by nearest neighbour' if transfer == 'nearest' else ''}"
 

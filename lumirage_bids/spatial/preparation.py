@@ -12,6 +12,9 @@ from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.spatial.grids import bounding_box, crop, mask_on, pad_to, reorient, resample_isotropic
 from lumirage_bids.spatial.images import Volume
 
+FOREGROUND = 0.1
+"""Part of the intensity range above which a voxel of a prepared image counts as foreground."""
+
 DARKEST = 0.1
 """Percentile of an image's values that counts as its darkest."""
 

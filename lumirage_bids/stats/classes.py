@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of, split_of
 from lumirage_bids.stats.score import DICE, Score
 
 ALL = "all"
 DIFFERENT_SUBJECTS = "different subjects"
-SAME_SUBJECT = "same subject"
 #: The method that is the start itself: the floor that every other method is measured from.
 FLOOR = "identity"
 
@@ -89,9 +89,9 @@ def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
     if between and len(between) < len(found):
         classes[DIFFERENT_SUBJECTS] = frozenset(between)
     for split in between:
-        moving, separator, fixed = split.partition(" to ")
-        back = f"{fixed} to {moving}"
-        if separator and moving < fixed and back in between:
+        moving, fixed = ends_of(split) or ("", "")
+        back = split_of(fixed, moving)
+        if moving < fixed and back in between:
             classes[f"{moving} and {fixed}"] = frozenset([split, back])
     plain = sorted(between) + [split for split in found if split == SAME_SUBJECT]
     return classes | {split: frozenset([split]) for split in plain}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from lumirage_bids.stats.classes import SAME_SUBJECT
+from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
 
 #: A group of fewer subjects tells nothing of others like them.
 FEWEST_SUBJECTS = 3
@@ -34,8 +34,7 @@ def groups_of(pairs: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     """
     found: dict[str, set[str]] = {}
     for moving, fixed, split in pairs:
-        first, separator, second = split.partition(" to ")
-        own = (first, second) if separator else (split, split)
+        own = ends_of(split) or (split, split)
         for subject, sequence in zip((moving, fixed), own, strict=True):
             found.setdefault(subject, set()).update(() if split == SAME_SUBJECT else (sequence,))
     profiles = {subject: tuple(sorted(sequences)) for subject, sequences in found.items()}

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.stats.classes import SAME_SUBJECT, Arm, pair_classes, primary_class
+from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
+from lumirage_bids.stats.classes import Arm, pair_classes, primary_class
 from lumirage_bids.stats.common import REFERENCES
 from lumirage_bids.stats.design import Design, Designs, Mask
 from lumirage_bids.stats.holm import holm_once
@@ -154,9 +155,9 @@ class _Asked:
         for first, second in combinations(plain, 2):
             used = (known & self.table.of([first]), known & self.table.of([second]))
             yield self._question("split", (first, second), values, values, used, f"{first}{_BOTH}{second}")
-        named = [split.split(" to ") for split in plain]
-        within = [split for split, ends in zip(plain, named, strict=True) if len(ends) == 2 and ends[0] == ends[1]]
-        between = [split for split, ends in zip(plain, named, strict=True) if len(ends) == 2 and ends[0] != ends[1]]
+        named = {split: ends for split in plain if (ends := ends_of(split))}
+        within = [split for split, (moving, fixed) in named.items() if moving == fixed]
+        between = [split for split, (moving, fixed) in named.items() if moving != fixed]
         if within and between and len(plain) > 2:
             used = (known & self.table.of(within), known & self.table.of(between))
             yield self._question("contrast", (SAME, OTHER), values, values, used, self._primary[0])

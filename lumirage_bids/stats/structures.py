@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.stats.classes import SAME_SUBJECT, evaluations_of
+from lumirage_bids.bids.splits import SAME_SUBJECT
+from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.holm import benjamini_hochberg
 from lumirage_bids.stats.pairing import StructureScores, structure_scores

@@ -32,6 +32,7 @@ from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labeller
 from lumirage_bids.methods.base import Training
 from lumirage_bids.output.folder import Output
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import ReportContext, group_tables, write_group_report
 from lumirage_bids.stats.comparisons import compare
@@ -58,6 +59,11 @@ def conditions(columns: dict[str, Any] | None = None, **kind: Any) -> Conditions
         preparations={v: {"spacing": None, "orientation": "RAS"} for v in pairs["variant"].unique()},
         sources={"braincolor": "existing maps by 'braincolor'"},
     )
+
+
+def made_by(**labellers: str) -> dict[str, MadeBy]:
+    """Each labelling by a labeller that makes its labels itself."""
+    return {name: MadeBy(labeller=labeller, maker=labeller) for name, labeller in labellers.items()}
 
 
 def found(c: Conditions, *, compared: bool = False) -> dict[str, Finding]:
@@ -380,21 +386,21 @@ def test_tuned_on_the_same_pairs():
 
 
 @pytest.mark.parametrize(
-    ("sources", "critical"),
+    ("labellers", "critical"),
     [
-        ({"tissue": "atropos: CSF, grey and white matter"}, True),
-        ({"tissue": "atropos: CSF, grey and white matter", "manual": "existing maps"}, False),
-        ({"tissue": "existing maps by atropos"}, False),
+        ({"tissue": "atropos"}, True),
+        ({"tissue": "atropos", "manual": "existing"}, False),
+        ({"tissue": "existing"}, False),
         ({}, False),
     ],
 )
-def test_labels_from_intensities(sources, critical):
-    assert bool(labels_from_intensities(sources)) is critical
+def test_labels_from_intensities(labellers, critical):
+    assert bool(labels_from_intensities(made_by(**labellers))) is critical
 
 
 def test_labels_from_intensities_beside_others_are_noted():
     beside = replace(
-        conditions(labellings=("braincolor", "tissue")), sources={"braincolor": "existing maps", "tissue": "atropos: x"}
+        conditions(labellings=("braincolor", "tissue")), labellers=made_by(braincolor="existing", tissue="atropos")
     )
     finding = found(beside)["labels-from-intensities"]
     assert (finding.severity, finding.what) == (
@@ -405,7 +411,7 @@ def test_labels_from_intensities_beside_others_are_noted():
 
 
 def test_labels_from_intensities_come_first():
-    c = replace(conditions(), sources={"braincolor": "atropos: three tissues", "unused": "manual"})
+    c = replace(conditions(), labellers=made_by(braincolor="atropos", unused="existing"))
     findings = audit(replace(c, tuned={"greedy": "yes"}))
     assert (findings[0].id, findings[0].severity) == ("labels-from-intensities", "critical")
 
@@ -423,7 +429,7 @@ def test_a_few_classes_all_over_the_brain():
     # Without facts, three classes are taken for tissues.
     assert "3 classes" in few_classes(with_facts(conditions(structures=3), structures={}))["braincolor"]
     # There is a verdict: manual labels are not made from the intensities.
-    assert labels_from_intensities({"braincolor": "existing maps by 'manual'"}) == ""
+    assert labels_from_intensities(made_by(braincolor="existing")) == ""
 
 
 def test_structures_without_a_boundary():
@@ -590,22 +596,28 @@ def test_brains_at_the_edge():
 
 
 def test_network_labels_beside_a_network():
-    both = replace(learned(), sources={"braincolor": "slant: 133 structures"})
+    both = replace(learned(), labellers=made_by(braincolor="slant"))
     assert "slant" in found(both)["network-labels"].evidence
     assert "both were trained on T1w" in found(both)["network-labels"].what
-    carried = replace(both, sources={"braincolor": labeller("carried", of="slant").source})
+    carried = replace(
+        both, labellers={"braincolor": MadeBy(labeller="carried", maker=labeller("carried", of="slant").maker)}
+    )
     assert "Labels: slant" in found(carried)["network-labels"].evidence
-    assert "network-labels" not in found(replace(both, sources={"braincolor": labeller("carried", of="manual").source}))
+    assert "network-labels" not in found(
+        replace(
+            both, labellers={"braincolor": MadeBy(labeller="carried", maker=labeller("carried", of="manual").maker)}
+        )
+    )
     assert "network-labels" not in found(learned())
-    assert "network-labels" not in found(replace(conditions(), sources={"braincolor": "slant: 133 structures"}))
+    assert "network-labels" not in found(replace(conditions(), labellers=made_by(braincolor="slant")))
 
 
 def test_synthseg_and_a_network_for_t1w_were_not_trained_on_the_same_contrast():
-    both = replace(learned(), sources={"braincolor": "synthseg: 32 structures"})
+    both = replace(learned(), labellers=made_by(braincolor="synthseg"))
     finding = found(both)["network-labels"]
     assert finding.severity == "note"
     assert "both were trained" not in finding.what
-    assert "network-labels" not in found(replace(learned("T2w"), sources={"braincolor": "synthseg: 32 structures"}))
+    assert "network-labels" not in found(replace(learned("T2w"), labellers=made_by(braincolor="synthseg")))
 
 
 def test_trimming():
@@ -656,7 +668,7 @@ def test_noise_makes_no_sentence_of_order():
 
 
 def test_every_finding_can_be_written_and_says_what_to_do():
-    c = replace(learned("T2w"), tuned={"greedy": "yes"}, sources={"braincolor": "slant: x"})
+    c = replace(learned("T2w"), tuned={"greedy": "yes"}, labellers=made_by(braincolor="slant"))
     findings = audit(with_facts(c, spacing=(0.5,) * 3, brain_extent=(300,) * 3))
     assert len(findings) >= 5
     order = [list(SEVERITIES).index(f.severity) for f in findings]
@@ -681,7 +693,8 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     }
     meta = {"Labeller": "atropos", "NativeAffine": affine.tolist(), "Facts": facts}
     (folder / f"{scan}_space-T1w_seg-braincolor_dseg.json").write_text(json.dumps(meta))
-    (folder / f"{scan}_space-01+1+T1w_seg-braincolor_desc-greedy_dseg.json").write_text(json.dumps(meta))
+    moved = {k: v for k, v in meta.items() if k != "Labeller"}
+    (folder / f"{scan}_space-01+1+T1w_seg-braincolor_desc-greedy_dseg.json").write_text(json.dumps(moved))
     (tmp_path / "config").mkdir()
     record = '[training.mine]\ncontrasts = ["T2w"]\nlater = 1\n[effort]\n"native" = [[2, 5], [1, 0]]\n'
     record += '[labellings]\nbraincolor = "atropos: y"\n[methods]\nmine = "vfa"\n[tuned]\nmine = "said so"\n'

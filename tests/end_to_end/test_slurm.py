@@ -49,27 +49,25 @@ def job_at(note: Path) -> str:
     return psutil.Process(json.loads(note.read_text())["pid"]).environ()["SLURM_JOB_ID"]
 
 
-def plugin(folder: Path, name: str) -> Path:
+def plugin(folder: Path) -> Path:
     file = folder / "plugin.yml"
-    file.write_text(f'plugin: {name}\nplugin_args:\n  sbatch_args: "--mem=3000 --cpus-per-task=1"\n')
+    file.write_text('plugin: SLURM\nplugin_args:\n  sbatch_args: "--mem=3000 --cpus-per-task=1"\n')
     return file
 
 
-@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
 def test_the_tables_are_those_of_one_machine(
-    name: str, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
+    alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
 ) -> None:
-    more = ("--protocol", alone[0], "--use-plugin", plugin(tmp_path, name))
+    more = ("--protocol", alone[0], "--use-plugin", plugin(tmp_path))
     done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), *more])
     assert done.code == 0, done.said
     assert results(demo_dataset, tmp_path / "out") == alone[1]
 
 
-@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
-def test_a_job_that_dies_costs_its_pair(name: str, demo_dataset: Path, tmp_path: Path) -> None:
+def test_a_job_that_dies_costs_its_pair(demo_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01")
-    program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, name))
+    program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path))
     note = wait_for(lambda: notes(out), program)[0]
     subprocess.run(["scancel", "--signal=KILL", "--full", job_at(note)], check=True)
     said, _ = program.communicate(timeout=500)
@@ -84,7 +82,7 @@ def test_a_job_that_slurm_requeues_gets_the_time_of_its_pair_again(demo_dataset:
     """It waits for two minutes before it begins again, longer than a pair may take."""
     out, limit = tmp_path / "out", 100
     more = ("--protocol", protocol(tmp_path, SLOW, "slow"), "--participant-label", "01", "--pair-timeout", limit)
-    program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path, "SLURM"))
+    program = start(demo_dataset, out, *more, "--use-plugin", plugin(tmp_path))
     note = wait_for(lambda: notes(out), program)[0]
     begun, number = json.loads(note.read_text()), job_at(note)
     subprocess.run(["scontrol", "requeue", number], check=True)
@@ -110,13 +108,13 @@ def slow_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("slow_controller")
-@pytest.mark.parametrize(("name", "number"), [("SLURM", signal.SIGINT), ("SLURMGraph", signal.SIGHUP)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_jobs_are_cancelled_when_the_program_is_interrupted(
-    name: str, number: signal.Signals, demo_dataset: Path, tmp_path: Path
+    number: signal.Signals, demo_dataset: Path, tmp_path: Path
 ) -> None:
     """Also the job that is just being submitted: none is left to go on for ever."""
     out = tmp_path / "out"
-    more = ("--protocol", protocol(tmp_path, ALONE, "endless"), "--use-plugin", plugin(tmp_path, name))
+    more = ("--protocol", protocol(tmp_path, ALONE, "endless"), "--use-plugin", plugin(tmp_path))
     others = jobs("%A")
     program = start(demo_dataset, out, *more, "--nprocs", "6")
     try:
@@ -156,12 +154,11 @@ exit 1
     return folder
 
 
-@pytest.mark.parametrize("name", ["SLURM", "SLURMGraph"])
 def test_answers_that_get_lost_cost_nothing(
-    name: str, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path, lost_answers: Path
+    alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path, lost_answers: Path
 ) -> None:
     out = tmp_path / "out"
-    more = ("--protocol", alone[0], "--use-plugin", plugin(tmp_path, name))
+    more = ("--protocol", alone[0], "--use-plugin", plugin(tmp_path))
     done = run_program([demo_dataset, out, "participant", *options(demo_dataset), *more])
     assert done.code == 0, done.said
     assert "Socket timed out" in done.said

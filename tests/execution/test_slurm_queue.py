@@ -346,18 +346,6 @@ def test_what_the_user_has_set_for_squeue_is_not_for_the_program(
     assert [word for word in cluster.call(1) if "job-name" in word][-1].startswith("--job-name=lumirage-register_0-")
 
 
-def test_a_job_waits_for_those_that_are_to_end_before(begin: Begin, cluster: Slurm, clock: Clock, node: Any) -> None:
-    cluster.fail(1, TIMED_OUT)
-    watch = begin()
-    second = watch.begin(node, cluster.folder / "second.sh", [1])
-    clock.now += POLL_S + 0.1
-    watch.look(second)
-    assert cluster.calls == 1
-    watch.look(1)
-    watch.look(second)
-    assert "--dependency=afterany:2" in cluster.call(3)
-
-
 # Interrupts
 
 

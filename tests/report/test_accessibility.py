@@ -11,6 +11,7 @@ import pytest
 from lxml import html
 
 from lumirage_bids.audit import Finding
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report import rendering
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.group_page import MissingScan, write_group_report
@@ -41,7 +42,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     )
     every = {
         **dict.fromkeys(("dataset", "protocol", "command"), NASTY),
-        **{"versions": {NASTY: NASTY}, "labelling_sources": {NASTY: NASTY}, "arms": {NASTY: NASTY}},
+        **{
+            "versions": {NASTY: NASTY},
+            "labelling_sources": {NASTY: NASTY},
+            "made_by": {NASTY: MadeBy(labeller=NASTY)},
+            "arms": {NASTY: NASTY},
+        },
         **{"missing": [MissingScan(name=NASTY, get=NASTY)], "notes": [NASTY], "methods_text": [f"{NASTY} [@dice1945]"]},
         "audit": AuditSection(findings=[finding], unchecked=[NASTY], literature=[NASTY]),
     }

@@ -13,6 +13,7 @@ import pytest
 from lxml import html
 
 from lumirage_bids.audit import Finding
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figure_files import save_figure, svg_markup
 from lumirage_bids.report.figures.intensities import Seen
@@ -143,6 +144,7 @@ def test_everything_from_the_data_is_escaped(tmp_path: Path):
         notes=[EVIL],
         methods_text=[EVIL],
         labelling_sources={EVIL: EVIL},
+        made_by={EVIL: MadeBy(labeller=EVIL)},
     )
     assert len(list(page.iter("script"))) == 1
     check_self_contained(page)
@@ -154,8 +156,8 @@ def test_everything_from_the_data_is_escaped(tmp_path: Path):
 
 def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
     group = tables(subjects=3, kinds=("T1w",), labellings=("tissue", "manual"))
-    sources = {"tissue": "atropos: three tissues", "manual": "existing maps"}
-    page = page_of(tmp_path, group, labelling_sources=sources)
+    made_by = {"tissue": MadeBy(labeller="atropos"), "manual": MadeBy(labeller="existing")}
+    page = page_of(tmp_path, group, made_by=made_by)
     assert len(page.findall(".//table[@id='ranking-table']/tbody/tr")) == 2
     verdict = page.find(".//section[@id='verdict']")
     headlines = [line.text_content() for line in verdict.findall("p[@class='headline']")]

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.audit.published.differences import RunFacts, differences, tell_differences
-from lumirage_bids.stats.classes import SAME_SUBJECT, scored_dice
+from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of, split_of
+from lumirage_bids.stats.classes import scored_dice
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 
 __all__ = [
@@ -252,8 +253,8 @@ def _splits(pairs: str) -> frozenset[str]:
     if pairs == "all":
         return frozenset()
     one = pairs.removesuffix(" (both directions)")
-    moving, fixed = one.split(" to ")
-    return frozenset({one, f"{fixed} to {moving}"} if one != pairs else {one})
+    ends = ends_of(one)
+    return frozenset({one, split_of(*reversed(ends))} if ends and one != pairs else {one})
 
 
 def _compared(cell: Cell, scored: pd.DataFrame) -> Iterator[tuple[_Numbers, pd.DataFrame]]:

@@ -9,6 +9,9 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from lumirage_bids.bids.splits import ends_of
+from lumirage_bids.output.score_table import grid_and_transfer
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -115,8 +118,7 @@ class _Rows:
     @property
     def across(self) -> pd.Series[bool]:
         """Pairs of two sequences."""
-        kinds = self.rows["split"].str.split(" to ", expand=False)
-        return kinds.map(lambda ends: len(set(ends)) > 1)
+        return self.rows["split"].map(lambda split: len(set(ends_of(split) or ())) > 1).astype(bool)
 
 
 def differences(rows: pd.DataFrame, protocol: str, facts: RunFacts) -> list[Difference]:
@@ -246,7 +248,7 @@ def _each(values: pd.Series[Any]) -> str:
 
 
 def _grid(of: _Rows) -> str:
-    grid = str(of.rows["evaluation"].iloc[0]).partition(", ")[0]
+    grid, _ = grid_and_transfer(str(of.rows["evaluation"].iloc[0]))
     return {"native": "the fixed scan's native grid", "prepared": "prepared grid"}.get(grid, "the reference's grid")
 
 

@@ -126,7 +126,7 @@ def fold(padded: Float32, margin: int) -> Float32:
 
     Examples
     --------
-    >>> folded(np.ones((3, 3, 4), np.float32), 1)
+    >>> fold(np.ones((3, 3, 4), np.float32), 1)
     array([[[18., 18.]]], dtype=float32)
     """
     for _ in range(padded.ndim):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import and_join, count, fixed, p_value, significant
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
-from lumirage_bids.stats.classes import ALL, SAME_SUBJECT
+from lumirage_bids.stats.classes import ALL
 
 MOST = 6  # sentences of one kind; the tables have all
 #: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.

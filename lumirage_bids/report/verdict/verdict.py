@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import Wording, compared_where
 from lumirage_bids.report.verdict.headline import headline
 from lumirage_bids.report.verdict.relations import Relation
@@ -18,7 +19,6 @@ from lumirage_bids.stats.classes import (
     ALL,
     DIFFERENT_SUBJECTS,
     FLOOR,
-    SAME_SUBJECT,
     Arm,
     arm_labels,
     arms_of,

@@ -1,4 +1,4 @@
-"""Thin Nipype interfaces around what a node does; the work itself is in `preparing` and `registering`."""
+"""Thin Nipype interfaces around what a node does; the work itself is in `prepare_scan` and `register_pairs`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = logging.getLogger("lumirage")
 
 
 class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
-    job = traits.Any(mandatory=True, desc="what to do: Preparing, Aligning or Batch")
+    job = traits.Any(mandatory=True, desc="what to do: ScanJob, AlignmentJob or Batch")
     output = traits.Any(mandatory=True, desc="the output folder")
     context = traits.Any(mandatory=True, desc="device, threads, seed")
     progress_dir = traits.Str(mandatory=True, desc="where it is noted what is under way")

@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -146,12 +146,15 @@ def main(arguments: Sequence[str]) -> int:
     asked = question(arguments)
     table = read_score_table(asked.table, asked.score, named=asked.named)
     tables, words = judged(table, asked)
-    found = verdicts_on(table, tables, asked, words)
+    known = _known(table, asked.table)
+    found = verdicts_on(tables, asked, words, known)
     print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else told(asked, table, found))
     if asked.out is not None:
         from lumirage_bids.reports.judged import write_out
+        from lumirage_bids.reports.verdict import ranked_labellings
 
-        write_out(asked.out.absolute(), tables, asked.criteria, words, told(asked, table, found))
+        tables = replace(tables, ranking=ranked_labellings(tables.ranking, known.withheld))
+        write_out(asked.out.absolute(), tables, words, told(asked, table, found))
     return 0
 
 
@@ -178,16 +181,16 @@ def judged(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
     return score_tables(table.pairs, criteria=asked.criteria, score=score), words
 
 
-def verdicts_on(table: ScoreTable, tables: Tables, asked: Question, words: Wording) -> list[Verdict]:
+def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -> list[Verdict]:
     """Verdicts as the page has them."""
     from lumirage_bids.reports.verdict import judge
 
-    return judge(tables, asked.criteria, words, _known(table, asked.table))
+    return judge(tables, asked.criteria, words, known)
 
 
 def _known(table: ScoreTable, file: Path) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
-    from lumirage_bids.audit.label_rules import labels_from_intensities
+    from lumirage_bids.audit.label_rules import withheld
     from lumirage_bids.provenance import read_records
     from lumirage_bids.reports.verdict import Known
 
@@ -197,7 +200,7 @@ def _known(table: ScoreTable, file: Path) -> Known:
     return Known(
         planned=table.planned,
         caveats=_few_structures(table),
-        withheld={name: labels_from_intensities({name: source}) for name, source in sources.items()},
+        withheld=withheld(sources),
     )
 
 

@@ -42,7 +42,7 @@ def write_group(settings: Settings) -> Path:
         There are no rows.
     """
     from lumirage_bids import accuracy
-    from lumirage_bids.audit import AUDIT, audit_table, mean_volumes
+    from lumirage_bids.audit import AUDIT, audit_table, mean_volumes, withheld
     from lumirage_bids.published import (
         DIFFERENCES,
         PUBLISHED,
@@ -52,6 +52,7 @@ def write_group(settings: Settings) -> Path:
     )
     from lumirage_bids.reports.audit_section import audit_section
     from lumirage_bids.reports.group import group_tables, write_group_report
+    from lumirage_bids.reports.verdict import ranked_labellings
     from lumirage_bids.stats.dictionaries import (
         COMPARISONS,
         FAILURES,
@@ -80,7 +81,8 @@ def write_group(settings: Settings) -> Path:
     derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
     derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
     derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
-    derivatives.write_table(folder / "ranking.tsv", tables.ranking, RANKING)
+    silent = withheld({k: v for r in read_records(out_dir) for k, v in r["labellings"].items()})
+    derivatives.write_table(folder / "ranking.tsv", ranked_labellings(tables.ranking, silent), RANKING)
     derivatives.write_table(folder / "interactions.tsv", tables.interactions, INTERACTIONS)
     derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
     differences = tables.structure_differences

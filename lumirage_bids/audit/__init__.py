@@ -12,7 +12,7 @@ from lumirage_bids.audit import effort_rules, label_rules, mask_rules, method_ru
 from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, ranked
-from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes
+from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes, withheld
 from lumirage_bids.registration.base import Training
 from lumirage_bids.stats.classes import FLOOR
 
@@ -34,6 +34,7 @@ __all__ = [
     "mean_volumes",
     "read_conditions",
     "unchecked",
+    "withheld",
 ]
 
 

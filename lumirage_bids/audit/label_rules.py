@@ -135,6 +135,11 @@ def few_class_labels(c: Conditions) -> Iterator[Finding]:
         )
 
 
+def withheld(sources: Mapping[str, str]) -> dict[str, str]:
+    """Labelling → why there is no verdict on it, empty where there is one; from where their maps come from."""
+    return {name: labels_from_intensities({name: source}) for name, source in sources.items()}
+
+
 def bare_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Structures without an intensity boundary, and what they weigh in the mean."""
     for labelling, wide in c.structures.items():

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from lumirage_bids.criteria import Criteria
+from lumirage_bids.reports.scene import certain_rows
 from lumirage_bids.reports.text import Wording
 from lumirage_bids.reports.verdict import Tables
 from lumirage_bids.scores import structure_index
@@ -58,7 +59,7 @@ def score_tables(
         pairs=pairs,
         summary=summarise(pairs, score=score),
         comparisons=comparisons,
-        ranking=ranking(pairs, comparisons, criteria=criteria, score=score),
+        ranking=ranking(pairs, certain_rows(comparisons, pairs, criteria, score.sign), criteria=criteria, score=score),
         interactions=interactions(pairs, comparisons, criteria=criteria, score=score),
         structure_differences=structure_differences(wide, luts or {}, criteria=criteria),
         further=dict(_further(pairs, criteria, score)),
@@ -81,7 +82,7 @@ def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in pairs.groupby("labelling", sort=False)}
 
 
-def write_out(folder: Path, tables: Tables, criteria: Criteria, words: Wording, verdict: str) -> None:
+def write_out(folder: Path, tables: Tables, words: Wording, verdict: str) -> None:
     """Write the verdict, the tables with their dictionaries, and figures.
 
     Raises

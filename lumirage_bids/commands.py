@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumirage_bids import app, catalogue, options, surroundings
+from lumirage_bids import app, catalogue, judge, options, surroundings
 from lumirage_bids.errors import UsageError
 
 
@@ -89,12 +89,6 @@ def _list(what: str, details: str) -> Command:
     return _command(what, "[NAME]", summary, define, run)
 
 
-def _judge(arguments: Sequence[str]) -> int:
-    from lumirage_bids import judge  # tables and statistics, which no other command needs at once
-
-    return judge.main(arguments)
-
-
 COMMANDS = {
     command.name: command
     for command in (
@@ -112,12 +106,7 @@ COMMANDS = {
             lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
             lambda a: app.status_of(a.dir.absolute()),
         ),
-        Command(
-            name="judge",
-            usage="TABLE.tsv",
-            summary="the verdict on a table of scores, without images",
-            main=_judge,
-        ),
+        _command("judge", "TABLE.tsv", "the verdict on a table of scores, without images", judge.define, judge.run),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),
         _list("protocols", "the TOML, to start from"),

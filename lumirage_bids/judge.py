@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.errors import UsageError
@@ -64,20 +64,9 @@ class Question:
     out: Path | None
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. See lumirage judge --help.")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of the command."""
-    p = _Parser(
-        prog="lumirage judge",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def define(p: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to its parser."""
+    p.description, p.epilog, p.formatter_class = DESCRIPTION, EPILOG, argparse.RawDescriptionHelpFormatter
     p.add_argument("table", type=Path, metavar="TABLE.tsv")
     p.add_argument("--score", metavar="NAME", help=f"column to judge (default: {DICE})")
     p.add_argument("--better", choices=("higher", "lower"), help="which scores are better (dice_…: higher)")
@@ -90,18 +79,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--confidence", type=float, default=CONFIDENCE, metavar="C", help="level of the intervals")
     p.add_argument("--json", action="store_true", help="print the verdict as JSON")
     p.add_argument("--out", type=Path, metavar="DIR", help="write comparisons, ranking and figures there")
-    return p
 
 
-def question(arguments: Sequence[str]) -> Question:
+def question(a: argparse.Namespace) -> Question:
     """What is asked, from the arguments of the command.
 
     Raises
     ------
     UsageError
-        An argument is unknown, missing, or has a value that is not allowed.
+        An argument is missing, or has a value that is not allowed.
     """
-    a = parser().parse_args(list(arguments))
     score = a.score or DICE
     dice = is_dice(score)
     if dice and a.better == "lower":
@@ -141,7 +128,7 @@ def is_dice(score: str) -> bool:
     return score.startswith("dice") and "loss" not in score
 
 
-def main(arguments: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Judge a table and print what is found; the return value is the exit code."""
     asked = question(arguments)
     table = read_score_table(asked.table, asked.score, named=asked.named)

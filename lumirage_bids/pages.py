@@ -142,7 +142,9 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
     tables_of_names = {name: out_dir / derivatives.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
-    first = min((time for table in rows.values() for time in table["finished"].dropna()), default="")
+    first = min(
+        (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
+    )
     return read_conditions(out_dir, pairs, structures, luts), notes, first
 
 

@@ -82,7 +82,7 @@ def unchecked(conditions: Conditions) -> list[str]:
 
 def _effort_unknown(c: Conditions) -> Iterator[str]:
     """Methods whose similarity and iterations nobody has told, where there are others to be compared with."""
-    rows = method_rules.registrations(c)
+    rows = c.registrations
     rows = rows[rows["method"] != FLOOR]
     known = {m for of in c.effort.values() for m in of} | set(rows.loc[rows["similarity"] != "n/a", "method"])
     silent = [m for m in rows["method"].unique() if m not in known and not isinstance(c.trained(m), Training)]

@@ -28,10 +28,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from lumirage_bids.images import read_image
-from lumirage_bids.registration import Context, method
-from lumirage_bids.transforms import Transform
-from lumirage_bids.transform_files import read_itk
+from lumirage_bids.spatial.images import read_image
+from lumirage_bids.methods import Context, method
+from lumirage_bids.spatial.transforms import Transform
+from lumirage_bids.spatial.itk import read_itk
 
 name, threads, sloppy, *files = sys.argv[1:]
 chosen = method(name).sloppy() if sloppy == "True" else method(name)

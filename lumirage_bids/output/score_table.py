@@ -218,11 +218,21 @@ def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.Dat
     collected = collect(out_dir, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
         table = collected[name]
-        arms = [derivatives.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]
-        now = [wanted.get(f"{arm}/{name}") for arm in arms]
-        under = list(zip(table["conditions"], now, strict=True))
-        others = {(c, w): history.differences(facts.get(c), facts.get(w or "")) for c, w in set(under) if c != w}
-        why = [others.get(u) or outdated.get(h, "") for u, h in zip(under, table["hash"], strict=True)]
+        kinds = table[["variant", "method", "conditions"]]
+        first = kinds.drop_duplicates()
+        of = kinds.groupby(list(kinds), sort=False, dropna=False).ngroup().to_numpy()
+        arm_of = [derivatives.description(v, m) for v, m in zip(first["variant"], first["method"], strict=True)]
+        now = [wanted.get(f"{arm}/{name}") for arm in arm_of]
+        others = [
+            history.differences(facts.get(c), facts.get(w or "")) if c != w else ""
+            for c, w in zip(first["conditions"], now, strict=True)
+        ]
+        stale = table["hash"].isin(list(outdated)).any()
+        if len(table) and not any(others) and not stale:
+            rows[name] = table
+            continue
+        arms = [arm_of[kind] for kind in of]
+        why = [others[kind] or outdated.get(h, "") for kind, h in zip(of, table["hash"], strict=True)]
         done = {key for key, reason in zip(_keys(table), why, strict=True) if not reason}
         waiting = [(a, w) for key, a, w in zip(_keys(table), arms, why, strict=True) if w and key not in done]
         notes += [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_conditions
+from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_conditions, withheld
 from lumirage_bids.audit.published import (
     DIFFERENCES,
     PUBLISHED,
@@ -30,7 +30,7 @@ from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.verdict.scene import Agreement
-from lumirage_bids.report.verdict.verdict import Known
+from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
 from lumirage_bids.stats.dictionaries import (
     COMPARISONS,
     FAILURES,
@@ -75,7 +75,8 @@ def write_group(settings: Settings) -> Path:
     derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
     derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
     derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
-    derivatives.write_table(folder / "ranking.tsv", tables.ranking, RANKING)
+    silent = withheld(conditions.labellers)
+    derivatives.write_table(folder / "ranking.tsv", ranked_labellings(tables.ranking, silent), RANKING)
     derivatives.write_table(folder / "interactions.tsv", tables.interactions, INTERACTIONS)
     derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
     differences = tables.structure_differences
@@ -131,7 +132,9 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
     tables_of_names = {name: out_dir / derivatives.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
-    first = min((time for table in rows.values() for time in table["finished"].dropna()), default="")
+    first = min(
+        (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
+    )
     return read_conditions(out_dir, pairs, structures, luts), notes, first
 
 

@@ -12,7 +12,7 @@ CODE = """
 import os, sys
 os.chdir(sys.argv[1])
 os.rmdir(sys.argv[1])
-from lumirage_bids.cli import main
+from lumirage_bids.app.cli import main
 code = main(sys.argv[2:])
 print("now in", os.getcwd() if code == 0 else "nothing")
 sys.exit(code)

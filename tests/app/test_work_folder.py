@@ -19,8 +19,8 @@ from lumirage_bids.experiment.settings import Settings
 HOLD = """
 import sys
 from pathlib import Path
-from lumirage_bids import work_folder
-from lumirage_bids.settings import Settings
+from lumirage_bids.app import work_folder
+from lumirage_bids.experiment.settings import Settings
 out, folder = map(Path, sys.argv[1:])
 with work_folder.held(folder, Settings(bids_dir=out, out_dir=out, level="participant")):
     print("held", flush=True)

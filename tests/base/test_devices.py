@@ -50,8 +50,8 @@ def test_a_gpu_of_another_machine_is_not_looked_for_here() -> None:
 def test_pytorch_is_not_loaded_where_no_gpu_can_be(arguments: tuple[str, ...]) -> None:
     program = f"""
 import sys
-from lumirage_bids.devices import has_driver
-from lumirage_bids.options import settings
+from lumirage_bids.base.devices import has_driver
+from lumirage_bids.app.options import settings
 settings(["in", "out", *{arguments!r}])
 sys.exit("torch" in sys.modules and not ({arguments[0] == "participant"} and has_driver()))
 """
@@ -69,7 +69,7 @@ def test_a_real_time_signal_has_no_name() -> None:
 
 def test_a_job_counts_the_cores_that_it_may_use() -> None:
     """As SLURM and `taskset` bind it."""
-    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from lumirage_bids import devices; "
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from lumirage_bids.base import devices; "
     done = subprocess.run(
         [sys.executable, "-c", f"{code} print(devices.count_cores())"], capture_output=True, text=True, check=True
     )

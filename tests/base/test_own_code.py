@@ -94,7 +94,7 @@ def test_what_depends_names_counts_and_must_be_there(tmp_path: Path) -> None:
 OWN = """
 from dataclasses import dataclass
 from typing import ClassVar
-from lumirage_bids.registration.identity import Identity
+from lumirage_bids.methods.identity import Identity
 
 @dataclass(frozen=True, kw_only=True)
 class Own(Identity):

@@ -326,8 +326,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from lumirage_bids.registration.base import Method
-from lumirage_bids.transforms import Transform
+from lumirage_bids.methods.base import Method
+from lumirage_bids.spatial.transforms import Transform
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 SCRIPT = """
 import multiprocessing, os, psutil
-from lumirage_bids.workflows import end_server
+from lumirage_bids.execution.graphs import end_server
 
 def servers():
     return sum("forkserver" in " ".join(p.cmdline()) for p in psutil.Process().children(recursive=True))

@@ -145,8 +145,8 @@ time.sleep(100)
     worker = """
 import sys
 from pathlib import Path
-from lumirage_bids.registration import Context
-from lumirage_bids.registration._programs import run_program
+from lumirage_bids.methods import Context
+from lumirage_bids.methods.programs.call import run_program
 run_program([sys.executable, *sys.argv[1:3]], Context(), Path(sys.argv[3]))
 """
     arguments = [script(tmp_path, program), str(tmp_path / "pids"), str(tmp_path)]

@@ -12,7 +12,7 @@ import numpy as np
 from lumirage_bids.errors import BadDataError, UsageError
 from lumirage_bids.images import Volume
 from lumirage_bids.maskers.base import Found, Mask, Masker
-from lumirage_bids.parameters import digest, discover, from_table
+from lumirage_bids.parameters import digest, discover, plug_in
 
 if TYPE_CHECKING:
     from lumirage_bids.registration.base import Context
@@ -47,10 +47,7 @@ def masker(name: str, **parameters: Any) -> Masker:
     >>> masker("deepbet", threshold=0.4).threshold
     0.4
     """
-    known = maskers()
-    if name not in known:
-        raise UsageError(f"There is no masker '{name}'. Known: {', '.join(known)}.")
-    return from_table(known[name], parameters, f"[masks.{name}]")
+    return plug_in(maskers(), "masker", name, parameters, f"[masks.{name}]")
 
 
 @dataclass(frozen=True, kw_only=True)

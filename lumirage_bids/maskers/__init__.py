@@ -24,7 +24,7 @@ logger = logging.getLogger("lumirage")
 
 ORDER = ("existing", "skull-stripped", "given-T1w", "deepbet", "T1w", "template")
 """Who is asked for a mask, best first; see docs/design.md for what this order rests on."""
-HUMANS = frozenset({"", "n/a", "unknown", "human", "humans", "homo sapiens", "homo sapiens sapiens", "9606"})
+HUMANS = frozenset({"", "human", "humans", "homo sapiens", "homo sapiens sapiens", "9606"})
 """Names of our own species in ``participants.tsv`` and protocols (9606: NCBI's taxonomy); BIDS takes it where
 nothing is said."""
 

@@ -25,7 +25,7 @@ logger = logging.getLogger("lumirage")
 
 
 class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
-    job = traits.Any(mandatory=True, desc="what to do: Preparing, Aligning or Batch")
+    job = traits.Any(mandatory=True, desc="what to do: ScanJob, AlignmentJob or Batch")
     out_dir = traits.Str(mandatory=True, desc="root of the derivatives")
     context = traits.Any(mandatory=True, desc="device, threads, seed")
     progress_dir = traits.Str(mandatory=True, desc="where it is noted what is under way")

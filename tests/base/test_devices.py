@@ -69,7 +69,9 @@ def test_a_real_time_signal_has_no_name() -> None:
 
 def test_a_job_counts_the_cores_that_it_may_use() -> None:
     """As SLURM and `taskset` bind it."""
-    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from lumirage_bids.base import devices; "
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from lumirage_bids.base import devices; "
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{code} print(devices.count_cores())"], capture_output=True, text=True, check=True
     )

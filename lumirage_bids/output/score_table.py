@@ -192,7 +192,8 @@ def collect(out_dir: Path, subjects: Iterable[str] = ("*",), *, structures: bool
     frames: dict[str, list[pd.DataFrame]] = {}
     for file in (f for s in subjects for f in derivatives.files(out_dir, f"sub-{s}/**/*_scores.tsv")):
         frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file, structures))
-    return {name: _latest(pd.concat(parts, ignore_index=True)) for name, parts in sorted(frames.items())}
+    # A labelling's parts are let go once they are one table: all of a large study would take their memory twice.
+    return {name: _latest(pd.concat(frames.pop(name), ignore_index=True)) for name in sorted(frames)}
 
 
 def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:

@@ -43,6 +43,7 @@ _NO_SPREAD = 1e-12
 _UPPER = 0.975
 # Below it, no degrees of freedom have such a point of t.
 _NORMAL_POINT = 1.9601
+_KEPT = 8  # choices of pairs whose designs are kept
 _DENSE = 1500  # subjects up to which degrees of freedom are computed in full
 
 
@@ -431,7 +432,10 @@ def design(crossing: Crossing, used: Mask) -> Design:
 
 
 class Designs:
-    """Designs of the pairs of a crossing, one for each choice of them; the same choice is laid out once."""
+    """Designs of the pairs of a crossing, one for each choice of them; the same choice is laid out once.
+
+    The latest choices alone are kept: of 200 000 pairs each takes 10 MB, and every structure may lack others.
+    """
 
     def __init__(self, crossing: Crossing) -> None:
         self._crossing = crossing
@@ -440,9 +444,11 @@ class Designs:
     def of(self, used: Mask) -> Design:
         """Lay out the pairs that are used, shape (pairs,)."""
         key = np.packbits(used).tobytes()
-        if key not in self._known:
-            self._known[key] = design(self._crossing, used)
-        return self._known[key]
+        found = self._known.pop(key, None) or design(self._crossing, used)
+        self._known[key] = found
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
+        return found
 
 
 def _with_left_out(crossing: Crossing, used: Indices, laid: Design) -> Design:

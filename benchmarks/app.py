@@ -29,7 +29,8 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from lumirage_bids.spatial.images import read_image
-from lumirage_bids.methods import Context, method
+from lumirage_bids.methods import method
+from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.transforms import Transform
 from lumirage_bids.spatial.itk import read_itk
 

@@ -28,7 +28,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.files import write_table
+from lumirage_bids.output.folder import Output
+from lumirage_bids.output.root import BIDS_VERSION, DESCRIPTION, dataset_name
 
 LABELLING = "made"
 SEQUENCES = ("MPRAGE", "MP2RAGE")
@@ -51,15 +54,17 @@ def generate(out: Path, subjects: int, structures: int, methods: list[str]) -> N
             failed = random.random(len(fixed)) < (0.002 if place else 0)
             dice[lacking | failed[:, None]] = np.nan
             write(out, method, names, sequence, moving, fixed, dice, initial, failed)
-    (out / derivatives.look_up_table(LABELLING)).write_text(
-        "index\tname\n" + "".join(f"{i}\tstructure {i}\n" for i in range(1, structures + 1))
+    output = Output(out)
+    output.write_text(
+        paths.look_up_table(LABELLING),
+        "index\tname\n" + "".join(f"{i}\tstructure {i}\n" for i in range(1, structures + 1)),
     )
-    score_table.note_conditions(out, {f"{derivatives.description('default', m)}/{LABELLING}": "same" for m in methods})
+    score_table.note_conditions(output, {f"{paths.description('default', m)}/{LABELLING}": "same" for m in methods})
     about = {
-        **{"Name": derivatives.dataset_name("generated scores", sloppy=False), "BIDSVersion": derivatives.BIDS_VERSION},
+        **{"Name": dataset_name("generated scores", sloppy=False), "BIDSVersion": BIDS_VERSION},
         **{"GeneratedBy": [{"Name": "LUMirage"}], "Protocol": "default"},
     }
-    derivatives.write_json(out / "dataset_description.json", about)
+    output.write_json(DESCRIPTION, about)
 
 
 def write(
@@ -96,7 +101,7 @@ def write(
         *score_table.INTERNAL,
         *(f"{score_table.PREFIX}{i + 1}" for i in range(dice.shape[1])),
     ]
-    derivatives.write_table(file, pd.DataFrame(columns, index=range(n)).reindex(columns=order))
+    write_table(file, pd.DataFrame(columns, index=range(n)).reindex(columns=order))
 
 
 def tables(out: Path) -> None:
@@ -115,9 +120,9 @@ def tables(out: Path) -> None:
         seconds[name] = time.perf_counter() - begin
 
     with timed("reading"):
-        rows, _ = score_table.current(out)
+        rows, _ = score_table.current(Output(out))
     pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
-    luts = {name: read_lut(out / derivatives.look_up_table(name)) for name in rows}
+    luts = {name: read_lut(out / paths.look_up_table(name)) for name in rows}
     with timed("summary"):
         summarise(pairs)
     with timed("failures"):

@@ -13,7 +13,7 @@ from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Done, EarlierRow, Plan, conditions, prepared_files
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 
 
 def scan(
@@ -62,8 +62,8 @@ def finished(made: Plan) -> Done:
     files = {}
     for p in made.preparing:
         files |= {file: value for name, _, value in p.variants for file in prepared_files(p.scan, name)}
-        files |= {derivatives.label_map(p.scan, labels.name): value for labels, value in p.labels}
-        files |= {derivatives.agreement(p.scan, a.name, b.name): value for a, b, value in p.agreements}
+        files |= {paths.label_map(p.scan, labels.name): value for labels, value in p.labels}
+        files |= {paths.agreement(p.scan, a.name, b.name): value for a, b, value in p.agreements}
     files |= {file: a.hash for a in made.aligning for file in a.files}
     rows = {value for b in made.batches for t in b.tasks for value in t.hashes.values()}
     earlier = {
@@ -82,7 +82,7 @@ def finished(made: Plan) -> Done:
 def with_transforms(done: Done, made: Plan) -> Done:
     """The same where ``--save transforms`` was asked for."""
     saved = {
-        derivatives.transform(t.pair.moving, t.pair.fixed, b.arm.label): t.registration_hash
+        paths.transform(t.pair.moving, t.pair.fixed, b.arm.label): t.registration_hash
         for b in made.batches
         for t in b.tasks
     }

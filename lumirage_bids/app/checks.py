@@ -9,8 +9,9 @@ from pathlib import Path
 from lumirage_bids import __version__
 from lumirage_bids.base.errors import CannotWriteError, MissingInputError, UsageError
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import release
+from lumirage_bids.output.root import DESCRIPTION, read_description
 
 LONGEST_TEMPORARY = 70
 """Bytes that the path of a folder may have with room for a socket: 108, less what multiprocessing adds."""
@@ -30,14 +31,14 @@ def check_folders(settings: Settings) -> None:
         _check_outside_raw_tree(what, folder, settings.bids_dir)
     if not settings.dry_run:
         check_writable(settings)
-    out = settings.out_dir
-    about = out / "dataset_description.json"
+    out = settings.output
+    about = out / DESCRIPTION
     if about.exists() and not _is_ours(out):
         raise UsageError(
             f"OUT_DIR {out} holds another dataset ({about.name} is not LUMirage's). Give a folder of its own."
         )
     _check_not_newer(out)
-    if not about.exists() and (other := next(out.glob("sub-*"), None)):
+    if not about.exists() and (other := next(settings.out_dir.glob("sub-*"), None)):
         raise UsageError(
             f"OUT_DIR {out} holds something else's output ({other.name}, but no {about.name} of LUMirage's). Give a "
             "folder of its own."
@@ -62,19 +63,19 @@ def check_writable(settings: Settings) -> None:
         _check_writable(what, folder)
 
 
-def _check_not_newer(out_dir: Path) -> None:
+def _check_not_newer(output: Output) -> None:
     """Refuse the output of a newer version, whose tables this one may not understand."""
-    made_with = made_by_version(out_dir)
+    made_with = made_by_version(output)
     if release(made_with) > release(__version__):
         raise UsageError(
-            f"OUT_DIR {out_dir} was made by LUMirage {made_with}, this is {__version__}. Use that version or a "
+            f"OUT_DIR {output} was made by LUMirage {made_with}, this is {__version__}. Use that version or a "
             "newer one, or give another output folder."
         )
 
 
-def made_by_version(out_dir: Path) -> str:
+def made_by_version(output: Output) -> str:
     """Version of this program that wrote the output folder last; empty where it does not say."""
-    made_by = derivatives.read_json(out_dir / "dataset_description.json").get("GeneratedBy")
+    made_by = read_description(output).get("GeneratedBy")
     ours = (
         [g for g in made_by if isinstance(g, dict) and g.get("Name") == "LUMirage"] if isinstance(made_by, list) else []
     )
@@ -134,18 +135,17 @@ def _check_writable(what: str, folder: Path) -> None:
         ) from None
 
 
-def _is_ours(out_dir: Path) -> bool:
-    file = out_dir / "dataset_description.json"
-    if not file.exists():
+def _is_ours(output: Output) -> bool:
+    if not (output / DESCRIPTION).exists():
         return False
-    about = derivatives.read_json(file)
+    about = read_description(output)
     made_by = about.get("GeneratedBy")
     ours = isinstance(made_by, list) and any(isinstance(g, dict) and g.get("Name") == "LUMirage" for g in made_by)
     # A machine that goes down may leave the file torn.
-    return ours or (not about and (out_dir / ".lumirage").is_dir())
+    return ours or (not about and (output / ".lumirage").is_dir())
 
 
-def check_participant_output(settings: Settings) -> None:
+def check_participant_output(output: Output) -> None:
     """Refuse a group run on a folder that no participant run has written.
 
     Raises
@@ -153,14 +153,11 @@ def check_participant_output(settings: Settings) -> None:
     MissingInputError
         OUT_DIR is not there or not ours.
     """
-    if not _is_ours(settings.out_dir):
+    if not _is_ours(output):
         raise MissingInputError(
-            f"OUT_DIR {settings.out_dir} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
+            f"OUT_DIR {output} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
         )
-    if not derivatives.read_json(settings.out_dir / "dataset_description.json"):
-        raise MissingInputError(
-            f"{settings.out_dir / 'dataset_description.json'} is torn. Give the participant command again, which "
-            "writes it."
-        )
-    _check_not_newer(settings.out_dir)
-    _check_writable("OUT_DIR", settings.out_dir)
+    if not read_description(output):
+        raise MissingInputError(f"{output / DESCRIPTION} is torn. Give the participant command again, which writes it.")
+    _check_not_newer(output)
+    _check_writable("OUT_DIR", output.root)

@@ -102,8 +102,9 @@ def _run_demo(arguments: argparse.Namespace) -> int:
 
 def _show_status(arguments: argparse.Namespace) -> int:
     from lumirage_bids.app import overview
+    from lumirage_bids.output.folder import Output
 
-    return overview.show(arguments.dir.absolute())
+    return overview.show(Output(arguments.dir.absolute()))
 
 
 def _define_judge(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lumirage_bids.app.estimate import estimate
 from lumirage_bids.base.progress import duration
@@ -12,10 +12,10 @@ from lumirage_bids.bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.bids.left_out import list_names
 from lumirage_bids.bids.names import natural_key
 from lumirage_bids.experiment import timings
-from lumirage_bids.experiment.arms import here
 from lumirage_bids.experiment.labels_of_run import starts_from_maps
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.settings import Settings
+from lumirage_bids.methods.base import Context
 from lumirage_bids.report.text import count
 
 MOST = 10
@@ -48,28 +48,30 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
         yield from _some("  ", [s.relative for s in plan.unlabelled])
     for labels in plan.labels:
         yield f"Labelling {labels.name}: {labels.source}"
-    yield from _offered(plan, dataset, settings)
+    if not settings.labellings:
+        yield from _offered(plan, dataset)
     if len(plan.subjects) < plan.n_subjects or len(plan.pairs) < plan.n_pairs:
         drawn = f"{len(plan.subjects)} of {plan.n_subjects} subjects, {len(plan.pairs)} of {plan.n_pairs} pairs"
         yield f"Random sample, seed {settings.seed}: {drawn}; status.tsv lists the pairs"
     yield f"Pairs: {len(plan.pairs)} in the protocol, {len(plan.asked)} asked for, {len(plan.runnable)} can run"
     for split, n in sorted(Counter(p.split for p in plan.asked).items()):
         yield f"  {split}: {n}"
-    yield from _one_sided(plan, settings)
+    if settings.participant_label and not settings.fixed_label:
+        yield from _one_sided(plan, settings.participant_label)
     yield from _missing(plan, dataset)
     for arm in plan.arms:
         yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
-    yield from (f"NEEDED: {need}" for need in needs(plan, settings))
+    yield from (f"NEEDED: {need}" for need in needs(plan, settings.here))
     yield from warnings(plan)
     for note in (*settings.notes, *dataset.notes):
         yield note if note.startswith("WARNING") else f"Note: {note}"
     yield from _work(plan, settings, voxels)
 
 
-def _offered(plan: Plan, dataset: Dataset, settings: Settings) -> Iterator[str]:
+def _offered(plan: Plan, dataset: Dataset) -> Iterator[str]:
     """Which labellings the derivatives have besides, where the user has not said which are scored."""
     others = [name for name in dataset.offered if name not in {labels.name for labels in plan.labels}]
-    if settings.labellings or not (others or dataset.taken):
+    if not (others or dataset.taken):
         return
     scored = ", ".join(labels.name for labels in plan.labels)
     there = ", ".join(f"{name} ({n} scans)" for name, n in dataset.offered.items())
@@ -85,15 +87,13 @@ def _some(indent: str, items: list[str]) -> Iterator[str]:
         yield f"{indent}… and {len(items) - MOST} more"
 
 
-def _one_sided(plan: Plan, settings: Settings) -> Iterator[str]:
+def _one_sided(plan: Plan, labels: Sequence[str]) -> Iterator[str]:
     """What naming subjects on one side of the pairs alone means, which other BIDS-Apps do not have."""
-    mine = set(settings.participant_label)
-    if not mine or settings.fixed_label:
-        return
+    mine = set(labels)
     moving, fixed = ({getattr(p, side).name for p in plan.asked} for side in ("moving", "fixed"))
     among = sum({p.moving.subject, p.fixed.subject} <= mine for p in plan.pairs)
     if fixed - moving:
-        named = " ".join(settings.participant_label)
+        named = " ".join(labels)
         yield (
             f"  --participant-label names the moving side: {len(moving)} scan(s), registered to scans of all subjects, "
             f"so that {len(moving | fixed)} scans are prepared. For the {among} pair(s) among these subjects alone: "
@@ -142,7 +142,7 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     if settings.dry_run and plan.batches:  # docs/sbatch_array.sh reads it
         movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
         yield f"Participants with registrations to do: {' '.join(movers)}"
-    made = estimate(plan, settings, voxels, timings.read(settings.out_dir))
+    made = estimate(plan, settings, voxels, timings.read(settings.output))
     known = "as measured in this output folder" if made.measured else "within a factor of about two"
     size = f"{voxels / 1e6:.1f} million" if voxels >= 1e5 else count(voxels)
     yield (
@@ -170,12 +170,12 @@ def _again(plan: Plan) -> Iterator[str]:
         yield f"  Made again, {n} row(s) of {method}, variant {variant}, labelling {labelling}: {reason}"
 
 
-def needs(plan: Plan, settings: Settings) -> Iterator[str]:
+def needs(plan: Plan, here: Context) -> Iterator[str]:
     """What is missing to carry out a plan that was made to be looked at only."""
     for name, method in {arm.name: arm.method for arm in plan.arms}.items():
-        if complaint := method.missing(here(settings)):
+        if complaint := method.missing(here):
             yield f"method {name}: {complaint}"
     for labels in plan.labels:
         there = labels.name in plan.found or starts_from_maps(labels.labeller, plan.scans)
-        if not there and (complaint := labels.labeller.missing(here(settings))):
+        if not there and (complaint := labels.labeller.missing(here)):
             yield f"labelling {labels.name}: {complaint}"

@@ -63,12 +63,13 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     timings : Timings
         Of the output folder.
     """
-    costs = [b.arm.method.cost(voxels, settings.device).memory_gb for b in plan.batches]
+    device, threads = settings.device, _threads(settings.omp_nthreads, here=settings.use_plugin is None)
+    costs = [b.arm.method.cost(voxels, device).memory_gb for b in plan.batches]
     memory_gb = max(costs, default=PREPARING_GB)
     jobs = len(plan.batches) or len(plan.preparing) or len(plan.aligning)
-    pairs = [(len(b.tasks), _pair(b, settings, _voxels(b, plan, voxels), timings)) for b in plan.batches]
+    pairs = [(len(b.tasks), _pair(b, device, threads, _voxels(b, plan, voxels), timings)) for b in plan.batches]
     registering = sum(n * seconds for n, (seconds, _) in pairs)
-    preparing = 0.0 if settings.stage == "register" else _preparation(plan, settings, voxels, timings)
+    preparing = 0.0 if settings.stage == "register" else _preparation(plan, device, threads, voxels, timings)
     pages = PAGE_S * len({b.moving.subject for b in plan.batches}) * len(plan.arms)
     at_once = _at_once(settings, jobs, memory_gb)
     # One after the other where there are fewer jobs than processes: the last batch is waited for.
@@ -94,10 +95,9 @@ def _at_once(settings: Settings, jobs: int, memory_gb: float) -> int:
     return max(1, at_once)
 
 
-def _threads(settings: Settings) -> int:
-    """Threads of a process that have a core."""
-    here = settings.use_plugin is None
-    return max(1, min(settings.omp_nthreads, count_cores()) if here else settings.omp_nthreads)
+def _threads(asked: int, *, here: bool) -> int:
+    """Threads of a process that have a core, as far as that is known of the machine."""
+    return max(1, min(asked, count_cores()) if here else asked)
 
 
 def _voxels(batch: Batch, plan: Plan, finest: int) -> int:
@@ -107,14 +107,13 @@ def _voxels(batch: Batch, plan: Plan, finest: int) -> int:
     return finest if own is None or len(known) < len(all_) else int(finest * (min(known) / own) ** 3)
 
 
-def _pair(batch: Batch, settings: Settings, voxels: int, timings: Timings) -> tuple[float, bool]:
+def _pair(batch: Batch, device: str, threads: int, voxels: int, timings: Timings) -> tuple[float, bool]:
     """Seconds of one pair, and whether they were measured."""
-    threads = _threads(settings)
-    known = timings.typical(batch, settings.device, threads)
+    known = timings.typical(batch, device, threads)
     if known is not None:
         return known, True
-    method = batch.arm.method.cost(voxels, settings.device).seconds
-    if settings.device == "cpu":
+    method = batch.arm.method.cost(voxels, device).seconds
+    if device == "cpu":
         method *= ONE_CORE / threads
     return method + sum(_scoring(batch)) * voxels / 1e6 / threads, False
 
@@ -127,9 +126,8 @@ def _scoring(batch: Batch) -> Iterable[float]:
         yield len(batch.labels) * (LABELS_S + SURFACE_S * evaluation.surface)
 
 
-def _preparation(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> float:
-    threads, device, million = _threads(settings), settings.device, voxels / 1e6
-    seconds = 0.0
+def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Timings) -> float:
+    million, seconds = voxels / 1e6, 0.0
     for job in plan.preparing:
         known = timings.typical(job, device, threads)
         seconds += _made(job, million) / threads if known is None else known

@@ -18,11 +18,11 @@ logger = logging.getLogger("lumirage")
 
 def run(settings: Settings) -> int:
     """Turn score tables into statistics, figures and one page; the return value is the exit code."""
-    checks.check_participant_output(settings)
+    checks.check_participant_output(settings.output)
     if settings.dry_run:
-        print(f"The group level would write tables, figures and page to {settings.out_dir / 'group'}.")
+        print(f"The group level would write tables, figures and page to {settings.output / 'group'}.")
         return 0
-    with logging_to(settings.out_dir / "logs" / "group.log", settings.verbose):
-        report = write_group(settings)
+    with logging_to(settings.output / "logs" / "group.log", settings.verbose):
+        report = write_group(settings.output, command=settings.command, pictures=not settings.no_pictures)
         logger.info("The report is %s", report)
     return 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids.audit.label_rules import withheld
 from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_labellers, read_records
 from lumirage_bids.report.judged import score_tables, write_out
 from lumirage_bids.report.text import wording
@@ -173,7 +174,7 @@ def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -
 def _known(table: ScoreTable, file: Path) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
     folder = file.absolute().parent
-    records = read_records(folder.parent) if folder.name == "group" else []
+    records = read_records(Output(folder.parent)) if folder.name == "group" else []
     return Known(
         planned=table.planned,
         caveats=_few_structures(table),

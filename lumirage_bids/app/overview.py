@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,8 +13,10 @@ from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.base.progress import duration
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT, is_final
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import score_table
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_records
+from lumirage_bids.output.root import read_description
 from lumirage_bids.report.text import count
 
 #: Pauses between two pairs that are this many times the usual one are between runs, and not of the work.
@@ -81,7 +82,7 @@ class Overview:
     gets: Sequence[str] = ()
 
 
-def read_overview(out_dir: Path) -> Overview:
+def read_overview(output: Output) -> Overview:
     """Look at an output folder, whether or not a run is at work on it.
 
     Raises
@@ -89,18 +90,18 @@ def read_overview(out_dir: Path) -> Overview:
     MissingInputError
         The folder holds no output of a participant run.
     """
-    about = derivatives.read_json(out_dir / "dataset_description.json")
-    records = read_records(out_dir)
+    about = read_description(output)
+    records = read_records(output)
     if not about or not records:
         raise MissingInputError(
-            f"{out_dir} holds no output of 'lumirage BIDS_DIR {out_dir} participant'. Give the folder that was OUT_DIR."
+            f"{output} holds no output of 'lumirage BIDS_DIR {output} participant'. Give the folder that was OUT_DIR."
         )
     latest = records[-1]
-    rows, _ = score_table.current(out_dir, structures=False)
-    planned = _planned(out_dir, latest["plan"])
+    rows, _ = score_table.current(output, structures=False)
+    planned = _planned(output, latest["plan"])
     found = [
         _standing(arm, name, rows.get(name), replace(planned, unasked=_unasked(planned, records, arm[0])))
-        for arm, name in _asked(out_dir, records)
+        for arm, name in _asked(output, records)
     ]
     times = [max(table["finished"].dropna(), default="") for table in rows.values()]
     return Overview(
@@ -130,10 +131,10 @@ class _Planned:
     unasked: frozenset[tuple[str, str]] = frozenset()
 
 
-def _planned(out_dir: Path, plan: Mapping[str, Any]) -> _Planned:
+def _planned(output: Output, plan: Mapping[str, Any]) -> _Planned:
     n = int(plan["pairs"])
     absent = n - int(plan.get("pairs_present", n))
-    table = derivatives.read_table(out_dir / "status.tsv")
+    table = output.read_table("status.tsv")
     table = table[table["status"] != LEFT_OUT] if "status" in table else table
     which = _pairs_of(table)
     # Written when a run ends: of an earlier one, or not at all, while the first is at work.
@@ -167,10 +168,10 @@ def _subject(scan: str) -> str:
     return scan.partition("_")[0].removeprefix("sub-")
 
 
-def _asked(out_dir: Path, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
+def _asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
     """Arms (label, variant, method) and labellings that any run was asked for."""
     arms = {label: (label, str(arm["variant"]), str(arm["name"])) for r in records for label, arm in r["arms"].items()}
-    for key in derivatives.read_json(out_dir / score_table.CONDITIONS):
+    for key in output.read_json(score_table.CONDITIONS):
         label, _, labelling = key.rpartition("/")
         if label in arms:
             yield arms[label], labelling
@@ -283,12 +284,10 @@ def _left(o: Overview) -> Iterator[str]:
     yield f"The same command goes on where it was: {o.command}"
 
 
-def show(out_dir: Path) -> int:
+def show(output: Output) -> int:
     """Print how far the work on an output folder is."""
-    from lumirage_bids.app.overview import read_overview, tell
-
-    print(tell(read_overview(out_dir)))
-    rows, notes = score_table.current(out_dir, structures=False)
-    for note in (*notes, *software_notes(out_dir, rows, None)):
+    print(tell(read_overview(output)))
+    rows, notes = score_table.current(output, structures=False)
+    for note in (*notes, *software_notes(output, rows, None)):
         print(note)
     return 0

@@ -23,7 +23,7 @@ from lumirage_bids.experiment.foresight import foresee
 from lumirage_bids.experiment.make_plan import check_content
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.structure_notes import log_structures
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import score_table
 from lumirage_bids.output.record import versions
 from lumirage_bids.report.subject_level import write_subject_pages
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from lumirage_bids.experiment.plan import Plan
     from lumirage_bids.experiment.settings import Settings
+    from lumirage_bids.output.folder import Output
 
 logger = logging.getLogger("lumirage")
 
@@ -43,8 +44,8 @@ def run(settings: Settings) -> int:
     if settings.use_plugin is not None:
         graphs.read_plugin_file(settings.use_plugin)  # before anything is written
     dataset, plan = find(settings, experiment)
-    check_same_experiment(settings, experiment.name, dataset.name)
-    made_with = checks.made_by_version(settings.out_dir)
+    check_same_experiment(settings.output, experiment.name, dataset.name, sloppy=settings.sloppy)
+    made_with = checks.made_by_version(settings.output)
     story = describe(plan, dataset, settings, expected_voxels(plan))
     foreseen = foresee(plan, settings.weights, settings.stage)
     story += f"\n{foreseen.text}" if foreseen.text else ""
@@ -60,7 +61,7 @@ def run(settings: Settings) -> int:
             print(*needed_files(plan, dataset), sep="\n")
         return refused.exit_code if refused else foreseen.exit_code
     if not settings.reports_only:
-        check_content(plan, settings)
+        check_content(plan, settings.named_subjects)
         if foreseen.error:
             raise foreseen.error
     at_work = Run(settings, experiment, dataset, plan)
@@ -69,17 +70,17 @@ def run(settings: Settings) -> int:
             logger.info("%s", line)
         try:
             if plan.again.reasons:  # a run that is killed has told what it was to make again
-                _write_status(plan, settings)
+                _write_status(plan, settings.output)
             if not settings.reports_only:
                 try:
-                    _work(at_work, plan, settings)
+                    _work(at_work)
                 finally:
                     graphs.end_server()
         except BaseException:
             with suppress(OSError, LumirageError):  # of a full disk, say: what broke the run off is told instead
-                _write_status(plan, settings)
+                _write_status(plan, settings.output)
             raise
-        return _conclude(plan, settings)
+        return _conclude(at_work)
 
 
 def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
@@ -87,7 +88,7 @@ def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
     try:
         checks.check_writable(settings)
         if not settings.reports_only:
-            check_content(plan, settings)
+            check_content(plan, settings.named_subjects)
             if settings.stage == "register":
                 check_prepared(plan)
     except LumirageError as error:
@@ -95,54 +96,54 @@ def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
     return None
 
 
-def _work(run: Run, plan: Plan, settings: Settings) -> None:
-
+def _work(run: Run) -> None:
+    plan, settings = run.plan, run.settings
     with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
         execution = run.execution(tick)
         if settings.stage == "register":
             check_prepared(plan)
         else:
             graphs.run(graphs.preparation_graph(plan, execution), execution)
-            log_structures(plan, settings.out_dir)
+            log_structures(plan, settings.output)
         if settings.stage != "prepare":
-            forget(plan, settings)
+            forget(plan, settings.output, settings.redo)
             for batch in plan.batches:
-                Rows(batch, settings.out_dir).forget_killed()
+                Rows(batch, settings.output).forget_killed()
             graphs.run(graphs.registration_graph(plan, execution), execution)
 
 
-def _conclude(plan: Plan, settings: Settings) -> int:
-
-    out_dir = settings.out_dir
+def _conclude(run: Run) -> int:
+    plan, settings = run.plan, run.settings
+    output = settings.output
     if settings.stage == "prepare":
-        return status.preparation_code(plan, out_dir)
-    rows, table = _write_status(plan, settings)
-    write_subject_pages(plan, rows, settings)
+        return status.preparation_code(plan, output)
+    rows, table = _write_status(plan, output)
+    write_subject_pages(plan, rows, output, pictures=not settings.no_pictures, sloppy=settings.sloppy)
     mine = status.of_run(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
     for (state, reason), group in undone.groupby(["status", "reason"]):
         logger.error("%d row(s) %s: %s", len(group), state, reason)
-    logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), out_dir / "status.tsv")
-    for note in software_notes(out_dir, rows, versions()):
+    logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), output / "status.tsv")
+    for note in software_notes(output, rows, versions()):
         logger.warning("%s", note)
-    unsaved = _unsaved(plan, settings)
+    unsaved = _unsaved(plan, output, settings.save)
     if unsaved:
         logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)
     return status.exit_code(mine["status"], mine["reason"]) or (1 if unsaved else 0)
 
 
-def _unsaved(plan: Plan, settings: Settings) -> int:
+def _unsaved(plan: Plan, output: Output, save: str) -> int:
     """How many pairs have scores, but not all of what is to be saved."""
-    if settings.save == "none":
+    if save == "none":
         return 0
-    batches = ((batch, Rows(batch, settings.out_dir)) for batch in plan.batches)
-    return sum(rows.finished(t) and not rows.complete(t, settings.save) for batch, rows in batches for t in batch.tasks)
+    batches = ((batch, Rows(batch, output)) for batch in plan.batches)
+    return sum(rows.finished(t) and not rows.complete(t, save) for batch, rows in batches for t in batch.tasks)
 
 
-def _write_status(plan: Plan, settings: Settings) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def _write_status(plan: Plan, output: Output) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
 
-    with derivatives.lock(settings.out_dir, "root"):
-        rows, _ = score_table.current(settings.out_dir, structures=False)
+    with output.lock("root"):
+        rows, _ = score_table.current(output, structures=False)
         table = status.status_table(plan, rows)
-        status.write(settings.out_dir, table)
+        status.write(output, table)
     return rows, table

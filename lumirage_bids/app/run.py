@@ -25,8 +25,9 @@ from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives, history, score_table
+from lumirage_bids.output import history, score_table
 from lumirage_bids.output.record import machine, versions
+from lumirage_bids.output.root import initialise
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Method
@@ -45,28 +46,30 @@ class Run:
         self.settings, self.protocol, self.dataset, self.plan = settings, protocol, dataset, plan
         # In a container every process has the same number, so a random part makes the name unique.
         self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        self.log_file = settings.out_dir / "logs" / f"{self.id}.log"
-        self.work_dir = (settings.work_dir or settings.out_dir / "work") / self.id
+        self.log_file = settings.output / "logs" / f"{self.id}.log"
+        self.work_dir = (settings.work_dir or settings.output / "work") / self.id
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
         """Write the root files and the record, log to a file; remove the work folder when the block ended well."""
-        out_dir = self.settings.out_dir
-        with derivatives.lock(out_dir, "root"):
+        output = self.settings.output
+        with output.lock("root"):
             # Another first run may have begun since this one was planned.
-            check_same_experiment(self.settings, self.protocol.name, self.dataset.name)
-            derivatives.initialise(out_dir, self.dataset, self.protocol.name, self.settings.sloppy)
-            write_descriptions(out_dir, self.plan)
-            score_table.note_conditions(out_dir, self.plan.conditions)
-            history.note_facts(out_dir, self.plan.made_under)
-            history.note_outdated(out_dir, self.plan.again.outdated, frozenset(self.plan.expected.values()))
-            derivatives.write_json(out_dir / "scores.json", {**score_table.COLUMNS, **score_table.INTERNAL})
-        with derivatives.replacing(out_dir / "config" / f"{self.id}.toml") as temporary:
+            check_same_experiment(output, self.protocol.name, self.dataset.name, sloppy=self.settings.sloppy)
+            initialise(output, self.dataset, self.protocol.name, self.settings.sloppy)
+            write_descriptions(output, self.plan)
+            score_table.note_conditions(output, self.plan.conditions)
+            history.note_facts(output, self.plan.made_under)
+            history.note_outdated(output, self.plan.again.outdated, frozenset(self.plan.expected.values()))
+            output.write_json("scores.json", {**score_table.COLUMNS, **score_table.INTERNAL})
+        with output.replacing(f"config/{self.id}.toml") as temporary:
             import tomli_w
 
             temporary.write_bytes(tomli_w.dumps(self.record).encode())
-        with work_folder.hold(self.work_dir, self.settings), logging_to(self.log_file, self.settings.verbose):
-            graphs.configure(self.work_dir, self.settings.verbose)
+        s = self.settings
+        held = work_folder.hold(self.work_dir, output, given=s.work_dir is not None, cluster=s.use_plugin is not None)
+        with held, logging_to(self.log_file, s.verbose):
+            graphs.configure(self.work_dir, s.verbose)
             yield
 
     @cached_property
@@ -112,7 +115,7 @@ class Run:
         """How the graphs are run."""
         s = self.settings
         return Execution(
-            out_dir=s.out_dir,
+            output=s.output,
             work_dir=self.work_dir,
             log_file=self.log_file,
             verbose=s.verbose,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lumirage_bids.base.errors import UsageError
-from lumirage_bids.output.derivatives import read_json
+from lumirage_bids.output.files import read_json
 
 UNITS_GB = {"": 1.0, "k": 1e-6, "m": 1e-3, "g": 1.0, "t": 1e3}
 

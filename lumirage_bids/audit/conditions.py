@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +13,10 @@ from lumirage_bids import methods as registration
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import from_table
 from lumirage_bids.methods.base import Trained, Training
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, read_labellers, read_records
+from lumirage_bids.output.root import read_description
 from lumirage_bids.stats.classes import arm_names
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Conditions:
 
 
 def read_conditions(
-    out_dir: Path,
+    output: Output,
     pairs: pd.DataFrame,
     structures: Mapping[str, pd.DataFrame],
     luts: Mapping[str, Mapping[int, str]],
@@ -143,15 +144,15 @@ def read_conditions(
 
     Parameters
     ----------
-    out_dir : Path
+    output : Output
         Derivatives of one or many participant runs.
     pairs, structures, luts
         As in `Conditions`.
     """
-    records = read_records(out_dir)
+    records = read_records(output)
     wanted = set(pairs["moving"]) | set(pairs["fixed"])
     scans: dict[str, dict[str, ScanFacts]] = {}
-    for labelling, scan, meta in _label_sidecars(out_dir):
+    for labelling, scan, meta in _label_sidecars(output):
         if scan in wanted and "NativeAffine" in meta:
             scans.setdefault(labelling, {})[scan] = _scan_facts(meta)
     return Conditions(
@@ -164,7 +165,7 @@ def read_conditions(
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
         labellers=read_labellers(records),
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
-        dataset=str(derivatives.read_json(out_dir / "dataset_description.json").get("Name", "")),
+        dataset=str(read_description(output).get("Name", "")),
         tuned=_latest_tuned(records),
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
         effort=_effort(records),
@@ -224,12 +225,12 @@ def _latest_tuned(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return tuned
 
 
-def _label_sidecars(out_dir: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _label_sidecars(output: Output) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Labelling, scan and content of the sidecar of every scan's own label map, not of those moved to another scan."""
-    for file in derivatives.files(out_dir, "sub-*/**/*_dseg.json"):
-        meta = derivatives.read_json(file)
+    for file in output.find("sub-*/**/*_dseg.json"):
+        meta = output.read_json(file)
         if "Labeller" in meta:
-            named = derivatives.entities_of(file)
+            named = paths.entities_of(file)
             yield named["seg"], str(meta.get("Scan", _scan_by_name(named))), meta
 
 

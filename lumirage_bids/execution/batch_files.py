@@ -6,7 +6,7 @@ import io
 import logging
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import product
@@ -16,8 +16,8 @@ import numpy as np
 
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
-from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.folder import Output
 
 logger = logging.getLogger("lumirage")
 
@@ -32,24 +32,24 @@ class Rows:
     added: neither loses what the other wrote.
     """
 
-    def __init__(self, batch: Batch, out_dir: Path) -> None:
-        self.batch, self.out_dir = batch, out_dir
+    def __init__(self, batch: Batch, output: Output) -> None:
+        self.batch, self.output = batch, output
         self.arms = {arm.label: arm for arm in batch.arms}
         self.files: dict[Key, Path] = {}
         self.conditions: dict[Key, str] = {}
         for arm, labels in product(batch.arms, batch.labels):
             key = (arm.label, labels.name)
-            self.files[key] = out_dir / derivatives.scores(batch.moving, labels.name, arm.label, batch.digest)
+            self.files[key] = paths.scores(batch.moving, labels.name, arm.label, batch.digest)
             self.conditions[key] = conditions(arm, batch.reference, labels)
         self.read()
 
     def read(self) -> None:
         """Take over what is on disk now."""
-        self.rows = {key: score_table.read_rows(file) for key, file in self.files.items()}
+        self.rows = {key: score_table.read_rows(self.output, file) for key, file in self.files.items()}
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        with derivatives.lock(self.out_dir, f"batch-{self.batch.digest}"):
+        with self.output.lock(f"batch-{self.batch.digest}"):
             self.read()
             yield
 
@@ -60,7 +60,7 @@ class Rows:
     def complete(self, task: Task, save: str) -> bool:
         """Whether a pair is finished and what is to be saved of it is there."""
         failed = {r["hash"] for rows in self.rows.values() for r in rows if r["status"] == "failed"}
-        return self.finished(task) and task.is_kept(save, failed, lambda f: derivatives.hash_of(self.out_dir / f))
+        return self.finished(task) and task.is_kept(save, failed, self.output.hash_of)
 
     def renew(self, task: Task) -> None:
         """Make the rows of a finished pair the latest: they count again after others had taken their place."""
@@ -99,7 +99,8 @@ class Rows:
                 logger.debug("%s, %s, %s: %s", task.pair, *key, said)
 
     def _write(self, key: Key) -> None:
-        score_table.write_rows(self.files[key], self.rows[key], score_table.structures_of(self.rows[key]))
+        rows = self.rows[key]
+        score_table.write_rows(self.output, self.files[key], rows, score_table.structures_of(rows))
 
     def fail(self, task: Task, reason: str) -> None:
         """Append rows that say why a pair has no score."""
@@ -107,10 +108,10 @@ class Rows:
 
     def add_slices(self, arm: str, name: str, planes: Mapping[str, np.ndarray]) -> None:
         """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
-        file = self.out_dir / derivatives.slices(self.batch.moving, arm, self.batch.digest)
-        with self._changing(), derivatives.replacing(file) as temporary:
-            if derivatives.is_there(file):
-                shutil.copyfile(file, temporary)
+        file = paths.slices(self.batch.moving, arm, self.batch.digest)
+        with self._changing(), self.output.replacing(file) as temporary:
+            if self.output.is_there(file):
+                shutil.copyfile(self.output / file, temporary)
             with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
                 for plane, array in planes.items():
                     member = f"{name}/{plane}.npy"
@@ -151,42 +152,47 @@ def input_name(preparation: object) -> str:
     return "native spacing" if spacing is None else f"{spacing:g} mm"
 
 
-def forget(plan: Plan, settings: Settings) -> None:
+def forget(plan: Plan, output: Output, names: Container[str]) -> None:
     """Remove all that earlier runs left of the registrations that are to be made again on purpose.
 
     Rows, pictures and saved files of every arm and labelling that rests on such a registration go, those included that
     this run does not ask for: they would tell of another registration than the one that takes its place.
+
+    Parameters
+    ----------
+    names : container of str
+        Methods, as arms call them.
     """
     again: dict[str, dict[str, str]] = {}
-    for batch in (batch for batch in plan.batches if batch.arm.name in settings.redo):
+    for batch in (batch for batch in plan.batches if batch.arm.name in names):
         registrations = again.setdefault(batch.moving.subject, {})
         registrations.update({task.registration_hash: task.pair.fixed.key for task in batch.tasks})
     for subject, registrations in again.items():
         folder = f"sub-{subject}/**/"
-        for file in derivatives.files(settings.out_dir, f"{folder}*_scores.tsv"):
-            _forget_rows(settings.out_dir, file, registrations)
-        for sidecar in derivatives.files(settings.out_dir, f"{folder}*.json"):
-            if derivatives.read_json(sidecar).get("Hash") in registrations:
-                sidecar.unlink()
-                for saved in sidecar.parent.glob(f"{sidecar.stem}.*"):
-                    saved.unlink()
+        for file in output.find(f"{folder}*_scores.tsv"):
+            _forget_rows(output, file, registrations)
+        for sidecar in output.find(f"{folder}*.json"):
+            if output.read_json(sidecar).get("Hash") in registrations:
+                output.disown(sidecar)
+                for saved in output.find(sidecar.with_suffix(".*").as_posix()):
+                    (output / saved).unlink()
 
 
-def _forget_rows(out_dir: Path, file: Path, registrations: Mapping[str, str]) -> None:
+def _forget_rows(output: Output, file: Path, registrations: Mapping[str, str]) -> None:
     """Remove a batch's rows of some registrations, given with the keys of their fixed scans, and their pictures."""
-    description = derivatives.entities_of(file)["desc"]
-    with derivatives.lock(out_dir, f"batch-{description.rpartition('+')[2]}"):
-        rows = score_table.read_rows(file)
+    description = paths.entities_of(file)["desc"]
+    with output.lock(f"batch-{description.rpartition('+')[2]}"):
+        rows = score_table.read_rows(output, file)
         gone = {registrations[r["registration_hash"]] for r in rows if r["registration_hash"] in registrations}
         if not gone:
             return
         left = [row for row in rows if row["registration_hash"] not in registrations]
-        score_table.write_rows(file, left, score_table.structures_of(left))
+        score_table.write_rows(output, file, left, score_table.structures_of(left))
         pictures = file.with_name(f"{file.name.partition('_seg-')[0]}_desc-{description}_slices.npz")
-        if derivatives.is_there(pictures):
+        if output.is_there(pictures):
             with (
-                derivatives.replacing(pictures) as temporary,
-                zipfile.ZipFile(pictures) as old,
+                output.replacing(pictures) as temporary,
+                zipfile.ZipFile(output / pictures) as old,
                 zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new,
             ):
                 for member in (name for name in old.namelist() if name.split("/")[0] not in gone):

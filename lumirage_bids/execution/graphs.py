@@ -20,7 +20,7 @@ from lumirage_bids.execution.plugin import ProcessPerNodePlugin
 from lumirage_bids.execution.slurm import JobPerNodePlugin
 from lumirage_bids.experiment.plan import Plan, ScanJob
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output.derivatives import write_text
+from lumirage_bids.output.folder import Output
 
 if TYPE_CHECKING:
     from nipype.pipeline.engine import Workflow
@@ -48,7 +48,7 @@ class Execution:
         What all nodes together may use, GB.
     """
 
-    out_dir: Path
+    output: Output
     work_dir: Path
     log_file: Path
     verbose: int
@@ -149,7 +149,7 @@ def _node(make: Any, interface: Any, name: str, job: object, execution: Executio
     # More than there is would never be started; then it gets all there is.
     node = make(interface, name=name, n_procs=1, mem_gb=min(memory_gb, 0.99 * execution.memory_gb))
     node.inputs.job = job
-    node.inputs.out_dir = str(execution.out_dir)
+    node.inputs.output = execution.output
     node.inputs.context = execution.context
     node.inputs.progress_dir = str(execution.progress_dir)
     node.inputs.ended_file = str(execution.work_dir / "ended" / name)
@@ -173,7 +173,7 @@ def run(workflow: Workflow, execution: Execution) -> None:
     execution.progress_dir.mkdir(parents=True, exist_ok=True)
     workflow.config["execution"] = {"stop_on_first_crash": str(execution.stop_on_first_crash).lower()}
     if execution.write_graph:
-        write_text(execution.out_dir / "logs" / f"{workflow.name}.dot", as_dot(workflow))
+        execution.output.write_text(f"logs/{workflow.name}.dot", as_dot(workflow))
     plugin, arguments = _plugin(execution)
     try:
         workflow.run(plugin=plugin, plugin_args=arguments)

@@ -19,14 +19,15 @@ from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment import timings
 from lumirage_bids.experiment.plan import AlignmentJob, Batch, ScanJob, Task
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import write_text
+from lumirage_bids.output.folder import Output
 
 logger = logging.getLogger("lumirage")
 
 
 class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
     job = traits.Any(mandatory=True, desc="what to do: ScanJob, AlignmentJob or Batch")
-    out_dir = traits.Str(mandatory=True, desc="root of the derivatives")
+    output = traits.Any(mandatory=True, desc="the output folder")
     context = traits.Any(mandatory=True, desc="device, threads, seed")
     progress_dir = traits.Str(mandatory=True, desc="where it is noted what is under way")
     ended_file = traits.Str(mandatory=True, desc="where it is noted that the node has ended, and how")
@@ -55,50 +56,50 @@ class _Interface(BaseInterface):  # type: ignore[misc]
         if not logger.handlers:  # a process of its own, here or on another machine
             log_to(Path(self.inputs.log_file), self.inputs.verbose)
         try:
-            self.work(Path(self.inputs.out_dir), context)
+            self.work(self.inputs.output, context)
         except Exception as error:
-            derivatives.write_text(ended, f"{type(error).__name__}: {error}")
+            write_text(ended, f"{type(error).__name__}: {error}")
             raise
-        derivatives.write_text(ended, "")
+        write_text(ended, "")
         return runtime
 
     def _list_outputs(self) -> dict[str, Any]:
         return {"done": True}
 
-    def work(self, out_dir: Path, context: Context) -> None:
+    def work(self, output: Output, context: Context) -> None:
         raise NotImplementedError
 
 
 class Prepare(_Interface):
     """Prepared image, mask and label maps of one scan."""
 
-    def work(self, out_dir: Path, context: Context) -> None:
+    def work(self, output: Output, context: Context) -> None:
         """Do the job."""
         job: ScanJob = self.inputs.job
         begin = time.perf_counter()
-        prepare_scan(job, out_dir, context)
+        prepare_scan(job, output, context)
         seconds = time.perf_counter() - begin
-        timings.note(out_dir, job, context, seconds)
+        timings.note(output, job, context, seconds)
         logger.debug("%s: prepared, %.1f s", job.scan.name, seconds)
 
 
 class Align(_Interface):
     """Affine map of one scan to the reference."""
 
-    def work(self, out_dir: Path, context: Context) -> None:
+    def work(self, output: Output, context: Context) -> None:
         """Do the job."""
         job: AlignmentJob = self.inputs.job
         begin = time.perf_counter()
-        align_scan(job, out_dir, context)
+        align_scan(job, output, context)
         seconds = time.perf_counter() - begin
-        timings.note(out_dir, job, context, seconds)
+        timings.note(output, job, context, seconds)
         logger.debug("%s: aligned to %s, %.1f s", job.scan.name, job.reference.name, seconds)
 
 
 class Register(_Interface):
     """One batch of pairs, registered and scored."""
 
-    def work(self, out_dir: Path, context: Context) -> None:
+    def work(self, output: Output, context: Context) -> None:
         """Do the job."""
         job: Batch = self.inputs.job
         save = self.inputs.save if isdefined(self.inputs.save) else "none"
@@ -114,12 +115,12 @@ class Register(_Interface):
         def started(task: Task | None) -> None:
             for pair, since in under_way:
                 seconds = time.perf_counter() - since
-                timings.note(out_dir, job, context, seconds)
+                timings.note(output, job, context, seconds)
                 logger.debug("%s, %s: %.1f s", pair.pair, job.arm.label, seconds)
             under_way[:] = [] if task is None else [(task, time.perf_counter())]
             progress.started(task)
 
-        run_batch(job, out_dir, replace(context, work_dir=scratch), save, started, progress.left_out())
+        run_batch(job, output, replace(context, work_dir=scratch), save, started, progress.left_out())
 
 
 class Progress:

@@ -23,6 +23,7 @@ from lumirage_bids.base.errors import (
     NoRoomError,
 )
 from lumirage_bids.bids.look_up_tables import is_mixed, only_named
+from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import made_with
@@ -32,10 +33,13 @@ from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
 from lumirage_bids.methods.alignment import align
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.files import replacing
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
     NotMadeError,
     NotPreparedError,
+    own_label_maps,
     read_label_map,
     read_prepared,
     read_prepared_mask,
@@ -57,24 +61,24 @@ HARDLY = 0.5
 """Share of what is labelled outside the brain mask from which one of the two is wrong."""
 
 
-def prepare_scan(job: ScanJob, out_dir: Path, context: Context) -> None:
+def prepare_scan(job: ScanJob, output: Output, context: Context) -> None:
     """Make and publish what is missing of one scan; what fails is noted and does not stop the rest."""
-    with derivatives.lock(out_dir, job.scan.name):
+    with output.lock(job.scan.name):
         source, told = _Source(job.scan, context), set[str]()
         for variant, preparation, value in job.variants:
-            with _noting(out_dir, prepared_files(job.scan, variant), value, told) as todo:
+            with _noting(output, prepared_files(job.scan, variant), value, told) as todo:
                 if todo:
-                    _prepare(source, variant, preparation, value, out_dir)
+                    _prepare(source, variant, preparation, value, output)
         for labels, value in job.labels:
-            with _noting(out_dir, [derivatives.label_map(job.scan, labels.name)], value, told) as todo:
+            with _noting(output, [paths.label_map(job.scan, labels.name)], value, told) as todo:
                 if todo:
-                    _label(source, labels, value, out_dir)
+                    _label(source, labels, value, output)
         for labels, reference, value in job.agreements:
-            file = derivatives.agreement(job.scan, labels.name, reference.name)
-            with _noting(out_dir, [file], value, told) as todo:
+            file = paths.agreement(job.scan, labels.name, reference.name)
+            with _noting(output, [file], value, told) as todo:
                 if todo:
-                    content = _agreement(job, labels, reference, out_dir, context)
-                    derivatives.write_json(out_dir / file, {**content, "Hash": value})
+                    content = _agreement(job, labels, reference, output, context)
+                    output.write_json(file, {**content, "Hash": value})
 
 
 class _Source:
@@ -106,26 +110,26 @@ class _Source:
     def about(self) -> dict[str, object]:
         """What every sidecar tells of where a file comes from."""
         return {
-            "Sources": [derivatives.raw_uri(self.scan)],
-            "SpatialReference": derivatives.raw_uri(self.scan),
+            "Sources": [paths.raw_uri(self.scan)],
+            "SpatialReference": paths.raw_uri(self.scan),
             "NativeShape": list(self.image.shape),
             "NativeAffine": self.image.affine.tolist(),
         }
 
 
-def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, out_dir: Path) -> None:
+def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, output: Output) -> None:
     with _blaming_the_scan():
         prepared = prepare(source.image, source.mask[0], preparation)
     about = {
         "MaskSource": source.mask[1],
-        "Sources": [derivatives.raw_uri(s) for s in source.scans],
+        "Sources": [paths.raw_uri(s) for s in source.scans],
         "SkullStripped": preparation.skull_strip,
         "Preparation": asdict(preparation),
         "Hash": value,
     }
     meta: dict[str, Any] = {**source.about, **about}
-    mask = derivatives.prepared_mask(source.scan, variant)
-    _publish(out_dir, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
+    mask = paths.prepared_mask(source.scan, variant)
+    _publish(output, mask, prepared.mask, np.uint8, {**meta, "Type": "Brain"})
     # For the group level, which reads no images.
     meta |= {"Scan": source.scan.name, "Variant": variant, "Kind": source.scan.kind}
     meta["AtEdge"] = source.at_edge
@@ -137,10 +141,10 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
             source.scan.name, sides,
         )  # fmt: skip
     meta["Histogram"] = histogram(prepared.image, prepared.mask)
-    _publish(out_dir, derivatives.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
+    _publish(output, paths.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
 
 
-def _label(source: _Source, labels: LabellingOfRun, value: str, out_dir: Path) -> None:
+def _label(source: _Source, labels: LabellingOfRun, value: str, output: Output) -> None:
     made_by = labels.labeller
     with _blaming_the_scan():
         # Maps that are there need no brain mask, only the image's grid.
@@ -150,7 +154,7 @@ def _label(source: _Source, labels: LabellingOfRun, value: str, out_dir: Path) -
         volume, structures, unnamed = named_structures(volume, labels.structures, source.scan, labels.name)
     else:
         unnamed = without_name(volume, structures, source.scan, labels.name)
-    publish_look_up_table(out_dir, labels.name, structures, whole=bool(labels.structures))
+    publish_look_up_table(output, labels.name, structures, whole=bool(labels.structures))
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)
     _add_outside(facts, source, labels.name, volume, structures)
@@ -165,8 +169,8 @@ def _label(source: _Source, labels: LabellingOfRun, value: str, out_dir: Path) -
         "Hash": value,
     }
     if made_by.of_t1w and source.scan.t1w:
-        about["Sources"] = list(dict.fromkeys(derivatives.raw_uri(s) for s in (source.scan, source.scan.t1w)))
-    _publish(out_dir, derivatives.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
+        about["Sources"] = list(dict.fromkeys(paths.raw_uri(s) for s in (source.scan, source.scan.t1w)))
+    _publish(output, paths.label_map(source.scan, labels.name), volume, np.int32, {**source.about, **about})
 
 
 def _add_outside(
@@ -196,12 +200,12 @@ def _add_outside(
 
 
 def _agreement(
-    job: ScanJob, labels: LabellingOfRun, reference: LabellingOfRun, out_dir: Path, context: Context
+    job: ScanJob, labels: LabellingOfRun, reference: LabellingOfRun, output: Output, context: Context
 ) -> dict[str, object]:
     scan = job.scan
-    ours, theirs = (read_label_map(out_dir, scan, which.name, job.inputs) for which in (labels, reference))
+    ours, theirs = (read_label_map(output, scan, which.name, job.inputs) for which in (labels, reference))
     names, its_names = (
-        which.structures[0] if which.structures else read_structures(out_dir, scan, which.name)
+        which.structures[0] if which.structures else read_structures(output, scan, which.name)
         for which in (labels, reference)
     )
     try:
@@ -220,7 +224,7 @@ def _agreement(
     }
 
 
-def align_scan(job: AlignmentJob, out_dir: Path, context: Context) -> None:
+def align_scan(job: AlignmentJob, output: Output, context: Context) -> None:
     """Find and publish the affine map from the reference's world to the scan's."""
     found: np.ndarray | None = None
     about = {
@@ -230,49 +234,51 @@ def align_scan(job: AlignmentJob, out_dir: Path, context: Context) -> None:
         "Hash": job.hash,
     }
     told: set[str] = set()
-    with derivatives.lock(out_dir, job.scan.name):
+    with output.lock(job.scan.name):
         for file in job.files:
-            with _noting(out_dir, [file], job.hash, told) as todo:
+            with _noting(output, [file], job.hash, told) as todo:
                 if not todo:
                     continue
-                found = _aligned(job, out_dir, context) if found is None else found
-                with (
-                    derivatives.publishing(out_dir / file, about),
-                    derivatives.replacing(out_dir / file) as temporary,
-                ):
+                found = _aligned(job, output, context) if found is None else found
+                with output.publishing(file, about) as path, replacing(path) as temporary:
                     write_itk(Transform((found,)), temporary)
 
 
-def _aligned(job: AlignmentJob, out_dir: Path, context: Context) -> np.ndarray:
+def _aligned(job: AlignmentJob, output: Output, context: Context) -> np.ndarray:
     if job.scan.name == job.reference.name:
         return np.eye(4)
     read = read_prepared_mask if job.alignment.on == "mask" else read_prepared
     variant = job.variants[0]  # what was prepared is the same in all
-    scan = read(out_dir, job.scan, variant, job.inputs)
+    scan = read(output, job.scan, variant, job.inputs)
     try:
-        reference = read(out_dir, job.reference, variant, job.inputs)
+        reference = read(output, job.reference, variant, job.inputs)
     except NotPreparedError as error:
-        raise type(error)(f"{error} (It is the reference that all scans are aligned to.)") from None
+        error.args = (f"{error} (It is the reference that all scans are aligned to.)",)
+        raise
     return np.asarray(align(reference, scan, alignment=job.alignment, context=context, name=job.scan.name))
 
 
-def _publish(out_dir: Path, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
-    with derivatives.publishing(out_dir / file, meta):
-        write_image(volume, out_dir / file, dtype)
+def _publish(output: Output, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
+    with output.publishing(file, meta) as path:
+        write_image(volume, path, dtype)
 
 
-def publish_look_up_table(out_dir: Path, labelling: str, structures: Mapping[int, str], *, whole: bool) -> None:
+def publish_look_up_table(output: Output, labelling: str, structures: Mapping[int, str], *, whole: bool) -> None:
     """Add structures to a labelling's look-up table at the root of the output, or replace it by them."""
-    file = out_dir / derivatives.look_up_table(labelling)
-    with derivatives.lock(out_dir, file.name):
-        known = structures_if_whole(out_dir, labelling) or {}
+    file = paths.look_up_table(labelling)
+    with output.lock(file.name):
+        known = structures_if_whole(output, labelling)
+        if known is None:
+            for named in own_label_maps(output, labelling):
+                output.disown(named)
+            known = {}
         # The latest name counts, but the stopgap for a map without a table comes before none.
         new = {i: name for i, name in structures.items() if i not in known or name != f"label {i}"}
         merged = dict(sorted((structures if whole else {**known, **new}).items()))
         # What an earlier version wrote of both stays: by it we know that rows were scored so.
         merged = merged if is_mixed(known) else only_named(merged)
         if merged != known:
-            derivatives.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
+            output.write_table(file, pd.DataFrame(list(merged.items()), columns=["index", "name"]))
 
 
 @contextmanager
@@ -299,7 +305,7 @@ def _blaming_the_scan() -> Iterator[None]:
 
 
 @contextmanager
-def _noting(out_dir: Path, files: Sequence[Path], value: str, told: set[str]) -> Iterator[bool]:
+def _noting(output: Output, files: Sequence[Path], value: str, told: set[str]) -> Iterator[bool]:
     """Note why files could not be made, so that their pairs can say so; forget the notes when they were made.
 
     Yields whether they are to be made: another run may have made them since this one was planned.
@@ -310,22 +316,23 @@ def _noting(out_dir: Path, files: Sequence[Path], value: str, told: set[str]) ->
         Reasons that were logged of this scan, each of which is logged once.
     """
     try:
-        yield any(derivatives.hash_of(out_dir / file) != value for file in files)
+        yield any(output.hash_of(file) != value for file in files)
     except (CannotWriteError, InputOutputError, OSError):
         raise  # the output folder is at fault, not the scan
     except MissingInputError as error:  # it was there when the run was planned
         _tell(error, told)
-        _note(out_dir, files, value, f"{score_table.LOST}: {error}")
+        _note(output, files, value, f"{score_table.LOST}: {error}")
     except LumirageError as error:
+        disown_damaged(output, error)
         _tell(error, told)
         bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
-        _note(out_dir, files, value, f"bad data: {error}" if bad else str(error))
+        _note(output, files, value, f"bad data: {error}" if bad else str(error))
     except Exception as error:  # a labeller or library may raise anything; the other scans must go on
         logger.exception("%s could not be made", files[0])
-        _note(out_dir, files, value, f"{type(error).__name__}: {error}")
+        _note(output, files, value, f"{type(error).__name__}: {error}")
     else:
         for file in files:
-            (out_dir / derivatives.failure(file)).unlink(missing_ok=True)
+            output.forget_failure(file)
 
 
 def _tell(error: LumirageError, told: set[str]) -> None:
@@ -335,10 +342,9 @@ def _tell(error: LumirageError, told: set[str]) -> None:
     told.add(str(error))
 
 
-def _note(out_dir: Path, files: Iterable[Path], value: str, reason: str) -> None:
+def _note(output: Output, files: Iterable[Path], value: str, reason: str) -> None:
     for file in files:
-        note = {"File": file.as_posix(), "Hash": value, "Reason": " ".join(reason.split())}
-        derivatives.write_json(out_dir / derivatives.failure(file), note)
+        output.note_failure(file, value, reason)
 
 
 def check_prepared(plan: Plan) -> None:
@@ -357,13 +363,13 @@ def check_prepared(plan: Plan) -> None:
         )
 
 
-def note_failure(job: ScanJob | AlignmentJob, out_dir: Path, reason: str) -> None:
+def note_failure(job: ScanJob | AlignmentJob, output: Output, reason: str) -> None:
     """Note that a process ended before it had made its files."""
     if isinstance(job, AlignmentJob):
         files = dict.fromkeys(job.files, job.hash)
     else:
         files = {file: value for name, _, value in job.variants for file in prepared_files(job.scan, name)}
-        files |= {derivatives.label_map(job.scan, labels.name): value for labels, value in job.labels}
+        files |= {paths.label_map(job.scan, labels.name): value for labels, value in job.labels}
     for file, value in files.items():
-        if derivatives.hash_of(out_dir / file) != value:
-            _note(out_dir, [file], value, reason)
+        if output.hash_of(file) != value:
+            output.note_failure(file, value, reason)

@@ -33,10 +33,10 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
         The new number of such deaths when the node is to go on in a new process; None when it is not.
     """
     if not isinstance(node.interface, Register):
-        note_failure(node.inputs.job, Path(node.inputs.out_dir), reason)
+        note_failure(node.inputs.job, node.inputs.output, reason)
         return None
     progress = _progress(node)
-    rows = Rows(progress.batch, Path(node.inputs.out_dir))
+    rows = Rows(progress.batch, node.inputs.output)
     current = progress.current()
     deaths = 0 if current else deaths + 1
     tasks = progress.batch.tasks if deaths == DEATHS else (current[0],) if current else ()

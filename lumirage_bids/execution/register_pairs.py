@@ -18,6 +18,7 @@ from lumirage_bids.base.memory import peak_memory, watcher
 from lumirage_bids.base.own_code import read_code
 from lumirage_bids.bids.landmarks import corresponding_points
 from lumirage_bids.execution.batch_files import Key, Rows
+from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.execution.score_pair import Side, read_side, score
 from lumirage_bids.experiment.arms import Arm
 from lumirage_bids.experiment.evaluation import Evaluation
@@ -27,7 +28,9 @@ from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.measures.surface import landmark_errors
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.files import replacing
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import NotPreparedError
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk, write_itk
@@ -45,7 +48,7 @@ _COSTS = ("runtime_s", "memory_gb", "made_with")
 
 def run_batch(
     batch: Batch,
-    out_dir: Path,
+    output: Output,
     context: Context,
     save: str,
     started: Callable[[Task | None], None],
@@ -62,7 +65,7 @@ def run_batch(
         Names of fixed scans with which it is not to be tried again.
     """
     watcher()
-    rows = Rows(batch, out_dir)
+    rows = Rows(batch, output)
     todo = [t for t in batch.tasks if t.pair.fixed.name not in left_out and not rows.complete(t, save)]
     for task in batch.tasks:
         if task not in todo:
@@ -70,8 +73,9 @@ def run_batch(
     if not todo:
         return
     try:
-        moving = read_side(out_dir, batch.moving, batch, context.threads)
+        moving = read_side(output, batch.moving, batch, context.threads)
     except LumirageError as error:
+        disown_damaged(output, error)
         reason = _reason(error)
         for task in todo:
             rows.fail(task, reason)
@@ -84,12 +88,13 @@ def run_batch(
             continue
         started(task)
         try:
-            fixed = read_side(out_dir, task.pair.fixed, batch, context.threads)
+            fixed = read_side(output, task.pair.fixed, batch, context.threads)
             work = PairAtWork(
-                task=task, batch=batch, moving=moving, fixed=fixed, out_dir=out_dir, context=context, save=save
+                task=task, batch=batch, moving=moving, fixed=fixed, output=output, context=context, save=save
             )
             work.run(rows)
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
+            disown_damaged(output, error)
             rows.fail(task, _reason(error))
         started(None)
 
@@ -116,7 +121,7 @@ class PairAtWork:
     batch: Batch
     moving: Side
     fixed: Side
-    out_dir: Path
+    output: Output
     context: Context
     save: str
 
@@ -175,10 +180,9 @@ class PairAtWork:
         """What an earlier run saved; a file includes the start, scoring wants the deformation alone."""
         for arm in self.batch.arms:
             ends = (self.batch.moving, self.fixed.scan, arm.label)
-            there, back = (self.out_dir / f(*ends) for f in (derivatives.transform, derivatives.inverse_transform))
-            notes = [
-                derivatives.read_json(derivatives.sidecar(f)) if derivatives.is_there(f) else {} for f in (there, back)
-            ]
+            files = [f(*ends) for f in (paths.transform, paths.inverse_transform)]
+            notes = [self.output.read_sidecar(file) if self.output.is_there(file) else {} for file in files]
+            there, back = (self.output / file for file in files)
             current = [n.get("Hash") == self.task.registration_hash for n in notes]
             if not current[0]:
                 continue
@@ -249,8 +253,8 @@ class PairAtWork:
         total = transform.then(Transform((self.start,)))
         scan, target = self.batch.moving, self.fixed.scan
         meta: dict[str, object] = {
-            "Sources": [derivatives.raw_uri(scan), derivatives.raw_uri(target)],
-            "SpatialReference": derivatives.raw_uri(target),
+            "Sources": [paths.raw_uri(scan), paths.raw_uri(target)],
+            "SpatialReference": paths.raw_uri(target),
             "Hash": self.task.registration_hash,
         }
         if self.save in {"labels", "all"}:
@@ -258,21 +262,20 @@ class PairAtWork:
             for name in scored:
                 shape, affine = self.fixed.grids[name]
                 array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
-                file = self.out_dir / derivatives.moved_labels(scan, target, arm.label, name)
-                with derivatives.publishing(file, {**meta, **_about_moved(arm.evaluation)}):
+                about = {**meta, **_about_moved(arm.evaluation)}
+                with self.output.publishing(paths.moved_labels(scan, target, arm.label, name), about) as file:
                     write_image(Volume(array=array, affine=affine), file, np.int32)
         if self.save in {"images", "all"}:
-            file = self.out_dir / derivatives.moved_image(scan, target, arm.label)
-            with derivatives.publishing(file, {**meta, "SkullStripped": arm.preparation.skull_strip}):
+            about = {**meta, "SkullStripped": arm.preparation.skull_strip}
+            with self.output.publishing(paths.moved_image(scan, target, arm.label), about) as file:
                 write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
         if self.save in {"transforms", "all"}:
-            files = {derivatives.transform(scan, target, arm.label): total}
+            files = {paths.transform(scan, target, arm.label): total}
             if transform.inverse is not None:
                 back = Transform((np.linalg.inv(self.start),)).then(transform.inverse)
-                files = {derivatives.inverse_transform(scan, target, arm.label): back, **files}
+                files = {paths.inverse_transform(scan, target, arm.label): back, **files}
             for relative, map_ in files.items():
-                file = self.out_dir / relative
-                with derivatives.publishing(file, {**meta, **cost}), derivatives.replacing(file) as temporary:
+                with self.output.publishing(relative, {**meta, **cost}) as file, replacing(file) as temporary:
                     write_itk(map_, temporary)
 
 

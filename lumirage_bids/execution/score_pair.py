@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
+from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.measures.overlap import dice, scored_structures, volumes
 from lumirage_bids.measures.surface import surface_distances
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
     native_grid,
     prepared_grid,
@@ -53,7 +54,7 @@ class Side:
     at_edge: float = 0.0
 
 
-def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
+def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
     """Read what was prepared of a scan; a labelling that could not be made is noted, not fatal."""
     labels: dict[str, Volume] = {}
     grids, failures = {}, {}
@@ -62,27 +63,27 @@ def read_side(out_dir: Path, scan: Scan, batch: Batch, threads: int) -> Side:
         if not labelling.has(scan):
             continue
         try:
-            labels[labelling.name] = read_label_map(out_dir, scan, labelling.name, wanted)
-            grids[labelling.name] = native_grid(out_dir, scan, labelling.name, wanted)
+            labels[labelling.name] = read_label_map(output, scan, labelling.name, wanted)
+            grids[labelling.name] = native_grid(output, scan, labelling.name, wanted)
         except LumirageError as error:
+            disown_damaged(output, error)
             failures[labelling.name] = str(error)
-    alignment = read_alignment(out_dir, scan, batch.reference, variant, wanted)
+    alignment = read_alignment(output, scan, batch.reference, variant, wanted)
     at_reference: dict[tuple[str, str], Volume] = {}
     if transfers := {a.evaluation.transfer for a in batch.arms if a.evaluation.grid == "reference"}:
-        shape, affine = prepared_grid(out_dir, batch.reference, variant, wanted)
+        shape, affine = prepared_grid(output, batch.reference, variant, wanted)
         for how, (name, volume) in product(sorted(transfers), labels.items()):
             array = transfer_labels(volume, Transform((alignment,)), shape, affine, threads=threads, method=how)
             at_reference[name, how] = Volume(array=array, affine=affine)
-    sidecar = derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant))
-    at_edge = derivatives.read_json(sidecar).get("AtEdge")
+    at_edge = output.read_sidecar(paths.prepared_image(scan, variant)).get("AtEdge")
     return Side(
         scan=scan,
-        image=read_prepared(out_dir, scan, variant, wanted),
-        mask=read_prepared_mask(out_dir, scan, variant, wanted),
+        image=read_prepared(output, scan, variant, wanted),
+        mask=read_prepared_mask(output, scan, variant, wanted),
         labels=labels,
         at_reference=at_reference,
         grids=grids,
-        structures={name: read_structures(out_dir, scan, name) for name in labels},
+        structures={name: read_structures(output, scan, name) for name in labels},
         failures=failures,
         alignment=alignment,
         at_edge=float("nan") if at_edge is None else max(at_edge.values(), default=0.0),

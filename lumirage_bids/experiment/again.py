@@ -21,7 +21,7 @@ from lumirage_bids.experiment.plan import (
 )
 from lumirage_bids.methods.base import Method
 from lumirage_bids.methods.identity import Identity
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 from lumirage_bids.output.history import differences
 
 ON_PURPOSE = "asked for by --redo"
@@ -93,7 +93,7 @@ class _Looking:
     def is_saved(self, task: Task) -> bool:
         """Whether an earlier run has left the transform of this very registration."""
         ends = task.pair.moving, task.pair.fixed
-        files = (derivatives.transform(*ends, arm.label) for arm in self.batch.arms)
+        files = (paths.transform(*ends, arm.label) for arm in self.batch.arms)
         return any(self.done.files.get(file) == task.registration_hash for file in files)
 
     def why(self, task: Task, arm: Arm, labels: LabellingOfRun, old: EarlierRow) -> str:
@@ -112,7 +112,7 @@ class _Looking:
             changed = [s.name for s in scans if self._is_other(prepared_files(s, arm.variant)[0])]
             what = ("the image or the brain mask of", "an image, a brain mask, the seed, or a file of the method")
         else:
-            changed = [s.name for s in ends if self._is_other(derivatives.label_map(s, labels.name))]
+            changed = [s.name for s in ends if self._is_other(paths.label_map(s, labels.name))]
             what = ("the label map of", "a label map, a table of landmarks, or the sequence of a scan")
         return f"{what[0]} {', '.join(changed)} changed" if changed else f"{what[1]} changed"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -15,7 +15,7 @@ from lumirage_bids.experiment.protocol import Protocol, Variant
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.methods.base import Context, Method
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 from lumirage_bids.spatial.preparation import Preparation
 
 
@@ -40,7 +40,7 @@ class Arm:
     @property
     def label(self) -> str:
         """The arm's ``desc-`` label."""
-        return derivatives.description(self.variant, self.name)
+        return paths.description(self.variant, self.name)
 
     @property
     def registration(self) -> str:
@@ -84,7 +84,9 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
     names = settings.methods or protocol.default_methods
     names = ("identity", *dict.fromkeys(n for n in names if n != "identity"))
     variants = [protocol.variant(n) for n in settings.variants] or list(protocol.variants)
-    arms = tuple(_arm(v, n, settings) for v, n in product(variants, names))
+    arms = tuple(_arm(v, n, sloppy=settings.sloppy) for v, n in product(variants, names))
+    if not settings.dry_run:
+        _check_can_run(arms, settings.here)
     labels: dict[str, Arm] = {}
     for arm in arms:
         if arm.label in labels:
@@ -96,15 +98,19 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
     return arms
 
 
-def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
+def _check_can_run(arms: Iterable[Arm], here: Context) -> None:
+    for arm in arms:
+        if complaint := arm.method.missing(here):
+            raise MissingInputError(f"Method {arm.name} cannot run here: {complaint}")
+
+
+def _arm(variant: Variant, name: str, *, sloppy: bool) -> Arm:
     method = _method(name, dict(variant.methods.get(name, {})))
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluation = from_table(Evaluation, variant.evaluation, "[evaluation]")
-    if settings.sloppy:
+    if sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
-    if (complaint := method.missing(here(settings))) and not settings.dry_run:
-        raise MissingInputError(f"Method {name} cannot run here: {complaint}")
     return Arm(
         variant=variant.name,
         name=name,
@@ -133,8 +139,3 @@ def _method(name: str, parameters: dict[str, object]) -> Method:
 
 def _native(table: Mapping[str, object]) -> Mapping[str, object]:
     return {k: None if (k, v) == ("spacing", "native") else v for k, v in table.items()}
-
-
-def here(settings: Settings) -> Context:
-    """What methods and labellers need to know of this machine to say whether they can run."""
-    return Context(device=settings.device, weights=settings.weights)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.folder import Output
 
 if TYPE_CHECKING:
     from lumirage_bids.experiment.arms import Arm
 
 
+FILE = "descriptions.tsv"
 DESCRIPTION_COLUMNS = {
     "desc_id": {"Description": "Label in file names"},
     "description": {"Description": "What it stands for"},
@@ -45,10 +46,9 @@ def arm_parameters(arm: Arm) -> str:
     return "; ".join(f"{name}: " + ", ".join(f"{k}={v}" for k, v in t.items()) for name, t in tables.items())
 
 
-def write_descriptions(out_dir: Path, plan: Plan) -> None:
+def write_descriptions(output: Output, plan: Plan) -> None:
     """Say what the ``desc-`` labels stand for; labels of earlier runs stay."""
-    file = out_dir / "descriptions.tsv"
-    rows = {r["desc_id"].removeprefix("desc-"): r for r in read_descriptions(out_dir).to_dict("records")}
+    rows = {r["desc_id"].removeprefix("desc-"): r for r in read_descriptions(output).to_dict("records")}
     for arm in plan.arms:
         text = f"method {arm.name}, variant {arm.variant}; scores and slices carry a digest of their pairs after +"
         rows[arm.label] = {
@@ -59,16 +59,16 @@ def write_descriptions(out_dir: Path, plan: Plan) -> None:
             "parameters": arm_parameters(arm),
         }
         for what, words in (("prepared", "prepared image"), ("brain", "brain mask"), ("alignment", "affine alignment")):
-            label = derivatives.variant_label(arm.variant, what)
+            label = paths.variant_label(arm.variant, what)
             rows[label] = {
                 "desc_id": f"desc-{label}",
                 "description": f"{words}, variant {arm.variant}",
                 "variant": arm.variant,
             }
     table = pd.DataFrame(list(rows.values()), columns=list(DESCRIPTION_COLUMNS))
-    derivatives.write_table(file, table, DESCRIPTION_COLUMNS)
+    output.write_table(FILE, table, DESCRIPTION_COLUMNS)
 
 
-def read_descriptions(out_dir: Path) -> pd.DataFrame:
+def read_descriptions(output: Output) -> pd.DataFrame:
     """The table of ``desc-`` labels; empty where there is none."""
-    return derivatives.read_table(out_dir / "descriptions.tsv").reindex(columns=list(DESCRIPTION_COLUMNS))
+    return output.read_table(FILE).reindex(columns=list(DESCRIPTION_COLUMNS))

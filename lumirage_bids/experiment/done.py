@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids.base.errors import NotNowError
-from lumirage_bids.bids.dataset import Dataset
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.outdated import is_outdated
 from lumirage_bids.experiment.plan import Done, EarlierRow, RowKey
-from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives, history, score_table
+from lumirage_bids.output import history, paths, score_table
+from lumirage_bids.output.folder import Output
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def what_is_done(settings: Settings, dataset: Dataset) -> Done:
-    """What earlier runs left: hashes of finished rows, and of files by their sidecars."""
-    out_dir = settings.out_dir
-    if not out_dir.exists():
+def what_is_done(output: Output, subjects: Set[str], moving: Set[str] = frozenset()) -> Done:
+    """What earlier runs left: hashes of finished rows, and of files by their sidecars.
+
+    Parameters
+    ----------
+    output : Output
+    subjects : set of str
+        Whose scans may take part.
+    moving : set of str
+        Whose scans are moving, where not all are.
+    """
+    if not output.root.exists():
         return Done()
     rows: set[str] = set()
     failed: set[str] = set()
     tables = []
-    subjects = {s.subject for s in dataset.scans}
-    moving = subjects & set(settings.participant_label) if settings.participant_label else subjects
-    for table in score_table.collect(out_dir, sorted(moving), structures=False).values():
+    whose = sorted(subjects & moving if moving else subjects)
+    for table in score_table.collect(output, whose, structures=False).values():
         _check_clock(table)
         final = [status.is_final(s, r) for s, r in zip(table["status"], table["reason"], strict=True)]
         rows.update(table.loc[final, "hash"])
@@ -39,13 +45,12 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
     files = {}
     outdated = set()
     for subject in sorted(subjects):
-        there = {f for f in out_dir.glob(f"sub-{subject}/**/*") if derivatives.is_there(f)}
+        there = {f for f in output.find(f"sub-{subject}/**/*") if output.is_there(f)}
         data = (f for f in there if f.suffix != ".json" or f.name.endswith("_agreement.json"))
-        for file in {derivatives.sidecar(f) for f in data} & there:
-            files[file.relative_to(out_dir)] = str(derivatives.read_json(file).get("Hash"))
-        images = {f.relative_to(out_dir) for f in there if derivatives.is_prepared_image(f)}
-        outdated |= {f for f in images if is_outdated(out_dir, f)}
-    noted = [derivatives.read_json(file) for file in derivatives.files(out_dir, "logs/failures/*.json")]
+        for file in {paths.sidecar(f) for f in data} & there:
+            files[file] = str(output.read_json(file).get("Hash"))
+        outdated |= {f for f in there if paths.is_prepared_image(f) and is_outdated(output, f)}
+    noted = [output.read_json(file) for file in output.find("logs/failures/*.json")]
     notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}
     return Done(
         rows=frozenset(rows),
@@ -53,7 +58,7 @@ def what_is_done(settings: Settings, dataset: Dataset) -> Done:
         files=_Sidecars(files),
         notes=notes,
         earlier=_EarlierRows(tables),
-        facts=history.read_facts(out_dir),
+        facts=history.read_facts(output),
         outdated=frozenset(outdated),
     )
 
@@ -104,4 +109,4 @@ class _Sidecars(dict[Path, str]):
     """Hashes by data file, kept by sidecar."""
 
     def get(self, file: Path, default: str | None = None) -> str | None:  # type: ignore[override]
-        return super().get(derivatives.sidecar(file), default)
+        return super().get(paths.sidecar(file), default)

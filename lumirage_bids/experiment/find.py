@@ -18,7 +18,8 @@ from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.reference_maps import leave_out_absent
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.folder import Output
+from lumirage_bids.output.root import dataset_name, read_description
 
 
 def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
@@ -57,7 +58,9 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
-    return dataset, make_plan(dataset, protocol, settings, what_is_done(settings, dataset))
+    subjects = {scan.subject for scan in dataset.scans}
+    done = what_is_done(settings.output, subjects, frozenset(settings.participant_label))
+    return dataset, make_plan(dataset, protocol, settings, done)
 
 
 def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
@@ -90,7 +93,7 @@ def _of_t1w(labelling: str, protocol: Protocol) -> str | None:
     return labellers.labeller(given.labeller, **given.parameters).of_t1w if given else None
 
 
-def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> None:
+def check_same_experiment(output: Output, protocol: str, dataset: str, *, sloppy: bool) -> None:
     """Refuse to mix protocols, datasets, or sloppy with serious results, in one output folder.
 
     Raises
@@ -98,21 +101,17 @@ def check_same_experiment(settings: Settings, protocol: str, dataset: str) -> No
     UsageError
         OUT_DIR was made otherwise.
     """
-    about = derivatives.read_json(settings.out_dir / "dataset_description.json")
+    about = read_description(output)
     if not about:
         return
     if about.get("Protocol") != protocol:
         raise UsageError(
-            f"OUT_DIR {settings.out_dir} was made with protocol '{about.get('Protocol')}', this run has '{protocol}'. "
+            f"OUT_DIR {output} was made with protocol '{about.get('Protocol')}', this run has '{protocol}'. "
             "Give another output folder, or that protocol."
         )
-    name = derivatives.dataset_name(dataset, settings.sloppy)
-    if bool(about.get("Sloppy")) == settings.sloppy and about.get("Name") != name:
-        raise UsageError(
-            f"OUT_DIR {settings.out_dir} holds '{about.get('Name')}', this run makes '{name}'. Give another folder."
-        )
-    if bool(about.get("Sloppy")) != settings.sloppy:
+    name = dataset_name(dataset, sloppy)
+    if bool(about.get("Sloppy")) == sloppy and about.get("Name") != name:
+        raise UsageError(f"OUT_DIR {output} holds '{about.get('Name')}', this run makes '{name}'. Give another folder.")
+    if bool(about.get("Sloppy")) != sloppy:
         was = "with" if about.get("Sloppy") else "without"
-        raise UsageError(
-            f"OUT_DIR {settings.out_dir} was made {was} --sloppy. Give another output folder, or do the same."
-        )
+        raise UsageError(f"OUT_DIR {output} was made {was} --sloppy. Give another output folder, or do the same.")

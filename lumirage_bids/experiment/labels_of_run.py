@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids import labellers
@@ -16,15 +15,16 @@ from lumirage_bids.base.parameters import counted_fields, digest
 from lumirage_bids.bids.look_up_tables import is_mixed, read_lut
 from lumirage_bids.bids.names import LABEL
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.experiment.arms import here
 from lumirage_bids.experiment.protocol import DeclaredLabelling, Protocol
 from lumirage_bids.experiment.reference_maps import references
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.labellers.base import Labeller
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
+    from lumirage_bids.methods.base import Context
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +94,21 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
     names = settings.labellings or protocol.default_labellings
     compared = references(protocol, names)
     optional = {n for n in compared if n not in dataset.found and labellers.reads(protocol.labellings[n].labeller)}
-    return tuple(
+    found = tuple(
         replace(
             labels,
             reference=compared.get(labels.name),
-            corrected=not labels.structures and scored_unnamed(settings.out_dir, labels.name),
+            corrected=not labels.structures and scored_unnamed(settings.output, labels.name),
         )
         for labels in (
-            _with_structures(_labels(n, protocol, settings, dataset), dataset) for n in names if n not in optional
+            _with_structures(_labels(n, protocol, dataset, given=bool(settings.derivatives)), dataset)
+            for n in names
+            if n not in optional
         )
     )
+    if not settings.dry_run:
+        _check_can_be_made(found, settings.here, dataset)
+    return found
 
 
 def _with_structures(labels: LabellingOfRun, dataset: Dataset) -> LabellingOfRun:
@@ -128,29 +133,42 @@ def _tables(dataset: Dataset, labelling: str, of: str) -> Iterator[Mapping[int, 
             yield read_lut(table)
 
 
-def scored_unnamed(out_dir: Path, labelling: str) -> bool:
+def scored_unnamed(output: Output, labelling: str) -> bool:
     """Whether the look-up table of an output folder has names beside stopgaps, as an earlier version wrote them."""
     with suppress(LumirageError):
-        return is_mixed(read_lut(out_dir / derivatives.look_up_table(labelling)))
+        return is_mixed(read_lut(output / paths.look_up_table(labelling)))
     return False
 
 
-def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset) -> LabellingOfRun:
+def _check_can_be_made(labellings: Iterable[LabellingOfRun], here: Context, dataset: Dataset) -> None:
+    for labels in labellings:
+        if labels.name in dataset.found or starts_from_maps(labels.labeller, dataset.scans):
+            continue
+        if complaint := labels.labeller.missing(here):
+            raise MissingInputError(
+                f"Labelling '{labels.name}' cannot be made here by {labels.labeller.name}: {complaint}. Maps that are "
+                f"there, as files …_seg-{labels.name}_dseg.nii.gz of a BIDS derivatives dataset, are read with "
+                "--derivatives NAME=PATH."
+            )
+
+
+def _labels(name: str, protocol: Protocol, dataset: Dataset, *, given: bool) -> LabellingOfRun:
+    """How a labelling's maps come about; `given` says whether there are ``--derivatives``."""
     if not LABEL.fullmatch(name):
         raise UsageError(f"Labelling {name!r} is not allowed; letters and digits only (it goes into file names).")
-    given = protocol.labellings.get(name)
-    structures = given.structures if given else ()
-    if given is not None and given.labeller != "existing":
-        labellers.labeller(given.labeller, **given.parameters)  # refuses one that there is not
+    declared = protocol.labellings.get(name)
+    structures = declared.structures if declared else ()
+    if declared is not None and declared.labeller != "existing":
+        labellers.labeller(declared.labeller, **declared.parameters)  # refuses one that there is not
     if name in dataset.found:
         reader = labellers.reader(name)
         return LabellingOfRun(name=name, labeller=reader, structures=structures, source=dataset.found[name])
-    if given is None:
+    if declared is None:
         makers = labellers.labellings()
-        given = DeclaredLabelling(labeller=makers[name].name if name in makers else "existing")
-    if given.labeller == "existing":
-        derived = "in the derivatives given" if settings.derivatives else "since no --derivatives are given"
-        looked = f"by the pattern {given.pattern}" if given.pattern else derived
+        declared = DeclaredLabelling(labeller=makers[name].name if name in makers else "existing")
+    if declared.labeller == "existing":
+        derived = "in the derivatives given" if given else "since no --derivatives are given"
+        looked = f"by the pattern {declared.pattern}" if declared.pattern else derived
         known = sorted({*protocol.labellings, *dataset.found, *labellers.labellings()})
         there = ", ".join(f"{other} ({n} scans)" for other, n in dataset.offered.items())
         raise MissingInputError(
@@ -160,13 +178,7 @@ def _labels(name: str, protocol: Protocol, settings: Settings, dataset: Dataset)
             + f"Known here: {', '.join(known)}. Give a BIDS derivatives dataset with files …_seg-{name}_dseg.nii.gz "
             "by --derivatives NAME=PATH."
         )
-    labeller = labellers.labeller(given.labeller, **given.parameters)
-    complaint = labeller.missing(here(settings))
-    if complaint and not settings.dry_run and not starts_from_maps(labeller, dataset.scans):
-        raise MissingInputError(
-            f"Labelling '{name}' cannot be made here by {labeller.name}: {complaint}. Maps that are there, as files "
-            f"…_seg-{name}_dseg.nii.gz of a BIDS derivatives dataset, are read with --derivatives NAME=PATH."
-        )
+    labeller = labellers.labeller(declared.labeller, **declared.parameters)
     return LabellingOfRun(name=name, labeller=labeller, structures=structures, source=labeller.source)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -23,7 +23,7 @@ from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import Masking, masking
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 NOTHING_DONE = Done()
 
 
-def _asked(pairs: Iterable[Pair], settings: Settings) -> tuple[Pair, ...]:
-    moving, fixed = set(settings.participant_label), set(settings.fixed_label)
+def _asked(pairs: Iterable[Pair], moving: Collection[str], fixed: Collection[str]) -> tuple[Pair, ...]:
+    """Pairs of these moving and fixed subjects; of all where none are named."""
     return tuple(
         p for p in pairs if (not moving or p.moving.subject in moving) and (not fixed or p.fixed.subject in fixed)
     )
@@ -62,8 +62,13 @@ def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, 
     )
 
 
-def check_content(plan: Plan, settings: Settings) -> None:
+def check_content(plan: Plan, named: Mapping[str, Iterable[str]]) -> None:
     """Refuse to start where what was asked for by name, or the reference, or everything, is not here.
+
+    Parameters
+    ----------
+    named : mapping
+        Option → subjects that it names.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def check_content(plan: Plan, settings: Settings) -> None:
         files = [f for s in scans for f in s.wants(names) if not f.present]
         return MissingInputError(f"{what} is not here. To get it: {datalad_get_line(scans[0].dataset, files)}")
 
-    for option, wanted in settings.named_subjects.items():
+    for option, wanted in named.items():
         for subject in wanted:
             own = [s for s in plan.scans if s.subject == subject]
             if not any(is_present(s, names) for s in own):
@@ -87,19 +92,21 @@ def check_content(plan: Plan, settings: Settings) -> None:
         raise refuse(f"The content of {plan.reference.relative}, to which others are aligned,", [plan.reference])
 
 
-def _check_selection(scans: Sequence[Scan], dataset: Dataset, settings: Settings) -> None:
-    for option, wanted in settings.named_subjects.items():
+def _check_selection(
+    scans: Sequence[Scan], dataset: Dataset, named: Mapping[str, Iterable[str]], excluded: Collection[str]
+) -> None:
+    for option, wanted in named.items():
         for subject in wanted:
             if subject not in {s.subject for s in scans}:
                 have = ", ".join(sorted({s.subject for s in scans})) or "none"
                 why = "".join(f" ({s.reason})" for s in dataset.left_out if s.subject == subject)
-                if subject in settings.exclude_participant_label:
+                if subject in excluded:
                     why = " (--exclude-participant-label leaves it out)"
                 raise MissingInputError(
                     f"{option} {subject}: no eligible scan of that subject{why}. There are: {have}."
                 )
     if len(scans) < 2:
-        excluding = "--exclude-participant-label, " if settings.exclude_participant_label else ""
+        excluding = "--exclude-participant-label, " if excluded else ""
         raise NothingSelectedError(
             f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check {excluding}--bids-filter-file, "
             "--session-id and which scans have label maps."
@@ -128,10 +135,10 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     selected = [s for s in dataset.scans if s.template or not settings.session_id or s.session in settings.session_id]
     eligible = tuple(s for s in selected if any(labelling.has(s) for labelling in labels))
     scans = sample_subjects(eligible, settings.seed, protocol.pairs.subjects)
-    _check_selection(scans, dataset, settings)
+    _check_selection(scans, dataset, settings.named_subjects, settings.exclude_participant_label)
     pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
     possible = choose_pairs(scans, replace(protocol.pairs, max=None, max_per_contrast=None), settings.seed)
-    asked = _asked(pairs, settings)
+    asked = _asked(pairs, settings.participant_label, settings.fixed_label)
     if not asked:
         check = " and ".join([*settings.named_subjects, *(["--max-pairs"] if settings.max_pairs else [])])
         raise NothingSelectedError(
@@ -142,7 +149,16 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
     how = masking(protocol.masks)
-    builder = _Builder(arms=arms, labels=labels, masking=how, reference=reference, done=done, settings=settings)
+    builder = _Builder(
+        arms=arms,
+        labels=labels,
+        masking=how,
+        reference=reference,
+        done=done,
+        weights=settings.weights,
+        seed=settings.seed,
+        save=settings.save,
+    )
     tasks = [
         (own, builder.task(pair, own))
         for own in share_registrations(arms)
@@ -212,10 +228,12 @@ class _Builder:
         masking: Masking,
         reference: Scan,
         done: Done,
-        settings: Settings,
+        weights: Path | None,
+        seed: int,
+        save: str,
     ) -> None:
         self.arms, self.labels, self.masking, self.reference, self.done = arms, labels, masking, reference, done
-        self.weights, self.seed, self.save = settings.weights, settings.seed, settings.save
+        self.weights, self.seed, self.save = weights, seed, save
         self.variants = {
             name: next(arm for arm in arms if arm.variant == name) for name in dict.fromkeys(a.variant for a in arms)
         }
@@ -229,14 +247,14 @@ class _Builder:
         prints = [f.fingerprint for f in scan.sources()]
         preparation = self.variants[variant].preparation
         value = digest(preparation.revision, preparation, prints, scan.skull_stripped)
-        return self._masked(scan, value, derivatives.prepared_image(scan, variant), (variant,))
+        return self._masked(scan, value, paths.prepared_image(scan, variant), (variant,))
 
     def _label_hash(self, scan: Scan, index: int) -> str:
         labels = self.labels[index]
         value = labels.hash(scan)
         if labels.is_existing:
             return value
-        return self._masked(scan, value, derivatives.label_map(scan, labels.name), tuple(self.variants))
+        return self._masked(scan, value, paths.label_map(scan, labels.name), tuple(self.variants))
 
     def _masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
         """Digest of a file that depends on the scan's brain mask: `value`, from before maskers counted, where it holds.
@@ -247,7 +265,7 @@ class _Builder:
         masking = self.masking.depends(scan)
         anew, there = digest(value, "masked", masking), self.done.files.get(file)
         if there in (value, anew):
-            outdated = any(derivatives.prepared_image(scan, name) in self.done.outdated for name in variants)
+            outdated = any(paths.prepared_image(scan, name) in self.done.outdated for name in variants)
             holds = there == value and not outdated and (not masking or self.masking.is_default)
             return value if holds else anew
         return anew if masking else value
@@ -269,7 +287,7 @@ class _Builder:
             for i, labelling in enumerate(self.labels)
             if labelled
             and labelling.has(scan)
-            and not self._is_made(value := self.label_hash(scan, i), derivatives.label_map(scan, labelling.name))
+            and not self._is_made(value := self.label_hash(scan, i), paths.label_map(scan, labelling.name))
         )
         agreements = tuple(self.agreements(scan))
         todo = variants or labels or agreements
@@ -283,7 +301,7 @@ class _Builder:
     def label_maps(self, scan: Scan) -> dict[Path, str]:
         """Label maps of a scan → digests."""
         return {
-            derivatives.label_map(scan, labelling.name): self.label_hash(scan, i)
+            paths.label_map(scan, labelling.name): self.label_hash(scan, i)
             for i, labelling in enumerate(self.labels)
             if labelling.has(scan)
         }
@@ -293,7 +311,7 @@ class _Builder:
         return {
             **self.label_maps(scan),
             **dict.fromkeys(prepared_files(scan, variant), self.prepared_hash(scan, variant)),
-            derivatives.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
+            paths.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
         }
 
     def agreements(self, scan: Scan) -> Iterator[tuple[LabellingOfRun, LabellingOfRun, str]]:
@@ -301,14 +319,14 @@ class _Builder:
             if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
                 hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
                 value = digest(agreement_conditions(labelling, reference), hashes)
-                if not self._is_made(value, derivatives.agreement(scan, labelling.name, reference.name)):
+                if not self._is_made(value, paths.agreement(scan, labelling.name, reference.name)):
                     yield labelling, reference, value
 
     def aligning(self, scan: Scan) -> list[AlignmentJob]:
         todo: dict[str, list[str]] = {}
         for name in self.variants:
             value = self.alignment_hash(scan, name)
-            if not self._is_made(value, derivatives.alignment(scan, self.reference, name)):
+            if not self._is_made(value, paths.alignment(scan, self.reference, name)):
                 todo.setdefault(value, []).append(name)
         return [
             AlignmentJob(

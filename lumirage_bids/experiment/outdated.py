@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
 from lumirage_bids.methods.alignment import ABRUPT
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.grids import end_shares
 from lumirage_bids.spatial.images import read_image
 from lumirage_bids.spatial.preparation import DARKEST, FAR_BELOW, FOREGROUND
 
 
-def is_outdated(out_dir: Path, file: Path) -> bool:
+def is_outdated(output: Output, file: Path) -> bool:
     """Whether an earlier version prepared a scan in a way that was wrong for it, by its prepared image's sidecar.
 
     Versions before 0.2.0 masked whole heads by the template, which cuts the cortex; put the background into the
@@ -27,13 +27,13 @@ def is_outdated(out_dir: Path, file: Path) -> bool:
     file : Path
         Prepared image below the output folder.
     """
-    about = derivatives.read_json(derivatives.sidecar(out_dir / file))
+    about = output.read_sidecar(file)
     if "AtEdge" in about or "MaskSource" not in about:
         return False
     if about["MaskSource"].rpartition("-")[2] == "template":
         return True
     try:
-        array = read_image(out_dir / file).array
+        array = read_image(output / file).array
     except (BadDataError, MissingInputError):
         return False  # it is made again anyhow
     faces = np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])

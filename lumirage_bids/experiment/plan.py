@@ -15,14 +15,14 @@ from lumirage_bids.experiment.arms import Arm
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.alignment import Alignment
-from lumirage_bids.output import agreements, derivatives
+from lumirage_bids.output import agreements, paths
 from lumirage_bids.output.history import Facts
 from lumirage_bids.spatial.preparation import Preparation
 
 
 def prepared_files(scan: Scan, variant: str) -> tuple[Path, Path]:
     """Prepared image of a scan and its brain mask, below the output folder."""
-    return derivatives.prepared_image(scan, variant), derivatives.prepared_mask(scan, variant)
+    return paths.prepared_image(scan, variant), paths.prepared_mask(scan, variant)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class AlignmentJob:
     @property
     def files(self) -> tuple[Path, ...]:
         """Where it goes, below the output folder."""
-        return tuple(derivatives.alignment(self.scan, self.reference, variant) for variant in self.variants)
+        return tuple(paths.alignment(self.scan, self.reference, variant) for variant in self.variants)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class Task:
         return all(
             noted(file) == self.registration_hash
             for arm, names in scored.items()
-            for file in derivatives.kept(self.pair.moving, self.pair.fixed, arm, save, names)
+            for file in paths.kept(self.pair.moving, self.pair.fixed, arm, save, names)
         )
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lumirage_bids.methods.base import Context
+from lumirage_bids.output.folder import Output
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -72,6 +75,16 @@ class Settings:
     weights: Path | None = None
     command: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> Output:
+        """OUT_DIR as it is read and written."""
+        return Output(self.out_dir)
+
+    @property
+    def here(self) -> Context:
+        """What methods and labellers need to know of this machine to say whether they can run."""
+        return Context(device=self.device, weights=self.weights)
 
     @property
     def named_subjects(self) -> dict[str, tuple[str, ...]]:

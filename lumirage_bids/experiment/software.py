@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids import methods
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import dated_records
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def software_notes(out_dir: Path, rows: Mapping[str, pd.DataFrame], present: Mapping[str, Any] | None) -> list[str]:
+def software_notes(output: Output, rows: Mapping[str, pd.DataFrame], present: Mapping[str, Any] | None) -> list[str]:
     """Tell of rows whose method ran with other versions of its packages than a run has now.
 
     Parameters
@@ -42,7 +42,7 @@ def software_notes(out_dir: Path, rows: Mapping[str, pd.DataFrame], present: Map
     present : mapping or None
         Package → version now; None for the versions of the latest run on the folder.
     """
-    records = dated_records(out_dir)
+    records = dated_records(output)
     if present is None:
         present = records[-1][1].get("versions", {}) if records else {}
     kinds = {name: kind for _, record in records for name, kind in record.get("methods", {}).items()}
@@ -61,17 +61,17 @@ def software_notes(out_dir: Path, rows: Mapping[str, pd.DataFrame], present: Map
         f"may be the package's. --redo {name} makes them again."
         for (name, made, now), n in counts.items()
     ]
-    return told + [note for labelling in rows for note in _label_notes(out_dir, labelling, present)]
+    return told + [note for labelling in rows for note in _label_notes(output, labelling, present)]
 
 
-def _label_notes(out_dir: Path, labelling: str, present: Mapping[str, Any]) -> list[str]:
+def _label_notes(output: Output, labelling: str, present: Mapping[str, Any]) -> list[str]:
     """Tell of label maps that were made with other versions of their labeller's packages."""
     counts: dict[tuple[str, str], int] = {}
-    for file in derivatives.files(out_dir, f"sub-*/**/*_seg-{labelling}_dseg.json"):
-        for item in str(derivatives.read_json(file).get("MadeWith", "")).split():
+    for file in output.find(f"sub-*/**/*_seg-{labelling}_dseg.json"):
+        for item in str(output.read_json(file).get("MadeWith", "")).split():
             package, _, made = item.partition("=")
             now = present.get(package) or _version(package)
-            if "space" not in derivatives.entities_of(file) and _told(package, made) != _told(package, now or made):
+            if "space" not in paths.entities_of(file) and _told(package, made) != _told(package, now or made):
                 key = (f"{package} {made}", f"{package} {now}")
                 counts[key] = counts.get(key, 0) + 1
     return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,8 @@ import pandas as pd
 from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan, is_present
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.folder import Output
 
 LEFT_OUT = "left out"
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -87,7 +87,7 @@ def _left_out(plan: Plan) -> pd.DataFrame:
 
 
 def _keys(table: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
-    arms = map(derivatives.description, table["variant"], table["method"])
+    arms = map(paths.description, table["variant"], table["method"])
     return zip(arms, table["labelling"], table["moving"], table["fixed"], strict=True)
 
 
@@ -106,9 +106,9 @@ def _absent(moving: str, fixed: str, absent: set[str]) -> str:
     return ", ".join(f"{name} is not here" for name in (moving, fixed) if name in absent)
 
 
-def write(out_dir: Path, table: pd.DataFrame) -> None:
+def write(output: Output, table: pd.DataFrame) -> None:
     """Write status.tsv and its data dictionary."""
-    derivatives.write_table(out_dir / "status.tsv", table, COLUMNS)
+    output.write_table("status.tsv", table, COLUMNS)
 
 
 def of_run(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
@@ -138,14 +138,14 @@ def exit_code(statuses: Iterable[str], reasons: Iterable[object]) -> int:
     return 65 if len(failed) == len(pairs) and all(r.startswith("bad data") for r in failed) else 1
 
 
-def preparation_code(plan: Plan, out_dir: Path) -> int:
+def preparation_code(plan: Plan, output: Output) -> int:
     """Exit code of a run that only prepared: 0, 1 when some scans failed, 65 when all did, 75 to do it again."""
     scans = {s.name for p in plan.runnable for s in (p.moving, p.fixed)}
     reasons = {
         name: [
             reason
             for file, value in plan.made[name].items()
-            if derivatives.hash_of(out_dir / file) != value and (reason := derivatives.why_not(out_dir, file, value))
+            if output.hash_of(file) != value and (reason := output.why_not(file, value))
         ]
         for name in scans
     }

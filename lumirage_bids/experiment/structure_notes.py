@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from lumirage_bids import labellers
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 
 LISTED = 10
 """Most structures that a note lists."""
@@ -22,14 +22,14 @@ NOTHING: Mapping[Any, str] = MappingProxyType({})
 logger = logging.getLogger("lumirage")
 
 
-def log_structures(plan: Plan, out_dir: Path) -> None:
+def log_structures(plan: Plan, output: Output) -> None:
     """Log the notes on the label maps that a run has made or read."""
     for labels in plan.labels:
-        for level, text in structure_notes(labels, plan, out_dir):
+        for level, text in structure_notes(labels, plan, output):
             logger.log(level, "%s", text)
 
 
-def structure_notes(labels: LabellingOfRun, plan: Plan, out_dir: Path) -> Iterator[tuple[int, str]]:
+def structure_notes(labels: LabellingOfRun, plan: Plan, output: Output) -> Iterator[tuple[int, str]]:
     """Say which structures of a labelling maps lack, and which indices are left out since they have no name.
 
     Parameters
@@ -37,7 +37,7 @@ def structure_notes(labels: LabellingOfRun, plan: Plan, out_dir: Path) -> Iterat
     labels : LabellingOfRun
     plan : Plan
         Whose scans with such a map to be made count.
-    out_dir : Path
+    output : Output
         Output folder, after preparation.
 
     Yields
@@ -46,7 +46,7 @@ def structure_notes(labels: LabellingOfRun, plan: Plan, out_dir: Path) -> Iterat
         As for `logging.Logger.log`.
     """
     scans = [p.scan for p in plan.preparing if any(its.name == labels.name for its, _ in p.labels)]
-    found = [derivatives.read_json(derivatives.sidecar(out_dir / derivatives.label_map(s, labels.name))) for s in scans]
+    found = [output.read_sidecar(paths.label_map(s, labels.name)) for s in scans]
     maps = [about for about in found if "VoxelsWithoutName" in about]
     absent = Counter(name for about in maps for name in about["AbsentStructures"])
     unnamed = Counter(index for about in maps for index in about["VoxelsWithoutName"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.experiment.plan import AlignmentJob, Batch, ScanJob
 from lumirage_bids.methods.base import Context
+from lumirage_bids.output.folder import Output
 
 FILE = Path("logs") / "timings.txt"
 """A line each: what was done, the digest of how, the device, threads, seconds (wall clock)."""
@@ -33,11 +34,11 @@ def _kind(device: str) -> str:
     return device.partition(":")[0]
 
 
-def note(out_dir: Path, job: ScanJob | AlignmentJob | Batch, context: Context, seconds: float) -> None:
+def note(output: Output, job: ScanJob | AlignmentJob | Batch, context: Context, seconds: float) -> None:
     """Add one measurement; a line appended is atomic, and one that cannot be written is done without."""
     line = "\t".join([*kind_of(job).split(" "), _kind(context.device), str(context.threads), f"{seconds:.2f}"]) + "\n"
     with contextlib.suppress(OSError):
-        handle = os.open(out_dir / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        handle = os.open(output / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.write(handle, line.encode())
         os.close(handle)
 
@@ -64,11 +65,11 @@ class Timings:
         return value if device.startswith("cuda") else value / threads
 
 
-def read(out_dir: Path) -> Timings:
+def read(output: Output) -> Timings:
     """All measurements of an output folder; lines that a machine left torn are passed over."""
     found: dict[tuple[str, str], list[float]] = {}
     try:
-        lines = (out_dir / FILE).read_text("utf-8", "replace").splitlines()
+        lines = (output / FILE).read_text("utf-8", "replace").splitlines()
     except OSError:
         return Timings()
     for line in lines:

@@ -11,7 +11,7 @@ import numpy as np
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.maskers.base import Found
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.files import lock, write_text
 from lumirage_bids.spatial.images import Volume, read_labels, write_image
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ def keep(scan: Scan, image: Volume, conditions: str, context: Context, make: Cal
     key = digest(scan.path.as_posix(), [f.fingerprint for f in scan.sources()], conditions)
     folder = context.work_dir / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    with derivatives.lock(folder, key):
+    with lock(folder / f"{key}.lock"):
         note = folder / f"{key}.json"
         if note.is_file():
             return _read(note, image)
         try:
             found = make()
         except BadDataError as error:
-            derivatives.write_text(note, json.dumps({"refused": str(error)}))
+            write_text(note, json.dumps({"refused": str(error)}))
             raise
         write_image(Volume(array=found.mask, affine=image.affine), note.with_suffix(".nii.gz"), np.uint8)
-        derivatives.write_text(note, json.dumps({"source": found.source}))
+        write_text(note, json.dumps({"source": found.source}))
         return found
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.score_table import CONDITIONS
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -33,7 +33,7 @@ def key(labelling: str, reference: str) -> str:
     return f"{labelling} against {reference}"
 
 
-def collect(out_dir: Path) -> tuple[pd.DataFrame, list[str]]:
+def collect(output: Output) -> tuple[pd.DataFrame, list[str]]:
     """All agreements below an output folder that were taken under the latest conditions.
 
     Returns
@@ -43,12 +43,12 @@ def collect(out_dir: Path) -> tuple[pd.DataFrame, list[str]]:
     notes : list of str
         What was left out, what was lacking, and where a comparison failed.
     """
-    wanted = derivatives.read_json(out_dir / CONDITIONS)
+    wanted = output.read_json(CONDITIONS)
     rows, left_out = [], _LeftOut()
-    for file in derivatives.files(out_dir, "sub-*/**/*_agreement.json"):
-        if (out_dir / derivatives.failure(file.relative_to(out_dir))).exists():
+    for file in output.find("sub-*/**/*_agreement.json"):
+        if output.is_there(paths.failure(file)):
             continue  # made before the latest attempt, which failed
-        found = derivatives.read_json(file)
+        found = output.read_json(file)
         pair = found.get("Labelling"), found.get("Reference")
         if wanted.get(key(*map(str, pair))) != found.get("Conditions"):
             continue
@@ -60,7 +60,7 @@ def collect(out_dir: Path) -> tuple[pd.DataFrame, list[str]]:
             {**about, "index": int(index), "name": values["Name"], "dice": values["Dice"]}
             for index, values in found["Structures"].items()
         ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)), [*left_out.notes(), *_failed(out_dir)]
+    return pd.DataFrame(rows, columns=list(COLUMNS)), [*left_out.notes(), *_failed(output)]
 
 
 class _LeftOut:
@@ -92,10 +92,10 @@ class _LeftOut:
         return [*lacking, *unnamed]
 
 
-def _failed(out_dir: Path) -> list[str]:
+def _failed(output: Output) -> list[str]:
     reasons: dict[str, int] = {}
-    for file in derivatives.files(out_dir, "logs/failures/*_agreement.json"):
-        reason = derivatives.read_json(file).get("Reason", "no reason given")
+    for file in output.find("logs/failures/*_agreement.json"):
+        reason = output.read_json(file).get("Reason", "no reason given")
         reasons[reason] = reasons.get(reason, 0) + 1
     return [f"On {n} scan(s) a labelling could not be scored against its reference: {r}" for r, n in reasons.items()]
 

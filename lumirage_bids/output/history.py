@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.folder import Output
 
 MADE_UNDER = Path(".lumirage", "made_under.json")
 OUTDATED = Path(".lumirage", "outdated.json")
@@ -29,17 +29,17 @@ _LISTED, _LONG = 5, 100
 _CODE = {"code": "the program or the source of the method", "labeller_code": "the source of the labeller"}
 
 
-def note_facts(out_dir: Path, facts: Mapping[str, Facts]) -> None:
+def note_facts(output: Output, facts: Mapping[str, Facts]) -> None:
     """Remember conditions by their digest; those of earlier runs stay."""
-    derivatives.write_json(out_dir / MADE_UNDER, {**read_facts(out_dir), **facts})
+    output.write_json(MADE_UNDER, {**read_facts(output), **facts})
 
 
-def read_facts(out_dir: Path) -> dict[str, Facts]:
+def read_facts(output: Output) -> dict[str, Facts]:
     """Conditions by their digest; without those of versions before 0.2.0."""
-    return derivatives.read_json(out_dir / MADE_UNDER)
+    return output.read_json(MADE_UNDER)
 
 
-def note_outdated(out_dir: Path, outdated: Mapping[str, str], valid: frozenset[str]) -> None:
+def note_outdated(output: Output, outdated: Mapping[str, str], valid: frozenset[str]) -> None:
     """Remember which rows, by their hash, do not count any more though their conditions do, and why.
 
     Parameters
@@ -47,15 +47,15 @@ def note_outdated(out_dir: Path, outdated: Mapping[str, str], valid: frozenset[s
     valid : frozenset of str
         Hashes that count now: an input may have come back.
     """
-    before = read_outdated(out_dir)
+    before = read_outdated(output)
     after = {**{value: why for value, why in before.items() if value not in valid}, **outdated}
     if after != before:
-        derivatives.write_json(out_dir / OUTDATED, after)
+        output.write_json(OUTDATED, after)
 
 
-def read_outdated(out_dir: Path) -> dict[str, str]:
+def read_outdated(output: Output) -> dict[str, str]:
     """Hash of a row that does not count any more → why."""
-    return derivatives.read_json(out_dir / OUTDATED)
+    return output.read_json(OUTDATED)
 
 
 def differences(old: Facts | None, new: Facts | None) -> str:

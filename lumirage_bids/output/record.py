@@ -18,7 +18,7 @@ import psutil
 
 from lumirage_bids import __version__
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.output import derivatives
+from lumirage_bids.output.folder import Output
 
 PACKAGES = (
     "antspyx",
@@ -47,18 +47,18 @@ def versions() -> dict[str, str]:
     return found
 
 
-def read_records(out_dir: Path) -> list[dict[str, Any]]:
+def read_records(output: Output) -> list[dict[str, Any]]:
     """Records of all runs on an output folder with their ``id``, oldest first.
 
     Those that a machine left torn when it went down are not among them.
     """
-    return [record for _, record in dated_records(out_dir)]
+    return [record for _, record in dated_records(output)]
 
 
-def dated_records(out_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+def dated_records(output: Output) -> list[tuple[str, dict[str, Any]]]:
     """The same with the time that each run began at, UTC, spelled as column ``finished`` of score rows."""
-    files = derivatives.files(out_dir, "config/*.toml")
-    return [(_began(file.stem), record) for file in files if (record := _record(file))]
+    files = output.find("config/*.toml")
+    return [(_began(file.stem), record) for file in files if (record := _record(output / file))]
 
 
 def _began(run: str) -> str:

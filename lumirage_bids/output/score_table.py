@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from lumirage_bids.output import derivatives, history
+from lumirage_bids.output import history, paths
+from lumirage_bids.output.folder import Output
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 CONDITIONS = Path(".lumirage", "conditions.json")
@@ -151,33 +152,33 @@ def structures_of(rows: Iterable[Row]) -> list[int]:
     return sorted({i for row in rows for key in row if (i := structure_index(key)) is not None})
 
 
-def write_rows(file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
+def write_rows(output: Output, file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
     """Write one batch's rows: the key columns, the measures, one column a structure."""
     columns = [*COLUMNS, *INTERNAL, *(f"{PREFIX}{i}" for i in indices)]
-    derivatives.write_table(file, pd.DataFrame(rows, columns=columns))
+    output.write_table(file, pd.DataFrame(rows, columns=columns))
 
 
-def read_rows(file: Path) -> list[Row]:
+def read_rows(output: Output, file: Path) -> list[Row]:
     """Rows of one batch; empty where the file does not exist."""
-    if not file.exists():
+    if not output.is_there(file):
         return []
-    return [{str(k): v for k, v in row.items()} for row in _read(file).to_dict("records")]
+    return [{str(k): v for k, v in row.items()} for row in _read(output, file).to_dict("records")]
 
 
-def _read(file: Path, structures: bool = True) -> pd.DataFrame:
+def _read(output: Output, file: Path, structures: bool = True) -> pd.DataFrame:
     """One batch's rows; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "reason", "hash", *INTERNAL), str)
-    table = derivatives.read_table(file, text, lambda column: structures or structure_index(column) is None)
+    table = output.read_table(file, text, lambda column: structures or structure_index(column) is None)
     # Columns that an earlier version did not write are empty.
     return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
 
 
-def collect(out_dir: Path, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:
+def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:
     """All rows below an output folder, by labelling; of several for one pair, arm and conditions the latest.
 
     Parameters
     ----------
-    out_dir : Path
+    output : Output
         Derivatives of one or many participant runs.
     subjects : iterable of str
         Only pairs whose moving scans are of these.
@@ -190,18 +191,18 @@ def collect(out_dir: Path, subjects: Iterable[str] = ("*",), *, structures: bool
         Labelling → table with `COLUMNS`, `INTERNAL` and a column a structure.
     """
     frames: dict[str, list[pd.DataFrame]] = {}
-    for file in (f for s in subjects for f in derivatives.files(out_dir, f"sub-{s}/**/*_scores.tsv")):
-        frames.setdefault(derivatives.entities_of(file)["seg"], []).append(_read(file, structures))
+    for file in (f for s in subjects for f in output.find(f"sub-{s}/**/*_scores.tsv")):
+        frames.setdefault(paths.entities_of(file)["seg"], []).append(_read(output, file, structures))
     # A labelling's parts are let go once they are one table: all of a large study would take their memory twice.
     return {name: _latest(pd.concat(frames.pop(name), ignore_index=True)) for name in sorted(frames)}
 
 
-def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Rows made under each arm's and labelling's latest conditions; others are left out, and it is said.
 
     Parameters
     ----------
-    out_dir, structures
+    output, structures
         As of `collect`.
 
     Returns
@@ -212,17 +213,17 @@ def current(out_dir: Path, *, structures: bool = True) -> tuple[dict[str, pd.Dat
     notes : list of str
         How many rows were left out, and why.
     """
-    wanted = derivatives.read_json(out_dir / CONDITIONS)
-    outdated, facts = history.read_outdated(out_dir), history.read_facts(out_dir)
+    wanted = output.read_json(CONDITIONS)
+    outdated, facts = history.read_outdated(output), history.read_facts(output)
     rows, notes = {}, []
     order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted))
-    collected = collect(out_dir, structures=structures)
+    collected = collect(output, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
         table = collected[name]
         kinds = table[["variant", "method", "conditions"]]
         first = kinds.drop_duplicates()
         of = kinds.groupby(list(kinds), sort=False, dropna=False).ngroup().to_numpy()
-        arm_of = [derivatives.description(v, m) for v, m in zip(first["variant"], first["method"], strict=True)]
+        arm_of = [paths.description(v, m) for v, m in zip(first["variant"], first["method"], strict=True)]
         now = [wanted.get(f"{arm}/{name}") for arm in arm_of]
         others = [
             history.differences(facts.get(c), facts.get(w or "")) if c != w else ""
@@ -251,9 +252,9 @@ def _keys(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     return zip(*(table[column] for column in KEY), strict=True)
 
 
-def note_conditions(out_dir: Path, conditions: Mapping[str, str]) -> None:
+def note_conditions(output: Output, conditions: Mapping[str, str]) -> None:
     """Remember the latest conditions: ``arm/labelling`` → digest; those of other arms stay."""
-    derivatives.write_json(out_dir / CONDITIONS, {**derivatives.read_json(out_dir / CONDITIONS), **conditions})
+    output.write_json(CONDITIONS, {**output.read_json(CONDITIONS), **conditions})
 
 
 def _latest(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from lumirage_bids.output.derivatives import replacing
+from lumirage_bids.output.files import replacing
 from lumirage_bids.report.figures.style import journal_style
 
 if TYPE_CHECKING:

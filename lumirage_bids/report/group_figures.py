@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.output.derivatives import description
+from lumirage_bids.output.paths import description
 from lumirage_bids.report.figures.cost import costs, dice_against_cost
 from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
 from lumirage_bids.report.figures.effect_sizes import effect_matrix

@@ -22,8 +22,10 @@ from lumirage_bids.audit.published import (
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.software import software_notes
-from lumirage_bids.output import agreements, derivatives, score_table
+from lumirage_bids.output import agreements, paths, score_table
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import dated_records, read_criteria, read_records, versions
+from lumirage_bids.output.root import SLOPPY, read_description
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
 from lumirage_bids.report.methods_text import DoneRun, methods_text
@@ -45,54 +47,60 @@ from lumirage_bids.stats.summaries import failures
 if TYPE_CHECKING:
     from lumirage_bids.audit import Conditions
     from lumirage_bids.base.criteria import Criteria
-    from lumirage_bids.experiment.settings import Settings
 
 logger = logging.getLogger("lumirage")
 
 
-def write_group(settings: Settings) -> Path:
+def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     """Write the group's tables, figures and page from all score rows below the output folder.
+
+    Parameters
+    ----------
+    output : Output
+    command : str
+        As typed, for the record.
+    pictures : bool
+        Whether with slices of the images.
 
     Raises
     ------
     MissingInputError
         There are no rows.
     """
-    out_dir = settings.out_dir
-    conditions, notes, first_score = read_run(out_dir)
-    before, criteria = read_criteria(dated_records(out_dir), first_score)
+    conditions, notes, first_score = read_run(output)
+    before, criteria = read_criteria(dated_records(output), first_score)
     for note in (about_criteria := criteria_note(before, criteria)):
         logger.warning("%s", note)
     volumes = mean_volumes(conditions)
     tables = group_tables(conditions.pairs, conditions.structures, conditions.luts, volumes, criteria=criteria)
-    folder = out_dir / "group"
-    if settings.no_pictures:
+    folder = output / "group"
+    if not pictures:
         notes = [*notes, NO_PICTURES]
         for file in (*folder.glob("figures/pairs-*"), *folder.glob("figures/sequences.*")):
             file.unlink()  # of an earlier page
     pairs = tables.pairs[list(score_table.COLUMNS)]
-    derivatives.write_table(folder / "pairs.tsv", pairs, score_table.COLUMNS)
-    derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
-    derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
-    derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
+    output.write_table("group/pairs.tsv", pairs, score_table.COLUMNS)
+    output.write_table("group/structures.tsv", tables.per_structure, STRUCTURES)
+    output.write_table("group/summary.tsv", tables.summary, SUMMARY)
+    output.write_table("group/comparisons.tsv", tables.comparisons, COMPARISONS)
     silent = withheld(conditions.labellers)
-    derivatives.write_table(folder / "ranking.tsv", ranked_labellings(tables.ranking, silent), RANKING)
-    derivatives.write_table(folder / "interactions.tsv", tables.interactions, INTERACTIONS)
-    derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
+    output.write_table("group/ranking.tsv", ranked_labellings(tables.ranking, silent), RANKING)
+    output.write_table("group/interactions.tsv", tables.interactions, INTERACTIONS)
+    output.write_table("group/failures.tsv", failures(tables.pairs), FAILURES)
     differences = tables.structure_differences
-    derivatives.write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
-    labellers, about_labellers = agreements.collect(out_dir)
+    output.write_table("group/structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
+    labellers, about_labellers = agreements.collect(output)
     if len(labellers):
-        derivatives.write_table(folder / "labellers.tsv", labellers, agreements.COLUMNS)
+        output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
     context = replace(
-        _context(settings, [*about_criteria, *notes], conditions, tables.comparisons),
+        _context(output, command, [*about_criteria, *notes], conditions, tables.comparisons),
         criteria=criteria,
-        known=_known(read_records(out_dir), conditions, agreements.summarise(labellers)),
+        known=_known(read_records(output), conditions, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
         labeller_notes=about_labellers,
     )
     audited = audit_section(conditions, tables.comparisons, alpha=criteria.alpha)
-    derivatives.write_table(folder / "audit.tsv", audit_table(audited.findings), AUDIT)
+    output.write_table("group/audit.tsv", audit_table(audited.findings), AUDIT)
     facts = RunFacts(
         preparations=conditions.preparations,
         parameters=conditions.parameters,
@@ -102,25 +110,25 @@ def write_group(settings: Settings) -> Path:
     published = published_comparison(tables.pairs, context.protocol, facts)
     differing = published_differences(tables.pairs, context.protocol, facts)
     if len(published):
-        derivatives.write_table(folder / "published.tsv", published, PUBLISHED)
-        derivatives.write_table(folder / "published_differences.tsv", differing, DIFFERENCES)
+        output.write_table("group/published.tsv", published, PUBLISHED)
+        output.write_table("group/published_differences.tsv", differing, DIFFERENCES)
     context = replace(
         context,
         audit=audited,
         published=published,
         published_differences=differing,
-        pictures=read_pictures(out_dir, conditions, pictures=not settings.no_pictures),
+        pictures=read_pictures(output, conditions, pictures=pictures),
     )
     return write_group_report(folder, tables, context)
 
 
-def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
+def read_run(output: Output) -> tuple[Conditions, list[str], str]:
     """Collect the rows and what is known of how they came about; say what was left out, and when scores began."""
-    rows, notes = score_table.current(out_dir)
-    notes += software_notes(out_dir, rows, None)
+    rows, notes = score_table.current(output)
+    notes += software_notes(output, rows, None)
     if not rows:
         raise MissingInputError(
-            f"{out_dir} holds no scores. Run 'lumirage BIDS_DIR {out_dir} participant' to its end first."
+            f"{output} holds no scores. Run 'lumirage BIDS_DIR {output} participant' to its end first."
         )
     measures = [*score_table.COLUMNS, "moving_subject", "fixed_subject"]
     pairs = pd.concat([table[measures] for table in rows.values()], ignore_index=True)
@@ -129,39 +137,39 @@ def read_run(out_dir: Path) -> tuple[Conditions, list[str], str]:
         name: table[[*key, *(c for c in table.columns if score_table.structure_index(c) is not None)]]
         for name, table in rows.items()
     }
-    tables_of_names = {name: out_dir / derivatives.look_up_table(name) for name in rows}
+    tables_of_names = {name: output / paths.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
     first = min(
         (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
     )
-    return read_conditions(out_dir, pairs, structures, luts), notes, first
+    return read_conditions(output, pairs, structures, luts), notes, first
 
 
-def _context(settings: Settings, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame) -> ReportContext:
-
-    out_dir = settings.out_dir
-    about = derivatives.read_json(out_dir / "dataset_description.json")
-    records = read_records(out_dir)
-    prepared = derivatives.files(out_dir, "sub-*/**/*prepared_*.json")
+def _context(
+    output: Output, command: str, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame
+) -> ReportContext:
+    about = read_description(output)
+    records = read_records(output)
+    prepared = output.find("sub-*/**/*prepared_*.json")
     latest: dict[str, Any] = records[-1] if records else {}
     plan = latest.get("plan", {})
     run = DoneRun(
-        dataset=str(about["Name"]).removeprefix("LUMirage evaluation of ").removesuffix(derivatives.SLOPPY),
+        dataset=str(about["Name"]).removeprefix("LUMirage evaluation of ").removesuffix(SLOPPY),
         protocol=str(about["Protocol"]),
         versions=latest.get("versions", versions()),
         reference=str(plan.get("reference", "")),
         arms={k: v for r in records for k, v in r["arms"].items()},
         conditions=conditions,
         comparisons=comparisons,
-        masks={derivatives.read_json(f).get("MaskSource", "") for f in prepared},
+        masks={output.read_json(f).get("MaskSource", "") for f in prepared},
         template="templateflow" in about.get("DatasetLinks", {}),
         sloppy=bool(about.get("Sloppy")),
     )
     return ReportContext(
         dataset=run.dataset,
         protocol=run.protocol,
-        command="\n".join([*dict.fromkeys(r["settings"]["command"] for r in records), settings.command]),
+        command="\n".join([*dict.fromkeys(r["settings"]["command"] for r in records), command]),
         created=datetime.now(UTC),
         versions=run.versions,
         missing=[MissingScan(**scan) for scan in plan.get("missing", [])],

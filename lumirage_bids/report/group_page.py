@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.output.derivatives import write_text
+from lumirage_bids.output.files import write_text
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.output.derivatives import write_table, write_text
+from lumirage_bids.output.files import write_table, write_text
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.scene import certain_rows

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.bids.splits import ends_of
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import Seen
 from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from lumirage_bids.report.figures.slices import View
 
 
-def read_pictures(out_dir: Path, conditions: Conditions, *, pictures: bool = True) -> Pictures:
+def read_pictures(output: Output, conditions: Conditions, *, pictures: bool = True) -> Pictures:
     """Gather what the group's page shows of images.
 
     Parameters
     ----------
-    out_dir : Path
+    output : Output
         Derivatives of one or many participant runs; what is not there is not shown.
     conditions : Conditions
         What is known of the run; its pairs with columns moving_subject and fixed_subject.
@@ -44,12 +44,12 @@ def read_pictures(out_dir: Path, conditions: Conditions, *, pictures: bool = Tru
         rows = in_class(pairs, labelling, split)
         for arm in arms_of(rows):
             mine = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
-            views[labelling, arm] = list(pair_views(out_dir, mine))
+            views[labelling, arm] = list(pair_views(output, mine))
     return Pictures(
         preparations=conditions.preparations,
         pairs=views,
-        sequences=list(_sequence_views(out_dir, pairs, variants[0])) if pictures else [],
-        histograms=dict(_histograms(out_dir, pairs, variants)),
+        sequences=list(_sequence_views(output, pairs, variants[0])) if pictures else [],
+        histograms=dict(_histograms(output, pairs, variants)),
     )
 
 
@@ -68,21 +68,21 @@ def scans_by_sequence(pairs: pd.DataFrame) -> dict[str, list[Scan]]:
     return by_sequence
 
 
-def _sequence_views(out_dir: Path, pairs: pd.DataFrame, variant: str) -> Iterator[View]:
+def _sequence_views(output: Output, pairs: pd.DataFrame, variant: str) -> Iterator[View]:
     """First prepared scan of each sequence."""
     for sequence, scans in scans_by_sequence(pairs).items():
         for scan in scans:
             try:
-                yield ScanView(out_dir, scan, variant).show(f"{sequence}: {scan.name}")
+                yield ScanView(output, scan, variant).show(f"{sequence}: {scan.name}")
                 break
             except LumirageError:
                 continue
 
 
-def _histograms(out_dir: Path, pairs: pd.DataFrame, variants: Sequence[str]) -> Iterator[tuple[Seen, list[int]]]:
+def _histograms(output: Output, pairs: pd.DataFrame, variants: Sequence[str]) -> Iterator[tuple[Seen, list[int]]]:
     """Histograms of the prepared images, where their sidecars hold them."""
     for sequence, scans in scans_by_sequence(pairs).items():
         for variant, scan in product(variants, scans):
-            meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
+            meta = output.read_sidecar(paths.prepared_image(scan, variant))
             if "Histogram" in meta:
                 yield Seen(variant, sequence, scan.name), meta["Histogram"]

@@ -13,7 +13,8 @@ import numpy as np
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import read_label_map, read_prepared, read_prepared_mask
 from lumirage_bids.report.figures.slices import ContourLayer, View, from_voxel_planes
 from lumirage_bids.spatial.planes import middle, moved_planes
@@ -40,11 +41,11 @@ class ScanView:
         The voxel is not in its grid.
     """
 
-    def __init__(self, out_dir: Path, scan: Scan, variant: str, index: tuple[int, int, int] | None = None) -> None:
-        self.out_dir, self.scan = out_dir, scan
-        self.mask: Volume = read_prepared_mask(out_dir, scan, variant)
+    def __init__(self, output: Output, scan: Scan, variant: str, index: tuple[int, int, int] | None = None) -> None:
+        self.output, self.scan = output, scan
+        self.mask: Volume = read_prepared_mask(output, scan, variant)
         self.index = index or middle(self.mask)
-        self.image = self.cut(read_prepared(out_dir, scan, variant).array)
+        self.image = self.cut(read_prepared(output, scan, variant).array)
         self.brain = self.cut(self.mask.array.astype(np.int32))
 
     @property
@@ -66,7 +67,7 @@ class ScanView:
 
     def labels(self, labelling: str) -> Planes:
         """The scan's own labels in the same planes."""
-        labels = read_label_map(self.out_dir, self.scan, labelling)
+        labels = read_label_map(self.output, self.scan, labelling)
         return self.planes(moved_planes(labels, Transform(), self.mask, self.index, 1))
 
     def show(self, title: str, *layers: ContourLayer) -> View:
@@ -74,12 +75,12 @@ class ScanView:
         return View(image=self.image, layers=layers, spacing=self.spacing, title=title)
 
 
-def pair_views(out_dir: Path, pairs: pd.DataFrame) -> Iterator[View]:
+def pair_views(output: Output, pairs: pd.DataFrame) -> Iterator[View]:
     """Worst, median and best pair by Dice, with the fixed scan's labels and the moved ones.
 
     Parameters
     ----------
-    out_dir : Path
+    output : Output
         Where participant runs kept the moved labels in three planes of the fixed scan.
     pairs : DataFrame
         Rows of one arm and labelling, with columns moving_subject and fixed_subject; of fewer than three scored
@@ -88,20 +89,20 @@ def pair_views(out_dir: Path, pairs: pd.DataFrame) -> Iterator[View]:
     scored = pairs[pairs["status"] == "ok"].sort_values("dice_mean", kind="stable")
     places = {0: "worst", len(scored) // 2: "median", len(scored) - 1: "best"}
     for place, word in (places if len(scored) > 2 else dict.fromkeys(range(len(scored)), "pair")).items():
-        view = _pair_view(out_dir, scored.iloc[place], word)
+        view = _pair_view(output, scored.iloc[place], word)
         if view is not None:
             yield view
 
 
-def _pair_view(out_dir: Path, row: pd.Series[str], word: str) -> View | None:
+def _pair_view(output: Output, row: pd.Series[str], word: str) -> View | None:
 
     moving, fixed = (scan_of_row(row, side) for side in ("moving", "fixed"))
     labelling = row["labelling"]
-    kept = read_slices(out_dir, moving, fixed, derivatives.description(row["variant"], row["method"]), labelling)
+    kept = read_slices(output, moving, fixed, paths.description(row["variant"], row["method"]), labelling)
     if kept is None:
         return None
     try:
-        view = ScanView(out_dir, fixed, row["variant"], kept.index)
+        view = ScanView(output, fixed, row["variant"], kept.index)
         own = ContourLayer(labels=view.labels(labelling), name=f"{labelling} of the fixed scan", colour="#E69F00")
         moved = ContourLayer(labels=view.planes(kept.planes), name="moved labels", colour="#56B4E9", dashed=True)
         return view.show(f"{word}: {moving.name} → {fixed.name}, Dice {float(row['dice_mean']):.3f}", own, moved)
@@ -124,7 +125,7 @@ def scan_of_row(row: pd.Series[str], side: str) -> Scan:
     side : {"moving", "fixed"}
     """
     name, subject = row[side], row[f"{side}_subject"]
-    found = derivatives.entities_of(Path(name))
+    found = paths.entities_of(Path(name))
     suffix = found.pop("suffix")
     # A template's file begins with tpl-, its derivatives with sub-.
     entities = found if "sub" in found else {"sub": subject}
@@ -150,13 +151,14 @@ class Slices:
     planes: dict[str, np.ndarray]
 
 
-def read_slices(out_dir: Path, moving: Scan, fixed: Scan, arm: str, labelling: str) -> Slices | None:
+def read_slices(output: Output, moving: Scan, fixed: Scan, arm: str, labelling: str) -> Slices | None:
     """Moved labels of a pair, the latest.
 
     None where nothing was kept when the pair was registered, or it is gone, or it does not say where it was cut.
     """
-    pattern = derivatives.slices(moving, arm, "*")
-    for file in sorted(derivatives.files(out_dir, pattern.as_posix()), key=lambda f: f.stat().st_mtime, reverse=True):
+    pattern = paths.slices(moving, arm, "*")
+    files = [output / file for file in output.find(pattern.as_posix())]
+    for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True):
         try:
             with np.load(file) as archive:
                 kept = {part: archive.get(f"{fixed.key}/{labelling}/{part}") for part in ("index", "x", "y", "z")}

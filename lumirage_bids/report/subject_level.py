@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import read_alignment, read_prepared
 from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES, ScanView, pair_views
@@ -19,10 +19,11 @@ from lumirage_bids.spatial.transforms import Transform, warp
 
 if TYPE_CHECKING:
     from lumirage_bids.experiment.plan import Plan
-    from lumirage_bids.experiment.settings import Settings
 
 
-def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: Settings) -> None:
+def write_subject_pages(
+    plan: Plan, rows: Mapping[str, pd.DataFrame], output: Output, *, pictures: bool, sloppy: bool
+) -> None:
     """Write ``sub-*.html`` for the moving subjects of this run."""
     scans: dict[str, set[Scan]] = {}
     for pair in plan.runnable:
@@ -34,28 +35,28 @@ def write_subject_pages(plan: Plan, rows: Mapping[str, pd.DataFrame], settings: 
         mine = pairs[pairs["moving_subject"] == subject]
         page = SubjectPage(
             subject=subject,
-            scans=[_scan_panel(s, plan, settings) for s in sorted(moving, key=lambda s: s.name)],
+            scans=[_scan_panel(s, plan, output, pictures=pictures) for s in sorted(moving, key=lambda s: s.name)],
             pairs=mine[list(score_table.COLUMNS)],
-            pair_panels=[] if settings.no_pictures else list(_pair_panels(mine, plan, settings.out_dir)),
-            without_pictures=NO_PICTURES if settings.no_pictures else "",
-            sloppy=settings.sloppy,
+            pair_panels=list(_pair_panels(mine, plan, output)) if pictures else [],
+            without_pictures="" if pictures else NO_PICTURES,
+            sloppy=sloppy,
         )
-        write_subject_report(settings.out_dir / f"sub-{subject}.html", page)
+        write_subject_report(output / f"sub-{subject}.html", page)
 
 
-def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
+def _scan_panel(scan: Scan, plan: Plan, output: Output, *, pictures: bool) -> ScanPanel:
     """Prepared image with labels, and the scan aligned to the reference, for each variant."""
-    out_dir, description, figures = settings.out_dir, [scan.relative], []
+    description, figures = [scan.relative], []
     for variant in dict.fromkeys(arm.variant for arm in plan.arms):
         try:
-            view = ScanView(out_dir, scan, variant)
-            for labels in (labels for labels in plan.labels if labels.has(scan) and not settings.no_pictures):
+            view = ScanView(output, scan, variant)
+            for labels in (labels for labels in plan.labels if labels.has(scan) and pictures):
                 caption = f"Prepared image, variant {variant}, with labelling {labels.name} ({labels.source})"
                 shown = view.show(scan.name, ContourLayer(labels=view.labels(labels.name)))
                 figures.append((caption, plane_rows([shown])))
-            if not settings.no_pictures:
-                figures.append(_alignment_panel(scan, plan, variant, out_dir))
-            meta = derivatives.read_json(derivatives.sidecar(out_dir / derivatives.prepared_image(scan, variant)))
+            if pictures:
+                figures.append(_alignment_panel(scan, plan, variant, output))
+            meta = output.read_sidecar(paths.prepared_image(scan, variant))
             shape = " × ".join(map(str, view.mask.shape))
             mm = " × ".join(f"{s:.3g}" for s in view.mask.spacing)
             description.append(f"variant {variant}: {shape} voxels of {mm} mm, brain mask: {meta['MaskSource']}")
@@ -64,20 +65,20 @@ def _scan_panel(scan: Scan, plan: Plan, settings: Settings) -> ScanPanel:
     return ScanPanel(name=scan.name, description=description, figures=figures)
 
 
-def _alignment_panel(scan: Scan, plan: Plan, variant: str, out_dir: Path) -> tuple[str, Any]:
+def _alignment_panel(scan: Scan, plan: Plan, variant: str, output: Output) -> tuple[str, Any]:
 
-    reference = ScanView(out_dir, plan.reference, variant)
-    matrix = read_alignment(out_dir, scan, plan.reference, variant)
-    image = read_prepared(out_dir, scan, variant)
+    reference = ScanView(output, plan.reference, variant)
+    matrix = read_alignment(output, scan, plan.reference, variant)
+    image = read_prepared(output, scan, variant)
     aligned = reference.cut(warp(image, Transform((matrix,)), reference.mask).array)
     layer = ContourLayer(labels=reference.brain, name=f"brain of {plan.reference.name}", colour="#E69F00")
     caption = f"Aligned to {plan.reference.name}, variant {variant}; the contour is the reference's brain"
     return caption, plane_rows([View(image=aligned, layers=[layer], spacing=reference.spacing, title=scan.name)])
 
 
-def _pair_panels(pairs: pd.DataFrame, plan: Plan, out_dir: Path) -> Iterator[tuple[str, Any]]:
+def _pair_panels(pairs: pd.DataFrame, plan: Plan, output: Output) -> Iterator[tuple[str, Any]]:
     """Worst, median and best pair of every arm, by Dice of the first labelling."""
     rows = pairs[pairs["labelling"] == plan.labels[0].name]
     for arm in plan.arms:
-        for view in pair_views(out_dir, rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.name)]):
+        for view in pair_views(output, rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.name)]):
             yield f"{arm.label}, {view.title}", plane_rows([view])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lumirage_bids.output.derivatives import write_text
+from lumirage_bids.output.files import write_text
 from lumirage_bids.report.figure_files import png_data_uri
 from lumirage_bids.report.figures.style import mark
 from lumirage_bids.report.group_page import SLOPPY

@@ -14,6 +14,7 @@ from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Plan
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
+from lumirage_bids.output.folder import Output
 from tests.small_plan import asked, plan, scan
 
 VOXELS = 5_000_000
@@ -88,12 +89,12 @@ def test_what_was_measured_counts(made: Plan, tmp_path: Path) -> None:
     context = Context(device="cpu", threads=2)
     for batch in made.batches:
         for took in (300.0, 30.0, 31.0):  # the first of a process reads libraries
-            timings.note(tmp_path, batch, context, took)
+            timings.note(Output(tmp_path), batch, context, took)
     for job in made.preparing:
-        timings.note(tmp_path, job, context, 4.0)
+        timings.note(Output(tmp_path), job, context, 4.0)
     with (tmp_path / timings.FILE).open("a") as file:
         file.write("torn\tline")
-    known = timings.read(tmp_path)
+    known = timings.read(Output(tmp_path))
     got = estimate.estimate(made, settings(tmp_path, omp_nthreads=2), VOXELS, known)
     assert (got.measured, got.at_once) == (True, 2)
     pairs = sum(len(b.tasks) for b in made.batches) * 31 / 2
@@ -105,5 +106,5 @@ def test_what_was_measured_counts(made: Plan, tmp_path: Path) -> None:
 
 
 def test_measurements_that_cannot_be_written_are_done_without(made: Plan, tmp_path: Path) -> None:
-    timings.note(tmp_path / "nowhere", made.batches[0], Context(), 1.0)
-    assert timings.read(tmp_path / "nowhere") == timings.Timings()
+    timings.note(Output(tmp_path / "nowhere"), made.batches[0], Context(), 1.0)
+    assert timings.read(Output(tmp_path / "nowhere")) == timings.Timings()

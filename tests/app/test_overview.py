@@ -9,7 +9,9 @@ import tomli_w
 
 from lumirage_bids.app.cli import main
 from lumirage_bids.app.overview import read_overview, tell
-from lumirage_bids.output import derivatives, score_table
+from lumirage_bids.output import score_table
+from lumirage_bids.output.files import write_json
+from lumirage_bids.output.folder import Output
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = [f"sub-{i}_T1w" for i in range(1, 5)]
@@ -26,10 +28,10 @@ def out(tmp_path: Path) -> Path:
         "plan": {"pairs": 12, "pairs_present": 10, "missing": [{"name": "sub-9_T1w", "get": get}]},
         "arms": arms,
     }
-    derivatives.write_json(tmp_path / "dataset_description.json", {"Name": "A study", "Protocol": "default"})
+    write_json(tmp_path / "dataset_description.json", {"Name": "A study", "Protocol": "default"})
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "20260101T000000Z-a.toml").write_text(tomli_w.dumps(record))
-    derivatives.write_json(tmp_path / score_table.CONDITIONS, {f"{arm}/manual": "c" for arm in arms})
+    write_json(tmp_path / score_table.CONDITIONS, {f"{arm}/manual": "c" for arm in arms})
     return tmp_path
 
 
@@ -48,14 +50,14 @@ def score(out: Path, method: str, n: int, *, seconds: float, fails: tuple[str, .
         )
     for moving, rows in by_moving.items():
         subject = moving.split("_", maxsplit=1)[0]
-        file = out / subject / "anat" / f"{moving.replace('_T1w', '')}_seg-manual_desc-{method}+x_scores.tsv"
-        score_table.write_rows(file, rows, [])
+        file = Path(subject) / "anat" / f"{moving.replace('_T1w', '')}_seg-manual_desc-{method}+x_scores.tsv"
+        score_table.write_rows(Output(out), file, rows, [])
 
 
 def test_what_is_done_failed_missing_and_left(out, capsys):
     score(out, "identity", 10, seconds=1)
     score(out, "syn", 6, seconds=30, fails=("out of memory", "killed by SIGKILL (out of memory?)"))
-    found = read_overview(out)
+    found = read_overview(Output(out))
     assert [(s.arm, s.done, s.failed, s.missing, s.left) for s in found.standings] == [
         ("identity", 10, 0, 2, 0),
         ("syn", 4, 1, 2, 5),  # who was killed is tried again
@@ -73,14 +75,14 @@ def test_what_is_done_failed_missing_and_left(out, capsys):
 def test_pauses_between_runs_do_not_count(out):
     score(out, "syn", 3, seconds=30)
     file = next(out.glob("sub-1/anat/*_scores.tsv"))
-    rows = score_table.read_rows(file)
+    rows = score_table.read_rows(Output(out), file)
     rows[2]["finished"] = (BEGIN + timedelta(days=3)).isoformat()
-    score_table.write_rows(file, rows, [])
-    assert next(s for s in read_overview(out).standings if s.arm == "syn").seconds == 30
+    score_table.write_rows(Output(out), file, rows, [])
+    assert next(s for s in read_overview(Output(out)).standings if s.arm == "syn").seconds == 30
 
 
 def test_before_the_first_score_no_time_is_known(out):
-    told = tell(read_overview(out))
+    told = tell(read_overview(Output(out)))
     assert "Left: 20 registrations\n" in told
     assert "No pair of identity, syn is done yet, so its time is not known." in told
 
@@ -88,7 +90,7 @@ def test_before_the_first_score_no_time_is_known(out):
 def test_when_all_is_done_the_next_step_is_told(out):
     for method in ("identity", "syn"):
         score(out, method, 10, seconds=1)
-    assert "Nothing is left to do. The next step is the group level." in tell(read_overview(out))
+    assert "Nothing is left to do. The next step is the group level." in tell(read_overview(Output(out)))
 
 
 def test_pairs_of_a_larger_earlier_run_are_not_counted(out):
@@ -98,7 +100,7 @@ def test_pairs_of_a_larger_earlier_run_are_not_counted(out):
     record.write_text(record.read_text().replace("pairs = 12", "pairs = 2").replace("present = 10", "present = 2"))
     lines = ["moving\tfixed", *("\t".join(pair) for pair in kept)]
     (out / "status.tsv").write_text("\n".join(lines) + "\n")
-    (syn,) = (s for s in read_overview(out).standings if s.arm == "syn")
+    (syn,) = (s for s in read_overview(Output(out)).standings if s.arm == "syn")
     assert (syn.done, syn.left) == (2, 0)
 
 
@@ -111,19 +113,19 @@ def test_pairs_that_no_run_asked_for_are_not_left(out):
     rows = ["moving\tfixed\tstatus", *("\t".join((*pair, "pending")) for pair in PAIRS), "sub-9\tn/a\tleft out"]
     (out / "status.tsv").write_text("\n".join(rows) + "\n")
     score(out, "syn", 1, seconds=1)
-    assert [(s.arm, s.done, s.left, s.unasked) for s in read_overview(out).standings] == [
+    assert [(s.arm, s.done, s.left, s.unasked) for s in read_overview(Output(out)).standings] == [
         ("identity", 0, 2, 10),
         ("syn", 1, 1, 10),
     ]
-    assert "Besides, 10 pairs of the protocol were not asked for" in tell(read_overview(out))
+    assert "Besides, 10 pairs of the protocol were not asked for" in tell(read_overview(Output(out)))
     score(out, "syn", 4, seconds=1)  # 1 to 2, 3 and 4; 2 to 1
     score(out, "identity", 4, seconds=1)
-    told = tell(read_overview(out))
+    told = tell(read_overview(Output(out)))
     assert "All that was asked for is done. 8 pairs of the protocol were not asked for" in told
     assert "goes on where it was" not in told
     (out / "config" / "20260102T000000Z-b.toml").write_text(text)
-    assert [(s.left, s.unasked) for s in read_overview(out).standings] == [(8, 0), (8, 0)]
-    assert "not asked for" not in tell(read_overview(out))
+    assert [(s.left, s.unasked) for s in read_overview(Output(out)).standings] == [(8, 0), (8, 0)]
+    assert "not asked for" not in tell(read_overview(Output(out)))
 
 
 def test_a_folder_without_output_and_a_wrong_call(tmp_path, capsys):

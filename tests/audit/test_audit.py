@@ -32,6 +32,7 @@ from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labeller
 from lumirage_bids.methods.base import Training
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import ReportContext, group_tables, write_group_report
@@ -703,7 +704,7 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     (tmp_path / "config" / "1.toml").write_text(
         record + arm.format("native", "") + arm.format("fine", "spacing = 0.6\n")
     )
-    read = read_conditions(tmp_path, c.pairs, c.structures, c.luts)
+    read = read_conditions(Output(tmp_path), c.pairs, c.structures, c.luts)
     assert list(read.scans["braincolor"]) == [f"{scan}_T1w"]
     one = read.scans["braincolor"][f"{scan}_T1w"]
     assert one.spacing == pytest.approx((0.6, 0.6, 2))

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.output import score_table
+from lumirage_bids.output.folder import Output
 from tests.conftest import Outcome, options, run_program
 from tests.end_to_end.faults import SLOW, check_whole, command, notes, protocol, results, start, wait_for
 
@@ -218,7 +219,7 @@ def test_a_worker_that_gets_no_more_memory(demo_dataset: Path, tmp_path: Path) -
     (note,) = wait_for(lambda: notes(out), program)
     resource.prlimit(worker(note), resource.RLIMIT_AS, (2**20, 2**20))
     said, _ = program.communicate(timeout=300)
-    rows = score_table.collect(out)["demo"].set_index(["method", "fixed"])
+    rows = score_table.collect(Output(out))["demo"].set_index(["method", "fixed"])
     failed = rows[rows["status"] == "failed"]
     assert len(rows) == 4, said
     assert set(failed.index.get_level_values("method")) == {"greedy"}, said
@@ -242,7 +243,7 @@ def test_the_kernel_ends_a_worker_for_want_of_memory(demo_dataset: Path, tmp_pat
         (group / "cgroup.procs").write_text(str(worker(note)))
         said, _ = program.communicate(timeout=300)
         assert program.returncode == 75, said
-        rows = score_table.collect(out)["demo"]
+        rows = score_table.collect(Output(out))["demo"]
         killed = rows[rows["status"] == "failed"]
         assert killed["reason"].tolist() == [f"killed by {signal.SIGKILL.name} (out of memory?)"]
         assert len(rows) == 4

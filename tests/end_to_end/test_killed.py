@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from lumirage_bids.output import score_table
+from lumirage_bids.output.folder import Output
 from tests.conftest import options, run_program
 from tests.end_to_end.faults import ENDLESS, SLOW, check_whole, notes, protocol, results, start, wait_for
 
@@ -34,7 +35,7 @@ def test_a_killed_worker_costs_its_pair(demo_dataset: Path, tmp_path: Path, slow
     os.kill(json.loads(note.read_text())["pid"], signal.SIGKILL)
     said, _ = program.communicate(timeout=240)
     assert program.returncode == 75, said
-    rows = score_table.collect(out)["demo"].set_index(["method", "fixed"])
+    rows = score_table.collect(Output(out))["demo"].set_index(["method", "fixed"])
     killed = rows[rows["status"] == "failed"]
     assert len(killed) == 1, said
     assert killed["reason"].iloc[0].startswith("killed by SIGKILL")
@@ -44,7 +45,7 @@ def test_a_killed_worker_costs_its_pair(demo_dataset: Path, tmp_path: Path, slow
     same = [*options(demo_dataset), "--protocol", slow, "--participant-label", "01"]
     again = run_program([demo_dataset, out, "participant", *same])
     assert again.code == 0, again.said
-    rows = score_table.collect(out)["demo"]
+    rows = score_table.collect(Output(out))["demo"]
     assert len(rows) == 4
     assert set(rows["status"]) == {"ok"}
 
@@ -62,7 +63,7 @@ def test_a_slow_pair_is_stopped_and_recorded(demo_dataset: Path, tmp_path: Path)
     ]
     done = run_program([demo_dataset, out, "participant", *options(demo_dataset), *limits])
     assert done.code == 1, done.said
-    rows = score_table.collect(out)["demo"].set_index(["method", "fixed"])
+    rows = score_table.collect(Output(out))["demo"].set_index(["method", "fixed"])
     assert set(rows.loc["greedy", "reason"]) == {"timed out after 15 s"}
     assert (rows.loc["identity", "status"] == "ok").all()
     group = run_program([demo_dataset, out, "group"])
@@ -81,12 +82,12 @@ def test_workers_end_with_the_program_and_it_goes_on_where_it_was(demo_dataset: 
     program.communicate()
     _, alive = psutil.wait_procs(children, timeout=15)
     assert alive == []
-    finished = sum(len(t) for t in score_table.collect(out).values())
+    finished = sum(len(t) for t in score_table.collect(Output(out)).values())
     assert finished >= 1
     done = run_program([demo_dataset, out, "participant", *options(demo_dataset)])
     assert done.code == 0, done.said
     assert f"{finished} done already" in done.out or f"{finished + 1} done already" in done.out
-    assert len(score_table.collect(out)["demo"]) == 12
+    assert len(score_table.collect(Output(out))["demo"]) == 12
     assert not (out / "work").exists()
 
 

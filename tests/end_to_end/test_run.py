@@ -15,6 +15,7 @@ import pytest
 
 from lumirage_bids.app.cli import main
 from lumirage_bids.output import score_table
+from lumirage_bids.output.folder import Output
 from tests.conftest import options, run_program
 
 
@@ -47,7 +48,7 @@ def test_summary_is_the_mean_of_the_pairs(finished_run: Path) -> None:
 
 
 def test_the_mean_of_a_pair_is_over_its_structures(finished_run: Path) -> None:
-    rows = score_table.collect(finished_run)["demo"]
+    rows = score_table.collect(Output(finished_run))["demo"]
     columns = [c for c in rows.columns if c.startswith("dice_") and c[5:].isdigit()]
     assert len(columns) == 12
     np.testing.assert_allclose(rows[columns].mean(axis=1), rows["dice_mean"], rtol=1e-4)
@@ -194,7 +195,7 @@ def test_saved_transforms_are_scored_again_without_registering(finished_run: Pat
     done = run_program([*common, "--participant-label", "01"])
     assert done.code == 0, done.said
     assert done.said.count("It is made again.") == 1
-    rows = score_table.collect(finished_run)["demo"].set_index(["method", "moving", "fixed"])
+    rows = score_table.collect(Output(finished_run))["demo"].set_index(["method", "moving", "fixed"])
     again = rows.loc[("greedy", "sub-01_T1w"), "dice_mean"]
     np.testing.assert_allclose(again, before.loc["greedy"].loc["sub-01_T1w"], atol=1e-3)
     assert (rows.loc["greedy", "runtime_s"] > 0).all()
@@ -220,7 +221,7 @@ def test_a_pair_is_registered_once_and_judged_in_two_ways(demo_dataset: Path, tm
     done = run_program([demo_dataset, tmp_path / "both", "participant", *common])
     assert done.code == 0, done.said
     assert "0 done already, 4 to do" in done.out
-    rows = score_table.collect(tmp_path / "both")["demo"]
+    rows = score_table.collect(Output(tmp_path / "both"))["demo"]
     both = rows.set_index(["variant", "method", "fixed"])
     assert len(both) == 8
     assert (both["status"] == "ok").all()
@@ -233,9 +234,15 @@ def test_a_pair_is_registered_once_and_judged_in_two_ways(demo_dataset: Path, tm
     assert first.code == 0, first.said
     then = run_program([demo_dataset, tmp_path / "one", "participant", *common])
     assert then.code == 0, then.said
-    later = score_table.collect(tmp_path / "one")["demo"].set_index(["variant", "method", "fixed"])
+    later = score_table.collect(Output(tmp_path / "one"))["demo"].set_index(["variant", "method", "fixed"])
     pd.testing.assert_series_equal(later["dice_mean"].sort_index(), both["dice_mean"].sort_index())
     assert set(later["hash"]) == set(both["hash"])
+
+
+def latest_rows(out: Path, key: list[str]) -> pd.DataFrame:
+    """The row of each key that was finished last, by that key."""
+    rows = score_table.collect(Output(out))["demo"].sort_values("finished")
+    return rows.drop_duplicates(key, keep="last").set_index(key)
 
 
 def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
@@ -248,13 +255,13 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     common += ["--participant-label", "01", "--fixed-label", "02"]
     assert run_program([*common, "--save", "transforms"]).code == 0
     key = ["method", "fixed"]
-    before = score_table.collect(out)["demo"].set_index(key)
+    before = score_table.collect(Output(out))["demo"].set_index(key)
     mine.write_text(f"{plain}[evaluation]\nsurface = true\n")
     told = run_program([*common, "--dry-run"]).out
     assert "of these only scored again, from their saved transforms: 2" in told
     assert "1 row(s) of greedy, variant default, labelling demo: evaluation surface False → True" in told
     assert run_program(common).code == 0
-    after = score_table.collect(out)["demo"].sort_values("finished").drop_duplicates(key, keep="last").set_index(key)
+    after = latest_rows(out, key)
     assert after["hd95_mm"].gt(0).all()
     # A registration's time is never the same twice.
     assert after.loc["greedy", "runtime_s"].equals(before.loc["greedy", "runtime_s"])
@@ -263,7 +270,7 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     done = run_program([*common, "--redo", "greedy"])
     assert done.code == 0, done.said
     assert "asked for by --redo" in done.said
-    redone = score_table.collect(out)["demo"].sort_values("finished").drop_duplicates(key, keep="last").set_index(key)
+    redone = latest_rows(out, key)
     assert not redone.loc["greedy", "runtime_s"].equals(after.loc["greedy", "runtime_s"])
     assert redone.loc["identity", "finished"].equals(after.loc["identity", "finished"])
     assert not list(out.glob("sub-*/**/*greedy_xfm.h5"))
@@ -310,12 +317,12 @@ def test_redo_forgets_all_that_rests_on_a_registration(demo_dataset: Path, tmp_p
     common += ["--methods", "copy", "--participant-label", "01", "--fixed-label", "02", "--save", "transforms"]
     done = run_program(common)
     assert done.code == 0, done.said
-    first = score_table.collect(out)["demo"].set_index(["variant", "method"])["dice_mean"]
+    first = score_table.collect(Output(out))["demo"].set_index(["variant", "method"])["dice_mean"]
     before = pictures(out)
     shift.write_text("3")
     assert "18 done already" not in run_program([*common, "--dry-run"]).out
     assert run_program([*common, "--redo", "copy", "--variants", "a"]).code == 0
-    part = score_table.collect(out)["demo"].set_index(["variant", "method"])["dice_mean"]
+    part = score_table.collect(Output(out))["demo"].set_index(["variant", "method"])["dice_mean"]
     assert part["a", "copy"] < first["a", "copy"] - 0.1
     assert ("b", "copy") not in part.index
     assert part["b", "identity"] == first["b", "identity"]
@@ -324,7 +331,7 @@ def test_redo_forgets_all_that_rests_on_a_registration(demo_dataset: Path, tmp_p
     assert any((after[name] != before[name]).any() for name in after)
     done = run_program(common)
     assert done.code == 0, done.said
-    whole = score_table.collect(out)["demo"].set_index(["variant", "method"])["dice_mean"]
+    whole = score_table.collect(Output(out))["demo"].set_index(["variant", "method"])["dice_mean"]
     assert whole["a", "copy"] == part["a", "copy"]
     assert whole["b", "copy"] < first["b", "copy"] - 0.1
 

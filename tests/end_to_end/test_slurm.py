@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from lumirage_bids.output import score_table
+from lumirage_bids.output.folder import Output
 from tests.conftest import options, run_program
 from tests.end_to_end.faults import ENDLESS, SLOW, notes, protocol, results, start, wait_for
 
@@ -72,7 +73,7 @@ def test_a_job_that_dies_costs_its_pair(demo_dataset: Path, tmp_path: Path) -> N
     said, _ = program.communicate(timeout=500)
     assert program.returncode == 75, said
     assert "Traceback" not in said
-    rows = score_table.collect(out)["demo"]
+    rows = score_table.collect(Output(out))["demo"]
     assert len(rows) == 4
     assert rows[rows["status"] == "failed"]["reason"].str.startswith("killed: SLURM's job").tolist() == [True]
 
@@ -91,7 +92,7 @@ def test_a_job_that_slurm_requeues_gets_the_time_of_its_pair_again(demo_dataset:
     assert time.monotonic() - requeued > limit
     said, _ = program.communicate(timeout=500)
     assert program.returncode == 0, said
-    rows = score_table.collect(out)["demo"]
+    rows = score_table.collect(Output(out))["demo"]
     assert rows["status"].tolist() == ["ok"] * 4
 
 

@@ -14,6 +14,7 @@ from lumirage_bids.execution.recovery import DEATHS, recover
 from lumirage_bids.experiment.done import _check_clock
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.output import score_table
+from lumirage_bids.output.folder import Output
 from tests.small_plan import plan, scan
 
 
@@ -27,24 +28,24 @@ def batch(tmp_path: Path) -> Batch:
 def node(batch: Batch, out: Path) -> Any:
     progress = out / "progress"
     progress.mkdir(parents=True, exist_ok=True)
-    inputs = SimpleNamespace(job=batch, out_dir=str(out), progress_dir=str(progress), save="none")
+    inputs = SimpleNamespace(job=batch, output=Output(out), progress_dir=str(progress), save="none")
     return SimpleNamespace(interface=Register(), inputs=inputs)
 
 
 def score(batch: Batch, out: Path, number: int) -> None:
     task = batch.tasks[number]
-    Rows(batch, out).add(task, {key: {"status": "ok", "dice_mean": 0.5} for key in task.hashes})
+    Rows(batch, Output(out)).add(task, {key: {"status": "ok", "dice_mean": 0.5} for key in task.hashes})
 
 
 def states(batch: Batch, out: Path) -> dict[str, str]:
-    (rows,) = Rows(batch, out).rows.values()
+    (rows,) = Rows(batch, Output(out)).rows.values()
     return {row["fixed"]: row["reason"] if row["status"] == "failed" else row["status"] for row in rows}
 
 
 def test_a_failure_does_not_take_the_place_of_a_score(batch: Batch, tmp_path: Path) -> None:
     score(batch, tmp_path, 0)
     for task in batch.tasks[:2]:
-        Rows(batch, tmp_path).fail(task, "out of memory")
+        Rows(batch, Output(tmp_path)).fail(task, "out of memory")
     assert states(batch, tmp_path) == {"sub-2_T1w": "ok", "sub-3_T1w": "out of memory"}
 
 
@@ -91,9 +92,9 @@ def test_a_process_that_never_comes_to_a_pair_is_given_up(batch: Batch, tmp_path
 
 
 def test_a_table_that_lost_its_last_row_says_nothing_of_the_clock(batch: Batch, tmp_path: Path) -> None:
-    rows = Rows(batch, tmp_path)
+    rows = Rows(batch, Output(tmp_path))
     rows.fail(batch.tasks[0], f"{score_table.KILLED} by SIGKILL")
     rows.forget_killed()
-    (table,) = score_table.collect(tmp_path).values()
+    (table,) = score_table.collect(Output(tmp_path)).values()
     assert len(table) == 0
     _check_clock(table)

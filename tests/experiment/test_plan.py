@@ -20,7 +20,8 @@ from lumirage_bids.experiment.pairs import choose_pairs
 from lumirage_bids.experiment.plan import Done, Plan
 from lumirage_bids.experiment.protocol import PairRule
 from lumirage_bids.maskers import Masking
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from tests.small_plan import asked, dataset, finished, plan, scan
 
 ROOT = Path("/data")
@@ -81,7 +82,7 @@ def test_subjects_without_a_scan_are_in_the_status(tmp_path: Path) -> None:
     last = table.iloc[-1]
     assert (last["moving"], last["reason"]) == ("sub-3", "gone")
     assert len(status.of_run(table, made)) == 4
-    status.write(tmp_path, table)
+    status.write(Output(tmp_path), table)
     rule = PairRule(file=tmp_path / "status.tsv")
     assert len(choose_pairs(made.scans, rule, 0)) == 2
     assert any("no scan fits the filter for 1 subject(s): 3 (gone)" in text for text in warnings(made))
@@ -103,7 +104,7 @@ def test_the_pairs_of_a_sample_are_read_back_from_its_status_table(tmp_path: Pat
     sampled = written(tmp_path, "[pairs]\nsubjects = 6\n[methods.greedy]")
     drawn = plan(tmp_path, scans, present=["1", "4"], protocol=sampled, max_pairs=12, seed=3)
     assert (len(drawn.subjects), drawn.n_subjects, len(drawn.pairs), drawn.n_pairs) == (6, 9, 12, 30)
-    status.write(tmp_path / "out", status.status_table(drawn, {}))
+    status.write(Output(tmp_path / "out"), status.status_table(drawn, {}))
     listed = written(tmp_path, "[pairs]\nfile = 'out/status.tsv'")
     again = plan(tmp_path, scans, protocol=listed, seed=4)
     assert [(p.moving.name, p.fixed.name) for p in again.pairs] == [(p.moving.name, p.fixed.name) for p in drawn.pairs]
@@ -138,7 +139,7 @@ def test_what_is_done_is_not_planned_again(tmp_path: Path) -> None:
 def test_what_is_prepared_without_its_mask_is_planned_again(tmp_path: Path) -> None:
     scans = [scan(tmp_path, s) for s in "123"]
     done = finished(plan(tmp_path, scans))
-    kept = {file: value for file, value in done.files.items() if file != derivatives.prepared_mask(scans[1], "default")}
+    kept = {file: value for file, value in done.files.items() if file != paths.prepared_mask(scans[1], "default")}
     again = plan(tmp_path, scans, done=replace(done, files=kept, rows=frozenset()))
     assert [p.scan.subject for p in again.preparing] == ["2"]
 
@@ -161,7 +162,7 @@ def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float,
 def test_a_note_of_other_conditions_does_not_hide_what_is_there(tmp_path: Path) -> None:
     scans = [scan(tmp_path, s) for s in "123"]
     done = finished(plan(tmp_path, scans))
-    image = derivatives.prepared_image(scans[1], "default")
+    image = paths.prepared_image(scans[1], "default")
     assert plan(tmp_path, scans, done=replace(done, rows=frozenset(), notes={image: "other"})).preparing == ()
     gone = {file: value for file, value in done.files.items() if file != image}
     noted = {image: done.files[image]}
@@ -198,8 +199,8 @@ def test_what_is_saved_of_a_pair_is_asked_of_its_scored_labellings_alone(
     batch = made.batches[0]
     moving, fixed, arm = batch.moving, batch.tasks[0].pair.fixed, batch.arm.label
     task = replace(batch.tasks[0], hashes={(arm, "a"): "1", (arm, "b"): "2"})
-    files = {name: derivatives.moved_labels(moving, fixed, arm, name) for name in "ab"}
-    files["xfm"] = derivatives.transform(moving, fixed, arm)
+    files = {name: paths.moved_labels(moving, fixed, arm, name) for name in "ab"}
+    files["xfm"] = paths.transform(moving, fixed, arm)
     noted = {files[name]: task.registration_hash for name in there}.get
     hashes = {task.hashes[arm, name] for name in failed}
     scored = {"a", "b"} - failed
@@ -271,14 +272,14 @@ def test_content_that_is_needed_and_not_here_is_asked_for(tmp_path: Path) -> Non
     scans = [scan(tmp_path, s) for s in "123"]
     nothing = plan(tmp_path, scans, present=[])
     with pytest.raises(MissingInputError, match=r"each of the 6 pairs.*datalad get.*sub-1_T1w.*sub-2_T1w.*sub-3_T1w"):
-        check_content(nothing, asked(tmp_path))
+        check_content(nothing, {})
     part = plan(tmp_path, scans, present=["1", "2"])
-    check_content(part, asked(tmp_path))
+    check_content(part, {})
     mine = written(tmp_path, "[alignment]\nreference = '3'")
     with pytest.raises(MissingInputError, match=r"sub-3_T1w\.nii, to which others are aligned.*datalad get"):
-        check_content(plan(tmp_path, scans, present=["1", "2"], protocol=mine), asked(tmp_path))
+        check_content(plan(tmp_path, scans, present=["1", "2"], protocol=mine), {})
     with pytest.raises(MissingInputError, match=r"--participant-label 3.*datalad get.*sub-3_T1w\.nii"):
-        check_content(part, asked(tmp_path, participant_label=("3",)))
+        check_content(part, {"--participant-label": ("3",)})
 
 
 def test_files_are_those_of_the_pairs_asked_for_and_of_the_reference(tmp_path: Path) -> None:
@@ -484,7 +485,7 @@ def test_only_scans_that_an_earlier_version_prepared_wrongly_are_made_again(
     before = finished(plan(tmp_path, scans))
     monkeypatch.undo()
     assert plan(tmp_path, scans, done=before).n_todo == 0
-    head = derivatives.prepared_image(scans[2], "default")
+    head = paths.prepared_image(scans[2], "default")
     after = plan(tmp_path, scans, done=replace(before, outdated=frozenset({head})))
     again = {(t.pair.moving.subject, t.pair.fixed.subject) for b in after.batches for t in b.tasks}
     assert again == {("1", "3"), ("3", "1"), ("2", "3"), ("3", "2")}

@@ -16,7 +16,8 @@ from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Done, Plan
 from lumirage_bids.experiment.reference_maps import leave_out_absent, references
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.folder import Output
 from tests.small_plan import finished
 
 PROTOCOL = """
@@ -149,8 +150,7 @@ def test_an_agreement_that_is_there_is_not_taken_again(tmp_path: Path, experimen
     out, first = tmp_path / "out", plan(found, experiment)
     for p in first.preparing:
         for a, b, value in p.agreements:
-            derivatives.write_json(out / derivatives.agreement(p.scan, a.name, b.name), {"Hash": value})
-    settings = Settings(bids_dir=tmp_path, out_dir=out, level="participant")
-    again = plan(found, experiment, what_is_done(settings, found))
+            Output(out).write_json(paths.agreement(p.scan, a.name, b.name), {"Hash": value})
+    again = plan(found, experiment, what_is_done(Output(out), {scan.subject for scan in found.scans}))
     assert sum(len(p.agreements) for p in first.preparing) == 3
     assert sum(len(p.agreements) for p in again.preparing) == 0

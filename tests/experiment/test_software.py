@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.experiment.software import UNKNOWN, made_with, software_notes
+from lumirage_bids.output.folder import Output
 
 RUN = """
 [versions]
@@ -43,12 +44,12 @@ def test_rows_of_other_versions_are_named_and_counted(tmp_path: Path) -> None:
             rows("identity", None),
         ]
     )
-    told = software_notes(tmp_path, {"demo": table}, None)
+    told = software_notes(Output(tmp_path), {"demo": table}, None)
     assert len(told) == 2
     assert told[0].startswith("2 row(s) of greedy were made with fireants 1.4.0, the latest run has fireants 1.5.0")
     assert told[1].startswith("1 row(s) of fast were made with torch 1.9.0")
     assert "--redo fast" in told[1]
-    assert software_notes(tmp_path, {"demo": table.iloc[:1]}, None) == []
+    assert software_notes(Output(tmp_path), {"demo": table.iloc[:1]}, None) == []
 
 
 @pytest.mark.parametrize(("hour", "named"), [("09", True), ("13", False)])
@@ -56,14 +57,14 @@ def test_rows_that_do_not_say_it_are_those_of_the_run_they_fell_into(hour: str, 
     run(tmp_path, "20260102T080000Z", "1.4.0")
     run(tmp_path, "20260102T120000Z", "1.5.0")
     table = rows("greedy", None, finished=f"2026-01-02T{hour}:30:00.000000+00:00")
-    assert bool(software_notes(tmp_path, {"demo": table}, None)) is named
+    assert bool(software_notes(Output(tmp_path), {"demo": table}, None)) is named
 
 
 def test_rows_of_unknown_versions_are_named(tmp_path: Path) -> None:
     run(tmp_path, "20260102T080000Z", "1.5.0")
-    told = software_notes(tmp_path, {"demo": rows("greedy", UNKNOWN)}, None)
+    told = software_notes(Output(tmp_path), {"demo": rows("greedy", UNKNOWN)}, None)
     assert told[0].startswith("1 row(s) of greedy were made with fireants of unknown version, the latest run has fire")
-    assert software_notes(tmp_path, {"demo": rows("identity", UNKNOWN)}, None) == []
+    assert software_notes(Output(tmp_path), {"demo": rows("identity", UNKNOWN)}, None) == []
 
 
 def test_label_maps_of_other_versions_are_named(tmp_path: Path) -> None:
@@ -75,5 +76,5 @@ def test_label_maps_of_other_versions_are_named(tmp_path: Path) -> None:
         file.parent.mkdir(parents=True)
         file.write_text(f'{{"MadeWith": "antspyx={made}"}}')
     tables = {"tissue": rows("identity", None), "manual": rows("identity", None)}
-    (told,) = software_notes(tmp_path, tables, None)
+    (told,) = software_notes(Output(tmp_path), tables, None)
     assert told.startswith("2 label map(s) of tissue were made with antspyx 0.6.2, the latest run has antspyx 0.6.3")

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from lumirage_bids.experiment.structure_notes import structure_notes
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.files import write_json
+from lumirage_bids.output.folder import Output
 from tests.small_plan import plan, scan
 
 
@@ -19,10 +21,10 @@ def notes(
     made = plan(root, [scan(root, s) for s in sidecars])
     for p in made.preparing:
         absent, unnamed = sidecars[p.scan.subject]
-        file = derivatives.sidecar(made_file := root / "out" / derivatives.label_map(p.scan, "manual"))
+        file = paths.sidecar(made_file := root / "out" / paths.label_map(p.scan, "manual"))
         made_file.parent.mkdir(parents=True, exist_ok=True)
-        derivatives.write_json(file, {"AbsentStructures": absent, "VoxelsWithoutName": unnamed})
-    return list(structure_notes(replace(made.labels[0], **changes), made, root / "out"))  # type: ignore[arg-type]
+        write_json(file, {"AbsentStructures": absent, "VoxelsWithoutName": unnamed})
+    return list(structure_notes(replace(made.labels[0], **changes), made, Output(root / "out")))  # type: ignore[arg-type]
 
 
 def test_whole_maps_are_not_told(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ time.sleep(100)
     worker = """
 import sys
 from pathlib import Path
-from lumirage_bids.methods import Context
+from lumirage_bids.methods.base import Context
 from lumirage_bids.methods.programs.call import run_program
 run_program([sys.executable, *sys.argv[1:3]], Context(), Path(sys.argv[3]))
 """

@@ -11,6 +11,7 @@ import pytest
 
 from lumirage_bids.output import agreements
 from lumirage_bids.output.agreements import collect, summarise
+from lumirage_bids.output.folder import Output
 
 
 def written(out_dir: Path, subject: str, conditions: str = "c", **scored: float) -> None:
@@ -34,7 +35,7 @@ def test_agreements_under_the_latest_conditions_are_summed_up(tmp_path: Path) ->
     written(tmp_path, "1", a=0.8, b=0.6)
     written(tmp_path, "2", a=0.9, b=0.5)
     written(tmp_path, "3", conditions="before", a=0.1)
-    table, notes = collect(tmp_path)
+    table, notes = collect(Output(tmp_path))
     assert list(table.columns) == list(agreements.COLUMNS)
     assert sorted(set(table["scan"])) == ["sub-1_T1w", "sub-2_T1w"]
     assert notes == [
@@ -50,7 +51,7 @@ def test_agreements_under_the_latest_conditions_are_summed_up(tmp_path: Path) ->
 
 
 def test_without_references_there_is_nothing(tmp_path: Path) -> None:
-    table, notes = collect(tmp_path)
+    table, notes = collect(Output(tmp_path))
     assert table.empty
     assert notes == []
     assert summarise(table).empty

@@ -5,6 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.history import differences, note_facts, note_outdated, read_facts, read_outdated
 
 FACTS = {
@@ -17,9 +18,9 @@ FACTS = {
 
 
 def test_what_is_kept_as_json_is_compared_with_what_is_new(tmp_path: Path) -> None:
-    note_facts(tmp_path, {"c1": FACTS})
-    note_facts(tmp_path, {"c2": {**FACTS, "evaluation": {"surface": True, "depth": 3}}})
-    old, new = (read_facts(tmp_path)[c] for c in ("c1", "c2"))
+    note_facts(Output(tmp_path), {"c1": FACTS})
+    note_facts(Output(tmp_path), {"c2": {**FACTS, "evaluation": {"surface": True, "depth": 3}}})
+    old, new = (read_facts(Output(tmp_path))[c] for c in ("c1", "c2"))
     assert differences(old, FACTS) == "their conditions are others"  # no part of them is
     assert differences(old, new) == "evaluation surface False → True; evaluation depth not set → 3"
 
@@ -48,6 +49,6 @@ def test_every_changed_parameter_is_told_and_no_other(changes: dict[str, object]
 
 
 def test_rows_that_became_valid_again_are_no_longer_outdated(tmp_path: Path) -> None:
-    note_outdated(tmp_path, {"h1": "an image changed", "h2": "an image changed"}, frozenset({"h3"}))
-    note_outdated(tmp_path, {"h3": "it changed back"}, frozenset({"h1"}))
-    assert read_outdated(tmp_path) == {"h2": "an image changed", "h3": "it changed back"}
+    note_outdated(Output(tmp_path), {"h1": "an image changed", "h2": "an image changed"}, frozenset({"h3"}))
+    note_outdated(Output(tmp_path), {"h3": "it changed back"}, frozenset({"h1"}))
+    assert read_outdated(Output(tmp_path)) == {"h2": "an image changed", "h3": "it changed back"}

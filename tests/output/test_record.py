@@ -5,6 +5,7 @@ from dataclasses import replace
 from lumirage_bids.app.run import Run
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.experiment import protocol
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import dated_records, read_criteria
 from lumirage_bids.report.group_level import criteria_note
 from tests.small_plan import asked, dataset, plan, scan
@@ -29,7 +30,7 @@ def test_a_torn_record_is_none(tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "20260101T000000Z-a.toml").write_text("[settings]\ncommand = 'x'\n")
     (tmp_path / "config" / "20260102T000000Z-b.toml").write_text("[settings\n")
-    assert [began for began, _ in dated_records(tmp_path)] == ["2026-01-01T00:00:00+00:00"]
+    assert [began for began, _ in dated_records(Output(tmp_path))] == ["2026-01-01T00:00:00+00:00"]
 
 
 def test_a_change_of_criteria_is_told_loudly():

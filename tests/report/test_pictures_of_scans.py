@@ -12,7 +12,9 @@ import pytest
 from lumirage_bids.audit import Conditions
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import prepare_scan
-from lumirage_bids.output import derivatives
+from lumirage_bids.output import paths
+from lumirage_bids.output.files import write_json
+from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import Seen
 from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, read_slices, scan_of_row
@@ -43,14 +45,14 @@ def prepare(out: Path, name: str, affine: np.ndarray, **about: object) -> None:
     labels[2:5, 3:9, 2:6], labels[5:8, 3:9, 2:6] = 1, 2
     image = labels + np.linspace(0, 0.3, SHAPE[0])[:, None, None]
     files = {
-        derivatives.prepared_image(scan(name), "default"): (image, np.float32),
-        derivatives.prepared_mask(scan(name), "default"): (labels > 0, np.uint8),
-        derivatives.label_map(scan(name), "mine"): (labels, np.int32),
+        paths.prepared_image(scan(name), "default"): (image, np.float32),
+        paths.prepared_mask(scan(name), "default"): (labels > 0, np.uint8),
+        paths.label_map(scan(name), "mine"): (labels, np.int32),
     }
     for file, (array, dtype) in files.items():
         (out / file).parent.mkdir(parents=True, exist_ok=True)
         write_image(Volume(array=array.astype(dtype), affine=affine), out / file, dtype)
-        derivatives.write_json(derivatives.sidecar(out / file), {"Hash": "x", **about})
+        write_json(paths.sidecar(out / file), {"Hash": "x", **about})
 
 
 def keep_slices(
@@ -60,13 +62,13 @@ def keep_slices(
     volume = Volume(array=VOXELS, affine=np.eye(4))
     parts = {**moved_planes(volume, Transform(), volume, index, 1), "index": np.array(index)}
     kept = {f"{scan(name).key}/mine/{p}": array for name in fixed for p, array in parts.items() if p not in without}
-    np.savez(out / derivatives.slices(scan(moving), "syn", "abc"), **kept)
+    np.savez(out / paths.slices(scan(moving), "syn", "abc"), **kept)
 
 
 def test_a_scan_is_known_by_its_name():
     found = scan("sub-1_ses-2_acq-x_run-1_T1w")
     assert (found.name, found.key, found.session) == ("sub-1_ses-2_acq-x_run-1_T1w", "1+2+T1w", "2")
-    where = derivatives.prepared_image(found, "1mm").as_posix()
+    where = paths.prepared_image(found, "1mm").as_posix()
     assert where == "sub-1/ses-2/anat/sub-1_ses-2_acq-x_run-1_desc-1mm+prepared_T1w.nii.gz"
     template = pd.Series({"moving": "tpl-MNI_cohort-1_res-01_T1w", "moving_subject": "MNI+1"})
     assert scan_of_row(template, "moving").entities == {"sub": "MNI+1"}
@@ -90,7 +92,7 @@ def test_sequences_come_from_pairs_of_two_subjects_else_the_contrast():
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1)])
 def test_a_view_is_the_same_however_the_prepared_image_is_stored(tmp_path: Path, signs: tuple[int, int, int]):
     prepare(tmp_path, "sub-1_T1w", np.diag([*(np.array(signs) * [1.0, 2.0, 3.0]), 1]))
-    view = ScanView(tmp_path, scan("sub-1_T1w"), "default")
+    view = ScanView(Output(tmp_path), scan("sub-1_T1w"), "default")
     assert view.spacing == (1.0, 2.0, 3.0)
     left_to_right = view.labels("mine").axial[:, 5]
     assert left_to_right[left_to_right > 0].tolist() == ([1, 1, 1, 2, 2, 2] if signs[0] > 0 else [2, 2, 2, 1, 1, 1])
@@ -107,7 +109,7 @@ def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_
         row(names[1], names[0], "MP2RAGE to MPRAGE", status="failed"),
     ]
     keep_slices(tmp_path, names[0], *names[1:3])
-    looks = read_pictures(tmp_path, Conditions(pairs=pd.DataFrame(rows)))
+    looks = read_pictures(Output(tmp_path), Conditions(pairs=pd.DataFrame(rows)))
     # Nothing was kept of the pair with Dice 0.4.
     titles = [view.title for view in looks.pairs["mine", Arm("default", "syn")]]
     assert titles == ["worst: sub-1_T1w → sub-3_T1w, Dice 0.200", "best: sub-1_T1w → sub-2_T1w, Dice 0.700"]
@@ -122,7 +124,7 @@ def moved_onto_itself(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     name = "sub-2_T1w"
     prepare(tmp_path, name, np.eye(4))
     write_image(
-        Volume(array=VOXELS, affine=np.eye(4)), tmp_path / derivatives.label_map(scan(name), "mine"), np.dtype("int32")
+        Volume(array=VOXELS, affine=np.eye(4)), tmp_path / paths.label_map(scan(name), "mine"), np.dtype("int32")
     )
     (tmp_path / "sub-1" / "anat").mkdir(parents=True)
     return tmp_path, pd.DataFrame([row("sub-1_T1w", name)])
@@ -134,14 +136,14 @@ def test_image_and_labels_are_cut_where_the_kept_slices_were(
 ):
     out, pairs = moved_onto_itself
     keep_slices(out, "sub-1_T1w", "sub-2_T1w", index=index)
-    (view,) = pair_views(out, pairs)
+    (view,) = pair_views(Output(out), pairs)
     own, moved = view.layers
     for mine, theirs in zip(own.labels, moved.labels, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     x, y, z = index
     for plane, expected in zip(own.labels, (VOXELS[x], VOXELS[:, y], VOXELS[:, :, z]), strict=True):
         np.testing.assert_array_equal(plane, expected)
-    image = prepare_scan.read_prepared(out, scan("sub-2_T1w"), "default").array
+    image = prepare_scan.read_prepared(Output(out), scan("sub-2_T1w"), "default").array
     np.testing.assert_array_equal(view.image.axial, image[:, :, z])
 
 
@@ -150,24 +152,24 @@ def test_no_picture_of_slices_that_do_not_say_where_they_were_cut_or_were_cut_el
 ):
     out, pairs = moved_onto_itself
     keep_slices(out, "sub-1_T1w", "sub-2_T1w", without={"index"})
-    assert read_slices(out, scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is None
-    assert list(pair_views(out, pairs)) == []
+    assert read_slices(Output(out), scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is None
+    assert list(pair_views(Output(out), pairs)) == []
     # Prepared anew since, on a smaller grid.
     keep_slices(out, "sub-1_T1w", "sub-2_T1w")
     smaller = Volume(array=np.ones((4, 5, 3), np.uint8), affine=np.eye(4))
-    write_image(smaller, out / derivatives.prepared_mask(scan("sub-2_T1w"), "default"), np.dtype("uint8"))
-    write_image(smaller, out / derivatives.prepared_image(scan("sub-2_T1w"), "default"), np.dtype("float32"))
-    assert list(pair_views(out, pairs)) == []
+    write_image(smaller, out / paths.prepared_mask(scan("sub-2_T1w"), "default"), np.dtype("uint8"))
+    write_image(smaller, out / paths.prepared_image(scan("sub-2_T1w"), "default"), np.dtype("float32"))
+    assert list(pair_views(Output(out), pairs)) == []
 
 
 def test_what_is_not_there_is_not_shown(tmp_path: Path):
     pairs = pd.DataFrame([row("sub-1_T1w", "sub-2_T1w")])
-    looks = read_pictures(tmp_path, Conditions(pairs=pairs))
+    looks = read_pictures(Output(tmp_path), Conditions(pairs=pairs))
     assert not any(looks.pairs.values())
     assert not looks.sequences
     assert not looks.histograms
     # Slices were kept, but the prepared image is gone.
     (tmp_path / "sub-1" / "anat").mkdir(parents=True)
     keep_slices(tmp_path, "sub-1_T1w", "sub-2_T1w")
-    assert read_slices(tmp_path, scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is not None
-    assert list(pair_views(tmp_path, pairs)) == []
+    assert read_slices(Output(tmp_path), scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is not None
+    assert list(pair_views(Output(tmp_path), pairs)) == []

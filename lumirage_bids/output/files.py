@@ -1,0 +1,119 @@
+"""Files written whole or not at all, and read so that a torn one counts as none; anywhere, not in OUT_DIR alone."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from lumirage_bids.base.errors import CannotWriteError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What file systems without locks answer: Lustre mounted without them, NFS without its lock daemon.
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A temporary path that takes the file's place when the block ends well; else nothing is left behind."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays, since writers choose the format by it.
+        name = file.name.split(".", 1)
+        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{name[0]}-", suffix="." + "".join(name[1:]))
+    except OSError as error:
+        raise CannotWriteError(f"{file} cannot be written: {error.strerror}. Check permissions and space.") from None
+    os.close(handle)
+    try:
+        yield Path(temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        with Path(temporary).open("rb") as written:
+            os.fsync(written)  # some file systems put the new name on the disk before the content
+        Path(temporary).replace(file)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def is_there(file: Path) -> bool:
+    """Whether a file is there and not empty, as some file systems leave one when a machine goes down."""
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(file) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(file, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Content of a JSON file; empty where there is none or it is torn."""
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_table(file: Path, table: pd.DataFrame, columns: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    """Write a TSV, ``n/a`` for missing, and its data dictionary beside it."""
+    with replacing(file) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n")
+    if columns is not None:
+        write_json(file.with_suffix(".json"), columns)
+
+
+def read_table(file: Path, dtype: Any = str, columns: Callable[[str], bool] | None = None) -> pd.DataFrame:
+    """A table that `write_table` wrote, or some of its columns; empty where there is none or it is torn."""
+    import pandas as pd  # not to be waited for by who asks for help
+
+    try:
+        return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dtype, usecols=columns)
+    except (FileNotFoundError, ValueError):  # empty, cut within a row, or not text
+        return pd.DataFrame()
+
+
+@contextmanager
+def lock(file: Path) -> Iterator[None]:
+    """Hold the lock that a file stands for; other processes wait.
+
+    Raises
+    ------
+    CannotWriteError
+        The file cannot be written, or its file system has no locks.
+    """
+    # Not the files that stand in for locks where there are none: a killed process would leave them locked.
+    held = FileLock(file, fallback_to_soft=False)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        held.acquire()
+    except PermissionError as error:
+        raise CannotWriteError(f"{error.filename or file} cannot be written: {error.strerror}.") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        raise CannotWriteError(
+            f"The file system of {file.parent} has no file locks (flock). Mount it with them, or give another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        held.release()

@@ -107,10 +107,16 @@ def _show_status(arguments: argparse.Namespace) -> int:
     return overview.show(Output(arguments.dir.absolute()))
 
 
-def _judge(arguments: Sequence[str]) -> int:
+def _define_judge(parser: argparse.ArgumentParser) -> None:
     from lumirage_bids.app import judge
 
-    return judge.main(arguments)
+    judge.define(parser)
+
+
+def _run_judge(arguments: argparse.Namespace) -> int:
+    from lumirage_bids.app import judge
+
+    return judge.run(arguments)
 
 
 COMMANDS = {
@@ -130,12 +136,7 @@ COMMANDS = {
             lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
             _show_status,
         ),
-        Command(
-            name="judge",
-            usage="TABLE.tsv",
-            summary="the verdict on a table of scores, without images",
-            main=_judge,
-        ),
+        _command("judge", "TABLE.tsv", "the verdict on a table of scores, without images", _define_judge, _run_judge),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),
         _list("protocols", "the TOML, to start from"),

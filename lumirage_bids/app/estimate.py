@@ -59,7 +59,7 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     plan : Plan
         With batches, or scans to prepare.
     voxels : int
-        Of a prepared image, about.
+        Of a prepared image at the finest spacing of the plan, about.
     timings : Timings
         Of the output folder.
     """
@@ -67,7 +67,7 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     costs = [b.arm.method.cost(voxels, device).memory_gb for b in plan.batches]
     memory_gb = max(costs, default=PREPARING_GB)
     jobs = len(plan.batches) or len(plan.preparing) or len(plan.aligning)
-    pairs = [(len(b.tasks), _pair(b, device, threads, voxels, timings)) for b in plan.batches]
+    pairs = [(len(b.tasks), _pair(b, device, threads, _voxels(b, plan, voxels), timings)) for b in plan.batches]
     registering = sum(n * seconds for n, (seconds, _) in pairs)
     preparing = 0.0 if settings.stage == "register" else _preparation(plan, device, threads, voxels, timings)
     pages = PAGE_S * len({b.moving.subject for b in plan.batches}) * len(plan.arms)
@@ -98,6 +98,13 @@ def _at_once(settings: Settings, jobs: int, memory_gb: float) -> int:
 def _threads(asked: int, *, here: bool) -> int:
     """Threads of a process that have a core, as far as that is known of the machine."""
     return max(1, min(asked, count_cores()) if here else asked)
+
+
+def _voxels(batch: Batch, plan: Plan, finest: int) -> int:
+    """Voxels at a batch's spacing; those at the finest one where a spacing is a scan's own."""
+    own, all_ = batch.arm.preparation.spacing, [arm.preparation.spacing for arm in plan.arms]
+    known = [spacing for spacing in all_ if spacing is not None]
+    return finest if own is None or len(known) < len(all_) else int(finest * (min(known) / own) ** 3)
 
 
 def _pair(batch: Batch, device: str, threads: int, voxels: int, timings: Timings) -> tuple[float, bool]:

@@ -6,18 +6,18 @@ import argparse
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from lumirage_bids.audit.label_rules import labels_from_intensities
+from lumirage_bids.audit.label_rules import withheld
 from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_labellers, read_records
-from lumirage_bids.report.judged import score_tables
+from lumirage_bids.report.judged import score_tables, write_out
 from lumirage_bids.report.text import wording
-from lumirage_bids.report.verdict.verdict import Known, judge
+from lumirage_bids.report.verdict.verdict import Known, judge, ranked_labellings
 from lumirage_bids.stats.given_table import ScoreTable, read_score_table
 from lumirage_bids.stats.score import Score
 
@@ -70,20 +70,9 @@ class Question:
     out: Path | None
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. See lumirage judge --help.")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of the command."""
-    p = _Parser(
-        prog="lumirage judge",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def define(p: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to its parser."""
+    p.description, p.epilog, p.formatter_class = DESCRIPTION, EPILOG, argparse.RawDescriptionHelpFormatter
     p.add_argument("table", type=Path, metavar="TABLE.tsv")
     p.add_argument("--score", metavar="NAME", help=f"column to judge (default: {DICE})")
     p.add_argument("--better", choices=("higher", "lower"), help="which scores are better (dice_…: higher)")
@@ -96,18 +85,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--confidence", type=float, default=CONFIDENCE, metavar="C", help="level of the intervals")
     p.add_argument("--json", action="store_true", help="print the verdict as JSON")
     p.add_argument("--out", type=Path, metavar="DIR", help="write comparisons, ranking and figures there")
-    return p
 
 
-def question(arguments: Sequence[str]) -> Question:
+def question(a: argparse.Namespace) -> Question:
     """What is asked, from the arguments of the command.
 
     Raises
     ------
     UsageError
-        An argument is unknown, missing, or has a value that is not allowed.
+        An argument is missing, or has a value that is not allowed.
     """
-    a = parser().parse_args(list(arguments))
     score = a.score or DICE
     dice = is_dice(score)
     if dice and a.better == "lower":
@@ -147,17 +134,17 @@ def is_dice(score: str) -> bool:
     return score.startswith("dice") and "loss" not in score
 
 
-def main(arguments: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Judge a table and print what is found; the return value is the exit code."""
     asked = question(arguments)
     table = read_score_table(asked.table, asked.score, named=asked.named)
     tables, words = judged(table, asked)
-    found = verdicts_on(table, tables, asked, words)
+    known = _known(table, asked.table)
+    found = verdicts_on(tables, asked, words, known)
     print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else tell(asked, table, found))
     if asked.out is not None:
-        from lumirage_bids.report.judged import write_out
-
-        write_out(asked.out.absolute(), tables, asked.criteria, words, tell(asked, table, found))
+        tables = replace(tables, ranking=ranked_labellings(tables.ranking, known.withheld))
+        write_out(asked.out.absolute(), tables, words, tell(asked, table, found))
     return 0
 
 
@@ -179,20 +166,19 @@ def judged(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
     return score_tables(table.pairs, criteria=asked.criteria, score=score), words
 
 
-def verdicts_on(table: ScoreTable, tables: Tables, asked: Question, words: Wording) -> list[Verdict]:
+def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -> list[Verdict]:
     """Verdicts as the page has them."""
-    return judge(tables, asked.criteria, words, _known(table, asked.table))
+    return judge(tables, asked.criteria, words, known)
 
 
 def _known(table: ScoreTable, file: Path) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
     folder = file.absolute().parent
     records = read_records(Output(folder.parent)) if folder.name == "group" else []
-    labellers = read_labellers(records)
     return Known(
         planned=table.planned,
         caveats=_few_structures(table),
-        withheld={name: labels_from_intensities({name: made_by}) for name, made_by in labellers.items()},
+        withheld=withheld(read_labellers(records)),
     )
 
 

@@ -12,7 +12,7 @@ from lumirage_bids.audit import effort_rules, label_rules, mask_rules, method_ru
 from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, rank
-from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes
+from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes, withheld
 from lumirage_bids.methods.base import Training
 from lumirage_bids.stats.classes import FLOOR
 
@@ -34,6 +34,7 @@ __all__ = [
     "mean_volumes",
     "name_unchecked",
     "read_conditions",
+    "withheld",
 ]
 
 
@@ -81,7 +82,7 @@ def name_unchecked(conditions: Conditions) -> list[str]:
 
 def _effort_unknown(c: Conditions) -> Iterator[str]:
     """Methods whose similarity and iterations nobody has told, where there are others to be compared with."""
-    rows = method_rules.registrations(c)
+    rows = c.registrations
     rows = rows[rows["method"] != FLOOR]
     known = {m for of in c.effort.values() for m in of} | set(rows.loc[rows["similarity"] != "n/a", "method"])
     silent = [m for m in rows["method"].unique() if m not in known and not isinstance(c.trained(m), Training)]

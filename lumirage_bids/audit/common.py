@@ -6,51 +6,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, primary_class, scored_dice
+from lumirage_bids.stats.classes import (
+    FLOOR,
+    Arm,
+    arm_codes,
+    arm_labels,
+    arm_names,
+    arms_of,
+    primary_class,
+    scored_dice,
+)
+from lumirage_bids.stats.common import common_pairs
 from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.pairing import pivot
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LACKING_PERCENT = 5.0
-"""Share of its pairs that a method may lack and still be compared on the pairs that all share, percent."""
 ALPHA = 0.05
 PAIR = ["moving", "fixed"]
 
 
 def different_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows without rescans, with the name of their arm in ``arm`` and Dice (NaN for failures) in ``dice``."""
-    names = arm_labels(arms_of(rows))
-    labels = [names[Arm(*arm)] for arm in zip(rows["variant"], rows["method"], strict=True)]
-    named = rows.assign(arm=labels, dice=scored_dice(rows))
+    named = rows.assign(arm=arm_names(rows), dice=scored_dice(rows))
     return named[named["split"] != SAME_SUBJECT]
 
 
-def lacking_percent(rows: pd.DataFrame) -> pd.Series[float]:
-    """Share of the pairs of one labelling that each arm lacks a score of, percent, by name of the arm.
-
-    Pairs that no arm scored, for a label map that is broken, say, are lacking for none.
-    """
-    scored = rows.dropna(subset="dice")
-    return 100 - 100 * scored.groupby("arm", sort=False).size() / max(len(scored.drop_duplicates(PAIR)), 1)
-
-
 def on_common_pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep the pairs that all arms scored that lack few; those that lack more are left out, the floor narrows nothing.
+    """Keep scores of the pairs in common, as `lumirage_bids.stats.common` has them; of arms set aside none.
 
     Parameters
     ----------
     rows : DataFrame
         Of `different_subjects`, one labelling.
     """
-    lacking = lacking_percent(rows).reindex(rows["arm"].unique(), fill_value=100.0)
-    kept = rows[rows["arm"].map(lacking) <= LACKING_PERCENT].dropna(subset="dice")
-    rivals = kept[kept["method"] != FLOOR]
-    n = rivals["arm"].nunique()
-    counts = rivals.groupby(PAIR, sort=False).size()
-    shared = counts[counts == n].index if n else kept.set_index(PAIR).index.unique()
-    return kept[kept.set_index(PAIR).index.isin(shared)]
+    if rows.empty:
+        return rows
+    table, (pair, arm) = pivot(rows)
+    common = common_pairs(table)
+    return rows[common.pairs[pair] & ~common.set_aside[arm] & rows["dice"].notna().to_numpy()]
 
 
 def common_means(rows: pd.DataFrame) -> dict[str, float]:
@@ -101,7 +99,8 @@ class Orders:
             return []
 
         arms = {arm for couple in gone for arm in couple}
-        rows = changed[[Arm(*arm) in arms for arm in zip(changed["variant"], changed["method"], strict=True)]]
+        found = arms_of(changed)
+        rows = changed[np.array([arm in arms for arm in found])[arm_codes(changed, found)]]
         after = self._certain(compare(rows.assign(labelling=labelling)), labelling)
         return reversals(gone, after, arm_labels(arms_of(changed)))
 

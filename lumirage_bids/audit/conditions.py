@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, read_labellers, read_records
 from lumirage_bids.output.root import read_description
+from lumirage_bids.stats.classes import arm_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +121,12 @@ class Conditions:
     tuned: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Trained] = field(default_factory=dict)
     effort: Mapping[str, Mapping[str, Effort]] = field(default_factory=dict)
+
+    @cached_property
+    def registrations(self) -> pd.DataFrame:
+        """One row per arm and pair, whatever the labelling; with the name of the arm in column ``arm``."""
+        rows = self.pairs.drop_duplicates(["variant", "method", "moving", "fixed"])
+        return rows.assign(arm=arm_names(rows))
 
     def trained(self, method: str) -> Trained:
         """What a method has learned from: as the run says, else as the method that it is declares."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from lumirage_bids.audit.common import LACKING_PERCENT, PAIR, different_subjects
+from lumirage_bids.audit.common import PAIR, different_subjects
 from lumirage_bids.audit.conditions import Conditions, Effort
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.audit.method_rules import is_multimodal, registrations
+from lumirage_bids.audit.method_rules import multimodal
 from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def at_full_resolution(effort: Effort) -> int:
 
 def unequal_effort(c: Conditions) -> Iterator[Finding]:
     """Methods of one variant that match by another similarity, or search far less."""
-    rows = registrations(c)
+    rows = c.registrations
     for variant, of in rows[rows["method"] != FLOOR].groupby("variant", sort=False):
         efforts = c.effort.get(str(variant), {})
         similarities = _similarities(of)
@@ -63,8 +64,7 @@ def unequal_effort(c: Conditions) -> Iterator[Finding]:
 
 def _similarities(rows: pd.DataFrame) -> dict[str, set[str]]:
     """Method → similarities on pairs of one contrast, where they are known."""
-    ends = zip(rows["moving"], rows["fixed"], rows["split"], strict=True)
-    alike = rows[[not is_multimodal(*end) for end in ends]]
+    alike = rows[~multimodal(rows)]
     found = {}
     for method, of in alike.groupby("method", sort=False):
         names = {_SAME.get(str(s), str(s)) for s in of["similarity"].dropna().unique()} - {"n/a"}
@@ -111,7 +111,7 @@ def unequal_pairs(c: Conditions) -> Iterator[Finding]:
             told = [f"{arm} has {n}" for arm, n in short.items()] + ([f"{', '.join(whole)} all"] if whole else [])
             yield Finding(
                 id="unequal-pairs",
-                severity="serious" if most > LACKING_PERCENT else "moderate",
+                severity="serious" if most > MAY_LACK_PERCENT else "moderate",
                 what=f"Not every method has results for all pairs of {labelling}.",
                 evidence=f"Of {planned} pairs of different subjects, {'; '.join(told)}.",
                 remedy="Let the run finish; until then read nothing but what is told of the pairs that all methods "
@@ -133,7 +133,7 @@ def unequal_failures(c: Conditions) -> Iterator[Finding]:
         told = [f"{arm}: {len(s)} of {totals[arm]}{_reasons(bad[bad['arm'] == arm])}" for arm, s in sets.items()]
         yield Finding(
             id="unequal-failures",
-            severity="serious" if max(shares.values()) > LACKING_PERCENT else "moderate",
+            severity="serious" if max(shares.values()) > MAY_LACK_PERCENT else "moderate",
             what=f"Methods failed on different pairs of {labelling}.",
             evidence=f"Failed pairs: {'; '.join(told)}.",
             remedy="Pairs that one method fails on may be the hard ones, which its mean then lacks. Read comparisons "
@@ -150,7 +150,7 @@ def _reasons(failed: pd.DataFrame) -> str:
 
 def folding(c: Conditions) -> Iterator[Finding]:
     """Arms whose deformations fold more of the brain than a failure may."""
-    rows = registrations(c)
+    rows = c.registrations
     rows = rows[(rows["method"] != FLOOR) & (rows["status"] == "ok")].dropna(subset="folding_percent")
     means = rows.groupby("arm", sort=False)["folding_percent"].mean()
     over = means[means > FOLDING_LIMIT_PERCENT]

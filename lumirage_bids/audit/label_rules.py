@@ -135,6 +135,11 @@ def few_class_labels(c: Conditions) -> Iterator[Finding]:
         )
 
 
+def withheld(labellers: Mapping[str, MadeBy]) -> dict[str, str]:
+    """Labelling → why there is no verdict on it, empty where there is one; from what made its maps."""
+    return {name: labels_from_intensities({name: made_by}) for name, made_by in labellers.items()}
+
+
 def bare_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Structures without an intensity boundary, and what they weigh in the mean."""
     for labelling, wide in c.structures.items():

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding, with_sign
 from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
-from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from lumirage_bids.stats.classes import FLOOR, Arm
 
 UNIMODAL = frozenset({"lncc", "ncc", "cc", "mse", "ssd"})
 """Similarities that expect one contrast: equal intensities, or intensities that are locally linear in each other."""
@@ -55,21 +54,45 @@ def is_multimodal(moving: str, fixed: str, split: str) -> bool:
     return split != SAME_SUBJECT and len(set(kinds)) > 1 and not set(kinds) & set(contrasts)
 
 
-def registrations(c: Conditions) -> pd.DataFrame:
-    """One row per arm and pair, whatever the labelling; with the name of the arm in column ``arm``."""
-    rows = c.pairs.drop_duplicates(["variant", "method", "moving", "fixed"])
-    labels = arm_labels(arms_of(rows))
-    return rows.assign(arm=[labels[Arm(v, m)] for v, m in zip(rows["variant"], rows["method"], strict=True)])
+class Seen(NamedTuple):
+    """What a method of a variant was run on: its registrations, and the images that it saw."""
+
+    arm: Arm
+    name: str
+    rows: pd.DataFrame
+    input: str
+
+
+def seen_by_methods(c: Conditions) -> Iterator[Seen]:
+    """Walk over the methods of each variant; the floor sees nothing."""
+    rows = c.registrations
+    for (name, variant, method), of in rows[rows["method"] != FLOOR].groupby(["arm", "variant", "method"], sort=False):
+        yield Seen(Arm(str(variant), str(method)), str(name), of, str(of["input"].iloc[0]))
+
+
+def contrasts(scans: pd.Series[str]) -> npt.NDArray[np.object_]:
+    """Contrast of each scan."""
+    codes, names = pd.factorize(scans)
+    return np.array([*map(suffix, names), ""], dtype=object)[codes]
+
+
+def multimodal(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which pairs are of two contrasts or sequences, see `is_multimodal`."""
+    kinds = pd.DataFrame(
+        {"moving": contrasts(rows["moving"]), "fixed": contrasts(rows["fixed"]), "split": rows["split"].to_numpy()}
+    )
+    first = kinds.drop_duplicates()
+    found = [is_multimodal(*kind) for kind in first.itertuples(index=False, name=None)]
+    return np.array(found, dtype=np.bool_)[kinds.groupby(list(kinds), sort=False).ngroup()]
 
 
 def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
     """A similarity for one contrast optimised on pairs of two."""
-    rows = registrations(c)
-    ends = zip(rows["moving"], rows["fixed"], rows["split"], strict=True)
-    rows = rows[np.array([is_multimodal(*end) for end in ends], dtype=bool) & rows["similarity"].isin(UNIMODAL)]
+    rows = c.registrations
+    rows = rows[multimodal(rows) & rows["similarity"].isin(UNIMODAL)]
     if rows.empty:
         return
-    totals = registrations(c).groupby("arm").size()
+    totals = c.registrations.groupby("arm").size()
     parts = [f"{arm} ({of['similarity'].iloc[0]}): {len(of)} of {totals[arm]} pairs" for arm, of in rows.groupby("arm")]
     yield Finding(
         id="unimodal-similarity",
@@ -83,7 +106,7 @@ def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
 
 def unequal_start(c: Conditions) -> Iterator[Finding]:
     """Methods of one variant that began elsewhere."""
-    for variant, told in _differing(registrations(c), "start"):
+    for variant, told in _differing(c.registrations, "start"):
         yield Finding(
             id="unequal-start",
             severity="serious",
@@ -96,7 +119,7 @@ def unequal_start(c: Conditions) -> Iterator[Finding]:
 
 def unequal_input(c: Conditions) -> Iterator[Finding]:
     """Methods of one variant that saw other images."""
-    rows = registrations(c)
+    rows = c.registrations
     for variant, told in _differing(rows[rows["method"] != FLOOR], "input"):
         yield Finding(
             id="unequal-input",
@@ -118,13 +141,11 @@ def _differing(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, str]]:
 
 def below_native_resolution(c: Conditions) -> Iterator[Finding]:
     """Images registered on a grid coarser than the scans'."""
-    rows = registrations(c)
     parts = []
-    for arm, of in rows[rows["method"] != FLOOR].groupby("arm", sort=False):
-        own = networks.input_spacing(str(of["input"].iloc[0]))
-        seen = own or c.preparations.get(of["variant"].iloc[0], {}).get("spacing")
-        if told := _coarser(c, of, seen):
-            parts.append(f"{arm}: {told}")
+    for seen in seen_by_methods(c):
+        spacing = networks.input_spacing(seen.input) or c.preparations.get(seen.arm.variant, {}).get("spacing")
+        if told := _coarser(c, seen.rows, spacing):
+            parts.append(f"{seen.name}: {told}")
     if parts:
         yield Finding(
             id="registered-below-native",
@@ -140,7 +161,7 @@ def evaluated_below_native(c: Conditions) -> Iterator[Finding]:
     """Labels compared on a grid coarser than the scans', as published evaluations did."""
     if "dice_prepared" not in c.pairs:
         return
-    rows = registrations(c)
+    rows = c.registrations
     for variant, of in rows.dropna(subset="dice_prepared").groupby("variant", sort=False):
         if told := _coarser(c, of, c.preparations.get(str(variant), {}).get("spacing")):
             shift = float((of["dice_prepared"] - of["dice_mean"]).mean())

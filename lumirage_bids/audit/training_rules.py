@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.audit.method_rules import registrations, suffix
+from lumirage_bids.audit.method_rules import contrasts, seen_by_methods, suffix
 from lumirage_bids.methods.base import Training
 from lumirage_bids.output.record import MadeBy
-from lumirage_bids.stats.classes import FLOOR
 
 NOT_HUMAN = 110.0
 """Longest side of the box around a brain below which it is not that of a grown human, mm."""
@@ -49,21 +50,21 @@ def training_unknown(c: Conditions) -> Iterator[Finding]:
 
 def off_training_contrast(c: Conditions) -> Iterator[Finding]:
     """Networks on contrasts that they were not trained on."""
-    rows = registrations(c)
+    rows = c.registrations
     for method, training in _learned(c).items():
         known = set(training.contrasts)
         if not known or "any" in known:
             continue
         of = rows[rows["method"] == method]
-        seen = [{suffix(m), suffix(f)} for m, f in zip(of["moving"], of["fixed"], strict=True)]
-        off = [s - known for s in seen if not s <= known]
-        if off:
-            contrasts = ", ".join(sorted(set.union(*off)))
+        ends = pd.DataFrame({side: contrasts(of[side]) for side in ("moving", "fixed")})
+        off = ends[~ends.isin(known).all(axis=1)]
+        if len(off):
+            others = ", ".join(sorted({*off["moving"], *off["fixed"]} - known))
             yield Finding(
                 id="off-training-contrast",
                 severity="serious",
                 what=f"{method} was run on contrasts that it was not trained on.",
-                evidence=f"{len(off)} of {len(of)} pairs have {contrasts}; trained on {training.words}.",
+                evidence=f"{len(off)} of {len(of)} pairs have {others}; trained on {training.words}.",
                 remedy="Report these pairs apart, as a test of domain shift; they say nothing of the method within "
                 "its domain.",
             )
@@ -118,20 +119,18 @@ def training_labels(c: Conditions) -> Iterator[Finding]:
 
 def off_training_grid(c: Conditions) -> Iterator[Finding]:
     """Networks on a grid that they were not trained on, or that does not hold the brain."""
-    rows = registrations(c)
-    rows, learned = rows[rows["method"] != FLOOR], _learned(c)
-    for (variant, method), of in rows.groupby(["variant", "method"], sort=False):
-        seen = str(of["input"].iloc[0])
+    learned = _learned(c)
+    for (variant, method), _, of, seen in seen_by_methods(c):
         if method in learned and seen.startswith("as-given"):
-            axes = c.preparations.get(str(variant), {}).get("orientation", "RAS")
+            axes = c.preparations.get(variant, {}).get("orientation", "RAS")
             yield Finding(
                 id="off-training-grid",
                 severity="serious",
                 what=f"{method} (variant {variant}) saw images on another grid than it was trained on.",
-                evidence=f"Input: {seen}; axes {axes}. Trained on {learned[str(method)].words}.",
+                evidence=f"Input: {seen}; axes {axes}. Trained on {learned[method].words}.",
                 remedy="Set input = 'trained' for this method, or read the variant as a test of its robustness.",
             )
-        yield from _cut_by_network(c, str(method), set(of["moving"]) | set(of["fixed"]), seen)
+        yield from _cut_by_network(c, method, set(of["moving"]) | set(of["fixed"]), seen)
 
 
 def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: str) -> Iterator[Finding]:

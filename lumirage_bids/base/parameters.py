@@ -190,3 +190,31 @@ def discover(package: str, base: type[T]) -> dict[str, type[T]]:
             if own and issubclass(value, base) and "name" in vars(value):
                 found[vars(value)["name"]] = value
     return dict(sorted(found.items()))
+
+
+def plug_in(
+    known: Mapping[str, type[T]], kind: str, name: str, parameters: Mapping[str, Any], where: str | None = None
+) -> T:
+    """Make one of the plug-ins that were found, from its name and the parameters that differ from its defaults.
+
+    Parameters
+    ----------
+    known : mapping
+        As `discover` gives it.
+    kind : str
+        What such plug-ins are called: ``method``.
+    name : str
+        One of those known.
+    parameters : mapping
+        Values as a TOML table gives them: lists stand for tuples, whole numbers for floats.
+    where : str, optional
+        What the table is, for messages; kind and name by default.
+
+    Raises
+    ------
+    UsageError
+        The name or a parameter is unknown, or a value is not of the right type or not allowed.
+    """
+    if name not in known:
+        raise UsageError(f"There is no {kind} '{name}'. Known: {', '.join(known)}.")
+    return from_table(known[name], parameters, where or f"{kind} {name}")

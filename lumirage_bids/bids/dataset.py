@@ -165,7 +165,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
     scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
     choices, more = (*choices, *its_choices), [*more, *its_notes]
-    species = read_species(root)
+    species, unsaid = read_species(root)
     scans = [_of_species(scan, species.get(scan.subject, "")) for scan in scans]
     return Dataset(
         root=root,
@@ -175,6 +175,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
         notes=(
             *notes,
             *more,
+            *_species_notes(unsaid, {scan.subject for scan in scans}),
             *(note for source in (*sources.values(), masks) for note in source.notes()),
             *derivatives.without_maps(scans),
         ),
@@ -491,6 +492,18 @@ def _lacking(scans: Sequence[Scan], so: str) -> list[str]:
 
 def _session(scan: Scan) -> tuple[str, str | None]:
     return scan.subject, scan.session
+
+
+def _species_notes(unsaid: Mapping[str, str], subjects: set[str]) -> list[str]:
+    """Note on subjects whose species is named by a word that says nothing, if there are any."""
+    said = {subject: word for subject, word in unsaid.items() if subject in subjects}
+    if not said:
+        return []
+    words = " and ".join(f"'{word}'" for word in sorted(set(said.values())))
+    return [
+        f"The species of {len(said)} subject(s) is {words} in participants.tsv: they count as what the protocol's "
+        "[masks] species says, and as humans where it says nothing."
+    ]
 
 
 def _of_species(scan: Scan, species: str) -> Scan:

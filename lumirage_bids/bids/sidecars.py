@@ -16,6 +16,8 @@ from lumirage_bids.base.errors import InvalidDatasetError, MissingInputError
 from lumirage_bids.bids.scans import normalise_sequence
 
 # Sequences that other fields than PulseSequenceType are trusted to name.
+UNSAID = frozenset({"n/a", "na", "nan", "none", "null", "unknown", "unspecified", "other", "-", "?"})
+"""Words of ``participants.tsv`` that name no species."""
 KNOWN_SEQUENCES = frozenset({"MPRAGE", "MP2RAGE"})
 ABSENT = "content not here (git annex get --include='*.json' fetches it; it may change which scans are taken)"
 LATIN = "text that is not Unicode, read as Latin-1"
@@ -72,15 +74,27 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
     return content
 
 
-def read_species(root: Path) -> dict[str, str]:
-    """Subject → species that ``participants.tsv`` names; none where there is no such table or column."""
+def read_species(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Species that ``participants.tsv`` names; none where there is no such table or column.
+
+    Returns
+    -------
+    said : dict
+        Subject → species.
+    unsaid : dict
+        Subject → the word that stands there in place of one (`UNSAID`).
+    """
     try:
         text = (root / "participants.tsv").read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        return {}
-    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    named = {str(row.get("participant_id") or ""): str(row.get("species") or "").strip() for row in rows}
-    return {name.removeprefix("sub-"): species for name, species in named.items() if name and species}
+        return {}, {}
+    said: dict[str, str] = {}
+    unsaid: dict[str, str] = {}
+    for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+        name, species = ((row.get(key) or "").strip() for key in ("participant_id", "species"))
+        if name and species:
+            (unsaid if species.lower() in UNSAID else said)[name.removeprefix("sub-")] = species
+    return said, unsaid
 
 
 def sequence(metadata: Mapping[str, object]) -> str | None:

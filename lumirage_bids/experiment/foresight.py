@@ -1,4 +1,4 @@
-"""What is known to fail before anything is done: tables and fields that cannot be used, or are not there."""
+"""What is known to fail before anything is done: files that cannot be used, or are not there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from lumirage_bids.base.annex import has_content
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError
 from lumirage_bids.bids.landmarks import read_landmarks
 from lumirage_bids.bids.look_up_tables import read_lut
-from lumirage_bids.bids.scans import Pair, Scan
+from lumirage_bids.bids.scans import File, LabelMapFile, Pair, Scan
 from lumirage_bids.experiment.arms import Arm
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.methods.base import Context
+from lumirage_bids.spatial.images import check_packing
 
 LISTED = 5
 """Most reasons that are listed."""
@@ -69,7 +70,7 @@ class Foreseen:
 
 
 def foresee(plan: Plan, weights: Path | None, stage: str = "all") -> Foreseen:
-    """Read the small files that a run depends on besides images: look-up tables, landmarks, and whether fields exist.
+    """Read the small files that a run depends on, and how images begin; look whether fields exist.
 
     Parameters
     ----------
@@ -90,7 +91,8 @@ def foresee(plan: Plan, weights: Path | None, stage: str = "all") -> Foreseen:
         for arm in plan.arms:
             absent = stage != "prepare" and reader.lacks_files(arm, pair)
             for labels in scored:
-                problems = dict.fromkeys((*reader.about_tables(labels, pair), *of_pair))
+                images = reader.about_images(labels, pair, arm)
+                problems = dict.fromkeys((*images, *reader.about_tables(labels, pair), *of_pair))
                 n_rows += 1
                 n_failing += bool(problems) or absent
                 bad_data |= any(isinstance(problem, BadDataError) for problem in problems)
@@ -106,7 +108,22 @@ class _Reader:
         self.plan, self.weights = plan, weights
         self.table = cache(lambda path: _read(read_lut, path))
         self.landmarks = cache(lambda path: _read(read_landmarks, path))
+        self.image = cache(_packed_otherwise)
         self.asked: dict[str, dict[Path, bool]] = {}
+
+    def about_images(self, labels: LabellingOfRun, pair: Pair, arm: Arm) -> Iterator[LumirageError]:
+        files = [file for scan in (pair.moving, pair.fixed) for file in (*self._prepared(scan), *_maps(labels, scan))]
+        if arm.alignment.start == "aligned":
+            files.extend(self._prepared(self.plan.reference))
+        for path in dict.fromkeys(file.path for file in files):
+            if (problem := self.image(path)) is not None:
+                yield problem
+
+    def _prepared(self, scan: Scan) -> Iterator[File]:
+        """Images without which a scan cannot be prepared."""
+        yield scan.brain or scan
+        if scan.mask and "existing" in (masker.name for masker in self.plan.masking.maskers):
+            yield scan.mask
 
     def about_tables(self, labels: LabellingOfRun, pair: Pair) -> Iterator[LumirageError]:
         for path in (path for scan in (pair.moving, pair.fixed) for path in _tables(labels, scan)):
@@ -146,9 +163,25 @@ def _read(read: Callable[[Path], Mapping[Any, object]], path: Path) -> tuple[Col
         return (), error
 
 
-def _tables(labels: LabellingOfRun, scan: Scan) -> Iterator[Path]:
-    """Look-up tables of a scan's map, and of the T1w scan's that a labelling is carried over from."""
+def _packed_otherwise(path: Path) -> LumirageError | None:
+    """What is wrong with how an image is packed; what cannot be opened is told where it is read."""
+    try:
+        check_packing(path)
+    except BadDataError as error:
+        return error
+    except OSError:
+        return None
+    return None
+
+
+def _maps(labels: LabellingOfRun, scan: Scan) -> Iterator[LabelMapFile]:
+    """A scan's map, and the T1w scan's that a labelling is carried over from."""
     maps = [scan.labels.get(labels.name)] if labels.is_existing else []
     if labels.labeller.of_t1w and scan.t1w:
         maps.append(scan.t1w.labels.get(labels.labeller.of_t1w))
-    yield from dict.fromkeys(found.lut for found in maps if found is not None and found.lut is not None)
+    yield from (found for found in maps if found is not None)
+
+
+def _tables(labels: LabellingOfRun, scan: Scan) -> Iterator[Path]:
+    """Look-up tables of these maps."""
+    yield from dict.fromkeys(found.lut for found in _maps(labels, scan) if found.lut is not None)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids.base.errors import BadDataError, UsageError
-from lumirage_bids.base.parameters import discover, from_table
+from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.base.parameters import discover, plug_in
 from lumirage_bids.labellers._freesurfer import LABELLINGS as FREESURFERS
 from lumirage_bids.labellers._freesurfer import contradicts, names_of, scored_of
 from lumirage_bids.labellers.base import Labeller
@@ -59,10 +59,7 @@ def labeller(name: str, **parameters: Any) -> Labeller:
     >>> labeller("atropos", mrf=0.1).mrf
     0.1
     """
-    known = labellers()
-    if name not in known:
-        raise UsageError(f"There is no labeller '{name}'. Known: {', '.join(known)}.")
-    return from_table(known[name], parameters, f"labeller {name}")
+    return plug_in(labellers(), "labeller", name, parameters)
 
 
 def labellings() -> dict[str, type[Labeller]]:

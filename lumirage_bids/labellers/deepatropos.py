@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.spatial.preparation import ground
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
@@ -90,6 +91,8 @@ class DeepAtropos(Labeller):
             child = str(Path(__file__).with_name("_deepatropos_child.py"))
             return [sys.executable, "-P", child, "segment", str(source), str(target), str(_folder(context))]
 
+        # N4, which it begins with, takes logarithms: what was added to an image, or made its mean 0, would matter.
+        image = replace(image, array=ground(image.array))
         return labels_by_program(image, command, packaged_table("deepatropos"), context)
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, UsageError
-from lumirage_bids.base.parameters import digest, discover, from_table
+from lumirage_bids.base.parameters import digest, discover, plug_in
 from lumirage_bids.maskers.base import Found, Mask, Masker
 from lumirage_bids.spatial.images import Volume
 
@@ -24,7 +24,7 @@ logger = logging.getLogger("lumirage")
 
 ORDER = ("existing", "skull-stripped", "given-T1w", "deepbet", "T1w", "template")
 """Who is asked for a mask, best first; see docs/design.md for what this order rests on."""
-HUMANS = frozenset({"", "n/a", "unknown", "human", "humans", "homo sapiens", "homo sapiens sapiens", "9606"})
+HUMANS = frozenset({"", "human", "humans", "homo sapiens", "homo sapiens sapiens", "9606"})
 """Names of our own species in ``participants.tsv`` and protocols (9606: NCBI's taxonomy); BIDS takes it where
 nothing is said."""
 
@@ -47,10 +47,7 @@ def masker(name: str, **parameters: Any) -> Masker:
     >>> masker("deepbet", threshold=0.4).threshold
     0.4
     """
-    known = maskers()
-    if name not in known:
-        raise UsageError(f"There is no masker '{name}'. Known: {', '.join(known)}.")
-    return from_table(known[name], parameters, f"[masks.{name}]")
+    return plug_in(maskers(), "masker", name, parameters, f"[masks.{name}]")
 
 
 @dataclass(frozen=True, kw_only=True)

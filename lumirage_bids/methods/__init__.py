@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lumirage_bids.base.errors import UsageError
-from lumirage_bids.base.parameters import discover, from_table
+from lumirage_bids.base.parameters import discover, plug_in
 from lumirage_bids.methods.base import Context, Cost, Method
 
 __all__ = ["Context", "Cost", "Method", "method", "methods"]
@@ -36,7 +35,4 @@ def method(name: str, **parameters: Any) -> Method:
     >>> method("greedy", iterations=[100, 50, 20, 10], step=0.5).step
     0.5
     """
-    known = methods()
-    if name not in known:
-        raise UsageError(f"There is no method '{name}'. Known: {', '.join(known)}.")
-    return from_table(known[name], parameters, f"method {name}")
+    return plug_in(methods(), "method", name, parameters)

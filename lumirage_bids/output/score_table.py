@@ -193,7 +193,8 @@ def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: boo
     frames: dict[str, list[pd.DataFrame]] = {}
     for file in (f for s in subjects for f in output.find(f"sub-{s}/**/*_scores.tsv")):
         frames.setdefault(paths.entities_of(file)["seg"], []).append(_read(output, file, structures))
-    return {name: _latest(pd.concat(parts, ignore_index=True)) for name, parts in sorted(frames.items())}
+    # A labelling's parts are let go once they are one table: all of a large study would take their memory twice.
+    return {name: _latest(pd.concat(frames.pop(name), ignore_index=True)) for name in sorted(frames)}
 
 
 def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -219,11 +220,21 @@ def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.Da
     collected = collect(output, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
         table = collected[name]
-        arms = [paths.description(v, m) for v, m in zip(table["variant"], table["method"], strict=True)]
-        now = [wanted.get(f"{arm}/{name}") for arm in arms]
-        under = list(zip(table["conditions"], now, strict=True))
-        others = {(c, w): history.differences(facts.get(c), facts.get(w or "")) for c, w in set(under) if c != w}
-        why = [others.get(u) or outdated.get(h, "") for u, h in zip(under, table["hash"], strict=True)]
+        kinds = table[["variant", "method", "conditions"]]
+        first = kinds.drop_duplicates()
+        of = kinds.groupby(list(kinds), sort=False, dropna=False).ngroup().to_numpy()
+        arm_of = [paths.description(v, m) for v, m in zip(first["variant"], first["method"], strict=True)]
+        now = [wanted.get(f"{arm}/{name}") for arm in arm_of]
+        others = [
+            history.differences(facts.get(c), facts.get(w or "")) if c != w else ""
+            for c, w in zip(first["conditions"], now, strict=True)
+        ]
+        stale = table["hash"].isin(list(outdated)).any()
+        if len(table) and not any(others) and not stale:
+            rows[name] = table
+            continue
+        arms = [arm_of[kind] for kind in of]
+        why = [others[kind] or outdated.get(h, "") for kind, h in zip(of, table["hash"], strict=True)]
         done = {key for key, reason in zip(_keys(table), why, strict=True) if not reason}
         waiting = [(a, w) for key, a, w in zip(_keys(table), arms, why, strict=True) if w and key not in done]
         notes += [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_conditions
+from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_conditions, withheld
 from lumirage_bids.audit.published import (
     DIFFERENCES,
     PUBLISHED,
@@ -32,7 +32,7 @@ from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.verdict.scene import Agreement
-from lumirage_bids.report.verdict.verdict import Known
+from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
 from lumirage_bids.stats.dictionaries import (
     COMPARISONS,
     FAILURES,
@@ -83,7 +83,8 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     output.write_table("group/structures.tsv", tables.per_structure, STRUCTURES)
     output.write_table("group/summary.tsv", tables.summary, SUMMARY)
     output.write_table("group/comparisons.tsv", tables.comparisons, COMPARISONS)
-    output.write_table("group/ranking.tsv", tables.ranking, RANKING)
+    silent = withheld(conditions.labellers)
+    output.write_table("group/ranking.tsv", ranked_labellings(tables.ranking, silent), RANKING)
     output.write_table("group/interactions.tsv", tables.interactions, INTERACTIONS)
     output.write_table("group/failures.tsv", failures(tables.pairs), FAILURES)
     differences = tables.structure_differences
@@ -139,7 +140,9 @@ def read_run(output: Output) -> tuple[Conditions, list[str], str]:
     tables_of_names = {name: output / paths.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
-    first = min((time for table in rows.values() for time in table["finished"].dropna()), default="")
+    first = min(
+        (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
+    )
     return read_conditions(output, pairs, structures, luts), notes, first
 
 

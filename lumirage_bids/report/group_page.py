@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from lumirage_bids.audit import labels_from_intensities
+from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.files import write_text
 from lumirage_bids.output.record import MadeBy
@@ -34,7 +34,7 @@ from lumirage_bids.report.tables import (
     summary_table,
 )
 from lumirage_bids.report.text import compared_where
-from lumirage_bids.report.verdict.verdict import Known, Tables, judge
+from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of
 from lumirage_bids.stats.summaries import per_structure
 
@@ -226,7 +226,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
     differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None
     known = _known(context)
-    ranked = tables.ranking[[not known.withheld.get(str(name)) for name in tables.ranking["labelling"]]]
+    ranked = ranked_labellings(tables.ranking, known.withheld)
     return render(
         "group.html",
         title=f"Registration evaluation: {context.dataset}",
@@ -255,8 +255,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
 
 def _known(context: ReportContext) -> Known:
     """What bounds the verdict: labels made from the registered intensities carry none."""
-    made_by = context.made_by.items()
-    return replace(context.known, withheld={name: labels_from_intensities({name: by}) for name, by in made_by})
+    return replace(context.known, withheld=withheld(context.made_by))
 
 
 def _structure_tables(tables: GroupTables) -> list[Table]:

@@ -13,6 +13,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.files import write_table, write_text
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.report.text import Wording
+from lumirage_bids.report.verdict.scene import certain_rows
 from lumirage_bids.report.verdict.verdict import Tables
 from lumirage_bids.stats import dictionaries
 from lumirage_bids.stats.classes import primary_class
@@ -62,7 +63,7 @@ def score_tables(
         pairs=pairs,
         summary=summarise(pairs, score=score),
         comparisons=comparisons,
-        ranking=ranking(pairs, comparisons, criteria=criteria, score=score),
+        ranking=ranking(pairs, certain_rows(comparisons, pairs, criteria, score.sign), criteria=criteria, score=score),
         interactions=interactions(pairs, comparisons, criteria=criteria, score=score),
         structure_differences=structure_differences(wide, luts or {}, criteria=criteria),
         further=dict(_further(pairs, criteria, score)),
@@ -85,7 +86,7 @@ def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in pairs.groupby("labelling", sort=False)}
 
 
-def write_out(folder: Path, tables: Tables, criteria: Criteria, words: Wording, verdict: str) -> None:
+def write_out(folder: Path, tables: Tables, words: Wording, verdict: str) -> None:
     """Write the verdict, the tables with their dictionaries, and figures.
 
     Raises

@@ -296,13 +296,15 @@ def _statistics(comparisons: pd.DataFrame) -> Iterator[str]:
         yield f"Intervals and p-values were not computed: that takes at least {FEWEST_SUBJECTS} subjects."
         return
     apart = " Subjects of different sequences had variances of their own." if _several_groups(comparisons) else ""
-    margin = comparisons["equivalence_margin"].iloc[0]
+    margin, tested = comparisons["equivalence_margin"].iloc[0], ""
+    if comparisons["p_equivalence"].notna().any():
+        tested = f" Equivalence within {margin:g} Dice was tested by two one-sided tests [@schuirmann1987]."
     yield (
         "Because subjects recur in pairs, standard errors, intervals and p-values rest on subjects as a random sample: "
         "variances of subjects and of single pairs were found by the method of moments, as in the social relations "
         "model [@kenny2006; @aronow2015], with degrees of freedom by Satterthwaite's formula [@satterthwaite1946] and "
         f"a correction for skewness [@hall1992].{apart} p-values were corrected for all comparisons by Holm's method "
-        f"[@holm1979]. Equivalence within {margin:g} Dice was tested by two one-sided tests [@schuirmann1987]."
+        f"[@holm1979].{tested}"
     )
 
 

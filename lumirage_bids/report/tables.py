@@ -139,7 +139,7 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
         Column(key="n_common", title="Pairs in common", kind="count"),
         Column(key="mean", title="Mean", kind="dice"),
         Column(key="rank_mean", title="By mean", kind="index", group="Rank"),
-        Column(key="rank", title="By significance", kind="index", group="Rank"),
+        Column(key="rank", title="By certainty", kind="index", group="Rank"),
         Column(key="score_learn2reg", title="Learn2Reg's score", kind="quantity", group="Rank"),
         Column(key="first_percent", title="First, %", kind="quantity", group="Had other subjects been drawn"),
         Column(key="spans", title="Rank, 95 %", group="Had other subjects been drawn", keep=True),
@@ -147,8 +147,8 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
         Column(key="mean_zero", title="Mean, those at worst", kind="dice", group="Pairs without a score"),
     ]
     caption = (
-        "Ranks on the pairs that all methods scored that are not set aside. By significance: one more than the methods "
-        "that are better by p (Holm), however little."
+        "Ranks on the pairs that all methods scored that are not set aside. By certainty: one more than the methods "
+        "that are better for certain, as in the verdict."
     )
     return make_table("ranking-table", caption, ranking.assign(spans=spans), columns)
 

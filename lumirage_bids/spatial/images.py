@@ -293,8 +293,7 @@ def _explaining(path: Path) -> Iterator[None]:
         if not has_content(path):
             elsewhere = " here (datalad get fetches its content)" if os.path.lexists(path) else ""
             raise MissingInputError(f"{path}: no such file{elsewhere}")
-        with path.open("rb") as file:
-            _check_packing(path, file.read(4))  # nibabel calls it a bad image when a file cannot be opened
+        check_packing(path)  # nibabel calls it a bad image when a file cannot be opened
         yield
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
@@ -306,8 +305,18 @@ def _explaining(path: Path) -> Iterator[None]:
         raise BadDataError(f"{path}: cannot be read as an image ({error})") from error
 
 
-def _check_packing(path: Path, first: bytes) -> None:
-    """Refuse a file that is packed by gzip though its name does not say so, or the reverse, by its first four bytes."""
+def check_packing(path: Path) -> None:
+    """Look at the first four bytes of a file: whether it is packed by gzip, as its name says.
+
+    Raises
+    ------
+    BadDataError
+        It is though its name does not say so, or the reverse.
+    OSError
+        It cannot be opened.
+    """
+    with path.open("rb", buffering=0) as file:
+        first = file.read(4)
     if path.name.endswith(".nii") and first.startswith(b"\x1f\x8b"):
         raise BadDataError(f"{path}: is packed by gzip; rename it to {path.name}.gz")
     header = {n.to_bytes(4, order) for n in (348, 540) for order in ("little", "big")}

@@ -22,6 +22,9 @@ FAR_BELOW = 0.5
 """How far below a brain's darkest values, in ranges of its intensities, a value tells of nothing that was seen:
 scanners and programs fill what they do not know with -1024 or -32768. In plain scans 0 is nearer than that."""
 
+MOST = 0.5
+"""Share of what surrounds a brain from which one value is no tissue."""
+
 SLOPPY_SPACING = 3.0
 """Finest spacing of a sloppy preparation, mm."""
 
@@ -109,7 +112,7 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     BadDataError
         The mask does not overlap the image, or winsorising leaves no contrast.
     """
-    seen = without_fill(image.array, image.array[mask_on(mask, image)])
+    seen = without_fill(image.array, mask_on(mask, image))
     image = reorient(replace(image, array=ground(seen)), preparation.orientation)
     if preparation.spacing is not None:
         image = resample_isotropic(image, preparation.spacing)
@@ -133,24 +136,39 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
 
 
-def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Intensities of which those so far below a brain's that they would flatten it (`FAR_BELOW`) are as dark as others.
+def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Intensities of which those that tell of nothing that was seen are as dark as others.
+
+    These are values so far below a brain's that they would flatten it (`FAR_BELOW`); and a value that most of what
+    surrounds the brain has and that is brighter than the brain's darkest, which would shine into it when resampled.
 
     Parameters
     ----------
     array : array
         Intensities of an image.
-    brain : array
-        Those inside the brain, in any shape.
+    brain : array of bool
+        Where the brain is.
 
     Returns
     -------
     array
-        The same array where nothing lies so far below.
+        The same array where there is nothing of the kind.
     """
-    low, high = np.percentile(brain, (DARKEST, 99))
+    low, high = np.percentile(array[brain], (DARKEST, 99))
     far = array < low - FAR_BELOW * (high - low)
-    return np.where(far, np.percentile(array[~far], DARKEST), array).astype(array.dtype) if far.any() else array
+    if far.any():
+        array = np.where(far, np.percentile(array[~far], DARKEST), array).astype(array.dtype)
+    around = array[~brain]
+    fill = np.median(around) if around.size else low  # a value that most have is their median
+    if fill > low and (around == fill).mean() > MOST:
+        from scipy import ndimage
+
+        pieces, number = ndimage.label(array == fill)
+        outside = np.zeros(number + 1, dtype=bool)
+        outside[pieces[~brain]] = True
+        outside[0] = False
+        array = np.where(outside[pieces], low, array).astype(array.dtype)
+    return array
 
 
 def ground(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of, split_of
@@ -54,6 +56,22 @@ def arm_labels(arms: Iterable[Arm], aside: Collection[Arm] = ()) -> dict[Arm, st
     several = len({arm.variant for arm in arms}) > 1
     told = {arm: [arm.variant] * several + ["set aside"] * (arm in aside) for arm in arms}
     return {arm: arm.method + (f" ({', '.join(words)})" if words else "") for arm, words in told.items()}
+
+
+def arm_codes(rows: pd.DataFrame, arms: Sequence[Arm]) -> npt.NDArray[np.intp]:
+    """Place of each row's arm among the arms."""
+    (variant, variants), (method, methods) = (pd.factorize(rows[name]) for name in ("variant", "method"))
+    places = np.zeros((len(variants) + 1, len(methods) + 1), dtype=np.intp)
+    for place, arm in enumerate(arms):
+        if arm.variant in variants and arm.method in methods:
+            places[variants.get_loc(arm.variant), methods.get_loc(arm.method)] = place
+    return np.asarray(places[variant, method])
+
+
+def arm_names(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Name of each row's arm, as in `arm_labels`."""
+    arms = arms_of(rows)
+    return np.array([*arm_labels(arms).values(), ""], dtype=object)[arm_codes(rows, arms)]
 
 
 def evaluations_of(table: pd.DataFrame) -> list[str]:

@@ -13,12 +13,12 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
 from lumirage_bids.stats.design import Design, Designs, design
-from lumirage_bids.stats.effects import effects, influences, moments, plain_tests
+from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, with_errors
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
 from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.shares import subjects_needed, variance_shares
-from lumirage_bids.stats.student import Floats, Inference
+from lumirage_bids.stats.student import Floats
 
 _SIZES = ("d_z", "d_av", "d_pooled", "hedges_g")
 _ENDS = ("low", "high")
@@ -232,7 +232,7 @@ def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], crite
     """Intervals of the effect sizes."""
     moved = np.zeros((int(laid.kept[-1]) + 1, len(_SIZES)))
     moved[laid.kept] = influences(a, b)
-    found: Inference = laid.infer(moved).of([observed[size] for size in _SIZES])
+    found = with_errors(laid.infer(moved), [observed[size] for size in _SIZES])
     ends = zip(_ENDS, found.interval(criteria.confidence), strict=True)
     return {f"{size}_{end}": float(v) for end, values in ends for size, v in zip(_SIZES, values, strict=True)}
 

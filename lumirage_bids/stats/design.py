@@ -16,6 +16,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
@@ -39,6 +40,10 @@ _TAKEN_AWAY = 2.0
 _SKEWNESS = 0.5
 # Standard errors below this are rounding.
 _NO_SPREAD = 1e-12
+_UPPER = 0.975
+# Below it, no degrees of freedom have such a point of t.
+_NORMAL_POINT = 1.9601
+_KEPT = 8  # choices of pairs whose designs are kept
 _DENSE = 1500  # subjects up to which degrees of freedom are computed in full
 
 
@@ -366,14 +371,26 @@ class Design:
     def _satterthwaite(self, parts: Floats, pairs: float, weight: Floats, degrees: Floats) -> float:
         """Degrees of freedom of the sum; what pairs have of their own counts to the groups it was told apart in.
 
-        It was found by taking away, so the sum is the less sure the more the subjects make of it.
+        It was found by taking away, so the sum is the less sure the more the subjects make of it. With a group of few
+        subjects, whose variance is small by chance too often, Satterthwaite's formula says too many: there are no more
+        than go with the groups' own t, averaged by their variances.
+
+        References
+        ----------
+        Cochran and Cox 1957, Experimental Designs, 2nd ed., ISBN 978-0-471-16203-5, section 4.14
         """
         told_apart = weight * ~self._by_contributions
         total = float(parts.sum()) + pairs
         own = pairs * (1 + _TAKEN_AWAY * float(parts.sum()) / total)
-        parts = parts + own * told_apart / max(float(told_apart.sum()), 1e-300)
-        least = _SHARE * total * weight / weight.sum() if len(parts) > 1 else parts
-        return float(max(1.0, total**2 / (np.maximum(parts, least) ** 2 / degrees).sum()))
+        share = told_apart / max(float(told_apart.sum()), 1e-300)
+        unsure = parts + own * share
+        least = _SHARE * total * weight / weight.sum() if len(parts) > 1 else unsure
+        joined = total**2 / (np.maximum(unsure, least) ** 2 / degrees).sum()
+        if len(parts) > 1 and self.smallest < _FEWEST_IN_GROUP:
+            sure = parts + pairs * share
+            each = degrees * (sure / np.where(unsure > 0, unsure, 1.0)) ** 2
+            joined = min(joined, _averaged(sure / total, np.maximum(each, 1.0)))
+        return float(max(1.0, joined))
 
     def _excess(self, sums: Floats, squares: Floats) -> Floats:
         """Excess of each group's kurtosis over that of as many normal values: a sum of squares is the less sure."""
@@ -415,7 +432,10 @@ def design(crossing: Crossing, used: Mask) -> Design:
 
 
 class Designs:
-    """Designs of the pairs of a crossing, one for each choice of them; the same choice is laid out once."""
+    """Designs of the pairs of a crossing, one for each choice of them; the same choice is laid out once.
+
+    The latest choices alone are kept: of 200 000 pairs each takes 10 MB, and every structure may lack others.
+    """
 
     def __init__(self, crossing: Crossing) -> None:
         self._crossing = crossing
@@ -424,9 +444,11 @@ class Designs:
     def of(self, used: Mask) -> Design:
         """Lay out the pairs that are used, shape (pairs,)."""
         key = np.packbits(used).tobytes()
-        if key not in self._known:
-            self._known[key] = design(self._crossing, used)
-        return self._known[key]
+        found = self._known.pop(key, None) or design(self._crossing, used)
+        self._known[key] = found
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
+        return found
 
 
 def _with_left_out(crossing: Crossing, used: Indices, laid: Design) -> Design:
@@ -478,6 +500,12 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
         what=what,
         holds_for=holds_for,
     )
+
+
+def _averaged(shares: Floats, degrees: Floats) -> float:
+    """Degrees of freedom whose 95 % point of t is the average of those of several, weighed by shares of variance."""
+    point = float((shares * special.stdtrit(degrees, _UPPER)).sum() / shares.sum())
+    return float(special.stdtridf(_UPPER, point)) if point > _NORMAL_POINT else float("inf")
 
 
 def _numbered(codes: Indices, size: int) -> tuple[Indices, Indices]:

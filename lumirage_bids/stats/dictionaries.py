@@ -32,6 +32,11 @@ SUBJECTS = (
     "with df degrees of freedom, corrected for skewness (docs/statistics.md)"
 )
 
+CERTAIN = (
+    "as the verdict says it, by p_holm of comparisons.tsv, beyond margin and threshold, with no scores lacking of "
+    "different pairs, and not by one subject alone"
+)
+
 _COMMON: dict[str, Entry] = {
     "variant": score_table.COLUMNS["variant"],
     "method": score_table.COLUMNS["method"],
@@ -286,11 +291,11 @@ _RANKING: dict[str, Entry] = {
         "Units": DICE,
     },
     "rank_mean": {"Description": "Place by mean, 1 for the best; n/a for an arm set aside"},
-    "n_above": {"Description": "Arms that this one is better than by p_holm of comparisons.tsv"},
-    "n_below": {"Description": "Arms that are better than this one by p_holm of comparisons.tsv"},
-    "rank": {"Description": "Significance-based rank: 1 + n_below; arms that are not told apart share it"},
+    "n_above": {"Description": f"Arms that this one is better than for certain: {CERTAIN}"},
+    "n_below": {"Description": "Arms that are better than this one for certain"},
+    "rank": {"Description": "Rank by certain differences: 1 + n_below; arms that are not told apart share it"},
     "score_learn2reg": {
-        "Description": "Rank score by significant wins, 0.1 for none to 1 for all, as in Learn2Reg; tests take account "
+        "Description": "Rank score by certain wins, 0.1 for none to 1 for all, as in Learn2Reg; tests take account "
         "of subjects that recur, which Learn2Reg's do not",
         "Reference": LEARN2REG,
     },

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from lumirage_bids.stats.student import Floats
+from lumirage_bids.stats.student import Floats, Inference
 
 #: Standard deviations of Dice below this are rounding, not spread (Dice lies in [0, 1]).
 _NO_SPREAD = 1e-12
+# How many times fewer degrees of freedom a spread's own error is taken to have, less one.
+_SPREAD_UNSURE = 2.0
 #: Most pairs for which Wilcoxon's p-value is exact where there are no ties.
 _EXACT = 50
 
@@ -131,6 +135,25 @@ def influences(a: Floats, b: Floats) -> Floats:
         d_pooled = centred / np.sqrt(pooled) - sizes.d_pooled / 2 * ((own_a**2 + own_b**2) / 2 / pooled - 1)
     known = np.isfinite([sizes.d_z, sizes.d_av, sizes.d_pooled, sizes.hedges_g])
     return np.where(known, np.stack([d_z, d_av, d_pooled, d_av * _correction(n)], axis=1), np.nan)
+
+
+def with_errors(found: Inference, sizes: npt.ArrayLike) -> Inference:
+    """Effect sizes with their errors.
+
+    Of a large effect size most of the error is that of the standard deviation that it is divided by. That error is
+    known from fourth powers of few differences, and too small more often than not: its share counts with a third of the
+    degrees of freedom.
+
+    Parameters
+    ----------
+    found : Inference
+        Of the influences of each size.
+    sizes : array-like
+        The sizes that were found.
+    """
+    half = np.asarray(sizes, dtype=np.float64) ** 2 / 2
+    degrees = found.df / (1 + _SPREAD_UNSURE * half / (1 + half))
+    return replace(found.of(sizes), df=np.maximum(degrees, 1.0))
 
 
 class PlainTests(NamedTuple):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.output.score_table import structure_index
-from lumirage_bids.stats.classes import Arm, arms_of, scores_of
+from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of
 from lumirage_bids.stats.design import Crossing, Indices, Mask
 from lumirage_bids.stats.groups import groups_of
 from lumirage_bids.stats.score import DICE, Score
@@ -98,7 +98,7 @@ def structure_scores(wide: pd.DataFrame) -> StructureScores:
     found = {i: column for column in wide.columns if (i := structure_index(column)) is not None}
     index = np.array(sorted(found), dtype=np.int64)
     keys = ["variant", "method", "moving", "fixed", "split", "status"]
-    pairs, (pair, arm) = _pivot(wide[keys].assign(dice_mean=np.nan), DICE)
+    pairs, (pair, arm) = pivot(wide[keys].assign(dice_mean=np.nan), DICE)
     dice = np.full((len(pairs.dice), len(index), len(pairs.arms)), np.nan)
     ok = (wide["status"] == "ok").to_numpy()
     for place, i in enumerate(index):  # column by column: a copy of all of them would double the memory
@@ -117,15 +117,15 @@ def side_by_side(rows: pd.DataFrame, score: Score = DICE) -> SideBySide:
         subject_fixed, else what the scans' names begin with.
     score : Score
     """
-    return _pivot(rows, score)[0]
+    return pivot(rows, score)[0]
 
 
-def _pivot(rows: pd.DataFrame, score: Score) -> tuple[SideBySide, tuple[Indices, Indices]]:
-    """Put arms side by side, and tell the pair and the arm of each row."""
+def pivot(rows: pd.DataFrame, score: Score = DICE) -> tuple[SideBySide, tuple[Indices, Indices]]:
+    """Put arms side by side as `side_by_side` does, and tell the pair and the arm of each row."""
     arms = arms_of(rows)
     (moving, _), (fixed, fixed_names) = (pd.factorize(rows[side]) for side in ("moving", "fixed"))
     codes, pairs = pd.factorize(moving * (len(fixed_names) + 1) + fixed)
-    where = codes, _arm_codes(rows, arms)
+    where = codes, arm_codes(rows, arms)
     dice = np.full((len(pairs), len(arms)), np.nan)
     ran, failed = np.zeros(dice.shape, dtype=np.bool_), np.zeros(dice.shape, dtype=np.bool_)
     status = rows["status"].to_numpy()
@@ -146,12 +146,13 @@ def crossing_of(pairs: pd.DataFrame) -> Crossing:
     codes, subjects = pd.factorize(np.concatenate(sides))
     moving, fixed = codes[: len(pairs)], codes[len(pairs) :]
     split, splits = pd.factorize(pairs["split"])
-    cells = np.unique((moving * len(subjects) + fixed) * max(1, len(splits)) + split)
-    couples, of = np.divmod(cells, max(1, len(splits)))
-    named = zip(
-        subjects[couples // max(1, len(subjects))], subjects[couples % max(1, len(subjects))], splits[of], strict=True
-    )
-    groups = groups_of(named)
+    # Groups follow from which subjects are moving and fixed in which split: one pair for each is enough.
+    order = np.lexsort((split, fixed, moving))
+    firsts = [
+        np.unique(side[order] * max(1, len(splits)) + split[order], return_index=True)[1] for side in (moving, fixed)
+    ]
+    some = order[np.unique(np.concatenate(firsts))]
+    groups = groups_of(zip(subjects[moving[some]], subjects[fixed[some]], splits[split[some]], strict=True))
     between = moving != fixed
     one = [side for side, of in (("moving", moving), ("fixed", fixed)) if len(np.unique(of[between])) == 1]
     return Crossing(
@@ -163,14 +164,6 @@ def crossing_of(pairs: pd.DataFrame) -> Crossing:
         groups=[groups[subject] for subject in subjects],
         one_sided=one[0] if len(one) == 1 else "",
     )
-
-
-def _arm_codes(rows: pd.DataFrame, arms: list[Arm]) -> Indices:
-    """Place of each row's arm among the arms."""
-    codes = np.zeros(len(rows), dtype=np.intp)
-    for place, arm in enumerate(arms):
-        codes[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)] = place
-    return codes
 
 
 def subjects_of(scans: pd.Series[str] | pd.Index[str]) -> _Names:

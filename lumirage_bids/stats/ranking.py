@@ -26,7 +26,7 @@ RANKING_COLUMNS = [
 
 def ranking(
     pairs: pd.DataFrame,
-    comparisons: pd.DataFrame,
+    certain: pd.DataFrame,
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
@@ -40,8 +40,8 @@ def ranking(
     ----------
     pairs, criteria, score
         As for `lumirage_bids.stats.comparisons.compare`.
-    comparisons : DataFrame
-        What that found.
+    certain : DataFrame
+        Those of the comparisons found that are certain: what a verdict says "for certain" of.
     references : collection of str
         Methods that are no competitors.
     resamples, seed : int
@@ -55,8 +55,8 @@ def ranking(
 
     References
     ----------
-    Hering et al. 2023, doi:10.1109/TMI.2022.3213983 (rank by significant wins); Wiesenfarth et al. 2021,
-    doi:10.1038/s41598-021-82017-6 (bootstrap of ranks, here over subjects).
+    Hering et al. 2023, doi:10.1109/TMI.2022.3213983 (rank by significant wins, here by certain ones); Wiesenfarth
+    et al. 2021, doi:10.1038/s41598-021-82017-6 (bootstrap of ranks, here over subjects).
     """
     criteria = criteria or Criteria()
     tables = []
@@ -65,9 +65,9 @@ def ranking(
         split = primary_class(classes)
         table = whole.only(whole.of(classes[split]))
         common = common_pairs(table, references)
-        here = comparisons[(comparisons["labelling"] == labelling) & (comparisons["evaluation"] == evaluation)]
+        here = certain[(certain["labelling"] == labelling) & (certain["evaluation"] == evaluation)]
         ranks = _bootstrap(table, common, score, criteria, resamples, seed)
-        rows = pd.DataFrame(_arms(table, common, here[here["split"] == split], criteria, score)).join(ranks)
+        rows = pd.DataFrame(_arms(table, common, here[here["split"] == split], score)).join(ranks)
         rows = rows[~common.reference].assign(labelling=labelling, evaluation=evaluation, split=split)
         tables.append(rows.sort_values(["set_aside", "rank_mean"], kind="stable"))
     if not tables:
@@ -75,16 +75,14 @@ def ranking(
     return pd.concat(tables, ignore_index=True).reindex(columns=RANKING_COLUMNS)
 
 
-def _arms(
-    table: SideBySide, common: Common, comparisons: pd.DataFrame, criteria: Criteria, score: Score
-) -> dict[str, object]:
-    """Means, ranks and significant wins of each arm; references and arms set aside have no rank."""
+def _arms(table: SideBySide, common: Common, certain: pd.DataFrame, score: Score) -> dict[str, object]:
+    """Means, ranks and certain wins of each arm; references and arms set aside have no rank."""
     ranked = ~common.reference & ~common.set_aside & common.pairs.any()
     means = np.full(len(table.arms), np.nan)
     if ranked.any():
         means[ranked] = table.dice[np.ix_(common.pairs, ranked)].mean(axis=0)
     worst = np.nan if score.worst is None else score.worst
-    above, below = _wins(table, ranked, comparisons, criteria, score)
+    above, below = _wins(table, ranked, certain, score)
     most = max(1, int(ranked.sum()) - 1)
     return {
         "variant": [arm.variant for arm in table.arms],
@@ -100,13 +98,11 @@ def _arms(
     }
 
 
-def _wins(
-    table: SideBySide, ranked: np.ndarray, comparisons: pd.DataFrame, criteria: Criteria, score: Score
-) -> tuple[Floats, Floats]:
-    """How many of the ranked arms each is surely better and worse than."""
+def _wins(table: SideBySide, ranked: np.ndarray, certain: pd.DataFrame, score: Score) -> tuple[Floats, Floats]:
+    """How many of the ranked arms each is better and worse than for certain."""
     places = {arm: place for place, arm in enumerate(table.arms) if ranked[place]}
     above, below = np.zeros(len(table.arms)), np.zeros(len(table.arms))
-    for row in comparisons[comparisons["p_holm"] < criteria.alpha].to_dict("records"):
+    for row in certain.to_dict("records"):
         a, b = (places.get((row[f"variant_{x}"], row[f"method_{x}"])) for x in "ab")  # type: ignore[call-overload]
         if a is not None and b is not None:
             better, worse = (b, a) if row["mean_difference"] * score.sign > 0 else (a, b)

@@ -9,6 +9,7 @@ import pytest
 
 from lumirage_bids.app import estimate
 from lumirage_bids.experiment import timings
+from lumirage_bids.experiment.arms import Arm
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Plan
 from lumirage_bids.experiment.settings import Settings
@@ -66,6 +67,21 @@ def test_evaluation_takes_time_too(made: Plan, tmp_path: Path) -> None:
     surface = seconds(judged(made, Evaluation(surface=True)), settings(tmp_path))
     # 40 pairs; 2.5 s each were measured at 5.8 million voxels, on four cores here.
     assert 0.5 < (surface - plain) / (40 * 2.5 / 4) < 2
+
+
+def test_coarser_variants_take_less(made: Plan, tmp_path: Path) -> None:
+    def spaced(arms: tuple[Arm, ...], spacing: float) -> tuple[Arm, ...]:
+        return tuple(replace(a, preparation=replace(a.preparation, spacing=spacing)) for a in arms)
+
+    arms = (*spaced(made.arms, 0.6), *spaced(made.arms, 1.2))
+    fine, coarse = (
+        seconds(
+            replace(made, arms=arms, batches=tuple(replace(b, arms=spaced(b.arms, s)) for b in made.batches)),
+            settings(tmp_path),
+        )
+        for s in (0.6, 1.2)
+    )
+    assert coarse < 0.6 * fine
 
 
 def test_what_was_measured_counts(made: Plan, tmp_path: Path) -> None:

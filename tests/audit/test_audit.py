@@ -27,6 +27,7 @@ from lumirage_bids.audit import (
     name_unchecked,
     read_conditions,
 )
+from lumirage_bids.audit.common import common_means, different_subjects
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labeller
@@ -36,6 +37,7 @@ from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import ReportContext, group_tables, write_group_report
 from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.summaries import summarise
 from tests.stats.made_up import score_table
 
 
@@ -740,3 +742,15 @@ def test_the_literature_is_cited_and_no_advice_is_given():
     assert all(any(source in p for source in ("doi:", "arXiv:", "PMLR")) for p in told)
     assert not any(word in " ".join(told) for word in ("choose", "safer", "should", "best"))
     assert "by DeepAtropos vfa 0.876" in told[-1]
+
+
+def test_pairs_in_common_are_those_of_the_verdict():
+    pairs, _ = score_table(subjects=8, kinds=("T1w",), gains={"identity": 0.0, "a": 0.1, "b": 0.2, "c": 0.3}, seed=4)
+    draw = np.random.default_rng(0).random(len(pairs))
+    failed = ((pairs["method"] == "c") & (draw < 0.3)) | ((pairs["method"] == "b") & (draw < 0.03))
+    pairs = pairs.assign(status=np.where(failed, "failed", "ok"), dice_mean=pairs["dice_mean"].mask(failed))
+    assert 0 < (failed & (pairs["method"] == "b")).sum() < 3
+    rows = summarise(pairs).query("split == 'all'").set_index("method")
+    means = common_means(different_subjects(pairs))
+    assert set(means) == {"identity", "a", "b"}
+    assert means == pytest.approx(rows.loc[list(means), "mean_common"].to_dict())

@@ -986,5 +986,16 @@ def test_species_come_from_the_table_of_participants(tmp_path: Path) -> None:
     (root / "participants.tsv").write_text(
         "\ufeffparticipant_id\tage\tspecies\nsub-1\t3\tmacaca mulatta\nsub-2\t4\tn/a\n", "utf-8"
     )
-    found = {s.subject: s.species for s in look(root).scans}
-    assert found == {"1": "macaca mulatta", "2": "n/a", "3": ""}
+    found = look(root)
+    assert {s.subject: s.species for s in found.scans} == {"1": "macaca mulatta", "2": "", "3": ""}
+    assert [n for n in found.notes if "species" in n] == [
+        "The species of 1 subject(s) is 'n/a' in participants.tsv: they count as what the protocol's [masks] species "
+        "says, and as humans where it says nothing."
+    ]
+
+
+@pytest.mark.parametrize("column", ["species\nsub-1\tHomo sapiens\nsub-9\tunknown\n", "age\nsub-1\tn/a\n"])
+def test_species_that_are_named_or_not_asked_for_are_not_noted(tmp_path: Path, column: str) -> None:
+    make(tmp_path / "d", "sub-1_T1w.nii")
+    (tmp_path / "d" / "participants.tsv").write_text(f"participant_id\t{column}", "utf-8")
+    assert not [n for n in look(tmp_path / "d").notes if "species" in n]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,30 @@ def test_fields_that_are_not_there_are_counted(tmp_path: Path) -> None:
     assert (found.n_failing, found.exit_code) == (1, 1)
     assert "1 of 2 files are not there" in found.text
     assert "folder" not in found.text
+
+
+def test_images_that_are_packed_otherwise_than_they_are_called_are_told(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    scans[2].path.write_bytes(gzip.compress(b"voxels"))
+    found = look(tmp_path, scans)
+    assert (found.n_failing, found.n_rows, found.exit_code, found.error) == (8, 12, 1, None)
+    assert found.text.count("sub-3_T1w.nii: is packed by gzip; rename it to sub-3_T1w.nii.gz") == 1
+    scans[1].labels["manual"].path.write_bytes(gzip.compress(b"labels"))
+    assert look(tmp_path, scans).exit_code == 65
+    scans[1].labels["manual"].path.unlink()
+    scans[1].labels["manual"].path.symlink_to("nowhere")
+    plan = make_plan(dataset(tmp_path, scans, present=()), protocol.load("default"), asked(tmp_path))
+    assert (foresee(plan, None).n_rows, foresee(plan, None).n_failing) == (4, 4)  # one pair that is here
+
+
+def test_the_reference_counts_where_scans_are_aligned_to_it(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "123"]
+    scans[0].path.write_bytes(gzip.compress(b"voxels"))
+    made = make_plan(dataset(tmp_path, scans), protocol.load("default"), asked(tmp_path))
+    assert made.reference.name == "sub-1_T1w"
+    found = foresee(made, None)
+    assert found.n_failing == found.n_rows > 0
+    assert found.exit_code == 65
 
 
 def test_what_is_only_missing_is_missing_input() -> None:

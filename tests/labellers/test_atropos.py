@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.labellers import labeller, segment_checked
@@ -44,6 +47,49 @@ def test_a_few_bright_voxels_do_not_become_a_tissue() -> None:
     array[tuple(np.argwhere(truth.array == 2)[::400].T)] = 5000
     labels, _ = segment_checked(Atropos(), scan(), Volume(array=array, affine=image.affine), truth, "tissue", Context())
     assert min(agreement(labels, truth)) > 0.9
+
+
+def differing(suffix: str, change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> float:
+    """Share of the brain that is labelled otherwise when the intensities are others."""
+    image, truth = brain(suffix)
+    inside = truth.array > 0
+    changed = replace(image, array=change(image.array, inside))
+    maps = [Atropos().segment(scan(suffix), one, truth, "tissue", Context()).array for one in (image, changed)]
+    return float((maps[0] != maps[1])[inside].mean())
+
+
+def test_z_scored_integers_are_labelled_as_any_others() -> None:
+    def change(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        z = (array - array[inside].mean()) / array[inside].std()
+        return np.where(inside, np.rint(5000 * z), 0).astype(np.int16)
+
+    assert differing("T1w", change) < 0.001
+
+
+@pytest.mark.slow
+@settings(max_examples=15, deadline=None)
+@given(
+    suffix=st.sampled_from(sorted(MEANS)),
+    scale=st.floats(-4, 4).map(lambda power: 10**power),
+    offset=st.floats(-100, 100),
+    kind=st.sampled_from(["float32", "float64", "int16", "uint16", "int32"]),
+    fill=st.floats(-3, 3),
+)
+def test_what_is_added_multiplied_stored_or_around_changes_no_label(
+    suffix: str, scale: float, offset: float, kind: str, fill: float
+) -> None:
+    """Offset and fill are in ranges of the image."""
+
+    def change(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        size = float(np.ptp(array))
+        array = np.where(inside, array.astype(np.float64), fill * size)
+        if kind.startswith("float"):
+            return (scale * (array + offset * size)).astype(kind)
+        limits = np.iinfo(kind)  # integers: over half of what there is, from below 0 where there is such
+        steps = min(limits.max, 1 << 24) / 8 / size
+        return np.rint(np.clip(array * steps + max(limits.min, -steps * size), limits.min, limits.max)).astype(kind)
+
+    assert differing(suffix, change) < 0.002
 
 
 @pytest.mark.parametrize("spacing", [0.3, 0.8, 2.0])

@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,17 @@ def test_six_tissues_on_the_images_grid(installed: Path, tmp_path: Path) -> None
         "folder": str(tmp_path / "antsxnet"),
         "base": False,
     }
+
+
+def test_what_is_added_to_an_image_changes_no_label(installed: Path, tmp_path: Path) -> None:
+    image, _ = brain()
+    context = with_weights(tmp_path)
+    maps = [
+        labeller("deepatropos").segment(scan(), replace(image, array=array), image, "deepatropos", context).array
+        for array in (image.array, image.array - 500, (image.array + 1e4).astype(np.float32))
+    ]
+    for other in maps[1:]:
+        assert (other != maps[0]).mean() < 0.002
 
 
 def test_what_is_missing_is_said_before(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

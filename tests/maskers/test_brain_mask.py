@@ -14,10 +14,11 @@ from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.maskers import _template_fit, brain_mask, masking
 from lumirage_bids.maskers._checks import MAX_ALIKE, MAX_DEPTH, MIN_DEPTH, carry, implausible
 from lumirage_bids.maskers._head import Head
+from lumirage_bids.maskers._regions import largest_piece
 from lumirage_bids.maskers.stripped import skull_stripped_region
 from lumirage_bids.maskers.t1w import OfT1w
 from lumirage_bids.methods.base import Context
-from lumirage_bids.spatial.grids import reorient, resample
+from lumirage_bids.spatial.grids import bounding_box, crop, reorient, resample, resample_isotropic
 from lumirage_bids.spatial.images import Volume, write_image
 from tests.labellers.phantom import label_file, scan
 from tests.maskers.heads import dice, whole_head
@@ -193,7 +194,7 @@ def test_mask_file_comes_first_through_its_header(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mask.array, truth.array)
 
 
-@pytest.mark.parametrize("species", ["homo_sapiens", "Homo sapiens", "humans", "9606", "unknown", "Macaca mulatta"])
+@pytest.mark.parametrize("species", ["homo_sapiens", "Homo sapiens", "humans", "9606", "Macaca mulatta"])
 def test_humans_are_recognised_however_they_are_written(species: str) -> None:
     assert masking().is_human(scan(species=species)) == (species != "Macaca mulatta")
 
@@ -220,6 +221,81 @@ def test_masks_that_cannot_be_a_brain_are_named(tmp_path: Path, values: tuple[fl
     assert "label" not in str(raised.value)
 
 
+def real(file: str) -> Volume:
+    """An image of shared/data, RAS."""
+    from lumirage_bids.spatial.images import read_image
+
+    if not (DATA / file).exists():
+        pytest.skip(f"shared/data/{file} is not here")
+    return reorient(read_image(DATA / file))
+
+
+def cut_off(image: Volume, before: tuple[float, ...], after: tuple[float, ...]) -> Volume:
+    """What is left of the box around an image's foreground when shares of it are cut off at either end."""
+    box = bounding_box(largest_piece(image.array != 0)).astype(float)
+    size = (box[:, 1] - box[:, 0])[:, None]
+    box += np.stack([before, after], axis=1) * size * [1, -1]
+    return crop(image, np.rint(box).astype(np.int64))
+
+
+CUTS = [((0, 0, 0.33), (0, 0, 0)), ((0.12, 0.12, 0.12), (0.12, 0.12, 0.12)), ((0, 0, 0.35), (0, 0, 0.35))]
+"""Without its lowest third, an eighth on each side, a slab."""
+
+
+def filled(image: Volume) -> list[Volume]:
+    """The same with other intensities of what is there or is not there."""
+    inside = image.array != 0
+    z = ((image.array - image.array[inside].mean()) / image.array[inside].std()).astype(np.float32)
+    return [image, *(replace(image, array=np.where(inside, z, fill)) for fill in (0.0, 1.5))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after"), CUTS)
+@pytest.mark.parametrize(
+    "file",
+    [
+        "oasis-braincolor/sub-1001/ses-1/anat/sub-1001_ses-1_T1w.nii.gz",
+        "openms/sub-26/anat/sub-26_FLAIR.nii.gz",
+        "openms/sub-26/anat/sub-26_T2w.nii.gz",
+        "macaque/sub-yerkes19/anat/sub-yerkes19_T1w.nii.gz",
+    ],
+)
+def test_real_skull_stripped_scans_that_are_cut_are_recognised(
+    file: str, before: tuple[float, ...], after: tuple[float, ...]
+) -> None:
+    image = cut_off(real(file), before, after)
+    for one in filled(image):
+        region = skull_stripped_region(one)
+        assert region is not None
+        assert dice(region, largest_piece(image.array != 0)) > 0.999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after"), [((0, 0, 0), (0, 0, 0)), *CUTS, ((0, 0, 0.6), (0, 0, 0))])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "heads/sub-01/anat/sub-01_T1w.nii.gz",
+        "heads/sub-02/anat/sub-02_T1w.nii.gz",
+        *(f"openms-raw/sub-01/ses-1/anat/sub-01_ses-1_{kind}.nii.gz" for kind in ("T1w", "T2w", "FLAIR")),
+    ],
+)
+def test_real_heads_are_not_taken_for_skull_stripped_however_they_are_cut(
+    file: str, before: tuple[float, ...], after: tuple[float, ...]
+) -> None:
+    image = cut_off(real(file), before, after)
+    around = replace(image, array=np.pad(image.array, 10))
+    assert [skull_stripped_region(one) for one in (*filled(image), around)] == [None] * 4
+
+
+def test_a_skull_stripped_scan_that_is_cut_is_told_from_a_head() -> None:
+    head, truth = (resample_isotropic(v, 2.0) for v in whole_head(bias=0.0))
+    inside = truth.array > 0.5
+    clean = replace(head, array=np.where(head.array > 60, head.array, 0))
+    for image, is_brain in ((clean, False), (replace(head, array=np.where(inside, head.array, 0)), True)):
+        assert (skull_stripped_region(cut_off(image, *CUTS[0])) is not None) == is_brain
+
+
 @pytest.mark.parametrize(
     "file",
     [
@@ -229,11 +305,7 @@ def test_masks_that_cannot_be_a_brain_are_named(tmp_path: Path, values: tuple[fl
     ],
 )
 def test_real_skull_stripped_scans_are_recognised(file: str) -> None:
-    from lumirage_bids.spatial.images import read_image
-
-    if not (DATA / file).exists():
-        pytest.skip(f"shared/data/{file} is not here")
-    image = read_image(DATA / file)
+    image = real(file)
     region = skull_stripped_region(image)
     assert region is not None
     assert dice(region, image.array != 0) > 0.99

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import aff2axcodes
+from scipy.ndimage import binary_dilation
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.spatial.grids import grid_for, mask_on, pad_to, reorient, resample
@@ -98,6 +99,23 @@ def test_what_a_scanner_puts_outside_its_field_of_view_changes_nothing(fill: flo
         preparation = Preparation(spacing=3.0, crop="none", skull_strip=strip)
         got, expected = (prepare(replace(image, array=a), mask, preparation).image for a in (array, image.array))
         np.testing.assert_allclose(got.array, expected.array, atol=0.03)
+
+
+@pytest.mark.parametrize("spacing", [None, 5.0])
+@pytest.mark.parametrize("loose", [False, True])
+def test_the_value_around_a_brain_changes_nothing(spacing: float | None, loose: bool) -> None:
+    image, mask = head()
+    inside = mask.array > 0
+    brain = (image.array - image.array[inside].mean()) / image.array[inside].std()
+    around = replace(mask, array=binary_dilation(inside).astype(np.uint8)) if loose else mask
+    darkest = np.percentile(brain[inside], 0.1)
+
+    def prepared(fill: float) -> np.ndarray:
+        array = np.where(inside, brain, fill).astype(np.float32)
+        return prepare(replace(image, array=array), around, Preparation(spacing=spacing)).image.array
+
+    for fill in (-1.0, 0.0, 1.5, 20.0):
+        np.testing.assert_allclose(prepared(fill), prepared(darkest), atol=0.02)
 
 
 def test_a_background_far_below_a_brain_does_not_flatten_it() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES, Crossing, design
+from lumirage_bids.stats.effects import influences, with_errors
 from lumirage_bids.stats.groups import groups_of
 from lumirage_bids.stats.student import Inference, _corrected, _plain
 from tests.stats.crossed import DESIGNS, SPARSE, Design, coverage, merged
@@ -205,7 +206,32 @@ def test_coverage_in_short(shape: Design, n: int):
 
 @pytest.mark.parametrize("shape", merged(3, 12), ids=lambda shape: shape.name)
 def test_coverage_of_three_subjects_and_nine(shape: Design):
-    assert 91.5 <= coverage(shape, 12, 1000).mean <= 98.9
+    assert 93 <= coverage(shape, 12, 1000).mean <= 99.3
+
+
+def test_three_subjects_that_alone_vary_among_many_are_not_sure_by_chance():
+    # By Satterthwaite's formula alone it is 92.5 %.
+    assert coverage(merged(3, 33)[3], 33, 2000, sizes=False).mean >= 94.4
+
+
+@pytest.mark.parametrize("size", [0.3, 3.0])
+def test_intervals_of_effect_sizes_of_one_fixed_scan_cover(size: float):
+    n, random = 12, np.random.default_rng(0)
+    crossing = Crossing(
+        subjects=[str(i) for i in range(n + 1)],
+        moving=np.arange(n),
+        fixed=np.full(n, n),
+        splits=["all"],
+        split=np.zeros(n, dtype=int),
+        groups=["T1w"] * (n + 1),
+        one_sided="fixed",
+    )
+    laid = design(crossing, np.ones(n, dtype=bool))
+    assert laid.holds_for == str(n)
+    scores = size + random.normal(size=(n, 2000))
+    moved = np.stack([influences(np.zeros(n), column)[:, 0] for column in scores.T], axis=1)
+    low, high = with_errors(laid.infer(moved), scores.mean(axis=0) / scores.std(axis=0, ddof=1)).interval(0.95)
+    assert 0.94 <= np.mean((low <= size) & (size <= high)) <= 0.99
 
 
 def test_noise_is_counted_once_where_pairs_are_few():

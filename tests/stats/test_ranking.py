@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.verdict.scene import certain_rows
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.ranking import RANKING_COLUMNS, ranking
@@ -16,7 +18,7 @@ GAINS = {"identity": 0.0, "greedy": 0.2, "syn": 0.22, "poor": 0.1}
 
 
 def ranked(pairs: pd.DataFrame, **given: object) -> pd.DataFrame:
-    table = ranking(pairs, compare(pairs), **given)  # type: ignore[arg-type]
+    table = ranking(pairs, certain_rows(compare(pairs), pairs, Criteria(), 1), **given)  # type: ignore[arg-type]
     assert list(table.columns) == RANKING_COLUMNS
     return table.set_index("method")
 
@@ -114,7 +116,8 @@ def test_lower_scores_may_be_better():
     mirrored = pairs.assign(hd=1 - pairs["dice_mean"])
     lower = Score(column="hd", better="lower", worst=1.0)
     compared = compare(mirrored, score=lower)
-    table = ranking(mirrored, compared, score=lower).set_index("method")
+    certain = certain_rows(compared, mirrored, Criteria(), -1)
+    table = ranking(mirrored, certain, score=lower).set_index("method")
     expected = ranked(pairs)
     pd.testing.assert_frame_equal(
         table.drop(columns=["mean", "mean_zero"]), expected.drop(columns=["mean", "mean_zero"]), check_exact=False

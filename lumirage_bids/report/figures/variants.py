@@ -15,7 +15,6 @@ from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
     arm_markers,
-    better_words,
     headline,
     interval_words,
     journal_style,
@@ -70,9 +69,9 @@ def variant_effect(
             _points(left, x, of[["mean", "ci_low", "ci_high"]], look)
             _points(right, x, of[["difference", "difference_low", "difference_high"]], look)
         ticks = [_tick(variant, change, variant == order[0]) for variant, change in zip(order, told, strict=True)]
-        _finish(left, ticks, f"Mean Dice, {better_words(True)}")
+        _finish(left, ticks, "Mean Dice (higher is better)")
         right.axhline(0, color=INK, linewidth=0.6)
-        _finish(right, ticks, f"Difference from {order[0]}")
+        _finish(right, ticks, f"Difference from {order[0]} (above 0: better)")
         what = "Resolution ladder" if ladder else "Dice by variant"
         headline(figure, f"{what}: {labelling}, {split}", _definition(effects))
         legend_below(figure, *left.get_legend_handles_labels())

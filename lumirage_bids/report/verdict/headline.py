@@ -165,9 +165,11 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
     if kinds == {"identical"}:
         return f"Identical: {names} have the same score in every pair, {_mean(scene, first)}. No winner."
     if kinds <= {"identical", "equivalent"}:
+        tied = [next(iter(r.names() - {first.name})) for r in level if r.kind == "identical"]
+        same = f" (the same in every pair: {few([first.name, *tied])})" if tied else ""
         return (
             f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
-            f"for certain: {of_what} {size}; {_mean(scene, first)}."
+            f"for certain{same}: {of_what} {size}; {_mean(scene, first)}."
         )
     if kinds <= {"identical", "equivalent", "small"}:
         threshold = f"|d_z| = {scene.criteria.threshold:g}"
@@ -177,8 +179,10 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
         )
     turned = [r for r in level if r.kind == "turned"]
     why = " With failed pairs scored at worst it turns around." if turned else ""
-    if any(r.kind == "open" and r.alike for r in level):
-        why += " That they are equivalent on the pairs that both scored is not certain: failures differ."
+    if alike := [r for r in level if r.kind == "open" and r.alike]:
+        unvaried = all(r.row["tie_percent"] == 100 for r in alike)
+        what = "the same in every pair" if unvaried else "equivalent on the pairs"
+        why += f" That they are {what} that both scored is not certain: failures differ."
     if largest.known and largest.kind == "open":
         size += f", p = {p_value(largest.row['p_holm'])} after Holm's correction".replace("= <", "<")
     return f"No winner: the order of {names} is not certain; {of_what} {size}; {_mean(scene, first)}.{why}"

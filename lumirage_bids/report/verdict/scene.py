@@ -268,6 +268,16 @@ def relate(
     return [relation(row, labels, criteria, sign=sign, failures_differ=_differ(row, pairs)) for row in rows]
 
 
+def certain_rows(comparisons: pd.DataFrame, pairs: pd.DataFrame, criteria: Criteria, sign: int) -> pd.DataFrame:
+    """Comparisons of which a verdict says "for certain"; the arguments are those of `related`."""
+    labels = arm_labels(arms_of(pairs))
+    likely = (comparisons["p_holm"] < criteria.alpha).to_numpy(dtype=np.bool_).copy()
+    for place in np.flatnonzero(likely):
+        row = comparisons.iloc[place].to_dict()
+        likely[place] = relation(row, labels, criteria, sign=sign, failures_differ=_differ(row, pairs)).certain
+    return comparisons[likely]
+
+
 def _differ(row: Row, pairs: pd.DataFrame) -> bool:
     """Whether two arms lack scores of different pairs."""
     lacking = [row[f"n_failed_{x}"] + row[f"n_unfinished_{x}"] for x in "ab"]

@@ -139,7 +139,8 @@ def _turned(scene: Scene, r: Relation) -> str:
         return f" {at_worst} it turns around, to {worst}."
     if not r.alike:
         return ""
-    told = " Equivalent on the pairs that both scored, but the two lack scores of different pairs."
+    same = "The same" if r.row["tie_percent"] == 100 else "Equivalent"  # nothing was tested where no pair differs
+    told = f" {same} on the pairs that both scored, but the two lack scores of different pairs."
     differs = r.row["n_failed"] > 0 and math.isfinite(r.row["worst_case_difference"])
     return f"{told} {at_worst} {r.row['method_b']} − {r.row['method_a']} is {worst}." if differs else told
 

@@ -150,6 +150,18 @@ def judge(
     return found
 
 
+def ranked_labellings(ranking: pd.DataFrame, withheld: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of a ranking whose labelling has a verdict: of others nobody is told to be first.
+
+    Parameters
+    ----------
+    ranking : DataFrame
+    withheld : mapping of str to str
+        As of `Known`.
+    """
+    return ranking[[not withheld.get(str(name)) for name in ranking["labelling"]]]
+
+
 def _scenes(tables: Tables, criteria: Criteria, words: Wording, known: Known) -> list[Scene]:
     found = []
     for name, rows in tables.summary.groupby("labelling", sort=False):

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.judged import score_tables
 from lumirage_bids.report.verdict.scene import Agreement
-from lumirage_bids.report.verdict.verdict import Known, Verdict
+from lumirage_bids.report.verdict.verdict import Known, Verdict, judge, ranked_labellings
 from tests.report.situations import fail, of, some, table, verdict, verdicts, words
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -440,6 +441,43 @@ def test_ranks_count_what_the_words_call_certain():
     assert not any(s.startswith("Rank") for s in found.sentences)
 
 
+@pytest.mark.parametrize("lacking", ["none", "a few of b", "half of b"])
+def test_the_ranking_table_says_what_the_words_say(lacking):
+    pairs = copied(table({"identity": 0.45, "a": 0.5, "b": 0.6, "c": 0.7}, subject=0.004), "c", "d", 0.0003)
+    if lacking != "none":
+        pairs = fail(pairs, of(pairs, "b") & some(pairs, 0.02 if lacking == "a few of b" else 0.5))
+    tables = score_tables(pairs, criteria=Criteria())
+    (found,) = judge(tables, Criteria())
+    ranked = {s.name for s in found.standings if not s.set_aside and not s.reference}
+    certain = [r for r in found.relations if r.certain and r.names() <= ranked]
+    rows = tables.ranking.set_index("method")
+    assert set(rows.index) == {"a", "b", "c", "d"}
+    for name, row in rows.iterrows():
+        if name not in ranked:
+            assert row["set_aside"]
+            assert np.isnan([row["rank"], row["mean"], row["n_above"]]).all()
+        else:
+            assert row["rank"] == 1 + sum(r.worse == name for r in certain)
+            assert row["n_above"] == sum(r.better == name for r in certain)
+    assert rows.loc["c", "rank"] == rows.loc["d", "rank"] == 1
+
+
+def test_labellings_without_a_verdict_are_not_ranked():
+    pairs = table(labellings=("manual", "tissues"), subject=0.004)
+    ranking = score_tables(pairs, criteria=Criteria()).ranking
+    assert set(ranked_labellings(ranking, {"manual": "", "tissues": "made from intensities"})["labelling"]) == {
+        "manual"
+    }
+
+
+def test_a_certain_order_is_not_called_certain_to_count():
+    pairs = table({"a": 0.6, "b": 0.612}, groups={"T1w": 30}, subject=0.002, noise=0.035)
+    told = next(s for s in verdict(pairs).sentences if s.startswith("b is above a"))
+    low = float(re.search(r"d_z [\d.]+, ([−\d.]+) to", told)[1].replace("−", "-"))
+    assert low < 0.2
+    assert "Certain is the order, not that it counts: d_z may be below 0.2." in told
+
+
 def test_as_many_failures_on_other_pairs_differ():
     pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
     pairs = fail(pairs, of(pairs, "syn") & some(pairs, 0.02))
@@ -455,7 +493,8 @@ def test_methods_that_are_alike_but_for_failures_are_not_equivalent_for_certain(
     for lacking in (fail(pairs, failed), pairs[~failed]):
         told = words(verdict(lacking))
         assert "No winner: the order of " in told
-        assert "equivalent on the pairs that both scored is not certain: failures differ" in told
+        what = "equivalent on the pairs" if noise else "the same in every pair"
+        assert f"{what} that both scored is not certain: failures differ" in told
         assert "for certain" not in told
         assert "The same score in every pair" not in told
     assert "With failed pairs scored 0 syn − greedy is −0.0" in words(verdict(fail(pairs, failed)))

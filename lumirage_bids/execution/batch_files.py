@@ -132,7 +132,7 @@ class Rows:
             "fixed": pair.fixed.name,
             "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
             "start": arm.alignment.start if arm.method.takes_start else "own",
-            "input": arm.method.own_input or input_name(arm.preparation),
+            "input": str(arm.method.own_input or input_name(arm.preparation)),
             "evaluation": arm.evaluation.words,
             "hash": task.hashes[key],
             "registration_hash": task.registration_hash,

@@ -1,4 +1,4 @@
-"""Thin Nipype interfaces around what a node does; the work itself is in `preparing` and `registering`."""
+"""Thin Nipype interfaces around what a node does; the work itself is in `prepare_scan` and `register_pairs`."""
 
 from __future__ import annotations
 

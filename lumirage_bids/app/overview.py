@@ -199,9 +199,9 @@ def _standing(
     if planned.which is not None:
         wanted = [pair in planned.which for pair in zip(mine["moving"], mine["fixed"], strict=True)]
         mine = mine.loc[mine.index[wanted]] if wanted else mine
-    states = list(zip(mine["status"], mine["reason"], strict=True))
+    states = list(zip(mine["status"], mine["kind"], strict=True))
     done = sum(state == "ok" for state, _ in states)
-    failed = sum(state != "ok" and is_final(state, why) for state, why in states)
+    failed = sum(state != "ok" and is_final(state, kind) for state, kind in states)
     # A row of such a pair was asked for by a run whose record is gone.
     aside = len(planned.unasked - _pairs_of(mine))
     standing = Standing(

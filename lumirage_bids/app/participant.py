@@ -129,7 +129,7 @@ def _conclude(run: Run) -> int:
     unsaved = _unsaved(plan, output, settings.save)
     if unsaved:
         logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)
-    return status.exit_code(mine["status"], mine["reason"]) or (1 if unsaved else 0)
+    return status.exit_code(mine["status"], mine["kind"]) or (1 if unsaved else 0)
 
 
 def _unsaved(plan: Plan, output: Output, save: str) -> int:

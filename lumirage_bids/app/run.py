@@ -103,6 +103,7 @@ class Run:
             "statistics": asdict(self.protocol.statistics),
             "training": {a.name: _told_training(a.method) for a in plan.arms},
             "arms": {a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **_known(a)} for a in plan.arms},
+            "inputs": {a.label: asdict(own) for a in plan.arms if (own := a.method.own_input)},
             "effort": {a.label: [list(level) for level in a.method.effort] for a in plan.arms},
         }
 

@@ -12,7 +12,7 @@ import numpy as np
 from lumirage_bids import methods as registration
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import from_table
-from lumirage_bids.methods.base import Trained, Training
+from lumirage_bids.methods.base import OwnInput, Trained, Training
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, read_labellers, read_records
@@ -103,6 +103,8 @@ class Conditions:
         Method → what the protocol declares of parameters that were chosen by the scores of these very pairs.
     training : mapping
         Method → what it has learned from, where a run says so.
+    inputs : mapping
+        Variant → method → what it saw where that was not the prepared images themselves, as far as runs noted it.
     effort : mapping
         Variant → method → factors by which images are reduced and iterations there, coarse to fine; not there for what
         does not iterate, or where it is not known.
@@ -120,6 +122,7 @@ class Conditions:
     dataset: str = ""
     tuned: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Trained] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, OwnInput]] = field(default_factory=dict)
     effort: Mapping[str, Mapping[str, Effort]] = field(default_factory=dict)
 
     @cached_property
@@ -168,6 +171,7 @@ def read_conditions(
         dataset=str(read_description(output).get("Name", "")),
         tuned=_latest_tuned(records),
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
+        inputs=_inputs(records),
         effort=_effort(records),
     )
 
@@ -205,6 +209,16 @@ def _effort(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Effort]
             if "name" in arm:
                 found.setdefault(arm["variant"], {})[arm["name"]] = tuple((int(f), int(n)) for f, n in told)
     return {variant: {name: levels for name, levels in of.items() if levels} for variant, of in found.items()}
+
+
+def _inputs(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, OwnInput]]:
+    """What the arms of the last runs saw."""
+    found: dict[str, dict[str, OwnInput]] = {}
+    for record in records:
+        for label, told in record.get("inputs", {}).items():
+            arm = record["arms"][label]
+            found.setdefault(arm["variant"], {})[arm["name"]] = from_table(OwnInput, told, "inputs")
+    return found
 
 
 def _effort_of(table: Mapping[str, Any]) -> Effort:

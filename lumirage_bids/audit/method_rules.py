@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding, with_sign
+from lumirage_bids.audit.networks import input_by_words
 from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
+from lumirage_bids.methods.base import OwnInput
 from lumirage_bids.stats.classes import FLOOR, Arm
 
 UNIMODAL = frozenset({"lncc", "ncc", "cc", "mse", "ssd"})
@@ -60,14 +61,16 @@ class Seen(NamedTuple):
     arm: Arm
     name: str
     rows: pd.DataFrame
-    input: str
+    input: OwnInput
 
 
 def seen_by_methods(c: Conditions) -> Iterator[Seen]:
     """Walk over the methods of each variant; the floor sees nothing."""
     rows = c.registrations
     for (name, variant, method), of in rows[rows["method"] != FLOOR].groupby(["arm", "variant", "method"], sort=False):
-        yield Seen(Arm(str(variant), str(method)), str(name), of, str(of["input"].iloc[0]))
+        noted = c.inputs.get(str(variant), {}).get(str(method))
+        seen = noted or input_by_words(str(of["input"].iloc[0]))
+        yield Seen(Arm(str(variant), str(method)), str(name), of, seen)
 
 
 def contrasts(scans: pd.Series[str]) -> npt.NDArray[np.object_]:
@@ -143,7 +146,7 @@ def below_native_resolution(c: Conditions) -> Iterator[Finding]:
     """Images registered on a grid coarser than the scans'."""
     parts = []
     for seen in seen_by_methods(c):
-        spacing = networks.input_spacing(seen.input) or c.preparations.get(seen.arm.variant, {}).get("spacing")
+        spacing = min(seen.input.spacing, default=c.preparations.get(seen.arm.variant, {}).get("spacing"))
         if told := _coarser(c, seen.rows, spacing):
             parts.append(f"{seen.name}: {told}")
     if parts:

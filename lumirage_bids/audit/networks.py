@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from lumirage_bids.methods.base import Training
+from lumirage_bids.methods.base import OwnInput, Training
 
 GRID = re.compile(r"(\d+) × (\d+) × (\d+) voxels of ([\d.]+)(?: × ([\d.]+) × ([\d.]+))? mm(?:, ([A-Z]{3}))?")
-SPACING = re.compile(r"([\d.]+)(?: × ([\d.]+) × ([\d.]+))? mm")
 
 
 LABELLERS: dict[str, Training] = {
@@ -115,28 +114,15 @@ def _named(text: str, dataset: str) -> bool:
     return re.search(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", text, flags) is not None
 
 
-def input_spacing(text: str) -> float | None:
-    """Finest voxel size that an ``input`` of the score table tells, mm; None for images as they came.
+def input_by_words(text: str) -> OwnInput:
+    """What a method saw, by column ``input``: all that versions before 0.2.0 noted.
 
     Examples
     --------
-    >>> input_spacing("160 × 192 × 144 voxels of 1 mm, RAS"), input_spacing("0.6 mm"), input_spacing("native spacing")
-    (1.0, 0.6, None)
-    """
-    match = SPACING.search(text)
-    return min(float(g) for g in match.groups() if g) if match else None
-
-
-def grid_extent(text: str) -> tuple[float, ...] | None:
-    """Size of the grid that an ``input`` of the score table tells, mm; None where it tells none.
-
-    Examples
-    --------
-    >>> grid_extent("160 × 192 × 144 voxels of 1 mm, RAS"), grid_extent("0.6 mm")
-    ((160.0, 192.0, 144.0), None)
+    >>> input_by_words("160 × 192 × 144 voxels of 1 mm, RAS").extent, input_by_words("native spacing").shape
+    ((160.0, 192.0, 144.0), ())
     """
     match = GRID.search(text)
-    if match is None:
-        return None
-    spacing = [float(match[i] or match[4]) for i in (4, 5, 6)]
-    return tuple(float(match[i + 1]) * spacing[i] for i in range(3))
+    shape = tuple(int(match[i]) for i in (1, 2, 3)) if match else ()
+    spacing = tuple(float(match[i] or match[4]) for i in (4, 5, 6)) if match else ()
+    return OwnInput(words=text, shape=shape, spacing=spacing, as_trained=not text.startswith("as-given"))

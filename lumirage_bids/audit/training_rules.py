@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lumirage_bids.audit import networks
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import contrasts, seen_by_methods, suffix
-from lumirage_bids.methods.base import Training
+from lumirage_bids.audit.networks import LABELLERS, shared_scans
+from lumirage_bids.methods.base import OwnInput, Training
 from lumirage_bids.output.record import MadeBy
 
 NOT_HUMAN = 110.0
@@ -90,7 +90,7 @@ def off_training_species(c: Conditions) -> Iterator[Finding]:
 def training_data(c: Conditions) -> Iterator[Finding]:
     """Networks on the dataset that they were trained on, or on one that shares scans with it."""
     for method, training in _learned(c).items():
-        if shared := networks.shared_scans(c.dataset, training.datasets):
+        if shared := shared_scans(c.dataset, training.datasets):
             yield Finding(
                 id="training-data",
                 severity="serious",
@@ -121,7 +121,7 @@ def off_training_grid(c: Conditions) -> Iterator[Finding]:
     """Networks on a grid that they were not trained on, or that does not hold the brain."""
     learned = _learned(c)
     for (variant, method), _, of, seen in seen_by_methods(c):
-        if method in learned and seen.startswith("as-given"):
+        if method in learned and not seen.as_trained:
             axes = c.preparations.get(variant, {}).get("orientation", "RAS")
             yield Finding(
                 id="off-training-grid",
@@ -133,12 +133,12 @@ def off_training_grid(c: Conditions) -> Iterator[Finding]:
         yield from _cut_by_network(c, method, set(of["moving"]) | set(of["fixed"]), seen)
 
 
-def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: str) -> Iterator[Finding]:
+def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: OwnInput) -> Iterator[Finding]:
     """Brains that do not fit into a network's grid; sides are compared by rank, as axes may be turned."""
-    grid = networks.grid_extent(seen)
+    grid = seen.extent
     extents = {scan: f.brain_extent for of in c.scans.values() for scan, f in of.items() if f.brain_extent}
     names = scans & set(extents)
-    if grid is None or not names:
+    if not grid or not names:
         return
     excess = {s: max(b - g for b, g in zip(sorted(extents[s]), sorted(grid), strict=True)) for s in names}
     cut = {s: mm for s, mm in excess.items() if mm > 0}
@@ -180,8 +180,8 @@ def network_labels(c: Conditions) -> Iterator[Finding]:
 
 def _network(made_by: MadeBy, labelling: str) -> tuple[str, Training | None]:
     """Name and training of the network that made a labelling, where one did."""
-    kind = made_by.maker if made_by.maker in networks.LABELLERS else labelling.lower()
-    return kind, networks.LABELLERS.get(kind)
+    kind = made_by.maker if made_by.maker in LABELLERS else labelling.lower()
+    return kind, LABELLERS.get(kind)
 
 
 RULES = (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
 from lumirage_bids.output import paths, score_table
@@ -75,7 +76,7 @@ class Rows:
         """Drop rows of pairs whose process was killed in an earlier run, so that they are tried again."""
         with self._changing():
             for key, rows in self.rows.items():
-                final = [r for r in rows if status.is_final(r["status"], r["reason"])]
+                final = [r for r in rows if status.is_final(r["status"], r["kind"])]
                 if len(final) < len(rows):
                     self.rows[key] = final
                     self._write(key)
@@ -102,9 +103,9 @@ class Rows:
         rows = self.rows[key]
         score_table.write_rows(self.output, self.files[key], rows, score_table.structures_of(rows))
 
-    def fail(self, task: Task, reason: str) -> None:
+    def fail(self, task: Task, why: Failure) -> None:
         """Append rows that say why a pair has no score."""
-        self.add(task, {key: {"status": "failed", "reason": reason} for key in task.hashes})
+        self.add(task, {key: score_table.failed_row(why) for key in task.hashes})
 
     def add_slices(self, arm: str, name: str, planes: Mapping[str, np.ndarray]) -> None:
         """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
@@ -131,7 +132,7 @@ class Rows:
             "fixed": pair.fixed.name,
             "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
             "start": arm.alignment.start if arm.method.takes_start else "own",
-            "input": arm.method.own_input or input_name(arm.preparation),
+            "input": str(arm.method.own_input or input_name(arm.preparation)),
             "evaluation": arm.evaluation.words,
             "hash": task.hashes[key],
             "registration_hash": task.registration_hash,

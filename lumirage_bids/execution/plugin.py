@@ -21,8 +21,9 @@ from typing import Any
 
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
 
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.base.logs import quieten
-from lumirage_bids.execution.recovery import is_late, recover, too_late_reason
+from lumirage_bids.execution.recovery import is_late, recover, too_late
 
 logger = logging.getLogger("lumirage")
 
@@ -118,17 +119,17 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
         if self.timeout is not None and is_late(job.node, self.timeout):
             job.process.kill()
             job.process.join()
-            return self._go_on(taskid, job, too_late_reason(self.timeout))
+            return self._go_on(taskid, job, too_late(self.timeout))
         return None
 
     def _died(self, taskid: int, job: _Job) -> dict[str, Any] | None:
         job.process.join()
         reason = death(job.process.exitcode)
         logger.error("The process of %s died: %s", job.node.name, reason)
-        return self._go_on(taskid, job, reason)
+        return self._go_on(taskid, job, Failure("killed", reason))
 
-    def _go_on(self, taskid: int, job: _Job, reason: str) -> dict[str, Any] | None:
-        deaths = recover(job.node, reason, job.deaths)
+    def _go_on(self, taskid: int, job: _Job, why: Failure) -> dict[str, Any] | None:
+        deaths = recover(job.node, why, job.deaths)
         if deaths is None:
             return {"taskid": taskid, "traceback": None, "result": None}
         job.pipe.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from lumirage_bids.base.errors import (
     MissingInputError,
     NoRoomError,
 )
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.look_up_tables import is_mixed, only_named
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
@@ -33,12 +34,13 @@ from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
 from lumirage_bids.methods.alignment import align
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import paths, score_table
+from lumirage_bids.output import paths
 from lumirage_bids.output.files import replacing
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
     NotMadeError,
     NotPreparedError,
+    failure_of,
     own_label_maps,
     read_label_map,
     read_prepared,
@@ -321,15 +323,16 @@ def _noting(output: Output, files: Sequence[Path], value: str, told: set[str]) -
         raise  # the output folder is at fault, not the scan
     except MissingInputError as error:  # it was there when the run was planned
         _tell(error, told)
-        _note(output, files, value, f"{score_table.LOST}: {error}")
+        _note(output, files, value, Failure("lost input", f"input lost: {error}"))
     except LumirageError as error:
         disown_damaged(output, error)
         _tell(error, told)
-        bad = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
-        _note(output, files, value, f"bad data: {error}" if bad else str(error))
+        why = failure_of(error)
+        own = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
+        _note(output, files, value, replace(why, reason=f"bad data: {error}") if own else why)
     except Exception as error:  # a labeller or library may raise anything; the other scans must go on
         logger.exception("%s could not be made", files[0])
-        _note(output, files, value, f"{type(error).__name__}: {error}")
+        _note(output, files, value, Failure("error", f"{type(error).__name__}: {error}"))
     else:
         for file in files:
             output.forget_failure(file)
@@ -342,9 +345,9 @@ def _tell(error: LumirageError, told: set[str]) -> None:
     told.add(str(error))
 
 
-def _note(output: Output, files: Iterable[Path], value: str, reason: str) -> None:
+def _note(output: Output, files: Iterable[Path], value: str, why: Failure) -> None:
     for file in files:
-        output.note_failure(file, value, reason)
+        output.note_failure(file, value, why)
 
 
 def check_prepared(plan: Plan) -> None:
@@ -363,7 +366,7 @@ def check_prepared(plan: Plan) -> None:
         )
 
 
-def note_failure(job: ScanJob | AlignmentJob, output: Output, reason: str) -> None:
+def note_failure(job: ScanJob | AlignmentJob, output: Output, why: Failure) -> None:
     """Note that a process ended before it had made its files."""
     if isinstance(job, AlignmentJob):
         files = dict.fromkeys(job.files, job.hash)
@@ -372,4 +375,4 @@ def note_failure(job: ScanJob | AlignmentJob, output: Output, reason: str) -> No
         files |= {paths.label_map(job.scan, labels.name): value for labels, value in job.labels}
     for file, value in files.items():
         if output.hash_of(file) != value:
-            output.note_failure(file, value, reason)
+            output.note_failure(file, value, why)

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.execution.batch_files import Rows
 from lumirage_bids.execution.nodes import Progress, Register
 from lumirage_bids.execution.prepare_scan import note_failure
@@ -15,15 +16,15 @@ logger = logging.getLogger("lumirage")
 DEATHS = 2  # so many between pairs, one after the other, and a node is given up
 
 
-def recover(node: Any, reason: str, deaths: int) -> int | None:
+def recover(node: Any, why: Failure, deaths: int) -> int | None:
     """Note what a death cost.
 
     Parameters
     ----------
     node : Node
         Whose process or job ended before it was done.
-    reason : str
-        How; begins with ``killed`` where the same command is to try again.
+    why : Failure
+        How; of a kind that is not final where the same command is to try again.
     deaths : int
         How often in a row it has died without being at a pair.
 
@@ -33,7 +34,7 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
         The new number of such deaths when the node is to go on in a new process; None when it is not.
     """
     if not isinstance(node.interface, Register):
-        note_failure(node.inputs.job, node.inputs.output, reason)
+        note_failure(node.inputs.job, node.inputs.output, why)
         return None
     progress = _progress(node)
     rows = Rows(progress.batch, node.inputs.output)
@@ -42,9 +43,9 @@ def recover(node: Any, reason: str, deaths: int) -> int | None:
     tasks = progress.batch.tasks if deaths == DEATHS else (current[0],) if current else ()
     for task in tasks:
         if not rows.finished(task):
-            rows.fail(task, reason)
+            rows.fail(task, why)
         elif not rows.complete(task, node.inputs.save):
-            logger.error("%s has its score, but not all could be saved of it: %s", task.pair, reason)
+            logger.error("%s has its score, but not all could be saved of it: %s", task.pair, why)
             progress.leave_out(task)
         progress.started(None)
     return None if deaths == DEATHS else deaths
@@ -63,9 +64,9 @@ def read_note(node: Any) -> dict[str, Any] | None:
     return _progress(node).note() if isinstance(node.interface, Register) else None
 
 
-def too_late_reason(limit: float) -> str:
-    """The reason noted for such a pair."""
-    return f"timed out after {limit:g} s"
+def too_late(limit: float) -> Failure:
+    """What is noted of such a pair."""
+    return Failure("timed out", f"timed out after {limit:g} s")
 
 
 def _progress(node: Any) -> Progress:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lumirage_bids.base.errors import NO_ROOM, CannotWriteError, InputOutputError, LumirageError, MissingInputError
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.base.memory import peak_memory, watcher
 from lumirage_bids.base.own_code import read_code
 from lumirage_bids.bids.landmarks import corresponding_points
@@ -31,7 +32,7 @@ from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.files import replacing
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.read_prepared import NotPreparedError
+from lumirage_bids.output.read_prepared import NotPreparedError, failure_of
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk, write_itk
 from lumirage_bids.spatial.label_transfer import transfer_labels
@@ -76,9 +77,9 @@ def run_batch(
         moving = read_side(output, batch.moving, batch, context.threads)
     except LumirageError as error:
         disown_damaged(output, error)
-        reason = _reason(error)
+        why = _why(error)
         for task in todo:
-            rows.fail(task, reason)
+            rows.fail(task, why)
             started(None)
         return
     for task in todo:
@@ -95,22 +96,22 @@ def run_batch(
             work.run(rows)
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
             disown_damaged(output, error)
-            rows.fail(task, _reason(error))
+            rows.fail(task, _why(error))
         started(None)
 
 
-def _reason(error: Exception) -> str:
+def _why(error: Exception) -> Failure:
     """Why a pair has no score; an error of which the output folder is to blame is raised again."""
     text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     starved = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
     if starved or "OutOfMemoryError" in text or "allocate memory" in text or "bad_alloc" in text:
-        return "out of memory"
+        return Failure("out of memory", "out of memory")
     if isinstance(error, (CannotWriteError, InputOutputError, OSError)):
         raise error
     if isinstance(error, LumirageError):
-        return str(error)
+        return failure_of(error)
     logger.exception("A pair failed", exc_info=error)
-    return text
+    return Failure("error", text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,7 @@ class PairAtWork:
                     row = score(labels, self.moving, self.fixed, total, arm.evaluation, self.context.threads)
                     new[key] = {**own, **row}
                 else:
-                    new[key] = {"status": "failed", "reason": failures[labels.name]}
+                    new[key] = score_table.failed_row(failures[labels.name])
             self.keep(arm, transform, [labels.name for labels in scored], cost)
         self.add_slices(rows, [labels.name for labels in scored], total)
         rows.add(self.task, new)
@@ -161,7 +162,7 @@ class PairAtWork:
         try:
             return corresponding_points(self.fixed.scan, self.batch.moving)
         except MissingInputError as error:  # they were there when the run was planned
-            raise NotPreparedError(f"{score_table.LOST}: {error}") from error
+            raise NotPreparedError(f"input lost: {error}") from error
 
     def add_slices(self, rows: Rows, names: Sequence[str], total: Transform) -> None:
         """Keep the moved labels in three planes through the fixed brain, for each arm's pictures."""
@@ -223,9 +224,7 @@ class PairAtWork:
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
             seconds = time.perf_counter() - begin
         if read_code(self.batch.arm.method.code()) != self.batch.arm.code:
-            raise NotPreparedError(
-                f"{score_table.LOST}: the program or the source of the method was edited during the run"
-            )
+            raise NotPreparedError("input lost: the program or the source of the method was edited during the run")
         if not self.batch.arm.method.computes:
             return transform, {}
         return transform, {

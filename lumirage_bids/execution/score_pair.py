@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.evaluation import Evaluation
@@ -20,6 +21,7 @@ from lumirage_bids.measures.surface import surface_distances
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
+    failure_of,
     native_grid,
     prepared_grid,
     read_alignment,
@@ -49,7 +51,7 @@ class Side:
     at_reference: Mapping[tuple[str, str], Volume]
     grids: Mapping[str, tuple[tuple[int, int, int], np.ndarray]]
     structures: Mapping[str, Mapping[int, str]]
-    failures: Mapping[str, str]
+    failures: Mapping[str, Failure]
     alignment: np.ndarray
     at_edge: float = 0.0
 
@@ -67,7 +69,7 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
             grids[labelling.name] = native_grid(output, scan, labelling.name, wanted)
         except LumirageError as error:
             disown_damaged(output, error)
-            failures[labelling.name] = str(error)
+            failures[labelling.name] = failure_of(error)
     alignment = read_alignment(output, scan, batch.reference, variant, wanted)
     at_reference: dict[tuple[str, str], Volume] = {}
     if transfers := {a.evaluation.transfer for a in batch.arms if a.evaluation.grid == "reference"}:
@@ -150,7 +152,8 @@ def score(
     known = [index for index in table if labels.structures or index in moving.structures[name]]
     indices = scored_structures(target, maps.moving.array, known)
     if indices.size == 0:
-        return {"status": "failed", "reason": "no structure is present in both label maps", "n_structures": 0}
+        why = Failure("bad data", "no structure is present in both label maps")
+        return {**score_table.failed_row(why), "n_structures": 0}
     moved, initial = (
         transfer_labels(maps.moving, way, *grid, threads=threads, method=how) for way in (maps.transform, maps.initial)
     )

@@ -15,8 +15,9 @@ from typing import Any
 
 from nipype.pipeline.plugins.slurm import SLURMPlugin
 
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.execution.nodes import outcome
-from lumirage_bids.execution.recovery import read_note, recover, too_late_reason
+from lumirage_bids.execution.recovery import read_note, recover, too_late
 from lumirage_bids.execution.slurm_queue import Job, Listed, Queue
 
 logger = logging.getLogger("lumirage")
@@ -71,7 +72,7 @@ class Watch:
             job.gone_since = None
             if self.timeout is not None and self._seconds(job, listed) > self.timeout:
                 self.queue.cancel([job.number])
-                return self._go_on(task, job, too_late_reason(self.timeout))
+                return self._go_on(task, job, too_late(self.timeout))
             return None
         error = outcome(job.node)
         return self._died(task, job) if error is None else self._ended(task, error)
@@ -120,10 +121,12 @@ class Watch:
         said = job.output.read_text("utf-8", errors="replace").strip() if job.output.exists() else ""
         last = f": {said.splitlines()[-1]}" if said else ""
         logger.error("SLURM's job %d (%s) ended before its work was done%s", job.number, job.node.name, last)
-        return self._go_on(task, job, f"killed: SLURM's job {job.number} ended before its work was done{last}")
+        return self._go_on(
+            task, job, Failure("killed", f"killed: SLURM's job {job.number} ended before its work was done{last}")
+        )
 
-    def _go_on(self, task: int, job: Job, reason: str) -> dict[str, Any] | None:
-        deaths = recover(job.node, reason, job.deaths)
+    def _go_on(self, task: int, job: Job, why: Failure) -> dict[str, Any] | None:
+        deaths = recover(job.node, why, job.deaths)
         if deaths is None:
             return self._ended(task, "")
         name = self.queue.new_name(job.node)

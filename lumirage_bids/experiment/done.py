@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumirage_bids.base.errors import NotNowError
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.outdated import is_outdated
 from lumirage_bids.experiment.plan import Done, EarlierRow, RowKey
@@ -38,7 +39,7 @@ def what_is_done(output: Output, subjects: Set[str], moving: Set[str] = frozense
     whose = sorted(subjects & moving if moving else subjects)
     for table in score_table.collect(output, whose, structures=False).values():
         _check_clock(table)
-        final = [status.is_final(s, r) for s, r in zip(table["status"], table["reason"], strict=True)]
+        final = [status.is_final(s, k) for s, k in zip(table["status"], table["kind"], strict=True)]
         rows.update(table.loc[final, "hash"])
         failed.update(table.loc[table["status"] == "failed", "hash"])
         tables.append(table[[*score_table.KEY, "conditions", "registration_hash", "hash", "status", "finished"]])
@@ -51,7 +52,7 @@ def what_is_done(output: Output, subjects: Set[str], moving: Set[str] = frozense
             files[file] = str(output.read_json(file).get("Hash"))
         outdated |= {f for f in there if paths.is_prepared_image(f) and is_outdated(output, f)}
     noted = [output.read_json(file) for file in output.find("logs/failures/*.json")]
-    notes = {Path(n["File"]): n["Hash"] for n in noted if n and status.is_final("failed", n["Reason"])}
+    notes = {Path(n["File"]): n["Hash"] for n in noted if n and Failure.read(n.get("Kind"), n["Reason"]).is_final}
     return Done(
         rows=frozenset(rows),
         failed=frozenset(rows & failed),

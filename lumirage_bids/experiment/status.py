@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lumirage_bids.base.failures import PASSING
 from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan, is_present
@@ -30,6 +31,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
             LEFT_OUT: "a subject, in column moving, no scan of whom takes part; see reason",
         },
     },
+    "kind": score_table.COLUMNS["kind"],
     "reason": {
         "Description": "Why a pair failed, which scan is missing, why an earlier row does not count, or why a subject "
         "is left out"
@@ -37,9 +39,9 @@ COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
-def is_final(status: object, reason: object) -> bool:
+def is_final(status: object, kind: object) -> bool:
     """Whether a row need not be made again: not when a process was killed or a file vanished on the way."""
-    return status == "ok" or not str(reason).startswith((score_table.KILLED, score_table.LOST))
+    return status == "ok" or kind not in PASSING
 
 
 def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -64,13 +66,13 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
             part["absent"] = part["absent"].where(part["absent"] != "", unlabelled[name])
             parts.append(part)
     table = pd.concat(parts, ignore_index=True)
-    known = [t[[*score_table.KEY, "status", "reason", "hash"]] for n, t in rows.items() if n in names]
+    known = [t[[*score_table.KEY, "status", "kind", "reason", "hash"]] for n, t in rows.items() if n in names]
     if known:
         table = table.merge(pd.concat(known), on=list(score_table.KEY), how="left")
     else:
-        table = table.assign(status=None, reason=None, hash=None)
+        table = table.assign(status=None, kind=None, reason=None, hash=None)
     outdated = [plan.expected.get(k, h) != h for k, h in zip(_keys(table), table["hash"], strict=True)]
-    table.loc[outdated, ["status", "reason"]] = None
+    table.loc[outdated, ["status", "kind", "reason"]] = None
     undone = table["status"].isna()
     table.loc[undone, "status"] = "pending"
     table.loc[undone, "reason"] = _reasons(table[undone], plan)
@@ -117,39 +119,39 @@ def of_run(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     return table[[key in asked for key in zip(table["moving"], table["fixed"], strict=True)]]
 
 
-def exit_code(statuses: Iterable[str], reasons: Iterable[object]) -> int:
+def exit_code(statuses: Iterable[str], kinds: Iterable[object]) -> int:
     """Exit code of a run from its pairs: 0, 1, 65 when bad data left no pair, 75 when doing it again may help.
 
     Examples
     --------
     >>> exit_code(["ok", "failed"], [None, "out of memory"])
     1
-    >>> exit_code(["failed"], ["bad data: sub-1_T1w is 4D"])
+    >>> exit_code(["failed"], ["bad data"])
     65
-    >>> exit_code(["ok", "failed"], [None, "killed by SIGKILL (out of memory?)"])
+    >>> exit_code(["ok", "failed"], [None, "killed"])
     75
     """
-    pairs = list(zip(statuses, reasons, strict=True))
-    failed = [str(reason) for status, reason in pairs if status == "failed"]
-    if not all(is_final("failed", reason) for reason in failed) or any(status == "pending" for status, _ in pairs):
+    pairs = list(zip(statuses, kinds, strict=True))
+    failed = [kind for status, kind in pairs if status == "failed"]
+    if not PASSING.isdisjoint(failed) or any(status == "pending" for status, _ in pairs):
         return 75
     if not failed:
         return 0
-    return 65 if len(failed) == len(pairs) and all(r.startswith("bad data") for r in failed) else 1
+    return 65 if len(failed) == len(pairs) and set(failed) == {"bad data"} else 1
 
 
 def preparation_code(plan: Plan, output: Output) -> int:
     """Exit code of a run that only prepared: 0, 1 when some scans failed, 65 when all did, 75 to do it again."""
     scans = {s.name for p in plan.runnable for s in (p.moving, p.fixed)}
-    reasons = {
+    failures = {
         name: [
-            reason
+            why
             for file, value in plan.made[name].items()
-            if output.hash_of(file) != value and (reason := output.why_not(file, value))
+            if output.hash_of(file) != value and (why := output.why_not(file, value))
         ]
         for name in scans
     }
-    if not all(is_final("failed", r) for rs in reasons.values() for r in rs):
+    if not all(why.is_final for of_scan in failures.values() for why in of_scan):
         return 75
-    failed = sum(1 for rs in reasons.values() if rs)
+    failed = sum(1 for of_scan in failures.values() if of_scan)
     return 0 if not failed else 65 if failed == len(scans) else 1

@@ -127,6 +127,37 @@ def weights_file(name: str, context: Context) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnInput:
+    """What a method sees where that is not the prepared images themselves.
+
+    Attributes
+    ----------
+    words : str
+        For column ``input`` of the score table.
+    shape : tuple of int
+        Voxels along each axis of a grid that is the same for all pairs; empty where there is none.
+    spacing : tuple of float
+        Distances of that grid's voxel centres, mm.
+    as_trained : bool
+        Whether a network sees images on the grid that it was trained on.
+    """
+
+    words: str
+    shape: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
+    as_trained: bool = True
+
+    def __str__(self) -> str:
+        """The words."""
+        return self.words
+
+    @property
+    def extent(self) -> tuple[float, ...]:
+        """Size of the grid, mm; empty where there is none."""
+        return tuple(n * mm for n, mm in zip(self.shape, self.spacing, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Method(ABC):
     """One way to register a moving scan to a fixed scan.
 
@@ -184,8 +215,8 @@ class Method(ABC):
         return "n/a"
 
     @property
-    def own_input(self) -> str | None:
-        """What the method sees, in words, where that is not the prepared images themselves."""
+    def own_input(self) -> OwnInput | None:
+        """What the method sees, where that is not the prepared images themselves."""
         return None
 
     @abstractmethod

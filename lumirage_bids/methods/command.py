@@ -12,7 +12,7 @@ import numpy as np
 from lumirage_bids.base.called_files import called_files, files_below
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import added, aside
-from lumirage_bids.methods.base import Cost, Method, Trained
+from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
@@ -109,9 +109,9 @@ class Command(Method):
         return self.similarity
 
     @property
-    def own_input(self) -> str | None:
+    def own_input(self) -> OwnInput | None:
         """On the fixed grid the program sees an interpolated moving image."""
-        return "moving image resampled to the fixed grid" if self.grid == "fixed" else None
+        return OwnInput(words="moving image resampled to the fixed grid") if self.grid == "fixed" else None
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""

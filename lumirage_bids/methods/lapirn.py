@@ -11,7 +11,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
-from lumirage_bids.methods.base import Cost, Method, Trained, Training, weights_file
+from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, Training, weights_file
 from lumirage_bids.methods.networks.grid import NetworkGrid
 
 if TYPE_CHECKING:
@@ -111,11 +111,12 @@ class Lapirn(Method):
         return tuple(path for path in self._places(context) if path.is_absolute() and path.is_file())[:1]
 
     @property
-    def own_input(self) -> str:
+    def own_input(self) -> OwnInput:
         """What the network sees."""
         if self.input == "trained":
-            return f"{_trained_grid()}, intensities 0 to {self.peak:g}"
-        return f"as-given: as prepared, moving image on the fixed grid, padded to multiples of {MULTIPLE} voxels"
+            return _trained_grid().seen(f"intensities 0 to {self.peak:g}")
+        words = f"as-given: as prepared, moving image on the fixed grid, padded to multiples of {MULTIPLE} voxels"
+        return OwnInput(words=words, as_trained=False)
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
-from lumirage_bids.methods.base import Cost, Method, Trained
+from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Pair, Scan
@@ -105,9 +105,9 @@ class Precomputed(Method):
         return self.similarity
 
     @property
-    def own_input(self) -> str | None:
+    def own_input(self) -> OwnInput | None:
         """It is not known here what the program saw."""
-        return f"{self.space} scans, by whoever made the files"
+        return OwnInput(words=f"{self.space} scans, by whoever made the files")
 
     def file(self, pair: Pair) -> Path:
         """Path of a pair's file.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
-from lumirage_bids.methods.base import Cost, Method, Trained, weights_file
+from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, weights_file
 from lumirage_bids.methods.networks.grid import NetworkGrid, Normalisation
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ class Torchscript(Method):
         return (path,) if path.is_absolute() and path.is_file() else ()
 
     @property
-    def own_input(self) -> str:
+    def own_input(self) -> OwnInput:
         """What the network sees."""
-        return f"{self._grid()}, normalisation {self.normalisation}"
+        return self._grid().seen(f"normalisation {self.normalisation}")
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""

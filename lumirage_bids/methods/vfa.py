@@ -12,7 +12,7 @@ import numpy as np
 from lumirage_bids.base.called_files import called_files
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
-from lumirage_bids.methods.base import Cost, Method, Trained, Training, weights_file
+from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, Training, weights_file
 from lumirage_bids.methods.networks.grid import NetworkGrid
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ class Vfa(Method):
             return ()
 
     @property
-    def own_input(self) -> str | None:
+    def own_input(self) -> OwnInput | None:
         """Both images on the network's grid."""
-        return str(self._grid)
+        return self._grid.seen()
 
     @property
     def _grid(self) -> NetworkGrid:

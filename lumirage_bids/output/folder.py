@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.output import files
 from lumirage_bids.output.paths import failure, sidecar
 
@@ -98,14 +99,15 @@ class Output:
         """Take away the sidecar: what the file holds is not known while it is written, or from now on."""
         (self / sidecar(file)).unlink(missing_ok=True)
 
-    def why_not(self, file: Path, value: str | None) -> str | None:
+    def why_not(self, file: Path, value: str | None) -> Failure | None:
         """Why a file could not be made, if it is noted; only of the file with digest `value` where one is given."""
         note = self.read_json(failure(file))
-        return note.get("Reason") if value in (None, note.get("Hash")) else None
+        fits = "Reason" in note and value in (None, note.get("Hash"))
+        return Failure.read(note.get("Kind"), note["Reason"]) if fits else None
 
-    def note_failure(self, file: Path, value: str, reason: str) -> None:
+    def note_failure(self, file: Path, value: str, why: Failure) -> None:
         """Note why a file with digest `value` could not be made."""
-        note = {"File": file.as_posix(), "Hash": value, "Reason": " ".join(reason.split())}
+        note = {"File": file.as_posix(), "Hash": value, "Kind": why.kind, "Reason": " ".join(why.reason.split())}
         self.write_json(failure(file), note)
 
     def forget_failure(self, file: Path) -> None:

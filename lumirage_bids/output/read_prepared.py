@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lumirage_bids.base.errors import BadDataError, MissingInputError
+from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError
+from lumirage_bids.base.failures import Failure, Kind
 from lumirage_bids.bids.look_up_tables import only_named, read_lut
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.output import paths, score_table
+from lumirage_bids.output import paths
 from lumirage_bids.output.files import read_json
 from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.images import Volume, read_grid, read_image, read_labels
@@ -24,7 +25,15 @@ Wanted = Mapping[Path, str] | None
 
 
 class NotPreparedError(BadDataError):
-    """A scan could not be prepared, or what was made of it is not there; the message says why."""
+    """A scan could not be prepared, or what was made of it is not there; the message says why.
+
+    Attributes
+    ----------
+    kind : str
+        What kind of failure it is.
+    """
+
+    kind: Kind = "lost input"
 
 
 class DamagedError(NotPreparedError):
@@ -45,10 +54,21 @@ class DamagedError(NotPreparedError):
 class NotMadeError(NotPreparedError):
     """What was made of a scan is not there since it could not be made; that was told then."""
 
+    def __init__(self, why: Failure) -> None:
+        super().__init__(why.reason)
+        self.kind = why.kind
+
+
+def failure_of(error: LumirageError) -> Failure:
+    """What an error says of a scan or pair; one that another failure led to is of that one's kind."""
+    if isinstance(error, NotPreparedError):
+        return Failure(error.kind, str(error))
+    return Failure("bad data" if isinstance(error, BadDataError) else "error", str(error))
+
 
 def _lost(file: Path, scan: Scan, what: str) -> str:
     """What is told of a file of ours that was there when the run was planned."""
-    return f"{score_table.LOST}: {file} of {scan.name} {what}. The same command makes it again."
+    return f"input lost: {file} of {scan.name} {what}. The same command makes it again."
 
 
 def current_path(output: Output, file: Path, scan: Scan, wanted: Wanted) -> Path:
@@ -62,9 +82,8 @@ def current_path(output: Output, file: Path, scan: Scan, wanted: Wanted) -> Path
     value = output.hash_of(file)
     if wanted is not None and value == wanted[file]:
         return output / file
-    reason = output.why_not(file, None if wanted is None else wanted[file])
-    if reason:
-        raise NotMadeError(reason)
+    if why := output.why_not(file, None if wanted is None else wanted[file]):
+        raise NotMadeError(why)
     if wanted is None and value is not None:
         return output / file
     what = "is not there" if value is None else "was replaced by a run under other conditions"

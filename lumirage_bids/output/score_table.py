@@ -9,16 +9,15 @@ from typing import Any
 
 import pandas as pd
 
+from lumirage_bids.base.failures import KINDS, Failure, kind_by_words
 from lumirage_bids.output import history, paths
 from lumirage_bids.output.folder import Output
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 CONDITIONS = Path(".lumirage", "conditions.json")
-# How reasons begin that say nothing of the pair itself: the same command tries it again.
-KILLED, LOST = "killed", "input lost"
 PREFIX = "dice_"  # of the columns that hold one structure each: dice_<index>
 
-COLUMNS: dict[str, dict[str, str]] = {
+COLUMNS: dict[str, dict[str, Any]] = {
     "variant": {"Description": "Named preparation or parameters (descriptions.tsv)"},
     "method": {"Description": "Registration method; identity is the affine start itself, the floor of the table"},
     "labelling": {"Description": "Segmentation protocol whose label maps are scored"},
@@ -26,7 +25,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "moving": {"Description": "Scan that is registered (file name without extension)"},
     "fixed": {"Description": "Scan that it is registered to (file name without extension)"},
     "status": {"Description": "ok or failed"},
-    "reason": {"Description": "Why a pair failed"},
+    "kind": {"Description": "Why a pair failed: the kind of failure", "Levels": dict(KINDS)},
+    "reason": {"Description": "The same in words"},
     "dice_mean": {
         "Description": "Mean over structures of the Dice coefficient 2|A∩B|/(|A|+|B|) of moved and fixed labels, on "
         "the grid that column evaluation names, over the structures present in both label maps; one lost counts 0",
@@ -123,6 +123,11 @@ INTERNAL: dict[str, dict[str, str]] = {
 Row = dict[str, Any]
 
 
+def failed_row(why: Failure) -> Row:
+    """What a row says of a pair that has no score."""
+    return {"status": "failed", "kind": why.kind, "reason": why.reason}
+
+
 def structure_index(column: str) -> int | None:
     """Structure that a column holds; None for every other column.
 
@@ -167,9 +172,13 @@ def read_rows(output: Output, file: Path) -> list[Row]:
 
 def _read(output: Output, file: Path, structures: bool = True) -> pd.DataFrame:
     """One batch's rows; none from a file that a machine left torn when it went down."""
-    text = dict.fromkeys((*KEY, "split", "status", "reason", "hash", *INTERNAL), str)
+    text = dict.fromkeys((*KEY, "split", "status", "kind", "reason", "hash", *INTERNAL), str)
     table = output.read_table(file, text, lambda column: structures or structure_index(column) is None)
-    # Columns that an earlier version did not write are empty.
+    if "status" in table and "kind" not in table:  # of a version before 0.2.0
+        table["kind"] = None
+        failed = table["status"] == "failed"
+        table.loc[failed, "kind"] = [kind_by_words(str(reason)) for reason in table.loc[failed, "reason"]]
+    # Other columns that an earlier version did not write are empty.
     return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
 
 

@@ -31,7 +31,7 @@ from lumirage_bids.audit.common import common_means, different_subjects
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labeller
-from lumirage_bids.methods.base import Training
+from lumirage_bids.methods.base import OwnInput, Training
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import audit_section
@@ -126,6 +126,16 @@ def test_unequal_start():
 def test_another_start_in_another_variant_is_meant():
     c = conditions(variants=("a", "b"))
     assert "unequal-start" not in found(changed(c, c.pairs["variant"] == "b", start="centre_of_mass"))
+
+
+def test_what_a_run_noted_of_a_networks_grid_counts_before_words():
+    c = replace(learned(seen="whatever"), scans=learned().scans)
+    assert "off-training-grid" not in found(c)
+    variant = str(c.pairs["variant"].iloc[0])
+    other = OwnInput(words="whatever", shape=(96, 96, 96), spacing=(1.0, 1.0, 1.0), as_trained=False)
+    told = found(replace(c, inputs={variant: {"lapirn": other}}))
+    assert "Input: whatever" in told["off-training-grid"].evidence
+    assert "exceeds whatever by" in told["brain-beyond-network-grid"].evidence
 
 
 def test_unequal_input_but_for_the_floor():
@@ -700,7 +710,8 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     (tmp_path / "config").mkdir()
     record = '[training.mine]\ncontrasts = ["T2w"]\nlater = 1\n[effort]\n"native" = [[2, 5], [1, 0]]\n'
     record += '[labellings]\nbraincolor = "atropos: y"\n[methods]\nmine = "vfa"\n[tuned]\nmine = "said so"\n'
-    arm = '[arms.{0}]\nvariant = "{0}"\n[arms.{0}.preparation]\norientation = "LPS"\n{1}'
+    record += '[inputs.native]\nwords = "w"\nshape = [2, 3, 4]\nspacing = [1.0, 1.0, 2.0]\nas_trained = false\n'
+    arm = '[arms.{0}]\nname = "vfa"\nvariant = "{0}"\n[arms.{0}.preparation]\norientation = "LPS"\n{1}'
     (tmp_path / "config" / "1.toml").write_text(
         record + arm.format("native", "") + arm.format("fine", "spacing = 0.6\n")
     )
@@ -714,6 +725,8 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     assert read.preparations == {"native": native, "fine": {**native, "spacing": 0.6}}
     assert (read.sources, read.methods) == ({"braincolor": "atropos: y"}, {"mine": "vfa"})
     assert read.tuned == {"mine": "said so"}
+    seen = read.inputs["native"]["vfa"]
+    assert (seen.words, seen.extent, seen.as_trained) == ("w", (2, 3, 8), False)
     assert read.training == {"mine": Training(contrasts=("T2w",))}
     assert "3 of 4 scans" in name_unchecked(read)[0]
 

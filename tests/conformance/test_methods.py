@@ -307,7 +307,7 @@ def test_cost_grows_with_the_image(name: str) -> None:
 def test_a_method_says_what_it_is(name: str) -> None:
     made = method(name)
     assert made.summary
-    assert made.own_input is None or made.own_input
+    assert made.own_input is None or made.own_input.words
     assert all(made.similarity_for(multimodal=m) for m in (False, True))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.execution.batch_files import Rows
 from lumirage_bids.execution.nodes import Progress, Register
 from lumirage_bids.execution.recovery import DEATHS, recover
@@ -45,7 +46,7 @@ def states(batch: Batch, out: Path) -> dict[str, str]:
 def test_a_failure_does_not_take_the_place_of_a_score(batch: Batch, tmp_path: Path) -> None:
     score(batch, tmp_path, 0)
     for task in batch.tasks[:2]:
-        Rows(batch, Output(tmp_path)).fail(task, "out of memory")
+        Rows(batch, Output(tmp_path)).fail(task, Failure("out of memory", "out of memory"))
     assert states(batch, tmp_path) == {"sub-2_T1w": "ok", "sub-3_T1w": "out of memory"}
 
 
@@ -55,7 +56,7 @@ def test_a_death_costs_the_pair_that_the_process_was_at(batch: Batch, tmp_path: 
     deaths = 0
     for task in batch.tasks:
         progress.started(task)
-        deaths = recover(watched, "killed by SIGKILL", deaths)
+        deaths = recover(watched, Failure("killed", "killed by SIGKILL"), deaths)
         assert deaths == 0
     assert states(batch, tmp_path) == dict.fromkeys(("sub-2_T1w", "sub-3_T1w", "sub-4_T1w"), "killed by SIGKILL")
 
@@ -66,7 +67,7 @@ def test_a_pair_that_cannot_be_saved_costs_no_other(batch: Batch, tmp_path: Path
     progress = Progress(tmp_path / "progress", batch)
     watched.inputs.save = "transforms"
     progress.started(batch.tasks[0])
-    assert recover(watched, "timed out after 1 s", 0) == 0
+    assert recover(watched, Failure("timed out", "timed out after 1 s"), 0) == 0
     assert progress.left_out() == {"sub-2_T1w"}
     assert states(batch, tmp_path) == {"sub-2_T1w": "ok"}
 
@@ -77,7 +78,7 @@ def test_a_pair_that_is_done_when_its_process_dies_is_done(batch: Batch, tmp_pat
     score(batch, tmp_path, 0)
     progress = Progress(tmp_path / "progress", batch)
     progress.started(batch.tasks[0])
-    assert recover(watched, "killed by SIGKILL", 0) == 0
+    assert recover(watched, Failure("killed", "killed by SIGKILL"), 0) == 0
     assert progress.left_out() == set()
     assert states(batch, tmp_path) == {"sub-2_T1w": "ok"}
 
@@ -85,15 +86,15 @@ def test_a_pair_that_is_done_when_its_process_dies_is_done(batch: Batch, tmp_pat
 def test_a_process_that_never_comes_to_a_pair_is_given_up(batch: Batch, tmp_path: Path) -> None:
     watched, deaths = node(batch, tmp_path), 0
     for _ in range(DEATHS - 1):
-        deaths = recover(watched, "killed by SIGKILL", deaths)
+        deaths = recover(watched, Failure("killed", "killed by SIGKILL"), deaths)
         assert states(batch, tmp_path) == {}
-    assert recover(watched, "killed by SIGKILL", deaths) is None
+    assert recover(watched, Failure("killed", "killed by SIGKILL"), deaths) is None
     assert len(states(batch, tmp_path)) == 3
 
 
 def test_a_table_that_lost_its_last_row_says_nothing_of_the_clock(batch: Batch, tmp_path: Path) -> None:
     rows = Rows(batch, Output(tmp_path))
-    rows.fail(batch.tasks[0], f"{score_table.KILLED} by SIGKILL")
+    rows.fail(batch.tasks[0], Failure("killed", "killed by SIGKILL"))
     rows.forget_killed()
     (table,) = score_table.collect(Output(tmp_path)).values()
     assert len(table) == 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.execution import slurm, slurm_queue
 from lumirage_bids.execution.nodes import Progress, Register
 from lumirage_bids.execution.slurm import Watch
@@ -147,8 +148,8 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Why pairs were given up; what follows from that is tested elsewhere."""
     reasons: list[str] = []
 
-    def recover(node: Any, reason: str, deaths: int) -> int:
-        reasons.append(reason)
+    def recover(node: Any, why: Failure, deaths: int) -> int:
+        reasons.append(why.reason)
         return deaths
 
     monkeypatch.setattr(slurm, "recover", recover)

@@ -61,7 +61,7 @@ def test_program_sees_both_images_on_the_fixed_grid_and_its_field_is_read(tmp_pa
     assert made.missing(Context()) is None
     assert made.files(Context()) == ()
     assert made.code() == (tmp_path / "program.py",)
-    assert "fixed grid" in made.own_input
+    assert "fixed grid" in made.own_input.words
 
 
 def test_moving_image_can_be_handed_over_as_it_is_with_masks_and_settings(tmp_path):

@@ -221,7 +221,7 @@ def test_weights_are_found_and_are_what_the_result_depends_on(folder: str, tmp_p
 
 
 def test_input_is_told_in_words() -> None:
-    assert method("lapirn").own_input == "160 × 192 × 144 voxels of 1 mm, RAS, intensities 0 to 0.5"
+    assert method("lapirn").own_input.words == "160 × 192 × 144 voxels of 1 mm, RAS, intensities 0 to 0.5"
     assert "multiples of 8" in str(method("lapirn", input="as-given").own_input)
 
 

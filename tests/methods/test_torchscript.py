@@ -223,4 +223,4 @@ def test_parameters_are_checked(wrong: dict[str, Any], said: str) -> None:
 
 def test_input_is_told_in_words() -> None:
     told = "20 × 24 × 28 voxels of 1 × 1.5 × 2 mm, RAS, normalisation none"
-    assert made("network.pt").own_input == told
+    assert made("network.pt").own_input.words == told

@@ -84,7 +84,7 @@ def test_sampling_positions_become_displacements_along_the_images_own_axes(tmp_p
     # The network's axes are the image's, nearest to right, anterior and superior: the first is reversed.
     axes = fixed.affine[:3, :3] / fixed.spacing * [-1, 1, 1]
     np.testing.assert_allclose(found.apply(centre) - centre, axes @ SHIFT * 2.0, atol=1e-3)
-    assert "32 × 32 × 32 voxels of 2 mm, RAS" in made.own_input
+    assert "32 × 32 × 32 voxels of 2 mm, RAS" in made.own_input.words
     assert sorted(p.name for p in tmp_path.iterdir()) == ["vfa-run", "weights"]
 
 

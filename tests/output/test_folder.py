@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.base.errors import CannotWriteError
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.output.folder import Output
+from lumirage_bids.output.paths import failure
 
 FILE = Path("sub-1", "anat", "sub-1_desc-prepared_T1w.nii.gz")
 
@@ -79,12 +81,17 @@ def test_files_are_found_by_their_paths_below_it_without_half_written_ones(outpu
 
 
 def test_why_a_file_could_not_be_made_is_noted_by_its_digest(output: Output) -> None:
-    output.note_failure(FILE, "a", "killed\nby SIGKILL")
-    assert output.why_not(FILE, "a") == output.why_not(FILE, None) == "killed by SIGKILL"
+    output.note_failure(FILE, "a", Failure("killed", "killed\nby SIGKILL"))
+    assert output.why_not(FILE, "a") == output.why_not(FILE, None) == Failure("killed", "killed by SIGKILL")
     assert output.why_not(FILE, "b") is None
     output.forget_failure(FILE)
     output.forget_failure(FILE)
     assert output.why_not(FILE, "a") is None
+
+
+def test_a_note_of_a_version_that_knew_no_kinds_is_read(output: Output) -> None:
+    output.write_json(failure(FILE), {"File": str(FILE), "Hash": "a", "Reason": "bad data: sub-1 is 4D"})
+    assert output.why_not(FILE, "a") == Failure("bad data", "bad data: sub-1 is 4D")
 
 
 def test_tables_and_their_dictionaries_lie_side_by_side(output: Output) -> None:

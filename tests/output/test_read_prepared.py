@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError
+from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.execution.prepare_scan import note_failure, prepare_scan, publish_look_up_table
@@ -15,7 +16,7 @@ from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import ScanJob, prepared_files
 from lumirage_bids.labellers import labeller
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import paths, score_table
+from lumirage_bids.output import paths
 from lumirage_bids.output import read_prepared as prepared
 from lumirage_bids.output.files import read_json, write_json
 from lumirage_bids.output.folder import Output
@@ -58,7 +59,7 @@ def test_what_another_run_made_otherwise_is_not(tmp_path: Path) -> None:
     wanted = publish(tmp_path, "a")
     publish(tmp_path, "b", 2.0)
     for read in (read_prepared, read_prepared_mask):
-        with pytest.raises(NotPreparedError, match=f"^{score_table.LOST}: .*replaced"):
+        with pytest.raises(NotPreparedError, match=r"^input lost: .*replaced"):
             read(Output(tmp_path), scan(tmp_path, "1"), "default", wanted)
 
 
@@ -94,14 +95,14 @@ def test_nor_what_it_makes_otherwise_meanwhile(tmp_path: Path, monkeypatch: pyte
         return read_image(path)
 
     monkeypatch.setattr(prepared, "read_image", slowly)
-    with pytest.raises(NotPreparedError, match=f"^{score_table.LOST}"):
+    with pytest.raises(NotPreparedError, match=r"^input lost"):
         read_prepared(Output(tmp_path), scan(tmp_path, "1"), "default", wanted)
 
 
 def test_a_note_of_other_conditions_does_not_count(tmp_path: Path) -> None:
     wanted = publish(tmp_path, "a")
     job = ScanJob(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
-    note_failure(job, Output(tmp_path), "killed by SIGKILL")
+    note_failure(job, Output(tmp_path), Failure("killed", "killed by SIGKILL"))
     assert read_prepared(Output(tmp_path), scan(tmp_path, "1"), "default", wanted).array.max() == 1
     with pytest.raises(NotPreparedError, match=r"^killed by SIGKILL"):
         read_prepared(Output(tmp_path), scan(tmp_path, "1"), "default", dict.fromkeys(wanted, "b"))
@@ -112,7 +113,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
     wanted, output = publish(tmp_path, "a"), Output(tmp_path)
     image, _ = wanted
     (output / image).write_bytes((output / image).read_bytes()[:30])
-    with pytest.raises(DamagedError, match=f"^{score_table.LOST}: .*makes it again") as told:
+    with pytest.raises(DamagedError, match=r"^input lost: .*makes it again") as told:
         read_prepared(output, scan(tmp_path, "1"), "default", wanted)
     assert output.hash_of(image) == wanted[image]  # who reads takes nothing away
     disown_damaged(output, told.value)
@@ -124,7 +125,7 @@ def test_so_is_an_empty_one(tmp_path: Path) -> None:
     image, _ = wanted
     (output / image).write_bytes(b"")
     assert output.hash_of(image) is None
-    with pytest.raises(NotPreparedError, match=f"^{score_table.LOST}: .*makes it again"):
+    with pytest.raises(NotPreparedError, match=r"^input lost: .*makes it again"):
         read_prepared(output, scan(tmp_path, "1"), "default", wanted)
 
 
@@ -152,12 +153,12 @@ def test_label_maps_that_lost_their_names_are_made_again(cut: str, found: str, t
     if found == "writing":
         publish_look_up_table(Output(tmp_path), "manual", {1: "Brain-Stem"}, whole=False)
     else:
-        with pytest.raises(DamagedError, match=f"^{score_table.LOST}") as told:
+        with pytest.raises(DamagedError, match=r"^input lost") as told:
             read_structures(Output(tmp_path), one, "manual")
         assert read_label_map(Output(tmp_path), one, "manual", wanted).array.max() == 1
         disown_damaged(Output(tmp_path), told.value)
     for each in (one, two):
-        with pytest.raises(NotPreparedError, match=f"^{score_table.LOST}"):
+        with pytest.raises(NotPreparedError, match=r"^input lost"):
             read_label_map(Output(tmp_path), each, "manual", wanted)
     assert paths.sidecar(tmp_path / moved).exists()
 
@@ -168,18 +169,16 @@ def test_a_grid_is_read_as_it_was_planned_too(tmp_path: Path) -> None:
     assert native_grid(Output(tmp_path), one, "manual", wanted)[0] == SHAPE
     assert prepared_grid(Output(tmp_path), one, "default", wanted)[0] == SHAPE
     (tmp_path / paths.prepared_image(one, "default")).write_bytes(bytes(400))
-    with pytest.raises(NotPreparedError, match=f"^{score_table.LOST}: .*damaged"):
+    with pytest.raises(NotPreparedError, match=r"^input lost: .*damaged"):
         prepared_grid(Output(tmp_path), one, "default", wanted)
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        pytest.param(
-            InputOutputError("image.nii: Input/output error"), f"{score_table.LOST}: image.nii", id="a bad disk"
-        ),
+        pytest.param(InputOutputError("image.nii: Input/output error"), "input lost: image.nii", id="a bad disk"),
         pytest.param(FileNotFoundError("no weights"), "RuntimeError: FileNotFoundError: no weights", id="a labeller"),
-        pytest.param(MissingInputError("gone"), f"{score_table.LOST}: gone", id="gone"),
+        pytest.param(MissingInputError("gone"), "input lost: gone", id="gone"),
     ],
 )
 def test_one_scan_that_cannot_be_read_does_not_stop_the_others(

@@ -135,3 +135,14 @@ def test_a_label_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:
     table = score_table.collect(Output(tmp_path))["demo"]
     assert table.loc[0, "hash"] == "123e4"
     assert table.loc[0, "moving_subject"] == "007"
+
+
+def test_rows_of_a_version_that_knew_no_kinds_are_told_apart_by_their_words(tmp_path: Path) -> None:
+    failed = row(status="failed", reason="timed out after 9 s", dice_mean=None)
+    write(tmp_path, "a", row(), {**failed, "fixed": "sub-9_T1w"})
+    file = next(tmp_path.glob("sub-*/**/*_scores.tsv"))
+    table = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
+    table.drop(columns="kind").to_csv(file, sep="\t", index=False)
+    read = score_table.collect(Output(tmp_path))["demo"].set_index("fixed")
+    assert read.loc["sub-9_T1w", "kind"] == "timed out"
+    assert read["kind"].isna().sum() == 1

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.methods.base import OwnInput
 from lumirage_bids.spatial.grids import bounding_box, reorient, resample
 from lumirage_bids.spatial.images import Shape, Volume
 from lumirage_bids.spatial.preparation import rescale, winsorise
@@ -56,8 +57,13 @@ class NetworkGrid:
         if np.shape(self.spacing) not in {(), (3,)} or not np.all(np.asarray(self.spacing) > 0):
             raise UsageError(f"spacing is {self.spacing!r}; allowed: one number or three, above 0 (mm).")
 
+    def seen(self, *more: str) -> OwnInput:
+        """What a method sees on this grid; further words on how."""
+        spacing = tuple(float(mm) for mm in np.broadcast_to(self.spacing, 3))
+        return OwnInput(words=", ".join([str(self), *more]), shape=tuple(self.shape), spacing=spacing)
+
     def __str__(self) -> str:
-        """Words for the column ``input``, which the audit reads."""
+        """Words for the column ``input``."""
         spacing = " × ".join(f"{s:g}" for s in np.atleast_1d(self.spacing))
         return f"{' × '.join(map(str, self.shape))} voxels of {spacing} mm, {self.orientation}"
 

@@ -60,7 +60,7 @@ def run_of(name: str) -> tuple[pd.DataFrame, RunFacts]:
             across = rows["split"].map(lambda split: len(set(split.split(" to "))) > 1)
             similarity = [arm.method.similarity_for(multimodal=bool(x)) for x in across]
             more = {"dice_prepared": rows["dice_mean"] + 0.05} if arm.evaluation.grid == "prepared" else {}
-            seen = arm.method.own_input or "as prepared"
+            seen = str(arm.method.own_input or "as prepared")
             tables.append(rows.assign(similarity=similarity, input=seen, evaluation=arm.evaluation.words, **more))
     sources = dict.fromkeys(protocol.labellings, "existing maps")
     return pd.concat(tables, ignore_index=True), RunFacts(

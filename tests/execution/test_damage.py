@@ -13,7 +13,7 @@ from lumirage_bids.execution.prepare_scan import align_scan
 from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.methods.base import Context
-from lumirage_bids.output import paths, score_table
+from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import DamagedError, NotPreparedError
 from lumirage_bids.spatial.images import Volume, write_image
@@ -61,9 +61,10 @@ def test_a_damaged_reference_is_disowned_by_who_aligns_to_it(output: Output, mad
     damage(output, read(made.reference, "default"))
     align_scan(job, output, Context())
     (file,) = job.files
-    reason = str(output.why_not(file, job.hash))
-    assert reason.startswith(score_table.LOST)
-    assert reason.endswith("(It is the reference that all scans are aligned to.)")
+    why = output.why_not(file, job.hash)
+    assert why is not None
+    assert why.kind == "lost input"
+    assert why.reason.endswith("(It is the reference that all scans are aligned to.)")
     assert output.hash_of(read(made.reference, "default")) is None
     assert output.hash_of(read(job.scan, "default")) is not None
 
@@ -76,4 +77,4 @@ def test_a_damaged_label_map_is_disowned_by_who_scores_by_it(output: Output, mad
     assert output.hash_of(ours) is None
     assert output.hash_of(theirs) is not None
     (rows,) = Rows(batch, output).rows.values()
-    assert [str(row["reason"])[: len(score_table.LOST)] for row in rows] == [score_table.LOST] * len(batch.tasks)
+    assert [row["kind"] for row in rows] == ["lost input"] * len(batch.tasks)

@@ -18,13 +18,12 @@ from lumirage_bids.report.judged import score_tables
 from lumirage_bids.report.text import wording
 from lumirage_bids.report.verdict.verdict import Known, judge
 from lumirage_bids.stats.given_table import ScoreTable, read_score_table
-from lumirage_bids.stats.score import Score
+from lumirage_bids.stats.score import DICE, Score, known_score
 
 if TYPE_CHECKING:
     from lumirage_bids.report.text import Wording
     from lumirage_bids.report.verdict.verdict import Tables, Verdict
 
-DICE = "dice_mean"
 #: Of so few structures it is asked whether they are classes of the whole brain.
 FEW = 8
 DESCRIPTION = """\
@@ -36,7 +35,8 @@ optional: status (ok, failed, missing, pending), reason, split, variant, labelli
 EPILOG = """\
 examples:
   lumirage judge OUT_DIR/group/pairs.tsv
-  lumirage judge challenge.csv --score hd95_mm --better lower --margin 1 --out verdict
+  lumirage judge OUT_DIR/group/pairs.tsv --score hd95_mm
+  lumirage judge challenge.csv --score my_error --better lower --margin 1 --out verdict
 
 exit codes: 0 done, 64 usage, 65 bad table, 66 no such table, 73 cannot write
 """
@@ -84,10 +84,13 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     p.add_argument("table", type=Path, metavar="TABLE.tsv")
-    p.add_argument("--score", metavar="NAME", help=f"column to judge (default: {DICE})")
-    p.add_argument("--better", choices=("higher", "lower"), help="which scores are better (dice_…: higher)")
+    p.add_argument("--score", metavar="NAME", help=f"column to judge (default: {DICE.column})")
+    p.add_argument("--better", choices=("higher", "lower"), help="which scores are better; known of our own measures")
     p.add_argument(
-        "--margin", type=float, metavar="X", help=f"differences within this are equivalent (dice_…: {MARGIN:g})"
+        "--margin",
+        type=float,
+        metavar="X",
+        help=f"differences within this are equivalent (dice_…: {MARGIN:g}; known of our own measures)",
     )
     p.add_argument(
         "--threshold", type=float, default=THRESHOLD, metavar="D", help="|d_z| below which a difference is called none"
@@ -107,20 +110,22 @@ def question(arguments: Sequence[str]) -> Question:
         An argument is unknown, missing, or has a value that is not allowed.
     """
     a = parser().parse_args(list(arguments))
-    score = a.score or DICE
-    dice = is_dice(score)
-    if dice and a.better == "lower":
+    score = a.score or DICE.column
+    known = _known_score(score)
+    better = a.better or (known and known[0].better)
+    margin = a.margin if a.margin is not None else known and known[1]
+    if known and better != known[0].better:
+        what = "a Dice" if is_dice(score) else "a measure"
         raise UsageError(
-            f"--better lower: {score} is a Dice, of which higher is better. Leave --better out, or judge another "
-            "column with --score NAME."
+            f"--better {better}: {score} is {what}, of which {known[0].better} is better. Leave --better out, or judge "
+            "another column with --score NAME."
         )
-    if a.better is None and not dice:
+    if better is None:
         raise UsageError(f"--score {score}: say which scores are better, --better higher or --better lower.")
-    if a.margin is None and not dice:
+    if margin is None:
         raise UsageError(
             f"--score {score}: say which difference is of no consequence, in the unit of the score: --margin X."
         )
-    margin = MARGIN if a.margin is None else a.margin
     for name, value in (("margin", margin), ("threshold", a.threshold), ("confidence", a.confidence)):
         if complaint := why_not(name, value):
             raise UsageError(f"--{name} {value:g} is not allowed; {complaint}.")
@@ -128,15 +133,20 @@ def question(arguments: Sequence[str]) -> Question:
         table=a.table,
         score=score,
         named=a.score is not None,
-        higher_is_better=a.better != "lower",
+        higher_is_better=better == "higher",
         criteria=Criteria(margin=margin, threshold=a.threshold, confidence=a.confidence),
         as_json=a.json,
         out=a.out,
     )
 
 
+def _known_score(score: str) -> tuple[Score, float | None] | None:
+    """What is known of a column by its name: of our own measures, and of whatever is called a Dice."""
+    return known_score(score) or ((DICE, MARGIN) if is_dice(score) else None)
+
+
 def is_dice(score: str) -> bool:
-    """Whether a column is a Dice: the direction, margin and worst value are known.
+    """Whether a column is a Dice, though it may be none of ours: direction, margin and worst value are known.
 
     Examples
     --------

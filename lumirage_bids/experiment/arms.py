@@ -10,7 +10,7 @@ from lumirage_bids import methods as registration
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.base.own_code import Code, code_digest, read_code
 from lumirage_bids.base.parameters import counted_fields, digest, from_table
-from lumirage_bids.experiment.evaluation import Evaluation
+from lumirage_bids.experiment.evaluation import Evaluation, evaluation
 from lumirage_bids.experiment.protocol import Protocol, Variant
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
@@ -100,7 +100,7 @@ def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
     method = _method(name, dict(variant.methods.get(name, {})))
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
-    evaluation = from_table(Evaluation, variant.evaluation, "[evaluation]")
+    evaluated = evaluation(variant.evaluation)
     if settings.sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
     if (complaint := method.missing(here(settings))) and not settings.dry_run:
@@ -111,7 +111,7 @@ def _arm(variant: Variant, name: str, settings: Settings) -> Arm:
         method=method,
         preparation=preparation,
         alignment=alignment,
-        evaluation=evaluation,
+        evaluation=evaluated,
         code=read_code(method.code()),
     )
 

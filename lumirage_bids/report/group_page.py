@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from lumirage_bids.audit import labels_from_intensities
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.measures import Column, columns, measured
 from lumirage_bids.output.derivatives import write_text
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup
@@ -35,6 +36,7 @@ from lumirage_bids.report.tables import (
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of
+from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.summaries import per_structure
 
 #: What stands on every page and picture of a run with ``--sloppy``.
@@ -232,6 +234,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         verdicts=judge(tables, context.criteria, known=known),
         criteria=context.criteria,
         floor=FLOOR,
+        measures=_measures(tables.pairs),
         evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
         summary=summary_table(tables.summary) if len(tables.summary) else None,
         ranking=ranking_table(ranked) if len(ranked) else None,
@@ -247,6 +250,12 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         published=None if published is None else published_table(published),
         differences=None if differing is None or differing.empty else differences_table(differing),
     )
+
+
+def _measures(pairs: pd.DataFrame) -> list[Column]:
+    """What the measures of accuracy besides Dice are, as far as there are values."""
+    found = [name for name, column in columns().items() if column.accuracy and name != DICE.column]
+    return [columns()[name] for name in measured(found, pairs)]
 
 
 def _known(context: ReportContext) -> Known:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
+from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.derivatives import write_table, write_text
 from lumirage_bids.output.score_table import structure_index
@@ -20,17 +22,9 @@ from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.interactions import interactions
 from lumirage_bids.stats.ranking import ranking
-from lumirage_bids.stats.score import DICE, Score
+from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.structures import structure_differences
 from lumirage_bids.stats.summaries import summarise
-
-#: Measures of accuracy besides the one that is judged, and which of their values are better.
-FURTHER: tuple[tuple[str, Literal["higher", "lower"]], ...] = (
-    ("dice_mean", "higher"),
-    ("hd95_mm", "lower"),
-    ("assd_mm", "lower"),
-    ("tre_mm", "lower"),
-)
 
 
 def score_tables(
@@ -71,12 +65,14 @@ def score_tables(
 
 def _further(pairs: pd.DataFrame, criteria: Criteria, score: Score) -> Iterator[tuple[str, pd.DataFrame]]:
     """Comparisons by the measures that at least two methods have; a family of tests each."""
-    for column, better in FURTHER:
-        if column == score.column or column not in pairs:
+    for column, about in measures.columns().items():
+        how = known_score(column)
+        if how is None or how[1] is None or not about.accuracy or column == score.column or column not in pairs:
             continue
         known = pairs[pd.to_numeric(pairs[column]).notna()]
         if known["method"].nunique() > 1:
-            yield column, compare(pairs, criteria=criteria, score=Score(column=column, better=better, worst=None))
+            margin = replace(criteria, margin=how[1])
+            yield column, compare(pairs, criteria=margin, score=replace(how[0], worst=None))
 
 
 def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lumirage_bids.measures import columns
 from lumirage_bids.output import score_table
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS
@@ -11,7 +12,13 @@ from lumirage_bids.stats.interactions import INTERACTION_COLUMNS, OTHER, SAME, T
 from lumirage_bids.stats.ranking import RANKING_COLUMNS
 from lumirage_bids.stats.resampling import RESAMPLES
 from lumirage_bids.stats.structures import STRUCTURE_DIFFERENCE_COLUMNS
-from lumirage_bids.stats.summaries import FAILURE_COLUMNS, FOLDING_LIMIT_PERCENT, STRUCTURE_COLUMNS, SUMMARY_COLUMNS
+from lumirage_bids.stats.summaries import (
+    FAILURE_COLUMNS,
+    FOLDING_LIMIT_PERCENT,
+    STRUCTURE_COLUMNS,
+    SUMMARY_COLUMNS,
+    SUMMED,
+)
 
 Entry = dict[str, str]
 LAKENS = "https://doi.org/10.3389/fpsyg.2013.00863"
@@ -351,7 +358,12 @@ _INTERACTIONS: dict[str, Entry] = {
     },
 }
 
-SUMMARY = {c: {**_COMMON, **_SUMMARY}[c] for c in SUMMARY_COLUMNS}
+_SUMMED: dict[str, Entry] = {
+    column: {**columns()[name].entry, "Description": f"{how.capitalize()} over pairs of {name}"}
+    for column, (name, how) in SUMMED.items()
+}
+
+SUMMARY = {c: {**_SUMMED, **_COMMON, **_SUMMARY}[c] for c in SUMMARY_COLUMNS}
 STRUCTURES = {c: {**_COMMON, **_STRUCTURES}[c] for c in STRUCTURE_COLUMNS}
 FAILURES = {c: {**_COMMON, **_FAILURES}[c] for c in FAILURE_COLUMNS}
 COMPARISONS = {c: {**_COMMON, **_COMPARISONS}[c] for c in COMPARISON_COLUMNS}

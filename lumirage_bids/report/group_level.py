@@ -31,16 +31,7 @@ from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known
-from lumirage_bids.stats.dictionaries import (
-    COMPARISONS,
-    FAILURES,
-    INTERACTIONS,
-    RANKING,
-    STRUCTURE_DIFFERENCES,
-    STRUCTURES,
-    SUMMARY,
-)
-from lumirage_bids.stats.summaries import failures
+from lumirage_bids.stats.tables import statistics
 
 if TYPE_CHECKING:
     from lumirage_bids.audit import Conditions
@@ -72,14 +63,8 @@ def write_group(settings: Settings) -> Path:
             file.unlink()  # of an earlier page
     pairs = tables.pairs[list(score_table.COLUMNS)]
     derivatives.write_table(folder / "pairs.tsv", pairs, score_table.COLUMNS)
-    derivatives.write_table(folder / "structures.tsv", tables.per_structure, STRUCTURES)
-    derivatives.write_table(folder / "summary.tsv", tables.summary, SUMMARY)
-    derivatives.write_table(folder / "comparisons.tsv", tables.comparisons, COMPARISONS)
-    derivatives.write_table(folder / "ranking.tsv", tables.ranking, RANKING)
-    derivatives.write_table(folder / "interactions.tsv", tables.interactions, INTERACTIONS)
-    derivatives.write_table(folder / "failures.tsv", failures(tables.pairs), FAILURES)
-    differences = tables.structure_differences
-    derivatives.write_table(folder / "structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
+    for name, table in tables.made.items():
+        derivatives.write_table(folder / f"{name}.tsv", table, statistics()[name].columns)
     labellers, about_labellers = agreements.collect(out_dir)
     if len(labellers):
         derivatives.write_table(folder / "labellers.tsv", labellers, agreements.COLUMNS)

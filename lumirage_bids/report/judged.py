@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,11 @@ from lumirage_bids.output.derivatives import write_table, write_text
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.verdict import Tables
-from lumirage_bids.stats import dictionaries
 from lumirage_bids.stats.classes import primary_class
 from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.interactions import interactions
-from lumirage_bids.stats.ranking import ranking
 from lumirage_bids.stats.score import DICE, Score, known_score
-from lumirage_bids.stats.structures import structure_differences
-from lumirage_bids.stats.summaries import summarise
+from lumirage_bids.stats.tables import Scores, make, statistics
 
 
 def score_tables(
@@ -50,16 +46,18 @@ def score_tables(
     score : Score
         What is scored, in column ``dice_mean``.
     """
-    comparisons = compare(pairs, criteria=criteria, score=score)
     wide = _structures(pairs) if structures is None else structures
+    return tables_of(
+        Scores(pairs=pairs, structures=wide, luts=luts or {}, criteria=criteria, score=score), of_runs=False
+    )
+
+
+def tables_of(scores: Scores, *, of_runs: bool) -> Tables:
+    """Make every statistic, with `of_runs` also those that take what only a run knows."""
+    made = make(scores, of_runs=of_runs)
+    named = {f.name: made[f.name] for f in fields(Tables) if f.name in made}
     return Tables(
-        pairs=pairs,
-        summary=summarise(pairs, score=score),
-        comparisons=comparisons,
-        ranking=ranking(pairs, comparisons, criteria=criteria, score=score),
-        interactions=interactions(pairs, comparisons, criteria=criteria, score=score),
-        structure_differences=structure_differences(wide, luts or {}, criteria=criteria),
-        further=dict(_further(pairs, criteria, score)),
+        pairs=scores.pairs, made=made, further=dict(_further(scores.pairs, scores.criteria, scores.score)), **named
     )
 
 
@@ -90,15 +88,9 @@ def write_out(folder: Path, tables: Tables, criteria: Criteria, words: Wording, 
         The folder cannot be written.
     """
     write_text(folder / "verdict.txt", verdict + "\n")
-    for name, table, columns in (
-        ("summary", tables.summary, dictionaries.SUMMARY),
-        ("comparisons", tables.comparisons, dictionaries.COMPARISONS),
-        ("ranking", tables.ranking, dictionaries.RANKING),
-        ("interactions", tables.interactions, dictionaries.INTERACTIONS),
-        ("structure_differences", tables.structure_differences, dictionaries.STRUCTURE_DIFFERENCES),
-    ):
+    for name, table in tables.made.items():
         if len(table):
-            write_table(folder / f"{name}.tsv", table, _spoken(columns, words))
+            write_table(folder / f"{name}.tsv", table, _spoken(statistics()[name].columns, words))
     _draw(folder / "figures", tables, words)
 
 

@@ -92,6 +92,13 @@ def _cell(value: str | float, kind: str) -> Cell:
     return Cell(text=WRITERS[kind](number), sort=repr(number) if math.isfinite(number) else "")
 
 
+def whole_table(name: str, caption: str, data: pd.DataFrame) -> Table:
+    """Lay out a table as it is, under the names of its columns."""
+    kinds = {key: "quantity" if pd.api.types.is_numeric_dtype(data[key]) else "text" for key in data.columns}
+    columns = [Column(key=key, title=key, kind=kind, keep=True) for key, kind in kinds.items()]
+    return make_table(name, caption, data, columns)
+
+
 def accuracy_columns(data: pd.DataFrame, end: str = "", group: str = "") -> list[Column]:
     """Columns of the measures that tell of accuracy besides Dice, as far as there are values.
 

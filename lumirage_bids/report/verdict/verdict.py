@@ -41,6 +41,8 @@ class Tables:
         What `lumirage_bids.stats` makes of it.
     structure_differences : DataFrame
         Empty where no structures are known.
+    made : mapping of str to DataFrame
+        Every statistic by its name, those above too.
     further : mapping of str to DataFrame
         Column of a measure that tells of accuracy → comparisons by it.
     """
@@ -51,6 +53,7 @@ class Tables:
     ranking: pd.DataFrame
     interactions: pd.DataFrame
     structure_differences: pd.DataFrame
+    made: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     further: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 

@@ -70,7 +70,7 @@ class Arm:
             "method": {"method": self.method.name, **counted_fields(self.method)},
             "preparation": counted_fields(self.preparation),
             "alignment": counted_fields(self.alignment),
-            "evaluation": counted_fields(self.evaluation),
+            "evaluation": self.evaluation.facts,
         }
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.own_code import code_digest, own_sources, read_code
-from lumirage_bids.base.parameters import added, from_table
+from lumirage_bids.base.parameters import added, counted_fields, from_table
 from lumirage_bids.measures import Measure, measure, measures
 
 
@@ -20,6 +20,13 @@ class Asked:
     measure: Measure
     revision: int
     code: str
+
+    @property
+    def words(self) -> str:
+        """What is other than usual of it."""
+        parts = [f"{key} {value}" for key, value in counted_fields(self.measure).items()]
+        parts += [f"revision {self.revision}"] * (self.revision > 1) + [f"source {self.code}"] * bool(self.code)
+        return ", ".join(parts) or "taken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +70,18 @@ class Evaluation:
             for name, kind in measures().items()
             if name in given or kind.always or getattr(self, name, False)
         )
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """All that counts, under the names that a protocol has for it.
+
+        Examples
+        --------
+        >>> evaluation({"surface": True}).facts
+        {'grid': 'native', 'transfer': 'linear', 'surface': True, 'diffeomorphism': False}
+        """
+        own = {key: value for key, value in counted_fields(self).items() if key != "more"}
+        return own | {asked.name: asked.words for asked in self.more}
 
     @property
     def words(self) -> str:

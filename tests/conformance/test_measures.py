@@ -154,7 +154,7 @@ def test_what_cannot_be_asked_for_is_refused(table: dict[str, object], said: str
 def test_what_every_run_takes_is_in_no_digest_and_what_is_asked_for_is_taken() -> None:
     assert evaluation({"landmarks": True, "surface": True}).more == ()
     assert {m.name for m in evaluation({}).taken} == {name for name, kind in measures().items() if kind.always}
-    asked = evaluation({"surface": True, "diffeomorphism": True})
+    asked = evaluation({name: True for name, kind in measures().items() if not kind.always})
     assert [m.name for m in asked.taken] == NAMES
 
 
@@ -164,3 +164,4 @@ def test_a_measure_whose_values_change_is_taken_again(monkeypatch: pytest.Monkey
     monkeypatch.setattr(kind, "revision", 2)
     assert [(a.name, a.revision) for a in evaluation({}).more] == [("folding", 2)]
     assert before != evaluation({})
+    assert evaluation({}).facts == {**before.facts, "folding": "revision 2"}

@@ -6,8 +6,8 @@ import numpy as np
 
 from lumirage_bids import methods
 from lumirage_bids.measures import RegisteredPair, measures, take
-from lumirage_bids.measures.base import ComparedLabels, Deformation
 from lumirage_bids.measures.overlap import scored_structures
+from lumirage_bids.measures.pair import ComparedLabels, Deformation
 from lumirage_bids.measures.scan_facts import scan_facts
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume

@@ -24,7 +24,7 @@ from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Task
 from lumirage_bids.experiment.software import UNKNOWN, made_with
 from lumirage_bids.measures import RegisteredPair, take
-from lumirage_bids.measures.base import Deformation, Images, Need, Points, RunCost
+from lumirage_bids.measures.pair import Deformation, Images, Need, Points, RunCost
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import derivatives, score_table
 from lumirage_bids.output.read_prepared import NotPreparedError

@@ -15,8 +15,8 @@ from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.measures import RegisteredPair, take
-from lumirage_bids.measures.base import ComparedLabels
 from lumirage_bids.measures.overlap import scored_structures
+from lumirage_bids.measures.pair import ComparedLabels
 from lumirage_bids.output import derivatives, score_table
 from lumirage_bids.output.read_prepared import (
     native_grid,

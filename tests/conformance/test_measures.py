@@ -7,11 +7,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.publications import publications
-from lumirage_bids.experiment.evaluation import evaluation
 from lumirage_bids.measures import Measure, RegisteredPair, columns, measure, measures
-from lumirage_bids.measures.base import ComparedLabels, Deformation, Images, Points, RunCost, Values
+from lumirage_bids.measures.base import Values
+from lumirage_bids.measures.pair import ComparedLabels, Deformation, Images, Points, RunCost
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
@@ -134,34 +133,3 @@ def test_description(name: str) -> None:
 
 def test_no_two_measures_share_a_column() -> None:
     assert len(columns()) == sum(len(kind.columns) for kind in measures().values())
-
-
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        ({"no_such": True}, r"\[evaluation\]: unknown parameter 'no_such'. Allowed: grid, transfer, surface"),
-        ({"surface": 3}, "surface = 3 is not allowed; it must be true or false"),
-        ({"landmarks": "all"}, "landmarks = 'all' is not allowed; it must be true, false or a table"),
-        ({"landmarks": {"no_such": 1}}, r"\[evaluation.landmarks\]: unknown parameter 'no_such'"),
-        ({"more": []}, "unknown parameter 'more'"),
-    ],
-)
-def test_what_cannot_be_asked_for_is_refused(table: dict[str, object], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        evaluation(table)
-
-
-def test_what_every_run_takes_is_in_no_digest_and_what_is_asked_for_is_taken() -> None:
-    assert evaluation({"landmarks": True, "surface": True}).more == ()
-    assert {m.name for m in evaluation({}).taken} == {name for name, kind in measures().items() if kind.always}
-    asked = evaluation({name: True for name, kind in measures().items() if not kind.always})
-    assert [m.name for m in asked.taken] == NAMES
-
-
-def test_a_measure_whose_values_change_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = measures()["folding"]
-    before = evaluation({})
-    monkeypatch.setattr(kind, "revision", 2)
-    assert [(a.name, a.revision) for a in evaluation({}).more] == [("folding", 2)]
-    assert before != evaluation({})
-    assert evaluation({}).facts == {**before.facts, "folding": "revision 2"}

@@ -33,7 +33,7 @@ def test_toml_of_the_docs_is_a_protocol(block: str, tmp_path: Path) -> None:
 
 PYTHON = [
     pytest.param(block, id=f"{page}-{number}")
-    for page in ("outputs.md", "statistics.md")
+    for page in ("measures.md", "outputs.md", "statistics.md")
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL))
 ]
 

@@ -42,5 +42,5 @@ def test_every_loop_is_compiled_for_the_image(tmp_path: Path) -> None:
     assert compiled == {
         f"{file.stem}.{function}"
         for file in (REPOSITORY / "lumirage_bids").rglob("*.py")
-        for function in re.findall(r"^@compiled\ndef (\w+)", file.read_text("utf-8"), re.MULTILINE)
+        for function in re.findall(r"^@compile_loop\ndef (\w+)", file.read_text("utf-8"), re.MULTILINE)
     }

@@ -1,4 +1,4 @@
-"""One method, labelling or protocol in full: what it is, its parameters as TOML to start from, what to cite."""
+"""One method, labelling, measure or protocol in full: its parameters as TOML to start from, what to cite."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from lumirage_bids import labellers, methods
+from lumirage_bids import labellers, measures, methods
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.publications import publications
 from lumirage_bids.experiment import protocol
+from lumirage_bids.measures import Measure
 from lumirage_bids.methods.base import Context
 
 WIDTH = 100
@@ -28,7 +29,7 @@ def show(what: str, name: str, weights: Path | None) -> str:
     Parameters
     ----------
     what : str
-        ``methods``, ``labellings`` or ``protocols``.
+        ``methods``, ``labellings``, ``measures`` or ``protocols``.
     name : str
         As the list has it.
     weights : Path or None
@@ -42,12 +43,41 @@ def show(what: str, name: str, weights: Path | None) -> str:
     if what == "protocols":
         _check(what, name, {n: n for n in protocol.names()})
         return protocol.source(name).rstrip()
+    if what == "measures":
+        _check(what, name, measures.measures())
+        return "\n".join(_about_measure(measures.measures()[name]))
     known: Mapping[str, Any] = methods.methods() if what == "methods" else _labellings()
     _check(what, name, known)
     head = [f"[{what}.{name}]"]
     if what == "labellings":
         head.append(f"labeller = {json.dumps(known[name].name)}")
     return "\n".join([*_about(name, known[name], weights), *head, *_parameters(known[name]), *_cited(known[name])])
+
+
+def _about_measure(kind: type[Measure]) -> Iterator[str]:
+    yield from _told(kind.name, kind)
+    yield ""
+    yield f"It needs: {', '.join(kind.needs)}."
+    for name, column in kind.columns.items():
+        unit = {"": "a count", "1": "without unit"}.get(column.unit, column.unit)
+        better = "neither way is better" if column.better == "none" else f"{column.better} is {column.in_words}"
+        yield ""
+        yield f"{name}: {unit}, {better}"
+        yield textwrap.fill(f"{column.description}.", WIDTH, initial_indent="  ", subsequent_indent="  ")
+        if column.margin is not None:
+            yield f"  Differences in its mean within ± {column.margin:g} are of no consequence."
+        if column.reference:
+            yield f"  {column.reference}"
+    yield ""
+    if kind.always:
+        yield "It is taken in every run." if not fields(kind) else "It is taken in every run. In a protocol:"
+    else:
+        yield "A protocol asks for it:"
+    if fields(kind):
+        yield from ("", f"[evaluation.{kind.name}]", *_parameters(kind))
+    elif not kind.always:
+        yield from ("", "[evaluation]", f"{kind.name} = true")
+    yield from _cited(kind)
 
 
 def _labellings() -> dict[str, Any]:
@@ -64,14 +94,16 @@ def _check(what: str, name: str, known: Mapping[str, object]) -> None:
         raise UsageError(f"lumirage {what}: there is no {name!r}.{hint} Known: {', '.join(known)}.")
 
 
-def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
-
+def _told(name: str, kind: Any) -> Iterator[str]:
+    """Its name and what it is, in a line and in full."""
     yield f"{name}: {kind.summary}"
-    paragraphs = re.split(r"\n\s*\n", _prose(kind))
-    for paragraph in paragraphs:
+    for paragraph in re.split(r"\n\s*\n", _prose(kind)):
         yield ""
         yield textwrap.fill(" ".join(paragraph.replace("``", "").split()), WIDTH)
 
+
+def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
+    yield from _told(name, kind)
     if scored := labellers.scored_of(name):
         yield ""
         yield f"Scored are these {len(scored)} structures of FreeSurfer's:"
@@ -146,19 +178,18 @@ def _cited(kind: Any) -> Iterator[str]:
 
 
 def list_known(what: str, weights: Path | None) -> int:
-    """Print methods, labellings or protocols, a line each, and what is missing to use them here."""
+    """Print methods, labellings, measures or protocols, a line each, and what is missing to use them here."""
     context = Context(weights=weights)
+    lines: list[tuple[str, str, str | None]]
     if what == "methods":
-        from lumirage_bids import methods
-
         lines = [(name, kind.summary, kind().missing(context)) for name, kind in methods.methods().items()]
     elif what == "labellings":
-        from lumirage_bids import labellers
-
         lines = [(name, cls.summary, cls().missing(context)) for name, cls in labellers.labellings().items()]
+    elif what == "measures":
+        lines = [
+            (name, f"{kind.summary} [{', '.join(kind.needs)}]", None) for name, kind in measures.measures().items()
+        ]
     else:
-        from lumirage_bids.experiment import protocol
-
         lines = [(name, protocol.load(name).description, None) for name in protocol.names()]
     width = max(len(name) for name, _, _ in lines)
     for name, summary, missing in lines:

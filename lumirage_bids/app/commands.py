@@ -90,7 +90,8 @@ def _list(what: str, details: str) -> Command:
         print(catalogue.show(what, arguments.name, options.weights()))
         return 0
 
-    summary = f"list the {what}, and what they lack here; NAME: {details}"
+    more = {"measures": "what they look at"}.get(what, "what they lack here")
+    summary = f"list the {what}, and {more}; NAME: {details}"
     return _command(what, "[NAME]", summary, define, run)
 
 
@@ -139,6 +140,7 @@ COMMANDS = {
         _command("judge", "TABLE.tsv", "the verdict on a table of scores, without images", _define_judge, _run_judge),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),
+        _list("measures", "columns, units, which way is better, what to cite"),
         _list("protocols", "the TOML, to start from"),
     )
 }

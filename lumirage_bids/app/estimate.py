@@ -24,7 +24,7 @@ ALIGNING_S = 7.0, 0.5
 MASK_S = 10.0  # a scan
 LABELLING_S = {"atropos": (3.0, 2.9), "carried": (0.0, 2.0), "existing": (0.0, 0.05)}
 OTHER_LABELLING_S = 150.0, 0.0  # networks
-PAIR_S, LABELS_S, SURFACE_S, DIFFEOMORPHISM_S = 0.12, 0.06, 0.45, 0.13
+PAIR_S, LABELS_S = 0.12, 0.06  # without measures that say themselves what they take
 ONE_CORE = 1.25
 """What a core alone takes where methods say what two take together: they do not share all of the work."""
 
@@ -120,10 +120,10 @@ def _pair(batch: Batch, device: str, threads: int, voxels: int, timings: Timings
 
 def _scoring(batch: Batch) -> Iterable[float]:
     """Seconds of one core for a million voxels: the field's measures, then each arm's and labelling's scores."""
-    evaluations = [arm.evaluation for arm in batch.arms]
-    yield PAIR_S + DIFFEOMORPHISM_S * any(e.diffeomorphism for e in evaluations)
-    for evaluation in evaluations:
-        yield len(batch.labels) * (LABELS_S + SURFACE_S * evaluation.surface)
+    taken = [arm.evaluation.taken for arm in batch.arms]
+    yield PAIR_S + sum(m.seconds for m in {m for of_arm in taken for m in of_arm} if not m.looks_at_labels)
+    for of_arm in taken:
+        yield len(batch.labels) * (LABELS_S + sum(m.seconds for m in of_arm if m.looks_at_labels))
 
 
 def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Timings) -> float:

@@ -19,13 +19,12 @@ from lumirage_bids.report.judged import score_tables, write_out
 from lumirage_bids.report.text import wording
 from lumirage_bids.report.verdict.verdict import Known, judge, ranked_labellings
 from lumirage_bids.stats.given_table import ScoreTable, read_score_table
-from lumirage_bids.stats.score import Score
+from lumirage_bids.stats.score import DICE, Score, known_score
 
 if TYPE_CHECKING:
     from lumirage_bids.report.text import Wording
     from lumirage_bids.report.verdict.verdict import Tables, Verdict
 
-DICE = "dice_mean"
 #: Of so few structures it is asked whether they are classes of the whole brain.
 FEW = 8
 DESCRIPTION = """\
@@ -37,7 +36,8 @@ optional: status (ok, failed, missing, pending), reason, split, variant, labelli
 EPILOG = """\
 examples:
   lumirage judge OUT_DIR/group/pairs.tsv
-  lumirage judge challenge.csv --score hd95_mm --better lower --margin 1 --out verdict
+  lumirage judge OUT_DIR/group/pairs.tsv --score hd95_mm
+  lumirage judge challenge.csv --score my_error --better lower --margin 1 --out verdict
 
 exit codes: 0 done, 64 usage, 65 bad table, 66 no such table, 73 cannot write
 """
@@ -74,10 +74,13 @@ def define(p: argparse.ArgumentParser) -> None:
     """Add the command's arguments to its parser."""
     p.description, p.epilog, p.formatter_class = DESCRIPTION, EPILOG, argparse.RawDescriptionHelpFormatter
     p.add_argument("table", type=Path, metavar="TABLE.tsv")
-    p.add_argument("--score", metavar="NAME", help=f"column to judge (default: {DICE})")
-    p.add_argument("--better", choices=("higher", "lower"), help="which scores are better (dice_…: higher)")
+    p.add_argument("--score", metavar="NAME", help=f"column to judge (default: {DICE.column})")
+    p.add_argument("--better", choices=("higher", "lower"), help="which scores are better; known of our own measures")
     p.add_argument(
-        "--margin", type=float, metavar="X", help=f"differences within this are equivalent (dice_…: {MARGIN:g})"
+        "--margin",
+        type=float,
+        metavar="X",
+        help=f"differences within this are equivalent (dice_…: {MARGIN:g}; known of our own measures)",
     )
     p.add_argument(
         "--threshold", type=float, default=THRESHOLD, metavar="D", help="|d_z| below which a difference is called none"
@@ -95,20 +98,22 @@ def question(a: argparse.Namespace) -> Question:
     UsageError
         An argument is missing, or has a value that is not allowed.
     """
-    score = a.score or DICE
-    dice = is_dice(score)
-    if dice and a.better == "lower":
+    score = a.score or DICE.column
+    known = _known_score(score)
+    better = a.better or (known and known[0].better)
+    margin = a.margin if a.margin is not None else known and known[1]
+    if known and better != known[0].better:
+        what = "a Dice" if is_dice(score) else "a measure"
         raise UsageError(
-            f"--better lower: {score} is a Dice, of which higher is better. Leave --better out, or judge another "
-            "column with --score NAME."
+            f"--better {better}: {score} is {what}, of which {known[0].better} is better. Leave --better out, or judge "
+            "another column with --score NAME."
         )
-    if a.better is None and not dice:
+    if better is None:
         raise UsageError(f"--score {score}: say which scores are better, --better higher or --better lower.")
-    if a.margin is None and not dice:
+    if margin is None:
         raise UsageError(
             f"--score {score}: say which difference is of no consequence, in the unit of the score: --margin X."
         )
-    margin = MARGIN if a.margin is None else a.margin
     for name, value in (("margin", margin), ("threshold", a.threshold), ("confidence", a.confidence)):
         if complaint := why_not(name, value):
             raise UsageError(f"--{name} {value:g} is not allowed; {complaint}.")
@@ -116,15 +121,20 @@ def question(a: argparse.Namespace) -> Question:
         table=a.table,
         score=score,
         named=a.score is not None,
-        higher_is_better=a.better != "lower",
+        higher_is_better=better == "higher",
         criteria=Criteria(margin=margin, threshold=a.threshold, confidence=a.confidence),
         as_json=a.json,
         out=a.out,
     )
 
 
+def _known_score(score: str) -> tuple[Score, float | None] | None:
+    """What is known of a column by its name: of our own measures, and of whatever is called a Dice."""
+    return known_score(score) or ((DICE, MARGIN) if is_dice(score) else None)
+
+
 def is_dice(score: str) -> bool:
-    """Whether a column is a Dice: the direction, margin and worst value are known.
+    """Whether a column is a Dice, though it may be none of ours: direction, margin and worst value are known.
 
     Examples
     --------
@@ -143,7 +153,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = verdicts_on(tables, asked, words, known)
     print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else tell(asked, table, found))
     if asked.out is not None:
-        tables = replace(tables, ranking=ranked_labellings(tables.ranking, known.withheld))
+        ranked = ranked_labellings(tables.ranking, known.withheld)
+        tables = replace(tables, made={**tables.made, "ranking": ranked})
         write_out(asked.out.absolute(), tables, words, tell(asked, table, found))
     return 0
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from lumirage_bids import methods
-from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
-from lumirage_bids.measures.field import jacobian_determinant
-from lumirage_bids.measures.overlap import dice, scored_structures
+from lumirage_bids.measures import RegisteredPair, measures, take
+from lumirage_bids.measures.overlap import scored_structures
+from lumirage_bids.measures.pair import ComparedLabels, Deformation
 from lumirage_bids.measures.scan_facts import scan_facts
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 
@@ -24,13 +23,15 @@ def precompile() -> None:
         methods.method(name, similarity=similarity).sloppy().register(image, image, Context())
     field = DisplacementField(vectors=np.zeros((*shape, 3), np.float32), affine=affine)
     transform = Transform((affine, field, affine))
-    jacobian_determinant(transform, shape, affine)
-    non_diffeomorphic(transform, distance < 8, affine)
     segments = Volume(array=(distance < 8).astype(np.int32), affine=affine)
     scan_facts(image, None, segments, {1: "ball"}, threads=1)
+    field_part = Deformation(transform=transform, mask=distance < 8, affine=affine)
+    structures = scored_structures(segments.array, segments.array, [1])
     for how in ("linear", "nearest"):
-        moved = transfer_labels(segments, transform, shape, affine, method=how)
-        dice(segments.array, moved, scored_structures(segments.array, moved, [1]))
+        labels = ComparedLabels(
+            fixed=segments, moving=segments, transform=transform, start=transform, transfer=how, structures=structures
+        )
+        take([kind() for kind in measures().values()], RegisteredPair(parts={"labels": labels, "field": field_part}))
 
 
 if __name__ == "__main__":

@@ -25,9 +25,8 @@ from lumirage_bids.experiment.arms import Arm
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Task
 from lumirage_bids.experiment.software import UNKNOWN, made_with
-from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
-from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
-from lumirage_bids.measures.surface import landmark_errors
+from lumirage_bids.measures import RegisteredPair, take
+from lumirage_bids.measures.pair import Deformation, Images, Need, Points, RunCost
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.files import replacing
@@ -45,6 +44,7 @@ Cost = dict[str, Any]
 """What a registration took and was made with, kept beside its transform; columns of its rows."""
 # A transform that a version before 0.2.0 saved does not say what it was made with.
 _COSTS = ("runtime_s", "memory_gb", "made_with")
+_TOOK = {"seconds": "runtime_s", "memory_gb": "memory_gb"}
 
 
 def run_batch(
@@ -137,19 +137,21 @@ class PairAtWork:
         transform, cost = self.registered()
         total = transform.then(Transform((self.start,)))
         cut = 100 * float(np.max([self.fixed.at_edge, self.moving.at_edge]))
-        measures = {**self.deformation(transform), **cost, "brain_at_edge_percent": cut}
-        if landmarks is not None:
-            measures["tre_mm"] = float(landmark_errors(*landmarks, total).mean())
+        facts = {"made_with": cost["made_with"]} if "made_with" in cost else {}
+        pair = self.measured(transform, total, cost, landmarks)
+        once = {m for arm in self.batch.arms for m in arm.evaluation.taken if not m.looks_at_labels}
+        values = {m: take([m], pair) for m in sorted(once, key=lambda m: m.place)}
         failures = {**self.fixed.failures, **self.moving.failures}
         both = [labels for labels in self.batch.labels if all(labels.has(s.scan) for s in (self.moving, self.fixed))]
         scored = [labels for labels in both if labels.name not in failures]
         new: dict[Key, score_table.Row] = {}
         for arm in self.batch.arms:
-            own = {k: v for k, v in measures.items() if k != "ndv_percent" or arm.evaluation.diffeomorphism}
+            own = {k: v for m in arm.evaluation.taken if m in values for k, v in values[m].items()}
+            own |= {**facts, "brain_at_edge_percent": cut}
             for labels in both:
                 key = (arm.label, labels.name)
                 if labels in scored:
-                    row = score(labels, self.moving, self.fixed, total, arm.evaluation, self.context.threads)
+                    row = score(labels, self.moving, self.fixed, total, arm.evaluation, self.context.threads, pair)
                     new[key] = {**own, **row}
                 else:
                     new[key] = score_table.failed_row(failures[labels.name])
@@ -233,19 +235,20 @@ class PairAtWork:
             "made_with": made_with(self.batch.arm.method.packages),
         }
 
-    def deformation(self, transform: Transform) -> dict[str, float]:
-        """Measures of the field within the fixed brain."""
-        image, brain = self.fixed.image, self.fixed.mask.array > 0
-        determinant = jacobian_determinant(transform, image.shape, image.affine, threads=self.context.threads)
-        measures = {
-            "folding_percent": folding_percent(determinant, brain),
-            "sdlogj": sdlogj(determinant, brain),
-            "inverse_consistency_mm": inverse_consistency(transform, brain, image.affine),
+    def measured(
+        self, transform: Transform, total: Transform, cost: Cost, landmarks: tuple[np.ndarray, np.ndarray] | None
+    ) -> RegisteredPair:
+        """What there is to be measured besides labels."""
+        image, brain, threads = self.fixed.image, self.fixed.mask.array > 0, self.context.threads
+        parts: dict[Need, object] = {
+            "field": Deformation(transform=transform, mask=brain, affine=image.affine, threads=threads),
+            "images": Images(fixed=image, moving=self.moving.image, transform=total, mask=brain, threads=threads),
         }
-        if any(arm.evaluation.diffeomorphism for arm in self.batch.arms):
-            found = non_diffeomorphic(transform, brain, image.affine, threads=self.context.threads)
-            measures["ndv_percent"] = found.volume_percent
-        return measures
+        if landmarks is not None:
+            parts["points"] = Points(fixed=landmarks[0], moving=landmarks[1], transform=total)
+        if took := {name: cost[column] for name, column in _TOOK.items() if column in cost}:
+            parts["cost"] = RunCost(**took)
+        return RegisteredPair(parts=parts)
 
     def keep(self, arm: Arm, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
         """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""

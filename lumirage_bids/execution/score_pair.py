@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal
 
 import numpy as np
 
@@ -16,8 +15,9 @@ from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Batch
-from lumirage_bids.measures.overlap import dice, scored_structures, volumes
-from lumirage_bids.measures.surface import surface_distances
+from lumirage_bids.measures import RegisteredPair, take
+from lumirage_bids.measures.overlap import scored_structures
+from lumirage_bids.measures.pair import ComparedLabels
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
@@ -92,115 +92,99 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlacedLabels:
-    """The two label maps of a pair, and the way from the grid that they are compared on to the moving one.
-
-    Attributes
-    ----------
-    fixed : Volume
-        Labels of the fixed scan on the grid of the comparison.
-    moving : Volume
-        Labels of the moving scan before they are carried over.
-    transform, initial : Transform
-        World of the grid to the world of `moving`: as registered, and as the headers alone place the scans.
-    """
-
-    fixed: Volume
-    moving: Volume
-    transform: Transform
-    initial: Transform
-
-
 def place_labels(
     labelling: str, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
-) -> PlacedLabels:
-    """Where the labels of a pair are compared: on the fixed scan's native grid, or on the reference's prepared one.
+) -> ComparedLabels:
+    """Put the labels of a pair where they are compared: on the fixed scan's native grid, or on the reference's.
 
     Parameters
     ----------
     transform : Transform
         Fixed world to moving world, alignments included.
     """
+    how = evaluation.transfer
     if evaluation.grid == "reference":
         out, back = Transform((fixed.alignment,)), Transform((np.linalg.inv(moving.alignment),))
-        return PlacedLabels(
-            fixed=fixed.at_reference[labelling, evaluation.transfer],
-            moving=moving.at_reference[labelling, evaluation.transfer],
+        return ComparedLabels(
+            fixed=fixed.at_reference[labelling, how],
+            moving=moving.at_reference[labelling, how],
             transform=out.then(transform).then(back),
-            initial=out.then(back),
+            start=out.then(back),
+            transfer=how,
+            threads=threads,
         )
     shape, affine = fixed.grids[labelling]
     native = on_grid(fixed.labels[labelling], shape, affine, threads)
-    return PlacedLabels(
+    return ComparedLabels(
         fixed=Volume(array=native, affine=affine),
         moving=moving.labels[labelling],
         transform=transform,
-        initial=Transform(),
+        start=Transform(),
+        transfer=how,
+        threads=threads,
     )
 
 
-def score(
-    labels: LabellingOfRun, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
-) -> score_table.Row:
-    """Dice of every structure after and before, and the measures that the evaluation asks for besides."""
-    name, how = labels.name, evaluation.transfer
-    maps = place_labels(name, moving, fixed, transform, evaluation, threads)
-    target, grid = maps.fixed.array, (maps.fixed.shape, maps.fixed.affine)
-    # A small structure may vanish where a map is carried to a coarser grid: not scored then.
-    table = labels.structures[0] if labels.structures else fixed.structures[name]
-    known = [index for index in table if labels.structures or index in moving.structures[name]]
-    indices = scored_structures(target, maps.moving.array, known)
-    if indices.size == 0:
-        why = Failure("bad data", "no structure is present in both label maps")
-        return {**score_table.failed_row(why), "n_structures": 0}
-    moved, initial = (
-        transfer_labels(maps.moving, way, *grid, threads=threads, method=how) for way in (maps.transform, maps.initial)
-    )
-    values = dice(target, moved, indices)
-    row = {
-        "status": "ok",
-        "dice_mean": float(values.mean()),
-        "n_structures": int(indices.size),
-        "dice_initial": float(dice(target, initial, indices).mean()),
-        **{f"{score_table.PREFIX}{i}": float(v) for i, v in zip(indices, values, strict=True)},
-    }
-    if evaluation.surface:
-        distances = surface_distances(target, moved, indices, maps.fixed.spacing)
-        row["hd95_mm"], row["assd_mm"] = (mean_of_finite(d) for d in (distances.hd95, distances.average))
-    if evaluation.grid == "prepared":
-        row["dice_prepared"] = dice_prepared(name, moving, fixed, transform, indices, how, threads)
-    return row
-
-
-def mean_of_finite(values: np.ndarray) -> float:
-    """Mean of the values that are there; NaN where none is."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else float("nan")
-
-
-def dice_prepared(
-    labelling: str,
-    moving: Side,
-    fixed: Side,
-    transform: Transform,
-    indices: np.ndarray,
-    how: Literal["linear", "nearest"],
-    threads: int,
-) -> float:
-    """Mean Dice as published: both label maps are resampled to the prepared grids before one is carried over."""
+def place_prepared(
+    labelling: str, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
+) -> ComparedLabels:
+    """Put the labels of a pair where published evaluations compared them: each on its prepared grid first."""
     on_moving, on_fixed = (
         Volume(
             array=transfer_labels(
-                side.labels[labelling], Transform(), side.image.shape, side.image.affine, threads=threads, method=how
+                side.labels[labelling],
+                Transform(),
+                side.image.shape,
+                side.image.affine,
+                threads=threads,
+                method=evaluation.transfer,
             ),
             affine=side.image.affine,
         )
         for side in (moving, fixed)
     )
-    moved = transfer_labels(on_moving, transform, on_fixed.shape, on_fixed.affine, threads=threads, method=how)
-    kept = indices[volumes(on_fixed.array, indices) > 0]
-    return float(dice(on_fixed.array, moved, kept).mean()) if kept.size else float("nan")
+    return ComparedLabels(
+        fixed=on_fixed,
+        moving=on_moving,
+        transform=transform,
+        start=Transform(),
+        transfer=evaluation.transfer,
+        threads=threads,
+    )
+
+
+def score(
+    labels: LabellingOfRun,
+    moving: Side,
+    fixed: Side,
+    transform: Transform,
+    evaluation: Evaluation,
+    threads: int,
+    pair: RegisteredPair | None = None,
+) -> score_table.Row:
+    """Take the measures that look at labels.
+
+    Parameters
+    ----------
+    transform : Transform
+        Fixed world to moving world, alignments included.
+    pair : RegisteredPair, optional
+        What else is known of the pair.
+    """
+    where = (labels.name, moving, fixed, transform, evaluation, threads)
+    maps = place_labels(*where)
+    # A small structure may vanish where a map is carried to a coarser grid: not scored then.
+    table = labels.structures[0] if labels.structures else fixed.structures[labels.name]
+    known = [index for index in table if labels.structures or index in moving.structures[labels.name]]
+    indices = scored_structures(maps.fixed.array, maps.moving.array, known)
+    if indices.size == 0:
+        why = Failure("bad data", "no structure is present in both label maps")
+        return {**score_table.failed_row(why), "n_structures": 0}
+    parts = {"labels": replace(maps, structures=indices)}
+    if evaluation.grid == "prepared":
+        parts["prepared"] = replace(place_prepared(*where), structures=indices)
+    whole = (pair or RegisteredPair(parts={})).having(**parts)
+    return {"status": "ok", **take((m for m in evaluation.taken if m.looks_at_labels), whole)}
 
 
 def on_grid(labels: Volume, shape: tuple[int, int, int], affine: np.ndarray, threads: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from lumirage_bids import methods as registration
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.base.own_code import Code, code_digest, read_code
 from lumirage_bids.base.parameters import counted_fields, digest, from_table
-from lumirage_bids.experiment.evaluation import Evaluation
+from lumirage_bids.experiment.evaluation import Evaluation, evaluation
 from lumirage_bids.experiment.protocol import Protocol, Variant
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
@@ -70,7 +70,7 @@ class Arm:
             "method": {"method": self.method.name, **counted_fields(self.method)},
             "preparation": counted_fields(self.preparation),
             "alignment": counted_fields(self.alignment),
-            "evaluation": counted_fields(self.evaluation),
+            "evaluation": self.evaluation.facts,
         }
 
     @property
@@ -108,7 +108,7 @@ def _arm(variant: Variant, name: str, *, sloppy: bool) -> Arm:
     method = _method(name, dict(variant.methods.get(name, {})))
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
-    evaluation = from_table(Evaluation, variant.evaluation, "[evaluation]")
+    evaluated = evaluation(variant.evaluation)
     if sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
     return Arm(
@@ -117,7 +117,7 @@ def _arm(variant: Variant, name: str, *, sloppy: bool) -> Arm:
         method=method,
         preparation=preparation,
         alignment=alignment,
-        evaluation=evaluation,
+        evaluation=evaluated,
         code=read_code(method.code()),
     )
 

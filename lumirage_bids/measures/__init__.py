@@ -1,1 +1,80 @@
-"""Measures: arrays and spacing in, numbers out."""
+"""Measures: one module each, found here; the computations beside them take arrays and spacing and give numbers."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.parameters import discover, from_table
+from lumirage_bids.measures.base import Column, Measure, RegisteredPair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+__all__ = [
+    "Column",
+    "Measure",
+    "RegisteredPair",
+    "columns",
+    "measure",
+    "measured",
+    "measures",
+    "structure_column",
+    "take",
+]
+
+
+@cache
+def measures() -> Mapping[str, type[Measure]]:
+    """Every measure of the package, by name, in the order of their columns."""
+    found = discover(__name__, Measure)  # type: ignore[type-abstract]
+    return MappingProxyType(dict(sorted(found.items(), key=lambda item: (item[1].place, item[0]))))
+
+
+def measure(name: str, **parameters: Any) -> Measure:
+    """Make a measure from its name and the parameters that differ from its defaults.
+
+    Raises
+    ------
+    UsageError
+        The measure or a parameter is unknown, or a value is not allowed.
+    """
+    known = measures()
+    if name not in known:
+        raise UsageError(f"There is no measure '{name}'. Known: {', '.join(known)}.")
+    return from_table(known[name], parameters, f"[evaluation.{name}]")
+
+
+@cache
+def columns() -> Mapping[str, Column]:
+    """Columns of all measures, in the order of the score table; without those that hold a structure each."""
+    return MappingProxyType({name: column for kind in measures().values() for name, column in kind.columns.items()})
+
+
+def measured(names: Iterable[str], pairs: pd.DataFrame) -> list[str]:
+    """Which of some columns a score table has any value in."""
+    return [name for name in names if name in pairs and pairs[name].notna().any()]
+
+
+def structure_column(name: str) -> str | None:
+    """Column that sums up what a column of a single structure holds; None for every other name.
+
+    Examples
+    --------
+    >>> structure_column("dice_17"), structure_column("dice_mean")
+    ('dice_mean', None)
+    """
+    for kind in measures().values():
+        if kind.structures and name.startswith(kind.structures) and name.removeprefix(kind.structures).isdigit():
+            return next(iter(kind.columns))
+    return None
+
+
+def take(asked: Iterable[Measure], pair: RegisteredPair) -> dict[str, float]:
+    """Values of those measures for which a pair has what they need."""
+    fit = (each for each in asked if pair.has(each.needs))
+    return {name: value for each in fit for name, value in each.of(pair).items()}

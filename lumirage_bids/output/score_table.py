@@ -9,13 +9,15 @@ from typing import Any
 
 import pandas as pd
 
+from lumirage_bids import measures
 from lumirage_bids.base.failures import KINDS, Failure, kind_by_words
+from lumirage_bids.measures.dice import Dice
 from lumirage_bids.output import history, paths
 from lumirage_bids.output.folder import Output
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 CONDITIONS = Path(".lumirage", "conditions.json")
-PREFIX = "dice_"  # of the columns that hold one structure each: dice_<index>
+PREFIX = Dice.structures  # of the columns that hold one structure each: dice_<index>
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "variant": {"Description": "Named preparation or parameters (descriptions.tsv)"},
@@ -27,68 +29,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "status": {"Description": "ok or failed"},
     "kind": {"Description": "Why a pair failed: the kind of failure", "Levels": dict(KINDS)},
     "reason": {"Description": "The same in words"},
-    "dice_mean": {
-        "Description": "Mean over structures of the Dice coefficient 2|A∩B|/(|A|+|B|) of moved and fixed labels, on "
-        "the grid that column evaluation names, over the structures present in both label maps; one lost counts 0",
-        "Units": "1, higher is better",
-        "Reference": "https://doi.org/10.2307/1932409",
-    },
-    "n_structures": {"Description": "Structures scored: present in both label maps, the same for every method"},
-    "dice_initial": {
-        "Description": "The same mean with the label maps as their headers place them, before any alignment",
-        "Units": "1, higher is better",
-    },
-    "dice_prepared": {
-        "Description": "Mean Dice the way published evaluations took it: both label maps are resampled to the prepared "
-        "grids first, and compared on the fixed one; n/a where the protocol does not ask for it",
-        "Units": "1, higher is better",
-    },
-    "folding_percent": {
-        "Description": "Share of the fixed brain mask's voxels where the Jacobian determinant of the deformation, in "
-        "physical units, is zero or negative",
-        "Units": "percent, lower is better",
-    },
-    "sdlogj": {
-        "Description": "Standard deviation in the fixed brain mask of the logarithm of the Jacobian determinant",
-        "Units": "1, lower is smoother",
-        "Reference": "https://doi.org/10.1109/TMI.2019.2897538",
-    },
-    "ndv_percent": {
-        "Description": "Share of the fixed brain mask's volume that the deformation does not map diffeomorphically, by "
-        "digital Jacobian determinants; n/a where the protocol does not ask for it",
-        "Units": "percent, lower is better",
-        "Reference": "https://doi.org/10.1007/s11263-024-02047-1",
-    },
-    "hd95_mm": {
-        "Description": "Mean over scored structures of the 95th percentile of distances between the surfaces of fixed "
-        "and moved labels, both ways; structures lost on the way are left out; n/a where not asked for",
-        "Units": "mm, lower is better",
-        "Reference": "https://doi.org/10.1109/TMI.2022.3213983",
-    },
-    "assd_mm": {
-        "Description": "The same of the mean distance between the surfaces",
-        "Units": "mm, lower is better",
-    },
-    "tre_mm": {
-        "Description": "Target registration error: mean distance, in the moving scan, between where the transform "
-        "takes the fixed scan's landmarks and the moving scan's own; n/a where no landmarks are given",
-        "Units": "mm, lower is better",
-        "Reference": "https://doi.org/10.1109/42.952729",
-    },
-    "inverse_consistency_mm": {
-        "Description": "Mean distance in the fixed brain mask between a point and where it ends after the deformation "
-        "and the inverse that the method gives with it; n/a for a method without one",
-        "Units": "mm, lower is better",
-        "Reference": "https://doi.org/10.1109/42.932742",
-    },
-    "runtime_s": {
-        "Description": "Wall time of the registration alone, without start, reading and scoring",
-        "Units": "s",
-    },
-    "memory_gb": {
-        "Description": "Peak memory during the registration: of the process on a CPU, allocated on the device on a GPU",
-        "Units": "GB (10^9 bytes)",
-    },
+    **{name: column.entry for name, column in measures.columns().items()},
     "brain_at_edge_percent": {
         "Description": "Largest area of a brain of the pair on a face of its image, as a share of that brain's largest "
         "section; above 0 a part of it may be missing, which cannot be matched; n/a for pairs of versions before 0.2.0",

@@ -33,16 +33,7 @@ from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
-from lumirage_bids.stats.dictionaries import (
-    COMPARISONS,
-    FAILURES,
-    INTERACTIONS,
-    RANKING,
-    STRUCTURE_DIFFERENCES,
-    STRUCTURES,
-    SUMMARY,
-)
-from lumirage_bids.stats.summaries import failures
+from lumirage_bids.stats.tables import statistics
 
 if TYPE_CHECKING:
     from lumirage_bids.audit import Conditions
@@ -80,15 +71,9 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
             file.unlink()  # of an earlier page
     pairs = tables.pairs[list(score_table.COLUMNS)]
     output.write_table("group/pairs.tsv", pairs, score_table.COLUMNS)
-    output.write_table("group/structures.tsv", tables.per_structure, STRUCTURES)
-    output.write_table("group/summary.tsv", tables.summary, SUMMARY)
-    output.write_table("group/comparisons.tsv", tables.comparisons, COMPARISONS)
-    silent = withheld(conditions.labellers)
-    output.write_table("group/ranking.tsv", ranked_labellings(tables.ranking, silent), RANKING)
-    output.write_table("group/interactions.tsv", tables.interactions, INTERACTIONS)
-    output.write_table("group/failures.tsv", failures(tables.pairs), FAILURES)
-    differences = tables.structure_differences
-    output.write_table("group/structure_differences.tsv", differences, STRUCTURE_DIFFERENCES)
+    made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(conditions.labellers))}
+    for name, table in made.items():
+        output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
     labellers, about_labellers = agreements.collect(output)
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)

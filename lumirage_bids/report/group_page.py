@@ -13,13 +13,14 @@ from markupsafe import Markup
 
 from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.measures import Column, columns, measured
 from lumirage_bids.output.files import write_text
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup
 from lumirage_bids.report.figures.style import mark
-from lumirage_bids.report.group_figures import Pictures, ReportFigure, group_figures
-from lumirage_bids.report.judged import score_tables
+from lumirage_bids.report.group_figures import SECTIONS, Pictures, ReportFigure, Shown, draw_figures
+from lumirage_bids.report.judged import tables_of
 from lumirage_bids.report.methods_text import citation_bibtex, citation_markdown, find_cited, pieces
 from lumirage_bids.report.pair_table import pair_tables
 from lumirage_bids.report.rendering import render
@@ -32,11 +33,13 @@ from lumirage_bids.report.tables import (
     structure_difference_table,
     structure_table,
     summary_table,
+    whole_table,
 )
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of
-from lumirage_bids.stats.summaries import per_structure
+from lumirage_bids.stats.score import DICE
+from lumirage_bids.stats.tables import Scores, statistics
 
 #: What stands on every page and picture of a run with ``--sloppy``.
 SLOPPY = "SLOPPY: not for publication"
@@ -82,10 +85,9 @@ def group_tables(
     criteria : Criteria, optional
     """
     criteria = criteria or Criteria()
-    made = score_tables(pairs, structures, luts, criteria=criteria)
-    return GroupTables(
-        **vars(made), structures=structures, luts=luts, per_structure=per_structure(structures, luts, volumes)
-    )
+    scores = Scores(pairs=pairs, structures=structures, luts=luts, volumes=volumes, criteria=criteria)
+    made = tables_of(scores, of_runs=True)
+    return GroupTables(**vars(made), structures=structures, luts=luts, per_structure=made.made["structures"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +176,7 @@ class _Drawing:
     name: str
     caption: str
     markup: Markup
+    folded: bool
 
 
 def write_group_report(group_dir: Path, tables: GroupTables, context: ReportContext) -> Path:
@@ -196,11 +199,16 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
     CannotWriteError
         If the folder cannot be written.
     """
+    shown = Shown(
+        tables=tables,
+        audit=context.audit,
+        pictures=context.pictures,
+        parameters=context.parameters,
+        known=context.known,
+    )
     drawings = {
-        kind: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
-        for kind, figures in group_figures(
-            tables, context.audit, context.pictures, context.parameters, context.known
-        ).items()
+        section: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
+        for section, figures in draw_figures(shown).items()
     }
     write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))
     write_text(group_dir / "CITATION.bib", citation_bibtex(context.methods_text))
@@ -218,7 +226,7 @@ def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
         markup = Markup('<img src="{}" alt="{}">').format(png_data_uri(figure.figure), figure.alt)
     else:
         markup = svg_markup(svg.read_text("utf-8"), figure.name, figure.alt)
-    return _Drawing(name=figure.name, caption=figure.caption, markup=markup)
+    return _Drawing(name=figure.name, caption=figure.caption, markup=markup, folded=figure.folded)
 
 
 def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:
@@ -236,6 +244,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         verdicts=judge(tables, context.criteria, known=known),
         criteria=context.criteria,
         floor=FLOOR,
+        measures=_measures(tables.pairs),
         evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
         summary=summary_table(tables.summary) if len(tables.summary) else None,
         ranking=ranking_table(ranked) if len(ranked) else None,
@@ -244,6 +253,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         pairs=pair_tables(tables.pairs),
         failures=failure_table(tables.pairs) if len(failed) else None,
         figures=figures,
+        more=_more_tables(tables),
         audit=context.audit,
         labellers=None if context.labellers is None or context.labellers.empty else labeller_table(context.labellers),
         methods=[list(pieces(paragraph)) for paragraph in context.methods_text],
@@ -253,9 +263,24 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
     )
 
 
+def _measures(pairs: pd.DataFrame) -> list[Column]:
+    """What the measures of accuracy besides Dice are, as far as there are values."""
+    found = [name for name, column in columns().items() if column.accuracy and name != DICE.column]
+    return [columns()[name] for name in measured(found, pairs)]
+
+
 def _known(context: ReportContext) -> Known:
     """What bounds the verdict: labels made from the registered intensities carry none."""
     return replace(context.known, withheld=withheld(context.made_by))
+
+
+def _more_tables(tables: GroupTables) -> dict[str, list[Table]]:
+    """Whole tables of the statistics that name a section, by section."""
+    found: dict[str, list[Table]] = {section: [] for section in SECTIONS}
+    for name, kind in statistics().items():
+        if kind.section and len(tables.made[name]):
+            found[kind.section].append(whole_table(f"{name}-table", kind.caption, tables.made[name]))
+    return found
 
 
 def _structure_tables(tables: GroupTables) -> list[Table]:

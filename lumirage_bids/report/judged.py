@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
+from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.files import write_table, write_text
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.scene import certain_rows
 from lumirage_bids.report.verdict.verdict import Tables
-from lumirage_bids.stats import dictionaries
 from lumirage_bids.stats.classes import primary_class
 from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.interactions import interactions
-from lumirage_bids.stats.ranking import ranking
-from lumirage_bids.stats.score import DICE, Score
-from lumirage_bids.stats.structures import structure_differences
-from lumirage_bids.stats.summaries import summarise
-
-#: Measures of accuracy besides the one that is judged, and which of their values are better.
-FURTHER: tuple[tuple[str, Literal["higher", "lower"]], ...] = (
-    ("dice_mean", "higher"),
-    ("hd95_mm", "lower"),
-    ("assd_mm", "lower"),
-    ("tre_mm", "lower"),
-)
+from lumirage_bids.stats.score import DICE, Score, known_score
+from lumirage_bids.stats.tables import Scores, make, statistics
 
 
 def score_tables(
@@ -57,27 +47,34 @@ def score_tables(
     score : Score
         What is scored, in column ``dice_mean``.
     """
-    comparisons = compare(pairs, criteria=criteria, score=score)
     wide = _structures(pairs) if structures is None else structures
-    return Tables(
-        pairs=pairs,
-        summary=summarise(pairs, score=score),
-        comparisons=comparisons,
-        ranking=ranking(pairs, certain_rows(comparisons, pairs, criteria, score.sign), criteria=criteria, score=score),
-        interactions=interactions(pairs, comparisons, criteria=criteria, score=score),
-        structure_differences=structure_differences(wide, luts or {}, criteria=criteria),
-        further=dict(_further(pairs, criteria, score)),
+    return tables_of(
+        Scores(pairs=pairs, structures=wide, luts=luts or {}, criteria=criteria, score=score), of_runs=False
     )
+
+
+def tables_of(scores: Scores, *, of_runs: bool) -> Tables:
+    """Make every statistic, with `of_runs` also those that take what only a run knows."""
+
+    def certain(comparisons: pd.DataFrame) -> pd.DataFrame:
+        return certain_rows(comparisons, scores.pairs, scores.criteria, scores.score.sign)
+
+    made = make(replace(scores, judge=certain), of_runs=of_runs)
+    named = {f.name: made[f.name] for f in fields(Tables) if f.name in made}
+    further = dict(_further(scores.pairs, scores.criteria, scores.score))
+    return Tables(pairs=scores.pairs, made=made, further=further, **named)
 
 
 def _further(pairs: pd.DataFrame, criteria: Criteria, score: Score) -> Iterator[tuple[str, pd.DataFrame]]:
     """Comparisons by the measures that at least two methods have; a family of tests each."""
-    for column, better in FURTHER:
-        if column == score.column or column not in pairs:
+    for column, about in measures.columns().items():
+        how = known_score(column)
+        if how is None or how[1] is None or not about.accuracy or column == score.column or column not in pairs:
             continue
         known = pairs[pd.to_numeric(pairs[column]).notna()]
         if known["method"].nunique() > 1:
-            yield column, compare(pairs, criteria=criteria, score=Score(column=column, better=better, worst=None))
+            margin = replace(criteria, margin=how[1])
+            yield column, compare(pairs, criteria=margin, score=replace(how[0], worst=None))
 
 
 def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -95,15 +92,9 @@ def write_out(folder: Path, tables: Tables, words: Wording, verdict: str) -> Non
         The folder cannot be written.
     """
     write_text(folder / "verdict.txt", verdict + "\n")
-    for name, table, columns in (
-        ("summary", tables.summary, dictionaries.SUMMARY),
-        ("comparisons", tables.comparisons, dictionaries.COMPARISONS),
-        ("ranking", tables.ranking, dictionaries.RANKING),
-        ("interactions", tables.interactions, dictionaries.INTERACTIONS),
-        ("structure_differences", tables.structure_differences, dictionaries.STRUCTURE_DIFFERENCES),
-    ):
+    for name, table in tables.made.items():
         if len(table):
-            write_table(folder / f"{name}.tsv", table, _spoken(columns, words))
+            write_table(folder / f"{name}.tsv", table, _spoken(statistics()[name].columns, words))
     _draw(folder / "figures", tables, words)
 
 

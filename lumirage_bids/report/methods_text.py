@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from lumirage_bids import labellers, methods
+from lumirage_bids import labellers, measures, methods
 from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.score_table import grid_and_transfer
@@ -244,13 +244,8 @@ def _scores(run: DoneRun) -> str:
     pairs = run.conditions.pairs
     evaluations = evaluations_of(pairs)
     elsewhere = any(grid_and_transfer(how)[0] != "native" for how in evaluations)
-    more = {
-        "ndv_percent": "the volume that is not mapped diffeomorphically [@liu2024jacobian]",
-        "hd95_mm": "the 95th percentile of surface distances [@hering2023]",
-        "tre_mm": "target registration error of landmarks [@fitzpatrick2001]",
-        "inverse_consistency_mm": "inverse consistency [@christensen2001]",
-    }
-    further = [words for column, words in more.items() if column in pairs and pairs[column].notna().any()]
+    told = [kind for kind in measures.measures().values() if kind.phrase and measures.measured(kind.columns, pairs)]
+    further = [f"{kind.phrase}{_cite(kind.references)}" for kind in told]
     also = f" Further measures: {and_join(further)}." if further else ""
     return (
         f"{' '.join(_carried(run, how, several=len(evaluations) > 1) for how in evaluations)} Dice overlap [@dice1945] "

@@ -14,7 +14,7 @@ from lumirage_bids.report.figure_files import png_data_uri
 from lumirage_bids.report.figures.style import mark
 from lumirage_bids.report.group_page import SLOPPY
 from lumirage_bids.report.rendering import render
-from lumirage_bids.report.tables import Column, Table, make_table
+from lumirage_bids.report.tables import Column, Table, accuracy_columns, make_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,6 +125,7 @@ def _pair_table(pairs: pd.DataFrame) -> Table:
         Column(key="dice_mean", title="Dice", kind="dice"),
         Column(key="dice_initial", title="Initial Dice", kind="dice"),
         Column(key="n_structures", title="Structures", kind="count"),
+        *accuracy_columns(pairs),
         Column(key="folding_percent", title="Folding, %", kind="quantity"),
         Column(key="runtime_s", title="Time, s", kind="quantity"),
         Column(key="memory_gb", title="Memory, GB", kind="quantity"),

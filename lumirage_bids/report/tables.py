@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lumirage_bids import measures
 from lumirage_bids.report.text import MISSING, WRITERS, count, span
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
+from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 
@@ -90,6 +92,31 @@ def _cell(value: str | float, kind: str) -> Cell:
     return Cell(text=WRITERS[kind](number), sort=repr(number) if math.isfinite(number) else "")
 
 
+def whole_table(name: str, caption: str, data: pd.DataFrame) -> Table:
+    """Lay out a table as it is, under the names of its columns."""
+    kinds = {key: "quantity" if pd.api.types.is_numeric_dtype(data[key]) else "text" for key in data.columns}
+    columns = [Column(key=key, title=key, kind=kind, keep=True) for key, kind in kinds.items()]
+    return make_table(name, caption, data, columns)
+
+
+def accuracy_columns(data: pd.DataFrame, end: str = "", group: str = "") -> list[Column]:
+    """Columns of the measures that tell of accuracy besides Dice, as far as there are values.
+
+    Parameters
+    ----------
+    data : DataFrame
+        Score rows, or with `end` ``_mean`` rows of the summary.
+    end, group : str
+        How the names of the columns end, and the heading over them.
+    """
+    further = [name for name, column in measures.columns().items() if column.accuracy and name != DICE.column]
+    return [
+        Column(key=f"{name}{end}", title=measures.columns()[name].title, kind="quantity", group=group)
+        for name in further
+        if measures.measured([f"{name}{end}"], data)
+    ]
+
+
 def summary_table(summary: pd.DataFrame) -> Table:
     """Lay out the summary, one row per arm, class of pairs and labelling."""
     quartiles = [span(a, b) for a, b in zip(summary["q25"], summary["q75"], strict=True)]
@@ -119,6 +146,7 @@ def summary_table(summary: pd.DataFrame) -> Table:
         Column(key="runtime_s_median", title="Time, s", kind="quantity", group=cost),
         Column(key="memory_gb_max", title="Memory, GB", kind="quantity", group=cost),
         Column(key="folding_percent_mean", title="Folding, %", kind="quantity", group=cost),
+        *accuracy_columns(summary, "_mean", "Other measures, mean"),
     ]
     caption = (
         "Mean Dice per method. Any failure: no score, Dice below the initial one, or too much folding. Time: median; "

@@ -13,12 +13,16 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.measures import columns
 
 REQUIRED = ("method", "moving", "fixed")
 OPTIONAL = ("status", "reason", "split", "variant", "labelling", "evaluation", "subject_moving", "subject_fixed")
 STATES = ("ok", "failed", "missing", "pending")
 MISSING = ("", "n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "null", "None")
-MEASURES = ("hd95_mm", "assd_mm", "tre_mm", "n_structures", "dice_initial", "folding_percent")
+MEASURES = {
+    *(name for name, column in columns().items() if column.accuracy and name != "dice_mean"),
+    *("n_structures", "dice_initial", "folding_percent"),
+}
 """Columns of our own tables that bear on a verdict on Dice."""
 _SUBJECT = re.compile(r"sub-[0-9A-Za-z+]+")
 #: What pairs of different subjects are called where a table has no column split.

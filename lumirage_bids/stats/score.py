@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lumirage_bids.measures import columns, structure_column
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
@@ -35,3 +37,19 @@ class Score:
 
 
 DICE = Score()
+
+
+def known_score(column: str) -> tuple[Score, float | None] | None:
+    """What is scored in a column of our own measures, and which difference is of no consequence, if that is known.
+
+    None for columns that are none of ours, or of which neither direction is better.
+
+    Examples
+    --------
+    >>> known_score("hd95_mm"), known_score("mine")
+    ((Score(column='hd95_mm', better='lower', worst=None), 0.1), None)
+    """
+    found = columns().get(structure_column(column) or column)
+    if found is None or found.better == "none":
+        return None
+    return Score(column=column, better=found.better, worst=found.worst), found.margin

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.measures import columns
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of
 from lumirage_bids.stats.common import REFERENCES, common_pairs
 from lumirage_bids.stats.design import Designs
@@ -21,22 +22,29 @@ TRIMMED_PERCENT = 5
 #: Share of folded voxels above which a registration counts as failed, percent: a convention, as `scores` defines it.
 FOLDING_LIMIT_PERCENT = 1.0
 
+#: Columns of the summary that sum up one of the measures → that measure's column, and how.
+SUMMED = {f"{name}_{column.summed}": (name, column.summed) for name, column in columns().items() if column.summed}
+
+_SHARED = [
+    *("n_unfinished", "lacking_percent", "set_aside", "n_below_identity"),
+    *("n_common", "mean_common", "median_common"),
+]
 SUMMARY_COLUMNS = [
     *("variant", "method", "labelling", "evaluation", "split", "n_pairs", "n_failed"),
     *("mean", "median", "std", "q25", "q75", "robustness_30", "dice_initial_mean"),
     *("mean_trimmed", "median_trimmed", "std_trimmed", "mean_worst_case"),
     *("n_below_initial", "n_folding", "failure_percent"),
     *("runtime_s_median", "memory_gb_max", "folding_percent_mean"),
-    *("n_unfinished", "lacking_percent", "set_aside", "n_below_identity"),
-    *("n_common", "mean_common", "median_common"),
+    *_SHARED,
 ]
+SUMMARY_COLUMNS += [name for name in SUMMED if name not in SUMMARY_COLUMNS]
 FAILURE_COLUMNS = ["variant", "method", "labelling", "split", "reason", "n", "percent"]
 STRUCTURE_COLUMNS = [
     *("variant", "method", "labelling", "index", "name", "volume_mm3", "n"),
     *("mean", "median", "std", "q25", "q75", "ci_low", "ci_high", "n_subjects"),
 ]
 _ARM = ["variant", "method"]
-_MEASURES = ("dice_initial", "folding_percent", "runtime_s", "memory_gb")
+_MEASURES = tuple(name for name, _ in SUMMED.values())
 
 
 def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collection[str] = REFERENCES) -> pd.DataFrame:
@@ -46,8 +54,8 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collectio
     ----------
     pairs : DataFrame
         A row per variant × method × labelling × pair, with columns variant, method, labelling, evaluation, split,
-        status, moving, fixed and that of the score; where it is there, dice_initial, folding_percent, runtime_s and
-        memory_gb too. A status other than ok and failed is that of a pair not run yet.
+        status, moving, fixed and that of the score; those of other measures where they are there. A status other than
+        ok and failed is that of a pair not run yet.
     score : Score
         What is summed up.
     references : collection of str
@@ -110,7 +118,7 @@ def _shared(table: SideBySide, score: Score, references: Collection[str]) -> pd.
                 "median_common": np.median(mine) if len(mine) else np.nan,
             }
         )
-    return pd.DataFrame(rows, columns=[*_ARM, *SUMMARY_COLUMNS[-7:]])
+    return pd.DataFrame(rows, columns=[*_ARM, *_SHARED])
 
 
 def _sum_up(rows: pd.DataFrame, score: Score) -> pd.DataFrame:
@@ -132,14 +140,11 @@ def _sum_up(rows: pd.DataFrame, score: Score) -> pd.DataFrame:
         **{"mean": values.mean(), "median": values.median(), "std": values.std()},
         **{"q25": values.quantile(0.25), "q75": values.quantile(0.75)},
         "robustness_30": values.quantile(0.3 if score.better == "higher" else 0.7),
-        "dice_initial_mean": by_arm["dice_initial"].mean(),
         **{"mean_trimmed": kept.mean(), "median_trimmed": kept.median(), "std_trimmed": kept.std()},
         "mean_worst_case": by_arm["worst"].mean(),
         **{"n_below_initial": by_arm["below"].sum(), "n_folding": by_arm["folding"].sum()},
         "failure_percent": 100 * by_arm["bad"].mean(),
-        "runtime_s_median": by_arm["runtime_s"].median(),
-        "memory_gb_max": by_arm["memory_gb"].max(),
-        "folding_percent_mean": by_arm["folding_percent"].mean(),
+        **{column: by_arm[name].agg(how) for column, (name, how) in SUMMED.items()},
     }
     # An index of tuples, not the groups': an arm without any score is missing from `kept` and must stay a row.
     return pd.DataFrame(columns).reindex(pd.MultiIndex.from_tuples(arms_of(rows), names=_ARM)).reset_index()

@@ -12,7 +12,9 @@ from lumirage_bids.app.catalogue import describe_parameters, show
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.publications import publications
 from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment.evaluation import evaluation
 from lumirage_bids.labellers import labeller, labellers, labellings
+from lumirage_bids.measures import measures
 from lumirage_bids.methods import method, methods
 
 KINDS = [("methods", name, kind) for name, kind in methods().items()]
@@ -23,7 +25,7 @@ KINDS += [("labellings", name, labellers()["existing"]) for name in ("aseg", "ap
 
 def table(text: str, what: str) -> str:
     """The lines from the table to what is to be cited."""
-    return text[text.rindex(f"\n[{what}.") :].partition("\nTo be cited:")[0]
+    return text[max(text.rfind(f"\n[{what}."), text.rfind(f"\n[{what}]")) :].partition("\nTo be cited:")[0]
 
 
 @pytest.mark.parametrize(("what", "name", "kind"), KINDS)
@@ -40,6 +42,18 @@ def test_the_table_printed_is_the_default(what: str, name: str, kind: type) -> N
         assert publications()[key].url in text
 
 
+@pytest.mark.parametrize("name", list(measures()))
+def test_a_measure_says_what_its_columns_are_and_how_it_is_asked_for(name: str) -> None:
+    kind, text = measures()[name], show("measures", name, None)
+    for column, about in kind.columns.items():
+        assert f"\n{column}: " in text
+        assert about.better == "none" or f"{about.better} is {about.in_words}" in text
+    toml = table(text, "evaluation") if not kind.always else ""
+    assert kind() in evaluation(tomllib.loads(toml).get("evaluation", {})).taken
+    for key in kind.references:
+        assert publications()[key].url in text
+
+
 @pytest.mark.parametrize("name", protocol.names())
 def test_a_protocol_printed_is_that_protocol(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.toml"
@@ -50,7 +64,12 @@ def test_a_protocol_printed_is_that_protocol(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "name", "hint"),
-    [("methods", "gredy", "'greedy'"), ("labellings", "tissues", "'tissue'"), ("protocols", "lumi", "'lumir'")],
+    [
+        ("methods", "gredy", "'greedy'"),
+        ("labellings", "tissues", "'tissue'"),
+        ("measures", "dise", "'dice'"),
+        ("protocols", "lumi", "'lumir'"),
+    ],
 )
 def test_an_unknown_name_gets_a_hint(what: str, name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"Did you mean {hint}.*Known"):

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumirage_bids.base.memory import peak_memory
-from lumirage_bids.execution.score_pair import Side, dice_prepared, on_grid, score
+from lumirage_bids.execution.score_pair import Side, on_grid, place_prepared, score
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.labellers import labeller
+from lumirage_bids.measures import RegisteredPair, measure
 from lumirage_bids.measures.overlap import dice
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
@@ -76,13 +78,18 @@ def side(spacing: float) -> Side:
     )  # type: ignore[arg-type]  # fmt: skip
 
 
+def dice_prepared(moving: Side, fixed: Side, how: Literal["linear", "nearest"]) -> float:
+    maps = place_prepared("made", moving, fixed, Transform(), Evaluation(transfer=how), 1)
+    pair = RegisteredPair(parts={"prepared": replace(maps, structures=np.arange(1, 5))})
+    return measure("dice_prepared").of(pair)["dice_prepared"]
+
+
 def test_dice_on_prepared_grids_is_that_of_maps_resampled_first() -> None:
-    indices = np.arange(1, 5)
-    same = dice_prepared("made", side(1.0), side(1.0), Transform(), indices, "linear", 1)
+    same = dice_prepared(side(1.0), side(1.0), "linear")
     assert same == 1.0
     # The same anatomy, seen on another prepared grid, no longer fits itself: what that way of scoring adds.
-    other = dice_prepared("made", side(2.0), side(1.0), Transform(), indices, "linear", 1)
-    nearest = dice_prepared("made", side(2.0), side(1.0), Transform(), indices, "nearest", 1)
+    other = dice_prepared(side(2.0), side(1.0), "linear")
+    nearest = dice_prepared(side(2.0), side(1.0), "nearest")
     assert 0.2 < other < 0.9
     assert nearest != other
 

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from lumirage_bids import labellers, methods
+from lumirage_bids import labellers, measures, methods
 from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import publications
 from lumirage_bids.labellers.carried import Carried
@@ -147,7 +147,7 @@ def test_citations_in_words_and_whole_paragraph():
 
 
 def test_every_reference_is_read_and_used():
-    of_kinds = {key for kind in KINDS for key in kind.references}
+    of_kinds = {key for kind in [*KINDS, *measures.measures().values()] for key in kind.references}
     of_text = set(re.findall(r"@(\w+\d{4}\w*|lumirage)", inspect.getsource(module)))
     assert of_kinds | of_text == set(publications())
 

@@ -6,12 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumirage_bids.stats import dictionaries
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, pair_classes
-from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS
-from lumirage_bids.stats.interactions import INTERACTION_COLUMNS
-from lumirage_bids.stats.ranking import RANKING_COLUMNS
-from lumirage_bids.stats.structures import STRUCTURE_DIFFERENCE_COLUMNS
 from lumirage_bids.stats.summaries import (
     FAILURE_COLUMNS,
     FOLDING_LIMIT_PERCENT,
@@ -169,18 +164,3 @@ def test_without_failures_the_table_of_failures_is_empty():
     for pairs in (score_table()[0], score_table()[0].head(0)):
         assert list(failures(pairs).columns) == FAILURE_COLUMNS
         assert len(failures(pairs)) == 0
-
-
-def test_every_column_of_every_table_is_defined():
-    for columns, entries in (
-        (SUMMARY_COLUMNS, dictionaries.SUMMARY),
-        (STRUCTURE_COLUMNS, dictionaries.STRUCTURES),
-        (COMPARISON_COLUMNS, dictionaries.COMPARISONS),
-        (FAILURE_COLUMNS, dictionaries.FAILURES),
-        (STRUCTURE_DIFFERENCE_COLUMNS, dictionaries.STRUCTURE_DIFFERENCES),
-        (RANKING_COLUMNS, dictionaries.RANKING),
-        (INTERACTION_COLUMNS, dictionaries.INTERACTIONS),
-    ):
-        assert list(entries) == columns
-        assert len(columns) == len(set(columns))
-        assert all(entry["Description"] for entry in entries.values())

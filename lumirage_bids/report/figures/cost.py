@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     FAINT,
     WIDTH,
@@ -113,3 +114,30 @@ def _panel(axes: Axes, of: Mapping[Arm, Cost], measure: str, aside: Collection[A
     axes.set_xlim(left / 1.3, right * 1.3)
     log_axis(axes.xaxis)
     axes.grid(axis="both")
+
+
+class Costs(OfLabelling):
+    """Dice against time and memory."""
+
+    name: ClassVar[str] = "cost"
+    section: ClassVar[str] = "summary"
+
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """What the axes are, and when times compare."""
+        split = shown.split(labelling)
+        return (
+            f"Median Dice against median run time and peak memory, {labelling}, pairs of class “{split}”; bars: "
+            "quartiles over pairs. Times compare only if all pairs ran on the same machine with the same threads."
+        )
+
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """The axes."""
+        return f"Dice against run time and against memory of each method, {labelling}. The summary has the numbers."
+
+    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+        """Draw it where at least two competitors have costs."""
+        split = shown.split(labelling)
+        found = costs(shown.tables.pairs, labelling, split)
+        if sum(arm.method != FLOOR for arm in found) < 2:
+            return None
+        return dice_against_cost(found, labelling, split, aside=shown.aside(labelling))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.points import spread, thin
 from lumirage_bids.report.figures.style import (
     ABOVE,
@@ -155,3 +156,34 @@ def _finish(axes: Axes, names: list[str], shown: pd.DataFrame, what: str, sign: 
     told.set_yticks(range(len(texts)), texts)
     told.tick_params(length=0)
     told.spines["right"].set_visible(False)
+
+
+class Differences(OfLabelling):
+    """Paired differences."""
+
+    name: ClassVar[str] = "differences"
+    section: ClassVar[str] = "comparisons"
+    place: ClassVar[int] = 10
+    needs: ClassVar[str] = "comparisons"
+
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """Which differences, and what the marks are."""
+        margin = float(shown.tables.comparisons["equivalence_margin"].iloc[0])
+        return (
+            f"Difference in mean Dice on the same pairs, {labelling}, pairs of class “{shown.split(labelling)}”: two "
+            "methods in one variant, or two variants of one method. Diamond: mean, with its interval over subjects "
+            f"where there are enough. Grey band: ± {margin:g}, of no consequence."
+        )
+
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """What it shows."""
+        return (
+            f"Paired differences in mean Dice between methods, {labelling}. The table of comparisons has the numbers."
+        )
+
+    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+        """Draw it where arms differ in one thing."""
+        split, rows = shown.split(labelling), shown.tables.comparisons
+        if not len(differing_in_one(rows[(rows["labelling"] == labelling) & (rows["split"] == split)])):
+            return None
+        return paired_differences(shown.tables.pairs, rows, labelling, split, aside=shown.aside(labelling))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from lumirage_bids.report.figures.base import PageFigure, ReportFigure, Shown
 from lumirage_bids.report.figures.style import (
     ABOVE,
     BELOW,
@@ -23,7 +24,8 @@ from lumirage_bids.report.figures.style import (
     new_figure,
     pairs_told,
 )
-from lumirage_bids.stats.classes import Arm, arm_labels
+from lumirage_bids.report.text import compared_where
+from lumirage_bids.stats.classes import Arm, arm_labels, evaluations_of, primary_class
 
 #: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
 BANDS = ((0.0, "negligible"), (0.2, "small"), (0.5, "medium"), (0.8, "large"))
@@ -189,3 +191,34 @@ def _colour_key(axes: Axes, *, higher_is_better: bool) -> None:
     axes.set_xlabel("← column better, at least · d_z · row better, at least →", fontsize=6.5)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+class Effects(PageFigure):
+    """Effect sizes, a matrix for each labelling and evaluation."""
+
+    name: ClassVar[str] = "effects"
+    section: ClassVar[str] = "comparisons"
+    place: ClassVar[int] = 20
+    needs: ClassVar[str] = "comparisons"
+
+    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+        """One matrix for each place where label maps are compared."""
+        comparisons = shown.tables.comparisons
+        for labelling, name in shown.named.items():
+            rows = comparisons[comparisons["labelling"] == labelling]
+            if rows.empty:
+                continue
+            split = primary_class(rows["split"])
+            for number, how in enumerate(evaluations_of(rows)):
+                here = rows[rows["evaluation"] == how]
+                yield ReportFigure(
+                    name=f"{self.name}-{name}{f'-{number + 1}' * bool(number)}",
+                    figure=effect_matrix(here, labelling, split, aside=shown.aside(labelling)),
+                    caption=f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”, labels "
+                    f"compared {compared_where(how)}. Positive: the row is better. Colour: how large the effect is at "
+                    "least, by the end of its interval nearer to 0; blue where the row is better, orange where the "
+                    "column is. White: no interval, or a method that is set aside. Bands after Cohen: small from 0.2, "
+                    "medium from 0.5, large from 0.8.",
+                    alt=f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the "
+                    "numbers.",
+                )

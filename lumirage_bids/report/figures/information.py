@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
@@ -24,6 +26,7 @@ from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, scored_dice
 
 _FEW = 8  # points that a correlation takes at least
 _FEWEST_FOR_TREND = 20
+_FEWEST_STRUCTURES = 3  # a scatter of fewer shows nothing
 
 
 def dice_against_information(
@@ -158,3 +161,65 @@ def _rank_correlation(table: pd.DataFrame) -> float:
     if len(table) < _FEW or table["x"].nunique() < 2 or table["mean"].nunique() < 2:
         return float("nan")
     return float(table["x"].corr(table["mean"], method="spearman"))
+
+
+class Volumes(OfLabelling):
+    """Dice against volume."""
+
+    name: ClassVar[str] = "volumes"
+    section: ClassVar[str] = "structures"
+    place: ClassVar[int] = 20
+    needs: ClassVar[str] = "structures"
+
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """What the axes are, and what volume does to Dice."""
+        return (
+            f"Mean Dice of each structure against its volume in the native label maps, {labelling}. A shift of half a "
+            "voxel costs a small structure more Dice than a large one: compare methods at equal volume."
+        )
+
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """The axes."""
+        return f"Scatter plot of mean Dice against structure volume, {labelling}. The table below has the numbers."
+
+    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+        """Draw it where volumes are known of a few structures at least."""
+        rows = shown.tables.per_structure
+        scored = rows[(rows["labelling"] == labelling) & (rows["n"] > 0)].dropna(subset="volume_mm3")
+        if scored["index"].nunique() < _FEWEST_STRUCTURES:
+            return None
+        return dice_against_volume(rows, labelling, aside=shown.aside(labelling))
+
+
+class Information(OfLabelling):
+    """Dice against what the image tells of the labels."""
+
+    name: ClassVar[str] = "information"
+    section: ClassVar[str] = "audit"
+    needs: ClassVar[str] = "structures"
+
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """What the two sides are, and what is to be expected."""
+        return (
+            f"Mean Dice against what the image tells of the labels, {labelling}. Left: structures, by the contrast at "
+            "their boundary (0: none). Right: fixed scans, by the mutual information of intensity and label. ρ: "
+            "Spearman's rank correlation. A method that sees intensities alone is expected to rise to the right; large "
+            "structures score higher whatever their contrast."
+        )
+
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """The axes."""
+        return (
+            f"Two scatter plots of mean Dice, {labelling}: against boundary contrast, and against mutual information."
+        )
+
+    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+        """Draw it where contrasts are known."""
+        audit = shown.audit
+        if audit is None or not audit.contrasts.get(labelling):
+            return None
+        contrasts, information = audit.contrasts[labelling], audit.information.get(labelling, {})
+        tables, aside = shown.tables, shown.aside(labelling)
+        return dice_against_information(
+            tables.per_structure, tables.pairs, contrasts, information, labelling, aside=aside
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lumirage_bids.report.figures.base import PageFigure, ReportFigure, Shown
 from lumirage_bids.report.figures.style import FAINT, WIDTH, headline, journal_style, legend_below, new_figure
 
 _PER_ROW = 3
@@ -91,3 +92,23 @@ def _panel(axes: Axes, histograms: Mapping[Seen, npt.ArrayLike], variants: list[
     axes.set_xlabel("Intensity")
     axes.set_xlim(0, 1)
     axes.grid(axis="y")
+
+
+class Histograms(PageFigure):
+    """Intensities of the prepared images."""
+
+    name: ClassVar[str] = "histograms"
+    section: ClassVar[str] = "images"
+    place: ClassVar[int] = 20
+    needs: ClassVar[str] = ""
+
+    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+        """One figure, a panel per sequence."""
+        if shown.pictures.histograms:
+            yield ReportFigure(
+                name=self.name,
+                figure=intensity_histograms(shown.pictures.histograms),
+                caption="Histograms of the prepared images inside the brain, after winsorising and scaling to 0 to 1, "
+                "by sequence. Thin: single scans; thick: mean of a variant's scans.",
+                alt="Histograms of the intensities of the prepared images, a panel per sequence.",
+            )

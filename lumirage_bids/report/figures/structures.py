@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lumirage_bids.bids.splits import SAME_SUBJECT
+from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
@@ -103,3 +106,28 @@ def _name_rows(axes: Axes, names: list[str], length: int) -> None:
 def _legend(arms: list[Arm]) -> list[Line2D]:
     colours, markers = arm_colours(arms), arm_markers(arms)
     return [Line2D([], [], linestyle="none", marker=markers[a], color=colours[a], markersize=4) for a in arms]
+
+
+class StructureDots(OfLabelling):
+    """Dice of each structure."""
+
+    name: ClassVar[str] = "structures"
+    section: ClassVar[str] = "structures"
+    place: ClassVar[int] = 10
+    needs: ClassVar[str] = "structures"
+
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """Over which pairs."""
+        rescans = bool((shown.tables.pairs["split"] == SAME_SUBJECT).any())
+        return f"Mean Dice of each structure, {labelling}, over all pairs that have it{', rescans too' * rescans}."
+
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """What it shows."""
+        return f"Dots of mean Dice per structure and method, {labelling}. The table below has the numbers."
+
+    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+        """Draw it where a structure was scored."""
+        rows = shown.tables.per_structure
+        if not ((rows["labelling"] == labelling) & (rows["n"] > 0)).any():
+            return None
+        return structure_dots(rows, labelling, aside=shown.aside(labelling))

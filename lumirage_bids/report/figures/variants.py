@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     INK,
     WIDTH,
@@ -22,8 +23,9 @@ from lumirage_bids.report.figures.style import (
     new_figure,
     pairs_told,
 )
-from lumirage_bids.stats.classes import Arm, arms_of
-from lumirage_bids.stats.variants import changes, ordered_variants
+from lumirage_bids.report.text import and_join, compared_where
+from lumirage_bids.stats.classes import Arm, arms_of, evaluations_of, in_class
+from lumirage_bids.stats.variants import changes, ordered_variants, variant_effects
 
 _SPREAD = 0.5  # of a step between variants, over which the methods stand side by side
 
@@ -124,4 +126,57 @@ def _definition(effects: pd.DataFrame) -> str:
     return (
         f"{pairs_told(effects['n'])}, those that a method scored in all its variants. Points: means. "
         f"{interval_words(bool(effects['ci_low'].notna().any()))}"
+    )
+
+
+class Variants(OfLabelling):
+    """What each variant does to each method."""
+
+    name: ClassVar[str] = "variants"
+    section: ClassVar[str] = "variants"
+
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """What the two sides are, and where scores are taken."""
+        split = shown.split(labelling)
+        return (
+            f"What each variant does to each method, {labelling}, pairs of class “{split}”. Left: mean Dice; right: "
+            "its difference from the first variant, the base, on the same pairs. Under a variant's name stands what it "
+            f"changes. {_evaluated(in_class(shown.tables.pairs, labelling, split))}"
+        )
+
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """What it shows."""
+        return f"Mean Dice by variant and method, {labelling}. The table of comparisons has the differences."
+
+    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+        """Draw it where there are two variants of one method."""
+        split, conditions = shown.split(labelling), _conditions(shown)
+        rows = in_class(shown.tables.pairs, labelling, split)
+        if rows["variant"].nunique() < 2:
+            return None
+        effects = variant_effects(rows, ordered_variants(list(rows["variant"].unique()), conditions))
+        if not len(effects):
+            return None
+        return variant_effect(effects, conditions, labelling, split, aside=shown.aside(labelling))
+
+
+def _conditions(shown: Shown) -> Mapping[str, Mapping[str, Any]]:
+    """All that may differ between variants, by name: preparation, alignment, methods, evaluation."""
+    pairs, preparations = shown.tables.pairs, shown.pictures.preparations
+    evaluations = dict(zip(pairs["variant"], pairs["evaluation"], strict=True))
+    return {
+        variant: {**preparations.get(variant, {}), **shown.parameters.get(variant, {}), "evaluation": evaluation}
+        for variant, evaluation in evaluations.items()
+    }
+
+
+def _evaluated(rows: pd.DataFrame) -> str:
+    """Where the scores of variants are taken, and what a difference between two evaluations is."""
+    variants = {how: rows.loc[rows["evaluation"] == how, "variant"].unique() for how in evaluations_of(rows)}
+    if len(variants) == 1:
+        return f"Label maps are compared {compared_where(*variants)}, whatever the variant."
+    told = [f"{compared_where(how)} ({and_join(list(of))})" for how, of in variants.items()]
+    return (
+        f"Label maps are compared {'; '.join(told)}: between these, a difference is what the evaluation does to the "
+        "score, and tells nothing of the registration."
     )

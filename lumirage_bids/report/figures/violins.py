@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import gaussian_kde
 
+from lumirage_bids.bids.splits import SAME_SUBJECT
+from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.points import spread, thin
 from lumirage_bids.report.figures.style import (
     FAINT,
@@ -25,7 +27,8 @@ from lumirage_bids.report.figures.style import (
     journal_style,
     new_figure,
 )
-from lumirage_bids.stats.classes import ALL, Arm, arm_labels, arms_of, pair_classes, scored_dice
+from lumirage_bids.report.text import and_join
+from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, pair_classes, scored_dice
 
 #: No violin shows more points than this; of more pairs, these are drawn evenly through their ranking.
 MAX_POINTS = 300
@@ -172,3 +175,40 @@ def _legend(*, initial: bool, ceilings: Sequence[str] = ()) -> list[Line2D]:
         styles[name] = {"color": INK, "linewidth": 0.9, "linestyle": dashes}
     kept = {label: style for label, style in styles.items() if initial or "initial" not in label}
     return [Line2D([], [], label=label, **style) for label, style in kept.items()]  # type: ignore[arg-type]
+
+
+class Violins(OfLabelling):
+    """Dice of every pair."""
+
+    name: ClassVar[str] = "dice"
+    section: ClassVar[str] = "violins"
+
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """What shape and points are."""
+        return (
+            f"Mean Dice of each pair, {labelling}. Shape: kernel density, cut at the lowest and the highest pair. "
+            f"Points: single pairs, at most {MAX_POINTS} a violin, evenly through their ranking. n: scored pairs."
+        )
+
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """Panels and methods."""
+        rows = shown.tables.pairs[shown.tables.pairs["labelling"] == labelling]
+        methods = and_join(list(arm_labels(arms_of(rows)).values()))
+        return (
+            f"Violins of the mean Dice of the pairs, {labelling}: a panel for each of "
+            f"{and_join(list(rows['split'].unique()))}, a violin for each of {methods}. The summary has the numbers."
+        )
+
+    def draw(self, shown: Shown, labelling: str) -> Figure:
+        """Draw the violins, with what bounds them."""
+        ceilings = _known_ceilings(shown, labelling)
+        return dice_violins(shown.tables.pairs, labelling, ceilings=ceilings, aside=shown.aside(labelling))
+
+
+def _known_ceilings(shown: Shown, labelling: str) -> dict[str, float]:
+    """What a registration could reach at best: rescans of one brain, and label maps of one scan."""
+    summary = shown.tables.summary
+    rows = summary[(summary["labelling"] == labelling) & (summary["split"] == SAME_SUBJECT)]
+    rescans = rows.loc[rows["method"] != FLOOR, "mean"].dropna()
+    found = {"rescans of one brain, the best method": float(rescans.max())} if len(rescans) else {}
+    return found | {f"label maps against {a.reference}'s": a.dice for a in shown.known.agreements.get(labelling, ())}

@@ -26,6 +26,7 @@ from lumirage_bids.stats.classes import (
     in_class,
     primary_class,
 )
+from lumirage_bids.stats.score import known_score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +41,10 @@ class Tables:
         What `lumirage_bids.stats` makes of it.
     structure_differences : DataFrame
         Empty where no structures are known.
+    made : mapping of str to DataFrame
+        Every statistic by its name, those above too.
     further : mapping of str to DataFrame
-        Measure → comparisons by it, of which fewer is better in all that are not Dice.
+        Column of a measure that tells of accuracy → comparisons by it.
     """
 
     pairs: pd.DataFrame
@@ -50,6 +53,7 @@ class Tables:
     ranking: pd.DataFrame
     interactions: pd.DataFrame
     structure_differences: pd.DataFrame
+    made: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     further: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
@@ -206,11 +210,9 @@ def _scene(
         interactions=_interactions(tables.interactions, labelling, how, labels),
         structures=_of(tables.structure_differences, labelling, how),
         further={
-            measure: relate(
-                rows[rows["split"] == split], pairs, labels, criteria, 1 if measure.startswith("dice") else -1
-            )
+            measure: relate(rows[rows["split"] == split], pairs, labels, criteria, judged[0].sign)
             for measure, table in tables.further.items()
-            if len(rows := _of(table, labelling, how))
+            if len(rows := _of(table, labelling, how)) and (judged := known_score(measure))
         },
         criteria=criteria,
         words=words,

@@ -1,0 +1,42 @@
+"""What a registration took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lumirage_bids.measures.base import Column, Measure, Need, RegisteredPair, Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost(Measure):
+    """Wall time and peak memory of the registration alone."""
+
+    name: ClassVar[str] = "cost"
+    summary: ClassVar[str] = "run time and peak memory of the registration"
+    revision: ClassVar[int] = 1
+    always: ClassVar[bool] = True
+    place: ClassVar[int] = 100
+    needs: ClassVar[tuple[Need, ...]] = ("cost",)
+    columns: ClassVar[Mapping[str, Column]] = {
+        "runtime_s": Column(
+            description="Wall time of the registration alone, without start, reading and scoring",
+            title="Time, s",
+            unit="s",
+            better="none",
+            summed="median",
+        ),
+        "memory_gb": Column(
+            description="Peak memory during the registration: of the process on a CPU, allocated on the device on a "
+            "GPU",
+            title="Memory, GB",
+            unit="GB (10^9 bytes)",
+            better="none",
+            summed="max",
+        ),
+    }
+
+    def of(self, pair: RegisteredPair) -> Values:
+        """Both, as the run noted them."""
+        return {"runtime_s": pair.cost.seconds, "memory_gb": pair.cost.memory_gb}

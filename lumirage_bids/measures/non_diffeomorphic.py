@@ -1,0 +1,42 @@
+"""How much volume is not mapped diffeomorphically."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lumirage_bids.measures.base import Column, Measure, Need, RegisteredPair, Values
+from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diffeomorphism(Measure):
+    """Volume of the fixed brain that the deformation turns inside out, by digital Jacobian determinants.
+
+    It sees what central differences cannot: a voxel that has moved out of the order of its neighbours.
+    """
+
+    name: ClassVar[str] = "diffeomorphism"
+    summary: ClassVar[str] = "volume that is not mapped diffeomorphically, as LUMIR counts it"
+    revision: ClassVar[int] = 1
+    place: ClassVar[int] = 60
+    needs: ClassVar[tuple[Need, ...]] = ("field",)
+    references: ClassVar[tuple[str, ...]] = ("liu2024jacobian",)
+    phrase: ClassVar[str] = "the volume that is not mapped diffeomorphically"
+    seconds: ClassVar[float] = 0.13
+    columns: ClassVar[Mapping[str, Column]] = {
+        "ndv_percent": Column(
+            description="Share of the fixed brain mask's volume that the deformation does not map diffeomorphically, "
+            "by digital Jacobian determinants; n/a where the protocol does not ask for it",
+            title="Not diffeomorphic, %",
+            unit="percent",
+            better="lower",
+            reference="https://doi.org/10.1007/s11263-024-02047-1",
+        )
+    }
+
+    def of(self, pair: RegisteredPair) -> Values:
+        """Percent of the volume."""
+        found = non_diffeomorphic(pair.field.transform, pair.field.mask, pair.field.affine, threads=pair.field.threads)
+        return {"ndv_percent": found.volume_percent}

@@ -1,0 +1,186 @@
+"""A registered pair as measures see it: parts that are there or not, computed when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.transforms import Transform, warp
+
+LabelArray = npt.NDArray[np.integer]
+Need = Literal["labels", "prepared", "field", "points", "images", "cost"]
+"""What a measure may look at: a part of `RegisteredPair`, by its name."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ComparedLabels:
+    """Label maps of a pair on one grid.
+
+    Attributes
+    ----------
+    fixed : Volume
+        Labels of the fixed scan on the grid of the comparison.
+    moving : Volume
+        Labels of the moving scan before they are carried over.
+    transform, start : Transform
+        World of the grid to the world of `moving`: as registered, and as the headers alone place the scans.
+    transfer : str
+        ``linear`` or ``nearest``.
+    threads : int
+        Number of threads; no influence on the result.
+    structures : array, shape (n,)
+        Indices that are scored, the same for every method.
+    """
+
+    fixed: Volume
+    moving: Volume
+    transform: Transform
+    start: Transform
+    transfer: Literal["linear", "nearest"] = "linear"
+    threads: int = 1
+    structures: npt.NDArray[np.int64] = field(default_factory=lambda: np.array([], np.int64))
+
+    @property
+    def spacing(self) -> npt.NDArray[np.float64]:
+        """Voxel size of the grid, mm."""
+        return self.fixed.spacing
+
+    @cached_property
+    def moved(self) -> LabelArray:
+        """Labels of the moving scan, carried over as registered."""
+        return self._carried(self.transform)
+
+    @cached_property
+    def initial(self) -> LabelArray:
+        """Labels of the moving scan where the headers place them."""
+        return self._carried(self.start)
+
+    def _carried(self, way: Transform) -> LabelArray:
+        grid = (self.fixed.shape, self.fixed.affine)
+        return transfer_labels(self.moving, way, *grid, threads=self.threads, method=self.transfer)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Deformation:
+    """What a method returned, on the fixed scan's prepared grid.
+
+    Attributes
+    ----------
+    transform : Transform
+        Fixed world to the moving world after the start (RAS+, mm), with its `inverse` where the method has one.
+    mask : array of bool, shape (X, Y, Z)
+        Brain of the fixed scan.
+    affine : array, shape (4, 4)
+        Voxel indices of that grid to the fixed world.
+    threads : int
+        Number of threads; no influence on the result.
+    """
+
+    transform: Transform
+    mask: npt.NDArray[np.bool_]
+    affine: npt.NDArray[np.float64]
+    threads: int = 1
+
+    @cached_property
+    def determinant(self) -> npt.NDArray[np.float32]:
+        """Jacobian determinant at every voxel of the grid."""
+        from lumirage_bids.measures.field import jacobian_determinant
+
+        x, y, z = self.mask.shape
+        return jacobian_determinant(self.transform, (x, y, z), self.affine, threads=self.threads)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Points:
+    """Landmarks that two scans share: shape (n, 3), world coordinates (RAS+, mm).
+
+    `transform` maps fixed world to moving world, alignment included.
+    """
+
+    fixed: npt.NDArray[np.float64]
+    moving: npt.NDArray[np.float64]
+    transform: Transform
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Images:
+    """Prepared images of a pair; `transform` maps fixed world to moving world, alignment included."""
+
+    fixed: Volume
+    moving: Volume
+    transform: Transform
+    mask: npt.NDArray[np.bool_]
+    threads: int = 1
+
+    @cached_property
+    def moved(self) -> Volume:
+        """The moving image on the fixed one's grid."""
+        return warp(self.moving, self.transform, self.fixed, self.threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCost:
+    """What the registration took: wall time, s, and peak memory, GB; NaN where that is not known."""
+
+    seconds: float = float("nan")
+    memory_gb: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RegisteredPair:
+    """What there is to be measured of a registered pair; of a part that there is not, `has` says so.
+
+    Whatever takes time is computed when it is first asked for, and once.
+
+    Attributes
+    ----------
+    parts : mapping
+        What there is, by its name; each is a property of that name too.
+    """
+
+    parts: Mapping[Need, object]
+
+    def has(self, needs: Iterable[Need]) -> bool:
+        """Whether all these parts are there."""
+        return all(need in self.parts for need in needs)
+
+    def having(self, **parts: object) -> RegisteredPair:
+        """The same pair with more parts; what was computed of the others is kept."""
+        return RegisteredPair(parts={**self.parts, **cast("Mapping[Need, object]", parts)})
+
+    @property
+    def labels(self) -> ComparedLabels:
+        """Label maps where they are compared."""
+        return cast("ComparedLabels", self.parts["labels"])
+
+    @property
+    def prepared(self) -> ComparedLabels:
+        """Label maps on the prepared grids, where a protocol asks for that too."""
+        return cast("ComparedLabels", self.parts["prepared"])
+
+    @property
+    def field(self) -> Deformation:
+        """What the method returned."""
+        return cast("Deformation", self.parts["field"])
+
+    @property
+    def points(self) -> Points:
+        """Landmarks, where both scans have them."""
+        return cast("Points", self.parts["points"])
+
+    @property
+    def images(self) -> Images:
+        """The images that were registered."""
+        return cast("Images", self.parts["images"])
+
+    @property
+    def cost(self) -> RunCost:
+        """What the registration took, where it took place here."""
+        return cast("RunCost", self.parts["cost"])

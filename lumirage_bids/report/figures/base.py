@@ -1,0 +1,166 @@
+"""The contract of a figure of the group's page."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lumirage_bids.stats.classes import Arm, primary_class
+from lumirage_bids.stats.common import arms_aside
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from lumirage_bids.report.audit_section import AuditSection
+    from lumirage_bids.report.figures.intensities import Seen
+    from lumirage_bids.report.figures.slices import View
+    from lumirage_bids.report.group_page import GroupTables
+    from lumirage_bids.report.verdict.verdict import Known
+
+#: Sections of the page that show figures, and tables of statistics that ask for it, by their ids.
+SECTIONS = ("audit", "summary", "violins", "comparisons", "variants", "structures", "images")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What the page shows of images and of how they were prepared.
+
+    Attributes
+    ----------
+    preparations : mapping
+        Variant → fields of its preparation.
+    pairs : mapping
+        Labelling and arm → views of its worst, median and best pair.
+    sequences : sequence of View
+        A prepared scan of each sequence.
+    histograms : mapping of Seen to array-like, shape (64,)
+        As for `lumirage_bids.report.figures.intensities.intensity_histograms`.
+    """
+
+    preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, Arm], Sequence[View]] = field(default_factory=dict)
+    sequences: Sequence[View] = ()
+    histograms: Mapping[Seen, npt.ArrayLike] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFigure:
+    """A figure of the page, and of ``figures/`` under its name.
+
+    Attributes
+    ----------
+    name : str
+        File name without extension; unique on the page.
+    figure : Figure
+    caption, alt : str
+        What is said below it, and to those who cannot see it.
+    pictures : bool
+        Whether it holds images; the page then shows it as a PNG.
+    folded : bool
+        Whether the page folds it away below its caption.
+    """
+
+    name: str
+    figure: Figure
+    caption: str
+    alt: str
+    pictures: bool = False
+    folded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """What a page's figures are drawn from.
+
+    Attributes
+    ----------
+    tables : GroupTables
+    audit : AuditSection or None
+    pictures : Pictures
+    parameters : mapping
+        Those of alignment and methods by variant, as in `lumirage_bids.audit.Conditions`.
+    known : Known
+        What bounds the verdict besides scores.
+    """
+
+    tables: GroupTables
+    audit: AuditSection | None
+    pictures: Pictures
+    parameters: Mapping[str, Mapping[str, Any]]
+    known: Known
+
+    @cached_property
+    def named(self) -> dict[str, str]:
+        """Labellings with a score, in order → how the names of their files end."""
+        scored = self.tables.summary.dropna(subset="mean")
+        return {name: f"{number}-{slug(name)}" for number, name in enumerate(scored["labelling"].unique(), 1)}
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The score table (``pairs``), or a statistic, by its name."""
+        return self.tables.pairs if name == "pairs" else self.tables.made[name]
+
+    def split(self, labelling: str) -> str:
+        """The class of pairs that a labelling is judged by."""
+        return primary_class(self.tables.summary["split"][self.tables.summary["labelling"] == labelling])
+
+    def aside(self, labelling: str) -> Collection[Arm]:
+        """Arms that are set aside, to be marked."""
+        return arms_aside(self.tables.summary, labelling)
+
+
+class PageFigure(ABC):
+    """A figure of the group's page; a subclass in a module of this package is found, drawn, and shown.
+
+    Most are drawn for each labelling: see `OfLabelling`.
+    """
+
+    name: ClassVar[str]
+    """How the names of its files begin; unique."""
+    section: ClassVar[str]
+    """Where the page shows it: one of `SECTIONS`."""
+    place: ClassVar[int] = 100
+    """Its place among the figures of the section; later ones come last."""
+    needs: ClassVar[str] = "pairs"
+    """The table without whose rows there is nothing to draw: ``pairs``, or the name of a statistic; empty for none."""
+
+    @abstractmethod
+    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+        """Draw it, as many times as there is something to show."""
+
+
+class OfLabelling(PageFigure):
+    """A figure that is drawn for each labelling."""
+
+    @abstractmethod
+    def caption(self, shown: Shown, labelling: str) -> str:
+        """What is said below it."""
+
+    @abstractmethod
+    def alt(self, shown: Shown, labelling: str) -> str:
+        """What is said to those who cannot see it, and where the numbers stand."""
+
+    @abstractmethod
+    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+        """Draw it; None where a labelling has nothing to show."""
+
+    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+        """One for each labelling that has something to show."""
+        for labelling, name in shown.named.items():
+            if (figure := self.draw(shown, labelling)) is not None:
+                yield ReportFigure(
+                    name=f"{self.name}-{name}",
+                    figure=figure,
+                    caption=self.caption(shown, labelling),
+                    alt=self.alt(shown, labelling),
+                )
+
+
+def slug(text: str) -> str:
+    """A text as part of a file name."""
+    return re.sub(r"[^0-9A-Za-z]+", "-", text)

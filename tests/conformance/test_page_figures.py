@@ -1,0 +1,77 @@
+"""What every figure of the group's page must do, for all that are found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from lumirage_bids.report.audit_section import AuditSection
+from lumirage_bids.report.figures.base import PageFigure
+from lumirage_bids.report.figures.intensities import Seen
+from lumirage_bids.report.figures.slices import Planes, View
+from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, page_figures
+from lumirage_bids.report.group_page import group_tables
+from lumirage_bids.report.verdict.verdict import Known
+from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.tables import statistics
+from tests.stats.made_up import score_table
+
+KINDS = page_figures()
+
+
+def shown(*, rows: bool = True) -> Shown:
+    """A run that has something to show of every kind, or nothing at all."""
+    pairs, structures = score_table(subjects=4, variants=("base", "fine"), structures=9)
+    indices = range(1, 10)
+    if not rows:
+        none = {"tables": group_tables(pairs.head(0), {}, {}), "audit": None, "pictures": Pictures()}
+        return Shown(**none, parameters={}, known=Known())  # type: ignore[arg-type]
+    volumes = {"braincolor": {i: 100.0 * i for i in indices}}
+    plane = np.zeros((8, 8))
+    view = View(title="sub-1", image=Planes(plane, plane, plane), spacing=(1.0, 1.0, 1.0))
+    pictures = Pictures(
+        pairs={("braincolor", Arm("base", "syn")): [view]},
+        sequences=[view],
+        histograms={Seen("base", "MPRAGE", "sub-1"): np.ones(64)},
+    )
+    audit = AuditSection(
+        findings=[],
+        contrasts={"braincolor": {i: 0.1 * i for i in indices}},
+        information={"braincolor": dict.fromkeys(pairs["fixed"].unique(), 0.5)},
+    )
+    tables = group_tables(pairs, structures, {}, volumes)
+    parameters = {name: {"step": step} for step, name in enumerate(("base", "fine"))}
+    return Shown(tables=tables, audit=audit, pictures=pictures, parameters=parameters, known=Known())
+
+
+@pytest.fixture(scope="module")
+def whole() -> Shown:
+    return shown()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_it_is_drawn_and_told_of(kind: type[PageFigure], whole: Shown) -> None:
+    assert kind.section in SECTIONS
+    assert kind.needs in {"", "pairs", *statistics()}
+    drawn = list(kind().drawn(whole))
+    assert drawn
+    for figure in drawn:
+        assert isinstance(figure.figure, Figure)
+        assert figure.name == kind.name or figure.name.startswith(f"{kind.name}-")
+        assert figure.caption.endswith(".")
+        assert figure.alt.endswith(".")
+        assert figure.alt != figure.caption
+
+
+def test_every_figure_has_a_name_of_its_own_and_comes_by_place(whole: Shown) -> None:
+    drawn = draw_figures(whole)
+    names = [figure.name for figures in drawn.values() for figure in figures]
+    assert len(names) == len(set(names))
+    for section, figures in drawn.items():
+        kinds = [kind.name for kind in KINDS if kind.section == section]
+        assert list(dict.fromkeys(figure.name.partition("-")[0] for figure in figures)) == kinds
+
+
+def test_without_rows_and_pictures_nothing_is_drawn() -> None:
+    assert draw_figures(shown(rows=False)) == {section: [] for section in SECTIONS}

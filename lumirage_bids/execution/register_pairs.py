@@ -139,15 +139,13 @@ class PairAtWork:
         cut = 100 * float(np.max([self.fixed.at_edge, self.moving.at_edge]))
         facts = {"made_with": cost["made_with"]} if "made_with" in cost else {}
         pair = self.measured(transform, total, cost, landmarks)
-        once = {m for arm in self.batch.arms for m in arm.evaluation.taken if not m.looks_at_labels}
-        values = {m: take([m], pair) for m in sorted(once, key=lambda m: m.place)}
+        values = self.besides_labels(pair)
         failures = {**self.fixed.failures, **self.moving.failures}
         both = [labels for labels in self.batch.labels if all(labels.has(s.scan) for s in (self.moving, self.fixed))]
         scored = [labels for labels in both if labels.name not in failures]
         new: dict[Key, score_table.Row] = {}
         for arm in self.batch.arms:
-            own = {k: v for m in arm.evaluation.taken if m in values for k, v in values[m].items()}
-            own |= {**facts, "brain_at_edge_percent": cut}
+            own = {**values[arm.label], **facts, "brain_at_edge_percent": cut}
             for labels in both:
                 key = (arm.label, labels.name)
                 if labels in scored:
@@ -249,6 +247,12 @@ class PairAtWork:
         if took := {name: cost[column] for name, column in _TOOK.items() if column in cost}:
             parts["cost"] = RunCost(**took)
         return RegisteredPair(parts=parts)
+
+    def besides_labels(self, pair: RegisteredPair) -> dict[str, dict[str, float]]:
+        """Values of the measures that look at no labels, by arm; each measure is taken once."""
+        asked = {arm.label: [m for m in arm.evaluation.taken if not m.looks_at_labels] for arm in self.batch.arms}
+        values = {m: take([m], pair) for m in dict.fromkeys(m for of_arm in asked.values() for m in of_arm)}
+        return {arm: {k: v for m in of_arm for k, v in values[m].items()} for arm, of_arm in asked.items()}
 
     def keep(self, arm: Arm, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
         """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""

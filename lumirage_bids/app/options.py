@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from lumirage_bids import __version__
 from lumirage_bids.app import values
+from lumirage_bids.app.config_file import defaults
 from lumirage_bids.app.resources import Shares, check_memory, share_out
 from lumirage_bids.base.devices import resolve_device
 from lumirage_bids.base.errors import UsageError
@@ -211,8 +212,6 @@ def settings(argv: Sequence[str]) -> tuple[Settings, ...]:
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
     """Arguments, those of a record below them where one is given."""
-    from lumirage_bids.app.config_file import defaults
-
     first = Parser(prog="lumirage", add_help=False, allow_abbrev=False)
     first.add_argument("--config-file", type=Path)
     first.add_argument("--protocol")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 CORTEX = (3, 42)
 """Left and right cerebral cortex, which are divided into regions in a parcellation."""
@@ -46,9 +48,6 @@ def _plain(name: str) -> str:
 @cache
 def _table() -> Mapping[int, tuple[str, bool]]:
     """Index → name, and whether it is scored."""
-    import csv
-    from pathlib import Path
-
     with (Path(__file__).parent / "luts" / "aparcaseg.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return {int(row["index"]): (row["name"], row["scored"] == "yes") for row in rows if row["index"] != "0"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.bids.found_maps import Layout
+from lumirage_bids.labellers._program import packaged_table
 from lumirage_bids.labellers.existing import Existing
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ class Importer(Existing):
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
         """Names from the map's own look-up table, else the package's; ``label N`` where there is neither."""
-        from lumirage_bids.labellers._program import packaged_table
-
         if self.table and scan.labels[labelling].lut is None:
             return packaged_table(self.table)
         return super().structures(scan, labelling, labels)

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.bids.look_up_tables import read_lut
+from lumirage_bids.methods.programs.call import made_file, run_program, scratch, visible_device
+from lumirage_bids.spatial.grids import same_grid
+from lumirage_bids.spatial.images import Volume, read_labels, write_image
+from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.images import Volume
 
 
 def packaged_table(name: str) -> dict[int, str]:
     """Look-up table of this package, index → name, without background."""
-    from lumirage_bids.bids.look_up_tables import read_lut
-
     return read_lut(Path(__file__).parent / "luts" / f"{name}.tsv")
 
 
@@ -56,12 +59,6 @@ def labels_by_program(
     BadDataError
         It gave a label that it should not know.
     """
-    from lumirage_bids.methods.programs.call import made_file, run_program, scratch, visible_device
-    from lumirage_bids.spatial.grids import same_grid
-    from lumirage_bids.spatial.images import Volume, read_labels, write_image
-    from lumirage_bids.spatial.label_transfer import transfer_labels
-    from lumirage_bids.spatial.transforms import Transform
-
     with scratch(context) as folder:
         argv = command(folder / "image.nii", folder / "labels.nii.gz")
         write_image(image, folder / "image.nii")

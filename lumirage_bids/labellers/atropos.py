@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.labellers._program import packaged_table
 from lumirage_bids.labellers.base import Labeller
 from lumirage_bids.spatial.grids import bounding_box, mask_on, reorient
 from lumirage_bids.spatial.images import Volume
@@ -102,8 +104,6 @@ class Atropos(Labeller):
 
     def missing(self, context: Context) -> str | None:
         """ANTsPy."""
-        from importlib.util import find_spec
-
         return None if find_spec("ants") else "ANTsPy is not installed; pip install antspyx"
 
     def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:
@@ -135,8 +135,6 @@ class Atropos(Labeller):
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
         """The three tissues."""
-        from lumirage_bids.labellers._program import packaged_table
-
         return packaged_table("tissue")
 
     def _classes(

@@ -11,13 +11,16 @@ import numpy as np
 
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.methods.alignment import Alignment, align
+from lumirage_bids.spatial.images import Volume, read_image
+from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lumirage_bids.bids.scans import File, Scan
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.images import Volume
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +107,6 @@ class Carried(Labeller):
         """
         from lumirage_bids.labellers import segment_checked
         from lumirage_bids.maskers import brain_mask
-        from lumirage_bids.spatial.images import Volume, read_image
-        from lumirage_bids.spatial.label_transfer import transfer_labels
-        from lumirage_bids.spatial.transforms import Transform
 
         source = _t1w(scan)
         if source is None:
@@ -153,8 +153,5 @@ def _maker(labelling: str) -> Labeller | None:
 
 def _rigid(to: tuple[Volume, Volume], scan: tuple[Volume, Volume], context: Context) -> np.ndarray:
     """Map from the world of one image to another's, shape (4, 4); images come with their brain masks."""
-    from lumirage_bids.methods.alignment import Alignment, align
-    from lumirage_bids.spatial.images import Volume
-
     reference, moving = (Volume(array=i.array * (m.array > 0), affine=i.affine) for i, m in (to, scan))
     return align(reference, moving, alignment=Alignment(transform="rigid"), context=context)

@@ -6,10 +6,13 @@ import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
+from lumirage_bids.labellers._deepatropos_child import needed
+from lumirage_bids.labellers._program import labels_by_program, packaged_table
 from lumirage_bids.labellers.base import Labeller
 from lumirage_bids.spatial.preparation import ground
 
@@ -51,10 +54,6 @@ class DeepAtropos(Labeller):
 
     def missing(self, context: Context) -> str | None:
         """The package, or its weights."""
-        from importlib.util import find_spec
-
-        from lumirage_bids.labellers._deepatropos_child import needed
-
         if not find_spec("antspynet"):
             return "ANTsPyNet is not installed; pip install 'lumirage-bids[deepatropos]' (it brings TensorFlow)"
         folder = _folder(context)
@@ -76,8 +75,6 @@ class DeepAtropos(Labeller):
         MissingInputError
             ANTsPyNet or its weights are not here.
         """
-        from lumirage_bids.labellers._program import labels_by_program, packaged_table
-
         if scan.suffix not in CONTRASTS:
             raise UsageError(
                 f"{scan.relative}: Deep Atropos was trained on T1w; allowed are {', '.join(CONTRASTS)}. Give labels of "
@@ -97,8 +94,6 @@ class DeepAtropos(Labeller):
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
         """The six tissues."""
-        from lumirage_bids.labellers._program import packaged_table
-
         return packaged_table("deepatropos")
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.base.errors import MissingInputError
+from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import File
 from lumirage_bids.labellers._freesurfer import names_of
 from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.spatial.images import read_labels
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
@@ -48,8 +50,6 @@ class Existing(Labeller):
         BadDataError
             It is no label map.
         """
-        from lumirage_bids.spatial.images import read_labels
-
         if labelling not in scan.labels:
             there = ", ".join(scan.labels) or "none"
             raise MissingInputError(
@@ -63,8 +63,6 @@ class Existing(Labeller):
 
         What a table does not name is no structure.
         """
-        from lumirage_bids.bids.look_up_tables import read_lut
-
         lut = scan.labels[labelling].lut
         if named := names_of(labelling) if lut is None else read_lut(lut):
             return named

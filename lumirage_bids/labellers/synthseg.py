@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 from lumirage_bids.base.called_files import called_files
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.labellers._freesurfer import CORTEX, FIRST_REGION
+from lumirage_bids.labellers._program import labels_by_program, packaged_table
 from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.methods.programs.call import missing_program
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
@@ -67,8 +69,6 @@ class SynthSeg(Labeller):
 
     def missing(self, context: Context) -> str | None:
         """The program, or FreeSurfer's setting."""
-        from lumirage_bids.methods.programs.call import missing_program
-
         if complaint := missing_program(self.program):
             return f"{complaint} (it comes with FreeSurfer 7.3 and later, surfer.nmr.mgh.harvard.edu)"
         if Path(self.program).name == PROGRAM and not os.environ.get("FREESURFER_HOME"):
@@ -77,8 +77,6 @@ class SynthSeg(Labeller):
 
     def segment(self, scan: Scan, image: Volume, mask: Volume, labelling: str, context: Context) -> Volume:
         """Run the program; see `Labeller.segment` and `labels_by_program`."""
-        from lumirage_bids.labellers._program import labels_by_program
-
         if complaint := self.missing(context):
             raise UsageError(f"The labeller 'synthseg' cannot run: {complaint}.")
 
@@ -95,7 +93,6 @@ class SynthSeg(Labeller):
 
     @property
     def _table(self) -> dict[int, str]:
-        from lumirage_bids.labellers._program import packaged_table
 
         whole = packaged_table("freesurfer")
         if self.parc:

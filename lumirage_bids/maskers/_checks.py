@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lumirage_bids.maskers._head import Head
 from lumirage_bids.maskers._regions import is_compact, litres
 from lumirage_bids.maskers.base import Mask
 from lumirage_bids.spatial.grids import resample
@@ -53,8 +54,6 @@ def implausible(mask: Mask, image: Volume, *, explained: float | None = None) ->
     list of str
         Empty for a plausible mask.
     """
-    from lumirage_bids.maskers._head import Head
-
     size = litres(mask, image.affine)
     if not HUMAN_LITRES[0] <= size <= HUMAN_LITRES[1]:
         return [f"it has {size:.2f} l, human brains have {HUMAN_LITRES[0]} to {HUMAN_LITRES[1]} l"]

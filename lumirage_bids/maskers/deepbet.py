@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -91,8 +93,6 @@ class DeepBet(Masker):
 
 def _weights() -> tuple[Path, ...]:
     """Files of the weights, in a folder that the package has beside its own; to import it takes seconds."""
-    from importlib.util import find_spec
-
     package = find_spec("deepbet")
     if package is None or package.origin is None:
         return ()
@@ -101,7 +101,6 @@ def _weights() -> tuple[Path, ...]:
 
 
 def _networks() -> Any:
-    import warnings
 
     from deepbet import BrainExtraction
 

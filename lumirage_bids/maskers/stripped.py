@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.maskers._outline import beneath_outline
 from lumirage_bids.maskers._regions import is_compact, largest_piece, litres
 from lumirage_bids.maskers.base import Found, Mask, Masker
 from lumirage_bids.spatial.grids import end_shares
@@ -101,8 +102,6 @@ def _declared(scan: Scan, image: Volume) -> Mask:
 
 def _brain_like(region: Mask, image: Volume) -> bool:
     """Whether a region has the volume of a primate brain, is compact, and has a brain's outline."""
-    from lumirage_bids.maskers._outline import beneath_outline
-
     if not BRAIN_LITRES[0] <= litres(region, image.affine) <= BRAIN_LITRES[1] or not is_compact(region, image.affine):
         return False
     shares, at_edge = end_shares(region)

@@ -11,6 +11,7 @@ from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._checks import carry, implausible
 from lumirage_bids.maskers.base import Found, Masker
 from lumirage_bids.maskers.stripped import skull_stripped_region
+from lumirage_bids.methods.alignment import Alignment, align
 from lumirage_bids.spatial.images import Volume, read_image
 
 if TYPE_CHECKING:
@@ -77,8 +78,6 @@ GIVEN = frozenset({"existing", "skull-stripped"})
 
 def _carried_affine(image: Volume, head: Volume, mask: Volume, context: Context) -> np.ndarray:
     """Affine of a T1w scan's mask in the world of another image of the same head."""
-    from lumirage_bids.methods.alignment import Alignment, align
-
     way = align(image, head, alignment=Alignment(transform="rigid"), context=context)
     if np.array_equal(way[:3, :3], np.eye(3)):  # only where no rotation found was believed
         raise BadDataError("the two heads could not be aligned")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,6 @@ from lumirage_bids.spatial.grids import same_grid
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform
-
-if TYPE_CHECKING:
-    pass
 
 Names = Mapping[int, str]
 

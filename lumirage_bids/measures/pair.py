@@ -10,6 +10,7 @@ from typing import Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from lumirage_bids.measures.field import jacobian_determinant
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform, warp
@@ -91,8 +92,6 @@ class Deformation:
     @cached_property
     def determinant(self) -> npt.NDArray[np.float32]:
         """Jacobian determinant at every voxel of the grid."""
-        from lumirage_bids.measures.field import jacobian_determinant
-
         x, y, z = self.mask.shape
         return jacobian_determinant(self.transform, (x, y, z), self.affine, threads=self.threads)
 

@@ -14,11 +14,14 @@ import numpy.typing as npt
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.methods.base import Cost, Method
 from lumirage_bids.methods.fireants.deformable import tenth
+from lumirage_bids.methods.programs.call import scratch
+from lumirage_bids.spatial.grids import reorient
+from lumirage_bids.spatial.itk import read_itk, write_itk
+from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
     from lumirage_bids.spatial.images import Volume
-    from lumirage_bids.spatial.transforms import Transform
 
 _SIMILARITIES = {"cc": "lncc", "mattes": "mi", "meansquares": "mse"}
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -130,8 +133,6 @@ class AntsSyn(Method):
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
-        from lumirage_bids.methods.programs.call import scratch
-
         # ITK reads it once, when it first needs threads; a process registers with one number of them.
         os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(context.threads)
         with scratch(context) as folder:
@@ -139,10 +140,6 @@ class AntsSyn(Method):
 
     def _run(self, fixed: Volume, moving: Volume, folder: Path) -> Transform:
         import ants
-
-        from lumirage_bids.spatial.grids import reorient
-        from lumirage_bids.spatial.itk import read_itk, write_itk
-        from lumirage_bids.spatial.transforms import Transform
 
         fixed, moving = reorient(fixed), reorient(moving)
         frame = fixed.affine @ np.diag([*1 / fixed.spacing, 1.0])
@@ -198,8 +195,6 @@ class AntsSyn(Method):
     @staticmethod
     def _field(transform: Transform, frame: npt.NDArray[np.float64]) -> Transform:
         """Bring ANTs' field from the frame of the fixed image's axes to the world."""
-        from lumirage_bids.spatial.transforms import DisplacementField, Transform
-
         (field,) = transform.steps
         assert isinstance(field, DisplacementField)
         vectors = field.vectors @ frame[:3, :3].T.astype(np.float32)

@@ -13,10 +13,13 @@ from lumirage_bids.base.called_files import called_files, files_below
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import added, aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
+from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch
+from lumirage_bids.spatial.grids import mask_on, resample
+from lumirage_bids.spatial.images import Volume, write_image
+from lumirage_bids.spatial.itk import read_transform
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.images import Volume
     from lumirage_bids.spatial.transforms import Transform
 
 PLACEHOLDERS = (
@@ -92,8 +95,6 @@ class Command(Method):
 
     def missing(self, context: Context) -> str | None:
         """The command, or its program."""
-        from lumirage_bids.methods.programs.call import missing_program
-
         if not self.argv:
             return 'it has no command; say argv = ["program", "{fixed}", "{moving}", "{output}"] in [methods.command]'
         if absent := [name for name in self.depends if not Path(name).exists()]:
@@ -115,11 +116,6 @@ class Command(Method):
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
-        from lumirage_bids.methods.programs.call import made_file, run_program, scratch
-        from lumirage_bids.spatial.grids import mask_on, resample
-        from lumirage_bids.spatial.images import Volume
-        from lumirage_bids.spatial.itk import read_transform
-
         if not self.argv:
             raise UsageError(f"The method 'command' cannot run: {self.missing(context)}.")
         masks = {"fixed_mask": context.fixed_mask, "moving_mask": context.moving_mask}
@@ -135,8 +131,6 @@ class Command(Method):
 
     def _filled(self, volumes: dict[str, Volume | None], context: Context, folder: Path) -> list[str]:
         """Write what the program asks for and replace the placeholders."""
-        from lumirage_bids.spatial.images import write_image
-
         output = folder / self.output
         values = {
             "output": str(output),

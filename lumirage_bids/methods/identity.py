@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.methods.base import Cost, Method
+from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
     from lumirage_bids.spatial.images import Volume
-    from lumirage_bids.spatial.transforms import Transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,6 @@ class Identity(Method):
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Return the identity."""
-        from lumirage_bids.spatial.transforms import Transform
-
         return Transform(())
 
     def cost(self, voxels: int, device: str) -> Cost:

@@ -12,7 +12,7 @@ import numpy as np
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, Training, weights_file
-from lumirage_bids.methods.networks.grid import NetworkGrid
+from lumirage_bids.methods.networks.grid import NetworkGrid, field_on, network_grid, network_input, padded_grid
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
@@ -122,7 +122,6 @@ class Lapirn(Method):
         """Register; see `Method.register`."""
         from lumirage_bids.methods.fireants.library import prepare_torch
         from lumirage_bids.methods.networks import lapirn
-        from lumirage_bids.methods.networks.grid import field_on, network_input
 
         if complaint := self.missing(context):
             raise MissingInputError(f"lapirn cannot run: {complaint}.")
@@ -137,8 +136,6 @@ class Lapirn(Method):
 
     def _grid(self, fixed: Volume) -> Volume:
         """Grid that both images are brought onto."""
-        from lumirage_bids.methods.networks.grid import network_grid, padded_grid
-
         if self.input == "trained":
             return network_grid(fixed, _trained_grid())
         return padded_grid(fixed, MULTIPLE)

@@ -12,12 +12,13 @@ import numpy as np
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.itk import read_transform
+from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Pair, Scan
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.images import Volume
-    from lumirage_bids.spatial.transforms import Transform
 
 PLACEHOLDERS = ("fixed", "moving", "fixed_subject", "moving_subject", "fixed_session", "moving_session")
 
@@ -128,9 +129,6 @@ class Precomputed(Method):
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Read the pair's transform; see `Method.register`."""
-        from lumirage_bids.spatial.itk import read_transform
-        from lumirage_bids.spatial.transforms import Transform
-
         if context.pair is None:
             raise UsageError("The method 'precomputed' needs to know the scans, to find their file.")
         file = self.file(context.pair)
@@ -166,8 +164,6 @@ def native_grid(scan: Scan) -> Volume:
     """
     import nibabel
     from nibabel.filebasedimages import ImageFileError
-
-    from lumirage_bids.spatial.images import Volume
 
     if not scan.present:
         raise MissingInputError(f"{scan.path}: no such file")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, weights_file
+from lumirage_bids.methods.networks import grid as _network_grid
 from lumirage_bids.methods.networks.grid import NetworkGrid, Normalisation
 
 if TYPE_CHECKING:
@@ -112,7 +113,6 @@ class Torchscript(Method):
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
         from lumirage_bids.methods.fireants.library import prepare_torch
-        from lumirage_bids.methods.networks import grid as _network_grid
 
         if complaint := self.missing(context):
             raise MissingInputError(f"torchscript cannot run: {complaint}.")

@@ -13,11 +13,12 @@ from lumirage_bids.base.called_files import called_files
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, Training, weights_file
-from lumirage_bids.methods.networks.grid import NetworkGrid
+from lumirage_bids.methods.networks.grid import NetworkGrid, field_on, network_grid, network_input
+from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch, visible_device
+from lumirage_bids.spatial.images import Volume, write_image
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.images import Volume
     from lumirage_bids.spatial.transforms import Transform
 
 # What is left to the program: both images are on the network's grid already.
@@ -89,8 +90,6 @@ class Vfa(Method):
 
     def missing(self, context: Context) -> str | None:
         """The program or the weights."""
-        from lumirage_bids.methods.programs.call import missing_program
-
         if complaint := missing_program(self.program):
             return f"{complaint} (github.com/yihao6/vfa, or the container yihao6/vfa)"
         try:
@@ -117,10 +116,6 @@ class Vfa(Method):
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
-        from lumirage_bids.methods.networks.grid import field_on, network_grid, network_input
-        from lumirage_bids.methods.programs.call import made_file, run_program, scratch, visible_device
-        from lumirage_bids.spatial.images import Volume, write_image
-
         checkpoint, params = self._weights(context)
         grid = network_grid(fixed, self._grid)
         with scratch(context) as folder:

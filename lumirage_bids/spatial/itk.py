@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, CannotWriteError, MissingInputError, UsageError
+from lumirage_bids.spatial.other_conventions import (
+    fsl_intent,
+    is_matrix,
+    read_fsl,
+    read_header,
+    read_learn2reg,
+    read_ras,
+)
 from lumirage_bids.spatial.transforms import DisplacementField, Step, Transform
 
 if TYPE_CHECKING:
@@ -54,8 +62,6 @@ def read_transform(
     UsageError
         The format is not told by the file, or the grids are not given.
     """
-    from lumirage_bids.spatial.other_conventions import read_fsl, read_learn2reg, read_ras
-
     if not path.exists():
         raise MissingInputError(f"There is no transform file {path}.")
     kind = _format(path) if format == "auto" else format
@@ -70,8 +76,6 @@ def read_transform(
 
 def _format(path: Path) -> Literal["itk", "learn2reg", "fsl"]:
     """Tell the format of an existing file from its name, and from its beginning where the name is not enough."""
-    from lumirage_bids.spatial.other_conventions import fsl_intent, is_matrix, read_header
-
     if path.suffix == ".npz":
         return "learn2reg"
     if path.name.endswith((".nii", ".nii.gz")):

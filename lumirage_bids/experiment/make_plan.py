@@ -31,11 +31,18 @@ if TYPE_CHECKING:
 NOTHING_DONE = Done()
 
 
-def _asked(pairs: Iterable[Pair], moving: Collection[str], fixed: Collection[str]) -> tuple[Pair, ...]:
-    """Pairs of these moving and fixed subjects; of all where none are named."""
-    return tuple(
+def _asked(pairs: Sequence[Pair], n_scans: int, settings: Settings) -> tuple[Pair, ...]:
+    """Pairs of the moving and fixed subjects that are named; of all where none are."""
+    moving, fixed = settings.participant_label, settings.fixed_label
+    asked = tuple(
         p for p in pairs if (not moving or p.moving.subject in moving) and (not fixed or p.fixed.subject in fixed)
     )
+    if not asked:
+        check = " and ".join([*settings.named_subjects, *(["--max-pairs"] if settings.max_pairs else [])])
+        raise NothingSelectedError(
+            f"No pair is left of {len(pairs)} pairs of {n_scans} scans. Check {check or '[pairs] of the protocol'}."
+        )
+    return asked
 
 
 def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, ...]) -> Scan:
@@ -114,6 +121,15 @@ def _check_selection(
         )
 
 
+def _check_redo(arms: Iterable[Arm], settings: Settings) -> None:
+    """Refuse to make again what is not made in this run."""
+    names = dict.fromkeys(arm.name for arm in arms)
+    if unknown := set(settings.redo) - set(names):
+        raise UsageError(f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: {', '.join(names)}.")
+    if settings.redo and (settings.reports_only or settings.stage == "prepare"):
+        raise UsageError("--redo makes registrations again; it does not go with --reports-only or --stage prepare.")
+
+
 def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Done = NOTHING_DONE) -> Plan:
     """Decide everything before anything is done.
 
@@ -138,12 +154,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     _check_selection(scans, dataset, settings.named_subjects, settings.exclude_participant_label)
     pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
     possible = choose_pairs(scans, replace(protocol.pairs, max=None, max_per_contrast=None), settings.seed)
-    asked = _asked(pairs, settings.participant_label, settings.fixed_label)
-    if not asked:
-        check = " and ".join([*settings.named_subjects, *(["--max-pairs"] if settings.max_pairs else [])])
-        raise NothingSelectedError(
-            f"No pair is left of {len(pairs)} pairs of {len(scans)} scans. Check {check or '[pairs] of the protocol'}."
-        )
+    asked = _asked(pairs, len(scans), settings)
     # A template may be the reference though it has no label map.
     reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
@@ -159,25 +170,15 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         seed=settings.seed,
         save=settings.save,
     )
+    _check_redo(arms, settings)
     tasks = [
         (own, builder.task(pair, own))
         for own in share_registrations(arms)
         for pair in runnable
         if settings.stage != "prepare"
     ]
-    if unknown := set(settings.redo) - {arm.name for arm in arms}:
-        raise UsageError(
-            f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: "
-            f"{', '.join(dict.fromkeys(arm.name for arm in arms))}."
-        )
-    if settings.redo and (settings.reports_only or settings.stage == "prepare"):
-        raise UsageError("--redo makes registrations again; it does not go with --reports-only or --stage prepare.")
     batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
-    involved = {s for p in runnable for s in (p.moving, p.fixed)}
-    if settings.stage != "prepare":
-        # A reference may have been named after all pairs were done.
-        compared = {s for s in involved if any(builder.agreements(s))}
-        involved = compared | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
+    involved = builder.involved(runnable, None if settings.stage == "prepare" else batches)
     # Jobs of an array that prepare the same scans begin with their own, so that they do not wait for one another.
     own = {p.moving for p in runnable} if settings.participant_label else set()
     ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: (s not in own, s.name))
@@ -242,6 +243,15 @@ class _Builder:
         self.alignment_hash = cache(self._alignment_hash)
         self.label_hash = cache(self._label_hash)
         self.made = cache(self._made)
+
+    def involved(self, runnable: Sequence[Pair], batches: Sequence[Batch] | None) -> set[Scan]:
+        """Scans that are to be prepared: for registrations that are left, or, where none are asked for, for all."""
+        scans = {s for p in runnable for s in (p.moving, p.fixed)}
+        if batches is None:
+            return scans
+        # A reference may have been named after all pairs were done.
+        compared = {s for s in scans if any(self.agreements(s))}
+        return compared | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]

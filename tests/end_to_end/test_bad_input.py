@@ -125,7 +125,7 @@ def test_one_bad_scan_costs_its_own_pairs(demo_dataset: Path, tmp_path: Path) ->
     assert done.code == 1, done.said
     rows = (case.out / "status.tsv").read_text().splitlines()[1:]
     assert len(rows) == 6
-    assert all(("failed\tbad data: " in row) == ("sub-02" in row) for row in rows)
+    assert all(("failed\tbad data\tbad data: " in row) == ("sub-02" in row) for row in rows)
     again = run_program([case.bids, case.out, "participant", *options(case.bids), "--methods", "identity"])
     assert again.code == 1
     assert "6 done already, 0 to do" in again.out

@@ -8,21 +8,12 @@ import pytest
 from scipy import stats
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare
 from lumirage_bids.stats.holm import holm
 from lumirage_bids.stats.structures import structure_differences
-from tests.stats.made_up import score_table
+from tests.stats.made_up import many, score_table, two_arms
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def two_arms(a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
-    n = len(a)
-    key = {"variant": "default", "labelling": "tissue", "evaluation": "native", "split": "T1w to T1w", "status": "ok"}
-    pair = {"moving": [f"m{i}" for i in range(n)], "fixed": [f"f{i}" for i in range(n)]}
-    arms = [pd.DataFrame({**key, **pair, "method": m, "dice_mean": x}) for m, x in (("greedy", a), ("syn", b))]
-    return pd.concat(arms, ignore_index=True)
 
 
 def test_pairs_that_either_arm_failed_are_left_out_and_counted():
@@ -59,12 +50,6 @@ def test_classes_of_the_same_pairs_are_one_test_for_holm():
     assert table["p_holm"].to_list() == table["p"].to_list()
 
 
-def test_two_rows_for_one_pair_are_refused():
-    pairs = two_arms(np.array([0.5, 0.6]), np.array([0.5, 0.6]))
-    with pytest.raises(BadDataError, match=r"method 'syn'.*moving 'm1'"):
-        compare(pd.concat([pairs, pairs.tail(1)]))
-
-
 @pytest.mark.parametrize("gains", [{}, {"syn": 0.2}])
 def test_nothing_to_compare_gives_an_empty_table(gains: dict[str, float]):
     pairs, _ = score_table(gains=gains or {"syn": 0.0})
@@ -88,11 +73,6 @@ def test_a_hundred_thousand_rows_take_seconds():
     start = time.process_time()
     assert len(compare(pd.concat(arms, ignore_index=True))) == 6
     assert time.process_time() - start < 10
-
-
-def many(**kind: object) -> pd.DataFrame:
-    pairs, _ = score_table(**{"subjects": 14, "kinds": ("T1w",), "gains": {"greedy": 0.2, "syn": 0.21}, **kind})
-    return pairs
 
 
 def test_intervals_come_from_subjects_and_the_plain_tests_from_pairs():
@@ -247,33 +227,6 @@ def test_a_difference_that_hangs_on_one_subject_is_found():
     clear = compare(many()).iloc[0]
     assert not clear["hangs_on_subject"]
     assert clear["without_p"] < 0.05
-
-
-def test_variance_is_shared_out_to_the_side_that_makes_it():
-    pairs = many(subjects=30)
-    random = np.random.default_rng(0)
-    names = sorted(set(pairs["moving"]))
-    effect = dict(zip(names, random.normal(0, 0.05, len(names)), strict=True))
-    noise = random.normal(0, 0.05, len(pairs))
-    for side in ("moving", "fixed"):
-        moved = pairs["dice_mean"] + (pairs["method"] == "syn") * (pairs[side].map(effect) + noise)
-        row = compare(pairs.assign(dice_mean=moved)).iloc[0]
-        assert row[f"{side}_percent"] == pytest.approx(50, abs=15)
-        assert row["pair_percent"] == pytest.approx(50, abs=15)
-        # n subjects' effects: the usual formula of a one-sample t-test with 80 % power.
-        needed = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) ** 2 * (0.05 / 0.01) ** 2
-        assert row["n_for_margin"] == pytest.approx(needed, rel=0.35)
-
-
-def test_columns_of_subjects_are_taken_before_names():
-    pairs = many()
-    renamed = pairs.assign(
-        subject_moving=pairs["moving"].str[:6],
-        subject_fixed=pairs["fixed"].str[:6],
-        moving="image of " + pairs["moving"],
-        fixed="image of " + pairs["fixed"],
-    )
-    assert compare(renamed).iloc[0]["p"] == pytest.approx(compare(pairs).iloc[0]["p"])
 
 
 def test_one_fixed_subject_bounds_what_is_said():

@@ -10,7 +10,7 @@ import pytest
 
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.bids.scans import File, Scan
-from lumirage_bids.maskers import brain_mask
+from lumirage_bids.maskers import _template_fit, brain_mask
 from lumirage_bids.maskers.t1w import OfT1w
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import reorient
@@ -19,6 +19,8 @@ from tests.labellers.phantom import scan
 from tests.maskers.heads import dice, whole_head
 
 POSE = np.eye(4)
+POSE[:3, :3] = _template_fit._about_x(-9.0)
+POSE[:3, 3] = 8, -20, 15
 
 
 def other_contrast() -> tuple[Volume, Volume]:

@@ -18,6 +18,7 @@ from lumirage_bids.spatial.transforms import Transform
 
 SHAPE = (10, 12, 8)
 VOXELS = np.arange(1, np.prod(SHAPE) + 1, dtype=np.int32).reshape(SHAPE)
+"""A label for each voxel, so that no two slices are the same."""
 
 
 def row(moving: str, fixed: str, split: str = "MPRAGE to MP2RAGE", dice: float = 0.5, **given: object) -> dict:

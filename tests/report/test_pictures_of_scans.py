@@ -17,8 +17,6 @@ from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, read_sl
 from lumirage_bids.spatial.images import Volume, write_image
 from tests.report.made_scans import VOXELS, keep_slices, prepare, row, scan
 
-"""A label for each voxel, so that no two slices are the same."""
-
 
 def test_a_scan_is_known_by_its_name():
     found = scan("sub-1_ses-2_acq-x_run-1_T1w")

@@ -13,8 +13,8 @@ import lumirage_bids
 
 def run_kernels_copy(folder, **environment):
     """Compile and call a kernel from a copy of the module in `folder`, in a fresh interpreter."""
-    shutil.copy(Path(lumirage_bids.__file__).parent / "_kernels.py", folder)
-    code = "import numpy as np, _kernels; p = np.ones((2, 3)); _kernels.map_affine(p, 2 * np.eye(4)); print(p.sum())"
+    shutil.copy(Path(lumirage_bids.__file__).parent / "spatial" / "kernels.py", folder)
+    code = "import numpy as np, kernels; p = np.ones((2, 3)); kernels.map_affine(p, 2 * np.eye(4)); print(p.sum())"
     command = [sys.executable, "-B", "-c", code]
     result = subprocess.run(
         command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False

@@ -103,8 +103,3 @@ def test_what_was_measured_counts(made: Plan, tmp_path: Path) -> None:
     # Another evaluation is another kind.
     other = estimate.estimate(judged(made, Evaluation(surface=True)), settings(tmp_path), VOXELS, known)
     assert not other.measured
-
-
-def test_measurements_that_cannot_be_written_are_done_without(made: Plan, tmp_path: Path) -> None:
-    timings.note(Output(tmp_path / "nowhere"), made.batches[0], Context(), 1.0)
-    assert timings.read(Output(tmp_path / "nowhere")) == timings.Timings()

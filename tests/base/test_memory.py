@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
-from lumirage_bids.base.memory import memory_limit
+from lumirage_bids.base.memory import memory_limit, peak_memory
 
 GB = 10**9
 
@@ -56,3 +57,12 @@ def test_the_tightest_group_counts(
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     assert memory_limit(mine, root) == (wanted or psutil.virtual_memory().total)
+
+
+def test_peak_memory_sees_what_was_held() -> None:
+    with peak_memory("cpu") as small:
+        pass
+    with peak_memory("cpu") as large:
+        held = np.ones(50_000_000)
+        held.sum()
+    assert large.peak_gb > small.peak_gb + 0.3

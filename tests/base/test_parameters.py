@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import digest, from_table
-from lumirage_bids.methods import method, methods
-from lumirage_bids.methods.base import Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,29 +82,3 @@ def test_digest_depends_on_the_class_and_its_fields() -> None:
     assert digest(Example()) == digest(Example(scales=(4, 2)))
     assert digest(Example()) != digest(Example(scales=(4, 1)))
     assert digest(Other()) != digest({"scales": [4, 2]})
-
-
-def test_what_a_method_was_trained_on_is_a_table_or_a_word_and_changes_no_digest() -> None:
-    told = method("command", training={"contrasts": ["T1w"], "datasets": ["IXI"]})
-    assert told.training == Training(contrasts=("T1w",), datasets=("IXI",))
-    assert digest(told) == digest(method("command")) == digest(method("command", training="none"))
-    assert {name: made.training for name in methods() if isinstance((made := method(name)).training, str)} == {
-        **dict.fromkeys(("ants_syn", "ants_syn_quick", "greedy", "identity", "syn"), "none"),
-        **dict.fromkeys(("command", "precomputed", "torchscript"), "unknown"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("training", "told"),
-    [
-        ({"contrast": ["T1w"]}, "training: unknown parameter 'contrast'. Allowed: description, contrasts, species"),
-        ({"contrasts": "T1w"}, "training: contrasts = 'T1w' is not allowed; it must be a list of text"),
-        (
-            "yes",
-            "it must be a table of description, contrasts, species, datasets, labels, source or 'none' or 'unknown'",
-        ),
-    ],
-)
-def test_a_training_that_says_nothing_is_refused(training: object, told: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(told)):
-        method("torchscript", training=training)

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lumirage_bids.base import errors
 from lumirage_bids.bids.choices import choose, is_magnitude, mixtures
 from lumirage_bids.bids.names import parse_name
 from lumirage_bids.bids.scans import Scan
+from tests.bids.trees import look, make, names
 
 AT_REST = "no motion or task, no correction of motion turned off"
 
@@ -96,3 +98,36 @@ def test_mixtures_are_told_and_equal_kinds_are_not() -> None:
     assert told.startswith(
         "the T1w scans are of different echoes: no echo- in 1 (sub-3_T1w), echo-1 in 3 (sub-1_echo-1_T1w, …)."
     )
+
+
+def test_keys_that_would_be_equal_are_refused(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-a+b_T1w.nii", "sub-a_ses-b_T1w.nii")
+    with pytest.raises(errors.InvalidDatasetError, match=r"a\+b\+T1w"):
+        look(root)
+
+
+def test_choice_rules_in_order(tmp_path: Path) -> None:
+    images = ("sub-1_acq-b_T1w.nii", "!sub-1_acq-a_T1w.nii", "sub-1_acq-c_rec-x_T1w.nii", "sub-2_T1w.nii")
+    root = make(tmp_path, *images, "sub-3_run-10_T1w.nii", "sub-3_run-9_T1w.nii", "sub-3_acq-b_rec-y_run-1_T1w.nii")
+    dataset = look(root)
+    assert names(dataset) == ["sub-1_acq-a_T1w", "sub-2_T1w", "sub-3_run-9_T1w"]
+    first, second = dataset.choices
+    assert first.reason == "first in natural order"
+    assert first.others == ("sub-1/anat/sub-1_acq-b_T1w.nii", "sub-1/anat/sub-1_acq-c_rec-x_T1w.nii")
+    assert second.reason == "first in natural order"
+    preferred = look(root, prefer=({"rec": "x"}, {"acquisition": "b"}))
+    assert names(preferred) == ["sub-1_acq-c_rec-x_T1w", "sub-2_T1w", "sub-3_acq-b_rec-y_run-1_T1w"]
+    assert [choice.reason for choice in preferred.choices] == [
+        "preferred: reconstruction x",
+        "preferred: acquisition b",
+    ]
+
+
+def test_compressed_twin_and_presence_do_not_matter(tmp_path: Path) -> None:
+    dataset = look(make(tmp_path, "!sub-1_T1w.nii", "sub-1_T1w.nii.gz"))
+    assert [scan.path.name for scan in dataset.scans] == ["sub-1_T1w.nii"]
+
+
+def test_unknown_preference(tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError, match="unknown entity 'colour'"):
+        look(make(tmp_path, "sub-1_T1w.nii"), prefer=({"colour": "red"},))

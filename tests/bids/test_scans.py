@@ -97,3 +97,8 @@ def test_the_lender_of_a_mask_is_wanted_but_not_needed(tmp_path: Path) -> None:
     assert borrower.sources() == [borrower, here]
     stripped = replace(here, brain=File(path=tmp_path / "brain.nii", dataset=tmp_path))
     assert not replace(borrower, lender=stripped).lends  # both images are read
+
+
+def test_a_pair_of_one_subject_is_a_rescan() -> None:
+    pair = Pair(moving=scan("1", "1"), fixed=scan("1", "2", sequence="MP2RAGE"))
+    assert pair.split == "same subject"

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lumirage_bids.base import errors
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset
 from lumirage_bids.bids.sidecars import read_description, read_sidecars
+from tests.bids.trees import look, make, names, put
 
 T1W = {"t1w": {"suffix": "T1w"}}
 STATED = {"PulseSequenceType": "MPRAGE", "SkullStripped": True, "InstitutionName": "Universität"}
@@ -98,3 +100,95 @@ def test_what_cannot_be_used_is_told_from_what_was_mended(tmp_path: Path) -> Non
     assert found.contents == {tmp_path / "good": {"a": 1}, tmp_path / "odd": {}}
     assert {path.name for path in found.unusable} == {"bad", "list", "deep", "gone"}
     assert list(found.mended) == [tmp_path / "odd"]
+
+
+def test_a_faulty_description_is_accepted_when_asked(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    (root / "dataset_description.json").unlink()
+    query = Query(filters=T1W)
+    with pytest.raises(errors.InvalidDatasetError):
+        open_dataset(root, query)
+    dataset = open_dataset(root, query, validate=False)
+    assert names(dataset) == ["sub-1_T1w"]
+    assert "dataset_description.json" in dataset.notes[0]
+
+
+@pytest.mark.parametrize("bad", ["[]", "{", '"text"', "null", "\xff", "[" * 100000])
+def test_a_bad_sidecar_costs_its_own_fields_only(tmp_path: Path, bad: str) -> None:
+    good = {"PulseSequenceType": "MP2RAGE"}
+    files = {"sub-1/anat/sub-1_T1w.json": bad, "sub-2/anat/sub-2_T1w.json": good}
+    dataset = look(make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii.gz", **files))
+    assert [scan.sequence for scan in dataset.scans] == [None, "MP2RAGE"]
+    (note,) = dataset.notes
+    assert "sub-1/anat/sub-1_T1w.json" in note
+
+
+def test_sidecars_that_are_pointers_are_told_as_not_here(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii", **{"T1w.json": {"PulseSequenceType": "MP-RAGE"}})
+    put(root / "sub-2/anat/sub-2_T1w.json", "/annex/objects/MD5E-s99--0123abcd.json\n")
+    dataset = look(root)
+    assert [scan.sequence for scan in dataset.scans] == ["MPRAGE", "MPRAGE"]
+    assert "content not here" in dataset.notes[0]
+
+
+def test_a_description_that_is_not_here_is_to_be_fetched(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    description = root / "dataset_description.json"
+    description.write_text("/annex/objects/MD5E-s99--0123abcd.json\n")
+    with pytest.raises(errors.InvalidDatasetError, match=f"datalad get -d {root} {description}"):
+        look(root)
+    description.unlink()
+    description.symlink_to(".git/annex/objects/a/b/MD5E-s99--0123abcd.json/MD5E-s99--0123abcd.json")
+    with pytest.raises(errors.InvalidDatasetError, match=f"datalad get -d {root} {description}"):
+        look(root)
+
+
+def test_sidecars_are_inherited_and_the_nearest_wins(tmp_path: Path) -> None:
+    files = {
+        "T1w.json": {"PulseSequenceType": "MP-RAGE", "SkullStripped": False},
+        "sub-2/sub-2_T1w.json": {"SkullStripped": "true"},
+        "sub-2/ses-1/anat/sub-2_ses-1_T1w.json": {"PulseSequenceType": "MP2RAGE"},
+    }
+    dataset = look(make(tmp_path, "sub-1_T1w.nii", "sub-2_ses-1_T1w.nii", **files))
+    assert [(s.sequence, s.skull_stripped) for s in dataset.scans] == [("MPRAGE", False), ("MP2RAGE", True)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no dataset_description.json"),
+        ("{", "cannot be read"),
+        ("[]", "not an object"),
+        ('{"Name": "x"}', "lacks the text 'BIDSVersion'"),
+        ('{"Name": 3, "BIDSVersion": "1.8.0"}', "lacks the text 'Name': got 3"),
+        ("\x80" * 4 + "{", "cannot be read"),
+    ],
+)
+def test_description_must_be_right(tmp_path: Path, content: str | None, said: str) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    (root / "dataset_description.json").unlink()
+    if content is not None:
+        put(root / "dataset_description.json", content)
+    with pytest.raises(errors.InvalidDatasetError, match=said):
+        look(root)
+
+
+def test_species_come_from_the_table_of_participants(tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    make(root, "sub-1_T1w.nii", "sub-2_T1w.nii", "sub-3_T1w.nii")
+    (root / "participants.tsv").write_text(
+        "\ufeffparticipant_id\tage\tspecies\nsub-1\t3\tmacaca mulatta\nsub-2\t4\tn/a\n", "utf-8"
+    )
+    found = look(root)
+    assert {s.subject: s.species for s in found.scans} == {"1": "macaca mulatta", "2": "", "3": ""}
+    assert [n for n in found.notes if "species" in n] == [
+        "The species of 1 subject(s) is 'n/a' in participants.tsv: they count as what the protocol's [masks] species "
+        "says, and as humans where it says nothing."
+    ]
+
+
+@pytest.mark.parametrize("column", ["species\nsub-1\tHomo sapiens\nsub-9\tunknown\n", "age\nsub-1\tn/a\n"])
+def test_species_that_are_named_or_not_asked_for_are_not_noted(tmp_path: Path, column: str) -> None:
+    make(tmp_path / "d", "sub-1_T1w.nii")
+    (tmp_path / "d" / "participants.tsv").write_text(f"participant_id\t{column}", "utf-8")
+    assert not [n for n in look(tmp_path / "d").notes if "species" in n]

@@ -7,7 +7,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumirage_bids.base.memory import peak_memory
 from lumirage_bids.execution.score_pair import Side, on_grid, place_prepared, score
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
@@ -17,7 +16,6 @@ from lumirage_bids.measures.overlap import dice
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
-from lumirage_bids.spatial.planes import middle, moved_planes
 from lumirage_bids.spatial.transforms import Transform
 
 
@@ -35,33 +33,6 @@ def test_a_map_stored_otherwise_is_the_same_on_the_scans_grid(order: list[int], 
     axes = "".join({0: "RL", 1: "AP", 2: "SI"}[a][f] for a, f in zip(order, flip, strict=True))
     stored = reorient(truth, axes)
     np.testing.assert_array_equal(on_grid(stored, truth.shape, truth.affine, 1), truth.array)
-
-
-def test_planes_are_slices_of_the_volume() -> None:
-    truth = labels()
-    mask = Volume(array=np.pad(np.ones((5, 4, 3)), 2), affine=truth.affine)
-    x, y, z = 6, 2, 3
-    planes = moved_planes(truth, Transform(), mask, (x, y, z), 1)
-    np.testing.assert_array_equal(planes["x"], truth.array[x])
-    np.testing.assert_array_equal(planes["y"], truth.array[:, y])
-    np.testing.assert_array_equal(planes["z"], truth.array[:, :, z])
-
-
-def test_the_middle_of_a_brain_is_not_moved_by_its_neck() -> None:
-    array = np.zeros((9, 11, 40), np.uint8)
-    array[1:8, 2:9, 30:37] = 1
-    array[4, 5, :30] = 1
-    assert middle(Volume(array=array, affine=np.eye(4)))[:2] == (4, 5)
-    assert middle(Volume(array=array, affine=np.eye(4)))[2] > 30
-
-
-def test_peak_memory_sees_what_was_held() -> None:
-    with peak_memory("cpu") as small:
-        pass
-    with peak_memory("cpu") as large:
-        held = np.ones(50_000_000)
-        held.sum()
-    assert large.peak_gb > small.peak_gb + 0.3
 
 
 def side(spacing: float) -> Side:

@@ -108,3 +108,13 @@ def test_a_template_is_paired_both_ways_and_never_left_out_of_a_sample() -> None
     assert splits.count("T1w to T1w") == 6
     only = choose_pairs(scans, PairRule(splits=("template to subject",)), seed=0)
     assert {p.moving.subject for p in only} == {"X"}
+
+
+@given(st.integers(3, 12), st.integers(0, 1000), st.integers(1, 50))
+def test_a_subset_changes_little_when_scans_are_added(n: int, seed: int, size: int) -> None:
+    scans = [scan(str(s)) for s in range(n)]
+    few = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans[:-1], PairRule(), seed, size)}
+    many = {(p.moving.name, p.fixed.name) for p in choose_pairs(scans, PairRule(), seed, size)}
+    new = scans[-1].name
+    assert {key for key in many if new not in key} <= few
+    assert len(many) == min(size, n * (n - 1))

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.labellers import named_structures
 from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
-from tests.labellers.phantom import brain, dice, scan
+from tests.labellers.phantom import brain, dice
 
 MANUAL = {1: "Left cortex", 2: "Left white matter", 3: "Right cortex"}
 FREESURFER = {3: "Left-Cortex", 2: "left white_matter", 42: "Right cortex", 41: "Right white matter"}
@@ -72,23 +71,3 @@ def test_what_the_maps_have_is_told_where_nothing_fits() -> None:
         BadDataError, match=r"1 \(a\), 2 \(not named\), 1000000000 \(not named\), the reference 1 \(b\)"
     ):
         agreement(volume, volume, {1: "a"}, {1: "b"})
-
-
-def test_indices_that_the_protocol_does_not_name() -> None:
-    _, truth = brain()
-    with pytest.raises(BadDataError, match=r"\(2002, 2041\), but 1, 2, 3\. .* 1 = \"NAME\" under \[labellings\.fs\."):
-        named_structures(truth, [{2002: "a", 2041: "b"}], scan(), "fs")
-    same, names, unnamed = named_structures(truth, [{1: "a", 2: "b", 3: "c"}], scan(), "fs")
-    assert (same, names, unnamed) == (truth, {1: "a", 2: "b", 3: "c"}, {})
-    _, _, unnamed = named_structures(truth, [{1: "a", 9: "b"}], scan(), "fs")
-    assert unnamed == {i: (truth.array == i).sum() for i in (2, 3)}
-
-
-def test_a_map_of_another_coding_is_renumbered() -> None:
-    _, truth = brain()
-    codings = [{2: "white", 3: "grey", 24: "CSF"}, {1: "CSF", 2: "grey", 3: "white"}]
-    labels, names, unnamed = named_structures(truth, codings, scan(), "fs")
-    assert (names, unnamed) == (codings[0], {})
-    for index, name in codings[1].items():
-        wanted = next(i for i, n in names.items() if n == name)
-        np.testing.assert_array_equal(labels.array == wanted, truth.array == index)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.measures.field import folding_percent, jacobian_determinant, sdlogj
+from lumirage_bids.measures.field import folding_percent, inverse_consistency, jacobian_determinant, sdlogj
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 seeds = st.integers(0, 2**32 - 1)
@@ -138,3 +138,16 @@ def test_what_cannot_be_measured_is_refused():
         folding_percent(determinant * np.nan, np.ones((2, 2, 2)))
     with pytest.raises(BadDataError, match="at least 2"):
         jacobian_determinant(Transform(), (1, 4, 4), np.eye(4))
+
+
+def test_distance_of_a_wrong_inverse_is_told() -> None:
+    shift = np.eye(4)
+    shift[0, 3] = 3.0
+    half = np.eye(4)
+    half[0, 3] = -2.5
+    mask, affine = np.ones((3, 4, 5), bool), np.diag([2.0, -1.0, 1.5, 1.0])
+    assert inverse_consistency(Transform((shift,), inverse=Transform((half,))), mask, affine) == pytest.approx(0.5)
+    assert np.isnan(inverse_consistency(Transform((shift,)), mask, affine))
+    field = DisplacementField(vectors=np.full((3, 4, 5, 3), [0.0, 0.2, 0.0]), affine=affine)
+    there = Transform((field,), inverse=Transform())
+    assert inverse_consistency(there, mask, affine) == pytest.approx(0.2)

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from lumirage_bids.measures import take
-from lumirage_bids.measures.folding import Folding
 from lumirage_bids.measures.pair import ComparedLabels, Deformation, Images, RegisteredPair
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.transforms import Transform
@@ -34,7 +32,3 @@ def test_labels_and_images_are_carried_by_their_own_ways() -> None:
     image = Volume(array=array.astype(np.float32), affine=AFFINE)
     images = Images(fixed=image, moving=image, transform=Transform((STEP,)), mask=array > 0)
     np.testing.assert_allclose(images.moved.array, moved)
-
-
-def test_a_measure_without_what_it_needs_is_left_out() -> None:
-    assert take([Folding()], RegisteredPair(parts={})) == {}

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
-from lumirage_bids.base.errors import LumirageError, MissingInputError, NoRoomError, UsageError
+from lumirage_bids.base.errors import LumirageError, MissingInputError, UsageError
 from lumirage_bids.methods import Context, method
-from lumirage_bids.methods.programs.call import scratch
-from lumirage_bids.spatial.images import Volume
-
-START = np.array([[1.05, 0.08, -0.05, 3], [-0.02, 0.95, 0.1, -2], [0.04, -0.06, 1.02, 1], [0, 0, 0, 1]])
+from tests.methods.scripts import images, script
 
 # Shifts by whole voxels of the grid it sees, as a Learn2Reg field; refuses images that do not fit its grid.
 SHIFT = """
@@ -31,20 +22,6 @@ field = np.zeros((*fixed.shape, 3), np.float32)
 field[...] = [1, -2, 0]
 nibabel.save(nibabel.Nifti1Image(field, np.eye(4)), out)
 """
-
-
-def images():
-    rng = np.random.default_rng(0)
-    fixed = Volume(array=rng.random((8, 9, 10), np.float32), affine=np.diag([2.0, 1.5, 1.0, 1]))
-    moving = Volume(array=rng.random((10, 9, 8), np.float32), affine=START @ np.diag([-1.8, 1.7, 1.2, 1]))
-    moving.affine[0, 3] += 16
-    return fixed, moving
-
-
-def script(folder, text):
-    path = folder / "program.py"
-    path.write_text(text)
-    return str(path)
 
 
 def test_program_sees_both_images_on_the_fixed_grid_and_its_field_is_read(tmp_path):
@@ -131,72 +108,3 @@ def test_what_cannot_be_run_is_said_before(tmp_path):
         method("command", argv=["no-such-program"]).register(*images(), Context())
     with pytest.raises(UsageError, match="no such mask"):
         method("command", argv=[sys.executable, "{moving_mask}"]).register(*images(), Context())
-
-
-def test_program_and_its_children_end_when_the_worker_is_killed(tmp_path):
-    """As a pair's timeout does it: SIGKILL to the process that runs the method."""
-    program = """
-import os, pathlib, subprocess, sys, time
-child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])
-pathlib.Path(sys.argv[1] + '.tmp').write_text(f'{os.getpid()} {child.pid}')
-os.rename(sys.argv[1] + '.tmp', sys.argv[1])
-time.sleep(100)
-"""
-    worker = """
-import sys
-from pathlib import Path
-from lumirage_bids.methods.base import Context
-from lumirage_bids.methods.programs.call import run_program
-run_program([sys.executable, *sys.argv[1:3]], Context(), Path(sys.argv[3]))
-"""
-    arguments = [script(tmp_path, program), str(tmp_path / "pids"), str(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-c", worker, *arguments])
-    try:
-        wait_for((tmp_path / "pids").exists)
-        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-        assert len(pids) == 2
-        assert all(alive(pid) for pid in pids)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    wait_for(lambda: not any(alive(pid) for pid in pids))
-
-
-def test_what_a_program_left_running_ends_with_it(tmp_path):
-    program = f"""
-import pathlib, subprocess, sys
-child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])
-pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(child.pid))
-"""
-    made = method("command", argv=[sys.executable, script(tmp_path, program)])
-    with pytest.raises(LumirageError, match="made no"):
-        made.register(*images(), Context())
-    wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
-
-
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_for(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
-@pytest.mark.parametrize(
-    ("number", "told"), [(errno.ENOSPC, NoRoomError), (errno.EDQUOT, NoRoomError), (0, UsageError)]
-)
-def test_what_fails_on_a_full_disk_is_told_as_such(number, told, tmp_path, monkeypatch):
-    def fallocate(descriptor, begin, size):
-        if number:
-            raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "posix_fallocate", fallocate)
-    with pytest.raises(told), scratch(Context(work_dir=tmp_path)):
-        raise UsageError("no such option")
-    assert list(tmp_path.iterdir()) == []

@@ -7,18 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lumirage_bids.base.errors import InputOutputError, MissingInputError
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.execution.damage import disown_damaged
-from lumirage_bids.execution.prepare_scan import note_failure, prepare_scan, publish_look_up_table
-from lumirage_bids.experiment.labels_of_run import LabellingOfRun
+from lumirage_bids.execution.prepare_scan import note_failure, publish_look_up_table
 from lumirage_bids.experiment.plan import ScanJob, prepared_files
-from lumirage_bids.labellers import labeller
-from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
 from lumirage_bids.output import read_prepared as prepared
-from lumirage_bids.output.files import read_json, write_json
+from lumirage_bids.output.files import write_json
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
     DamagedError,
@@ -171,36 +167,3 @@ def test_a_grid_is_read_as_it_was_planned_too(tmp_path: Path) -> None:
     (tmp_path / paths.prepared_image(one, "default")).write_bytes(bytes(400))
     with pytest.raises(NotPreparedError, match=r"^input lost: .*damaged"):
         prepared_grid(Output(tmp_path), one, "default", wanted)
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        pytest.param(InputOutputError("image.nii: Input/output error"), "input lost: image.nii", id="a bad disk"),
-        pytest.param(FileNotFoundError("no weights"), "RuntimeError: FileNotFoundError: no weights", id="a labeller"),
-        pytest.param(MissingInputError("gone"), "input lost: gone", id="gone"),
-    ],
-)
-def test_one_scan_that_cannot_be_read_does_not_stop_the_others(
-    error: Exception, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(path: Path) -> Volume:
-        raise error
-
-    monkeypatch.setattr("lumirage_bids.execution.prepare_scan.read_image", fail)
-    labels = LabellingOfRun(name="tissue", labeller=labeller("atropos"))
-    one = scan(tmp_path, "1")
-    job = ScanJob(scan=one, variants=(("default", Preparation(), "b"),), labels=((labels, "c"),))
-    prepare_scan(job, Output(tmp_path), Context())
-    for file in (*prepared_files(one, "default"), paths.label_map(one, "tissue")):
-        assert str(read_json(tmp_path / paths.failure(file)).get("Reason")).startswith(reason)
-
-
-def test_a_full_disk_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(path: Path) -> Volume:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("lumirage_bids.execution.prepare_scan.read_image", fail)
-    job = ScanJob(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
-    with pytest.raises(OSError, match="No space"):
-        prepare_scan(job, Output(tmp_path), Context())

@@ -16,7 +16,7 @@ from lumirage_bids.report import rendering
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.group_page import MissingScan, write_group_report
 from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
-from tests.report.test_pages import EVIL, context, tables
+from tests.report.made_pages import EVIL, context, tables
 from tests.stats.made_up import score_table
 
 # Hostile names are too long for any figure, and no font has every letter.

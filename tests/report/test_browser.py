@@ -14,8 +14,8 @@ import pytest
 from lxml import html
 
 from lumirage_bids.report.group_page import write_group_report
+from tests.report.made_pages import context, tables
 from tests.report.test_accessibility import pages  # noqa: F401 the fixture
-from tests.report.test_pages import context, tables
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 AXE = Path(os.environ.get("AXE_CORE", "there is none"))

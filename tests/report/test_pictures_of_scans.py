@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -10,59 +9,13 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.audit import Conditions
-from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import prepare_scan
 from lumirage_bids.output import paths
-from lumirage_bids.output.files import write_json
 from lumirage_bids.output.folder import Output
-from lumirage_bids.report.figures.intensities import Seen
-from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
+from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, read_slices, scan_of_row
 from lumirage_bids.spatial.images import Volume, write_image
-from lumirage_bids.spatial.planes import moved_planes
-from lumirage_bids.spatial.transforms import Transform
-from lumirage_bids.stats.classes import Arm
-
-SHAPE = (10, 12, 8)
-VOXELS = np.arange(1, np.prod(SHAPE) + 1, dtype=np.int32).reshape(SHAPE)
-"""A label for each voxel, so that no two slices are the same."""
-
-
-def row(moving: str, fixed: str, split: str = "MPRAGE to MP2RAGE", dice: float = 0.5, **given: object) -> dict:
-    sides = {"moving": moving, "fixed": fixed}
-    subjects = {f"{side}_subject": name.split("_")[0].removeprefix("sub-") for side, name in sides.items()}
-    key = {"variant": "default", "method": "syn", "labelling": "mine", "split": split, "status": "ok"}
-    return {**key, **sides, **subjects, "dice_mean": dice, **given}
-
-
-def scan(name: str) -> Scan:
-    return scan_of_row(pd.Series(row(name, name)), "moving")
-
-
-def prepare(out: Path, name: str, affine: np.ndarray, **about: object) -> None:
-    """Write a prepared image, its mask and a label map."""
-    labels = np.zeros(SHAPE, np.int32)
-    labels[2:5, 3:9, 2:6], labels[5:8, 3:9, 2:6] = 1, 2
-    image = labels + np.linspace(0, 0.3, SHAPE[0])[:, None, None]
-    files = {
-        paths.prepared_image(scan(name), "default"): (image, np.float32),
-        paths.prepared_mask(scan(name), "default"): (labels > 0, np.uint8),
-        paths.label_map(scan(name), "mine"): (labels, np.int32),
-    }
-    for file, (array, dtype) in files.items():
-        (out / file).parent.mkdir(parents=True, exist_ok=True)
-        write_image(Volume(array=array.astype(dtype), affine=affine), out / file, dtype)
-        write_json(paths.sidecar(out / file), {"Hash": "x", **about})
-
-
-def keep_slices(
-    out: Path, moving: str, *fixed: str, index: tuple[int, int, int] = (4, 5, 3), without: Collection[str] = ()
-) -> None:
-    """Keep moved labels, `VOXELS`, as a participant run does."""
-    volume = Volume(array=VOXELS, affine=np.eye(4))
-    parts = {**moved_planes(volume, Transform(), volume, index, 1), "index": np.array(index)}
-    kept = {f"{scan(name).key}/mine/{p}": array for name in fixed for p, array in parts.items() if p not in without}
-    np.savez(out / paths.slices(scan(moving), "syn", "abc"), **kept)
+from tests.report.made_scans import VOXELS, keep_slices, prepare, row, scan
 
 
 def test_a_scan_is_known_by_its_name():
@@ -74,21 +27,6 @@ def test_a_scan_is_known_by_its_name():
     assert scan_of_row(template, "moving").entities == {"sub": "MNI+1"}
 
 
-def test_sequences_come_from_pairs_of_two_subjects_else_the_contrast():
-    rows = [
-        row("sub-1_T1w", "sub-1_run-2_T1w", "same subject"),
-        row("sub-1_T1w", "sub-2_T1w"),
-        row("sub-3_T2w", "sub-3_run-2_T2w", "same subject"),
-    ]
-    found = {sequence: [s.name for s in scans] for sequence, scans in scans_by_sequence(pd.DataFrame(rows)).items()}
-    assert found == {
-        "MP2RAGE": ["sub-2_T1w"],
-        "MPRAGE": ["sub-1_T1w"],
-        "T1w": ["sub-1_run-2_T1w"],
-        "T2w": ["sub-3_T2w", "sub-3_run-2_T2w"],
-    }
-
-
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1)])
 def test_a_view_is_the_same_however_the_prepared_image_is_stored(tmp_path: Path, signs: tuple[int, int, int]):
     prepare(tmp_path, "sub-1_T1w", np.diag([*(np.array(signs) * [1.0, 2.0, 3.0]), 1]))
@@ -97,25 +35,6 @@ def test_a_view_is_the_same_however_the_prepared_image_is_stored(tmp_path: Path,
     left_to_right = view.labels("mine").axial[:, 5]
     assert left_to_right[left_to_right > 0].tolist() == ([1, 1, 1, 2, 2, 2] if signs[0] > 0 else [2, 2, 2, 1, 1, 1])
     np.testing.assert_array_equal(view.labels("mine").axial > 0, view.brain.axial > 0)
-
-
-def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_path: Path):
-    names = [f"sub-{i}_T1w" for i in range(1, 5)]
-    for name in names:
-        prepare(tmp_path, name, np.eye(4), Histogram=[1] * 64)
-    rows = [row(names[0], fixed, dice=dice) for fixed, dice in zip(names[1:], (0.7, 0.2, 0.4), strict=True)]
-    rows += [
-        row("sub-1_run-2_T1w", names[0], "same subject", 0.99),
-        row(names[1], names[0], "MP2RAGE to MPRAGE", status="failed"),
-    ]
-    keep_slices(tmp_path, names[0], *names[1:3])
-    looks = read_pictures(Output(tmp_path), Conditions(pairs=pd.DataFrame(rows)))
-    # Nothing was kept of the pair with Dice 0.4.
-    titles = [view.title for view in looks.pairs["mine", Arm("default", "syn")]]
-    assert titles == ["worst: sub-1_T1w → sub-3_T1w, Dice 0.200", "best: sub-1_T1w → sub-2_T1w, Dice 0.700"]
-    assert [view.title for view in looks.sequences] == ["MP2RAGE: sub-2_T1w", "MPRAGE: sub-1_T1w"]
-    assert looks.histograms[Seen("default", "MPRAGE", "sub-1_T1w")] == [1] * 64
-    assert len(looks.histograms) == 4
 
 
 @pytest.fixture

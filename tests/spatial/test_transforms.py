@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-import lumirage_bids
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.spatial.transforms import DisplacementField, Transform, displacement_on
 from tests.random_transforms import around, random_affine, random_chain, random_field, random_grid
@@ -92,26 +88,3 @@ def test_heavy_libraries_wait_until_they_are_used():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "'lumirage_bids.spatial.transforms'" in loaded
     assert not [name for name in ("numba", "SimpleITK", "scipy") if f"'{name}'" in loaded]
-
-
-def run_kernels_copy(folder, **environment):
-    """Compile and call a kernel from a copy of the module in `folder`, in a fresh interpreter."""
-    shutil.copy(Path(lumirage_bids.__file__).parent / "spatial" / "kernels.py", folder)
-    code = "import numpy as np, kernels; p = np.ones((2, 3)); kernels.map_affine(p, 2 * np.eye(4)); print(p.sum())"
-    command = [sys.executable, "-B", "-c", code]
-    result = subprocess.run(
-        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    assert float(result.stdout) == 12
-
-
-def test_kernels_work_where_nothing_can_be_cached(tmp_path):
-    (tmp_path / "__pycache__").touch()  # a file in the place of the folder, so that even root cannot write
-    run_kernels_copy(tmp_path, NUMBA_CACHE_DIR="/dev/null/a", HOME="/dev/null", XDG_CACHE_HOME="/dev/null/b")
-
-
-def test_kernels_are_cached_where_the_user_says(tmp_path):
-    (tmp_path / "code").mkdir()
-    run_kernels_copy(tmp_path / "code", NUMBA_CACHE_DIR=str(tmp_path / "cache"))
-    assert list((tmp_path / "cache").rglob("*.nbi"))

@@ -55,3 +55,18 @@ def score_table(
             rows.append({**key, "reason": REASONS[len(rows) % 4] if failed else None, **scores})
             wide[labelling].append({**key, **{f"dice_{i + 1}": x for i, x in enumerate(dice)}})
     return pd.DataFrame(rows), {labelling: pd.DataFrame(of) for labelling, of in wide.items()}
+
+
+def two_arms(a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+    """Pairs that two methods scored so, each of scans of its own."""
+    n = len(a)
+    key = {"variant": "default", "labelling": "tissue", "evaluation": "native", "split": "T1w to T1w", "status": "ok"}
+    pair = {"moving": [f"m{i}" for i in range(n)], "fixed": [f"f{i}" for i in range(n)]}
+    arms = [pd.DataFrame({**key, **pair, "method": m, "dice_mean": x}) for m, x in (("greedy", a), ("syn", b))]
+    return pd.concat(arms, ignore_index=True)
+
+
+def many(**kind: object) -> pd.DataFrame:
+    """Pairs of 14 subjects, all with all, by two methods."""
+    pairs, _ = score_table(**{"subjects": 14, "kinds": ("T1w",), "gains": {"greedy": 0.2, "syn": 0.21}, **kind})
+    return pairs

@@ -5,116 +5,15 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare
-from lumirage_bids.stats.effects import Effects, effects, influences, moments, plain_tests
-from lumirage_bids.stats.holm import benjamini_hochberg, holm
+from lumirage_bids.stats.holm import holm
 from lumirage_bids.stats.structures import structure_differences
-from tests.stats.made_up import score_table
+from tests.stats.made_up import many, score_table, two_arms
 
 pytestmark = pytest.mark.filterwarnings("error")
-UNIT = st.floats(0, 1)
-
-
-def two_arms(a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
-    n = len(a)
-    key = {"variant": "default", "labelling": "tissue", "evaluation": "native", "split": "T1w to T1w", "status": "ok"}
-    pair = {"moving": [f"m{i}" for i in range(n)], "fixed": [f"f{i}" for i in range(n)]}
-    arms = [pd.DataFrame({**key, **pair, "method": m, "dice_mean": x}) for m, x in (("greedy", a), ("syn", b))]
-    return pd.concat(arms, ignore_index=True)
-
-
-def effects_of(a: np.ndarray, b: np.ndarray) -> Effects:
-    return effects(moments(a, b).sum(axis=0), 0.0, len(a))
-
-
-def test_effect_sizes_of_differences_with_known_moments():
-    # Differences with mean exactly 0.02 and standard deviation exactly 0.04: d_z is 0.5.
-    random = np.random.default_rng(0)
-    z = stats.zscore(random.normal(size=100), ddof=1)
-    a = 0.6 + 0.05 * stats.zscore(random.normal(size=100), ddof=1)
-    b = a + 0.02 + 0.04 * z
-    effect = effects_of(a, b)
-    spread_b = np.std(a + 0.04 * z, ddof=1)
-    assert effect.mean_difference == pytest.approx(0.02)
-    assert effect.d_z == pytest.approx(0.5)
-    assert effect.d_av == pytest.approx(0.02 / ((0.05 + spread_b) / 2))
-    assert effect.d_pooled == pytest.approx(0.02 / np.sqrt((0.05**2 + spread_b**2) / 2))
-    assert effect.hedges_g == pytest.approx(effect.d_av * (1 - 3 / (4 * 99 - 1)))
-    tests = plain_tests(a, b)
-    assert tests.t == pytest.approx(0.5 * np.sqrt(100))
-    assert tests.p_t == pytest.approx(2 * stats.t.sf(5.0, 99))
-
-
-def test_the_published_example_of_within_subject_effects():
-    # Lakens 2013, Table 1, and its spreadsheet: t(9) = 4.74, p = .001, Hedges's g_av = 1.03.
-    first, second = np.array([9, 7, 8, 9, 8, 9, 9, 10, 9, 9.0]), np.array([9, 6, 7, 8, 7, 9, 8, 8, 8, 7.0])
-    effect, tests = effects_of(second, first), plain_tests(second, first)
-    assert effect.mean_difference == pytest.approx(1.0)
-    assert tests.t == pytest.approx(4.74, abs=0.005)
-    assert tests.p_t == pytest.approx(0.001, abs=0.0005)
-    assert effect.d_z == pytest.approx(1.50, abs=0.005)
-    assert effect.d_av == pytest.approx(1.13, abs=0.005)
-    assert effect.hedges_g == pytest.approx(1.03, abs=0.005)
-
-
-def test_weights_count_like_copies():
-    random = np.random.default_rng(0)
-    a, b, times = random.random(20), random.random(20), random.integers(0, 4, 20)
-    weighted = effects(times @ moments(a, b), 0.0, 20)
-    copies = effects(moments(a.repeat(times), b.repeat(times)).sum(axis=0), 0.0, 20)
-    assert np.array(weighted) == pytest.approx(np.array(copies))
-
-
-def test_taking_a_constant_off_the_scores_changes_nothing_but_the_shift():
-    random = np.random.default_rng(0)
-    a, b = random.random(20), random.random(20)
-    shifted = effects(moments(a - 0.5, b - 0.7).sum(axis=0), 0.2, 20)
-    assert np.array(shifted) == pytest.approx(np.array(effects_of(a, b)))
-
-
-@given(arrays(float, 12, elements=UNIT), arrays(float, 12, elements=UNIT))
-def test_swapping_the_arms_only_changes_signs(a: np.ndarray, b: np.ndarray):
-    there, back = effects_of(a, b), effects_of(b, a)
-    assert np.array(there) == pytest.approx(-np.array(back), nan_ok=True, abs=1e-12)
-    assert plain_tests(a, b).p_t == pytest.approx(plain_tests(b, a).p_t, nan_ok=True)
-    assert plain_tests(a, b).p_wilcoxon == pytest.approx(plain_tests(b, a).p_wilcoxon, nan_ok=True)
-
-
-def test_wilcoxon_is_exact_for_few_pairs_without_ties():
-    # All six differences positive: one of 2^6 orders of signs on each side.
-    tests = plain_tests(np.zeros(6), np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
-    assert (tests.w, tests.p_wilcoxon) == (0.0, pytest.approx(2 / 2**6))
-
-
-@pytest.mark.parametrize(
-    ("a", "b"), [([], []), ([0.5], [0.6]), ([0.5, 0.6, 0.7], [0.6, 0.7, 0.8]), ([0.5] * 3, [0.5] * 3)]
-)
-def test_without_spread_there_is_no_effect_size(a: list[float], b: list[float]):
-    effect = effects_of(np.array(a), np.array(b))
-    assert np.isnan([effect.d_z, *plain_tests(np.array(a), np.array(b))]).all()
-    assert effect.mean_difference == pytest.approx(np.mean(b) - np.mean(a) if a else np.nan, nan_ok=True)
-
-
-def test_holm_against_known_values():
-    # R: p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.05), "holm")
-    assert holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
-    assert holm([0.5, np.nan, 0.01, 0.9]) == pytest.approx([1.0, np.nan, 0.03, 1.0], nan_ok=True)
-    assert holm([]).shape == (0,)
-
-
-@given(st.lists(UNIT, min_size=1, max_size=20))
-def test_holm_lies_between_no_correction_and_bonferroni_and_keeps_the_order(p: list[float]):
-    raw, adjusted = np.array(p), holm(p)
-    assert (adjusted >= raw).all()
-    assert (adjusted <= np.minimum(raw * len(p), 1) + 1e-12).all()
-    assert (np.diff(adjusted[np.argsort(raw, kind="stable")]) >= 0).all()
 
 
 def test_pairs_that_either_arm_failed_are_left_out_and_counted():
@@ -151,12 +50,6 @@ def test_classes_of_the_same_pairs_are_one_test_for_holm():
     assert table["p_holm"].to_list() == table["p"].to_list()
 
 
-def test_two_rows_for_one_pair_are_refused():
-    pairs = two_arms(np.array([0.5, 0.6]), np.array([0.5, 0.6]))
-    with pytest.raises(BadDataError, match=r"method 'syn'.*moving 'm1'"):
-        compare(pd.concat([pairs, pairs.tail(1)]))
-
-
 @pytest.mark.parametrize("gains", [{}, {"syn": 0.2}])
 def test_nothing_to_compare_gives_an_empty_table(gains: dict[str, float]):
     pairs, _ = score_table(gains=gains or {"syn": 0.0})
@@ -180,11 +73,6 @@ def test_a_hundred_thousand_rows_take_seconds():
     start = time.process_time()
     assert len(compare(pd.concat(arms, ignore_index=True))) == 6
     assert time.process_time() - start < 10
-
-
-def many(**kind: object) -> pd.DataFrame:
-    pairs, _ = score_table(**{"subjects": 14, "kinds": ("T1w",), "gains": {"greedy": 0.2, "syn": 0.21}, **kind})
-    return pairs
 
 
 def test_intervals_come_from_subjects_and_the_plain_tests_from_pairs():
@@ -284,26 +172,6 @@ def test_the_same_table_gives_the_same_numbers():
     pd.testing.assert_frame_equal(compare(pairs), compare(pairs))
 
 
-def test_influences_are_how_much_a_pair_moves_an_effect_size():
-    # An oracle: the derivative by a pair's weight, from the weighted sums.
-    random = np.random.default_rng(0)
-    a, b = random.random(40), random.random(40)
-    sums, step = moments(a, b).sum(axis=0), 1e-6
-    moved = effects(sums + step * moments(a, b), 0.0, 40)
-    before = effects(sums, 0.0, 40)
-    found = influences(a, b)
-    for place, size in enumerate(("d_z", "d_av", "d_pooled", "hedges_g")):
-        slope = (getattr(moved, size) - getattr(before, size)) / step * 40
-        assert found[:, place] == pytest.approx(slope, rel=0.05, abs=0.05)
-    assert np.abs(found.mean(axis=0)).max() < 0.05
-
-
-def test_benjamini_hochberg_against_known_values():
-    # R: p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.5), "BH")
-    assert benjamini_hochberg([0.01, 0.02, 0.03, 0.04, 0.5]) == pytest.approx([0.05, 0.05, 0.05, 0.05, 0.5])
-    assert benjamini_hochberg([0.5, np.nan, 0.01]) == pytest.approx([0.5, np.nan, 0.02], nan_ok=True)
-
-
 def test_holm_is_over_all_rows_of_the_table():
     table = compare(many(gains={"identity": 0.0, "greedy": 0.002, "syn": 0.004}))
     alone = table[table["split"] == "all"]
@@ -359,33 +227,6 @@ def test_a_difference_that_hangs_on_one_subject_is_found():
     clear = compare(many()).iloc[0]
     assert not clear["hangs_on_subject"]
     assert clear["without_p"] < 0.05
-
-
-def test_variance_is_shared_out_to_the_side_that_makes_it():
-    pairs = many(subjects=30)
-    random = np.random.default_rng(0)
-    names = sorted(set(pairs["moving"]))
-    effect = dict(zip(names, random.normal(0, 0.05, len(names)), strict=True))
-    noise = random.normal(0, 0.05, len(pairs))
-    for side in ("moving", "fixed"):
-        moved = pairs["dice_mean"] + (pairs["method"] == "syn") * (pairs[side].map(effect) + noise)
-        row = compare(pairs.assign(dice_mean=moved)).iloc[0]
-        assert row[f"{side}_percent"] == pytest.approx(50, abs=15)
-        assert row["pair_percent"] == pytest.approx(50, abs=15)
-        # n subjects' effects: the usual formula of a one-sample t-test with 80 % power.
-        needed = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) ** 2 * (0.05 / 0.01) ** 2
-        assert row["n_for_margin"] == pytest.approx(needed, rel=0.35)
-
-
-def test_columns_of_subjects_are_taken_before_names():
-    pairs = many()
-    renamed = pairs.assign(
-        subject_moving=pairs["moving"].str[:6],
-        subject_fixed=pairs["fixed"].str[:6],
-        moving="image of " + pairs["moving"],
-        fixed="image of " + pairs["fixed"],
-    )
-    assert compare(renamed).iloc[0]["p"] == pytest.approx(compare(pairs).iloc[0]["p"])
 
 
 def test_one_fixed_subject_bounds_what_is_said():

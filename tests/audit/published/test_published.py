@@ -1,71 +1,22 @@
-"""A run's numbers beside the published ones."""
+"""A run beside the numbers of the paper."""
 
 from __future__ import annotations
-
-from functools import cache
-from itertools import permutations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lumirage_bids.audit.published import (
-    DIFFERENCES,
     PROTOCOLS,
     PUBLISHED,
     RunFacts,
     cells,
     paper_tables,
     published_comparison,
-    published_differences,
     published_findings,
     statistics,
 )
-from lumirage_bids.audit.published.differences import _OURS, _PARAMETERS, published_conditions
-from lumirage_bids.experiment import protocol as protocols
-from lumirage_bids.experiment.arms import choose_arms
-from lumirage_bids.experiment.descriptions import arm_tables
-from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.report.audit_section import differences_table, published_table
-
-KINDS = {
-    "nimh-t1w": [("T1w", "MPRAGE")],
-    "nimh-ood": [("T2w", "TSE"), ("T2starw", "GRE"), ("FLAIR", "TSE")],
-    "prime-de": [("T1w", "T1w")],
-    "ultracortex": [("T1w", "MPRAGE"), ("T1w", "MP2RAGE")],
-}
-
-
-@cache
-def run_of(name: str) -> tuple[pd.DataFrame, RunFacts]:
-    """What a run of a protocol leaves behind: score rows of all its arms, and the paper's network; and its facts."""
-    protocol = protocols.load(name)
-    methods = (*protocol.default_methods, "vfa")
-    settings = Settings(bids_dir=Path("b"), out_dir=Path("o"), level="participant", methods=methods, dry_run=True)
-    scans = [(str(i), suffix, kind) for suffix, kind in KINDS[name] for i in range(3)]
-    scans = [(f"{place}{kind}" if name == "ultracortex" else place, suffix, kind) for place, suffix, kind in scans]
-    tables, preparations, parameters = [], {}, {}
-    for arm in choose_arms(protocol, settings):
-        of = arm_tables(arm)
-        preparations[arm.variant] = of["preparation"]
-        named = {
-            f"{table} {k}": v
-            for table, x in (("alignment", of["alignment"]), (arm.name, of["method"]))
-            for k, v in x.items()
-        }
-        parameters.setdefault(arm.variant, {}).update(named)
-        for labelling in protocol.labellings:
-            rows = pairs(scans, {arm.name: 0.7}, variant=arm.variant, labelling=labelling, start=arm.alignment.start)
-            across = rows["split"].map(lambda split: len(set(split.split(" to "))) > 1)
-            similarity = [arm.method.similarity_for(multimodal=bool(x)) for x in across]
-            more = {"dice_prepared": rows["dice_mean"] + 0.05} if arm.evaluation.grid == "prepared" else {}
-            seen = str(arm.method.own_input or "as prepared")
-            tables.append(rows.assign(similarity=similarity, input=seen, evaluation=arm.evaluation.words, **more))
-    sources = dict.fromkeys(protocol.labellings, "existing maps")
-    return pd.concat(tables, ignore_index=True), RunFacts(
-        preparations=preparations, parameters=parameters, sources=sources
-    )
+from tests.audit.published.runs import pairs, run_of
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -90,76 +41,6 @@ def test_a_run_of_a_protocol_stands_beside_every_number_of_its_experiment(name: 
     assert found["ours"].notna().all() or name == "prime-de"
 
 
-@cache
-def differences_of(name: str) -> pd.DataFrame:
-    table, facts = run_of(name)
-    return published_differences(table, name, facts)
-
-
-def differing(name: str, method: str, variant: str | None = None) -> dict[str, tuple[str, str, str]]:
-    found = differences_of(name)
-    found = found[(found["evaluation"] == "prepared") & (found["method"] == method)]
-    found = found[found["variant"] == variant] if variant else found
-    return {row.field: (row.ours, row.published, row.source) for row in found.itertuples()}
-
-
-def test_what_differs_on_ultracortex():
-    found = differing("ultracortex", "greedy", "0.6mm")
-    assert set(found) == {"skull", "field of view", "centres of mass", "use of MIND", "structures that both maps lack"}
-    assert found["use of MIND"][:2] == (
-        "mean squared difference of the channels", "lncc of the channels of both images",
-    )  # fmt: skip
-    assert found["field of view"][0] == "each scan's own: the box around its brain and 10 mm"
-    assert found["centres of mass"][0] == "of the brain masks"
-    assert "manual label maps" in found["centres of mass"][1]
-    assert "similarity" in differing("ultracortex", "greedy", "0.6mm-lncc")
-    assert found.keys() | {"syn step"} == differing("ultracortex", "syn", "0.6mm").keys()
-    network = differing("ultracortex", "vfa", "1mm")
-    assert network["start"][:2] == ("centre_of_mass", "none")
-    assert network["field of view"][:2] == (
-        "160 × 224 × 192 voxels of 1 mm, RAS", "224 × 224 × 160 voxels of 1 mm, RAS",
-    )  # fmt: skip
-
-
-def test_what_differs_on_macaques():
-    found = differing("prime-de", "greedy")
-    assert {"voxel size", "spacing in the headers", "intensities", "alignment, scales", "effect size"} <= set(found)
-    # As in the paper.
-    assert not {"alignment", "start", "skull", "orientation", "greedy window", "similarity"} & set(found)
-    assert found["voxel size"] == ("native", "0.3 mm, that of the subject that all are aligned to", "script")
-    assert found["alignment to"][2] == "unknown"
-
-
-@pytest.mark.parametrize("name", ["nimh-t1w", "nimh-ood"])
-def test_what_differs_on_nimh(name: str):
-    found = differing(name, "greedy")
-    assert {"intensities", "skull", "field of view", "subjects", "label maps"} <= set(found)
-    assert found["intensities"][1:] == ("as they are", "script")
-    assert not {"greedy scales", "greedy window", "start", "similarity", "voxel size"} & set(found)
-    assert "the same pairs" not in str(found)
-    assert differing(name, "vfa")["field of view"][1] == "192 × 160 × 224 voxels of 1 mm, RAS"
-    assert ("5000" in found["subjects"][1]) is (name == "nimh-ood")
-
-
-def test_a_parameter_that_is_not_the_papers_is_told_and_one_that_is_not_known_too():
-    table, facts = run_of("nimh-t1w")
-    changed = {"default": {**facts.parameters["default"], "greedy window": 9}}
-    told = published_differences(table, "nimh-t1w", RunFacts(preparations=facts.preparations, parameters=changed))
-    row = told[told["field"] == "greedy window"].iloc[0]
-    assert (row["ours"], row["published"], row["source"]) == ("9", "7", "script")
-    unknown = published_comparison(table, "nimh-t1w")["conditions"].iloc[0]
-    assert "greedy window: here not known, in the paper's script 7" in unknown
-
-
-def test_every_condition_has_a_source_and_a_way_to_tell_the_runs():
-    for name in PROTOCOLS:
-        conditions = published_conditions(name)
-        assert {c.source for c in conditions} <= {"text", "script", "unknown"}
-        once = [(c.field, c.holds_for, c.variant) for c in conditions]
-        assert len(set(once)) == len(once)
-        assert {c.field for c in conditions} <= {*_OURS, *_PARAMETERS}
-
-
 def test_the_papers_findings_are_told_whole():
     text = published_findings()
     assert "by DeepAtropos vfa 0.876, greedy 0.872, syn 0.851" in text
@@ -168,22 +49,6 @@ def test_the_papers_findings_are_told_whole():
     means = [v[0] for key in ("slant", "deepatropos", "synthseg") for v in tables["table1"][key].values()]
     means += [v[0] for key in ("T2w", "T2starw", "FLAIR") for v in tables["table2"][key].values()]
     assert all(f"{mean:.3f}" in text for mean in means)
-
-
-def pairs(scans: list[tuple[str, str, str]], methods: dict[str, float], **columns: object) -> pd.DataFrame:
-    """All ordered pairs of (subject, suffix, sequence) within a suffix."""
-    random = np.random.default_rng(0)
-    rows = [
-        {
-            **{"variant": "default", "method": method, "labelling": "synthseg", "split": f"{m[2]} to {f[2]}"},
-            **{"moving": f"sub-{m[0]}_{m[1]}", "fixed": f"sub-{f[0]}_{f[1]}", "status": "ok", "similarity": "lncc"},
-            **{"dice_mean": dice + random.normal(0, 0.02), "start": "centre_of_mass", "evaluation": "native"},
-        }
-        for m, f in permutations(scans, 2)
-        if m[1] == f[1]
-        for method, dice in methods.items()
-    ]
-    return pd.DataFrame(rows).assign(**columns)
 
 
 def test_the_tables_are_whole():
@@ -272,18 +137,6 @@ def test_other_protocols_and_empty_tables_have_nothing_beside_them():
 def test_sloppy_runs_say_so():
     table = pairs([("1", "T1w", "a"), ("2", "T1w", "a")], {"greedy": 0.8})
     assert published_comparison(table, "nimh-t1w", RunFacts(sloppy=True))["conditions"].str.contains("sloppy").all()
-
-
-def test_the_page_says_once_what_differs():
-    table, facts = run_of("ultracortex")
-    published = published_comparison(table, "ultracortex", facts)
-    laid = differences_table(differences_of("ultracortex"))
-    texts = [[cell.text for cell in row] for row in laid.rows]
-    assert len({(row[0], *row[2:]) for row in texts}) == len(texts)
-    (mind,) = [row for row in texts if row[0] == "use of MIND"]
-    assert mind[1:3] == ["greedy, syn; 0.6mm, 1mm", "script"]
-    assert len(published_table(published).rows) == len(published)
-    assert list(published_differences(table, "default", facts).columns) == list(DIFFERENCES)
 
 
 def test_trimming_drops_the_lowest_twentieth_rounded_down():

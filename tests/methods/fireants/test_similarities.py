@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 
-from lumirage_bids.bids.scans import Pair, Scan
+from lumirage_bids.bids.scans import Pair
 from lumirage_bids.methods import Context, method
-from lumirage_bids.methods.fireants.mutual_information import MutualInformation
 from lumirage_bids.spatial.images import Volume
+from tests.methods.fireants.pairs import pair
 
 SIDE = 40
-
-
-def scan(subject: str, sequence: str | None, suffix: str = "T1w") -> Scan:
-    path = Path(f"/data/sub-{subject}_{suffix}.nii.gz")
-    return Scan(
-        path=path, dataset=path.parent, subject=subject, session=None, suffix=suffix, entities={}, sequence=sequence
-    )
-
-
-def pair(one: str | None, other: str | None) -> Pair:
-    return Pair(moving=scan("1", one), fixed=scan("2", other))
-
-
-@pytest.mark.parametrize(
-    ("of", "multimodal"),
-    [
-        (pair("MPRAGE", "MP2RAGE"), True),
-        (pair("MPRAGE", "MPRAGE"), False),
-        (pair(None, "MPRAGE"), False),
-        (Pair(moving=scan("1", None), fixed=scan("2", None, "T2w")), True),
-    ],
-)
-def test_auto_goes_by_contrast_and_known_sequence(of: Pair, multimodal: bool) -> None:
-    assert of.multimodal is multimodal
-    assert method("greedy").similarity_for(multimodal=of.multimodal) == ("mind" if multimodal else "lncc")
-    assert method("syn", similarity="mi").similarity_for(multimodal=of.multimodal) == "mi"
 
 
 def blobs(shift: float) -> np.ndarray:
@@ -83,31 +54,3 @@ def test_across_contrasts_lncc_is_misled_and_mind_is_not() -> None:
     assert left("mi", other_contrast=True) < 0.4
     assert left("auto", True, pair("MPRAGE", "MPRAGE")) == unimodal
     assert left("mind", other_contrast=True) == multimodal
-
-
-def test_mutual_information_knows_no_contrast() -> None:
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand(1, 1, 12, 12, 12, generator=generator)
-    loss, noise = MutualInformation(), torch.rand(image.shape, generator=generator)
-    equal, inverted, unrelated = (float(loss(other, image)) for other in (image, 1 - image, noise))
-    assert inverted == pytest.approx(equal, rel=0.02)
-    assert equal < -2 < -0.5 < unrelated < 0
-
-
-def test_both_images_of_mutual_information_get_a_gradient() -> None:
-    generator = torch.Generator().manual_seed(1)
-    one, other = (torch.rand(1, 1, 6, 6, 6, generator=generator, dtype=torch.float64) for _ in range(2))
-    step, direction = 1e-6, torch.randn(one.shape, generator=generator, dtype=torch.float64)
-    loss = MutualInformation()
-    for image, against in ((one, other), (other, one)):
-        moving, still = image.clone().requires_grad_(), against.clone().requires_grad_()
-        loss(moving, still).backward()
-        assert moving.grad is not None
-        assert still.grad is not None
-        fixed = against.clone()  # needs no gradient: the one way round alone, whose binning stays as it is
-        up, down = (float(loss(image + s * direction, fixed)) for s in (step, -step))
-        alone = image.clone().requires_grad_()
-        loss(alone, fixed).backward()
-        assert alone.grad is not None
-        assert (alone.grad * direction).sum().item() == pytest.approx((up - down) / (2 * step), rel=1e-3)
-        torch.testing.assert_close(moving.grad, alone.grad / 2)

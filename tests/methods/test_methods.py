@@ -8,12 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.methods import method, methods
-from lumirage_bids.methods.fireants.deformable import tenth
 
 
 def test_the_three_methods_are_found_by_name() -> None:
@@ -64,9 +61,3 @@ def test_toml_values_become_the_annotated_types() -> None:
 def test_what_is_wrong_is_named(name: str, parameters: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         method(name, **parameters)
-
-
-@given(st.lists(st.integers(1, 10**6), min_size=1))
-def test_sloppy_is_a_tenth_and_never_nothing(iterations: list[int]) -> None:
-    less = tenth(tuple(iterations))
-    assert all(1 <= n <= max(1, m / 10) for n, m in zip(less, iterations, strict=True))

@@ -1,11 +1,9 @@
+"""Pages of a group: whole, self-contained, escaped, the same again."""
+
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,74 +13,19 @@ from lxml import html
 from lumirage_bids.audit import Finding
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection
-from lumirage_bids.report.figure_files import save_figure, svg_markup
 from lumirage_bids.report.figures.intensities import Seen
-from lumirage_bids.report.figures.slices import ContourLayer, Planes, View, plane_rows
-from lumirage_bids.report.figures.violins import dice_violins
+from lumirage_bids.report.figures.slices import ContourLayer, View
 from lumirage_bids.report.group_figures import Pictures
-from lumirage_bids.report.group_page import GroupTables, MissingScan, ReportContext, group_tables, write_group_report
-from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.report.group_page import GroupTables, MissingScan, group_tables, write_group_report
 from lumirage_bids.stats.classes import Arm
+from tests.report.made_pages import EVIL, check_self_contained, check_structure, context, cut, random_volume, tables
 from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
-EVIL = '<script>alert("1")</script>'
-
-
-def tables(luts: dict[str, dict[int, str]] | None = None, **kind: object) -> GroupTables:
-    pairs, structures = score_table(**kind)  # type: ignore[arg-type]
-    luts = luts or {}
-    return group_tables(pairs, structures, luts)
-
-
-def context(**given: object) -> ReportContext:
-    base = {
-        **{"dataset": "Demo", "protocol": "default", "command": "lumirage IN OUT group"},
-        **{"created": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "versions": {"lumirage-bids": "0.1.0"}},
-    }
-    return ReportContext(**{**base, **given})  # type: ignore[arg-type]
 
 
 def page_of(folder: Path, group: GroupTables, **given: object) -> html.HtmlElement:
     return html.document_fromstring(write_group_report(folder, group, context(**given)).read_bytes())
-
-
-def check_structure(page: html.HtmlElement) -> None:
-    """What every page owes its readers."""
-    assert page.get("lang") == "en"
-    assert [len(page.findall(f".//{tag}")) for tag in ("main", "header", "footer", "h1")] == [1, 1, 1, 1]
-    levels = [int(h.tag[1]) for h in page.iter("h1", "h2", "h3")]
-    assert all(b - a <= 1 for a, b in pairwise(levels))
-    ids = [element.get("id") for element in page.iter() if element.get("id")]
-    assert len(ids) == len(set(ids))
-    for element in page.iter():
-        for name, value in element.attrib.items():
-            reference = re.search(r"url\(#([^)]+)\)", value)
-            if reference or (name == "href" and value.startswith("#") and len(value) > 1):
-                assert (reference[1] if reference else value[1:]) in ids
-    for table in page.iter("table"):
-        assert table.find("caption").text_content()
-        width = len(table.findall(".//tr[@class='columns']/th[@scope='col']"))
-        for row in table.findall(".//tbody/tr"):
-            assert row[0].get("scope") == "row"
-            assert len(row) == width
-        for row in table.findall(".//tr[@class='groups']"):
-            assert sum(int(cell.get("colspan")) for cell in row) == width
-    assert all(image.get("alt") for image in page.iter("img"))
-    assert all(svg.get("role") == "img" and svg.get("aria-label") for svg in page.iter("svg"))
-
-
-def check_self_contained(page: html.HtmlElement) -> None:
-    for element in page.iter():
-        assert element.tag not in ("iframe", "object", "embed")
-        assert not element.get("src") or element.get("src").startswith("data:")
-        assert not [name for name in element.attrib if name.startswith("on")]
-    assert all(link.get("href").startswith("data:") for link in page.iter("link"))
-    (script,) = page.iter("script")
-    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
-    (policy,) = page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
-    assert f"script-src 'sha256-{digest}'" in policy
-    assert policy.startswith("default-src 'none'")
 
 
 def test_the_whole_page(tmp_path: Path):
@@ -258,48 +201,6 @@ def test_the_same_tables_give_the_same_bytes(tmp_path: Path):
     files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*") if f.is_file())
     assert len(files) == 13
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
-
-
-def test_figures_on_one_page_share_no_ids(tmp_path: Path):
-    figure = dice_violins(score_table()[0], "braincolor")
-    svg = save_figure(figure, tmp_path, "x")[0].read_text("utf-8")
-    assert "<dc:date>" not in svg
-    pages = [html.fragment_fromstring(str(svg_markup(svg, prefix, 'an "alt" <b>'))) for prefix in ("a", "b")]
-    one, two = ({e.get("id") for e in page.iter() if e.get("id")} for page in pages)
-    assert len(one) > 10
-    assert one.isdisjoint(two)
-    assert pages[0].get("aria-label") == 'an "alt" <b>'
-    assert not list(pages[0].iter("style", "metadata"))
-
-
-def test_subject_page(tmp_path: Path):
-    pairs, _ = score_table(failing=0.3)
-    rows = pairs[pairs["moving"].str.startswith("sub-00")]
-    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int)))
-    figure = plane_rows([View(image=cut(random_volume()), layers=[layer], spacing=(1, 1, 1))])
-    scans = [ScanPanel(name=f"sub-00 {EVIL}", description=[EVIL], figures=[("labels", figure)])]
-    shown = SubjectPage(subject="00", scans=scans, pairs=rows, pair_panels=[(EVIL, figure)], sloppy=True)
-    page = html.document_fromstring(write_subject_report(tmp_path / "sub-00.html", shown).read_bytes())
-    check_structure(page)
-    check_self_contained(page)
-    assert len(page.findall(".//table/tbody/tr")) == len(rows)
-    assert [image.get("alt") for image in page.iter("img")] == ["labels", EVIL]
-    assert "SLOPPY: not for publication" in page.text_content()
-
-
-def test_subject_page_without_anything(tmp_path: Path):
-    shown = SubjectPage(subject="00", scans=[], pairs=score_table()[0].head(0))
-    text = write_subject_report(tmp_path / "sub-00.html", shown).read_text("utf-8")
-    assert "No scan of this subject was prepared." in text
-    assert "has not been registered to any other yet" in text
-
-
-def random_volume() -> np.ndarray:
-    return np.random.default_rng(0).random((8, 9, 10))
-
-
-def cut(volume: np.ndarray) -> Planes:
-    return Planes(volume[4], volume[:, 4], volume[:, :, 4])
 
 
 def test_the_page_tells_two_evaluations_apart(tmp_path: Path):

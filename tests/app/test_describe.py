@@ -1,0 +1,57 @@
+"""What a run would do, told by a dry run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lumirage_bids.app.describe import describe, needs
+from lumirage_bids.base.errors import MissingInputError
+from tests.conftest import run_program
+from tests.small_plan import asked, dataset, plan, scan
+
+
+def test_a_dry_run_says_which_side_was_named(demo_dataset: Path, tmp_path: Path) -> None:
+    """And how many pairs and scans that makes; --only names both, --exclude-participant-label neither."""
+    told = {
+        what: run_program([demo_dataset, tmp_path / "out", "participant", "group", "--dry-run", *what.split()]).out
+        for what in ("--participant-label 02,03", "--only 02 03", "--exclude-participant-label 01 77")
+    }
+    one, both, neither = told.values()
+    assert "6 in the protocol, 4 asked for" in one
+    assert "names the moving side: 2 scan(s)" in one
+    assert "3 scans are prepared" in one
+    assert "the 2 pair(s) among these subjects alone: --only 02 03" in one
+    assert "6 in the protocol, 2 asked for" in both
+    assert "moving side" not in both
+    assert "all are aligned to sub-02" in neither
+    assert "2 in the protocol, 2 asked for" in neither
+    assert "77: there is no scan of it" in neither
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("nprocs", "gb", "at_once"), [(64, 3.0, 3), (2, 100.0, 2), (2, 0.1, 1)])
+def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float, at_once: int, tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12345678"]
+    found = dataset(tmp_path, scans)
+    wanted = asked(tmp_path, nprocs=nprocs, mem=gb, methods=("greedy",), dry_run=True)
+    made = plan(tmp_path, scans, nprocs=nprocs, methods=("greedy",))
+    each = max(b.arm.method.cost(1_000_000, "cpu").memory_gb for b in made.batches)
+    said = describe(made, found, replace(wanted, mem=gb * each), 1_000_000)
+    assert f" with {at_once} process(es) at a time" in said
+    assert "Participants with registrations to do: 1 2 3 4 5 6 7 8" in said
+    assert ("WARNING: --mem allows" in said) == (gb < 1)
+    assert "of about 1.0 million voxels" in said
+    assert "of about 12\u2009000 voxels" in describe(made, found, wanted, 12_000)
+
+
+def test_a_plan_to_be_looked_at_says_what_is_needed(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    with pytest.raises(MissingInputError, match=r"lapirn.*LUMIRAGE_WEIGHTS"):
+        plan(tmp_path, scans, methods=("lapirn",))
+    made = plan(tmp_path, scans, methods=("lapirn",), dry_run=True)
+    (need,) = needs(made, asked(tmp_path, dry_run=True))
+    assert need.startswith("method lapirn: ")
+    assert "LUMIRAGE_WEIGHTS" in need

@@ -1,0 +1,73 @@
+"""What a run does otherwise than the paper."""
+
+from __future__ import annotations
+
+import pytest
+
+from lumirage_bids.audit.published import PROTOCOLS, RunFacts, published_comparison, published_differences
+from lumirage_bids.audit.published.differences import _OURS, _PARAMETERS, published_conditions
+from tests.audit.published.runs import differences_of, run_of
+
+
+def differing(name: str, method: str, variant: str | None = None) -> dict[str, tuple[str, str, str]]:
+    found = differences_of(name)
+    found = found[(found["evaluation"] == "prepared") & (found["method"] == method)]
+    found = found[found["variant"] == variant] if variant else found
+    return {row.field: (row.ours, row.published, row.source) for row in found.itertuples()}
+
+
+def test_what_differs_on_ultracortex():
+    found = differing("ultracortex", "greedy", "0.6mm")
+    assert set(found) == {"skull", "field of view", "centres of mass", "use of MIND", "structures that both maps lack"}
+    assert found["use of MIND"][:2] == (
+        "mean squared difference of the channels", "lncc of the channels of both images",
+    )  # fmt: skip
+    assert found["field of view"][0] == "each scan's own: the box around its brain and 10 mm"
+    assert found["centres of mass"][0] == "of the brain masks"
+    assert "manual label maps" in found["centres of mass"][1]
+    assert "similarity" in differing("ultracortex", "greedy", "0.6mm-lncc")
+    assert found.keys() | {"syn step"} == differing("ultracortex", "syn", "0.6mm").keys()
+    network = differing("ultracortex", "vfa", "1mm")
+    assert network["start"][:2] == ("centre_of_mass", "none")
+    assert network["field of view"][:2] == (
+        "160 × 224 × 192 voxels of 1 mm, RAS", "224 × 224 × 160 voxels of 1 mm, RAS",
+    )  # fmt: skip
+
+
+def test_what_differs_on_macaques():
+    found = differing("prime-de", "greedy")
+    assert {"voxel size", "spacing in the headers", "intensities", "alignment, scales", "effect size"} <= set(found)
+    # As in the paper.
+    assert not {"alignment", "start", "skull", "orientation", "greedy window", "similarity"} & set(found)
+    assert found["voxel size"] == ("native", "0.3 mm, that of the subject that all are aligned to", "script")
+    assert found["alignment to"][2] == "unknown"
+
+
+@pytest.mark.parametrize("name", ["nimh-t1w", "nimh-ood"])
+def test_what_differs_on_nimh(name: str):
+    found = differing(name, "greedy")
+    assert {"intensities", "skull", "field of view", "subjects", "label maps"} <= set(found)
+    assert found["intensities"][1:] == ("as they are", "script")
+    assert not {"greedy scales", "greedy window", "start", "similarity", "voxel size"} & set(found)
+    assert "the same pairs" not in str(found)
+    assert differing(name, "vfa")["field of view"][1] == "192 × 160 × 224 voxels of 1 mm, RAS"
+    assert ("5000" in found["subjects"][1]) is (name == "nimh-ood")
+
+
+def test_a_parameter_that_is_not_the_papers_is_told_and_one_that_is_not_known_too():
+    table, facts = run_of("nimh-t1w")
+    changed = {"default": {**facts.parameters["default"], "greedy window": 9}}
+    told = published_differences(table, "nimh-t1w", RunFacts(preparations=facts.preparations, parameters=changed))
+    row = told[told["field"] == "greedy window"].iloc[0]
+    assert (row["ours"], row["published"], row["source"]) == ("9", "7", "script")
+    unknown = published_comparison(table, "nimh-t1w")["conditions"].iloc[0]
+    assert "greedy window: here not known, in the paper's script 7" in unknown
+
+
+def test_every_condition_has_a_source_and_a_way_to_tell_the_runs():
+    for name in PROTOCOLS:
+        conditions = published_conditions(name)
+        assert {c.source for c in conditions} <= {"text", "script", "unknown"}
+        once = [(c.field, c.holds_for, c.variant) for c in conditions]
+        assert len(set(once)) == len(once)
+        assert {c.field for c in conditions} <= {*_OURS, *_PARAMETERS}

@@ -1,0 +1,103 @@
+"""Certain differences in words, on made-up tables."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.report.situations import of, table, verdict, words
+from tests.report.verdict.claims import claims, copied, equal
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def test_a_difference_is_told_with_direction_size_interval_and_subjects():
+    found = verdict(table(subject=0.005))
+    assert re.fullmatch(
+        r"Highest mean: syn, mean Dice 0\.\d{3} over 132 pairs of 12 subjects; above every other for certain: "
+        r"greedy by 0\.0\d\d "
+        r"\(95 % interval 0\.0\d\d to 0\.0\d\d\)\.",
+        found.headline,
+    )
+    assert found.sentences[0].startswith("syn is above greedy by 0.0")
+    assert "from 12 subjects; p < 0.001 after Holm's correction; d_z" in found.sentences[0]
+    assert "at least large" in found.sentences[0]
+
+
+def test_an_adjective_needs_an_interval_of_the_effect():
+    few = words(verdict(table(groups={"T1w": 4}, subject=0.001, noise=0.001)))
+    assert "is above greedy by" in few
+    assert "for certain, as far as 4 subjects go: greedy by" in few
+    assert "too few subjects for its interval" in few
+    assert not re.search("small|medium|large", few.replace("too small", "").replace("largest", ""))
+
+
+def test_a_difference_that_is_the_same_in_every_pair():
+    found = verdict(copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn", 0.05))
+    assert "above every other for certain: greedy by 0.050 (95 % interval 0.050 to 0.050)." in found.headline
+
+
+def test_many_certain_differences_are_counted():
+    found = verdict(table({f"m{i}": 0.5 + 0.05 * i for i in range(6)}, subject=0.003))
+    assert len([s for s in found.sentences if " is above " in s]) == 6
+    assert "9 further differences are in the table." in found.sentences
+
+
+def test_two_subjects_have_no_interval_and_no_adjective():
+    found = verdict(table(groups={"T1w": 2}))
+    assert found.headline.startswith("No winner can be told: ")
+    assert not claims(found)
+    assert not re.search("small|medium|large", words(found))
+
+
+@pytest.mark.parametrize("groups", [{"MP2RAGE": 3, "MPRAGE": 9}, {"MP2RAGE": 2, "MPRAGE": 10}])
+def test_sizes_of_groups_stand_beside_what_hangs_on_them(groups):
+    told = words(verdict(table(groups=groups, subject=0.003)))
+    assert "syn is above greedy by" in told
+    assert ("MP2RAGE 3" in told) == (groups["MP2RAGE"] == 3)
+
+
+def test_one_subject_that_makes_the_difference_is_named():
+    pairs = equal(groups={"T1w": 6}, subject=0.002, noise=0.002, seed=2)
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += 0.012
+    one = pairs["moving"].str.startswith("sub-00") | pairs["fixed"].str.startswith("sub-00")
+    pairs.loc[of(pairs, "syn") & ~one, "dice_mean"] -= 0.008
+    found = verdict(pairs)
+    hanging = [r for r in found.relations if r.hangs_on]
+    assert all("for certain" not in found.headline or r.hangs_on != "sub-00" for r in hanging)
+    for r in hanging:
+        if r.kind == "certain":
+            assert f"hangs on one subject, {r.hangs_on}" in words(found)
+
+
+def test_a_certain_order_is_not_called_certain_to_count():
+    pairs = table({"a": 0.6, "b": 0.612}, groups={"T1w": 30}, subject=0.002, noise=0.035)
+    told = next(s for s in verdict(pairs).sentences if s.startswith("b is above a"))
+    low = float(re.search(r"d_z [\d.]+, ([−\d.]+) to", told)[1].replace("−", "-"))
+    assert low < 0.2
+    assert "Certain is the order, not that it counts: d_z may be below 0.2." in told
+
+
+def test_a_difference_in_one_split_only_is_placed():
+    pairs = equal(groups={"A": 8, "B": 8}, subject=0.004)
+    pairs.loc[of(pairs, "syn", split="A to A"), "dice_mean"] += 0.06
+    told = words(verdict(pairs))
+    assert "in A to A" in told
+    assert "greedy is above" not in told
+
+
+def test_one_structure_that_makes_a_difference_is_named():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.6}, subject=0.0005, noise=0.0005)
+    random = np.random.default_rng(0)
+    for index in range(1, 5):
+        pairs[f"dice_{index}"] = pairs["dice_mean"] + random.normal(0, 0.002, len(pairs))
+    pairs.loc[of(pairs, "syn"), "dice_3"] += 0.12
+    pairs["dice_mean"] = pairs[[f"dice_{i}" for i in range(1, 5)]].mean(axis="columns")
+    told = words(verdict(pairs))
+    assert re.search(r"One structure makes most of it: 3, \d+ %; without it the difference is [+−]0\.0", told)
+    even = table(subject=0.002)
+    for index in range(1, 5):
+        even[f"dice_{index}"] = even["dice_mean"]
+    assert "One structure" not in words(verdict(even))

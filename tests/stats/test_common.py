@@ -1,0 +1,61 @@
+"""Which arms are ranked, and on which pairs."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.common import arms_aside, common_pairs
+from lumirage_bids.stats.pairing import side_by_side
+from lumirage_bids.stats.summaries import summarise
+from tests.stats.made_up import many
+
+GAINS = {"identity": 0.0, "greedy": 0.2, "syn": 0.3}
+
+
+def failing(rows: pd.DataFrame, method: str, n: int) -> pd.DataFrame:
+    """The same where a method failed on its first `n` pairs."""
+    rows = rows.copy()
+    where = rows.index[rows["method"] == method][:n]
+    rows.loc[where, ["status", "dice_mean"]] = ["failed", float("nan")]
+    return rows
+
+
+def test_an_arm_may_lack_one_pair_in_twenty_and_no_more() -> None:
+    pairs = many(subjects=5, gains=GAINS)  # 20 pairs
+    table = common_pairs(side_by_side(failing(pairs, "syn", 1)))
+    assert table.lacking_percent.tolist() == [0, 0, 5]
+    assert not table.set_aside.any()
+    assert table.pairs.sum() == 19
+    table = common_pairs(side_by_side(failing(pairs, "syn", 2)))
+    assert table.set_aside.tolist() == [False, False, True]
+    assert table.pairs.all()  # those of who is set aside narrow nothing
+
+
+def test_the_floor_is_no_competitor_and_narrows_nothing() -> None:
+    table = common_pairs(side_by_side(failing(many(subjects=5, gains=GAINS), "identity", 20)))
+    assert table.reference.tolist() == [True, False, False]
+    assert not table.set_aside.any()
+    assert table.pairs.all()
+
+
+def test_what_nobody_can_score_is_lacking_for_nobody() -> None:
+    pairs = many(subjects=5, gains=GAINS)
+    for method in GAINS:
+        pairs = failing(pairs, method, 8)
+    table = common_pairs(side_by_side(pairs))
+    assert not table.lacking_percent.any()
+    assert table.pairs.sum() == 12
+
+
+def test_no_pairs_are_common_where_all_are_set_aside() -> None:
+    pairs = failing(failing(many(subjects=5, gains=GAINS), "greedy", 20), "syn", 20)
+    assert not common_pairs(side_by_side(pairs)).pairs.any()
+
+
+def test_a_summary_tells_who_is_set_aside() -> None:
+    pairs = failing(many(subjects=5, gains=GAINS), "syn", 8)
+    summary = summarise(pairs)
+    (labelling,) = summary["labelling"].unique()
+    assert arms_aside(summary, labelling) == {Arm("default", "syn")}
+    assert arms_aside(summary, "other") == frozenset()

@@ -1,0 +1,16 @@
+"""Subjects with the same scans are a group."""
+
+from __future__ import annotations
+
+import pytest
+
+from lumirage_bids.stats.groups import groups_of
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def test_a_subject_that_lacks_a_scan_is_no_group_of_its_own():
+    pairs = [(f"s{i}", f"s{j}", "T1w to T2w") for i in range(6) for j in range(1, 6) if i != j]
+    assert set(groups_of(pairs).values()) == {"T1w + T2w"}
+    strangers = [*pairs, ("x", "s1", "FLAIR to T2w")]
+    assert groups_of(strangers)["x"] == "FLAIR"

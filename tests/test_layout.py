@@ -1,0 +1,86 @@
+"""Tests mirror the package: beside every module lies a test file of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lumirage_bids
+
+PACKAGE = Path(lumirage_bids.__file__).parent
+TESTS = Path(__file__).parent
+LARGEST = 60
+"""Lines of a module that needs no test file of its own: what is so short is tested where it is used."""
+
+DOCTESTS = "its doctests say all of it"
+KERNELS = "compiled loops, compared with their definitions through the module above them"
+MEASURES = "tests/conformance/test_measures.py: every measure; the kernels have test files of their own"
+STATISTICS = "tests/conformance/test_statistics.py: every statistic; what they tabulate has test files of its own"
+FIGURES = "tests/conformance/test_page_figures.py: every figure of the page"
+WHOLE = "tests/end_to_end: whole runs"
+ELSEWHERE = {
+    "app/commands.py": "tests/app/test_catalogue.py, tests/app/test_judge.py, tests/app/test_overview.py: each its own",
+    "app/demo.py": "the dataset of tests/end_to_end and tests/hostile",
+    "app/participant.py": WHOLE,
+    "audit/finding.py": "tests/audit/test_audit.py: every finding",
+    "base/criteria.py": DOCTESTS,
+    "base/errors.py": "classes without code",
+    "base/failures.py": DOCTESTS,
+    "execution/register_pairs.py": WHOLE,
+    "labellers/_deepatropos_child.py": "tests/labellers/test_deepatropos.py: runs in a process of its own",
+    "labellers/base.py": "tests/conformance/test_labellers.py: the contract",
+    "maskers/_head.py": "tests/maskers/test_checks.py: what is told of a head serves the checks alone",
+    "maskers/_outline.py": "tests/maskers/test_stripped.py: the outline serves to tell heads from brains alone",
+    "maskers/base.py": "tests/conformance/test_maskers.py: the contract",
+    "maskers/deepbet.py": "tests/conformance/test_maskers.py: every masker",
+    "measures/_kernels.py": KERNELS,
+    "measures/base.py": MEASURES,
+    "measures/surface_distances.py": MEASURES,
+    "methods/_affine_search.py": "tests/methods/test_alignment.py: the search is by what it finds",
+    "methods/fireants/box_sums.py": KERNELS,
+    "methods/fireants/mind_kernels.py": KERNELS,
+    "methods/fireants/mind_steps.py": KERNELS,
+    "report/figures/base.py": FIGURES,
+    "report/figures/pictures.py": FIGURES,
+    "report/judged.py": "tests/app/test_judge.py: pages and tables of a table that was given",
+    "report/subject_level.py": WHOLE,
+    "report/text.py": DOCTESTS,
+    "stats/tables/_entries.py": STATISTICS,
+    "stats/tables/base.py": STATISTICS,
+    "stats/tables/comparisons.py": STATISTICS,
+    "stats/tables/interactions.py": STATISTICS,
+    "stats/tables/ranking.py": STATISTICS,
+    "stats/tables/structure_differences.py": STATISTICS,
+    "stats/tables/summary.py": STATISTICS,
+}
+"""Modules without a test file of their name, and what tests them instead."""
+
+
+def has_test(module: Path) -> bool:
+    """Whether tests/<room>/test_<module>.py is there; of a package's own code, test_<package>.py within."""
+    room = TESTS / module.parent
+    stem = module.parent.name if module.stem == "__init__" else module.stem.lstrip("_")
+    return (room / f"test_{stem}.py").is_file()
+
+
+def modules() -> list[Path]:
+    files = (file.relative_to(PACKAGE) for file in PACKAGE.rglob("*.py"))
+    return sorted(m for m in files if len((PACKAGE / m).read_text("utf-8").splitlines()) > LARGEST)
+
+
+def test_every_module_is_tested_beside_it_or_it_is_said_where() -> None:
+    found = {m.as_posix() for m in modules() if not has_test(m)}
+    assert sorted(found - ELSEWHERE.keys()) == [], "add tests/<room>/test_<module>.py"
+
+
+def test_no_exception_is_one_any_more_that_has_a_test_file_or_is_gone() -> None:
+    found = {m.as_posix() for m in modules() if not has_test(m)}
+    assert sorted(ELSEWHERE.keys() - found) == []
+
+
+def test_what_is_named_instead_is_there() -> None:
+    for module, why in ELSEWHERE.items():
+        if why == DOCTESTS:
+            assert ">>> " in (PACKAGE / module).read_text("utf-8")
+        for word in why.replace(",", " ").replace(":", " ").split():
+            if word.startswith("tests/"):
+                assert (TESTS.parent / word).exists(), f"{module}: {word}"

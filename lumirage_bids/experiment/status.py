@@ -52,7 +52,7 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     plan : Plan
         Of this run.
     rows : dict
-        As `scores.collect` returns them.
+        As `score_table.collect` returns them.
     """
     names = tuple(labels.name for labels in plan.labels)
     absent = {s.name for p in plan.pairs for s in (p.moving, p.fixed) if not is_present(s, names)}

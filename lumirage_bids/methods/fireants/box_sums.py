@@ -17,7 +17,7 @@ Image = npt.NDArray[np.float32]
 def loss_and_gradients(
     image: Image, other: Image, *, radius: int, smooth: float, needed: tuple[bool, bool], threads: int
 ) -> tuple[float, tuple[Image | None, Image | None]]:
-    """Negative mean squared local correlation of two images and its gradients; see `_lncc` for the formula.
+    """Negative mean squared local correlation of two images and its gradients; see `lncc` for the formula.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Loops of the self-similarity context, compiled; the steps that are made of them are in `mind_steps`.
 
 Images and fields are single precision, sums over patches double. Each loop works on a slab of planes. Loaded only while
-a method runs, so numba is imported at the top. The words are those of `_mind`.
+a method runs, so numba is imported at the top. The words are those of `mind`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each step works on slabs of planes in several threads. A step that adds to planes beyond its slab takes every other slab
 first and the rest afterwards, so that no two threads meet and what a voxel gets does not depend on the threads. The
-words are those of `_mind`.
+words are those of `mind`.
 """
 
 from __future__ import annotations

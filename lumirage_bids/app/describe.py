@@ -93,11 +93,10 @@ def _one_sided(plan: Plan, labels: Sequence[str]) -> Iterator[str]:
     moving, fixed = ({getattr(p, side).name for p in plan.asked} for side in ("moving", "fixed"))
     among = sum({p.moving.subject, p.fixed.subject} <= mine for p in plan.pairs)
     if fixed - moving:
-        named = " ".join(labels)
+        alone = f" For the {among} pair(s) among these subjects alone: --only {' '.join(labels)}" if among else ""
         yield (
             f"  --participant-label names the moving side: {len(moving)} scan(s), registered to scans of all subjects, "
-            f"so that {len(moving | fixed)} scans are prepared. For the {among} pair(s) among these subjects alone: "
-            f"--only {named}"
+            f"so that {len(moving | fixed)} scans are prepared.{alone}"
         )
 
 

@@ -240,6 +240,7 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         bids_dir=a.bids_dir.absolute(),
         out_dir=a.out_dir.absolute(),
         level=level,
+        levels=tuple(each for each in LEVELS if each in a.level),
         protocol=values.absolute_file(a.protocol, ".toml"),
         methods=values.names(a.methods),
         labellings=values.names(a.labellings),

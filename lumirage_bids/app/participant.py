@@ -126,6 +126,11 @@ def _conclude(run: Run) -> int:
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), output / "status.tsv")
     for note in software_notes(output, rows, versions()):
         logger.warning("%s", note)
+    if settings.no_pictures and output.find("group/figures/pairs-*"):
+        logger.warning(
+            "%s was made with pictures of brains before. Give 'group' with --no-pictures too: it makes the page again "
+            "without them.", output / "group" / "report.html",
+        )  # fmt: skip
     unsaved = _unsaved(plan, output, settings.save)
     if unsaved:
         logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)

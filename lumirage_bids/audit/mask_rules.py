@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE
@@ -19,24 +21,26 @@ NAMED = 8
 def labels_outside_mask(c: Conditions) -> Iterator[Finding]:
     """Labelled tissue that the brain mask took away before registration."""
     for labelling, scans in c.scans.items():
-        shares = {name: scan.outside for name, scan in scans.items() if scan.outside > MUCH_OUTSIDE}
-        if not shares:
-            continue
+        shares = {name: scan.outside for name, scan in scans.items()}
+        much = [name for name, share in shares.items() if share > MUCH_OUTSIDE]
         worst: dict[int, float] = {}
-        for name in shares:
-            for index, facts in scans[name].structures.items():
+        for scan in scans.values():
+            for index, facts in scan.structures.items():
                 if facts.outside > FIFTH:
                     worst[index] = max(facts.outside, worst.get(index, 0.0))
+        if not much and not worst:
+            continue
         names = c.luts.get(labelling, {})
         most = sorted(worst, key=lambda i: -worst[i])
         listed = ", ".join(f"{' '.join(names.get(i, str(i)).split())} ({worst[i]:.0%})" for i in most[:NAMED])
         severity: Severity = "serious" if worst else "moderate"
+        largest = max((share for share in shares.values() if np.isfinite(share)), default=0.0)
         yield Finding(
             id="labels-outside-mask",
             severity=severity,
             what=f"Brain masks leave out tissue that {labelling} labels.",
-            evidence=f"{len(shares)} of {len(scans)} scans lose more than {MUCH_OUTSIDE:.0%} of what is labelled, "
-            f"at most {max(shares.values()):.1%}. {len(most)} structures lose more than a fifth"
+            evidence=f"{len(much)} of {len(scans)} scans lose more than {MUCH_OUTSIDE:.0%} of what is labelled; the "
+            f"most that one loses is {largest:.1%}. {len(most)} structures lose more than a fifth"
             f"{': ' + listed if listed else ''}{', …' if len(most) > NAMED else ''}.",
             remedy="Methods do not see what is outside, and their Dice there tells nothing of them: look at the masks "
             "and give better ones with --derivatives.",

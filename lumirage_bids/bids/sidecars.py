@@ -13,6 +13,7 @@ from typing import Any
 
 from lumirage_bids.base.annex import is_pointer
 from lumirage_bids.base.errors import InvalidDatasetError, MissingInputError
+from lumirage_bids.bids.look_up_tables import decode
 from lumirage_bids.bids.scans import normalise_sequence
 
 # Sequences that other fields than PulseSequenceType are trusted to name.
@@ -85,13 +86,20 @@ def read_species(root: Path) -> tuple[dict[str, str], dict[str, str]]:
         Subject → the word that stands there in place of one (`UNSAID`).
     """
     try:
-        text = (root / "participants.tsv").read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        content = (root / "participants.tsv").read_bytes()
+    except OSError:
         return {}, {}
+    try:
+        text = decode(content)
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # names of species are in letters that all of these share
     said: dict[str, str] = {}
     unsaid: dict[str, str] = {}
-    for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
-        name, species = ((row.get(key) or "").strip() for key in ("participant_id", "species"))
+    lines = text.splitlines()
+    delimiter = "\t" if lines and "\t" in lines[0] else ","
+    for cells in csv.DictReader(lines, delimiter=delimiter):
+        row = {str(key).strip().lower(): value for key, value in cells.items() if isinstance(value, str)}
+        name, species = (row.get(key, "").strip() for key in ("participant_id", "species"))
         if name and species:
             (unsaid if species.lower() in UNSAID else said)[name.removeprefix("sub-")] = species
     return said, unsaid

@@ -40,6 +40,7 @@ class Settings:
     bids_dir: Path
     out_dir: Path
     level: str
+    levels: tuple[str, ...] = ()
     protocol: str = "default"
     methods: tuple[str, ...] = ()
     labellings: tuple[str, ...] = ()

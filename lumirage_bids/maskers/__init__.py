@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,9 +25,9 @@ logger = logging.getLogger("lumirage")
 
 ORDER = ("existing", "skull-stripped", "given-T1w", "deepbet", "T1w", "template")
 """Who is asked for a mask, best first; see docs/design.md for what this order rests on."""
-HUMANS = frozenset({"", "human", "humans", "homo sapiens", "homo sapiens sapiens", "9606"})
-"""Names of our own species in ``participants.tsv`` and protocols (9606: NCBI's taxonomy); BIDS takes it where
-nothing is said."""
+HUMANS = ("human", "homo sapiens", "homosapiens", "h sapiens", "9606", "ncbitaxon 9606")
+"""How names of our own species begin in ``participants.tsv`` and protocols, without signs (9606: NCBI's taxonomy); BIDS
+takes it where nothing is said."""
 
 
 def maskers() -> dict[str, type[Masker]]:
@@ -74,7 +75,8 @@ class Masking:
 
     def is_human(self, scan: Scan) -> bool:
         """Whether a scan is of a human, as far as is said."""
-        return " ".join((scan.species or self.species).lower().replace("_", " ").split()) in HUMANS
+        words = re.sub(r"[^a-z0-9]+", " ", (scan.species or self.species).lower()).split()
+        return not words or any(" ".join(words).startswith(name) for name in HUMANS if name)
 
     def asked(self, scan: Scan) -> list[Masker]:
         """Maskers that a scan's names and species leave, in order."""

@@ -22,6 +22,9 @@ from lumirage_bids.output.folder import Output
 
 PACKAGES = (
     "antspyx",
+    "connected-components-3d",
+    "deepbet",
+    "fill-voids",
     "fireants",
     "nibabel",
     "nilearn",

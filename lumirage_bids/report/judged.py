@@ -14,7 +14,6 @@ from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.files import write_table, write_text
 from lumirage_bids.output.score_table import structure_index
-from lumirage_bids.report.figure_files import save_figure
 from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.scene import certain_rows
 from lumirage_bids.report.verdict.verdict import Tables
@@ -115,6 +114,7 @@ def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[st
 
 def _draw(folder: Path, tables: Tables, words: Wording) -> None:
     # Matplotlib, which most who ask for a verdict do not wait for.
+    from lumirage_bids.report.figure_files import save_figure
     from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
     from lumirage_bids.report.figures.effect_sizes import effect_matrix
     from lumirage_bids.report.figures.violins import dice_violins

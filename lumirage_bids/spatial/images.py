@@ -204,8 +204,13 @@ def read_mask(path: Path) -> Volume:
 
 def _rounded(values: npt.NDArray[Any], path: Path, step: float) -> npt.NDArray[Any]:
     """Labels stored as floating point numbers, or as integers times `step`, which must be close to integers."""
-    if not np.isfinite(values).all():
-        raise BadDataError(f"{path}: a label map must not hold NaN or infinity")
+    if np.isinf(values).any():
+        raise BadDataError(f"{path}: a label map must not hold infinity")
+    if (empty := np.isnan(values)).any():
+        if empty.all():
+            raise BadDataError(f"{path}: the label map holds nothing but NaN")
+        LOGGER.warning("%s: %d voxels are NaN; they are taken for background", path, empty.sum())
+        values = np.where(empty, 0, values)
     labels = np.rint(values)
     off = np.abs(values - labels)
     # Labels that were saved with an integer header come back as multiples of a step, half of one off at most.

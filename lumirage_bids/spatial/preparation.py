@@ -154,16 +154,21 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
     array
         The same array where there is nothing of the kind.
     """
-    low, high = np.percentile(array[brain], (DARKEST, 99))
-    far = array < low - FAR_BELOW * (high - low)
+    around = array[~brain]
+    fill = np.median(around) if around.size else np.nan  # a value that most have is their median
+    filled = array == fill if (around == fill).mean() > MOST else np.zeros_like(brain)
+    seen = brain & ~filled  # masks have filled holes, or reach beyond a stripped brain
+    low, high = np.percentile(array[seen if seen.any() else brain], (DARKEST, 99))
+    reach = FAR_BELOW * (high - low)
+    far = array < low - reach
     if far.any():
         array = np.where(far, np.percentile(array[~far], DARKEST), array).astype(array.dtype)
-    around = array[~brain]
-    fill = np.median(around) if around.size else low  # a value that most have is their median
-    if fill > low and (around == fill).mean() > MOST:
+    if filled.any() and fill > high + reach:
+        array = np.where(filled, low, array).astype(array.dtype)
+    elif filled.any() and fill > low:
         from scipy import ndimage
 
-        pieces, number = ndimage.label(array == fill)
+        pieces, number = ndimage.label(filled)
         outside = np.zeros(number + 1, dtype=bool)
         outside[pieces[~brain]] = True
         outside[0] = False

@@ -19,7 +19,7 @@ from lumirage_bids.stats.student import Floats
 #: Share of the pairs with the lowest Dice that the trimmed statistics leave out, percent.
 TRIMMED_PERCENT = 5
 
-#: Share of folded voxels above which a registration counts as failed, percent: a convention, by column `folding_percent`.
+#: Share of folded voxels (column `folding_percent`) above which a registration counts as failed, percent: a convention.
 FOLDING_LIMIT_PERCENT = 1.0
 
 #: Columns of the summary that sum up one of the measures → that measure's column, and how.

@@ -49,6 +49,9 @@ def test_a_record_is_run_again(tmp_path: Path) -> None:
     (other,) = settings(["--config-file", str(file), "x", "--participant-label", "03", "--seed", "4", "--save", "none"])
     changed = {"bids_dir": Path("x").absolute(), "participant_label": ("03",), "seed": 4, "save": "none"}
     assert vars(other) == {**same, **changed, "command": other.command}
+    both = settings(["x", "y", "participant", "group", "--device", "cpu"])
+    recorded = record(tmp_path, both[0])
+    assert [one.level for one in settings(["--config-file", str(recorded)])] == ["participant", "group"]
     (elsewhere, group) = settings(["x", "y", "participant", "group", "--config-file", str(file), "--only", "04"])
     assert (elsewhere.out_dir, group.level) == (Path("y").absolute(), "group")
     assert elsewhere.participant_label == elsewhere.fixed_label == ("04",)

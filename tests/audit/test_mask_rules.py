@@ -16,11 +16,15 @@ def test_labels_outside_the_mask():
     }
     finding = found(with_facts(c, structures=lost, outside=0.082))["labels-outside-mask"]
     assert finding.severity == "serious"
-    assert "4 of 4 scans lose more than 2% of what is labelled, at most 8.2%" in finding.evidence
+    assert "4 of 4 scans lose more than 2% of what is labelled; the most that one loses is 8.2%" in finding.evidence
     assert "1 structures lose more than a fifth: structure 3 (67%)" in finding.evidence
     assert found(with_facts(c, outside=0.03))["labels-outside-mask"].severity == "moderate"
+    # A small structure that is cut off is told, though it is little of the whole.
+    small = found(with_facts(c, structures=lost, outside=0.019))["labels-outside-mask"]
+    assert "0 of 4 scans lose more than 2% of what is labelled; the most that one loses is 1.9%" in small.evidence
+    assert small.severity == "serious"
     for outside in (0.019, float("nan")):
-        assert "labels-outside-mask" not in found(with_facts(c, structures=lost, outside=outside))
+        assert "labels-outside-mask" not in found(with_facts(c, outside=outside))
 
 
 def test_brains_at_the_edge():

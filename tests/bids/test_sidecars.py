@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base import errors
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset
-from lumirage_bids.bids.sidecars import read_description, read_sidecars
+from lumirage_bids.bids.sidecars import read_description, read_sidecars, read_species
 from tests.bids.trees import look, make, names, put
 
 T1W = {"t1w": {"suffix": "T1w"}}
@@ -185,6 +185,21 @@ def test_species_come_from_the_table_of_participants(tmp_path: Path) -> None:
         "The species of 1 subject(s) is 'n/a' in participants.tsv: they count as what the protocol's [masks] species "
         "says, and as humans where it says nothing."
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "participant_id\tspecies\nsub-1\tmacaca mulatta\n".encode("utf-16"),
+        "participant_id\tsite\tspecies\nsub-1\tMontr\xe9al\tmacaca mulatta\n".encode("latin-1"),
+        b"participant_id,species\nsub-1,macaca mulatta\n",
+        b'"participant_id"\t"species"\n"sub-1"\t"macaca mulatta"\n',
+        b"Participant_ID\tSpecies\r\nsub-1\tmacaca mulatta\r\n",
+    ],
+)
+def test_the_table_of_participants_is_read_as_programs_write_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "participants.tsv").write_bytes(content)
+    assert read_species(tmp_path) == ({"1": "macaca mulatta"}, {})
 
 
 @pytest.mark.parametrize("column", ["species\nsub-1\tHomo sapiens\nsub-9\tunknown\n", "age\nsub-1\tn/a\n"])

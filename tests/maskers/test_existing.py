@@ -31,7 +31,6 @@ def test_mask_file_comes_first_through_its_header(tmp_path: Path) -> None:
     ("values", "says"),
     [
         ((1, 1), "covers 64000 voxels, 100"),
-        ((np.nan, 1), "brain mask holds nan"),
         ((-1, 1), "brain mask holds -1"),
         ((0, 0.97), "brain mask holds 0.97"),
         ((0, 0), "brain mask is 0 everywhere"),

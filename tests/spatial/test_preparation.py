@@ -125,6 +125,21 @@ def test_a_background_far_below_a_brain_does_not_flatten_it() -> None:
         assert np.median(out.image.array[out.mask.array]) == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize("fill", [-32768.0, -1024.0, 1e6])
+def test_fill_within_a_mask_that_is_larger_than_the_brain_flattens_nothing(fill: float) -> None:
+    """A mask has closed holes, or reaches beyond a stripped brain."""
+    at = np.indices((40, 40, 40)) - 19.5
+    brain = (at**2).sum(0) < 15**2
+    tissue = 20 + 60 * np.sin(at[0] / 3) ** 2 + at[1]
+    mask = Volume(array=binary_dilation(brain).astype(np.float32), affine=np.eye(4))
+    plain, filled = (
+        prepare(Volume(array=np.where(brain, tissue, value).astype(np.float32), affine=np.eye(4)), mask, Preparation())
+        for value in (0.0, fill)
+    )
+    inside = plain.mask.array > 0
+    assert np.corrcoef(plain.image.array[inside], filled.image.array[inside])[0, 1] > 0.98
+
+
 def test_the_background_of_a_brain_with_negative_values_is_its_darkest() -> None:
     image, mask = head()
     inside = mask.array > 0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids.app import checks
 from lumirage_bids.base.logs import logging_to
-from lumirage_bids.report.group_level import write_group
 
 if TYPE_CHECKING:
     from lumirage_bids.experiment.settings import Settings
@@ -22,6 +21,8 @@ def run(settings: Settings) -> int:
     if settings.dry_run:
         print(f"The group level would write tables, figures and page to {settings.output / 'group'}.")
         return 0
+    from lumirage_bids.report.group_level import write_group  # Matplotlib: see `participant`
+
     with logging_to(settings.output / "logs" / "group.log", settings.verbose):
         report = write_group(settings.output, command=settings.command, pictures=not settings.no_pictures)
         logger.info("The report is %s", report)

@@ -25,7 +25,6 @@ from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.structure_notes import log_structures
 from lumirage_bids.output import score_table
 from lumirage_bids.output.record import versions
-from lumirage_bids.report.subject_level import write_subject_pages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +116,9 @@ def _conclude(run: Run) -> int:
     output = settings.output
     if settings.stage == "prepare":
         return status.preparation_code(plan, output)
+    # Matplotlib, which looks into HOME as soon as it is imported, and is not needed before.
+    from lumirage_bids.report.subject_level import write_subject_pages
+
     rows, table = _write_status(plan, output)
     write_subject_pages(plan, rows, output, pictures=not settings.no_pictures, sloppy=settings.sloppy)
     mine = status.of_run(table, plan)

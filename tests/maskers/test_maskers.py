@@ -25,6 +25,8 @@ def test_heads_in_which_no_masker_finds_a_brain_are_refused_with_every_reason() 
         brain_mask(scan(), noise, context)
 
 
-@pytest.mark.parametrize("species", ["homo_sapiens", "Homo sapiens", "humans", "9606", "NCBITaxon:9606", "H. sapiens", "Macaca mulatta"])
+@pytest.mark.parametrize(
+    "species", ["homo_sapiens", "Homo sapiens", "humans", "9606", "NCBITaxon:9606", "H. sapiens", "Macaca mulatta"]
+)
 def test_humans_are_recognised_however_they_are_written(species: str) -> None:
     assert masking().is_human(scan(species=species)) == (species != "Macaca mulatta")

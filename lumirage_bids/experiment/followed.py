@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from lumirage_bids.output.folder import Output
 
+_KEY = ("variant", "method", "moving", "fixed")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
@@ -61,16 +63,15 @@ def follow(output: Output, rows: Mapping[str, pd.DataFrame]) -> Followed | None:
     frozen = held_to(output)
     if frozen is None:
         return None
-    wanted = {
-        (arm, name, pair) for arm in frozen.arms for name in frozen.content["labellings"] for pair in frozen.pairs
-    }
-    there = {
-        ((str(v), str(m)), name, (str(moving), str(fixed)))
+    planned = len(frozen.arms) * len(frozen.content["labellings"]) * len(frozen.pairs)
+    there = sum(
+        (variant, method) in frozen.arms and (moving, fixed) in frozen.pairs
         for name, table in rows.items()
-        for v, m, moving, fixed in zip(*(table[c] for c in ("variant", "method", "moving", "fixed")), strict=True)
-    }
+        if name in frozen.content["labellings"]
+        for variant, method, moving, fixed in zip(*(table[c] for c in _KEY), strict=True)
+    )
     others = [*_criteria(frozen, read_records(output)), *_rows(frozen, rows, history.read_facts(output))]
-    return Followed(digest=frozen.digest, deviations=others, left=len(wanted - there), planned=len(wanted))
+    return Followed(digest=frozen.digest, deviations=others, left=planned - there, planned=planned)
 
 
 def _criteria(frozen: Frozen, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -193,6 +193,11 @@ def settle(file: Path, now: Frozen, settings: Settings) -> Frozen:
 
 def _refusal(file: Path, found: Frozen, others: list[str]) -> str:
     listed = "".join(f"\n  {other}" for other in others)
+    if any(other.startswith("reference ") for other in others):
+        listed += (
+            "\nThe reference is the first scan whose content is here: fetch that of the plan, or name its subject as "
+            "[alignment] reference."
+        )
     return (
         f"This run differs from the frozen plan {file}, digest {found.digest} (frozen → now):{listed}\n"
         "Give the protocol and the options that were frozen. To do something else: another output folder, without "
@@ -207,6 +212,8 @@ def check_output(output: Output, given: Frozen) -> None:
     ------
     UsageError
     """
+    if _reads(output / FILE, given.text):  # a large plan takes seconds to be parsed, while an array waits for the lock
+        return
     held = held_to(output)
     if held is None and next(output.root.glob("sub-*/**/*_scores.tsv"), None):
         raise UsageError(
@@ -221,10 +228,14 @@ def check_output(output: Output, given: Frozen) -> None:
         )
 
 
+def _reads(file: Path, text: str) -> bool:
+    return file.exists() and file.read_bytes() == text.encode()
+
+
 def hold(output: Output, given: Frozen) -> None:
     """Hold an output folder to a frozen plan from now on."""
     check_output(output, given)
-    if held_to(output) is None:
+    if not (output / FILE).exists():
         output.write_text(FILE, given.text)
 
 

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,13 +50,13 @@ class Frozen:
     about: Table
     content: Table
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """64 hexadecimal digits: who wants to find two plans with one digest has the time to try."""
         text = json.dumps(self.content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The file: the same plan gives the same bytes."""
         import tomli_w
@@ -68,12 +69,12 @@ class Frozen:
             + _NUMBERS.sub(_on_one_line, tomli_w.dumps(self.content))
         )
 
-    @property
+    @cached_property
     def arms(self) -> dict[tuple[str, str], Table]:
         """(variant, method) → its tables."""
         return {(arm["variant"], arm["name"]): arm for arm in self.content["arms"].values()}
 
-    @property
+    @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
         """Names of moving and fixed scans."""
         return frozenset((moving, fixed) for moving, row in self.content["pairs"].items() for fixed in row)
@@ -128,6 +129,10 @@ def read_frozen(file: Path) -> Frozen:
         raise UsageError(
             f"{file} is no frozen plan ({error}). Give a file that --dry-run --freeze has written."
         ) from None
+    if not isinstance(about, dict):
+        raise UsageError(
+            f"{file} is no frozen plan: about = {about!r:.40}. Give a file that --dry-run --freeze has written."
+        )
     if version != FORMAT:
         raise UsageError(f"The frozen plan {file} has format {version}, this version reads {FORMAT}. Use a newer one.")
     found = Frozen(about=about, content=whole)

@@ -82,9 +82,8 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
     context = replace(
-        _context(output, command, [*loud, *notes], conditions, tables.comparisons),
+        _context(output, command, [*loud, *notes], conditions, tables.comparisons, followed),
         criteria=criteria,
-        frozen=followed,
         known=_known(read_records(output), conditions, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
         labeller_notes=about_labellers,
@@ -141,7 +140,12 @@ def read_run(output: Output) -> tuple[Conditions, list[str], str, Followed | Non
 
 
 def _context(
-    output: Output, command: str, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame
+    output: Output,
+    command: str,
+    notes: list[str],
+    conditions: Conditions,
+    comparisons: pd.DataFrame,
+    followed: Followed | None,
 ) -> ReportContext:
     about = read_description(output)
     records = read_records(output)
@@ -159,6 +163,7 @@ def _context(
         masks={output.read_json(f).get("MaskSource", "") for f in prepared},
         template="templateflow" in about.get("DatasetLinks", {}),
         sloppy=bool(about.get("Sloppy")),
+        frozen=followed.digest if followed and not followed.deviations else "",
     )
     return ReportContext(
         dataset=run.dataset,
@@ -174,6 +179,7 @@ def _context(
         labelling_sources=conditions.sources,
         made_by=conditions.labellers,
         sloppy=run.sloppy,
+        frozen=followed,
     )
 
 

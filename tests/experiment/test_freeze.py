@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,17 @@ def test_the_same_plan_gives_the_same_bytes_and_is_read_as_it_was_written(study:
     assert read == written
     assert read.text == text
     assert str(tmp_path) not in text
+
+
+def test_anybody_can_compute_the_digest(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    study.run(dry_run=True)
+    docs = Path(__file__).parents[2] / "docs" / "preregistration.md"
+    (snippet,) = re.findall(r"```python\n(.*?)```", docs.read_text("utf-8"), re.DOTALL)
+    monkeypatch.chdir(study.folder)
+    exec(compile(snippet, "docs", "exec"), {})
+    study.file.write_text(study.file.read_text().replace("margin = 0.02\nthr", "margin = 0.03\nthr"))
+    with pytest.raises(AssertionError):
+        exec(compile(snippet, "docs", "exec"), {})
 
 
 def test_it_says_what_a_reviewer_asks_for(study: Study) -> None:
@@ -124,6 +136,14 @@ def test_jobs_of_an_array_do_parts_and_lay_down_none(study: Study) -> None:
     whole = study.run(dry_run=True)
     assert study.run(participant_label=("1",), fixed_label=("2",)) == whole
     assert study.run(dry_run=True, participant_label=("3",)) == whole
+
+
+def test_another_reference_of_a_partial_clone_is_refused_with_what_to_do(study: Study) -> None:
+    study.run(dry_run=True)
+    (study.raw / "sub-1_T1w.nii").unlink()
+    with pytest.raises(UsageError, match="fetch that of the plan, or name its subject as") as told:
+        study.run(present=("2", "3"))
+    assert 'reference "sub-1_T1w" → "sub-2_T1w"' in str(told.value)
 
 
 def test_pairs_of_a_partial_clone_are_those_of_the_protocol(study: Study) -> None:

@@ -221,7 +221,8 @@ def check_output(output: Output, given: Frozen) -> None:
             "scores proves nothing. Give another output folder."
         )
     if held is not None and held.digest != given.digest:
-        listed = "".join(f"\n  {other}" for other in differences(held, given))
+        unknown = "which structures or label maps there are, where one of them did not know it"
+        listed = "".join(f"\n  {other}" for other in differences(held, given) or [unknown])
         raise UsageError(
             f"OUT_DIR {output} is held to another frozen plan, digest {held.digest}, than the one given, digest "
             f"{given.digest} (that one → this one):{listed}\nGive another output folder, or that plan: {output / FILE}."

@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,13 +62,10 @@ class Frozen:
         """The file: the same plan gives the same bytes."""
         import tomli_w
 
-        head = {"format": FORMAT, "digest": self.digest, "about": self.about}
-        return (
-            HEADER
-            + tomli_w.dumps(head, multiline_strings=True)
-            + "\n"
-            + _NUMBERS.sub(_on_one_line, tomli_w.dumps(self.content))
-        )
+        head = {"format": FORMAT, "digest": self.digest, "about": {k: v for k, v in self.about.items() if k != "text"}}
+        protocol = _literal(str(self.about["text"])) if "text" in self.about else ""
+        content = _NUMBERS.sub(_on_one_line, tomli_w.dumps(self.content))
+        return f"{HEADER}{tomli_w.dumps(head)}{protocol}\n{content}"
 
     @cached_property
     def arms(self) -> dict[tuple[str, str], Table]:
@@ -89,6 +87,17 @@ class Frozen:
             "labeller_code": labels.get("code", {}),
             "reference": self.content["run"]["reference"],
         }
+
+
+def _literal(text: str) -> str:
+    """The protocol as a line, or lines, of TOML: as it was written, where TOML can have it so."""
+    import tomli_w
+
+    literal = f"text = '''\n{text}'''\n"
+    with suppress(ValueError):
+        if tomllib.loads(literal) == {"text": text}:
+            return literal
+    return tomli_w.dumps({"text": text})
 
 
 def _on_one_line(numbers: re.Match[str]) -> str:

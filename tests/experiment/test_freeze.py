@@ -10,6 +10,7 @@ import pytest
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment.freeze import check_output, consider, freeze, hold, settle
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.frozen import FILE, differences, read_frozen
 from tests.frozen_study import PROTOCOL, Study
 from tests.small_plan import scan
@@ -233,11 +234,24 @@ def test_structures_of_look_up_tables_count_where_they_are_known(study: Study) -
     absent = study.freeze(text, present=())
     assert absent.content["labellings"]["manual"]["scored"] == "not known before the run"
     assert not differences(frozen, absent)
+    hold(Output(study.folder / "out"), frozen)
+    with pytest.raises(UsageError, match="which structures or label maps there are"):
+        check_output(Output(study.folder / "out"), absent)
 
 
-def test_text_of_any_kind_survives_the_file(study: Study) -> None:
-    frozen = study.freeze(PROTOCOL + "# \"\"\" \\\\ \u2028 ''' \n")
+def test_the_protocol_stands_in_the_file_as_it_was_written(study: Study) -> None:
+    assert f"text = '''\n{PROTOCOL}'''\n" in study.freeze().text
+
+
+@pytest.mark.parametrize("comment", ['"""', "'''", "\\", "\u2028", "\u0085", "ends with '"])
+def test_text_of_any_kind_survives_the_file(study: Study, comment: str) -> None:
+    frozen = study.freeze(f"{PROTOCOL}# {comment}")
     study.file.write_text(frozen.text)
     assert read_frozen(study.file) == frozen
-    strange = replace(frozen, content={**frozen.content, "run": {"dataset": '[\n 1,\n] "\r\n\\'}})
+    assert read_frozen(study.file).text == frozen.text
+
+
+def test_content_of_any_kind_survives_the_file(study: Study) -> None:
+    frozen = study.freeze()
+    strange = replace(frozen, content={**frozen.content, "run": {"dataset": '[\n 1,\n] "\r\n\\', "none": []}})
     assert tomllib.loads(strange.text)["run"] == strange.content["run"]

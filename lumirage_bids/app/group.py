@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids.app import checks
 from lumirage_bids.base.logs import logging_to
+from lumirage_bids.experiment.freeze import check_output
+from lumirage_bids.output.frozen import read_frozen
 
 if TYPE_CHECKING:
     from lumirage_bids.experiment.settings import Settings
@@ -18,6 +20,8 @@ logger = logging.getLogger("lumirage")
 def run(settings: Settings) -> int:
     """Turn score tables into statistics, figures and one page; the return value is the exit code."""
     checks.check_participant_output(settings.output)
+    if settings.freeze:
+        check_output(settings.output, read_frozen(settings.freeze))
     if settings.dry_run:
         print(f"The group level would write tables, figures and page to {settings.output / 'group'}.")
         return 0

@@ -175,6 +175,12 @@ def _how(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
     group.add_argument(
+        "--freeze",
+        type=Path,
+        metavar="FILE",
+        help="with --dry-run: write the plan to FILE; else: refuse to differ from the plan in FILE",
+    )
+    group.add_argument(
         "--print-needed-files", action="store_true", help="with --dry-run: print the files that a run reads"
     )
     group.add_argument("--reports-only", action="store_true", help="only the reports, from what is there")
@@ -264,6 +270,7 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         use_plugin=a.use_plugin.absolute() if a.use_plugin else None,
         work_dir=a.work_dir.absolute() if a.work_dir else None,
         dry_run=a.dry_run,
+        freeze=a.freeze.absolute() if a.freeze else None,
         print_needed_files=a.print_needed_files,
         reports_only=a.reports_only,
         write_graph=a.write_graph,

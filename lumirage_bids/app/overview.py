@@ -11,6 +11,7 @@ import pandas as pd
 
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.base.progress import duration
+from lumirage_bids.experiment.followed import follow
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT, is_final
 from lumirage_bids.output import score_table
@@ -288,6 +289,9 @@ def show(output: Output) -> int:
     """Print how far the work on an output folder is."""
     print(tell(read_overview(output)))
     rows, notes = score_table.current(output, structures=False)
-    for note in (*notes, *software_notes(output, rows, None)):
+    followed = follow(output, rows)
+    if followed:
+        print(f"Frozen plan: digest {followed.digest}: {followed.words}")
+    for note in (*(followed.notes if followed else ()), *notes, *software_notes(output, rows, None)):
         print(note)
     return 0

@@ -17,7 +17,7 @@ from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.execution import graphs
 from lumirage_bids.execution.batch_files import Rows, forget
 from lumirage_bids.execution.prepare_scan import check_prepared
-from lumirage_bids.experiment import protocol, status
+from lumirage_bids.experiment import freeze, protocol, status
 from lumirage_bids.experiment.find import check_same_experiment, find
 from lumirage_bids.experiment.foresight import foresee
 from lumirage_bids.experiment.make_plan import check_content
@@ -45,9 +45,10 @@ def run(settings: Settings) -> int:
     dataset, plan = find(settings, experiment)
     check_same_experiment(settings.output, experiment.name, dataset.name, sloppy=settings.sloppy)
     made_with = checks.made_by_version(settings.output)
+    frozen, about_frozen = freeze.consider(plan, experiment, dataset.name, settings)
     story = describe(plan, dataset, settings, expected_voxels(plan))
     foreseen = foresee(plan, settings.weights, settings.stage)
-    story += f"\n{foreseen.text}" if foreseen.text else ""
+    story = "\n".join([story, *([foreseen.text] if foreseen.text else []), *about_frozen])
     if made_with not in ("", __version__):
         story += f"\nOutput: goes on with what version {made_with} left; what has the same digest is not made again."
     if settings.dry_run:
@@ -63,7 +64,7 @@ def run(settings: Settings) -> int:
         check_content(plan, settings.named_subjects)
         if foreseen.error:
             raise foreseen.error
-    at_work = Run(settings, experiment, dataset, plan)
+    at_work = Run(settings, experiment, dataset, plan, frozen)
     with at_work.recorded():
         for line in story.splitlines():
             logger.info("%s", line)

@@ -19,6 +19,7 @@ from lumirage_bids.bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import graphs
 from lumirage_bids.execution.graphs import Execution
+from lumirage_bids.experiment import freeze
 from lumirage_bids.experiment.descriptions import _known, write_descriptions
 from lumirage_bids.experiment.find import check_same_experiment
 from lumirage_bids.experiment.plan import Plan
@@ -26,6 +27,7 @@ from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import history, score_table
+from lumirage_bids.output.frozen import Frozen
 from lumirage_bids.output.record import machine, versions
 from lumirage_bids.output.root import initialise
 
@@ -40,10 +42,14 @@ class Run:
     ----------
     settings, protocol, dataset, plan
         What was asked, and what was decided.
+    frozen : Frozen, optional
+        The frozen plan that the run was given.
     """
 
-    def __init__(self, settings: Settings, protocol: Protocol, dataset: Dataset, plan: Plan) -> None:
-        self.settings, self.protocol, self.dataset, self.plan = settings, protocol, dataset, plan
+    def __init__(
+        self, settings: Settings, protocol: Protocol, dataset: Dataset, plan: Plan, frozen: Frozen | None = None
+    ) -> None:
+        self.settings, self.protocol, self.dataset, self.plan, self.frozen = settings, protocol, dataset, plan, frozen
         # In a container every process has the same number, so a random part makes the name unique.
         self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self.log_file = settings.output / "logs" / f"{self.id}.log"
@@ -56,6 +62,8 @@ class Run:
         with output.lock("root"):
             # Another first run may have begun since this one was planned.
             check_same_experiment(output, self.protocol.name, self.dataset.name, sloppy=self.settings.sloppy)
+            if self.frozen is not None:
+                freeze.hold(output, self.frozen)
             initialise(output, self.dataset, self.protocol.name, self.settings.sloppy)
             write_descriptions(output, self.plan)
             score_table.note_conditions(output, self.plan.conditions)
@@ -79,6 +87,7 @@ class Run:
         return {
             "settings": self.settings.as_table(),
             "protocol": {"name": self.protocol.name, "text": self.protocol.text},
+            **({"frozen": {"digest": self.frozen.digest}} if self.frozen is not None else {}),
             "versions": versions(),
             "machine": machine(self.settings.device),
             "plan": {

@@ -29,6 +29,8 @@ class Settings:
         Memory that all workers together may use, GB; None for 90 % of what there is.
     pair_timeout : float or None
         Seconds after which a pair is stopped and recorded as failed.
+    freeze : Path or None
+        Frozen plan that the run is held to; a dry run writes it where it is not there.
     weights : Path or None
         Folder of network weights (environment variable LUMIRAGE_WEIGHTS).
     command : str
@@ -64,6 +66,7 @@ class Settings:
     use_plugin: Path | None = None
     work_dir: Path | None = None
     dry_run: bool = False
+    freeze: Path | None = None
     print_needed_files: bool = False
     reports_only: bool = False
     write_graph: bool = False

@@ -17,6 +17,7 @@ SLOPPY = " (SLOPPY, not for publication)"
 BIDSIGNORE = """\
 .lumirage
 config
+frozen.toml
 group
 logs
 work

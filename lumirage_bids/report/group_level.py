@@ -21,6 +21,7 @@ from lumirage_bids.audit.published import (
 )
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
+from lumirage_bids.experiment.followed import Followed, follow
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.output import agreements, paths, score_table
 from lumirage_bids.output.folder import Output
@@ -58,10 +59,13 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     MissingInputError
         There are no rows.
     """
-    conditions, notes, first_score = read_run(output)
+    conditions, notes, first_score, followed = read_run(output)
     before, criteria = read_criteria(dated_records(output), first_score)
-    for note in (about_criteria := criteria_note(before, criteria)):
+    loud = [*criteria_note(before, criteria), *(followed.notes if followed else [])]
+    for note in loud:
         logger.warning("%s", note)
+    if followed:
+        logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
     volumes = mean_volumes(conditions)
     tables = group_tables(conditions.pairs, conditions.structures, conditions.luts, volumes, criteria=criteria)
     folder = output / "group"
@@ -78,7 +82,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
     context = replace(
-        _context(output, command, [*about_criteria, *notes], conditions, tables.comparisons),
+        _context(output, command, [*loud, *notes], conditions, tables.comparisons, followed),
         criteria=criteria,
         known=_known(read_records(output), conditions, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
@@ -107,9 +111,13 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     return write_group_report(folder, tables, context)
 
 
-def read_run(output: Output) -> tuple[Conditions, list[str], str]:
-    """Collect the rows and what is known of how they came about; say what was left out, and when scores began."""
+def read_run(output: Output) -> tuple[Conditions, list[str], str, Followed | None]:
+    """Collect the rows and what is known of how they came about; say what was left out, and when scores began.
+
+    Last comes whether they follow the frozen plan that the folder is held to, if there is one.
+    """
     rows, notes = score_table.current(output)
+    followed = follow(output, rows)
     notes += software_notes(output, rows, None)
     if not rows:
         raise MissingInputError(
@@ -128,11 +136,16 @@ def read_run(output: Output) -> tuple[Conditions, list[str], str]:
     first = min(
         (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
     )
-    return read_conditions(output, pairs, structures, luts), notes, first
+    return read_conditions(output, pairs, structures, luts), notes, first, followed
 
 
 def _context(
-    output: Output, command: str, notes: list[str], conditions: Conditions, comparisons: pd.DataFrame
+    output: Output,
+    command: str,
+    notes: list[str],
+    conditions: Conditions,
+    comparisons: pd.DataFrame,
+    followed: Followed | None,
 ) -> ReportContext:
     about = read_description(output)
     records = read_records(output)
@@ -150,6 +163,7 @@ def _context(
         masks={output.read_json(f).get("MaskSource", "") for f in prepared},
         template="templateflow" in about.get("DatasetLinks", {}),
         sloppy=bool(about.get("Sloppy")),
+        frozen=followed.digest if followed and not followed.deviations else "",
     )
     return ReportContext(
         dataset=run.dataset,
@@ -165,6 +179,7 @@ def _context(
         labelling_sources=conditions.sources,
         made_by=conditions.labellers,
         sloppy=run.sloppy,
+        frozen=followed,
     )
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.experiment.followed import Followed
 from lumirage_bids.measures import Column, columns, measured
 from lumirage_bids.output.files import write_text
 from lumirage_bids.output.record import MadeBy
@@ -146,6 +147,8 @@ class ReportContext:
         What counts as a difference.
     known : Known
         What bounds the verdict besides scores.
+    frozen : Followed or None
+        What became of the plan that was laid down before there were scores.
     """
 
     dataset: str
@@ -169,6 +172,7 @@ class ReportContext:
     pictures: Pictures = field(default_factory=Pictures)
     criteria: Criteria = field(default_factory=Criteria)
     known: Known = field(default_factory=Known)
+    frozen: Followed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,4 +312,6 @@ def _facts(pairs: pd.DataFrame, context: ReportContext) -> dict[str, str]:
         "Made": context.created.strftime("%Y-%m-%d %H:%M %Z").strip(),
     }
     variants = pairs["variant"].unique()
+    if context.frozen:
+        facts["Frozen plan"] = f"{context.frozen.digest}: {context.frozen.words}"
     return facts | ({"Variants": ", ".join(variants)} if len(variants) > 1 else {})

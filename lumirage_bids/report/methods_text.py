@@ -58,6 +58,8 @@ class DoneRun:
         Whether a template of TemplateFlow was among the scans.
     sloppy : bool
         Whether images were coarse and iterations few, to try things out.
+    frozen : str
+        Digest of the plan that was laid down before there were scores, and that all rows follow; empty for none.
     """
 
     dataset: str
@@ -70,6 +72,7 @@ class DoneRun:
     masks: Iterable[str] = field(default_factory=tuple)
     template: bool = False
     sloppy: bool = False
+    frozen: str = ""
 
 
 def methods_text(run: DoneRun) -> list[str]:
@@ -80,6 +83,7 @@ def methods_text(run: DoneRun) -> list[str]:
     return [
         *tried,
         _design(run),
+        *_laid_down(run.frozen),
         *_preparation(run),
         *_start(run),
         *_methods(run),
@@ -165,6 +169,14 @@ def _preparation(run: DoneRun) -> Iterator[str]:
             *([f"cropped to the brain with {given['margin_mm']:g} mm around"] if given.get("crop") == "brain" else []),
         ]
         yield f"Scans were prepared once for all methods{which}: {', '.join(steps)}.{_masks(run.masks)}"
+
+
+def _laid_down(digest: str) -> Iterator[str]:
+    if digest:
+        yield (
+            "Pairs, structures, all parameters, the seed and the criteria of the statistics were laid down in a file "
+            f"before there were scores (SHA-256 {digest})."
+        )
 
 
 def _masks(masks: Iterable[str]) -> str:

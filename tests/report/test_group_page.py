@@ -11,6 +11,7 @@ import pytest
 from lxml import html
 
 from lumirage_bids.audit import Finding
+from lumirage_bids.experiment.followed import Followed
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.intensities import Seen
@@ -225,3 +226,16 @@ def test_the_page_tells_two_evaluations_apart(tmp_path: Path):
     one = page_of(tmp_path / "one", tables(subjects=4, kinds=("T1w",), variants=("1mm", "2mm")))
     (caption,) = one.xpath("//section[@id='variants']//figcaption")
     assert "native grid, whatever the variant" in caption.text_content()
+
+
+def test_a_frozen_plan_stands_under_the_title_and_in_the_verdict(tmp_path: Path) -> None:
+    digest = "0123456789abcdef" * 4
+    frozen = Followed(digest=digest, deviations=(), left=2, planned=12)
+    page = page_of(tmp_path, tables(), frozen=frozen)
+    told = f"{digest}: every row follows it; 2 of its 12 rows are not there"
+    assert told in page.find(".//dl[@class='facts']").text_content()
+    verdict = " ".join(page.get_element_by_id("verdict").text_content().split())
+    assert (
+        f"laid down before there were scores (frozen plan, frozen.toml, SHA-256 {told[:64]}): {told[66:]}." in verdict
+    )
+    assert "frozen plan" not in page_of(tmp_path, tables()).text_content()

@@ -56,6 +56,14 @@ def pairs_of(**given: object) -> pd.DataFrame:
     return pairs.assign(start="aligned", similarity=pairs["method"].map({"mine": "mind", "ants_syn": "mi"}))
 
 
+def test_a_plan_that_was_laid_down_before_is_told():
+    told = [
+        p for p in methods_text(facts(pairs_of(), frozen="0a1b")) if "laid down in a file before there were scores" in p
+    ]
+    assert [p.endswith("(SHA-256 0a1b).") for p in told] == [True]
+    assert not any("laid down" in p for p in methods_text(facts(pairs_of())))
+
+
 def test_only_what_was_used_is_cited():
     keys = {reference.key for reference in find_cited(methods_text(facts(pairs_of(), masks={"template"})))}
     assert {"lumirage", "jena2026", "jena2024fireants", "avants2008", "heinrich2013", "mattes2003"} <= keys

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "methods/fireants/box_sums.py": KERNELS,
     "methods/fireants/mind_kernels.py": KERNELS,
     "methods/fireants/mind_steps.py": KERNELS,
+    "output/frozen.py": "tests/experiment/test_freeze.py: what is written is read again and compared",
     "report/figures/base.py": FIGURES,
     "report/figures/pictures.py": FIGURES,
     "report/judged.py": "tests/app/test_judge.py: pages and tables of a table that was given",

@@ -105,14 +105,14 @@ def differing(name: str, method: str, variant: str | None = None) -> dict[str, t
 
 def test_what_differs_on_ultracortex():
     found = differing("ultracortex", "greedy", "0.6mm")
-    assert set(found) == {"skull", "field of view", "centres of mass", "use of MIND", "structures that both maps lack"}
-    assert found["use of MIND"][:2] == (
-        "mean squared difference of the channels", "lncc of the channels of both images",
-    )  # fmt: skip
+    assert set(found) == {"skull", "field of view", "centres of mass", "structures that both maps lack"}
     assert found["field of view"][0] == "each scan's own: the box around its brain and 10 mm"
     assert found["centres of mass"][0] == "of the brain masks"
     assert "manual label maps" in found["centres of mass"][1]
-    assert "similarity" in differing("ultracortex", "greedy", "0.6mm-lncc")
+    for similarity in ("lncc", "mind"):
+        other = differing("ultracortex", "greedy", f"0.6mm-{similarity}")
+        assert other["similarity"] == (similarity, "mind-lncc", "script")
+        assert other.keys() - {"similarity"} == found.keys()
     assert found.keys() | {"syn step"} == differing("ultracortex", "syn", "0.6mm").keys()
     network = differing("ultracortex", "vfa", "1mm")
     assert network["start"][:2] == ("centre_of_mass", "none")
@@ -280,8 +280,8 @@ def test_the_page_says_once_what_differs():
     laid = differences_table(differences_of("ultracortex"))
     texts = [[cell.text for cell in row] for row in laid.rows]
     assert len({(row[0], *row[2:]) for row in texts}) == len(texts)
-    (mind,) = [row for row in texts if row[0] == "use of MIND"]
-    assert mind[1:3] == ["greedy, syn; 0.6mm, 1mm", "script"]
+    others = {row[1]: row[2] for row in texts if row[0] == "similarity"}
+    assert others == {"greedy, syn; 0.6mm-mind": "script", "greedy, syn; 0.6mm-lncc": "script"}
     assert len(published_table(published).rows) == len(published)
     assert list(published_differences(table, "default", facts).columns) == list(DIFFERENCES)
 

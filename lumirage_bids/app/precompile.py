@@ -19,7 +19,7 @@ def precompile() -> None:
     affine, shape = np.eye(4), (32, 32, 32)
     distance = np.linalg.norm(np.indices(shape) - 15.5, axis=0)
     image = Volume(array=np.clip(1.5 - distance / 10, 0, 1).astype(np.float32), affine=affine)
-    for name, similarity in (("greedy", "lncc"), ("greedy", "mind"), ("syn", "lncc")):
+    for name, similarity in (("greedy", "lncc"), ("greedy", "mind"), ("greedy", "mind-lncc"), ("syn", "lncc")):
         methods.method(name, similarity=similarity).sloppy().register(image, image, Context())
     field = DisplacementField(vectors=np.zeros((*shape, 3), np.float32), affine=affine)
     transform = Transform((affine, field, affine))

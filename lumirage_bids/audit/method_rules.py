@@ -102,8 +102,8 @@ def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
         severity="serious",
         what="Pairs of different contrast or sequence were registered with a similarity that expects the same one.",
         evidence=f"{'; '.join(parts)}. Splits: {', '.join(sorted(rows['split'].unique()))}.",
-        remedy="Set similarity = 'auto' or 'mind' for these methods, as a variant, and judge them by that one on "
-        "these splits.",
+        remedy="Set similarity = 'auto', 'mind' or 'mind-lncc' for these methods, as a variant, and judge them by that "
+        "one on these splits.",
     )
 
 

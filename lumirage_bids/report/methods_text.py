@@ -26,6 +26,7 @@ _CITATION = re.compile(r"\[((?:@\w+(?:; )?)+)\]")
 _SIMILARITIES = {
     "lncc": "local normalised cross-correlation [@avants2008]",
     "mind": "MIND-SSC [@heinrich2013]",
+    "mind-lncc": "local normalised cross-correlation of MIND-SSC's channels [@heinrich2013; @avants2008]",
     "mi": "mutual information [@mattes2003]",
     "mse": "mean squared difference",
 }

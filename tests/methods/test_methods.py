@@ -50,7 +50,7 @@ def test_toml_values_become_the_annotated_types() -> None:
         ("greedy", {"window": 7.5}, "it must be a whole number"),
         ("greedy", {"window": 6}, "odd"),
         ("greedy", {"step": 2}, "at most 1"),
-        ("greedy", {"similarity": "mse"}, "it must be 'auto' or 'lncc' or 'mind' or 'mi'"),
+        ("greedy", {"similarity": "mse"}, "it must be 'auto' or 'lncc' or 'mind' or 'mind-lncc' or 'mi'"),
         ("greedy", {"scales": [4, 8, 2, 1]}, "decrease"),
         ("greedy", {"scales": [2, 1]}, "one for each of the 2 scales"),
         ("syn", {"iterations": [10, 10, 10, 0]}, "at least 1"),

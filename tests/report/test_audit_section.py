@@ -22,8 +22,8 @@ def test_the_page_says_once_what_differs():
     laid = differences_table(differences_of("ultracortex"))
     texts = [[cell.text for cell in row] for row in laid.rows]
     assert len({(row[0], *row[2:]) for row in texts}) == len(texts)
-    (mind,) = [row for row in texts if row[0] == "use of MIND"]
-    assert mind[1:3] == ["greedy, syn; 0.6mm, 1mm", "script"]
+    others = {row[1]: row[2] for row in texts if row[0] == "similarity"}
+    assert others == {"greedy, syn; 0.6mm-mind": "script", "greedy, syn; 0.6mm-lncc": "script"}
     assert len(published_table(published).rows) == len(published)
     assert list(published_differences(table, "default", facts).columns) == list(DIFFERENCES)
 

@@ -164,8 +164,6 @@ def _holds(condition: Condition, of: _Rows) -> bool:
     # 0.6mm-mind is another way to do what the paper calls 0.6 mm.
     if condition.variant and not (of.variant == condition.variant or of.variant.startswith(f"{condition.variant}-")):
         return False
-    if condition.field == "use of MIND" and "mind" not in set(of.rows["similarity"]):
-        return False
     network = of.method in NETWORKS
     across = of.across
     return {
@@ -279,7 +277,6 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "alignment, iterations": lambda of: _value(of.parameter("alignment iterations")),
     "alignment, step": lambda of: _value(of.parameter("alignment step")),
     "similarity": lambda of: _each(of.rows["similarity"]),
-    "use of MIND": lambda of: "mean squared difference of the channels",
     "labels compared on": _grid,
     "label transfer": lambda of: "nearest" if of.rows["evaluation"].str.contains("nearest").any() else "linear",
     "structures that both maps lack": lambda of: "left out",

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Literal, Self
 
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.parameters import added
 from lumirage_bids.methods.base import Cost, Method
 
 
@@ -21,10 +22,12 @@ class Deformable(Method):
     iterations : tuple of int
         Largest number of iterations at each scale.
     similarity : str
-        ``lncc``: squared local normalised cross-correlation; ``mind``: MIND-SSC; ``mi``: mutual information; ``auto``:
-        ``mind`` for pairs of different contrast or sequence, else ``lncc``.
+        ``lncc``: squared local normalised cross-correlation; ``mind``: squared difference of MIND-SSC, the warped image
+        described anew in every iteration; ``mind-lncc``: both images described once, their twelve channels warped and
+        compared by ``lncc``; ``mi``: mutual information; ``auto``: that of `multimodal` for pairs of different contrast
+        or sequence, else ``lncc``.
     window : int
-        Side of the cubic window of ``lncc``, voxels, odd.
+        Side of the cubic window of ``lncc`` and ``mind-lncc``, voxels, odd.
     step : float
         Longest step of an iteration, half voxels of the longest axis, at most 1.
     smooth_warp_sigma, smooth_grad_sigma : float
@@ -32,16 +35,19 @@ class Deformable(Method):
         scale; 0 for none.
     max_tolerance_iters : int
         Iterations over which the loss must not have risen, else the scale ends.
+    multimodal : str
+        What ``auto`` takes for pairs of different contrast or sequence.
     """
 
     scales: tuple[int, ...] = (8, 4, 2, 1)
     iterations: tuple[int, ...] = (200, 100, 50, 20)
-    similarity: Literal["auto", "lncc", "mind", "mi"] = "auto"
+    similarity: Literal["auto", "lncc", "mind", "mind-lncc", "mi"] = "auto"
     window: int = 7
     step: float = 0.75
     smooth_warp_sigma: float = 0.5
     smooth_grad_sigma: float = 1.0
     max_tolerance_iters: int = 100
+    multimodal: Literal["mind", "mind-lncc", "mi"] = added("mind", since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse parameters that FireANTs would fail on, or silently change."""
@@ -60,7 +66,7 @@ class Deformable(Method):
     def similarity_for(self, *, multimodal: bool) -> str:
         """Name of the similarity measure that is optimised."""
         if self.similarity == "auto":
-            return "mind" if multimodal else "lncc"
+            return self.multimodal if multimodal else "lncc"
         return self.similarity
 
     @property
@@ -78,11 +84,16 @@ class Deformable(Method):
         The bytes include the label maps of both scans, which are in memory meanwhile.
         """
         work = sum(n * max(voxels / s**3, 32**3) for s, n in zip(self.scales, self.iterations, strict=True)) / 1e6
-        if self.similarity in ("mind", "mi"):
-            seconds, bytes_per_voxel = 2.5 * seconds, bytes_per_voxel + 100
+        # Where auto may take the dearest of all, a run must have room for it.
+        times, more_bytes = _DEARER.get(self.similarity_for(multimodal=self.multimodal == "mind-lncc"), (1.0, 0))
+        seconds, bytes_per_voxel = times * seconds, bytes_per_voxel + more_bytes
         if device.startswith("cuda"):
             return Cost(seconds=5 + work * seconds / 50, memory_gb=1.5 + voxels * bytes_per_voxel * 1e-9)
         return Cost(seconds=3 + work * seconds, memory_gb=0.6 + voxels * bytes_per_voxel * 1e-9)
+
+
+_DEARER = {"mind": (2.5, 100), "mi": (2.5, 100), "mind-lncc": (7.0, 450)}
+"""Similarity → times the seconds, and bytes a voxel beyond those, of ``lncc``."""
 
 
 def check_pyramid(scales: tuple[int, ...], iterations: tuple[int, ...]) -> None:

@@ -153,15 +153,15 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
 
 
 class _Sampled(torch.autograd.Function):
-    """Image at A x + u(x) with its derivative by u, both compiled; nothing the size of the field is kept."""
+    """Channels at A x + u(x) with their derivative by u, both compiled; nothing the size of the field is kept."""
 
     @staticmethod
-    def forward(ctx: Any, image: torch.Tensor, displacement: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-        """Sample (Z', Y', X') at the points of a displacement (Z, Y, X, 3)."""
+    def forward(ctx: Any, channels: torch.Tensor, displacement: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+        """Sample (channels, Z', Y', X') at the points of a displacement (Z, Y, X, 3)."""
         from lumirage_bids.methods.fireants import sampling_kernels as kernel
 
-        ctx.save_for_backward(image, displacement, matrix)
-        pixels, field, affine = (t.detach().numpy() for t in (image, displacement, matrix))
+        ctx.save_for_backward(channels, displacement, matrix)
+        pixels, field, affine = (t.detach().numpy() for t in (channels, displacement, matrix))
         return torch.from_numpy(kernel.sample(pixels, field, affine, torch.get_num_threads()))
 
     @staticmethod
@@ -190,11 +190,8 @@ def _sampler(otherwise: Callable[..., torch.Tensor]) -> Callable[..., torch.Tens
         if not usual or grid is None or input.requires_grad or {input.dtype, grid.dtype} != {torch.float32}:
             return otherwise(input, affine, grid, mode=mode, is_displacement=is_displacement, **rest)
         matrices = torch.eye(3, 4).expand(len(grid), 3, 4) if affine is None else affine.float()
-        images = input.contiguous().flatten(0, 1)
-        each = input.shape[1]
-        fields = grid.contiguous()
-        moved = [_Sampled.apply(image, fields[n // each], matrices[n // each]) for n, image in enumerate(images)]  # type: ignore[no-untyped-call]
-        return torch.stack(moved).reshape(*input.shape[:2], *grid.shape[1:4])
+        pairs = zip(input.contiguous(), grid.contiguous(), matrices, strict=True)
+        return torch.stack([_Sampled.apply(*pair) for pair in pairs])  # type: ignore[no-untyped-call]
 
     return sample
 

@@ -121,14 +121,26 @@ def batch(*channels: Volume, origin: npt.ArrayLike, device: torch.device, unit: 
     return BatchedImages([first] * copies)
 
 
+def finite(volume: Volume) -> npt.NDArray[np.float32]:
+    """Intensities of an image to be registered.
+
+    Raises
+    ------
+    BadDataError
+        When some are not finite.
+    """
+    array = np.asarray(volume.array, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise BadDataError("An image to be registered has values that are not finite. Prepare it first.")
+    return array
+
+
 def _image(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit: float) -> Any:
     """One channel as FireANTs has images."""
     import SimpleITK
     from fireants.io.image import Image
 
-    array = np.asarray(volume.array, dtype=np.float32)
-    if not np.isfinite(array).all():
-        raise BadDataError("An image to be registered has values that are not finite. Prepare it first.")
+    array = finite(volume)
     array = np.pad(array, [(0, p - n) for p, n in zip(padded_shape(volume), array.shape, strict=True)])
     affine = np.asarray(volume.affine, dtype=np.float64)
     return Image(

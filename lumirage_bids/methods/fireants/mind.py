@@ -29,13 +29,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.methods.fireants.library import fits_kernels
+
+if TYPE_CHECKING:
+    from lumirage_bids.methods.fireants.mind_steps import Steps
 
 LIMITS = (1e-3, 1e3)
 """Least and largest variance, as a multiple of its mean over the image."""
@@ -139,6 +142,29 @@ def descriptor(image: torch.Tensor, radius: int = 2, dilation: int = 2) -> torch
     return torch.exp(-distances / variance.clamp(unit * LIMITS[0], unit * LIMITS[1]))
 
 
+def describe(image: torch.Tensor, radius: int = 2, dilation: int = 2) -> torch.Tensor:
+    """Describe an image that is not optimised, as `descriptor` does; by compiled loops where they can.
+
+    Returns
+    -------
+    tensor, shape (12, Z, Y, X)
+    """
+    if not fits_kernels(image):
+        return descriptor(image, radius, dilation)
+    steps = _steps(image, radius, dilation)
+    return torch.from_numpy(steps.describe(image.contiguous().numpy(), LIMITS))
+
+
+def _steps(image: torch.Tensor, radius: int, dilation: int) -> Steps:
+    """The compiled steps for images of this shape."""
+    from lumirage_bids.methods.fireants.mind_steps import Steps
+
+    return Steps(
+        shape=tuple(image.shape), radius=radius, dilation=dilation,
+        directions=directions(dilation), threads=torch.get_num_threads(),
+    )  # fmt: skip
+
+
 def _part(padded: torch.Tensor, corner: Place, size: Any) -> torch.Tensor:
     """Part of an array of shape (Z, Y, X) that begins at a corner."""
     z, y, x = (slice(start, start + n) for start, n in zip(corner, size, strict=True))
@@ -160,13 +186,8 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: torch.Tensor, other: torch.Tensor, radius: int, dilation: int) -> torch.Tensor:
         """Return the loss of two arrays of shape (Z, Y, X) and keep the gradients that will be asked for."""
-        from lumirage_bids.methods.fireants.mind_steps import Steps
-
         arrays = (image.detach().contiguous().numpy(), other.detach().contiguous().numpy())
-        steps = Steps(
-            shape=tuple(image.shape), radius=radius, dilation=dilation,
-            directions=directions(dilation), threads=torch.get_num_threads(),
-        )  # fmt: skip
+        steps = _steps(image, radius, dilation)
         loss, gradients = steps.loss_and_gradients(arrays, LIMITS, ctx.needs_input_grad[:2])
         ctx.save_for_backward(*(None if g is None else torch.from_numpy(g) for g in gradients))
         return image.new_tensor(loss)

@@ -169,6 +169,17 @@ def compare(one, two, places, scale, lo, hi, by_one, by_two):  # type: ignore[no
 
 
 @compile_loop
+def describe(features, places, lo, hi, out):  # type: ignore[no-untyped-def]
+    """Write the descriptor of planes lo to hi."""
+    edges, _, height, width = out.shape
+    row, least, power = _new_row(edges, width), np.empty(width, np.float32), np.empty(width, np.int32)
+    for z in range(lo, hi):
+        for y in range(height):
+            _describe(features, places, z, y, row, least, power)
+            out[:, z, y] = row.descriptor
+
+
+@compile_loop
 def _describe(features, places, z, y, row, least, power):  # type: ignore[no-untyped-def]
     """Fill in one row of an image."""
     one = np.float32(1)

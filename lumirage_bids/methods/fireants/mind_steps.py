@@ -58,6 +58,13 @@ class Steps:
         second = self.gradient(images[1], by_two) if needed[1] else None
         return loss, (first, second)
 
+    def describe(self, image: Float32, limits: tuple[float, float]) -> Float32:
+        """Describe an image; shape (edges, Z, Y, X)."""
+        features, places = self.features(image, limits), self._places()
+        out = np.empty((places[..., 0].size, *self.shape), dtype=np.float32)
+        each_slab(self.shape[0], self.threads, lambda lo, hi: kernels.describe(features, places, lo, hi, out))
+        return out
+
     def features(self, image: Float32, limits: tuple[float, float]) -> kernels.Features:
         """Fields of an image, and the limits of its variance, which are given as multiples of the mean variance."""
         padded = np.pad(image, self.radius + self.dilation, mode="edge")

@@ -16,6 +16,7 @@ from lumirage_bids.methods.fireants import engine
 from lumirage_bids.methods.fireants.library import (
     batch,
     centre,
+    finite,
     fits_kernels,
     padded_shape,
     prepare_torch,
@@ -23,7 +24,7 @@ from lumirage_bids.methods.fireants.library import (
     to_world,
 )
 from lumirage_bids.methods.fireants.lncc import LocalNormalisedCrossCorrelation
-from lumirage_bids.methods.fireants.mind import MindSsc
+from lumirage_bids.methods.fireants.mind import MindSsc, describe
 from lumirage_bids.methods.fireants.mutual_information import MutualInformation
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
@@ -86,13 +87,14 @@ def optimise(
 ) -> Any:
     """Set up FireANTs and let it optimise; so many copies of the pair at once, to measure what that costs."""
     device = prepare_torch(context)
-    multimodal = context.pair is not None and context.pair.multimodal
+    similarity = method.similarity_for(multimodal=context.pair is not None and context.pair.multimodal)
+    channels = [_described(v) if similarity == "mind-lncc" else [v] for v in (fixed, moving)]
     with quiet():
         origin = centre(fixed)
-        images = [batch(v, origin=origin, device=device, copies=copies) for v in (fixed, moving)]
+        images = [batch(*each, origin=origin, device=device, copies=copies) for each in channels]
         registration = kind(
             list(method.scales), list(method.iterations), *images,
-            loss_type="custom", custom_loss=_loss(method, multimodal), loss_params={},
+            loss_type="custom", custom_loss=_loss(similarity, method.window), loss_params={},
             smooth_warp_sigma=0, smooth_grad_sigma=0, max_tolerance_iters=method.max_tolerance_iters,
             progress_bar=False,
         )  # fmt: skip
@@ -107,12 +109,17 @@ def optimise(
     return registration
 
 
-def _loss(method: Deformable, multimodal: bool) -> torch.nn.Module:
+def _loss(similarity: str, window: int) -> torch.nn.Module:
     """What is minimised."""
-    similarity = method.similarity_for(multimodal=multimodal)
-    if similarity == "lncc":
-        return LocalNormalisedCrossCorrelation(method.window)
+    if similarity in ("lncc", "mind-lncc"):
+        return LocalNormalisedCrossCorrelation(window)
     return MindSsc() if similarity == "mind" else MutualInformation()
+
+
+def _described(volume: Volume) -> list[Volume]:
+    """Channels of an image's self-similarity context, as images on its grid."""
+    image = torch.from_numpy(np.ascontiguousarray(finite(volume).T))
+    return [replace(volume, array=channel.numpy().T) for channel in describe(image)]
 
 
 def _linear(volume: Volume) -> npt.NDArray[np.float64]:

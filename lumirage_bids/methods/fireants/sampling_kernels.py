@@ -1,4 +1,4 @@
-"""Sampling of an image through a warp on a CPU, and its derivative by the warp, compiled.
+"""Sampling of images through a warp on a CPU, and its derivative by the warp, compiled.
 
 What a voxel gets does not depend on the slabs that threads share. Loaded only while a method runs, so numba is imported
 at the top.
@@ -14,12 +14,12 @@ from lumirage_bids.methods.fireants.compiled import compile_loop, each_slab
 Float32 = npt.NDArray[np.float32]
 
 
-def sample(image: Float32, displacement: Float32, matrix: npt.ArrayLike, threads: int) -> Float32:
-    """Image at A x + u(x) for every voxel x of a grid, linear in between, zero outside.
+def sample(channels: Float32, displacement: Float32, matrix: npt.ArrayLike, threads: int) -> Float32:
+    """Every channel at A x + u(x) for every voxel x of a grid, linear in between, zero outside.
 
     Parameters
     ----------
-    image : array, shape (Z', Y', X')
+    channels : array, shape (channels, Z', Y', X')
     displacement : array, shape (Z, Y, X, 3)
         u, in normalised coordinates of the image's grid, components in the order x, y, z.
     matrix : array, shape (3, 4)
@@ -28,25 +28,30 @@ def sample(image: Float32, displacement: Float32, matrix: npt.ArrayLike, threads
 
     Returns
     -------
-    array, shape (Z, Y, X)
+    array, shape (channels, Z, Y, X)
     """
     grid = displacement.shape[:3]
-    base, half = _in_voxels(matrix, grid, image.shape)
-    out = np.empty(grid, dtype=np.float32)
-    each_slab(grid[0], threads, lambda lo, hi: _sample(image, displacement, base, half, out, lo, hi))
+    base, half = _in_voxels(matrix, grid, channels.shape[1:])
+    out = np.empty((len(channels), *grid), dtype=np.float32)
+
+    def fill(lo: int, hi: int) -> None:
+        for image, its in zip(channels, out, strict=True):
+            _sample(image, displacement, base, half, its, lo, hi)
+
+    each_slab(grid[0], threads, fill)
     return out
 
 
 def sample_gradient(
-    image: Float32, displacement: Float32, matrix: npt.ArrayLike, upstream: Float32, threads: int
+    channels: Float32, displacement: Float32, matrix: npt.ArrayLike, upstream: Float32, threads: int
 ) -> Float32:
     """Derivative of a function of `sample`'s result by the displacement.
 
     Parameters
     ----------
-    upstream : array, shape (Z, Y, X)
+    upstream : array, shape (channels, Z, Y, X)
         Derivative of the function by `sample`'s result.
-    image, displacement, matrix, threads
+    channels, displacement, matrix, threads
         As `sample`.
 
     Returns
@@ -54,9 +59,14 @@ def sample_gradient(
     array, shape (Z, Y, X, 3)
     """
     grid = displacement.shape[:3]
-    base, half = _in_voxels(matrix, grid, image.shape)
-    out = np.empty_like(displacement)
-    each_slab(grid[0], threads, lambda lo, hi: _sample_gradient(image, displacement, base, half, upstream, out, lo, hi))
+    base, half = _in_voxels(matrix, grid, channels.shape[1:])
+    out = np.zeros_like(displacement)
+
+    def fill(lo: int, hi: int) -> None:
+        for image, its in zip(channels, upstream, strict=True):
+            _sample_gradient(image, displacement, base, half, its, out, lo, hi)
+
+    each_slab(grid[0], threads, fill)
     return out
 
 
@@ -111,6 +121,7 @@ def _sample(image, displacement, base, half, out, lo, hi):  # type: ignore[no-un
 
 @compile_loop
 def _sample_gradient(image, displacement, base, half, upstream, out, lo, hi):  # type: ignore[no-untyped-def]
+    """Add one channel's part."""
     depth, height, width = image.shape
     _, rows, columns, _ = displacement.shape
     one, zero = np.float32(1), np.float32(0)
@@ -127,7 +138,6 @@ def _sample_gradient(image, displacement, base, half, upstream, out, lo, hi):  #
                 py = by + base[1, 0] * x + half[1] * displacement[z, y, x, 1]
                 pz = bz + base[2, 0] * x + half[2] * displacement[z, y, x, 2]
                 if up == zero or not (-1 < px < width and -1 < py < height and -1 < pz < depth):
-                    out[z, y, x, 0] = out[z, y, x, 1] = out[z, y, x, 2] = zero
                     continue
                 x0, y0, z0 = int(np.floor(px)), int(np.floor(py)), int(np.floor(pz))
                 fx, fy, fz = np.float32(px - x0), np.float32(py - y0), np.float32(pz - z0)
@@ -147,6 +157,6 @@ def _sample_gradient(image, displacement, base, half, upstream, out, lo, hi):  #
                 a, b = i000 * gx + i001 * fx, i010 * gx + i011 * fx
                 c, d = i100 * gx + i101 * fx, i110 * gx + i111 * fx
                 near, far = (i001 - i000) * gy + (i011 - i010) * fy, (i101 - i100) * gy + (i111 - i110) * fy
-                out[z, y, x, 0] = up * hx * (near * gz + far * fz)
-                out[z, y, x, 1] = up * hy * ((b - a) * gz + (d - c) * fz)
-                out[z, y, x, 2] = up * hz * ((c * gy + d * fy) - (a * gy + b * fy))
+                out[z, y, x, 0] += up * hx * (near * gz + far * fz)
+                out[z, y, x, 1] += up * hy * ((b - a) * gz + (d - c) * fz)
+                out[z, y, x, 2] += up * hz * ((c * gy + d * fy) - (a * gy + b * fy))

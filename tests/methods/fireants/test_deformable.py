@@ -25,6 +25,8 @@ def test_auto_goes_by_contrast_and_known_sequence(of: Pair, multimodal: bool) ->
     assert of.multimodal is multimodal
     assert method("greedy").similarity_for(multimodal=of.multimodal) == ("mind" if multimodal else "lncc")
     assert method("syn", similarity="mi").similarity_for(multimodal=of.multimodal) == "mi"
+    as_published = method("syn", multimodal="mind-lncc")
+    assert as_published.similarity_for(multimodal=of.multimodal) == ("mind-lncc" if multimodal else "lncc")
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1))

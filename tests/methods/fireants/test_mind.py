@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.methods.fireants import compiled
 from lumirage_bids.methods.fireants.lncc import LocalNormalisedCrossCorrelation
-from lumirage_bids.methods.fireants.mind import LARGEST, MindSsc, descriptor
+from lumirage_bids.methods.fireants.mind import LARGEST, MindSsc, describe, descriptor
 
 DTYPES = [torch.float32, torch.float64]
 SHAPE = (7, 9, 8)
@@ -72,6 +72,14 @@ def test_descriptor_is_the_definition(shape: tuple[int, ...], radius: int, dilat
     order = [np.abs(found - channel).max(axis=(1, 2, 3)).argmin() for channel in wanted]
     assert sorted(order) == list(range(12))
     np.testing.assert_allclose(found[order], wanted, atol=1e-10)
+
+
+@pytest.mark.parametrize(("radius", "dilation"), [(2, 2), (1, 1), (0, 3), (3, 1)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_images_are_described_alike_compiled_and_by_torch(dtype: torch.dtype, radius: int, dilation: int) -> None:
+    for image in (half_flat(dtype)[0][0, 0], torch.zeros(SHAPE, dtype=dtype)):
+        wanted = descriptor(image.double(), radius, dilation)
+        torch.testing.assert_close(describe(image, radius, dilation).double(), wanted, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("radius", "dilation"), [(2, 2), (1, 1), (0, 3), (3, 1)])

@@ -28,10 +28,11 @@ from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import history, score_table
 from lumirage_bids.output.frozen import Frozen
-from lumirage_bids.output.record import machine, versions
+from lumirage_bids.output.record import MadeBy, machine, versions
 from lumirage_bids.output.root import initialise
 
 if TYPE_CHECKING:
+    from lumirage_bids.labellers.base import Labeller
     from lumirage_bids.methods.base import Method
 
 
@@ -106,7 +107,7 @@ class Run:
                 "notes": list(self.dataset.notes),
             },
             "labellings": {labels.name: labels.source for labels in plan.labels},
-            "labellers": {a.name: {"labeller": a.labeller.name, "maker": a.labeller.maker} for a in plan.labels},
+            "labellers": {labels.name: asdict(_made_by(labels.labeller)) for labels in plan.labels},
             "methods": {a.name: a.method.name for a in plan.arms},
             "tuned": dict(self.protocol.tuned),
             "statistics": asdict(self.protocol.statistics),
@@ -147,6 +148,11 @@ class Run:
             write_graph=s.write_graph,
             tick=tick,
         )
+
+
+def _made_by(labeller: Labeller) -> MadeBy:
+    """What tells of a labeller to those who read tables alone."""
+    return MadeBy(labeller=labeller.name, maker=labeller.maker, from_intensities=labeller.from_intensities)
 
 
 def _told_training(method: Method) -> str | dict[str, Any]:

@@ -19,8 +19,6 @@ from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 if TYPE_CHECKING:
     import pandas as pd
 
-INTENSITY_LABELLERS = frozenset({"atropos"})
-"""Labellers that look at nothing but the intensities that are registered."""
 MOSTLY_BARE = 0.5
 """Share of a boundary without contrast from which a structure counts as one without an intensity boundary."""
 SHIFT = 0.01
@@ -51,10 +49,10 @@ def labels_from_intensities(labellers: Mapping[str, MadeBy]) -> str:
 
     Examples
     --------
-    >>> labels_from_intensities({"tissue": MadeBy(labeller="atropos"), "manual": MadeBy(labeller="existing")})
+    >>> labels_from_intensities({"tissue": MadeBy(from_intensities=True), "manual": MadeBy(labeller="existing")})
     ''
     """
-    if not labellers or not {made_by.labeller for made_by in labellers.values()} <= INTENSITY_LABELLERS:
+    if not labellers or not all(made_by.from_intensities for made_by in labellers.values()):
         return ""
     return (
         f"The labels ({', '.join(labellers)}) are classes of the very intensities that the methods match: a method "

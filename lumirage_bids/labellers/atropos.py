@@ -78,6 +78,7 @@ class Atropos(Labeller):
 
     name: ClassVar[str] = "atropos"
     digest_name: ClassVar[str] = "Atropos"
+    from_intensities: ClassVar[bool] = True
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("antspyx",)
     summary: ClassVar[str] = "CSF, grey and white matter from intensities by ANTs Atropos; no downloads"

@@ -51,6 +51,8 @@ class Labeller(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     """Distributions whose versions may change its labels; each map says with which it was made."""
     references: ClassVar[tuple[str, ...]] = ()
+    from_intensities: ClassVar[bool] = False
+    """Whether its labels are classes of the very intensities that are registered: no verdict rests on them."""
     labelling: ClassVar[str | None] = None
     reads: ClassVar[bool] = False
     layout: ClassVar[Layout | None] = None

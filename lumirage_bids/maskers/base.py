@@ -59,6 +59,8 @@ class Masker(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     references: ClassVar[tuple[str, ...]] = ()
+    phrase: ClassVar[str] = ""
+    """What a methods section says of its masks, after "Brain masks": ``were given``; by default that it made them."""
     human: ClassVar[bool] = False
     digest_name: ClassVar[str]
     revision: ClassVar[int | None] = None

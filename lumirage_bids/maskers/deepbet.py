@@ -42,6 +42,7 @@ class DeepBet(Masker):
 
     name: ClassVar[str] = "deepbet"
     summary: ClassVar[str] = "brain by the network deepbet, trained on T1w scans of healthy adults; no downloads"
+    phrase: ClassVar[str] = "were made by deepbet, a network trained on T1w scans of healthy adults"
     references: ClassVar[tuple[str, ...]] = ("fisch2024",)
     human: ClassVar[bool] = True
     digest_name: ClassVar[str] = "DeepBet"

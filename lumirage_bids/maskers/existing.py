@@ -27,6 +27,7 @@ class Existing(Masker):
 
     name: ClassVar[str] = "existing"
     summary: ClassVar[str] = "the mask that is given: …_desc-brain_mask in --derivatives, or by a protocol's pattern"
+    phrase: ClassVar[str] = "were given"
     digest_name: ClassVar[str] = "ExistingMask"
     revision: ClassVar[int | None] = 1
 

@@ -40,6 +40,7 @@ class Stripped(Masker):
 
     name: ClassVar[str] = "skull-stripped"
     summary: ClassVar[str] = "the image's own foreground, where it is skull-stripped by its sidecar or by its looks"
+    phrase: ClassVar[str] = "are the foreground of images that came skull-stripped"
     digest_name: ClassVar[str] = "SkullStripped"
     revision: ClassVar[int | None] = 1
 

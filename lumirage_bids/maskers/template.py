@@ -21,6 +21,7 @@ class Template(Masker):
 
     name: ClassVar[str] = "template"
     summary: ClassVar[str] = "the MNI152 template's mask, brought over affinely; cuts 7 % of the cortex of real heads"
+    phrase: ClassVar[str] = "were carried over affinely from the MNI152 template"
     references: ClassVar[tuple[str, ...]] = ("fonov2011",)
     human: ClassVar[bool] = True
     digest_name: ClassVar[str] = "TemplateMask"

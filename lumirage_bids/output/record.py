@@ -90,10 +90,13 @@ class MadeBy:
     maker : str
         Whose labels they really are: for labels that are carried over from another scan, the labeller of that one, or
         its labelling where no labeller is known.
+    from_intensities : bool
+        Whether they are classes of the intensities that are registered.
     """
 
     labeller: str = ""
     maker: str = ""
+    from_intensities: bool = False
 
 
 def read_labellers(records: Iterable[Mapping[str, Any]]) -> dict[str, MadeBy]:
@@ -110,7 +113,8 @@ def _made_by(source: str) -> MadeBy:
     """The same from the words that versions before 0.2.0 noted down instead."""
     labeller = source.partition(":")[0].strip()
     carried = re.search(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?", source)
-    return MadeBy(labeller=labeller, maker=(carried["maker"] or carried["of"]) if carried else labeller)
+    maker = (carried["maker"] or carried["of"]) if carried else labeller
+    return MadeBy(labeller=labeller, maker=maker, from_intensities=labeller == "atropos")
 
 
 def read_criteria(records: Sequence[tuple[str, Mapping[str, Any]]], first_score: str) -> tuple[Criteria, Criteria]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from lumirage_bids import labellers, measures, methods
+from lumirage_bids import labellers, maskers, measures, methods
 from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import Publication, publications
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.output.score_table import grid_and_transfer
 from lumirage_bids.report.text import and_join, count
 from lumirage_bids.stats.classes import evaluations_of
@@ -183,10 +184,9 @@ def _laid_down(digest: str) -> Iterator[str]:
 def _masks(masks: Iterable[str]) -> str:
     sources = set(masks)
     words = {
-        "existing": "were given",
-        "skull-stripped": "are the foreground of images that came skull-stripped",
-        "deepbet": "were made by deepbet, a network trained on T1w scans of healthy adults [@fisch2024]",
-        "template": "were carried over affinely from the MNI152 template [@fonov2011]",
+        name: (kind.phrase or f"were made by {name}") + _cite(kind.references)
+        for name, kind in maskers.maskers().items()
+        if name != "none"
     }
     whole = " Images were not masked." if "none" in sources else ""
     rest = ", on the T1w scan of the same session, from which they were carried over rigidly"
@@ -246,9 +246,10 @@ def _labels(run: DoneRun) -> Iterator[str]:
     kinds = labellers.labellers()
     for name in run.conditions.pairs["labelling"].unique():
         source = run.conditions.sources.get(name, "")
-        # A labeller that starts from another's maps names it too.
-        makers = [kinds[word] for word in re.findall(r"(\w+):", source) if word in kinds]
-        makers = makers or [kind for kind in kinds.values() if kind.labelling == name][:1]
+        by = run.conditions.labellers.get(name, MadeBy())
+        # Maps that were found are of the labelling that has their name.
+        found = [kind for kind in kinds.values() if kind.labelling == name][:1]
+        makers = [kinds[made] for made in (by.labeller, by.maker) if made in kinds and not kinds[made].reads] or found
         keys = list(dict.fromkeys(key for kind in makers for key in kind.references))
         yield f"Labelling {name}{_cite(keys)}{f': {source}' if source else ''}."
 

@@ -37,7 +37,10 @@ def conditions(columns: dict[str, Any] | None = None, **kind: Any) -> Conditions
 
 def made_by(**labellers: str) -> dict[str, MadeBy]:
     """Each labelling by a labeller that makes its labels itself."""
-    return {name: MadeBy(labeller=labeller, maker=labeller) for name, labeller in labellers.items()}
+    return {
+        name: MadeBy(labeller=labeller, maker=labeller, from_intensities=labeller == "atropos")
+        for name, labeller in labellers.items()
+    }
 
 
 def found(c: Conditions, *, compared: bool = False) -> dict[str, Finding]:

@@ -100,7 +100,7 @@ def test_everything_from_the_data_is_escaped(tmp_path: Path):
 
 def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
     group = tables(subjects=3, kinds=("T1w",), labellings=("tissue", "manual"))
-    made_by = {"tissue": MadeBy(labeller="atropos"), "manual": MadeBy(labeller="existing")}
+    made_by = {"tissue": MadeBy(labeller="atropos", from_intensities=True), "manual": MadeBy(labeller="existing")}
     page = page_of(tmp_path, group, made_by=made_by)
     assert len(page.findall(".//table[@id='ranking-table']/tbody/tr")) == 2
     verdict = page.find(".//section[@id='verdict']")

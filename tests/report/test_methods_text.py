@@ -9,6 +9,8 @@ from lumirage_bids import labellers, measures, methods
 from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import publications
 from lumirage_bids.labellers.carried import Carried
+from lumirage_bids.maskers import maskers
+from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report import methods_text as module
 from lumirage_bids.report.methods_text import (
     DoneRun,
@@ -105,11 +107,13 @@ def test_labels_are_carried_as_the_rows_say():
 
 
 def test_carried_labels_name_and_cite_what_is_carried():
-    sources = {"braincolor": Carried(of="synthseg").source, "tissue": Carried(of="manual").source}
+    of = {"braincolor": Carried(of="synthseg"), "tissue": Carried(of="manual")}
+    sources = {name: labeller.source for name, labeller in of.items()}
+    labellers = {name: MadeBy(labeller=labeller.name, maker=labeller.maker) for name, labeller in of.items()}
     pairs = pairs_of()
     synthseg, manual = [
         citation_markdown([p])
-        for p in methods_text(facts(pairs, conditions=Conditions(pairs=pairs, sources=sources)))
+        for p in methods_text(facts(pairs, conditions=Conditions(pairs=pairs, sources=sources, labellers=labellers)))
         if p.startswith("Labelling")
     ]
     assert "Chen" in synthseg
@@ -154,6 +158,6 @@ def test_citations_in_words_and_whole_paragraph():
 
 
 def test_every_reference_is_read_and_used():
-    of_kinds = {key for kind in [*KINDS, *measures.measures().values()] for key in kind.references}
+    of_kinds = {key for kind in [*KINDS, *measures.measures().values(), *maskers().values()] for key in kind.references}
     of_text = set(re.findall(r"@(\w+\d{4}\w*|lumirage)", inspect.getsource(module)))
     assert of_kinds | of_text == set(publications())

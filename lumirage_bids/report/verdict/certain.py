@@ -17,8 +17,8 @@ _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"))
 
 
 def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell the certain differences, the largest first."""
-    found = sorted((r for r in rows if r.kind == "certain"), key=lambda r: -r.difference)
+    """Tell the certain differences, and those that one thing alone makes doubtful, the largest first."""
+    found = sorted((r for r in rows if r.ahead), key=lambda r: -r.difference)
     for r in found[:MOST]:
         parts = (_difference, _doubts, _structure, _by_class, _further)
         yield "".join(part(scene, r) for part in parts)
@@ -54,10 +54,16 @@ def effect(r: Relation) -> list[str]:
 
 
 def _doubts(scene: Scene, r: Relation) -> str:
-    """What is doubtful about a certain difference."""
+    """What is doubtful about a difference."""
     told = []
-    if r.failures_differ:
-        told.append("Not certain all the same: the two lack scores of different pairs.")
+    if r.lacks_too_much:
+        n, worst = r.row["n_ahead_lacks"], r.row["ahead_at_worst_difference"]
+        at_worst = f"; with {'it' if n == 1 else 'them'} scored {scene.words.worst} {r.row['method_b']} − "
+        at_worst += f"{r.row['method_a']} is {scene.words.size(worst, sign=True)}"
+        told.append(
+            f"Not certain all the same: {r.better} lacks {count(n)} pair{'s' * (n != 1)} that {r.worse} has"
+            f"{at_worst if math.isfinite(worst) else ''}."
+        )
     if r.hangs_on:
         without = scene.words.size(r.row["without_difference"], sign=True)
         told.append(

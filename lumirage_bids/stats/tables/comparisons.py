@@ -78,6 +78,20 @@ COMPARISON_ENTRIES: dict[str, Entry] = {
     },
     "worst_case_d_z": {"Description": "d_z in the worst case", "Units": SIGNED, "Reference": LAKENS},
     "worst_case_p": {"Description": "p in the worst case, not corrected"},
+    "n_ahead_lacks": {
+        "Description": "Pairs that the arm with the better mean lacks, failed or not run, and the other one scored"
+    },
+    "ahead_at_worst_difference": {
+        "Description": "mean_difference with these pairs of the better arm scored 0 (for other scores, the worst there "
+        "is; n/a where there is none), those that the other one lacks left out",
+        "Units": SIGNED,
+    },
+    "ahead_at_worst_p": {"Description": "Larger one of p and of the p-value of ahead_at_worst_difference"},
+    "ahead_at_worst_p_holm": {
+        "Description": "ahead_at_worst_p after Holm's correction over all comparisons of this table: a difference is "
+        "called certain where it stays so by this, in the same direction and beyond the margin",
+        "Reference": HOLM,
+    },
     "resampled": {
         "Description": "What is generalised over: subjects; moving and fixed ones apart, if disjoint; or one "
         "side, where the other is one subject"

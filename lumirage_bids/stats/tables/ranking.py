@@ -14,8 +14,8 @@ from lumirage_bids.stats.tables._entries import COMMON, DICE, ENDS, LEARN2REG, E
 from lumirage_bids.stats.tables.base import Made, Scores, Statistic
 
 CERTAIN = (
-    "as the verdict says it, by p_holm of comparisons.tsv, beyond margin and threshold, with no scores lacking of "
-    "different pairs, and not by one subject alone"
+    "as the verdict says it, by p_holm of comparisons.tsv, beyond margin and threshold, still so with what the better "
+    "arm lacks scored at worst, and not by one subject alone"
 )
 WIESENFARTH = "https://doi.org/10.1038/s41598-021-82017-6"
 _RANKING: dict[str, Entry] = {

@@ -418,27 +418,45 @@ def test_a_scan_that_fails_every_method_sets_none_aside():
     assert "over 72 pairs" in found.headline
 
 
-def test_where_failures_differ_nothing_is_certain():
-    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
-    found = verdict(fail(pairs, of(pairs, "syn") & some(pairs, 0.02)))
-    assert found.headline.startswith("Lacking pairs: syn, 3 of 132 pairs failed (2.3 %: out of memory). Highest mean")
-    assert "which is not certain where failures differ" in found.headline
-    assert "for certain" not in found.headline
-    assert "over 129 pairs" in found.headline
+def test_a_lead_is_certain_only_if_it_is_with_what_the_one_ahead_lacks_at_worst():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.62}, subject=0.004)
+    for missing in (fail(pairs, of(pairs, "syn") & some(pairs, 0.02)), pairs[~of(pairs, "syn") | ~some(pairs, 0.02)]):
+        found = verdict(missing)
+        assert found.headline.startswith("Lacking pairs: syn, 3 of 132 pairs ")
+        assert "Highest mean: syn, mean Dice 0.620 over 129 pairs" in found.headline
+        assert "which is not certain where failures differ" in found.headline
+        assert "for certain" not in found.headline
+        told = next(s for s in found.sentences if s.startswith("syn is above greedy"))
+        worst = "Not certain all the same: syn lacks 3 pairs that greedy has; with them scored 0 syn − greedy is +0.00"
+        assert worst in told
+        assert {r.kind for r in found.relations if r.names() == {"syn", "greedy"}} == {"doubted"}
     same = verdict(fail(pairs, ~of(pairs, "identity") & some(pairs, 0.02)))
     assert "above every other for certain" in same.headline
+    far = table({"identity": 0.45, "greedy": 0.6, "syn": 0.7}, subject=0.004)
+    assert "above every other for certain" in verdict(fail(far, of(far, "syn") & some(far, 0.02))).headline
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_who_is_behind_gains_nothing_by_failing(unfinished):
+    pairs = table({"identity": 0.45, "a": 0.5, "b": 0.53, "c": 0.56}, subject=0.003)
+    lost = of(pairs, "a") & some(pairs, 0.03)
+    found = verdict(pairs[~lost] if unfinished else fail(pairs, lost))
+    assert "Highest mean: c" in found.headline
+    assert "above every other for certain" in found.headline
+    assert "Rank, one more than the methods that are ahead for certain: 1. c; 2. b; 3. a." in words(found)
+    assert "Not certain" not in words(found)
 
 
 def test_ranks_count_what_the_words_call_certain():
-    pairs = table({"a": 0.5, "b": 0.6, "c": 0.7}, subject=0.004)
+    pairs = table({"a": 0.5, "b": 0.52, "c": 0.54}, subject=0.003)
     assert "Rank, one more than the methods that are ahead for certain: 1. c; 2. b; 3. a." in words(verdict(pairs))
     some_of_b = verdict(fail(pairs, of(pairs, "b") & some(pairs, 0.02)))
-    assert "Rank, one more than the methods that are ahead for certain: 1. c and b; 2. a." in words(some_of_b)
+    assert "Rank, one more than the methods that are ahead for certain: 1. c; 2. b and a." in words(some_of_b)
     for seed, method in enumerate("abc"):
         pairs = fail(pairs, of(pairs, method) & some(pairs, 0.02, seed))
     found = verdict(pairs)
     assert any("Not certain all the same" in s for s in found.sentences)
-    assert not any(s.startswith("Rank") for s in found.sentences)
+    assert "Rank, one more than the methods that are ahead for certain: 1. c and b; 2. a." in words(found)
 
 
 @pytest.mark.parametrize("lacking", ["none", "a few of b", "half of b"])
@@ -479,7 +497,7 @@ def test_a_certain_order_is_not_called_certain_to_count():
 
 
 def test_as_many_failures_on_other_pairs_differ():
-    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.62}, subject=0.004)
     pairs = fail(pairs, of(pairs, "syn") & some(pairs, 0.02))
     found = verdict(fail(pairs, of(pairs, "greedy") & some(pairs, 0.02, seed=9)))
     assert "which is not certain where failures differ" in found.headline
@@ -532,7 +550,7 @@ def test_an_arm_that_is_all_but_finished_is_said_to_lack_pairs():
     pairs = table(subject=0.004)
     found = verdict(pairs[~of(pairs, "syn") | ~some(pairs, 0.01)])
     assert found.headline.startswith("Lacking pairs: syn, 1 of 132 pairs not done yet (0.8 %).")
-    assert "for certain" not in found.headline
+    assert "above every other for certain" in found.headline  # even were that pair scored 0
 
 
 def test_a_run_that_is_not_finished_says_so_first():

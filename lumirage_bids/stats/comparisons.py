@@ -13,7 +13,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
 from lumirage_bids.stats.design import Design, Designs, design
-from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, with_errors
+from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
 from lumirage_bids.stats.score import DICE, Score
@@ -51,6 +51,8 @@ _COUNTS = (
     *("n", "n_failed", "n_subjects", "worst_case_n", "n_smallest", "n_left_out"),
     *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b", "n_ahead_lacks"),
 )
+
+_SPREAD_UNKNOWN = "how far the differences spread is known too badly"
 
 _Row = dict[str, object]
 
@@ -254,19 +256,23 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Ro
     row["p_equivalence"] = found.p_within(criteria.margin)[0]
     if row["refused_sizes"]:
         return row
-    # A size has the sign of the difference: where that of the difference is sure, so is that of the size.
-    ends = (0.0 if low[0] > 0 else -np.inf, 0.0 if high[0] < 0 else np.inf)
     sizes = _sizes(laid, own_a, own_b, observed, criteria)
-    return row | {name: float(np.clip(value, *ends)) for name, value in sizes.items()}
+    if low[0] <= 0 <= high[0] or sizes["d_z_low"] * sizes["d_z_high"] > 0:
+        return row | sizes
+    # A size has the sign of the difference. Where that is sure, an interval on both sides of 0 says nothing of the size.
+    return row | {"refused_sizes": _SPREAD_UNKNOWN}
 
 
 def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], criteria: Criteria) -> dict[str, float]:
     """Intervals of the effect sizes."""
     moved = np.zeros((int(laid.kept[-1]) + 1, len(_SIZES)))
     moved[laid.kept] = influences(a, b)
-    found = with_errors(laid.infer(moved), [observed[size] for size in _SIZES])
-    ends = zip(_ENDS, found.interval(criteria.confidence), strict=True)
-    return {f"{size}_{end}": float(v) for end, values in ends for size, v in zip(_SIZES, values, strict=True)}
+    ends = size_intervals(laid.infer(moved), [observed[size] for size in _SIZES], criteria.confidence)
+    return {
+        f"{size}_{end}": float(value)
+        for end, values in zip(_ENDS, ends, strict=True)
+        for size, value in zip(_SIZES, values, strict=True)
+    }
 
 
 def _of_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual: _Row, criteria: Criteria) -> _Row:

@@ -259,7 +259,7 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Ro
     sizes = _sizes(laid, own_a, own_b, observed, criteria)
     if low[0] <= 0 <= high[0] or sizes["d_z_low"] * sizes["d_z_high"] > 0:
         return row | sizes
-    # A size has the sign of the difference. Where that is sure, an interval on both sides of 0 says nothing of the size.
+    # A size has the sign of the difference. Where that is sure, an interval on both sides of 0 says nothing of it.
     return row | {"refused_sizes": _SPREAD_UNKNOWN}
 
 

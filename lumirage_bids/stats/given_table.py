@@ -83,6 +83,8 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
     table["method"] = _with_floor(table["method"], notes)
     table["dice_mean"] = _numbers(file, raw[score], score)
     table["status"], table["reason"] = _states(file, raw, table["dice_mean"]), raw.get("reason")
+    if table["dice_mean"].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
+        raise _empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
         table[column] = raw[column].fillna(default) if column in raw else default
     for side in ("moving", "fixed"):
@@ -162,6 +164,13 @@ def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) 
     if named:
         raise UsageError(f"--score {score}: {file} has no such column; {choice}.")
     raise BadDataError(f"{file} has no column {score}. Name the scores with --score NAME; {choice}.")
+
+
+def _empty(file: Path, raw: pd.DataFrame, score: str) -> BadDataError:
+    """The complaint that no row has a score, though they are not said to have failed."""
+    filled = [c for c in raw.columns if c not in (*REQUIRED, *OPTIONAL) and raw[c].notna().any()]
+    choice = f", such as {', '.join(filled)}" if filled else ""
+    return BadDataError(f"{file}: column {score} is empty, no row has a score. Name another with --score NAME{choice}.")
 
 
 def _with_floor(methods: pd.Series[str], notes: list[str]) -> pd.Series[str]:

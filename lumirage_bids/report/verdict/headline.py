@@ -25,6 +25,8 @@ def lacking(scene: Scene) -> Iterator[str]:
     if scene.planned is not None and scene.done < scene.planned:
         left = f"{count(scene.planned - scene.done)} of {count(scene.planned)}"
         yield f"Not finished: {left} planned pairs are not done by any method."
+    if scene.absent:
+        yield f"Not here: {few(list(scene.absent))}, without any pair of this labelling."
     aside = [s for s in scene.competitors if s.set_aside]
     failing, unfinished = ([s for s in aside if (s.unfinished > s.failed) is wanted] for wanted in (False, True))
     if failing:

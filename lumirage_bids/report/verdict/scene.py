@@ -115,6 +115,8 @@ class Scene:
     words : Wording
     withheld : str
         Why there is no verdict; empty where there is one.
+    absent : sequence of str
+        Arms that other labellings have and this one lacks altogether.
     caveats : sequence of str
         What bounds every sentence.
     rescans : DataFrame
@@ -139,6 +141,7 @@ class Scene:
     criteria: Criteria
     words: Wording
     withheld: str = ""
+    absent: Sequence[str] = ()
     caveats: Sequence[str] = ()
     rescans: pd.DataFrame
     agreements: Sequence[Agreement] = ()

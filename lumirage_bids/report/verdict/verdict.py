@@ -217,10 +217,18 @@ def _scene(
         criteria=criteria,
         words=words,
         withheld=known.withheld.get(labelling, ""),
+        absent=_absent(tables.pairs, labelling),
         caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
         rescans=_rescans(_of(tables.summary, labelling, how)),
         agreements=known.agreements.get(labelling, ()),
     )
+
+
+def _absent(pairs: pd.DataFrame, labelling: str) -> list[str]:
+    """Arms that have no row of a labelling, by their names among all."""
+    everyone = arm_labels(arms_of(pairs))
+    here = set(arms_of(pairs[pairs["labelling"] == labelling]))
+    return [name for arm, name in everyone.items() if arm not in here]
 
 
 def _of(table: pd.DataFrame, labelling: str, how: str) -> pd.DataFrame:

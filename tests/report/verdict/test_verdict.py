@@ -560,6 +560,13 @@ def test_a_run_that_is_not_finished_says_so_first():
     assert "Not finished" not in verdict(pairs, Known(planned=132)).headline
 
 
+def test_a_method_without_a_pair_of_a_labelling_is_named():
+    pairs = table(labellings=("manual", "tissues"), subject=0.004)
+    manual, tissues = verdicts(pairs[~of(pairs, "syn", labelling="tissues")])
+    assert tissues.headline.startswith("Not here: syn, without any pair of this labelling.")
+    assert "Not here" not in manual.headline
+
+
 def test_scores_that_are_missing_without_a_failure_count_as_lacking():
     pairs = table(subject=0.004)
     pairs.loc[of(pairs, "syn") & some(pairs, 0.3), "dice_mean"] = np.nan

@@ -224,8 +224,9 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
         Column(key="refused", title="Why no interval", keep=refused),
     ]
     caption = (
-        "Every two methods, on the pairs that both scored. Positive: the first-named is higher. Intervals and p-values "
-        "over subjects, but for those under “pairs taken for independent”, which are too sure."
+        "Every two methods, on the pairs that both scored and, unless one of them is set aside, every other ranked "
+        "method too; where no pair was scored by all, on those of the two. Positive: the first-named is higher. "
+        "Intervals and p-values over subjects, but for those under “pairs taken for independent”, which are too sure."
     )
     return make_table("comparison-table", caption, data, columns)
 

@@ -150,8 +150,13 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
         return " on the pairs that all scored, which is not certain where failures differ"
     if hanging := list(dict.fromkeys(r.hangs_on for r in relations if r.hangs_on)):
         return f", but not for certain: it hangs on {and_join(hanging)} alone"
-    fewest = min(int(r.row["n_subjects"]) for r in relations)
-    return f" for certain, as far as {fewest} subjects go" if fewest < _FEW else " for certain"
+    return f" for certain{as_far(relations)}"
+
+
+def as_far(relations: Sequence[Relation]) -> str:
+    """How far certainty goes where it is from a few subjects."""
+    fewest = min((int(r.row["n_subjects"]) for r in relations), default=_FEW)
+    return f", as far as {fewest} subjects go" if fewest < _FEW else ""
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
@@ -171,7 +176,8 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
         same = f" (the same in every pair: {few([first.name, *tied])})" if tied else ""
         return (
             f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
-            f"for certain{same}: {of_what} {size}; {_mean(scene, first)}."
+            f"for certain{as_far([r for r in level if r.kind == 'equivalent'])}{same}: {of_what} {size}; "
+            f"{_mean(scene, first)}."
         )
     if kinds <= {"identical", "equivalent", "small"}:
         threshold = f"|d_z| = {scene.criteria.threshold:g}"

@@ -8,7 +8,7 @@ from itertools import islice
 
 from lumirage_bids.report.text import and_join, count, few, p_value
 from lumirage_bids.report.verdict.certain import MOST, differences, single_splits, subjects
-from lumirage_bids.report.verdict.headline import against, turning
+from lumirage_bids.report.verdict.headline import against, as_far, turning
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
@@ -93,8 +93,8 @@ def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         yield f"The same score in every pair: {_pairs_of(by_kind['identical'])}."
     if by_kind["equivalent"]:
         yield (
-            f"Equivalent, their means differ by less than {margin} for certain (two one-sided tests, Holm's "
-            f"correction): {_pairs_of(by_kind['equivalent'])}."
+            f"Equivalent, their means differ by less than {margin} for certain{as_far(by_kind['equivalent'])} (two "
+            f"one-sided tests, Holm's correction): {_pairs_of(by_kind['equivalent'])}."
         )
     for r in by_kind["small"][:MOST]:
         yield f"Too small to count: {_neutral(scene, r)}."

@@ -33,7 +33,10 @@ WILCOXON = "https://doi.org/10.2307/3001968"
 INDEPENDENT = "takes the pairs for independent, which they are not: a subject recurs in many, so it is too small"
 COMPARISON_ENTRIES: dict[str, Entry] = {
     **ARMS,
-    "n": {"Description": "Pairs that both arms scored; all numbers but the worst case are over these"},
+    "n": {
+        "Description": "Pairs that both arms scored and, unless one of them is set aside or no pair was scored by all, "
+        "every other ranked arm too; all numbers but the worst case are over these"
+    },
     "n_failed": {"Description": "Pairs run in both arms, without a score in one or both"},
     **{f"mean_{side}": {"Description": f"Mean Dice of arm {side} over the n pairs", "Units": DICE} for side in "ab"},
     **DIFFERENCE,

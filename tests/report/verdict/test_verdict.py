@@ -165,6 +165,14 @@ def test_equivalent_methods_are_called_so_whatever_the_effect_size():
     assert not claims(found)
 
 
+def test_equivalence_of_a_few_subjects_goes_as_far_as_they_do():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.6}, groups={"T1w": 4}), "greedy", "syn", 0.0005)
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += np.random.default_rng(0).normal(0, 0.0003, 12)
+    found = verdict(pairs)
+    assert "by less than 0.01 Dice for certain, as far as 4 subjects go: difference" in found.headline
+    assert any("for certain, as far as 4 subjects go (two one-sided tests" in s for s in found.sentences)
+
+
 def test_identical_scores_have_no_winner():
     found = verdict(copied(table({"identity": 0.45, "greedy": 0.6}), "greedy", "syn"))
     assert found.headline.startswith("Identical: greedy and syn have the same score in every pair, mean Dice 0.")

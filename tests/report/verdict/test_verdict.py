@@ -467,6 +467,13 @@ def test_ranks_count_what_the_words_call_certain():
     assert "Rank, one more than the methods that are ahead for certain: 1. c and b; 2. a." in words(found)
 
 
+def test_few_subjects_do_not_tell_how_ranks_would_vary():
+    pairs = table({"a": 0.5, "b": 0.6, "c": 0.7}, groups={"T1w": 5}, subject=0.002, noise=0.002)
+    told = next(s for s in verdict(pairs).sentences if s.startswith("Rank"))
+    assert told.endswith("How often it would be so with other subjects, fewer than 6 do not tell.")
+    assert "First, had other subjects been drawn" not in told
+
+
 @pytest.mark.parametrize("lacking", ["none", "a few of b", "half of b"])
 def test_the_ranking_table_says_what_the_words_say(lacking):
     pairs = copied(table({"identity": 0.45, "a": 0.5, "b": 0.6, "c": 0.7}, subject=0.004), "c", "d", 0.0003)

@@ -32,6 +32,10 @@ RESCAN = "same subject"
 FLOOR = "identity"
 
 
+#: Names of columns that hold a Dice: a mean, or that of the structure of an index.
+DICE_COLUMN = re.compile(r"dice(_mean|_[0-9]+)?")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoreTable:
     """A table of scores as the statistics want it.
@@ -91,6 +95,7 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
         table[f"subject_{side}"] = _subjects(file, raw, side, notes)
     _check_subjects(file, table)
     same = table["subject_moving"] == table["subject_fixed"]
+    _check_reserved(file, raw, same)
     given = raw["split"].fillna("no split given") if "split" in raw else BETWEEN
     table["split"] = table.assign(split=given)["split"].mask(same, RESCAN)
     itself = table["moving"] == table["fixed"]
@@ -192,7 +197,7 @@ def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]
         raise BadDataError(
             f"{file}, line {line}: {column} is {value!r}, which is no number.{comma} No score: leave it empty."
         )
-    if column.startswith("dice"):
+    if DICE_COLUMN.fullmatch(column):
         beyond = (numbers < 0) | (numbers > 1)
         if beyond.any():
             line, value = int(cells.index[beyond][0]), cells[beyond].iloc[0]
@@ -250,6 +255,21 @@ def _check_subjects(file: Path, table: pd.DataFrame) -> None:
         scan = twice["scan"].iloc[0]
         subjects = " and ".join(of.loc[of["scan"] == scan, "subject"])
         raise BadDataError(f"{file}: scan {scan} belongs to {subjects}. A scan is of one subject; mend the columns.")
+
+
+def _check_reserved(file: Path, raw: pd.DataFrame, same: pd.Series[bool]) -> None:
+    """Refuse splits that are called as our own classes of pairs are: they would be taken for them."""
+    if "split" not in raw:
+        return
+    named = raw["split"][~same]
+    several = named.nunique(dropna=False) > 1
+    wrong = named.isin(["all", RESCAN, *([BETWEEN] if several else [])])
+    if wrong.any():
+        line, name = int(named.index[wrong][0]), named[wrong].iloc[0]
+        raise BadDataError(
+            f"{file}, line {line}: a split of pairs of different subjects is called {name!r}, which here is the name of "
+            "a class of pairs. Give it another name."
+        )
 
 
 def _check_repeats(file: Path, table: pd.DataFrame) -> None:

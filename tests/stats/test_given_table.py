@@ -133,3 +133,11 @@ def test_an_empty_column_is_no_table_of_failures(tmp_path):
         read(file, "hd95_mm", named=True)
     failed = [(*row, status) for row, status in zip(rows, ("status", "failed"), strict=True)]
     assert read(written(tmp_path, failed), "hd95_mm", named=True).pairs["status"].tolist() == ["failed"]
+
+
+@pytest.mark.parametrize("name", ["all", "same subject", "different subjects"])
+def test_a_split_is_not_called_as_a_class_of_pairs(tmp_path, name):
+    rows = [("method", "moving", "fixed", "dice_mean", "split"), ("a", "sub-1", "sub-2", "0.5", name)]
+    rows.append(("a", "sub-2", "sub-1", "0.5", "other"))
+    with pytest.raises(BadDataError, match=f"line 2: a split of pairs of different subjects is called '{name}'"):
+        read(written(tmp_path, rows))

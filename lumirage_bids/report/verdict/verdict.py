@@ -240,7 +240,8 @@ def _interactions(table: pd.DataFrame, labelling: str, how: str, labels: Mapping
     if table.empty:
         return table
     part = [
-        (labelling in (x, y, of) and evaluation in (how, "")) or (factor == "evaluation" and of == labelling)
+        ((labelling in (x, y) if factor == "labelling" else of == labelling) and evaluation in (how, ""))
+        or (factor == "evaluation" and of == labelling)
         for factor, of, evaluation, x, y in zip(
             *(table[c] for c in ("factor", "labelling", "evaluation", "condition_1", "condition_2")), strict=True
         )

@@ -725,6 +725,15 @@ def test_variants_are_arms_and_their_interaction_is_told():
     assert "depends on the variant" in told
 
 
+def test_a_labelling_called_as_a_variant_is_not_told_of_another_labellings_variants():
+    pairs = equal(variants=("1mm", "2mm"), labellings=("manual", "1mm"), subject=0.004)
+    for variant, sign in (("1mm", 1), ("2mm", -1)):
+        pairs.loc[of(pairs, "syn", variant=variant, labelling="manual"), "dice_mean"] += sign * 0.05
+    manual, other = verdicts(pairs)
+    assert "depends on the variant" in words(manual)
+    assert "depends on the variant" not in words(other)
+
+
 def test_a_verdict_for_each_evaluation_and_none_across():
     pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, variants=("lumir", "own"), subject=0.004)
     there = pairs["variant"] == "lumir"

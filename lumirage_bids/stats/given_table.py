@@ -267,8 +267,8 @@ def _check_reserved(file: Path, raw: pd.DataFrame, same: pd.Series[bool]) -> Non
     if wrong.any():
         line, name = int(named.index[wrong][0]), named[wrong].iloc[0]
         raise BadDataError(
-            f"{file}, line {line}: a split of pairs of different subjects is called {name!r}, which here is the name of "
-            "a class of pairs. Give it another name."
+            f"{file}, line {line}: a split of pairs of different subjects is called {name!r}, the name of our own "
+            "class of pairs. Give it another name."
         )
 
 

@@ -98,7 +98,7 @@ class Scene:
     planned : int or None
         Pairs that were to be done, of all classes; None where nobody knows.
     done : int
-        Pairs that any arm has a row of.
+        Pairs that any arm has a row of, of any labelling: not every labelling has every scan.
     subjects : int
         Of the pairs that all ranked arms scored.
     standings : sequence of Standing

@@ -199,7 +199,7 @@ def _scene(
         evaluation=how,
         split=split,
         planned=known.planned,
-        done=len(pairs[["moving", "fixed"]].drop_duplicates()),
+        done=len(tables.pairs[["moving", "fixed"]].drop_duplicates()),
         subjects=subjects_in_common(summary, inside, known.references),
         standings=standings(summary, _of(tables.ranking, labelling, how), inside, known.references),
         relations=classes.get(split, []),

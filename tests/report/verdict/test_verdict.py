@@ -575,6 +575,12 @@ def test_a_run_that_is_not_finished_says_so_first():
     assert "Not finished" not in verdict(pairs, Known(planned=132)).headline
 
 
+def test_a_labelling_of_some_of_the_scans_is_not_unfinished():
+    pairs = table(labellings=("manual", "tissues"), subject=0.004)
+    fewer = pairs[~(pairs["labelling"].eq("tissues") & some(pairs, 0.5))]
+    assert not any("Not finished" in v.headline for v in verdicts(fewer, Known(planned=132)))
+
+
 def test_a_method_without_a_pair_of_a_labelling_is_named():
     pairs = table(labellings=("manual", "tissues"), subject=0.004)
     manual, tissues = verdicts(pairs[~of(pairs, "syn", labelling="tissues")])

@@ -18,7 +18,7 @@ from lumirage_bids.output.record import read_labellers, read_records
 from lumirage_bids.report.judged import score_tables, write_out
 from lumirage_bids.report.text import wording
 from lumirage_bids.report.verdict.verdict import Known, judge, ranked_labellings
-from lumirage_bids.stats.given_table import ScoreTable, read_score_table
+from lumirage_bids.stats.given_table import DICE_COLUMN, ScoreTable, read_score_table
 from lumirage_bids.stats.score import DICE, Score, known_score
 
 if TYPE_CHECKING:
@@ -134,14 +134,14 @@ def _known_score(score: str) -> tuple[Score, float | None] | None:
 
 
 def is_dice(score: str) -> bool:
-    """Whether a column is a Dice, though it may be none of ours: direction, margin and worst value are known.
+    """Whether a column is a Dice, by name: direction, margin and worst value are known. Of no other name is it guessed.
 
     Examples
     --------
-    >>> [is_dice(name) for name in ("dice_mean", "dice_12", "dice_loss", "hd95_mm")]
-    [True, True, False, False]
+    >>> [is_dice(name) for name in ("dice", "dice_mean", "dice_12", "dice_error", "dice_std", "hd95_mm")]
+    [True, True, True, False, False, False]
     """
-    return score.startswith("dice") and "loss" not in score
+    return DICE_COLUMN.fullmatch(score) is not None
 
 
 def run(arguments: argparse.Namespace) -> int:

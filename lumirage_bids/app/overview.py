@@ -16,7 +16,7 @@ from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT, is_final
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.record import read_records
+from lumirage_bids.output.record import asked_pairs, read_records
 from lumirage_bids.output.root import read_description
 from lumirage_bids.report.text import count
 
@@ -151,22 +151,8 @@ def _pairs_of(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
 
 def _unasked(planned: _Planned, records: Sequence[Mapping[str, Any]], arm: str) -> frozenset[tuple[str, str]]:
     """Pairs that are here, and that every run with an arm left aside, since it named other subjects."""
-    asked = [
-        [set(r["settings"].get(option, ())) for option in ("participant_label", "fixed_label")]
-        for r in records
-        if arm in r["arms"]
-    ]
-    return frozenset(
-        pair
-        for pair in (planned.which or frozenset()) - planned.gone
-        if not any(
-            all(not named or _subject(end) in named for end, named in zip(pair, of, strict=True)) for of in asked
-        )
-    )
-
-
-def _subject(scan: str) -> str:
-    return scan.partition("_")[0].removeprefix("sub-")
+    here = (planned.which or frozenset()) - planned.gone
+    return here - asked_pairs(here, [r for r in records if arm in r["arms"]])
 
 
 def _asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,15 +23,17 @@ from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.followed import Followed, follow
 from lumirage_bids.experiment.software import software_notes
+from lumirage_bids.experiment.status import LEFT_OUT
 from lumirage_bids.output import agreements, paths, score_table
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.record import dated_records, read_criteria, read_records, versions
+from lumirage_bids.output.record import asked_pairs, dated_records, read_criteria, read_records, versions
 from lumirage_bids.output.root import SLOPPY, read_description
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
 from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
+from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
 from lumirage_bids.stats.tables import statistics
@@ -81,10 +83,11 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     labellers, about_labellers = agreements.collect(output)
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
+    asked = pairs_asked(output, read_records(output))
     context = replace(
-        _context(output, command, [*loud, *notes], conditions, tables.comparisons, followed),
+        _context(output, command, [*loud, *asked.notes, *notes], conditions, tables.comparisons, followed),
         criteria=criteria,
-        known=_known(read_records(output), conditions, agreements.summarise(labellers)),
+        known=_known(asked.pairs, conditions, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
         labeller_notes=about_labellers,
     )
@@ -183,9 +186,8 @@ def _context(
     )
 
 
-def _known(records: list[dict[str, Any]], conditions: Conditions, labellers: pd.DataFrame) -> Known:
+def _known(planned: int | None, conditions: Conditions, labellers: pd.DataFrame) -> Known:
     """What bounds the verdict besides scores."""
-    plan = records[-1]["plan"] if records else {}
     whole = labellers[labellers["name"] == "all structures"] if len(labellers) else labellers
     return Known(
         caveats=few_classes(conditions),
@@ -196,8 +198,41 @@ def _known(records: list[dict[str, Any]], conditions: Conditions, labellers: pd.
             ]
             for name, rows in whole.groupby("labelling", sort=False)
         },
-        planned=plan.get("pairs_present"),
+        planned=planned,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """Pairs that the runs of a protocol were asked for and whose scans are here; None where nobody knows."""
+
+    pairs: int | None
+    notes: tuple[str, ...] = ()
+
+
+def pairs_asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Planned:
+    """Count them by the pairs of the status table, which the end of a run writes; else by what the records count."""
+    plan = records[-1]["plan"] if records else {}
+    n, here = plan.get("pairs"), plan.get("pairs_present")
+    if n is None or here is None:
+        return Planned(pairs=here)
+    table = output.read_table("status.tsv")
+    if {"moving", "fixed", "status"} <= set(table.columns):
+        table = table[table["status"] != LEFT_OUT]
+        states = table.groupby(["moving", "fixed"])["status"]
+        gone = {pair for pair, of in states if (of == "missing").all()}
+        pairs = set(zip(table["moving"], table["fixed"], strict=True))
+        if len(pairs) == n:
+            asked = asked_pairs(pairs, records)
+            return Planned(pairs=len(asked - gone), notes=_part(len(asked), n))
+    # Of the first run, while it is at work.
+    asked_for = plan.get("pairs_asked", n) if len(records) == 1 else n
+    return Planned(pairs=min(here, asked_for), notes=_part(asked_for, n))
+
+
+def _part(asked: int, pairs: int) -> tuple[str, ...]:
+    told = f"{count(asked)} of the protocol's {count(pairs)} pairs were asked for: runs named subjects."
+    return (told,) if asked < pairs else ()
 
 
 def criteria_note(before: Criteria, now: Criteria) -> list[str]:

@@ -10,6 +10,7 @@ import pandas as pd
 from lumirage_bids import measures
 from lumirage_bids.report.text import MISSING, WRITERS, count, span
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
+from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
@@ -176,7 +177,8 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
     ]
     caption = (
         "Ranks on the pairs that all methods scored that are not set aside. By certainty: one more than the methods "
-        "that are better for certain, as in the verdict."
+        "that are better for certain, as in the verdict. How ranks would vary had other subjects been drawn is not "
+        f"told below {FEWEST_FOR_RANKS} subjects."
     )
     return make_table("ranking-table", caption, ranking.assign(spans=spans), columns)
 
@@ -224,8 +226,9 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
         Column(key="refused", title="Why no interval", keep=refused),
     ]
     caption = (
-        "Every two methods, on the pairs that both scored. Positive: the first-named is higher. Intervals and p-values "
-        "over subjects, but for those under “pairs taken for independent”, which are too sure."
+        "Every two methods, on the pairs that both scored and, unless one of them is set aside, every other ranked "
+        "method too; where no pair was scored by all, on those of the two. Positive: the first-named is higher. "
+        "Intervals and p-values over subjects, but for those under “pairs taken for independent”, which are too sure."
     )
     return make_table("comparison-table", caption, data, columns)
 

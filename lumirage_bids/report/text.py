@@ -13,16 +13,17 @@ MISSING = "–"
 
 
 def fixed(value: float, digits: int = 3, *, sign: bool = False) -> str:
-    """Write a number with fixed decimals and a true minus sign.
+    """Write a number with fixed decimals and a true minus sign; what rounds to zero has none.
 
     Examples
     --------
-    >>> fixed(0.61549), fixed(-0.2, 2), fixed(0.0041, sign=True), fixed(float("nan"))
-    ('0.615', '−0.20', '+0.004', '–')
+    >>> fixed(0.61549), fixed(-0.2, 2), fixed(0.0041, sign=True), fixed(-0.0004), fixed(float("nan"))
+    ('0.615', '−0.20', '+0.004', '0.000', '–')
     """
     if not math.isfinite(value):
         return MISSING
-    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
+    nothing = round(value, digits) == 0
+    return f"{0.0 if nothing else value:{'+' if sign and not nothing else ''}.{digits}f}".replace("-", "−")
 
 
 #: Differences below this are what arithmetic leaves of none.

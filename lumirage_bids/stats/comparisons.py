@@ -13,7 +13,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
 from lumirage_bids.stats.design import Design, Designs, design
-from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, with_errors
+from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
 from lumirage_bids.stats.score import DICE, Score
@@ -32,6 +32,7 @@ COMPARISON_COLUMNS = [
     *("p_t", "w", "p_wilcoxon"),
     *("worst_case_n", "worst_case_difference", "worst_case_ci_low", "worst_case_ci_high"),
     *("worst_case_d_z", "worst_case_p", "resampled", "refused"),
+    *("n_ahead_lacks", "ahead_at_worst_difference", "ahead_at_worst_p", "ahead_at_worst_p_holm"),
     *("median_difference", "win_percent", "tie_percent", "p_win"),
     *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b"),
     *("df", "estimator", "groups", "n_smallest", "left_out", "n_left_out", "holds_for", "refused_sizes"),
@@ -48,8 +49,10 @@ _TEXTS = (
 )
 _COUNTS = (
     *("n", "n_failed", "n_subjects", "worst_case_n", "n_smallest", "n_left_out"),
-    *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b"),
+    *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b", "n_ahead_lacks"),
 )
+
+_SPREAD_UNKNOWN = "how far the differences spread is known too badly"
 
 _Row = dict[str, object]
 
@@ -85,7 +88,8 @@ def compare(
         ``n_failed`` pairs were run in both but lack a score in at least one. Differences are b − a. Standard
         error, intervals, ``p``, ``p_equivalence`` and their Holm corrections come from `lumirage_bids.stats.design`,
         where subjects are what is drawn; ``t``, ``p_t``, ``w`` and ``p_wilcoxon`` take the pairs for independent.
-        ``worst_case_…`` scores failed pairs as bad as can be. Holm's correction is over all tests of the table;
+        ``worst_case_…`` scores failed pairs as bad as can be; ``ahead_at_worst_…`` those alone that the one ahead
+        lacks and the other has, failed or not run. Holm's correction is over all tests of the table;
         classes that hold the same pairs (``all`` and the only split) are one test.
 
     Raises
@@ -113,7 +117,7 @@ def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFr
     compared["hangs_on_subject"] = compared["hangs_on_subject"].astype("bool")
     numbers = compared.columns.difference([*_TEXTS, *_COUNTS, "hangs_on_subject"], sort=False)
     compared = compared.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(_COUNTS, "int64"))
-    for column in ("p", "p_equivalence"):
+    for column in ("p", "p_equivalence", "ahead_at_worst_p"):
         compared[f"{column}_holm"] = holm_once(compared[column].to_numpy(dtype=np.float64), tests)
     return compared
 
@@ -161,9 +165,39 @@ def _row(
         "p_win": _p_win(laid, table.dice[:, couple[1]] - table.dice[:, couple[0]]),
         **{f"worst_case_{name}": at_worst.get(key, np.nan) for name, key in _WORST_CASE.items()},
         "worst_case_n": at_worst.get("n", len(a)),
+        **_ahead_at_worst(table, couple, designs, laid, usual, score),
         "equivalence_margin": criteria.margin,
         **_of_design(laid),
         **_of_subjects(table, laid, couple, usual, criteria),
+    }
+
+
+def _ahead_at_worst(
+    table: SideBySide, couple: tuple[int, int], designs: Designs, laid: Design, usual: _Row, score: Score
+) -> _Row:
+    """The difference with what the one ahead lacks, failed or not run, at worst: only that could have favoured it.
+
+    What the one behind lacks is left out: at worst it would only be further behind, and its own failures, rare and
+    large, would hide that by their spread.
+    """
+    mean, p = cast(float, usual["mean_difference"]), cast(float, usual.get("p", np.nan))
+    ahead, behind = couple[:: -1 if score.sign * mean > 0 else 1]
+    scored = np.isfinite(table.dice)
+    lacks = scored[:, behind] & ~scored[:, ahead]
+    row: _Row = {"n_ahead_lacks": int(lacks.sum()), "ahead_at_worst_difference": mean, "ahead_at_worst_p": p}
+    if not lacks.any() or np.isnan(p):
+        return row
+    if score.worst is None:
+        return row | {"ahead_at_worst_difference": np.nan, "ahead_at_worst_p": 1.0}
+    values = np.where(lacks[:, None] & ~scored, score.worst, table.dice)
+    difference = (values[:, couple[1]] - values[:, couple[0]])[:, None]
+    used = lacks.copy()
+    used[laid.kept] = True
+    found = designs.of(used).infer(difference, step=table.step)
+    worst_p = found.p()[0]
+    return row | {
+        "ahead_at_worst_difference": found.estimate[0],
+        "ahead_at_worst_p": 1.0 if np.isnan(worst_p) else max(p, float(worst_p)),
     }
 
 
@@ -222,19 +256,23 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Ro
     row["p_equivalence"] = found.p_within(criteria.margin)[0]
     if row["refused_sizes"]:
         return row
-    # A size has the sign of the difference: where that of the difference is sure, so is that of the size.
-    ends = (0.0 if low[0] > 0 else -np.inf, 0.0 if high[0] < 0 else np.inf)
     sizes = _sizes(laid, own_a, own_b, observed, criteria)
-    return row | {name: float(np.clip(value, *ends)) for name, value in sizes.items()}
+    if low[0] <= 0 <= high[0] or sizes["d_z_low"] * sizes["d_z_high"] > 0:
+        return row | sizes
+    # A size has the sign of the difference. Where that is sure, an interval on both sides of 0 says nothing of it.
+    return row | {"refused_sizes": _SPREAD_UNKNOWN}
 
 
 def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], criteria: Criteria) -> dict[str, float]:
     """Intervals of the effect sizes."""
     moved = np.zeros((int(laid.kept[-1]) + 1, len(_SIZES)))
     moved[laid.kept] = influences(a, b)
-    found = with_errors(laid.infer(moved), [observed[size] for size in _SIZES])
-    ends = zip(_ENDS, found.interval(criteria.confidence), strict=True)
-    return {f"{size}_{end}": float(v) for end, values in ends for size, v in zip(_SIZES, values, strict=True)}
+    ends = size_intervals(laid.infer(moved), [observed[size] for size in _SIZES], criteria.confidence)
+    return {
+        f"{size}_{end}": float(value)
+        for end, values in zip(_ENDS, ends, strict=True)
+        for size, value in zip(_SIZES, values, strict=True)
+    }
 
 
 def _of_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual: _Row, criteria: Criteria) -> _Row:

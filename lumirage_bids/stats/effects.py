@@ -15,7 +15,7 @@ from lumirage_bids.stats.student import Floats, Inference
 #: Standard deviations of Dice below this are rounding, not spread (Dice lies in [0, 1]).
 _NO_SPREAD = 1e-12
 # How many times fewer degrees of freedom a spread's own error is taken to have, less one.
-_SPREAD_UNSURE = 2.0
+_SPREAD_UNSURE = 1.0
 #: Most pairs for which Wilcoxon's p-value is exact where there are no ties.
 _EXACT = 50
 
@@ -137,12 +137,13 @@ def influences(a: Floats, b: Floats) -> Floats:
     return np.where(known, np.stack([d_z, d_av, d_pooled, d_av * _correction(n)], axis=1), np.nan)
 
 
-def with_errors(found: Inference, sizes: npt.ArrayLike) -> Inference:
-    """Effect sizes with their errors.
+def size_intervals(found: Inference, sizes: npt.ArrayLike, confidence: float) -> tuple[Floats, Floats]:
+    """Ends of the intervals of effect sizes.
 
-    Of a large effect size most of the error is that of the standard deviation that it is divided by. That error is
-    known from fourth powers of few differences, and too small more often than not: its share counts with a third of the
-    degrees of freedom.
+    The error of an effect size d grows with it, as √(1 + d² / 2): intervals are taken on a scale on which it does not,
+    √2 · arsinh(d / √2), so that of a large size the lower end is a fraction of it and not a difference from it. Most of
+    that error is of the standard deviation that the size is divided by, which is known from fourth powers of few
+    differences, and too small more often than not: its share counts with half of the degrees of freedom.
 
     Parameters
     ----------
@@ -150,10 +151,14 @@ def with_errors(found: Inference, sizes: npt.ArrayLike) -> Inference:
         Of the influences of each size.
     sizes : array-like
         The sizes that were found.
+    confidence : float
     """
-    half = np.asarray(sizes, dtype=np.float64) ** 2 / 2
-    degrees = found.df / (1 + _SPREAD_UNSURE * half / (1 + half))
-    return replace(found.of(sizes), df=np.maximum(degrees, 1.0))
+    d = np.asarray(sizes, dtype=np.float64)
+    half = d**2 / 2
+    degrees = np.maximum(found.df / (1 + _SPREAD_UNSURE * half / (1 + half)), 1.0)
+    even = replace(found, estimate=np.arcsinh(d / np.sqrt(2)), se=found.se / np.sqrt(2 + d**2), df=degrees)
+    low, high = even.interval(confidence)
+    return np.asarray(np.sqrt(2) * np.sinh(low)), np.asarray(np.sqrt(2) * np.sinh(high))
 
 
 class PlainTests(NamedTuple):

@@ -32,6 +32,10 @@ RESCAN = "same subject"
 FLOOR = "identity"
 
 
+#: Names of columns that hold a Dice: a mean, or that of the structure of an index.
+DICE_COLUMN = re.compile(r"dice(_mean|_[0-9]+)?")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoreTable:
     """A table of scores as the statistics want it.
@@ -83,12 +87,15 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
     table["method"] = _with_floor(table["method"], notes)
     table["dice_mean"] = _numbers(file, raw[score], score)
     table["status"], table["reason"] = _states(file, raw, table["dice_mean"]), raw.get("reason")
+    if table["dice_mean"].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
+        raise _empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
         table[column] = raw[column].fillna(default) if column in raw else default
     for side in ("moving", "fixed"):
         table[f"subject_{side}"] = _subjects(file, raw, side, notes)
     _check_subjects(file, table)
     same = table["subject_moving"] == table["subject_fixed"]
+    _check_reserved(file, raw, same)
     given = raw["split"].fillna("no split given") if "split" in raw else BETWEEN
     table["split"] = table.assign(split=given)["split"].mask(same, RESCAN)
     itself = table["moving"] == table["fixed"]
@@ -164,6 +171,13 @@ def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) 
     raise BadDataError(f"{file} has no column {score}. Name the scores with --score NAME; {choice}.")
 
 
+def _empty(file: Path, raw: pd.DataFrame, score: str) -> BadDataError:
+    """The complaint that no row has a score, though they are not said to have failed."""
+    filled = [c for c in raw.columns if c not in (*REQUIRED, *OPTIONAL) and raw[c].notna().any()]
+    choice = f", such as {', '.join(filled)}" if filled else ""
+    return BadDataError(f"{file}: column {score} is empty, no row has a score. Name another with --score NAME{choice}.")
+
+
 def _with_floor(methods: pd.Series[str], notes: list[str]) -> pd.Series[str]:
     """Spell the start without deformation as our own tables do, whatever its capitals; it is no competitor."""
     other = (methods.str.lower() == FLOOR) & (methods != FLOOR)
@@ -183,7 +197,7 @@ def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]
         raise BadDataError(
             f"{file}, line {line}: {column} is {value!r}, which is no number.{comma} No score: leave it empty."
         )
-    if column.startswith("dice"):
+    if DICE_COLUMN.fullmatch(column):
         beyond = (numbers < 0) | (numbers > 1)
         if beyond.any():
             line, value = int(cells.index[beyond][0]), cells[beyond].iloc[0]
@@ -241,6 +255,21 @@ def _check_subjects(file: Path, table: pd.DataFrame) -> None:
         scan = twice["scan"].iloc[0]
         subjects = " and ".join(of.loc[of["scan"] == scan, "subject"])
         raise BadDataError(f"{file}: scan {scan} belongs to {subjects}. A scan is of one subject; mend the columns.")
+
+
+def _check_reserved(file: Path, raw: pd.DataFrame, same: pd.Series[bool]) -> None:
+    """Refuse splits that are called as our own classes of pairs are: they would be taken for them."""
+    if "split" not in raw:
+        return
+    named = raw["split"][~same]
+    several = named.nunique(dropna=False) > 1
+    wrong = named.isin(["all", RESCAN, *([BETWEEN] if several else [])])
+    if wrong.any():
+        line, name = int(named.index[wrong][0]), named[wrong].iloc[0]
+        raise BadDataError(
+            f"{file}, line {line}: a split of pairs of different subjects is called {name!r}, the name of our own "
+            "class of pairs. Give it another name."
+        )
 
 
 def _check_repeats(file: Path, table: pd.DataFrame) -> None:

@@ -11,12 +11,13 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import pair_classes, primary_class
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
 from lumirage_bids.stats.comparisons import tables_of
-from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.resampling import RESAMPLES, resampling
 from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats
 
+#: Subjects below which resamples say nothing of ranks: too many of them hold one subject twice and others not at all.
+FEWEST_FOR_RANKS = 6
 RANKING_COLUMNS = [
     *("labelling", "evaluation", "split", "variant", "method", "set_aside", "lacking_percent", "n_common"),
     *("mean", "mean_zero", "rank_mean", "n_above", "n_below", "rank", "score_learn2reg"),
@@ -51,7 +52,8 @@ def ranking(
     -------
     DataFrame
         A row per labelling × evaluation × arm that is no reference, in the class of pairs that a verdict is about,
-        best mean first, arms set aside last.
+        best mean first, arms set aside last. ``first_percent``, ``rank_low`` and ``rank_high`` are NaN below
+        `FEWEST_FOR_RANKS` subjects.
 
     References
     ----------
@@ -122,7 +124,7 @@ def _bootstrap(
         return found
     crossing = table.crossing.only(common.pairs)
     drawn = resampling(crossing.moving, crossing.fixed, resamples=resamples, seed=seed)
-    if drawn.subjects(np.ones(len(crossing.moving), dtype=np.bool_)) < FEWEST_SUBJECTS:
+    if drawn.subjects(np.ones(len(crossing.moving), dtype=np.bool_)) < FEWEST_FOR_RANKS:
         return found
     values = table.dice[np.ix_(common.pairs, ranked)]
     means = drawn.means(lambda part: values[part])[1:]

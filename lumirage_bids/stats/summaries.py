@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.measures import columns
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of
 from lumirage_bids.stats.common import REFERENCES, common_pairs
@@ -194,7 +195,7 @@ def per_structure(
     *,
     criteria: Criteria | None = None,
 ) -> pd.DataFrame:
-    """Sum up the Dice of every structure over all pairs it was scored in.
+    """Sum up the Dice of every structure over the pairs of different subjects; over rescans where all pairs are.
 
     Parameters
     ----------
@@ -211,12 +212,14 @@ def per_structure(
     Returns
     -------
     DataFrame
-        A row per labelling × structure × arm, rescans included; ``n`` is the number of pairs that were scored; the
+        A row per labelling × structure × arm; ``n`` is the number of pairs that were scored; the
         interval is that of the mean over ``n_subjects`` subjects (`lumirage_bids.stats.design`).
     """
     tables = []
     for labelling, wide in structures.items():
-        table = _of_labelling(structure_scores(wide), criteria or Criteria())
+        scores = structure_scores(wide)
+        between = ~scores.pairs.of([SAME_SUBJECT])
+        table = _of_labelling(scores.only(between) if between.any() else scores, criteria or Criteria())
         known = (volumes or {}).get(labelling, {})
         table["volume_mm3"] = [known.get(index, np.nan) for index in table["index"]]
         tables.append(table.assign(labelling=labelling, name=names_of(table["index"], luts.get(labelling, {}))))

@@ -128,6 +128,7 @@ def test_the_folder_has_tables_with_dictionaries_and_figures(tmp_path, capsys):
         (["--score", "mine"], "say which scores are better, --better higher or --better lower"),
         (["--score", "mine", "--better", "lower"], "say which difference is of no consequence"),
         (["--score", "hd95_mm", "--better", "higher"], "hd95_mm is a measure, of which lower is better"),
+        (["--score", "dice_error"], "say which scores are better, --better higher or --better lower"),
         (["--score", "sdlogj"], "say which difference is of no consequence"),
         (["--score", "none", "--better", "lower", "--margin", "1"], "no such column; one of: dice_mean"),
         (["--methods", "a"], "unrecognized arguments: --methods"),

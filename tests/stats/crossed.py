@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES, Crossing, design
-from lumirage_bids.stats.effects import influences, with_errors
+from lumirage_bids.stats.effects import influences, size_intervals
 
 MEAN = 0.5
 Sides = tuple[np.ndarray, np.ndarray]
@@ -144,7 +144,7 @@ def coverage(shape: Design, n: int, repeats: int, *, seed: int = 0, sizes: bool 
             own = scores[laid.kept]
             moved = np.zeros_like(scores)
             moved[laid.kept] = np.stack([influences(np.zeros(len(own)), column)[:, 0] for column in own.T], axis=1)
-            d_low, d_high = with_errors(laid.infer(moved), own.mean(axis=0) / own.std(axis=0, ddof=1)).interval(0.95)
+            d_low, d_high = size_intervals(laid.infer(moved), own.mean(axis=0) / own.std(axis=0, ddof=1), 0.95)
         found += zip(low, high, d_low, d_high, strict=True)
     low, high, d_low, d_high = np.array(found).T
     true_d = MEAN / shape.spread

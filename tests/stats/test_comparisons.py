@@ -280,3 +280,24 @@ def test_effect_sizes_have_the_sign_of_a_difference_whose_interval_excludes_noth
     for size in ("d_z", "d_av", "d_pooled", "hedges_g"):
         low, high = row[f"{size}_low"], row[f"{size}_high"]
         assert np.isnan(low) or (min(sign * low, sign * high) >= 0 and low < row[size] < high)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_interval_of_a_huge_effect_size_does_not_end_at_zero(seed):
+    random = np.random.default_rng(seed)
+    n = 10
+    base = random.normal(0.6, 0.03, n)
+    scores = {"a": base, "b": base + 0.08 + random.normal(0, 0.01, n)}
+    pairs = pd.concat(
+        pd.DataFrame(
+            {
+                **{"variant": "default", "method": method, "labelling": "l", "evaluation": "native", "split": "all"},
+                **{"moving": [f"sub-{i:02d}" for i in range(n)], "fixed": "sub-99", "status": "ok"},
+                "dice_mean": dice,
+            }
+        )
+        for method, dice in scores.items()
+    )
+    row = compare(pairs).iloc[0]
+    assert row["d_z"] > 5
+    assert row["d_z_low"] > 1 or (np.isnan(row["d_z_low"]) and "spread" in row["refused_sizes"])

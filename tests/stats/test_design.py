@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES, Crossing, design
-from lumirage_bids.stats.effects import influences, with_errors
+from lumirage_bids.stats.effects import influences, size_intervals
 from lumirage_bids.stats.groups import groups_of
 from tests.stats.crossed import DESIGNS, SPARSE, Design, coverage, merged
 
@@ -172,9 +172,10 @@ def test_three_subjects_that_alone_vary_among_many_are_not_sure_by_chance():
     assert coverage(merged(3, 33)[3], 33, 2000, sizes=False).mean >= 94.4
 
 
-@pytest.mark.parametrize("size", [0.3, 3.0])
-def test_intervals_of_effect_sizes_of_one_fixed_scan_cover(size: float):
-    n, random = 12, np.random.default_rng(0)
+@pytest.mark.parametrize("size", [0.3, 3.0, 8.0])
+@pytest.mark.parametrize("n", [10, 20])
+def test_intervals_of_effect_sizes_of_one_fixed_scan_cover(n: int, size: float):
+    random = np.random.default_rng(0)
     crossing = Crossing(
         subjects=[str(i) for i in range(n + 1)],
         moving=np.arange(n),
@@ -188,8 +189,9 @@ def test_intervals_of_effect_sizes_of_one_fixed_scan_cover(size: float):
     assert laid.holds_for == str(n)
     scores = size + random.normal(size=(n, 2000))
     moved = np.stack([influences(np.zeros(n), column)[:, 0] for column in scores.T], axis=1)
-    low, high = with_errors(laid.infer(moved), scores.mean(axis=0) / scores.std(axis=0, ddof=1)).interval(0.95)
-    assert 0.94 <= np.mean((low <= size) & (size <= high)) <= 0.99
+    low, high = size_intervals(laid.infer(moved), scores.mean(axis=0) / scores.std(axis=0, ddof=1), 0.95)
+    assert size < 3 or np.median(low) > 0.4 * size
+    assert 0.93 <= np.mean((low <= size) & (size <= high)) <= 0.99
 
 
 def test_noise_is_counted_once_where_pairs_are_few():

@@ -124,3 +124,20 @@ def test_a_score_that_was_named_and_is_not_there(tmp_path):
     file = written(tmp_path, [("method", "moving", "fixed", "hd95_mm"), ROWS[0]])
     with pytest.raises(UsageError, match=r"--score tre: .* has no such column; one of: hd95_mm"):
         read(file, "tre", named=True)
+
+
+def test_an_empty_column_is_no_table_of_failures(tmp_path):
+    rows = [("method", "moving", "fixed", "dice_mean", "hd95_mm"), ("a", "sub-1", "sub-2", "0.5", "")]
+    file = written(tmp_path, rows)
+    with pytest.raises(BadDataError, match=r"column hd95_mm is empty, .* with --score NAME, such as dice_mean\."):
+        read(file, "hd95_mm", named=True)
+    failed = [(*row, status) for row, status in zip(rows, ("status", "failed"), strict=True)]
+    assert read(written(tmp_path, failed), "hd95_mm", named=True).pairs["status"].tolist() == ["failed"]
+
+
+@pytest.mark.parametrize("name", ["all", "same subject", "different subjects"])
+def test_a_split_is_not_called_as_a_class_of_pairs(tmp_path, name):
+    rows = [("method", "moving", "fixed", "dice_mean", "split"), ("a", "sub-1", "sub-2", "0.5", name)]
+    rows.append(("a", "sub-2", "sub-1", "0.5", "other"))
+    with pytest.raises(BadDataError, match=f"line 2: a split of pairs of different subjects is called '{name}'"):
+        read(written(tmp_path, rows))

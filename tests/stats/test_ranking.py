@@ -149,3 +149,9 @@ def test_pairs_worse_than_without_deformation_are_counted():
     pairs.loc[collapsed, "dice_mean"] = 0.01
     summary = summarise(pairs).query("split == 'all'").set_index("method")
     assert summary["n_below_identity"].to_dict() == {"identity": 0, "greedy": 0, "syn": 7, "poor": 0}
+
+
+def test_ranks_are_not_resampled_from_a_few_subjects():
+    few, enough = (ranked(made(subjects=n))[["first_percent", "rank_low", "rank_high"]] for n in (5, 6))
+    assert few.isna().all(axis=None)
+    assert enough.notna().all(axis=None)

@@ -70,6 +70,12 @@ def test_rescans_are_left_out():
     pairs, wide = score_table(subjects=12, rescanned=3, kinds=("T1w",), gains=GAINS)
     n = compare(pairs).query("split == 'different subjects'")["n"].iloc[0]
     assert (structure_differences(wide, {})["n"] == n).all()
+    table = per_structure(wide, {}).set_index(["method", "index"])
+    assert (table["n"] == n).all()
+    between = wide["braincolor"].query("method == 'syn' and split != 'same subject'")
+    assert table.loc[("syn", 2), "mean"] == pytest.approx(between["dice_2"].mean())
+    alone = per_structure({"braincolor": wide["braincolor"].query("split == 'same subject'")}, {})
+    assert (alone["n"] == 6).all()
 
 
 def test_means_of_structures_have_intervals_where_there_are_subjects_enough():

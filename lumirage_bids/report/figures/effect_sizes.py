@@ -24,7 +24,7 @@ from lumirage_bids.report.figures.style import (
     new_figure,
     pairs_told,
 )
-from lumirage_bids.report.text import compared_where
+from lumirage_bids.report.text import compared_where, fixed
 from lumirage_bids.stats.classes import Arm, arm_labels, evaluations_of, primary_class
 
 #: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
@@ -167,7 +167,7 @@ def _cells(
 
 
 def _signed(d: float) -> str:
-    return f"{d:+.2f}".replace("-", "−")
+    return fixed(d, 2, sign=True)
 
 
 def _ends(effect: _Effect) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     WIDTH,
@@ -59,7 +60,7 @@ def dice_against_information(
     -------
     Figure
         180 mm wide. Left: a mark per structure and arm. Right: a mark per fixed scan and arm, the mean over its
-        pairs. The legend gives Spearman's rank correlation of each cloud.
+        pairs, rescans left out where there are others. The legend gives Spearman's rank correlation of each cloud.
 
     References
     ----------
@@ -67,6 +68,8 @@ def dice_against_information(
     """
     of = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
     scored = pairs[pairs["labelling"] == labelling]
+    between = scored["split"] != SAME_SUBJECT
+    scored = scored[between] if between.any() else scored
     arms = arms_of(of)
     by_scan = (
         scored.assign(mean=scored_dice(scored)).groupby(["variant", "method", "fixed"])["mean"].mean().reset_index()
@@ -86,7 +89,7 @@ def dice_against_information(
             figure,
             f"Dice and what the image tells of the labels: {labelling}",
             f"n = {of['index'].nunique()} structures, {by_scan['fixed'].nunique()} fixed scans. Marks: means "
-            "over pairs. ρ: Spearman’s rank correlation, left and right.",
+            "over pairs of different subjects, where there are such. ρ: Spearman’s rank correlation, left and right.",
         )
     return figure
 
@@ -128,7 +131,7 @@ def dice_against_volume(per_structure: pd.DataFrame, labelling: str, *, aside: C
         _legend(figure, axes, arm_labels(arms, aside), rho)
         headline(
             figure,
-            f"Dice against structure volume: {labelling}, all pairs",
+            f"Dice against structure volume: {labelling}",
             f"n = {of['index'].nunique()} structures. Marks: means over pairs.{trend} ρ: Spearman’s rank correlation.",
         )
     return figure

@@ -73,7 +73,7 @@ def structure_dots(per_structure: pd.DataFrame, labelling: str, *, aside: Collec
             f"Means over the pairs that have the structure, n ≤ {most}. "
             f"{interval_words(bool(rows['ci_low'].notna().any()))}"
         )
-        headline(figure, f"Mean Dice per structure: {labelling}, all pairs", definition)
+        headline(figure, f"Mean Dice per structure: {labelling}", definition)
         legend_below(figure, _legend(arms), list(arm_labels(arms, aside).values()))
     return figure
 
@@ -108,6 +108,13 @@ def _legend(arms: list[Arm]) -> list[Line2D]:
     return [Line2D([], [], linestyle="none", marker=markers[a], color=colours[a], markersize=4) for a in arms]
 
 
+def _which(shown: Shown, labelling: str) -> str:
+    """Pairs that structures are summed up over, in words."""
+    splits = shown.tables.pairs.loc[shown.tables.pairs["labelling"] == labelling, "split"]
+    rescan = splits == SAME_SUBJECT
+    return "rescans" if rescan.all() else "pairs of different subjects" if rescan.any() else "all pairs"
+
+
 class StructureDots(OfLabelling):
     """Dice of each structure."""
 
@@ -118,8 +125,7 @@ class StructureDots(OfLabelling):
 
     def caption(self, shown: Shown, labelling: str) -> str:
         """Over which pairs."""
-        rescans = bool((shown.tables.pairs["split"] == SAME_SUBJECT).any())
-        return f"Mean Dice of each structure, {labelling}, over all pairs that have it{', rescans too' * rescans}."
+        return f"Mean Dice of each structure, {labelling}, over {_which(shown, labelling)} that have it."
 
     def alt(self, shown: Shown, labelling: str) -> str:
         """What it shows."""

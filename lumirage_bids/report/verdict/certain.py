@@ -10,6 +10,7 @@ from lumirage_bids.report.text import and_join, count, fixed, p_value, significa
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import ALL
+from lumirage_bids.stats.design import FEWEST_FOR_SIZES
 
 MOST = 6  # sentences of one kind; the tables have all
 #: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
@@ -17,8 +18,8 @@ _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"))
 
 
 def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell the certain differences, the largest first."""
-    found = sorted((r for r in rows if r.kind == "certain"), key=lambda r: -r.difference)
+    """Tell the certain differences, and those that one thing alone makes doubtful, the largest first."""
+    found = sorted((r for r in rows if r.ahead), key=lambda r: -r.difference)
     for r in found[:MOST]:
         parts = (_difference, _doubts, _structure, _by_class, _further)
         yield "".join(part(scene, r) for part in parts)
@@ -48,23 +49,35 @@ def effect(r: Relation) -> list[str]:
     if not math.isfinite(r.d_z):
         return []
     if not math.isfinite(r.d_z_low):
-        return [f"d_z {fixed(r.d_z, 2)}, too few subjects for its interval"]
+        return [f"d_z {fixed(r.d_z, 2)}, {_no_interval(r)}"]
     least = next((f", at least {name}" for bound, name in _SIZES if r.d_z_low >= bound), "")
     return [f"d_z {fixed(r.d_z, 2)}, {fixed(r.d_z_low, 2)} to {fixed(r.d_z_high, 2)}{least}"]
 
 
+def _no_interval(r: Relation) -> str:
+    if r.row["n_subjects"] < FEWEST_FOR_SIZES:
+        return "too few subjects for its interval"
+    return f"without an interval: {r.row['refused_sizes']}"
+
+
 def _doubts(scene: Scene, r: Relation) -> str:
-    """What is doubtful about a certain difference."""
+    """What is doubtful about a difference."""
     told = []
-    if r.failures_differ:
-        told.append("Not certain all the same: the two lack scores of different pairs.")
+    if r.lacks_too_much:
+        n, worst = r.row["n_ahead_lacks"], r.row["ahead_at_worst_difference"]
+        at_worst = f"; with {'it' if n == 1 else 'them'} scored {scene.words.worst} {r.row['method_b']} − "
+        at_worst += f"{r.row['method_a']} is {scene.words.size(worst, sign=True)}"
+        told.append(
+            f"Not certain all the same: {r.better} lacks {count(n)} pair{'s' * (n != 1)} that {r.worse} has"
+            f"{at_worst if math.isfinite(worst) else ''}."
+        )
     if r.hangs_on:
         without = scene.words.size(r.row["without_difference"], sign=True)
         told.append(
             f"It hangs on one subject, {r.hangs_on}: without it {r.row['method_b']} − {r.row['method_a']} is {without} "
             f"(p = {p_value(r.row['without_p'])}).".replace("= <", "<")
         )
-    if r.certain and r.d_z_low < scene.criteria.threshold:
+    if r.certain and r.d_z_low < scene.criteria.threshold and not scene.criteria.beyond(r.low):
         told.append(f"Certain is the order, not that it counts: d_z may be below {scene.criteria.threshold:g}.")
     if isinstance(r.row["left_out"], str) and r.row["left_out"]:
         told.append(f"Over the other pairs only: {r.row['left_out']} left out, too few subjects.")

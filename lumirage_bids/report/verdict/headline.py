@@ -25,6 +25,8 @@ def lacking(scene: Scene) -> Iterator[str]:
     if scene.planned is not None and scene.done < scene.planned:
         left = f"{count(scene.planned - scene.done)} of {count(scene.planned)}"
         yield f"Not finished: {left} planned pairs are not done by any method."
+    if scene.absent:
+        yield f"Not here: {few(list(scene.absent))}, without any pair of this labelling."
     aside = [s for s in scene.competitors if s.set_aside]
     failing, unfinished = ([s for s in aside if (s.unfinished > s.failed) is wanted] for wanted in (False, True))
     if failing:
@@ -90,7 +92,7 @@ def against(scene: Scene, name: str, r: Relation) -> str:
     """How a method stands to a reference, with as much certainty as there is."""
     other = next(iter(r.names() - {name}))
     by = f" by {scene.words.size(r.difference)}"
-    if r.kind == "certain":
+    if r.ahead:
         where = scene.words.above if r.better == name else scene.words.below
         return f"{name} is {where} {other}{by}{_doubt(scene, [r])}"
     return {
@@ -106,7 +108,7 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
     """Say who leads the methods, or that nobody does."""
     first, rest = ranked[0], ranked[1:]
     found = {s.name: r for s in rest if (r := scene.between(first.name, s.name)) is not None}
-    behind = [r for r in found.values() if r.kind == "certain" and r.better == first.name]
+    behind = [r for r in found.values() if r.ahead and r.better == first.name]
     level = [r for r in found.values() if r not in behind]
     if not found or all(r.kind == "unknown" for r in found.values()):
         return _unknown(scene, ranked, list(found.values()))
@@ -124,7 +126,7 @@ def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence
     top = [next(iter(r.names() - {name})) for r in level]
     theirs = [r for other in top for each in behind if (r := scene.between(other, each.worse)) is not None]
     lower = {each.worse for each in behind}
-    everyone = len(theirs) == len(top) * len(behind) and all(r.kind == "certain" and r.worse in lower for r in theirs)
+    everyone = len(theirs) == len(top) * len(behind) and all(r.ahead and r.worse in lower for r in theirs)
     who = "Each of them" if everyone else name
     return f"{who} is {scene.words.above} {few(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}."
 
@@ -144,12 +146,17 @@ def interval(scene: Scene, r: Relation) -> str:
 
 def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
     """Whether differences are certain, and what they hang on if not."""
-    if any(r.failures_differ for r in relations):
+    if any(r.lacks_too_much for r in relations):
         return " on the pairs that all scored, which is not certain where failures differ"
     if hanging := list(dict.fromkeys(r.hangs_on for r in relations if r.hangs_on)):
         return f", but not for certain: it hangs on {and_join(hanging)} alone"
-    fewest = min(int(r.row["n_subjects"]) for r in relations)
-    return f" for certain, as far as {fewest} subjects go" if fewest < _FEW else " for certain"
+    return f" for certain{as_far(relations)}"
+
+
+def as_far(relations: Sequence[Relation]) -> str:
+    """How far certainty goes where it is from a few subjects."""
+    fewest = min((int(r.row["n_subjects"]) for r in relations), default=_FEW)
+    return f", as far as {fewest} subjects go" if fewest < _FEW else ""
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
@@ -169,7 +176,8 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
         same = f" (the same in every pair: {few([first.name, *tied])})" if tied else ""
         return (
             f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
-            f"for certain{same}: {of_what} {size}; {_mean(scene, first)}."
+            f"for certain{as_far([r for r in level if r.kind == 'equivalent'])}{same}: {of_what} {size}; "
+            f"{_mean(scene, first)}."
         )
     if kinds <= {"identical", "equivalent", "small"}:
         threshold = f"|d_z| = {scene.criteria.threshold:g}"
@@ -192,7 +200,7 @@ def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
     """Names of arms level with the first; where two of them are told apart from each other, each with the first."""
     others = [next(iter(r.names() - {first})) for r in level]
     between = [scene.between(a, b) for a, b in combinations(others, 2)]
-    if any(r is not None and r.kind == "certain" for r in between):
+    if any(r is not None and r.ahead for r in between):
         return f"{first} and each of {few(others)}"
     return few([first, *others])
 
@@ -213,7 +221,7 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
         n = min(int(r.row["n"]) for r in used if _given(r.row["left_out"]))
         told.append(f"Differences are over the other {count(n)} pairs: left out for too few subjects, {and_join(out)}.")
     for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
-        if r.better != first.name or r.kind != "certain":
+        if r.better != first.name or not r.ahead:
             told.append(f"Mind: {against(scene, first.name, r)}.")
     told += _fixed_alone(used)
     told += _price(scene, first, used)
@@ -232,7 +240,7 @@ def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
 
 def _price(scene: Scene, first: Standing, used: Sequence[Relation]) -> Iterator[str]:
     """What a winner pays: folded brains, and measures by which it is worse than those that it is ahead of."""
-    behind = [r for r in used if r.kind == "certain" and r.better == first.name]
+    behind = [r for r in used if r.ahead and r.better == first.name]
     if not behind:
         return
     own = scene.summary[scene.summary["name"] == first.name].iloc[0]

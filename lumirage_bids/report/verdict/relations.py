@@ -14,10 +14,12 @@ from lumirage_bids.stats.classes import Arm
 
 Row = Mapping[Hashable, Any]
 
-Kind = Literal["certain", "small", "equivalent", "identical", "open", "turned", "unknown"]
+Kind = Literal["certain", "doubted", "small", "equivalent", "identical", "open", "turned", "unknown"]
 """What the numbers carry:
 
-- certain: a difference, by Holm's p and beyond margin and threshold;
+- certain: a difference, by Holm's p and beyond margin and threshold, and still so with what the one ahead lacks and
+  the other has scored at worst; what the one behind lacks cannot have put it there;
+- doubted: as certain, but not with these pairs at worst, or by one subject alone;
 - small: surely a difference, but inside the margin or the threshold, and not surely inside;
 - equivalent: surely inside the margin; identical: no pair differs;
 - open: neither a difference nor equivalence is shown, or the two are alike on the pairs that both scored, but lack
@@ -44,7 +46,9 @@ class Relation:
     d_z, d_z_low, d_z_high : float
         Effect size of the better over the worse.
     failures_differ : bool
-        Whether the two lack scores of different pairs: then nothing is certain.
+        Whether the two lack scores of different pairs: then it is not certain that they are alike.
+    lacks_too_much : bool
+        Whether the one ahead lacks pairs that, at worst, could leave it ahead no longer for certain.
     alike : bool
         Whether the pairs that both scored show them to be equivalent, or the same.
     row : mapping
@@ -61,19 +65,24 @@ class Relation:
     d_z_low: float
     d_z_high: float
     failures_differ: bool
+    lacks_too_much: bool
     alike: bool
     row: Row
 
     @property
     def hangs_on(self) -> str:
         """Subject without whom the difference is not certain; empty where there is none."""
-        hangs = self.row.get("hangs_on_subject")
-        return str(self.row["without_subject"]) if hangs is True or (hangs == 1 and pd.notna(hangs)) else ""
+        return str(self.row["without_subject"]) if _hangs(self.row) else ""
 
     @property
     def certain(self) -> bool:
         """Whether it may be said "for certain"."""
-        return self.kind == "certain" and not self.failures_differ and not self.hangs_on
+        return self.kind == "certain"
+
+    @property
+    def ahead(self) -> bool:
+        """Whether one is ahead on the pairs that are compared, though it may be doubted."""
+        return self.kind in ("certain", "doubted")
 
     def names(self) -> frozenset[str]:
         """Both arms."""
@@ -118,6 +127,7 @@ def relation(row: Row, labels: Mapping[Arm, str], criteria: Criteria, *, sign: i
         **{"low": low, "high": high},
         **{"d_z": abs(row["d_z"]), "d_z_low": d_z_low, "d_z_high": d_z_high},
         failures_differ=failures_differ,
+        lacks_too_much=_lacks_too_much(row, criteria),
         alike=_alike(row, criteria),
         row=row,
     )
@@ -138,6 +148,21 @@ def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
         (row["p_equivalence_holm"] < criteria.alpha, "equivalent"),
         (not row["p_holm"] < criteria.alpha, "open"),
         (counts and row["mean_difference"] * row["worst_case_difference"] < 0, "turned"),
+        (counts and (_hangs(row) or _lacks_too_much(row, criteria)), "doubted"),
         (counts, "certain"),
     )
     return next((kind for holds, kind in sorted_out if holds), "small")
+
+
+def _hangs(row: Row) -> bool:
+    hangs = row.get("hangs_on_subject")
+    return hangs is True or bool(pd.notna(hangs) and hangs == 1)
+
+
+def _lacks_too_much(row: Row, criteria: Criteria) -> bool:
+    """Whether what the one ahead lacks could have put it there."""
+    if not row["n_ahead_lacks"]:
+        return False
+    worst = row["ahead_at_worst_difference"]
+    stays = row["mean_difference"] * worst > 0 and criteria.beyond(abs(worst))
+    return not (stays and row["ahead_at_worst_p_holm"] < criteria.alpha)

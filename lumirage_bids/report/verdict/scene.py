@@ -98,7 +98,7 @@ class Scene:
     planned : int or None
         Pairs that were to be done, of all classes; None where nobody knows.
     done : int
-        Pairs that any arm has a row of.
+        Pairs that any arm has a row of, of any labelling: not every labelling has every scan.
     subjects : int
         Of the pairs that all ranked arms scored.
     standings : sequence of Standing
@@ -115,6 +115,8 @@ class Scene:
     words : Wording
     withheld : str
         Why there is no verdict; empty where there is one.
+    absent : sequence of str
+        Arms that other labellings have and this one lacks altogether.
     caveats : sequence of str
         What bounds every sentence.
     rescans : DataFrame
@@ -139,6 +141,7 @@ class Scene:
     criteria: Criteria
     words: Wording
     withheld: str = ""
+    absent: Sequence[str] = ()
     caveats: Sequence[str] = ()
     rescans: pd.DataFrame
     agreements: Sequence[Agreement] = ()

@@ -8,10 +8,11 @@ from itertools import islice
 
 from lumirage_bids.report.text import and_join, count, few, p_value
 from lumirage_bids.report.verdict.certain import MOST, differences, single_splits, subjects
-from lumirage_bids.report.verdict.headline import against, turning
+from lumirage_bids.report.verdict.headline import against, as_far, turning
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 _STORY = 2 / 3  # share of pairs won from which a median is worth telling beside the mean
@@ -93,8 +94,8 @@ def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         yield f"The same score in every pair: {_pairs_of(by_kind['identical'])}."
     if by_kind["equivalent"]:
         yield (
-            f"Equivalent, their means differ by less than {margin} for certain (two one-sided tests, Holm's "
-            f"correction): {_pairs_of(by_kind['equivalent'])}."
+            f"Equivalent, their means differ by less than {margin} for certain{as_far(by_kind['equivalent'])} (two "
+            f"one-sided tests, Holm's correction): {_pairs_of(by_kind['equivalent'])}."
         )
     for r in by_kind["small"][:MOST]:
         yield f"Too small to count: {_neutral(scene, r)}."
@@ -198,6 +199,8 @@ def ranks(scene: Scene) -> Iterator[str]:
     told = f"Rank, one more than the methods that are ahead for certain: {'; '.join(places)}."
     firsts = [f"{s.name} {s.first_percent:.0f} %" for s in ranked if s.first_percent >= 1]
     alone = len(by_rank.get(1, [])) == 1 and firsts
+    if all(math.isnan(s.first_percent) for s in ranked):
+        told += f" How often it would be so with other subjects, fewer than {FEWEST_FOR_RANKS} do not tell."
     yield told + (f" First, had other subjects been drawn: {', '.join(firsts)}." if alone else "")
 
 

@@ -199,7 +199,7 @@ def _scene(
         evaluation=how,
         split=split,
         planned=known.planned,
-        done=len(pairs[["moving", "fixed"]].drop_duplicates()),
+        done=len(tables.pairs[["moving", "fixed"]].drop_duplicates()),
         subjects=subjects_in_common(summary, inside, known.references),
         standings=standings(summary, _of(tables.ranking, labelling, how), inside, known.references),
         relations=classes.get(split, []),
@@ -217,10 +217,18 @@ def _scene(
         criteria=criteria,
         words=words,
         withheld=known.withheld.get(labelling, ""),
+        absent=_absent(tables.pairs, labelling),
         caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
         rescans=_rescans(_of(tables.summary, labelling, how)),
         agreements=known.agreements.get(labelling, ()),
     )
+
+
+def _absent(pairs: pd.DataFrame, labelling: str) -> list[str]:
+    """Arms that have no row of a labelling, by their names among all."""
+    everyone = arm_labels(arms_of(pairs))
+    here = set(arms_of(pairs[pairs["labelling"] == labelling]))
+    return [name for arm, name in everyone.items() if arm not in here]
 
 
 def _of(table: pd.DataFrame, labelling: str, how: str) -> pd.DataFrame:
@@ -232,7 +240,8 @@ def _interactions(table: pd.DataFrame, labelling: str, how: str, labels: Mapping
     if table.empty:
         return table
     part = [
-        (labelling in (x, y, of) and evaluation in (how, "")) or (factor == "evaluation" and of == labelling)
+        ((labelling in (x, y) if factor == "labelling" else of == labelling) and evaluation in (how, ""))
+        or (factor == "evaluation" and of == labelling)
         for factor, of, evaluation, x, y in zip(
             *(table[c] for c in ("factor", "labelling", "evaluation", "condition_1", "condition_2")), strict=True
         )

@@ -33,7 +33,10 @@ WILCOXON = "https://doi.org/10.2307/3001968"
 INDEPENDENT = "takes the pairs for independent, which they are not: a subject recurs in many, so it is too small"
 COMPARISON_ENTRIES: dict[str, Entry] = {
     **ARMS,
-    "n": {"Description": "Pairs that both arms scored; all numbers but the worst case are over these"},
+    "n": {
+        "Description": "Pairs that both arms scored and, unless one of them is set aside or no pair was scored by all, "
+        "every other ranked arm too; all numbers but the worst case are over these"
+    },
     "n_failed": {"Description": "Pairs run in both arms, without a score in one or both"},
     **{f"mean_{side}": {"Description": f"Mean Dice of arm {side} over the n pairs", "Units": DICE} for side in "ab"},
     **DIFFERENCE,
@@ -78,6 +81,20 @@ COMPARISON_ENTRIES: dict[str, Entry] = {
     },
     "worst_case_d_z": {"Description": "d_z in the worst case", "Units": SIGNED, "Reference": LAKENS},
     "worst_case_p": {"Description": "p in the worst case, not corrected"},
+    "n_ahead_lacks": {
+        "Description": "Pairs that the arm with the better mean lacks, failed or not run, and the other one scored"
+    },
+    "ahead_at_worst_difference": {
+        "Description": "mean_difference with these pairs of the better arm scored 0 (for other scores, the worst there "
+        "is; n/a where there is none), those that the other one lacks left out",
+        "Units": SIGNED,
+    },
+    "ahead_at_worst_p": {"Description": "Larger one of p and of the p-value of ahead_at_worst_difference"},
+    "ahead_at_worst_p_holm": {
+        "Description": "ahead_at_worst_p after Holm's correction over all comparisons of this table: a difference is "
+        "called certain where it stays so by this, in the same direction and beyond the margin",
+        "Reference": HOLM,
+    },
     "resampled": {
         "Description": "What is generalised over: subjects; moving and fixed ones apart, if disjoint; or one "
         "side, where the other is one subject"

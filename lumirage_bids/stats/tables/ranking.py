@@ -8,14 +8,14 @@ from typing import ClassVar
 
 import pandas as pd
 
-from lumirage_bids.stats.ranking import RANKING_COLUMNS, ranking
+from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS, RANKING_COLUMNS, ranking
 from lumirage_bids.stats.resampling import RESAMPLES
 from lumirage_bids.stats.tables._entries import COMMON, DICE, ENDS, LEARN2REG, Entry
 from lumirage_bids.stats.tables.base import Made, Scores, Statistic
 
 CERTAIN = (
-    "as the verdict says it, by p_holm of comparisons.tsv, beyond margin and threshold, with no scores lacking of "
-    "different pairs, and not by one subject alone"
+    "as the verdict says it, by p_holm of comparisons.tsv, beyond margin and threshold, still so with what the better "
+    "arm lacks scored at worst, and not by one subject alone"
 )
 WIESENFARTH = "https://doi.org/10.1038/s41598-021-82017-6"
 _RANKING: dict[str, Entry] = {
@@ -36,13 +36,14 @@ _RANKING: dict[str, Entry] = {
     },
     "first_percent": {
         "Description": f"How often the arm has the best mean in {RESAMPLES} resamples of subjects with all their "
-        "pairs; shared places count in part",
+        "pairs; shared places count in part; n/a below {FEWEST_FOR_RANKS} subjects",
         "Units": "percent",
         "Reference": WIESENFARTH,
     },
     **{
         f"rank_{end}": {
-            "Description": f"{word} end of the range of rank_mean in these resamples",
+            "Description": f"{word} end of the range of rank_mean in these resamples; n/a below {FEWEST_FOR_RANKS} "
+            "subjects",
             "Reference": WIESENFARTH,
         }
         for end, word in ENDS

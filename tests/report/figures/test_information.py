@@ -24,6 +24,17 @@ def test_points_are_the_tables_and_the_legend_their_correlation():
     assert [len(line.get_xdata()) for line in right.get_lines()] == [1, 1, 1]
 
 
+def test_marks_of_fixed_scans_are_means_without_rescans():
+    pairs, structures = score_table(structures=10, subjects=4, rescanned=2)
+    information = {name: float(i) for i, name in enumerate(pairs["fixed"].unique())}
+    figure = dice_against_information(per_structure(structures, {}), pairs, {}, information, "braincolor")
+    greedy = pairs[(pairs["method"] == "greedy") & (pairs["split"] != "same subject")]
+    means = greedy.groupby("fixed")["dice_mean"].mean()
+    line = figure.axes[1].get_lines()[1]
+    drawn = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert drawn == {information[name]: mean for name, mean in means.items()}
+
+
 def test_volumes_are_logarithmic_and_the_trend_goes_through_the_medians_of_neighbours():
     _, structures = score_table(structures=40, subjects=3, gains={"identity": 0.0, "syn": 0.2})
     volumes = {i: 10.0**i for i in range(1, 40)}  # the fortieth is not known

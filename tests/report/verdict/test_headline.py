@@ -131,19 +131,8 @@ def test_nothing_was_scored():
     assert not claims(found)
 
 
-def test_where_failures_differ_nothing_is_certain():
-    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
-    found = verdict(fail(pairs, of(pairs, "syn") & some(pairs, 0.02)))
-    assert found.headline.startswith("Lacking pairs: syn, 3 of 132 pairs failed (2.3 %: out of memory). Highest mean")
-    assert "which is not certain where failures differ" in found.headline
-    assert "for certain" not in found.headline
-    assert "over 129 pairs" in found.headline
-    same = verdict(fail(pairs, ~of(pairs, "identity") & some(pairs, 0.02)))
-    assert "above every other for certain" in same.headline
-
-
 def test_as_many_failures_on_other_pairs_differ():
-    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, subject=0.004)
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.62}, subject=0.004)
     pairs = fail(pairs, of(pairs, "syn") & some(pairs, 0.02))
     found = verdict(fail(pairs, of(pairs, "greedy") & some(pairs, 0.02, seed=9)))
     assert "which is not certain where failures differ" in found.headline
@@ -172,7 +161,7 @@ def test_an_arm_that_is_all_but_finished_is_said_to_lack_pairs():
     pairs = table(subject=0.004)
     found = verdict(pairs[~of(pairs, "syn") | ~some(pairs, 0.01)])
     assert found.headline.startswith("Lacking pairs: syn, 1 of 132 pairs not done yet (0.8 %).")
-    assert "for certain" not in found.headline
+    assert "above every other for certain" in found.headline  # even were that pair scored 0
 
 
 def test_a_run_that_is_not_finished_says_so_first():

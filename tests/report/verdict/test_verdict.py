@@ -120,3 +120,69 @@ def test_few_classes_bound_the_headline_and_do_not_withhold_it():
 
 def test_no_rows_no_verdict():
     assert verdicts(table().head(0)) == []
+
+
+def test_equivalence_of_a_few_subjects_goes_as_far_as_they_do():
+    pairs = copied(table({"identity": 0.45, "greedy": 0.6}, groups={"T1w": 4}), "greedy", "syn", 0.0005)
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += np.random.default_rng(0).normal(0, 0.0003, 12)
+    found = verdict(pairs)
+    assert "by less than 0.01 Dice for certain, as far as 4 subjects go: difference" in found.headline
+    assert any("for certain, as far as 4 subjects go (two one-sided tests" in s for s in found.sentences)
+
+
+def test_a_lead_is_certain_only_if_it_is_with_what_the_one_ahead_lacks_at_worst():
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.62}, subject=0.004)
+    for missing in (fail(pairs, of(pairs, "syn") & some(pairs, 0.02)), pairs[~of(pairs, "syn") | ~some(pairs, 0.02)]):
+        found = verdict(missing)
+        assert found.headline.startswith("Lacking pairs: syn, 3 of 132 pairs ")
+        assert "Highest mean: syn, mean Dice 0.620 over 129 pairs" in found.headline
+        assert "which is not certain where failures differ" in found.headline
+        assert "for certain" not in found.headline
+        told = next(s for s in found.sentences if s.startswith("syn is above greedy"))
+        worst = "Not certain all the same: syn lacks 3 pairs that greedy has; with them scored 0 syn − greedy is +0.00"
+        assert worst in told
+        assert {r.kind for r in found.relations if r.names() == {"syn", "greedy"}} == {"doubted"}
+    same = verdict(fail(pairs, ~of(pairs, "identity") & some(pairs, 0.02)))
+    assert "above every other for certain" in same.headline
+    far = table({"identity": 0.45, "greedy": 0.6, "syn": 0.7}, subject=0.004)
+    assert "above every other for certain" in verdict(fail(far, of(far, "syn") & some(far, 0.02))).headline
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_who_is_behind_gains_nothing_by_failing(unfinished):
+    pairs = table({"identity": 0.45, "a": 0.5, "b": 0.53, "c": 0.56}, subject=0.003)
+    lost = of(pairs, "a") & some(pairs, 0.03)
+    found = verdict(pairs[~lost] if unfinished else fail(pairs, lost))
+    assert "Highest mean: c" in found.headline
+    assert "above every other for certain" in found.headline
+    assert "Rank, one more than the methods that are ahead for certain: 1. c; 2. b; 3. a." in words(found)
+    assert "Not certain" not in words(found)
+
+
+def test_few_subjects_do_not_tell_how_ranks_would_vary():
+    pairs = table({"a": 0.5, "b": 0.6, "c": 0.7}, groups={"T1w": 5}, subject=0.002, noise=0.002)
+    told = next(s for s in verdict(pairs).sentences if s.startswith("Rank"))
+    assert told.endswith("How often it would be so with other subjects, fewer than 6 do not tell.")
+    assert "First, had other subjects been drawn" not in told
+
+
+def test_a_labelling_of_some_of_the_scans_is_not_unfinished():
+    pairs = table(labellings=("manual", "tissues"), subject=0.004)
+    fewer = pairs[~(pairs["labelling"].eq("tissues") & some(pairs, 0.5))]
+    assert not any("Not finished" in v.headline for v in verdicts(fewer, Known(planned=132)))
+
+
+def test_a_method_without_a_pair_of_a_labelling_is_named():
+    pairs = table(labellings=("manual", "tissues"), subject=0.004)
+    manual, tissues = verdicts(pairs[~of(pairs, "syn", labelling="tissues")])
+    assert tissues.headline.startswith("Not here: syn, without any pair of this labelling.")
+    assert "Not here" not in manual.headline
+
+
+def test_a_labelling_called_as_a_variant_is_not_told_of_another_labellings_variants():
+    pairs = equal(variants=("1mm", "2mm"), labellings=("manual", "1mm"), subject=0.004)
+    for variant, sign in (("1mm", 1), ("2mm", -1)):
+        pairs.loc[of(pairs, "syn", variant=variant, labelling="manual"), "dice_mean"] += sign * 0.05
+    manual, other = verdicts(pairs)
+    assert "depends on the variant" in words(manual)
+    assert "depends on the variant" not in words(other)

@@ -112,6 +112,8 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
     level = [r for r in found.values() if r not in behind]
     if not found or all(r.kind == "unknown" for r in found.values()):
         return _unknown(scene, ranked, list(found.values()))
+    if against := [r for r in level if r.ahead]:
+        return f"{_otherwise(scene, first, against)}{_ifs(scene, first, [*level, *behind])}"
     if not level:
         doubt = _doubt(scene, behind)
         others = "every other that is ranked" if any(s.set_aside for s in scene.competitors) else "every other"
@@ -119,6 +121,17 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
         return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}.{_ifs(scene, first, behind)}"
     others = f" {_behind(scene, first.name, level, behind)}" if behind else ""
     return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
+
+
+def _otherwise(scene: Scene, first: Standing, above: Sequence[Relation]) -> str:
+    """Tell of a best mean that rests on pairs of groups too small for an interval; the others say otherwise."""
+    better = [f"{r.better} by {scene.words.size(r.difference)}{interval(scene, r)}" for r in above[:_MOST]]
+    more = f" and {len(above) - _MOST} more" if len(above) > _MOST else ""
+    best = f"{first.name} has the {scene.words.highest.lower()} over all pairs, {_mean(scene, first)}"
+    return (
+        f"No winner: {best}; but on the pairs of the groups of subjects that suffice for an interval it is "
+        f"{scene.words.below} {', '.join(better)}{more}{_doubt(scene, above)}."
+    )
 
 
 def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence[Relation]) -> str:

@@ -196,3 +196,14 @@ def test_an_order_that_turns_between_splits_is_told_in_the_headline():
         r"(syn is above greedy by 0\.\d+ in A to A|greedy is above syn by 0\.\d+ in B to B)", found.headline
     )
     assert "Highest mean" not in found.headline
+
+
+def test_a_best_mean_that_rests_on_a_group_left_out_is_told_beside_what_the_others_say():
+    pairs = table({"a": 0.6, "b": 0.62}, groups={"A": 2, "B": 10}, subject=0.002, noise=0.002)
+    with_a = pairs["split"].str.contains("A")
+    pairs.loc[with_a & of(pairs, "a"), "dice_mean"] += 0.15
+    headline = verdict(pairs).headline
+    assert headline.startswith("No winner: a has the highest mean over all pairs, mean Dice 0.")
+    assert re.search(r"suffice for an interval it is below b by 0\.0\d\d \(95 % interval .*\) for certain\.", headline)
+    assert "is not certain" not in headline
+    assert "left out for too few subjects" in headline

@@ -101,6 +101,7 @@ format = "itk"
 """
 
 
+@pytest.mark.slow
 def test_a_program_that_finds_no_room_is_no_result(demo_dataset: Path, small_disk: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=600k", small_disk], check=True)
     file = protocol(tmp_path, FILLING.format(python=sys.executable), "filling")
@@ -117,6 +118,7 @@ def test_a_program_that_finds_no_room_is_no_result(demo_dataset: Path, small_dis
     assert set(table["status"]) == {"failed"}
 
 
+@pytest.mark.slow
 def test_an_input_that_is_lost_and_comes_back(
     alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
 ) -> None:

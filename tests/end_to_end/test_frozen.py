@@ -5,10 +5,13 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import options, run_program
 from tests.end_to_end.faults import QUICK, protocol
 
 
+@pytest.mark.slow
 def test_a_frozen_plan_is_kept_and_shown(demo_dataset: Path, tmp_path: Path) -> None:
     file, out, plan = protocol(tmp_path), tmp_path / "out", tmp_path / "plan.toml"
 

@@ -24,7 +24,7 @@ class Deformable(Method):
     similarity : str
         ``lncc``: squared local normalised cross-correlation; ``mind``: squared difference of MIND-SSC, the warped image
         described anew in every iteration; ``mind-lncc``: both images described once, their twelve channels warped and
-        compared by ``lncc``; ``mi``: mutual information; ``auto``: that of `multimodal` for pairs of different contrast
+        compared by ``lncc``; ``mi``: mutual information; ``auto``: that of multimodal for pairs of different contrast
         or sequence, else ``lncc``.
     window : int
         Side of the cubic window of ``lncc`` and ``mind-lncc``, voxels, odd.

@@ -6,8 +6,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids.base.errors import UsageError
-from lumirage_bids.base.parameters import discover, from_table
+from lumirage_bids.base.parameters import discover, plug_in
 from lumirage_bids.measures.base import Column, Measure, RegisteredPair
 
 if TYPE_CHECKING:
@@ -43,10 +42,7 @@ def measure(name: str, **parameters: Any) -> Measure:
     UsageError
         The measure or a parameter is unknown, or a value is not allowed.
     """
-    known = measures()
-    if name not in known:
-        raise UsageError(f"There is no measure '{name}'. Known: {', '.join(known)}.")
-    return from_table(known[name], parameters, f"[evaluation.{name}]")
+    return plug_in(measures(), "measure", name, parameters, f"[evaluation.{name}]")
 
 
 @cache

@@ -1,4 +1,8 @@
-"""Nipype graphs from a plan, and their execution."""
+"""Nipype graphs from a plan, and their execution.
+
+Nipype reads its settings from the user's home when it is imported, so what is built on it is imported where a graph is
+made or run: after `configure`, and not by a dry run.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError, UsageError
 from lumirage_bids.base.logs import quieten
-from lumirage_bids.execution.nodes import Align, Prepare, Register
-from lumirage_bids.execution.plugin import ProcessPerNodePlugin
-from lumirage_bids.execution.slurm import JobPerNodePlugin
 from lumirage_bids.experiment.plan import Plan, ScanJob
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output.folder import Output
@@ -111,6 +112,8 @@ def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
     """Prepare each scan, then align it; the reference is prepared before any alignment."""
     from nipype import Node, Workflow
 
+    from lumirage_bids.execution.nodes import Align, Prepare
+
     workflow = Workflow(name="prepare", base_dir=str(execution.work_dir))
     prepared = {}
     for i, job in enumerate(plan.preparing):
@@ -129,6 +132,8 @@ def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
 def registration_graph(plan: Plan, execution: Execution) -> Workflow:
     """One node a batch; they do not depend on one another."""
     from nipype import Node, Workflow
+
+    from lumirage_bids.execution.nodes import Register
 
     workflow = Workflow(name="register", base_dir=str(execution.work_dir))
     for i, batch in enumerate(plan.batches):
@@ -208,6 +213,8 @@ def as_dot(workflow: Workflow) -> str:
 
 
 def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
+    from lumirage_bids.execution.plugin import ProcessPerNodePlugin
+    from lumirage_bids.execution.slurm import JobPerNodePlugin
 
     arguments: dict[str, Any] = {
         "n_procs": execution.nprocs,

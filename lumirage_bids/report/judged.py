@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -115,6 +114,7 @@ def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[st
 def _draw(folder: Path, tables: Tables, words: Wording) -> None:
     # Matplotlib, which most who ask for a verdict do not wait for.
     from lumirage_bids.report.figure_files import save_figure
+    from lumirage_bids.report.figures.base import slug
     from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
     from lumirage_bids.report.figures.effect_sizes import effect_matrix
     from lumirage_bids.report.figures.violins import dice_violins
@@ -122,7 +122,7 @@ def _draw(folder: Path, tables: Tables, words: Wording) -> None:
     pairs = tables.pairs if "dice_initial" in tables.pairs else tables.pairs.assign(dice_initial=float("nan"))
     scored = tables.summary.dropna(subset="mean")
     for number, labelling in enumerate(scored["labelling"].unique(), start=1):
-        name = f"{number}-{re.sub(r'[^0-9A-Za-z]+', '-', str(labelling))}"
+        name = f"{number}-{slug(str(labelling))}"
         split = primary_class(tables.summary["split"][tables.summary["labelling"] == labelling])
         rows = tables.comparisons
         here = rows[(rows["labelling"] == labelling) & (rows["split"] == split)]

@@ -265,8 +265,12 @@ def _one_volume(image: Any) -> Any:
 
 def _affine(path: Path, image: Any) -> FloatArray:
     """Affine in mm, whatever unit the header names."""
+    from nibabel.nifti1 import unit_codes
+
     affine = np.array(image.affine, dtype=np.float64)
-    unit = image.header.get_xyzt_units()[0] if "xyzt_units" in image.header else "mm"
+    # Lengths are the lowest three bits. NiBabel's own reading fails on codes that NIfTI has none for, of times as well.
+    code = int(image.header["xyzt_units"]) % 8 if "xyzt_units" in image.header else unit_codes["mm"]
+    unit = unit_codes.label.get(code, "unknown")
     factor = MM.get(unit, 1.0)
     if factor == 1:
         return affine

@@ -276,6 +276,16 @@ def test_lengths_are_in_mm(
     assert bool(said) == bool(caplog.text)
 
 
+@pytest.mark.parametrize(("code", "stored"), [(4, 1), (7, 1), (56 + 2, 1), (56 + 1, 0.001), (200 + 4, 1)])
+def test_codes_of_units_that_there_are_not(tmp_path: Path, code: int, stored: float) -> None:
+    """Of lengths: taken as mm, as those of no known unit are. Of times: nothing to an image of one volume."""
+    affine = np.diag([stored, stored, stored, 1])
+    image = nibabel.Nifti1Image(np.random.default_rng(0).random((5, 6, 7), dtype=np.float32), affine)
+    image.header["xyzt_units"] = code
+    nibabel.save(image, tmp_path / "i.nii.gz")
+    np.testing.assert_allclose(read_image(tmp_path / "i.nii.gz").affine, np.eye(4), rtol=1e-5)
+
+
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 @pytest.mark.parametrize("slope", [1, 0.5])
 def test_a_fourth_axis_of_length_0_is_one_volume(tmp_path: Path, suffix: str, slope: float) -> None:

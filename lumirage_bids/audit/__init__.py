@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lumirage_bids.audit import effort_rules, label_rules, mask_rules, method_rules, training_rules, transfer_rules
+from lumirage_bids.audit import (
+    effort_rules,
+    image_rules,
+    label_rules,
+    mask_rules,
+    method_rules,
+    training_rules,
+    transfer_rules,
+)
 from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, rank
@@ -56,7 +64,7 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, al
     list of Finding
         Empty where no rule found anything.
     """
-    rooms = (label_rules, mask_rules, transfer_rules, method_rules, effort_rules, training_rules)
+    rooms = (label_rules, mask_rules, image_rules, transfer_rules, method_rules, effort_rules, training_rules)
     plain = [rule for room in rooms for rule in room.RULES]
     orders = Orders(comparisons=comparisons, alpha=alpha)
     comparing = (*label_rules.COMPARING, *transfer_rules.COMPARING)

@@ -142,7 +142,14 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
             "registered",
             source.scan.name, sides,
         )  # fmt: skip
-    meta["Histogram"] = histogram(prepared.image, prepared.mask)
+    meta["Histogram"] = histogram(prepared.image, prepared.mask, normalised=preparation.normalisation != "none")
+    if prepared.lost:
+        meta["BrainCutOff"] = float(f"{prepared.lost:.3g}")
+        logger.warning(
+            "%s, variant %s: %.1f %% of the brain lies outside the %s voxels (%s) that its image is cut to",
+            source.scan.name, variant, 100 * prepared.lost, " × ".join(map(str, prepared.image.shape)),
+            preparation.orientation,
+        )  # fmt: skip
     _publish(output, paths.prepared_image(source.scan, variant), prepared.image, np.float32, meta)
 
 

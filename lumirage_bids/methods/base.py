@@ -226,8 +226,9 @@ class Method(ABC):
         Parameters
         ----------
         fixed, moving : Volume
-            Prepared images (float32, in [0, 1]). The grids may differ in shape, spacing and orientation. The moving
-            image's affine already holds the start (it may shear), so that world coordinates agree roughly.
+            Prepared images (float32; in [0, 1], unless the preparation normalises nothing). The grids may differ in
+            shape, spacing and orientation. The moving image's affine already holds the start (it may shear), so that
+            world coordinates agree roughly.
         context : Context
             Device, threads, seed and scratch folder.
 

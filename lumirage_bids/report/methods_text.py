@@ -17,7 +17,7 @@ from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.output.score_table import grid_and_transfer
-from lumirage_bids.report.text import and_join, count
+from lumirage_bids.report.text import and_join, count, voxels
 from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.pairing import subjects_of
@@ -167,10 +167,17 @@ def _preparation(run: DoneRun) -> Iterator[str]:
             f"reoriented to {given.get('orientation', 'RAS')}",
             f"resampled to {spacing:g} mm" if spacing else "kept at their native spacing",
             *(["skull-stripped"] if given.get("skull_strip") else []),
-            "winsorised at percentiles {:g} and {:g} and scaled to [0, 1]".format(*given.get("percentiles", (1, 99))),
+            _intensities(given),
             *([f"cropped to the brain with {given['margin_mm']:g} mm around"] if given.get("crop") == "brain" else []),
+            *([f"cut or padded to {voxels(given['shape'])} about their middle"] if given.get("shape") else []),
         ]
         yield f"Scans were prepared once for all methods{which}: {', '.join(steps)}.{_masks(run.masks)}"
+
+
+def _intensities(given: Mapping[str, Any]) -> str:
+    if given.get("normalisation") == "none":
+        return "left with the intensities of their files"
+    return "winsorised at percentiles {:g} and {:g} and scaled to [0, 1]".format(*given.get("percentiles", (1, 99)))
 
 
 def _laid_down(digest: str) -> Iterator[str]:

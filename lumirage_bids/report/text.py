@@ -170,6 +170,17 @@ def significant(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
 
 
+def voxels(shape: Sequence[int]) -> str:
+    """Write the size of a grid.
+
+    Examples
+    --------
+    >>> voxels((208, 256, 256))
+    '208 × 256 × 256 voxels'
+    """
+    return f"{' × '.join(map(str, shape))} voxels"
+
+
 def and_join(parts: list[str]) -> str:
     """Join words to a list.
 

@@ -208,6 +208,27 @@ def pad_to(volume: Volume, target: Shape | int) -> Volume:
     return Volume(array=array, affine=_shifted(volume.affine, -before))
 
 
+def centred(volume: Volume, shape: Shape) -> Volume:
+    """Cut or pad with 0 to a shape, on both sides of each axis alike; where that is odd, one more at the end.
+
+    Parameters
+    ----------
+    volume : Volume
+    shape : tuple of int
+
+    Examples
+    --------
+    >>> volume = Volume(array=np.ones((4, 3, 2)), affine=np.eye(4))
+    >>> centred(volume, (2, 4, 2)).affine[:3, 3].tolist(), centred(volume, (2, 4, 2)).shape
+    ([1.0, 0.0, 0.0], (2, 4, 2))
+    """
+    old, new = np.array(volume.shape), np.array(shape)
+    start = np.maximum(old - new, 0) // 2
+    kept = np.minimum(old, new)
+    i, j, k = (slice(a, a + n) for a, n in zip(start, kept, strict=True))
+    return pad_to(Volume(array=volume.array[i, j, k], affine=_shifted(volume.affine, start)), shape)
+
+
 def _shifted(affine: FloatArray, start: npt.NDArray[np.int64]) -> FloatArray:
     """Affine of a grid whose first voxel is at index `start` of the old one."""
     new = np.array(affine, dtype=np.float64)

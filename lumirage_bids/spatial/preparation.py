@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, UsageError
-from lumirage_bids.spatial.grids import bounding_box, crop, mask_on, pad_to, reorient, resample_isotropic
+from lumirage_bids.base.parameters import added
+from lumirage_bids.spatial.grids import (
+    bounding_box,
+    centred,
+    crop,
+    mask_on,
+    pad_to,
+    reorient,
+    resample_isotropic,
+)
 from lumirage_bids.spatial.images import Volume
 
 FOREGROUND = 0.1
@@ -40,7 +49,8 @@ class Preparation:
     skull_strip : bool
         Whether voxels outside the brain mask become 0.
     percentiles : tuple of float
-        Limits of winsorising, percentiles of the whole image after masking and before cropping, as published.
+        Limits of winsorising, percentiles of the whole image after masking and before cropping, as published; without
+        meaning where nothing is normalised.
     crop : {"brain", "none"}
         Whether the grid is cut to the brain.
     margin_mm : float
@@ -49,6 +59,14 @@ class Preparation:
         Where the axes point: ``RAS``, ``LPS``, …
     multiple : int
         Every axis is padded with background at both ends to a multiple of so many voxels.
+    normalisation : {"percentile", "none"}
+        ``percentile``: the darkest becomes 0, then winsorised and scaled to [0, 1]. ``none``: intensities stay what
+        they are in the file. Then an affine change of them changes results: similarities hold constants (the 1e-5 that
+        FireANTs adds to variances and their products), and 0, which is put outside the brain and the field of view, is
+        not the darkest value of every image.
+    shape : tuple of int or None
+        Voxels along each axis, as `orientation` orders them: after cropping the grid is cut or padded with background
+        to this, about its middle. None leaves it.
     """
 
     digest_name: ClassVar[str] = "Preparation"
@@ -62,6 +80,8 @@ class Preparation:
     margin_mm: float = 10
     orientation: str = "RAS"
     multiple: int = 1
+    normalisation: Literal["percentile", "none"] = added("percentile", since="0.2.0")
+    shape: tuple[int, int, int] | None = added(None, since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse what no scan can be prepared with."""
@@ -76,24 +96,35 @@ class Preparation:
             raise UsageError(f"orientation is {self.orientation!r}; allowed: a letter of each of L/R, A/P and I/S.")
         if not 1 <= self.multiple <= 512:
             raise UsageError(f"multiple is {self.multiple}; allowed: 1 to 512 voxels.")
+        if self.shape is not None and not all(2 <= n <= 4096 for n in self.shape):
+            raise UsageError(f"shape is {list(self.shape)}; allowed: three whole numbers from 2 to 4096 (voxels).")
 
     def sloppy(self) -> Self:
-        """The same preparation at 3 mm or coarser, for trying things out."""
-        return replace(self, spacing=max(self.spacing or 0.0, SLOPPY_SPACING))
+        """The same preparation at 3 mm or coarser, for trying things out; a shape covers what it covered."""
+        spacing = max(self.spacing or 0.0, SLOPPY_SPACING)
+        if self.shape is None or self.spacing is None:
+            return replace(self, spacing=spacing, shape=None)
+        x, y, z = (max(2, round(n * self.spacing / spacing)) for n in self.shape)
+        return replace(self, spacing=spacing, shape=(x, y, z))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A prepared image (float32, in [0, 1]) and its brain mask (bool), on one grid."""
+    """A prepared image (float32; in [0, 1] where it is normalised) and its brain mask (bool), on one grid.
+
+    `lost` is the share of the brain that a given shape has cut off.
+    """
 
     image: Volume
     mask: Volume
+    lost: float = 0.0
 
 
 def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     """Move the darkest to 0, reorient, resample, mask, winsorise, scale to [0, 1] and crop, in this order.
 
-    The intensities of what is outside the mask end below the brain's, whatever is added to or multiplied with an image.
+    The intensities of what is outside the mask end below the brain's, whatever is added to or multiplied with an image;
+    not so where nothing is normalised.
 
     Parameters
     ----------
@@ -110,14 +141,36 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     Raises
     ------
     BadDataError
-        The mask does not overlap the image, or winsorising leaves no contrast.
+        The mask does not overlap the image, winsorising leaves no contrast, or a shape cuts the whole brain off.
     """
-    seen = without_fill(image.array, mask_on(mask, image))
-    image = reorient(replace(image, array=ground(seen)), preparation.orientation)
+    brain, as_they_are = mask_on(mask, image), preparation.normalisation == "none"
+    values = image.array if as_they_are else ground(without_fill(image.array, brain))
+    image = reorient(replace(image, array=np.asarray(values, dtype=np.float32)), preparation.orientation)
     if preparation.spacing is not None:
         image = resample_isotropic(image, preparation.spacing)
     inside = mask_on(mask, image)
-    values = np.where(inside, image.array, 0) if preparation.skull_strip else image.array
+    values = np.where(inside, image.array, np.float32(0)) if preparation.skull_strip else image.array
+    ready = Volume(array=values if as_they_are else _normalised(values, inside, preparation), affine=image.affine)
+    region = Volume(array=inside, affine=image.affine)
+    if preparation.crop == "brain":
+        box = bounding_box(inside)
+        ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
+    ready, region = (_on_given_shape(v, preparation) for v in (ready, region))
+    lost = 1 - region.array.sum() / inside.sum()
+    if lost == 1:
+        raise BadDataError(
+            f"shape = {list(preparation.shape or ())} cuts the whole brain off: it is taken about the middle of the "
+            f"image, {' × '.join(map(str, image.shape))} voxels {preparation.orientation}"
+        )
+    if ready.array.min() == ready.array.max():
+        raise BadDataError(f"every voxel of the prepared image is {ready.array.min()}: nothing can be registered")
+    return Prepared(image=ready, mask=region, lost=float(lost))
+
+
+def _normalised(
+    values: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], preparation: Preparation
+) -> npt.NDArray[np.float32]:
+    """Winsorise and scale to [0, 1]."""
     share, tail = inside.mean(), 1 - preparation.percentiles[1] / 100
     if preparation.skull_strip and share < 2 * tail:
         raise BadDataError(
@@ -126,14 +179,13 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
             "right, crop the image's field of view or set "
             "percentiles = [0, 100]"
         )
-    ready = Volume(array=rescale(winsorise(values, *preparation.percentiles)), affine=image.affine)
-    region = Volume(array=inside, affine=image.affine)
-    if preparation.crop == "brain":
-        box = bounding_box(inside)
-        ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
-    if ready.array.min() == ready.array.max():
-        raise BadDataError(f"every voxel of the prepared image is {ready.array.min()}: nothing can be registered")
-    return Prepared(image=pad_to(ready, preparation.multiple), mask=pad_to(region, preparation.multiple))
+    return rescale(winsorise(values, *preparation.percentiles))
+
+
+def _on_given_shape(volume: Volume, preparation: Preparation) -> Volume:
+    """Cut or pad to the shape that is asked for, then to the multiple."""
+    shaped = volume if preparation.shape is None else centred(volume, preparation.shape)
+    return pad_to(shaped, preparation.multiple)
 
 
 def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:

@@ -195,6 +195,55 @@ def test_a_prepared_scan_is_padded_to_a_multiple() -> None:
     np.testing.assert_array_equal(resample(wide.image, plain.image.shape, plain.image.affine).array, plain.image.array)
 
 
+@pytest.mark.parametrize("strip", [True, False])
+def test_what_is_not_normalised_keeps_the_intensities_of_its_file(strip: bool) -> None:
+    image, mask = head("LPS")
+    image = replace(image, array=(image.array - 400) * 7)  # negative values too
+    plain = Preparation(normalisation="none", crop="none", skull_strip=strip)
+    out = prepare(image, mask, plain).image
+    assert out.array.dtype == np.float32
+    there = reorient(replace(image, array=np.where(mask.array > 0, image.array, 0) if strip else image.array), "RAS")
+    np.testing.assert_array_equal(out.array, there.array)
+    coarse = replace(plain, spacing=3.0)
+    of, twice = (prepare(replace(image, array=f * image.array), mask, coarse).image.array for f in (1, 2))
+    np.testing.assert_allclose(twice, 2 * of, rtol=1e-5)  # a factor counts
+
+
+def test_a_shape_is_taken_about_the_middle_and_moves_nothing() -> None:
+    image, mask = head()
+    whole = prepare(image, mask, Preparation(crop="none"))
+    out = prepare(image, mask, Preparation(crop="none", shape=(32, 50, 36)))
+    assert out.image.shape == out.mask.shape == (32, 50, 36)
+    assert out.lost == 0
+    middle = whole.image.array[4:36]
+    np.testing.assert_array_equal(out.image.array[:, 3:47], middle)
+    assert not out.image.array[:, [0, 1, 2, 47, 48, 49]].any()
+    np.testing.assert_allclose(
+        out.image.affine @ [0, 3, 0, 1], whole.image.affine @ [4, 0, 0, 1], atol=1e-9
+    )  # the world stays
+    box = prepare(image, mask, Preparation(margin_mm=0, shape=(32, 32, 32), multiple=10))
+    assert box.image.shape == (40, 40, 40)
+    assert box.mask.array.sum() == mask.array.sum()
+
+
+def test_a_shape_tells_what_it_cuts_off() -> None:
+    image, mask = head()
+    out = prepare(image, mask, Preparation(crop="none", shape=(40, 20, 36)))
+    assert out.lost == pytest.approx(1 - out.mask.array.sum() / (mask.array > 0).sum())
+    assert 0.03 < out.lost < 0.05
+    edge = replace(mask, array=np.where(np.indices(mask.shape)[0] < 15, mask.array, 0))
+    with pytest.raises(BadDataError, match=r"shape = \[4, 44, 36\] cuts the whole brain off.*40 × 44 × 36 voxels RAS"):
+        prepare(image, edge, Preparation(crop="none", shape=(4, 44, 36)))
+    with pytest.raises(UsageError, match="shape is"):
+        Preparation(shape=(1, 2, 3))
+
+
+def test_a_sloppy_shape_covers_what_the_whole_one_does() -> None:
+    sloppy = Preparation(spacing=1.0, shape=(192, 160, 224)).sloppy()
+    assert (sloppy.spacing, sloppy.shape) == (3.0, (64, 53, 75))
+    assert Preparation(shape=(192, 160, 224)).sloppy().shape is None
+
+
 def test_mask_on_another_grid_is_carried_over() -> None:
     image, mask = head()
     fine = resample(mask, *grid_for(mask.shape, mask.affine, 1.3))

@@ -226,6 +226,8 @@ def _intensities(of: _Rows) -> str:
     percentiles = of.prepared("percentiles")
     if percentiles is None:
         return ""
+    if of.prepared("normalisation") == "none":
+        return "as they are"
     return "winsorised at percentiles {:g} and {:g}, scaled to [0, 1]".format(*percentiles)
 
 

@@ -22,7 +22,8 @@ class Deformable(Method):
     iterations : tuple of int
         Largest number of iterations at each scale.
     similarity : str
-        ``lncc``: squared local normalised cross-correlation; ``mind``: squared difference of MIND-SSC, the warped image
+        ``lncc``: squared local normalised cross-correlation, with FireANTs' constant 1e-5, which is made for
+        intensities from 0 to 1; ``mind``: squared difference of MIND-SSC, the warped image
         described anew in every iteration; ``mind-lncc``: both images described once, their twelve channels warped and
         compared by ``lncc``; ``mi``: mutual information; ``auto``: that of multimodal for pairs of different contrast
         or sequence, else ``lncc``.

@@ -28,7 +28,8 @@ from torch.nn import functional
 from lumirage_bids.methods.fireants.library import fits_kernels
 
 SMOOTH = 1e-5
-"""The constant s: keeps windows without contrast from counting."""
+"""The constant s, FireANTs': keeps windows without contrast from counting. It fits intensities from 0 to 1; beside
+those that are not normalised it is nothing, or too much."""
 
 
 class LocalNormalisedCrossCorrelation(torch.nn.Module):

@@ -26,6 +26,7 @@ from lumirage_bids.methods.fireants.library import (
 from lumirage_bids.methods.fireants.lncc import LocalNormalisedCrossCorrelation
 from lumirage_bids.methods.fireants.mind import MindSsc, describe
 from lumirage_bids.methods.fireants.mutual_information import MutualInformation
+from lumirage_bids.spatial.preparation import rescale
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def optimise(
     """Set up FireANTs and let it optimise; so many copies of the pair at once, to measure what that costs."""
     device = prepare_torch(context)
     similarity = method.similarity_for(multimodal=context.pair is not None and context.pair.multimodal)
-    channels = [_described(v) if similarity == "mind-lncc" else [v] for v in (fixed, moving)]
+    channels = [_channels(v, similarity) for v in (fixed, moving)]
     with quiet():
         origin = centre(fixed)
         images = [batch(*each, origin=origin, device=device, copies=copies) for each in channels]
@@ -114,6 +115,15 @@ def _loss(similarity: str, window: int) -> torch.nn.Module:
     if similarity in ("lncc", "mind-lncc"):
         return LocalNormalisedCrossCorrelation(window)
     return MindSsc() if similarity == "mind" else MutualInformation()
+
+
+def _channels(volume: Volume, similarity: str) -> list[Volume]:
+    """What is compared of an image."""
+    if similarity == "mind-lncc":
+        return _described(volume)
+    if similarity == "mi" and (volume.array.min() < 0 or volume.array.max() > 1):
+        return [replace(volume, array=rescale(finite(volume)))]  # its bins lie between 0 and 1
+    return [volume]
 
 
 def _described(volume: Volume) -> list[Volume]:

@@ -108,7 +108,8 @@ class Histograms(PageFigure):
             yield ReportFigure(
                 name=self.name,
                 figure=intensity_histograms(shown.pictures.histograms),
-                caption="Histograms of the prepared images inside the brain, after winsorising and scaling to 0 to 1, "
-                "by sequence. Thin: single scans; thick: mean of a variant's scans.",
+                caption="Histograms of the prepared images inside the brain, by sequence, after winsorising and "
+                "scaling to 0 to 1; where a variant normalises nothing, between the percentiles 0.5 and 99.5 of each "
+                "brain. Thin: single scans; thick: mean of a variant's scans.",
                 alt="Histograms of the intensities of the prepared images, a panel per sequence.",
             )

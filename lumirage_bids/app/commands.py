@@ -120,6 +120,18 @@ def _run_judge(arguments: argparse.Namespace) -> int:
     return judge.run(arguments)
 
 
+def _define_points(parser: argparse.ArgumentParser) -> None:
+    from lumirage_bids.app import points
+
+    points.define(parser)
+
+
+def _run_points(arguments: argparse.Namespace) -> int:
+    from lumirage_bids.app import points
+
+    return points.run(arguments)
+
+
 COMMANDS = {
     command.name: command
     for command in (
@@ -138,6 +150,13 @@ COMMANDS = {
             _show_status,
         ),
         _command("judge", "TABLE.tsv", "the verdict on a table of scores, without images", _define_judge, _run_judge),
+        _command(
+            "points",
+            "POINTS OUT",
+            "carry landmarks through a transform, the right way round",
+            _define_points,
+            _run_points,
+        ),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),
         _list("measures", "columns, units, which way is better, what to cite"),

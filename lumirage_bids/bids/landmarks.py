@@ -1,4 +1,4 @@
-"""Corresponding points of two scans, from tables that somebody placed."""
+"""Corresponding points of two scans, from files of points that somebody placed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from lumirage_bids.base.errors import BadDataError, MissingInputError
+from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.bids.found_maps import Pattern
+from lumirage_bids.spatial.point_files import read_points
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
     from lumirage_bids.bids.scans import Scan
-
-AXES = ["x", "y", "z"]
 
 
 def with_landmarks(dataset: Dataset, pattern: str) -> Dataset:
@@ -38,7 +36,7 @@ def read_landmarks(path: Path) -> Mapping[str, np.ndarray]:
     Parameters
     ----------
     path : Path
-        TSV with columns ``name``, ``x``, ``y``, ``z``: a point's name and its world coordinates in the scan (RAS+, mm).
+        See `lumirage_bids.spatial.point_files.read_points`.
 
     Returns
     -------
@@ -50,23 +48,10 @@ def read_landmarks(path: Path) -> Mapping[str, np.ndarray]:
     MissingInputError
         The file cannot be read.
     BadDataError
-        It is no table, lacks a column, names a point twice, or a coordinate is no finite number.
+        It cannot be used.
     """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise MissingInputError(f"Landmarks {path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise BadDataError(f"Landmarks {path} cannot be read as a TSV: {error}.") from None
-    if lacking := [c for c in ("name", *AXES) if c not in table]:
-        raise BadDataError(f"Landmarks {path}: no column {', '.join(lacking)}. Needed are name, x, y, z (RAS+, mm).")
-    points = table[AXES].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    bad = table["name"][~np.isfinite(points).all(axis=1)].tolist()
-    if bad:
-        raise BadDataError(f"Landmarks {path}: a coordinate of {bad[0]!r:.40} is no finite number. Mend or drop it.")
-    if twice := table["name"][table["name"].duplicated()].tolist():
-        raise BadDataError(f"Landmarks {path}: {twice[0]!r:.40} is there twice. Give each point a name of its own.")
-    return dict(zip(table["name"], points, strict=True))
+    found = read_points(path)
+    return dict(zip(found.names, found.coordinates, strict=True))
 
 
 def corresponding_points(fixed: Scan, moving: Scan) -> tuple[np.ndarray, np.ndarray] | None:

@@ -47,7 +47,7 @@ def test_points_without_a_common_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "cannot be read as a TSV"),
+        ("", "no column name, x, y, z"),
         ("name\tx\ty\nAC\t0\t0\n", "no column z"),
         (HEADER + "AC\t0\tleft\t0\n", "'AC' is no finite number"),
         (HEADER + "AC\t0\tinf\t0\n", "'AC' is no finite number"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,13 @@ from lumirage_bids.experiment.followed import Followed, follow
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT
 from lumirage_bids.output import agreements, paths, score_table
+from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.record import asked_pairs, dated_records, read_criteria, read_records, versions
+from lumirage_bids.output.record import MadeBy, asked_pairs, dated_records, read_criteria, read_records, versions
 from lumirage_bids.output.root import SLOPPY, read_description
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
+from lumirage_bids.report.judged import FURTHER, further_comparisons
 from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
@@ -41,6 +43,7 @@ from lumirage_bids.stats.tables import statistics
 if TYPE_CHECKING:
     from lumirage_bids.audit import Conditions
     from lumirage_bids.base.criteria import Criteria
+    from lumirage_bids.report.group_page import GroupTables
 
 logger = logging.getLogger("lumirage")
 
@@ -80,6 +83,9 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(conditions.labellers))}
     for name, table in made.items():
         output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
+    further = further_comparisons(tables.further)
+    if len(further):
+        output.write_table("group/further_comparisons.tsv", further, FURTHER)
     labellers, about_labellers = agreements.collect(output)
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
@@ -91,6 +97,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         labellers=agreements.summarise(labellers),
         labeller_notes=about_labellers,
     )
+    write_experiment(output, _experiment(output, tables, context, [*loud, *asked.notes]))
     audited = audit_section(conditions, tables.comparisons, alpha=criteria.alpha)
     output.write_table("group/audit.tsv", audit_table(audited.findings), AUDIT)
     facts = RunFacts(
@@ -183,6 +190,36 @@ def _context(
         made_by=conditions.labellers,
         sloppy=run.sloppy,
         frozen=followed,
+    )
+
+
+def _experiment(output: Output, tables: GroupTables, context: ReportContext, notes: list[str]) -> Experiment:
+    """What the run was, for those who are sent its tables alone."""
+    why, scored = withheld(context.made_by), tables.per_structure[tables.per_structure["n"] > 0]
+    followed, known = context.frozen, context.known
+    labellings = {}
+    for name in map(str, tables.pairs["labelling"].unique()):
+        made_by = context.made_by.get(name, MadeBy())
+        of = scored[scored["labelling"] == name].drop_duplicates("index")
+        labellings[name] = Labelled(
+            **asdict(made_by),
+            withheld=why.get(name, ""),
+            caveat=known.caveats.get(name, ""),
+            agreements=tuple(asdict(agreement) for agreement in known.agreements.get(name, ())),
+            structures={str(index): str(title) for index, title in zip(of["index"], of["name"], strict=True)},
+        )
+    return Experiment(
+        dataset=context.dataset,
+        protocol=context.protocol,
+        criteria=context.criteria,
+        labellings=labellings,
+        arms=arms_of_run(output, tables.pairs),
+        sloppy=context.sloppy,
+        planned=known.planned,
+        missing=len(context.missing),
+        notes=tuple(notes),
+        frozen={"digest": followed.digest, "followed": not followed.deviations} if followed else None,
+        versions=context.versions,
     )
 
 

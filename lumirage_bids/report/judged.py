@@ -21,6 +21,7 @@ from lumirage_bids.stats.common import arms_aside
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.tables import Scores, make, statistics
+from lumirage_bids.stats.tables.comparisons import Comparisons
 
 
 def score_tables(
@@ -74,6 +75,22 @@ def _further(pairs: pd.DataFrame, criteria: Criteria, score: Score) -> Iterator[
         if known["method"].nunique() > 1:
             margin = replace(criteria, margin=how[1])
             yield column, compare(pairs, criteria=margin, score=replace(how[0], worst=None))
+
+
+#: Data dictionary of ``group/further_comparisons.tsv``.
+FURTHER: dict[str, dict[str, str]] = {
+    "measure": {
+        "Description": "Column of pairs.tsv that the arms are compared by, in its unit; a family of tests of its own. "
+        "Other columns are as in comparisons.tsv, of this measure instead of mean Dice"
+    },
+    **{name: {k: v for k, v in entry.items() if k != "Units"} for name, entry in Comparisons.columns.items()},
+}
+
+
+def further_comparisons(further: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Comparisons by further measures, as one table with a column ``measure``; empty where there are none."""
+    named = [table.assign(measure=measure) for measure, table in further.items() if len(table)]
+    return pd.concat(named, ignore_index=True)[list(FURTHER)] if named else pd.DataFrame(columns=list(FURTHER))
 
 
 def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:

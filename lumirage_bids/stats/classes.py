@@ -16,6 +16,18 @@ ALL = "all"
 DIFFERENT_SUBJECTS = "different subjects"
 #: The method that is the start itself: the floor that every other method is measured from.
 FLOOR = "identity"
+_AND = " and "
+
+
+def named(name: str) -> str:
+    """A name as it stands in a list of names: in quotes where it could be taken for two of them.
+
+    Examples
+    --------
+    >>> named("syn"), named("greedy and syn")
+    ('syn', '“greedy and syn”')
+    """
+    return f"“{name}”" if _AND in name or ", " in name else name
 
 
 class Arm(NamedTuple):
@@ -51,11 +63,16 @@ def arm_labels(arms: Iterable[Arm], aside: Collection[Arm] = ()) -> dict[Arm, st
     ['syn (1mm)', 'syn (0.6mm)']
     >>> arm_labels([Arm("1mm", "syn")], aside=[Arm("1mm", "syn")])[Arm("1mm", "syn")]
     'syn (set aside)'
+
+    A name that could be taken for two stands in quotes.
+
+    >>> list(arm_labels([Arm("1mm", "greedy and syn")]).values())
+    ['“greedy and syn”']
     """
     arms = list(arms)
     several = len({arm.variant for arm in arms}) > 1
-    told = {arm: [arm.variant] * several + ["set aside"] * (arm in aside) for arm in arms}
-    return {arm: arm.method + (f" ({', '.join(words)})" if words else "") for arm, words in told.items()}
+    told = {arm: [named(arm.variant)] * several + ["set aside"] * (arm in aside) for arm in arms}
+    return {arm: named(arm.method) + (f" ({', '.join(words)})" if words else "") for arm, words in told.items()}
 
 
 def arm_codes(rows: pd.DataFrame, arms: Sequence[Arm]) -> npt.NDArray[np.intp]:
@@ -94,7 +111,8 @@ def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
     -------
     dict
         ``all`` (every pair); ``different subjects`` where there are rescans to be left out; one class for each two
-        directions that both occur (``MP2RAGE and MPRAGE``); then every split itself, rescans last.
+        directions that both occur (``MP2RAGE and MPRAGE``; ``“MP2RAGE” and “MPRAGE”`` where a split is called the
+        other way, or a sequence's own name has an "and"); then every split itself, rescans last.
 
     Examples
     --------
@@ -110,9 +128,11 @@ def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
         moving, fixed = ends_of(split) or ("", "")
         back = split_of(fixed, moving)
         if moving < fixed and back in between:
-            classes[f"{moving} and {fixed}"] = frozenset([split, back])
-    plain = sorted(between) + [split for split in found if split == SAME_SUBJECT]
-    return classes | {split: frozenset([split]) for split in plain}
+            plain = f"{moving}{_AND}{fixed}"
+            name = f"“{moving}”{_AND}“{fixed}”" if plain in found or plain.count(_AND) > 1 else plain
+            classes[name] = frozenset([split, back])
+    splits = sorted(between) + [split for split in found if split == SAME_SUBJECT]
+    return classes | {split: frozenset([split]) for split in splits}
 
 
 def primary_class(classes: Iterable[str]) -> str:

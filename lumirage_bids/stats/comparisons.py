@@ -12,7 +12,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
-from lumirage_bids.stats.design import Design, Designs, design
+from lumirage_bids.stats.design import Design, Designs, Mask, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
@@ -35,7 +35,7 @@ COMPARISON_COLUMNS = [
     *("n_ahead_lacks", "ahead_at_worst_difference", "ahead_at_worst_p", "ahead_at_worst_p_holm"),
     *("median_difference", "win_percent", "tie_percent", "p_win"),
     *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b"),
-    *("df", "estimator", "groups", "n_smallest", "left_out", "n_left_out", "holds_for", "refused_sizes"),
+    *("df", "estimator", "groups", "n_groups", "n_smallest", "left_out", "n_left_out", "holds_for", "refused_sizes"),
     *("moving_percent", "fixed_percent", "pair_percent", "n_for_margin"),
     *("without_subject", "without_difference", "without_p", "hangs_on_subject"),
 ]
@@ -48,7 +48,7 @@ _TEXTS = (
     *("estimator", "groups", "left_out", "holds_for", "refused_sizes", "without_subject"),
 )
 _COUNTS = (
-    *("n", "n_failed", "n_subjects", "worst_case_n", "n_smallest", "n_left_out"),
+    *("n", "n_failed", "n_subjects", "worst_case_n", "n_groups", "n_smallest", "n_left_out"),
     *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b", "n_ahead_lacks"),
 )
 
@@ -102,13 +102,14 @@ def compare(
     rows: list[_Row] = []
     tests: list[tuple[object, ...]] = []
     for labelling, evaluation, table in tables_of(pairs, score):
-        done: dict[frozenset[str], list[_Row]] = {}
+        done: dict[frozenset[str], tuple[list[_Row], list[bytes]]] = {}
         for name, members in pair_classes(table.crossing.splits).items():
             if members not in done:
-                done[members] = _compare_class(table.only(table.of(members)), criteria, score, references)
+                done[members] = _compare_class(table, table.of(members), criteria, score, references)
             what = {"labelling": labelling, "evaluation": evaluation, "split": name}
-            rows += [{**what, **row} for row in done[members]]
-            tests += [(labelling, evaluation, members, place) for place in range(len(done[members]))]
+            found, over = done[members]
+            rows += [{**what, **row} for row in found]
+            tests += [(labelling, evaluation, kept, place) for place, kept in enumerate(over)]
     return _typed(pd.DataFrame(rows, columns=COMPARISON_COLUMNS), tests)
 
 
@@ -117,8 +118,12 @@ def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFr
     compared["hangs_on_subject"] = compared["hangs_on_subject"].astype("bool")
     numbers = compared.columns.difference([*_TEXTS, *_COUNTS, "hangs_on_subject"], sort=False)
     compared = compared.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(_COUNTS, "int64"))
-    for column in ("p", "p_equivalence", "ahead_at_worst_p"):
+    for column in ("p", "p_equivalence"):
         compared[f"{column}_holm"] = holm_once(compared[column].to_numpy(dtype=np.float64), tests)
+    # At worst, pairs count that the comparison itself is not over: classes of the same pairs may differ by these.
+    worst = compared["ahead_at_worst_p"].to_numpy(dtype=np.float64)
+    own = [(*test, n, p) for test, n, p in zip(tests, compared["n_ahead_lacks"], worst, strict=True)]
+    compared["ahead_at_worst_p_holm"] = holm_once(worst, own)
     return compared
 
 
@@ -129,22 +134,34 @@ def tables_of(pairs: pd.DataFrame, score: Score) -> Iterator[tuple[str, str, Sid
             yield str(labelling), evaluation, side_by_side(rows[rows["evaluation"] == evaluation], score)
 
 
-def _compare_class(table: SideBySide, criteria: Criteria, score: Score, references: Collection[str]) -> list[_Row]:
-    """Make a row for every two arms over all pairs of a table."""
+def _compare_class(
+    whole: SideBySide, inside: Mask, criteria: Criteria, score: Score, references: Collection[str]
+) -> tuple[list[_Row], list[bytes]]:
+    """Make a row for every two arms over some pairs of a table, and tell which of its pairs each is over."""
+    table, places = whole.only(inside), np.flatnonzero(inside)
     designs = Designs(table.crossing)
     common = common_pairs(table, references)
-    return [_row(table, couple, designs, common, criteria, score) for couple in combinations(range(len(table.arms)), 2)]
+    rows, over = [], []
+    for couple in combinations(range(len(table.arms)), 2):
+        laid = _laid(table, couple, designs, common)
+        rows.append(_row(table, couple, laid, designs, criteria, score))
+        over.append(places[laid.kept].tobytes())
+    return rows, over
+
+
+def _laid(table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common) -> Design:
+    """Lay out what two arms are compared on: ranked arms, with each other and a reference, on what they are ranked on."""
+    both = np.asarray(np.isfinite(table.dice)[:, couple].all(axis=1))
+    chosen = list(couple)
+    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all() and common.pairs.any()
+    return designs.of(np.asarray(both & common.pairs) if shared else both)
 
 
 def _row(
-    table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common, criteria: Criteria, score: Score
+    table: SideBySide, couple: tuple[int, int], laid: Design, designs: Designs, criteria: Criteria, score: Score
 ) -> _Row:
     scored = np.isfinite(table.dice)
-    both = np.asarray(scored[:, couple].all(axis=1))
-    chosen = list(couple)
-    # Arms that are ranked, with each other and with a reference, on the pairs that they are ranked on.
-    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all() and common.pairs.any()
-    laid = designs.of(np.asarray(both & common.pairs) if shared else both)
+    both = scored[:, couple].all(axis=1)
     usual = _infer(laid, table.dice[:, couple], table.step, criteria)
     at_worst = dict(usual)
     if table.failed[:, couple].any():
@@ -231,6 +248,7 @@ def _of_design(laid: Design) -> _Row:
         "resampled": laid.what,
         "estimator": None if laid.refused else laid.estimator,
         "groups": laid.told if len(laid.kept) else None,
+        "n_groups": len(laid.names),
         "n_smallest": laid.smallest,
         **{"left_out": laid.left_out, "n_left_out": laid.n_left_out, "holds_for": laid.holds_for},
     }

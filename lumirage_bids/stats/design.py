@@ -148,8 +148,9 @@ class Design:
             name = self.names[small] if len(self.names) > 1 else ""
             verb = "takes" if self.smallest == 1 else "take"
             who = f"{_subjects(self.smallest)} of {name}" if name else _subjects(self.smallest)
-            if name.startswith(DIFFERENT_SUBJECTS):  # no sequences are known, only the side
-                who = _subjects(self.smallest, name.removeprefix(DIFFERENT_SUBJECTS).strip())
+            for side in ("moving", "fixed"):
+                if name == _in_role(DIFFERENT_SUBJECTS, side == "moving"):  # no sequences are known, only the side
+                    who = _subjects(self.smallest, side)
             return f"{who} {verb} part, at least {FEWEST_SUBJECTS} are needed for an interval"
         if np.diag(self._moments)[:-1].min() < 1e-9:
             return "no split has pairs enough to tell how much they vary"

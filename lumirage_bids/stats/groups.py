@@ -9,6 +9,7 @@ from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
 
 #: A group of fewer subjects tells nothing of others like them.
 FEWEST_SUBJECTS = 3
+_PLUS = " + "
 
 
 def groups_of(pairs: Iterable[tuple[str, str, str]]) -> dict[str, str]:
@@ -46,4 +47,7 @@ def groups_of(pairs: Iterable[tuple[str, str, str]]) -> dict[str, str]:
             return profile
         return next((other for other in kept if not profile or set(other) & set(profile)), profile)
 
-    return {subject: " + ".join(home(profile)) for subject, profile in profiles.items()}
+    def named(profile: tuple[str, ...]) -> str:
+        return _PLUS.join(f"“{sequence}”" if _PLUS in sequence else sequence for sequence in profile)
+
+    return {subject: named(home(profile)) for subject, profile in profiles.items()}

@@ -26,6 +26,7 @@ INTERACTION_COLUMNS = [
     *("difference_1", "ci_low_1", "ci_high_1", "p_1", "difference_2", "ci_low_2", "ci_high_2", "p_2"),
     *("interaction", "se", "df", "ci_low", "ci_high", "p", "p_holm", "p_page"),
     *("p_reversal", "p_reversal_page", "refused"),
+    *("labelling_1", "labelling_2", "evaluation_1", "evaluation_2", "variant_1", "variant_2"),
 ]
 SAME, OTHER = "within a sequence", "between sequences"
 UNTRIMMED, TRIMMED = "all pairs", f"without the worst {TRIMMED_PERCENT} % of each method"
@@ -33,6 +34,7 @@ _COUNTS = ("n_1", "n_2", "n_subjects")
 _TEXTS = (
     *("labelling", "evaluation", "split", "factor", "condition_1", "condition_2"),
     *("variant_a", "method_a", "variant_b", "method_b", "refused"),
+    *("labelling_1", "labelling_2", "evaluation_1", "evaluation_2", "variant_1", "variant_2"),
 )
 _BOTH = " and "
 _CELL = ["labelling", "variant"]
@@ -48,10 +50,16 @@ class _Question:
     factor: str
     conditions: tuple[str, str]
     where: _Row
+    cells: tuple[tuple[str, str], tuple[str, str]]  # labelling and variant of each condition
     gate: tuple[frozenset[str], frozenset[str]]  # labellings and variants whose comparisons can back the answer
     methods: tuple[str, str]
     values: tuple[Floats, Floats]
     used: tuple[Mask, Mask]
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What it is about besides pairs."""
+        return self.cells, self.methods
 
 
 def interactions(
@@ -96,8 +104,8 @@ def interactions(
         designs = Designs(table.crossing)
         for question in _questions(pairs, table, score, references):
             rows.append(_answer(question, designs, table.step, criteria) | {"p_gate": _gate(question, comparisons)})
-            used = [mask.tobytes() for mask in question.used]
-            tests.append((question.factor in ("split", "contrast") or question.factor, *used, *question.where.values()))
+            kept = [designs.of(used).kept.tobytes() for used in question.used]
+            tests.append((question.factor in ("split", "contrast") or question.factor, *kept, *question.asked))
     found = pd.DataFrame(rows, columns=[*INTERACTION_COLUMNS, "p_gate"])
     numbers = found.columns.difference([*_TEXTS, *_COUNTS], sort=False)
     found = found.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(_COUNTS, "int64"))
@@ -209,11 +217,15 @@ class _Asked:
             "split": split,
             **{f"{what}_a": value for what, value in Arm(variant, a)._asdict().items()},
             **{f"{what}_b": value for what, value in Arm(variant, b)._asdict().items()},
+            **{f"labelling_{i}": labelling for i, (labelling, _) in enumerate(self.cells, start=1)},
+            **{f"variant_{i}": variant for i, (_, variant) in enumerate(self.cells, start=1)},
+            **{f"evaluation_{i}": self.evaluations[cell] for i, cell in enumerate(self.cells, start=1)},
         }
         return _Question(
             factor=factor,
             conditions=conditions,
             where=where,
+            cells=self.cells,
             gate=(frozenset([labelling_1, labelling_2]), frozenset([variant_1, variant_2])),
             methods=(a, b),
             values=(first, second),

@@ -27,3 +27,16 @@ def test_classes_are_made_of_the_splits_that_occur(splits: list[str]):
     assert all(classes[split] == {split} for split in splits)
     assert ("A and B" in classes) == ({"A to B", "B to A"} <= set(splits))
     assert ("different subjects" in classes) == ("same subject" in splits and len(set(splits)) > 1)
+
+
+def test_a_class_of_both_directions_is_never_called_as_a_split_or_another_class():
+    classes = pair_classes(["x to y", "y to x", "x and y"])
+    assert classes["x and y"] == {"x and y"}
+    assert classes["“x” and “y”"] == {"x to y", "y to x"}
+    threes = ["A and B to C", "C to A and B", "A to B and C", "B and C to A"]
+    assert {"“A and B” and “C”", "“A” and “B and C”"} <= set(pair_classes(threes))
+
+
+def test_a_name_that_reads_like_two_stands_in_quotes():
+    labels = arm_labels([Arm("v", "x"), Arm("v", "y"), Arm("v", "x and y")])
+    assert list(labels.values()) == ["x", "y", "“x and y”"]

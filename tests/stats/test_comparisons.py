@@ -301,3 +301,13 @@ def test_the_interval_of_a_huge_effect_size_does_not_end_at_zero(seed):
     row = compare(pairs).iloc[0]
     assert row["d_z"] > 5
     assert row["d_z_low"] > 1 or (np.isnan(row["d_z_low"]) and "spread" in row["refused_sizes"])
+
+
+def test_classes_are_one_test_where_a_group_left_out_leaves_the_same_pairs():
+    # Two subjects of a sequence: all that is left of all pairs is one split, which is tested once.
+    pairs, _ = score_table(subjects=12, kinds=("A", "A", *["B"] * 10), gains={"greedy": 0.2, "syn": 0.2})
+    table = compare(pairs).set_index("split")
+    assert table.loc["all", "left_out"] == "A (2 subjects)"
+    assert table.loc["all", "n"] == table.loc["B to B", "n"] == 90
+    assert table["p"].notna().sum() == 2
+    assert table.loc["all", "p_holm"] == table.loc["B to B", "p_holm"] == table.loc["all", "p"]

@@ -14,3 +14,9 @@ def test_a_subject_that_lacks_a_scan_is_no_group_of_its_own():
     assert set(groups_of(pairs).values()) == {"T1w + T2w"}
     strangers = [*pairs, ("x", "s1", "FLAIR to T2w")]
     assert groups_of(strangers)["x"] == "FLAIR"
+
+
+def test_a_sequence_called_like_two_is_another_group_than_the_two():
+    one = [(f"a{i}", f"a{j}", "A + B to A + B") for i in range(3) for j in range(3) if i != j]
+    two = [(f"b{i}", f"b{j}", "A to B") for i in range(3) for j in range(3) if i != j]
+    assert set(groups_of([*one, *two]).values()) == {"“A + B”", "A + B"}

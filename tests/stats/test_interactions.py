@@ -143,3 +143,16 @@ def test_nothing_to_ask_gives_an_empty_table(pairs: pd.DataFrame):
     table = interactions(pairs, compare(pairs))
     assert list(table.columns) == INTERACTION_COLUMNS
     assert table.empty
+
+
+def test_variants_whose_names_join_to_the_same_words_are_two_tests():
+    variants = ("x", "y and z", "x and y", "z")
+    pairs, _ = score_table(subjects=8, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2}, variants=variants)
+    found = asked(pairs, "variant").set_index(["variant_1", "variant_2"])
+    both = [("x", "y and z"), ("x and y", "z")]
+    assert found.loc[both, "variant_a"].tolist() == ["x and y and z"] * 2
+    assert (found.loc[both, "p"] < 1).all()
+    assert found.loc[both[0], "p_holm"] != found.loc[both[1], "p_holm"] or (found["p_holm"] == 1).all()
+    pairs = plus(plus(pairs, pairs["variant"] == "y and z", 0.05), pairs["variant"] == "z", -0.05)
+    found = asked(pairs, "variant").set_index(["variant_1", "variant_2"])
+    assert found.loc[both, "p_holm"].nunique() == 2

@@ -9,7 +9,7 @@ from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import and_join, count, fixed, p_value, significant
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
-from lumirage_bids.stats.classes import ALL
+from lumirage_bids.stats.classes import named
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES
 
 MOST = 6  # sentences of one kind; the tables have all
@@ -41,7 +41,7 @@ def _difference(scene: Scene, r: Relation) -> str:
 def subjects(r: Relation) -> str:
     """How many subjects an interval is from, and in which groups."""
     n, groups = count(r.row["n_subjects"]), str(r.row["groups"])
-    return f"{n} subjects" if groups == n or not any(c.isalpha() for c in groups) else f"{n} subjects: {groups}"
+    return f"{n} subjects" if r.row["n_groups"] == 1 else f"{n} subjects: {groups}"
 
 
 def effect(r: Relation) -> list[str]:
@@ -136,20 +136,10 @@ def _by_class(scene: Scene, r: Relation) -> str:
 def _in(splits: Sequence[str], all_splits: int) -> str:
     """Name splits, or count them where they are many."""
     if len(splits) <= MOST:
-        return and_join(list(splits))
+        return and_join([named(split) for split in splits])
     return f"{'each' if len(splits) == all_splits else str(len(splits))} of the {all_splits} splits"
 
 
 def single_splits(scene: Scene) -> list[tuple[str, Relation]]:
-    """Relations over single splits, which no other class contains; rescans are another matter."""
-    classes = {name for name, _ in scene.by_class}
-    return [
-        (name, r)
-        for name, r in scene.by_class
-        if name not in (ALL, SAME_SUBJECT, scene.split) and not (" and " in name and _halves(name) & classes)
-    ]
-
-
-def _halves(name: str) -> set[str]:
-    a, _, b = name.partition(" and ")
-    return {f"{a} to {b}", f"{b} to {a}"}
+    """Relations over single splits but the scene's own; rescans are another matter."""
+    return [(name, r) for name, r in scene.by_class if name in scene.splits and name not in (SAME_SUBJECT, scene.split)]

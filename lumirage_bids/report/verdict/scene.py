@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,8 @@ class Scene:
         Every two arms of the class of pairs.
     by_class : sequence of (str, Relation)
         The same in every other class of pairs.
+    splits : collection of str
+        Which of these classes are single splits.
     summary, interactions, structures : DataFrame
         Rows of these tables for the labelling and evaluation; of interactions also those with another labelling.
     further : mapping of str to sequence of Relation
@@ -134,6 +136,7 @@ class Scene:
     standings: Sequence[Standing]
     relations: Sequence[Relation]
     by_class: Sequence[tuple[str, Relation]]
+    splits: Collection[str]
     summary: pd.DataFrame
     interactions: pd.DataFrame
     structures: pd.DataFrame

@@ -24,6 +24,7 @@ from lumirage_bids.stats.classes import (
     arms_of,
     evaluations_of,
     in_class,
+    named,
     primary_class,
 )
 from lumirage_bids.stats.score import known_score
@@ -204,6 +205,7 @@ def _scene(
         standings=standings(summary, _of(tables.ranking, labelling, how), inside, known.references),
         relations=classes.get(split, []),
         by_class=[(name, r) for name, rows in classes.items() for r in rows],
+        splits=frozenset(pairs["split"]),
         summary=summary.assign(
             name=[labels[Arm(v, m)] for v, m in zip(summary["variant"], summary["method"], strict=True)]
         ),
@@ -239,14 +241,11 @@ def _interactions(table: pd.DataFrame, labelling: str, how: str, labels: Mapping
     """Interactions that this labelling takes part in, with the names of the arms."""
     if table.empty:
         return table
-    part = [
-        ((labelling in (x, y) if factor == "labelling" else of == labelling) and evaluation in (how, ""))
-        or (factor == "evaluation" and of == labelling)
-        for factor, of, evaluation, x, y in zip(
-            *(table[c] for c in ("factor", "labelling", "evaluation", "condition_1", "condition_2")), strict=True
-        )
+    mine = table[
+        ((table["labelling_1"] == labelling) & (table["evaluation_1"] == how))
+        | ((table["labelling_2"] == labelling) & (table["evaluation_2"] == how))
+        | ((table["factor"] == "evaluation") & (table["labelling_1"] == labelling))
     ]
-    mine = table[part]
     sides = {x: [_side(row, x, labels) for row in mine.to_dict("records")] for x in "ab"}
     arms = [a | b for (_, a), (_, b) in zip(sides["a"], sides["b"], strict=True)]
     return mine.assign(
@@ -256,14 +255,10 @@ def _interactions(table: pd.DataFrame, labelling: str, how: str, labels: Mapping
 
 def _side(row: Mapping[Hashable, Any], x: str, labels: Mapping[Arm, str]) -> tuple[str, frozenset[str]]:
     """Name of one side of an interaction, and the arms that it is made of: one, or a method's in two variants."""
-    variant, method = str(row[f"variant_{x}"]), str(row[f"method_{x}"])
-    if Arm(variant, method) in labels:
-        name = labels[Arm(variant, method)]
-        return name, frozenset([name])
-    both = [
-        arm for arm in labels if variant.startswith(f"{arm.variant} and ") or variant.endswith(f" and {arm.variant}")
-    ]
-    return method, frozenset(labels[arm] for arm in both if arm.method == method)
+    method = str(row[f"method_{x}"])
+    both = [Arm(str(row[f"variant_{i}"]), method) for i in (1, 2)]
+    names = frozenset(labels[arm] for arm in both if arm in labels)
+    return labels.get(both[0], named(method)) if both[0] == both[1] else named(method), names
 
 
 def _rescans(summary: pd.DataFrame) -> pd.DataFrame:

@@ -54,8 +54,7 @@ COMPARISON_ENTRIES: dict[str, Entry] = {
     "t": {"Description": f"Paired t statistic; goes with p_t, not with p; {INDEPENDENT.replace('small', 'large')}"},
     "p": {"Description": f"Two-sided p-value of mean_difference, mean_difference / se; {SUBJECTS}"},
     "p_holm": {
-        "Description": "p after Holm's correction over all comparisons of this table; classes of the same pairs are "
-        "one",
+        "Description": "p after Holm's correction over all comparisons of this table; rows over the same pairs are one",
         "Reference": HOLM,
     },
     "equivalence_margin": {"Description": "Largest difference in mean Dice that is called equivalent", "Units": "1"},
@@ -118,6 +117,7 @@ COMPARISON_ENTRIES: dict[str, Entry] = {
         "contributions, a jackknife over subjects (few subjects, or a small group)"
     },
     "groups": {"Description": "Groups of subjects by the sequences that they were scanned with, with their sizes"},
+    "n_groups": {"Description": "How many groups that is"},
     "n_smallest": {"Description": "Subjects of the smallest of these groups"},
     "left_out": {
         "Description": f"Groups of fewer than {FEWEST_SUBJECTS} subjects: all numbers of the row but the worst case's "

@@ -25,6 +25,11 @@ _INTERACTIONS: dict[str, Entry] = {
     "condition_2": {"Description": f"Second condition; of contrast, '{OTHER}'; of trimming, '{TRIMMED}'"},
     **{f"n_{i}": {"Description": f"Pairs of condition {i} that both arms scored"} for i in (1, 2)},
     **{
+        f"{what}_{i}": {"Description": f"{what.capitalize()} of condition {i}; where it is no condition, that of both"}
+        for what in ("labelling", "evaluation", "variant")
+        for i in (1, 2)
+    },
+    **{
         f"{name}_{i}": {"Description": f"{told} in condition {i}{note}", "Units": units}
         for i in (1, 2)
         for name, told, note, units in (

@@ -101,3 +101,11 @@ def test_one_structure_that_makes_a_difference_is_named():
     for index in range(1, 5):
         even[f"dice_{index}"] = even["dice_mean"]
     assert "One structure" not in words(verdict(even))
+
+
+def test_a_split_called_as_the_two_directions_of_others_is_a_split():
+    pairs = equal(groups={"A": 8, "B": 8}, subject=0.004)
+    pairs["split"] = pairs["split"].replace({"B to B": "A and B"})
+    pairs.loc[of(pairs, "syn"), "dice_mean"] += 0.06
+    told = next(s for s in verdict(pairs).sentences if s.startswith("syn is above greedy"))
+    assert "By split: certain in “A and B”, A to A, A to B and B to A." in told

@@ -26,8 +26,19 @@ def fixed(value: float, digits: int = 3, *, sign: bool = False) -> str:
     return f"{0.0 if nothing else value:{'+' if sign and not nothing else ''}.{digits}f}".replace("-", "−")
 
 
-#: Differences below this are what arithmetic leaves of none.
-_NOTHING = 1e-9
+#: Decimals with which numbers are written out; smaller ones have an exponent.
+_MOST_DECIMALS = 9
+#: Differences below this share of the margin are what arithmetic leaves of none.
+_NOTHING = 1e-7
+
+
+def _written(number: float, digits: int, *, sign: bool = False) -> str:
+    """Write a number with so many decimals, by an exponent where these are many."""
+    if digits <= _MOST_DECIMALS or not number or not math.isfinite(number):
+        return fixed(number, min(digits, _MOST_DECIMALS), sign=sign)
+    shown = max(0, min(6, digits + math.floor(math.log10(abs(number)))))
+    mantissa, exponent = f"{number:{'+' if sign else ''}.{shown}e}".split("e")
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +56,8 @@ class Wording:
         Decimals: a tenth of the margin is seen.
     worst : str
         What a pair that failed is scored at worst, in words; empty where nothing is.
+    nothing : float
+        Differences below this are what arithmetic leaves of none.
     """
 
     noun: str = "Dice"
@@ -52,6 +65,7 @@ class Wording:
     higher_is_better: bool = True
     digits: int = 3
     worst: str = "0"
+    nothing: float = 0.01 * _NOTHING
 
     @property
     def highest(self) -> str:
@@ -69,8 +83,14 @@ class Wording:
         return "below" if self.higher_is_better else "above (worse than)"
 
     def value(self, number: float) -> str:
-        """Write a score."""
-        return fixed(number, self.digits)
+        """Write a score.
+
+        Examples
+        --------
+        >>> Wording().value(0.61), Wording(digits=12).value(3.14159e-9)
+        ('0.610', '3.142e−9')
+        """
+        return _written(number, self.digits)
 
     def size(self, number: float, *, sign: bool = False) -> str:
         """Write a difference; one that would round to nothing gets the digits that it needs.
@@ -80,14 +100,13 @@ class Wording:
         >>> Wording().size(0.0214), Wording().size(0.00042), Wording().size(-0.0004, sign=True), Wording().size(-1e-12)
         ('0.021', '0.0004', '−0.0004', '0.000')
         """
-        number = 0.0 if abs(number) < _NOTHING else number
-        tiny = 0 < abs(number) < 0.5 * 10**-self.digits
-        digits = min(9, -math.floor(math.log10(abs(number)))) if tiny else self.digits
-        return fixed(number, digits, sign=sign)
+        number = 0.0 if abs(number) < self.nothing else number
+        tiny = 0 < abs(number) < 0.5 * 10.0**-self.digits
+        return _written(number, -math.floor(math.log10(abs(number))) if tiny else self.digits, sign=sign)
 
     def interval(self, low: float, high: float) -> str:
         """Write an interval of a difference, with signs unless both ends are positive."""
-        sign = low <= -_NOTHING
+        sign = low <= -self.nothing
         return f"{self.size(low, sign=sign)} to {self.size(high, sign=sign)}"
 
 
@@ -99,11 +118,13 @@ def wording(column: str, *, higher_is_better: bool, margin: float, worst: float 
     >>> wording("hd95_mm", higher_is_better=False, margin=1.0, worst=40.0).value(3.14159)
     '3.1'
     """
-    digits = min(9, max(0, 1 - math.floor(math.log10(margin))))
+    digits, none = max(0, 1 - math.floor(math.log10(margin))), _NOTHING * margin
     if column == "dice_mean":
-        return Wording(digits=max(3, digits))
-    told = "" if worst is None else "0" if worst == 0 else f"{significant(worst)} (the worst seen)"
-    return Wording(noun=column, mean=column, higher_is_better=higher_is_better, digits=digits, worst=told)
+        return Wording(digits=max(3, digits), nothing=none)
+    told = "" if worst is None else "0" if worst == 0 else f"{_written(worst, digits + 1)} (the worst seen)"
+    if worst and abs(worst) >= 0.001:
+        told = f"{significant(worst)} (the worst seen)"
+    return Wording(noun=column, mean=column, higher_is_better=higher_is_better, digits=digits, worst=told, nothing=none)
 
 
 def span(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:

@@ -16,7 +16,7 @@ from lumirage_bids.stats.design import Design, Designs, Mask, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
-from lumirage_bids.stats.score import DICE, Score
+from lumirage_bids.stats.score import DICE, Score, nothing
 from lumirage_bids.stats.shares import subjects_needed, variance_shares
 from lumirage_bids.stats.student import Floats
 
@@ -150,7 +150,7 @@ def _compare_class(
 
 
 def _laid(table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common) -> Design:
-    """Lay out what two arms are compared on: ranked arms, with each other and a reference, on what they are ranked on."""
+    """Lay out what two arms are compared on: ranked ones, with each other and a reference, on what they are ranked on."""
     both = np.asarray(np.isfinite(table.dice)[:, couple].all(axis=1))
     chosen = list(couple)
     shared = not common.set_aside[chosen].any() and not common.reference[chosen].all() and common.pairs.any()
@@ -178,8 +178,8 @@ def _row(
         **{"mean_a": _mean(a), "mean_b": _mean(b)},
         **usual,
         **plain_tests(a, b)._asdict(),
-        **_wins(a, b, score),
-        "p_win": _p_win(laid, table.dice[:, couple[1]] - table.dice[:, couple[0]]),
+        **_wins(_told_apart(a, b, table.nothing), score),
+        "p_win": _p_win(laid, _told_apart(*table.dice[:, couple].T, table.nothing)),
         **{f"worst_case_{name}": at_worst.get(key, np.nan) for name, key in _WORST_CASE.items()},
         "worst_case_n": at_worst.get("n", len(a)),
         **_ahead_at_worst(table, couple, designs, laid, usual, score),
@@ -222,11 +222,16 @@ def _sides(table: SideBySide, couple: tuple[int, int]) -> Iterator[tuple[str, Ar
     return zip("ab", (table.arms[arm] for arm in couple), strict=True)
 
 
-def _wins(a: Floats, b: Floats, score: Score) -> _Row:
-    """How often b is better, and by how much at the median."""
-    if not len(a):
-        return {"median_difference": np.nan, "win_percent": np.nan, "tie_percent": np.nan}
+def _told_apart(a: Floats, b: Floats, least: float) -> Floats:
+    """Differences b − a; what is only rounding is none."""
     difference = b - a
+    return np.where(np.abs(difference) <= least, 0.0, difference)
+
+
+def _wins(difference: Floats, score: Score) -> _Row:
+    """How often b is better, and by how much at the median."""
+    if not len(difference):
+        return {"median_difference": np.nan, "win_percent": np.nan, "tie_percent": np.nan}
     return {
         "median_difference": float(np.median(difference)),
         "win_percent": 100 * float((difference * score.sign > 0).mean()),
@@ -262,7 +267,10 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Ro
         return row
     own_a, own_b = scores[laid.kept].T
     sums = moments(own_a - own_a.mean(), own_b - own_b.mean()).sum(axis=0)
-    observed = {k: float(v) for k, v in effects(sums, float(own_b.mean() - own_a.mean()), n)._asdict().items()}
+    observed = {
+        k: float(v)
+        for k, v in effects(sums, float(own_b.mean() - own_a.mean()), n, nothing(own_a, own_b))._asdict().items()
+    }
     row |= observed
     if row["refused"]:
         return row

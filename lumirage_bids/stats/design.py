@@ -38,7 +38,7 @@ _SHARE = 0.75
 _TAKEN_AWAY = 2.0
 # How much of the skewness found counts: that of few values is partly chance.
 _SKEWNESS = 0.5
-# Standard errors below this are rounding.
+# Standard errors below this share of the largest value are rounding.
 _NO_SPREAD = 1e-12
 _UPPER = 0.975
 # Below it, no degrees of freedom have such a point of t.
@@ -348,7 +348,7 @@ class Design:
         couples = float((np.bincount(self.couple, self._residual(column)) ** 2).sum())
         subjects, pairs = self._components(squares, couples, alone)
         variance = float(subjects @ weight + pairs)
-        if not variance > _NO_SPREAD**2:
+        if not variance > (_NO_SPREAD * float(np.abs(column).max())) ** 2:
             return float(column.mean()), 0.0, 1.0, 0.0
         degrees = self._degrees / (1 + self._excess(sums, squares) / 2)
         skewness = _SKEWNESS * self._third_moment(sums, squares, alone * weight) / float(alone @ weight) ** 1.5

@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from lumirage_bids.stats.score import nothing
 from lumirage_bids.stats.student import Floats, Inference
 
-#: Standard deviations of Dice below this are rounding, not spread (Dice lies in [0, 1]).
-_NO_SPREAD = 1e-12
 # How many times fewer degrees of freedom a spread's own error is taken to have, less one.
 _SPREAD_UNSURE = 1.0
 #: Most pairs for which Wilcoxon's p-value is exact where there are no ties.
@@ -49,7 +48,7 @@ def moments(a: Floats, b: Floats) -> Floats:
     return np.stack([scored.astype(np.float64), a, b, a * a, b * b, (b - a) ** 2], axis=-1)
 
 
-def effects(sums: Floats, shift: float, n: int) -> Effects:
+def effects(sums: Floats, shift: float, n: int, least: float = 0.0) -> Effects:
     r"""Difference and effect sizes from sums of moments.
 
     Parameters
@@ -60,6 +59,8 @@ def effects(sums: Floats, shift: float, n: int) -> Effects:
         What was taken off b's scores minus what was taken off a's.
     n : int
         Pairs; variances are those of a sample, with n - 1, whatever the weights.
+    least : float
+        Standard deviations that are no larger are none, see `lumirage_bids.stats.score.nothing`.
 
     Returns
     -------
@@ -88,9 +89,9 @@ def effects(sums: Floats, shift: float, n: int) -> Effects:
         squares = ((a2, mean_a), (b2, mean_b), (d2, centred))
         var_a, var_b, var_d = (_variance(square / total, mean) * bessel for square, mean in squares)
         mean = centred + shift
-        d_av = _ratio(mean, (np.sqrt(var_a) + np.sqrt(var_b)) / 2)
-        d_pooled = _ratio(mean, np.sqrt((var_a + var_b) / 2))
-        return Effects(mean, _ratio(mean, np.sqrt(var_d)), d_av, d_pooled, d_av * _correction(n))
+        d_av = _ratio(mean, (np.sqrt(var_a) + np.sqrt(var_b)) / 2, least)
+        d_pooled = _ratio(mean, np.sqrt((var_a + var_b) / 2), least)
+        return Effects(mean, _ratio(mean, np.sqrt(var_d), least), d_av, d_pooled, d_av * _correction(n))
 
 
 def _variance(square: Floats, mean: Floats) -> Floats:
@@ -103,8 +104,8 @@ def _correction(n: int) -> float:
     return 1 - 3 / (4 * (n - 1) - 1) if n > 1 else float("nan")
 
 
-def _ratio(mean: Floats, spread: Floats) -> Floats:
-    return np.asarray(np.where(spread >= _NO_SPREAD, mean / spread, np.nan))
+def _ratio(mean: Floats, spread: Floats, least: float) -> Floats:
+    return np.asarray(np.where(spread > least, mean / spread, np.nan))
 
 
 def influences(a: Floats, b: Floats) -> Floats:
@@ -121,7 +122,8 @@ def influences(a: Floats, b: Floats) -> Floats:
         For d_z, d_av, d_pooled and hedges_g, in that order; the mean of each is 0. NaN where the size is.
     """
     n, difference = len(a), b - a
-    sizes = effects(moments(a - a.mean(), b - b.mean()).sum(axis=0), float(b.mean() - a.mean()), n)
+    sums = moments(a - a.mean(), b - b.mean()).sum(axis=0)
+    sizes = effects(sums, float(b.mean() - a.mean()), n, nothing(a, b))
     centred = difference - difference.mean()
     (own_a, own_b, own) = (x - x.mean() for x in (a, b, difference))
     var_a, var_b, var = (float((x**2).sum() / (n - 1)) for x in (own_a, own_b, own))
@@ -181,7 +183,7 @@ def plain_tests(a: Floats, b: Floats) -> PlainTests:
     Pairs are not independent: a subject recurs in many. Both p-values are too small.
     """
     difference = b - a
-    if len(difference) < 2 or difference.std(ddof=1) < _NO_SPREAD:
+    if len(difference) < 2 or difference.std(ddof=1) <= nothing(a, b):
         return PlainTests(*[float("nan")] * 4)
     n = len(difference)
     t = float(difference.mean() / (difference.std(ddof=1) / np.sqrt(n)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,12 +16,12 @@ from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of
 from lumirage_bids.stats.design import Crossing, Indices, Mask
 from lumirage_bids.stats.groups import groups_of
-from lumirage_bids.stats.score import DICE, Score
+from lumirage_bids.stats.score import DICE, Score, nothing
 from lumirage_bids.stats.student import Floats
 
 _Names = npt.NDArray[np.object_]
-#: Scores with as many decimals or more are not taken for rounded.
-_DECIMALS = 9
+#: Scores with as many digits, from the first of the largest one on, are not taken for rounded.
+_DIGITS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +50,15 @@ class SideBySide:
     def step(self) -> float:
         """What the scores are rounded to, a power of ten: 0.01 where all have two decimals."""
         scores = self.dice[np.isfinite(self.dice)]
-        decimals = (k for k in range(_DECIMALS) if np.allclose(scores, scores.round(k), rtol=0, atol=1e-12))
-        return float(10.0 ** -next(decimals, _DECIMALS))
+        largest = float(np.abs(scores).max(initial=0.0))
+        most = max(1, _DIGITS - 1 - (math.floor(math.log10(largest)) if largest else 0))
+        decimals = (k for k in range(most) if not (np.abs(scores - scores.round(k)) > self.nothing).any())
+        return float(10.0 ** -next(decimals, most))
+
+    @cached_property
+    def nothing(self) -> float:
+        """Differences that are no larger are what arithmetic leaves of none."""
+        return nothing(self.dice)
 
     def only(self, pairs: Mask) -> SideBySide:
         """Keep some pairs."""

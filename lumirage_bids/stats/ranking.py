@@ -93,11 +93,16 @@ def _arms(table: SideBySide, common: Common, certain: pd.DataFrame, score: Score
         "n_common": np.where(ranked, int(common.pairs.sum()), 0),
         "mean": means,
         "mean_zero": np.where(np.isfinite(table.dice), table.dice, worst).mean(axis=0),
-        "rank_mean": pd.Series(-score.sign * means).rank(method="min").to_numpy(),
+        "rank_mean": pd.Series(_levels(-score.sign * means, table)).rank(method="min").to_numpy(),
         **{"n_above": np.where(ranked, above, np.nan), "n_below": np.where(ranked, below, np.nan)},
         "rank": np.where(ranked, 1 + below, np.nan),
         "score_learn2reg": np.where(ranked, 0.1 + 0.9 * above / most, np.nan),
     }
+
+
+def _levels(means: Floats, table: SideBySide) -> Floats:
+    """Means that are equal where they differ by rounding alone."""
+    return np.asarray(np.round(means / (table.nothing or 1.0)))
 
 
 def _wins(table: SideBySide, ranked: np.ndarray, certain: pd.DataFrame, score: Score) -> tuple[Floats, Floats]:
@@ -129,7 +134,7 @@ def _bootstrap(
     values = table.dice[np.ix_(common.pairs, ranked)]
     means = drawn.means(lambda part: values[part])[1:]
     means = score.sign * means[np.isfinite(means).all(axis=1)]
-    ranks = pd.DataFrame(-means).rank(axis=1, method="min").to_numpy()
+    ranks = pd.DataFrame(_levels(-means, table)).rank(axis=1, method="min").to_numpy()
     first = ranks == 1
     ends = (1 - criteria.confidence) / 2
     found.loc[ranked, "first_percent"] = 100 * (first / first.sum(axis=1, keepdims=True)).mean(axis=0)

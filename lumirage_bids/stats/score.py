@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from lumirage_bids.measures import columns, structure_column
 
 
@@ -37,6 +40,18 @@ class Score:
 
 
 DICE = Score()
+_ROUNDING = 1e-12
+
+
+def nothing(*scores: npt.ArrayLike) -> float:
+    """Differences of these scores that are no larger are what arithmetic leaves of none, whatever the unit.
+
+    Examples
+    --------
+    >>> abs(0.3 - (0.1 + 0.2)) <= nothing([0.3]), 1e-10 <= nothing([2e-9, 1.9e-9])
+    (True, False)
+    """
+    return _ROUNDING * max((float(np.nanmax(np.abs(of), initial=0.0)) for of in map(np.asarray, scores)), default=0.0)
 
 
 def known_score(column: str) -> tuple[Score, float | None] | None:

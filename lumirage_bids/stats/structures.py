@@ -16,6 +16,7 @@ from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.holm import benjamini_hochberg
 from lumirage_bids.stats.pairing import StructureScores, structure_scores
+from lumirage_bids.stats.score import nothing
 from lumirage_bids.stats.student import Floats
 from lumirage_bids.stats.summaries import names_of
 
@@ -75,7 +76,7 @@ def _between_arms(scores: StructureScores, criteria: Criteria) -> list[pd.DataFr
 def _differences(scores: StructureScores, a: int, b: int, designs: Designs, criteria: Criteria) -> pd.DataFrame:
     """Make a row for each structure, the largest contribution first."""
     difference: Floats = scores.dice[..., b] - scores.dice[..., a]
-    known = np.isfinite(difference)
+    known, least = np.isfinite(difference), nothing(scores.dice[..., [a, b]])
     counted = known.sum(axis=1, keepdims=True)
     summed = np.where(known, difference, 0.0)
     pairs = max(1, int((counted > 0).sum()))
@@ -84,8 +85,8 @@ def _differences(scores: StructureScores, a: int, b: int, designs: Designs, crit
         **{f"{what}_a": value for what, value in scores.pairs.arms[a]._asdict().items()},
         **{f"{what}_b": value for what, value in scores.pairs.arms[b]._asdict().items()},
         **{"index": scores.index, "n": known.sum(axis=0)},
-        **_inferred(difference, designs, criteria),
-        "d_z": _means(difference) / _spread(difference),
+        **_inferred(difference, designs, criteria, least),
+        "d_z": _means(difference) / _spread(difference, least),
         "contribution": contribution,
         "contribution_percent": 100 * contribution / (contribution.sum() or np.nan),
         "difference_without": _without(summed, known),
@@ -98,7 +99,7 @@ def _differences(scores: StructureScores, a: int, b: int, designs: Designs, crit
     return table.assign(dominates=(table["p_fdr"] < criteria.alpha) & alone & left)
 
 
-def _inferred(difference: Floats, designs: Designs, criteria: Criteria) -> dict[str, npt.NDArray[Any]]:
+def _inferred(difference: Floats, designs: Designs, criteria: Criteria, least: float) -> dict[str, npt.NDArray[Any]]:
     """Mean difference of each structure, with intervals and p-values; NaN where there are too few subjects."""
     rows = []
     each = 1 - criteria.alpha / max(1, difference.shape[1])
@@ -106,7 +107,7 @@ def _inferred(difference: Floats, designs: Designs, criteria: Criteria) -> dict[
         laid = designs.of(np.isfinite(column))
         row = [mean, *[np.nan] * 5, laid.n_subjects]
         if not laid.refused and laid.n_left_out == 0:
-            found = laid.infer(column[:, None])
+            found = laid.infer(column[:, None], step=least)
             ends = (*found.interval(criteria.confidence), *found.interval(each))
             row[1:6] = [*(end[0] for end in ends), found.p()[0]]
         rows.append(row)
@@ -131,7 +132,7 @@ def _means(values: Floats) -> Floats:
         return np.asarray(np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0))
 
 
-def _spread(differences: Floats) -> Floats:
-    """Standard deviation of each column, NaN where there is none."""
+def _spread(differences: Floats, least: float) -> Floats:
+    """Standard deviation of each column, NaN where there is none but rounding."""
     spread = pd.DataFrame(differences).std().to_numpy(dtype=np.float64)
-    return np.where(spread > 1e-12, spread, np.nan)
+    return np.where(spread > least, spread, np.nan)

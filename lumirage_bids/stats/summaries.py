@@ -113,7 +113,7 @@ def _shared(table: SideBySide, score: Score, references: Collection[str]) -> pd.
                 "n_unfinished": int((~table.ran[:, place]).sum()),
                 "lacking_percent": common.lacking_percent[place],
                 "set_aside": bool(common.set_aside[place]),
-                "n_below_identity": int(((own - floor) * score.sign < 0).sum()),
+                "n_below_identity": int(((own - floor) * score.sign < -table.nothing).sum()),
                 "n_common": len(mine),
                 "mean_common": mine.mean() if len(mine) else np.nan,
                 "median_common": np.median(mine) if len(mine) else np.nan,

@@ -311,3 +311,28 @@ def test_classes_are_one_test_where_a_group_left_out_leaves_the_same_pairs():
     assert table.loc["all", "n"] == table.loc["B to B", "n"] == 90
     assert table["p"].notna().sum() == 2
     assert table.loc["all", "p_holm"] == table.loc["B to B", "p_holm"] == table.loc["all", "p"]
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e6])
+@pytest.mark.parametrize("gain", [0.0, 0.02])
+def test_another_unit_changes_no_p_value_and_no_effect(unit: float, gain: float):
+    pairs, _ = score_table(subjects=9, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2 + gain}, failing=0.02)
+    same = pairs[pairs["method"] == "greedy"].assign(method="copy")
+    pairs = pd.concat([pairs, same.assign(dice_mean=(same["dice_mean"] + 0.1) - 0.1)])  # but for rounding
+    plain = compare(pairs)
+    other = compare(pairs.assign(dice_mean=pairs["dice_mean"] * unit), criteria=Criteria(margin=0.01 * unit))
+    scaled = ["mean_a", "mean_b", "mean_difference", "se", "ci_low", "ci_high", "median_difference"]
+    of_unit = [*scaled, *(c for c in plain if "difference" in c or c.startswith("worst_case_ci")), "equivalence_margin"]
+    for column in plain:
+        a, b = plain[column], other[column]
+        if column in of_unit:
+            b = b / unit
+        elif not pd.api.types.is_numeric_dtype(a):
+            assert a.equals(b), column
+            continue
+        assert b.to_numpy(dtype=float) == pytest.approx(a.to_numpy(dtype=float), rel=1e-5, abs=1e-9, nan_ok=True), (
+            column
+        )
+    copied = other.query("method_a == 'greedy' and method_b == 'copy'").iloc[0]
+    assert copied["tie_percent"] == 100
+    assert other.query("method_a == 'greedy' and method_b == 'syn'").iloc[0]["tie_percent"] == 0

@@ -7,6 +7,10 @@ import re
 import numpy as np
 import pytest
 
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.judged import score_tables
+from lumirage_bids.report.text import wording
+from lumirage_bids.report.verdict.verdict import judge
 from tests.report.situations import of, table, verdict, words
 from tests.report.verdict.claims import claims, copied, equal
 
@@ -109,3 +113,19 @@ def test_a_split_called_as_the_two_directions_of_others_is_a_split():
     pairs.loc[of(pairs, "syn"), "dice_mean"] += 0.06
     told = next(s for s in verdict(pairs).sentences if s.startswith("syn is above greedy"))
     assert "By split: certain in “A and B”, A to A, A to B and B to A." in told
+
+
+def test_scores_of_a_tiny_unit_get_the_words_that_others_get():
+    pairs = table({"a": 0.6, "b": 0.62, "c": 0.62}, subject=0.003, noise=0.003).assign(dice_initial=0.0)
+    pairs = copied(pairs, "c", "d")
+    plain = verdict(pairs)
+    criteria = Criteria(margin=1e-11)
+    tables = score_tables(pairs.assign(dice_mean=pairs["dice_mean"] * 1e-9), criteria=criteria)
+    (tiny,) = judge(tables, criteria, wording("mine", higher_is_better=True, margin=1e-11, worst=0.0))
+    assert [(r.better, r.worse, r.kind) for r in tiny.relations] == [
+        (r.better, r.worse, r.kind) for r in plain.relations
+    ]
+    assert {"identical", "certain"} <= {r.kind for r in tiny.relations}
+    assert len(tiny.sentences) == len(plain.sentences)
+    assert re.search(r"b is above a by 2\.\d+e−11 mine over 132 pairs", words(tiny))
+    assert " 0.000" not in words(tiny).replace("d_z", "")

@@ -150,7 +150,7 @@ def _compare_class(
 
 
 def _laid(table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common) -> Design:
-    """Lay out what two arms are compared on: ranked ones, with each other and a reference, on what they are ranked on."""
+    """Lay out what two arms are compared on: ranked ones, and a reference with them, on what they are ranked on."""
     both = np.asarray(np.isfinite(table.dice)[:, couple].all(axis=1))
     chosen = list(couple)
     shared = not common.set_aside[chosen].any() and not common.reference[chosen].all() and common.pairs.any()
@@ -179,7 +179,7 @@ def _row(
         **usual,
         **plain_tests(a, b)._asdict(),
         **_wins(_told_apart(a, b, table.nothing), score),
-        "p_win": _p_win(laid, _told_apart(*table.dice[:, couple].T, table.nothing)),
+        "p_win": _p_win(laid, _told_apart(table.dice[:, couple[0]], table.dice[:, couple[1]], table.nothing)),
         **{f"worst_case_{name}": at_worst.get(key, np.nan) for name, key in _WORST_CASE.items()},
         "worst_case_n": at_worst.get("n", len(a)),
         **_ahead_at_worst(table, couple, designs, laid, usual, score),

@@ -18,10 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS
+from lumirage_bids.bids.splits import ends_of
+from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS, named
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.student import Floats, Inference
 
+#: What is drawn where no subject is paired with two others.
+COUPLES = "couples of subjects"
 Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
@@ -97,7 +100,7 @@ class Design:
     names : sequence of str
         Of the groups.
     n_subjects : int
-        Subjects of the side, moving or fixed, that has fewer.
+        Subjects of the side, moving or fixed, that has fewer; of couples, couples.
     what : str
         What the interval generalises over.
     holds_for : str or None
@@ -147,10 +150,10 @@ class Design:
             small = int(self.sizes.argmin())
             name = self.names[small] if len(self.names) > 1 else ""
             verb = "takes" if self.smallest == 1 else "take"
-            who = f"{_subjects(self.smallest)} of {name}" if name else _subjects(self.smallest)
+            who = _units(self.smallest, self.what) + (f" of {name}" if name else "")
             for side in ("moving", "fixed"):
                 if name == _in_role(DIFFERENT_SUBJECTS, side == "moving"):  # no sequences are known, only the side
-                    who = _subjects(self.smallest, side)
+                    who = _units(self.smallest, f"{side} subjects")
             return f"{who} {verb} part, at least {FEWEST_SUBJECTS} are needed for an interval"
         if np.diag(self._moments)[:-1].min() < 1e-9:
             return "no split has pairs enough to tell how much they vary"
@@ -161,8 +164,8 @@ class Design:
         """Why there is no interval of an effect size; None where there is one."""
         if self.refused or len(self.group) >= FEWEST_FOR_SIZES:
             return self.refused
-        few = len(self.group)
-        return f"{few} subjects take part, at least {FEWEST_FOR_SIZES} are needed for an interval of an effect size"
+        few = _units(len(self.group), self.what)
+        return f"{few} take part, at least {FEWEST_FOR_SIZES} are needed for an interval of an effect size"
 
     @property
     def estimator(self) -> str:
@@ -275,7 +278,7 @@ class Design:
     @cached_property
     def _degrees(self) -> Floats:
         """Degrees of freedom of each group's sum of squares."""
-        if self.alone.all() or len(self.group) > _DENSE:
+        if len(self.group) > _DENSE:
             squares = [self._diagonal[self.group == g] ** 2 for g in range(len(self.names))]
             return np.array([s.sum() ** 2 / max((s**2).sum(), 1e-300) - 1 for s in squares])
         parts = [self._leverage[np.ix_(of, of)] for of in (self.group == g for g in range(len(self.names)))]
@@ -458,7 +461,7 @@ def _with_left_out(crossing: Crossing, used: Indices, laid: Design) -> Design:
         return laid
     before = _laid_out(crossing, used)
     out = [g for g, name in enumerate(before.names) if name not in laid.names]
-    told = [f"{before.names[g]} ({_subjects(before.sizes[g])})" for g in out]
+    told = [f"{before.names[g]} ({_units(before.sizes[g], before.what)})" for g in out]
     return replace(laid, left_out="; ".join(told), n_left_out=len(used) - len(laid.kept))
 
 
@@ -478,10 +481,11 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
         holds_for = crossing.subjects[one[0]]
         places, moving = np.unique(varied, return_inverse=True)
         group, subjects, fixed, fewest = [group[place] for place in places], subjects[places], moving, max(counts)
-    elif _unlinked(moving, fixed, len(subjects)):
+    elif unlinked(moving, fixed, len(subjects)):
+        what = COUPLES if (moving != fixed).any() else what
         one, first, moving = np.unique(np.minimum(moving, fixed), return_index=True, return_inverse=True)
-        subjects, fixed = subjects[one], moving
-        group = [crossing.splits[crossing.split[kept[place]]] for place in first]
+        subjects, fixed, fewest = subjects[one], moving, len(one)
+        group = [_either_way(crossing.splits[crossing.split[kept[place]]]) for place in first]
     elif not together:
         role = np.bincount(moving, minlength=len(subjects)) > 0
         apart = {g for g, m in zip(group, role, strict=True) if m}.isdisjoint(
@@ -525,15 +529,24 @@ def _told_apart(moments: Floats) -> bool:
     return bool(np.linalg.cond(moments / np.outer(scale, scale)) < 1e6)
 
 
-def _subjects(n: int, side: str = "") -> str:
-    return " ".join([str(n), *side.split(), "subject" if n == 1 else "subjects"])
+def _units(n: int, what: str) -> str:
+    """So many of what is drawn: "1 subject", "3 moving subjects", "4 couples"."""
+    side = what.removesuffix(" subjects") if what in ("moving subjects", "fixed subjects") else ""
+    noun = "couple" if what == COUPLES else "subject"
+    return " ".join([str(n), *side.split(), f"{noun}s" if n != 1 else noun])
+
+
+def _either_way(split: str) -> str:
+    """Name of the couples of a split, in whichever direction."""
+    ends = ends_of(split)
+    return split if ends is None or ends[0] == ends[1] else " and ".join(named(end) for end in sorted(ends))
 
 
 def _in_role(name: str, moving: bool) -> str:
     return f"{name} {'moving' if moving else 'fixed'}".strip()
 
 
-def _unlinked(moving: Indices, fixed: Indices, subjects: int) -> bool:
+def unlinked(moving: Indices, fixed: Indices, subjects: int) -> bool:
     """Whether no subject is paired with two others, though three are with one: then couples are what is independent."""
     partner = np.full(subjects, -1)
     apart = moving != fixed

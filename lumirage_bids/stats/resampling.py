@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.stats.design import Indices, Mask
+from lumirage_bids.stats.design import COUPLES, Indices, Mask, unlinked
 from lumirage_bids.stats.student import Floats
 
 RESAMPLES = 1000
@@ -34,8 +34,9 @@ class Resampling:
         How often a resample drew a subject; the first column is the sample itself, all ones. Where no subject is both
         moving and fixed, the two sides are drawn apart. The last row is all ones, for `_partner`.
     what : str
-        What is drawn: ``subjects``, ``moving and fixed subjects`` (apart), or only one side, where the other is one
-        subject; what is then found holds for that subject.
+        What is drawn: ``subjects``, ``moving and fixed subjects`` (apart), ``couples of subjects``, where no subject is
+        paired with two others, or only one side, where the other is one subject; what is then found holds for that
+        subject.
     """
 
     moving: Indices
@@ -106,6 +107,11 @@ def resampling(moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = 
     subject with its own copy); Owen 2007, doi:10.1214/07-AOAS122 (both sides apart).
     """
     sides = [np.asarray(moving), np.asarray(fixed)]
+    subjects, codes = np.unique(np.concatenate(sides), return_inverse=True)
+    first, second = codes[: len(sides[0])], codes[len(sides[0]) :]
+    couples = unlinked(first, second, len(subjects)) if len(codes) else False
+    if couples:  # a couple is drawn as one: its subjects have no other partner
+        sides = [np.minimum(first, second)] * 2
     found = [np.unique(side) for side in sides]
     together = len(np.intersect1d(found[0], found[1])) > 0
     pools = [np.unique(np.concatenate(found))] if together else found
@@ -116,5 +122,6 @@ def resampling(moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = 
     weights[:-1, 1:] = np.concatenate(drawn, axis=1).T
     offset = 0 if together else len(pools[0])
     varied = [name for name, pool in zip(("moving", "fixed"), found, strict=True) if len(pool) > 1]
-    what = "subjects" if together or not varied else f"{' and '.join(varied)} subjects"
+    what = COUPLES if couples and (first != second).any() else ""
+    what = what or ("subjects" if together or not varied else f"{' and '.join(varied)} subjects")
     return Resampling(moving=rows[0], fixed=rows[1] + offset, weights=weights, what=what)

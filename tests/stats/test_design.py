@@ -75,7 +75,7 @@ def test_with_few_subjects_it_is_the_jackknife():
     [
         (np.arange(8), np.arange(8), "", "subjects"),  # a rescan of each
         (np.arange(1, 9), np.zeros(8, int), "fixed", "moving subjects"),  # to one subject
-        (np.arange(8), np.arange(8, 16), "", "moving and fixed subjects"),  # no subject twice
+        (np.arange(8), np.arange(8, 16), "", "couples of subjects"),  # no subject twice
     ],
 )
 def test_where_pairs_share_no_subject_it_is_the_t_test(
@@ -233,3 +233,22 @@ def test_groups_that_are_only_ever_paired_with_each_other_one_to_one_are_not_tol
     assert len(shape.moving) == 6
     assert found.se[0] >= 0.9 * stats.sem(values)
     assert np.isfinite(found.df[0])
+
+
+def test_couples_run_in_one_direction_or_the_other_are_one_group_less_a_mean_for_each_direction():
+    n = 5
+    one = np.arange(0, 2 * n, 2)
+    moving, fixed = np.where(np.arange(n) < 3, one, one + 1), np.where(np.arange(n) < 3, one + 1, one)
+    shape = crossing(moving, fixed, ["A to B"] * 3 + ["B to A"] * 2)
+    laid = design(shape, whole(shape))
+    assert (laid.what, laid.n_subjects, laid.told, laid.n_left_out) == ("couples of subjects", n, "5", 0)
+    random = np.random.default_rng(0)
+    values = random.normal(0.5, 1, (n, 2000)) + np.array([0, 0, 0, 1, 1])[:, None]
+    found = laid.infer(values)
+    assert np.median(found.df) == pytest.approx(n - 2)
+    assert found.df.max() <= n - 2 + 1e-9
+    low, high = found.interval(0.95)
+    assert 0.935 <= np.mean((low <= 0.9) & (high >= 0.9)) <= 0.97
+    both = crossing(np.r_[one, one + 1], np.r_[one + 1, one], ["A to B"] * n + ["B to A"] * n)
+    assert (design(both, whole(both)).n_subjects, design(both, whole(both)).told) == (n, "5")
+    assert design(both, whole(both)).refused_sizes.startswith("5 couples take part")

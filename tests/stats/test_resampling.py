@@ -63,3 +63,13 @@ def test_missing_values_are_left_out_of_means():
     values[3:, 1] = np.nan
     means = resampling(moving, fixed, resamples=10).means(lambda part: values[part])
     assert means[0].tolist() == [5.5, 1.0]
+
+
+def test_couples_without_a_subject_in_common_are_drawn_as_one():
+    n = 12
+    drawn = resampling(np.arange(n), np.arange(n) + n, resamples=4000)
+    assert drawn.what == "couples of subjects"
+    assert drawn.subjects(np.ones(n, dtype=bool)) == n
+    values = np.random.default_rng(0).normal(size=(n, 1))
+    means = drawn.means(lambda part: values[part])[1:]
+    assert means.std() == pytest.approx(values.std() / np.sqrt(n), rel=0.06)

@@ -40,8 +40,8 @@ def _difference(scene: Scene, r: Relation) -> str:
 
 def subjects(r: Relation) -> str:
     """How many subjects an interval is from, and in which groups."""
-    n, groups = count(r.row["n_subjects"]), str(r.row["groups"])
-    return f"{n} subjects" if r.row["n_groups"] == 1 else f"{n} subjects: {groups}"
+    drawn = f"{count(r.row['n_subjects'])} {r.units}"
+    return drawn if r.row["n_groups"] == 1 else f"{drawn}: {r.row['groups']}"
 
 
 def effect(r: Relation) -> list[str]:
@@ -56,7 +56,7 @@ def effect(r: Relation) -> list[str]:
 
 def _no_interval(r: Relation) -> str:
     if r.row["n_subjects"] < FEWEST_FOR_SIZES:
-        return "too few subjects for its interval"
+        return f"too few {r.units} for its interval"
     return f"without an interval: {r.row['refused_sizes']}"
 
 
@@ -80,9 +80,9 @@ def _doubts(scene: Scene, r: Relation) -> str:
     if r.certain and r.d_z_low < scene.criteria.threshold and not scene.criteria.beyond(r.low):
         told.append(f"Certain is the order, not that it counts: d_z may be below {scene.criteria.threshold:g}.")
     if isinstance(r.row["left_out"], str) and r.row["left_out"]:
-        told.append(f"Over the other pairs only: {r.row['left_out']} left out, too few subjects.")
+        told.append(f"Over the other pairs only: {r.row['left_out']} left out, too few {r.units}.")
     if r.row["n_smallest"] < r.row["n_subjects"] and r.row["n_smallest"] < 6:
-        told.append(f"The smallest of its groups has {count(r.row['n_smallest'])} subjects.")
+        told.append(f"The smallest of its groups has {count(r.row['n_smallest'])} {r.units}.")
     return "".join(f" {sentence}" for sentence in told)
 
 

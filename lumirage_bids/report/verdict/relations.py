@@ -11,6 +11,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.design import COUPLES
 
 Row = Mapping[Hashable, Any]
 
@@ -83,6 +84,11 @@ class Relation:
     def ahead(self) -> bool:
         """Whether one is ahead on the pairs that are compared, though it may be doubted."""
         return self.kind in ("certain", "doubted")
+
+    @property
+    def units(self) -> str:
+        """What the interval is drawn from: subjects, or couples of them."""
+        return "couples" if self.row["resampled"] == COUPLES else "subjects"
 
     def names(self) -> frozenset[str]:
         """Both arms."""

@@ -27,7 +27,10 @@ COMMON: dict[str, Entry] = {
         "'A and B' both directions between sequences A and B"
     },
     "n": {"Description": "Pairs that the numbers of this row are over"},
-    "n_subjects": {"Description": "Subjects that take part, on the side, moving or fixed, that has fewer"},
+    "n_subjects": {
+        "Description": "Subjects that take part, on the side, moving or fixed, that has fewer; couples, where no "
+        "subject is paired with two others"
+    },
     "n_failed": {"Description": "Pairs without a score"},
     "n_unfinished": {"Description": "Pairs that some arm has and this one has not run yet"},
     "lacking_percent": {

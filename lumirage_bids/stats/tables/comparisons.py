@@ -95,8 +95,8 @@ COMPARISON_ENTRIES: dict[str, Entry] = {
         "Reference": HOLM,
     },
     "resampled": {
-        "Description": "What is generalised over: subjects; moving and fixed ones apart, if disjoint; or one "
-        "side, where the other is one subject"
+        "Description": "What is generalised over: subjects; moving and fixed ones apart, if disjoint; couples "
+        "of subjects, where no subject is paired with two others; or one side, where the other is one subject"
     },
     "refused": {"Description": "Why there is no interval; n/a where there is one"},
     "median_difference": {"Description": "Median over the n pairs of b - a", "Units": SIGNED},

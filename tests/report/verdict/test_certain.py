@@ -129,3 +129,15 @@ def test_scores_of_a_tiny_unit_get_the_words_that_others_get():
     assert len(tiny.sentences) == len(plain.sentences)
     assert re.search(r"b is above a by 2\.\d+e−11 mine over 132 pairs", words(tiny))
     assert " 0.000" not in words(tiny).replace("d_z", "")
+
+
+@pytest.mark.parametrize("n", [5, 12])
+def test_couples_that_share_no_subject_are_what_is_counted(n):
+    pairs = table({"a": 0.6, "b": 0.63}, groups={"T1w": 2 * n}, subject=0.003, noise=0.003)
+    moving, fixed = (pairs[side].str[4:6].astype(int) for side in ("moving", "fixed"))
+    once = pairs[(moving % 2 == 0) & (fixed == moving + 1)]
+    both = pairs[moving // 2 == fixed // 2]
+    for found in (verdict(once), verdict(both)):
+        assert f"from {n} couples; p" in words(found)
+        assert ("as far as 5 couples go" in words(found)) == (n == 5)
+        assert "smallest of its groups" not in words(found)

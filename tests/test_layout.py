@@ -25,7 +25,6 @@ ELSEWHERE = {
     "base/criteria.py": DOCTESTS,
     "base/errors.py": "classes without code",
     "base/failures.py": DOCTESTS,
-    "execution/register_pairs.py": WHOLE,
     "labellers/_deepatropos_child.py": "tests/labellers/test_deepatropos.py: runs in a process of its own",
     "labellers/base.py": "tests/conformance/test_labellers.py: the contract",
     "maskers/_head.py": "tests/maskers/test_checks.py: what is told of a head serves the checks alone",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -101,7 +102,9 @@ def _threads(asked: int, *, here: bool) -> int:
 
 
 def _voxels(batch: Batch, plan: Plan, finest: int) -> int:
-    """Voxels at a batch's spacing; those at the finest one where a spacing is a scan's own."""
+    """Voxels of a shape that is given, else at a batch's spacing; at the finest where a spacing is a scan's own."""
+    if (shape := batch.arm.preparation.shape) is not None:
+        return math.prod(shape)
     own, all_ = batch.arm.preparation.spacing, [arm.preparation.spacing for arm in plan.arms]
     known = [spacing for spacing in all_ if spacing is not None]
     return finest if own is None or len(known) < len(all_) else int(finest * (min(known) / own) ** 3)

@@ -19,6 +19,7 @@ from lumirage_bids.experiment import status
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
+from lumirage_bids.spatial.preparation import Preparation
 
 logger = logging.getLogger("lumirage")
 
@@ -147,10 +148,18 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def input_name(preparation: object) -> str:
-    """The input in words, for the column of that name."""
-    spacing = getattr(preparation, "spacing", None)
-    return "native spacing" if spacing is None else f"{spacing:g} mm"
+def input_name(preparation: Preparation) -> str:
+    """The input in words, for the column of that name.
+
+    Examples
+    --------
+    >>> input_name(Preparation(spacing=1, shape=(224, 224, 160), grid="reference"))
+    '1 mm, 224 × 224 × 160 voxels, RAS, the same grid for all'
+    """
+    words = ["native spacing" if preparation.spacing is None else f"{preparation.spacing:g} mm"]
+    if preparation.shape is not None:
+        words += [f"{' × '.join(map(str, preparation.shape))} voxels", preparation.orientation]
+    return ", ".join([*words, *(["the same grid for all"] if preparation.grid == "reference" else [])])
 
 
 def forget(plan: Plan, output: Output, names: Container[str]) -> None:

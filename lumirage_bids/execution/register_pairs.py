@@ -36,6 +36,7 @@ from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk, write_itk
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.planes import middle, moved_planes
+from lumirage_bids.spatial.preparation import Prepared
 from lumirage_bids.spatial.transforms import Transform, warp
 
 logger = logging.getLogger("lumirage")
@@ -112,6 +113,24 @@ def _why(error: Exception) -> Failure:
         return failure_of(error)
     logger.exception("A pair failed", exc_info=error)
     return Failure("error", text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sight:
+    """What a method is given; `world` maps the world that it sees, where that is the reference's, to the fixed one."""
+
+    fixed: Prepared
+    moving: Prepared
+    start: np.ndarray | None
+    world: np.ndarray | None = None
+
+
+def _seen_from(world: np.ndarray, transform: Transform) -> Transform:
+    """A map within the reference's world as one within the fixed scan's, and so its inverse."""
+    to, back = Transform((np.linalg.inv(world),)), Transform((world,))
+    own = to.then(transform).then(back) if transform.steps else transform
+    inverse = transform.inverse
+    return own if inverse is None else replace(own, inverse=to.then(inverse).then(back))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,9 +218,7 @@ class PairAtWork:
 
     def _made(self) -> tuple[Transform, Cost]:
         """Run the method, and say what it took."""
-        moving, mask = (
-            replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
-        )
+        sight = self._sight()
         with (
             tempfile.TemporaryDirectory(dir=self.context.work_dir) as scratch,
             peak_memory(self.context.device) as memory,
@@ -210,13 +227,13 @@ class PairAtWork:
                 self.context,
                 work_dir=Path(scratch),
                 pair=self.task.pair,
-                fixed_mask=self.fixed.mask,
-                moving_mask=mask,
-                start=self.start,
+                fixed_mask=sight.fixed.mask,
+                moving_mask=sight.moving.mask,
+                start=sight.start,
             )
             begin = time.perf_counter()
             try:
-                transform = self.batch.arm.method.register(self.fixed.image, moving, context)
+                transform = self.batch.arm.method.register(sight.fixed.image, sight.moving.image, context)
             except OSError as error:
                 if error.errno in NO_ROOM:
                     raise
@@ -225,6 +242,7 @@ class PairAtWork:
             seconds = time.perf_counter() - begin
         if read_code(self.batch.arm.method.code()) != self.batch.arm.code:
             raise NotPreparedError("input lost: the program or the source of the method was edited during the run")
+        transform = transform if sight.world is None else _seen_from(sight.world, transform)
         if not self.batch.arm.method.computes:
             return transform, {}
         return transform, {
@@ -232,6 +250,23 @@ class PairAtWork:
             "memory_gb": memory.peak_gb,
             "made_with": made_with(self.batch.arm.method.packages),
         }
+
+    def _sight(self) -> _Sight:
+        """What the method sees: both scans on the grid that all share, else each on its own, the moving one started.
+
+        Transforms that others made are between the scans' own grids.
+        """
+        fixed, moving = self.fixed.seen, self.moving.seen
+        if fixed is not None and moving is not None and self.batch.arm.method.computes:
+            return _Sight(fixed=fixed, moving=moving, start=None, world=self.fixed.alignment)
+        image, mask = (
+            replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
+        )
+        return _Sight(
+            fixed=Prepared(image=self.fixed.image, mask=self.fixed.mask),
+            moving=Prepared(image=image, mask=mask),
+            start=self.start,
+        )
 
     def measured(
         self, transform: Transform, total: Transform, cost: Cost, landmarks: tuple[np.ndarray, np.ndarray] | None

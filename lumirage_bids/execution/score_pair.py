@@ -32,6 +32,7 @@ from lumirage_bids.output.read_prepared import (
 )
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
+from lumirage_bids.spatial.preparation import Prepared, common_grid, on_common_grid
 from lumirage_bids.spatial.transforms import Transform
 
 
@@ -41,7 +42,7 @@ class Side:
 
     `at_reference` holds the label maps on the reference's prepared grid, where they are compared there, by labelling
     and way of transfer. `at_edge` is the largest share of the brain's largest section on a face of its image,
-    NaN where it was not looked for.
+    NaN where it was not looked for. `seen` is the prepared scan on the grid that all are brought onto, where they are.
     """
 
     scan: Scan
@@ -54,6 +55,7 @@ class Side:
     failures: Mapping[str, Failure]
     alignment: np.ndarray
     at_edge: float = 0.0
+    seen: Prepared | None = None
 
 
 def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
@@ -71,17 +73,24 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
             disown_damaged(output, error)
             failures[labelling.name] = failure_of(error)
     alignment = read_alignment(output, scan, batch.reference, variant, wanted)
+    image, mask = (read(output, scan, variant, wanted) for read in (read_prepared, read_prepared_mask))
     at_reference: dict[tuple[str, str], Volume] = {}
-    if transfers := {a.evaluation.transfer for a in batch.arms if a.evaluation.grid == "reference"}:
-        shape, affine = prepared_grid(output, batch.reference, variant, wanted)
+    seen, together = None, batch.arm.preparation.grid == "reference"
+    there = {"reference", "prepared"} if together else {"reference"}
+    transfers = {a.evaluation.transfer for a in batch.arms if a.evaluation.grid in there}
+    if transfers or together:
+        grid = prepared_grid(output, batch.reference, variant, wanted)
+        shape, affine = common_grid(*grid, batch.arm.preparation)
         for how, (name, volume) in product(sorted(transfers), labels.items()):
             array = transfer_labels(volume, Transform((alignment,)), shape, affine, threads=threads, method=how)
             at_reference[name, how] = Volume(array=array, affine=affine)
+        if together:
+            seen = on_common_grid(Prepared(image=image, mask=mask), alignment, shape, affine)
     at_edge = output.read_sidecar(paths.prepared_image(scan, variant)).get("AtEdge")
     return Side(
         scan=scan,
-        image=read_prepared(output, scan, variant, wanted),
-        mask=read_prepared_mask(output, scan, variant, wanted),
+        image=image,
+        mask=mask,
         labels=labels,
         at_reference=at_reference,
         grids=grids,
@@ -89,6 +98,7 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
         failures=failures,
         alignment=alignment,
         at_edge=float("nan") if at_edge is None else max(at_edge.values(), default=0.0),
+        seen=seen,
     )
 
 
@@ -104,15 +114,7 @@ def place_labels(
     """
     how = evaluation.transfer
     if evaluation.grid == "reference":
-        out, back = Transform((fixed.alignment,)), Transform((np.linalg.inv(moving.alignment),))
-        return ComparedLabels(
-            fixed=fixed.at_reference[labelling, how],
-            moving=moving.at_reference[labelling, how],
-            transform=out.then(transform).then(back),
-            start=out.then(back),
-            transfer=how,
-            threads=threads,
-        )
+        return _at_reference(labelling, moving, fixed, transform, evaluation, threads)
     shape, affine = fixed.grids[labelling]
     native = on_grid(fixed.labels[labelling], shape, affine, threads)
     return ComparedLabels(
@@ -125,10 +127,30 @@ def place_labels(
     )
 
 
+def _at_reference(
+    labelling: str, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
+) -> ComparedLabels:
+    out, back = Transform((fixed.alignment,)), Transform((np.linalg.inv(moving.alignment),))
+    how = evaluation.transfer
+    return ComparedLabels(
+        fixed=fixed.at_reference[labelling, how],
+        moving=moving.at_reference[labelling, how],
+        transform=out.then(transform).then(back),
+        start=out.then(back),
+        transfer=how,
+        threads=threads,
+    )
+
+
 def place_prepared(
     labelling: str, moving: Side, fixed: Side, transform: Transform, evaluation: Evaluation, threads: int
 ) -> ComparedLabels:
-    """Put the labels of a pair where published evaluations compared them: each on its prepared grid first."""
+    """Put the labels of a pair where published evaluations compared them: each on its prepared grid first.
+
+    That is the grid that all are brought onto, where they are.
+    """
+    if moving.seen is not None and fixed.seen is not None:
+        return _at_reference(labelling, moving, fixed, transform, evaluation, threads)
     on_moving, on_fixed = (
         Volume(
             array=transfer_labels(

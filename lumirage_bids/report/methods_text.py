@@ -162,16 +162,22 @@ def _version(run: DoneRun, package: str) -> str:
 def _preparation(run: DoneRun) -> Iterator[str]:
     for variant, given in run.conditions.preparations.items():
         which = f" (variant {variant})" if len(run.conditions.preparations) > 1 else ""
-        spacing = given.get("spacing")
+        spacing, together = given.get("spacing"), given.get("grid") == "reference"
         steps = [
             f"reoriented to {given.get('orientation', 'RAS')}",
-            f"resampled to {spacing:g} mm" if spacing else "kept at their native spacing",
+            f"resampled to {spacing:g} mm" if spacing and not together else "kept at their native spacing",
             *(["skull-stripped"] if given.get("skull_strip") else []),
             _intensities(given),
             *([f"cropped to the brain with {given['margin_mm']:g} mm around"] if given.get("crop") == "brain" else []),
-            *([f"cut or padded to {voxels(given['shape'])} about their middle"] if given.get("shape") else []),
         ]
-        yield f"Scans were prepared once for all methods{which}: {', '.join(steps)}.{_masks(run.masks)}"
+        shape = given.get("shape") or ()
+        shaped = [f"cut or padded to {voxels(shape)} about their middle"] if shape else []
+        if together:
+            size = [f"at {spacing:g} mm"] * bool(spacing) + [f"of {voxels(shape)}"] * bool(shape)
+            of = " ".join([f"that of {run.reference or 'the reference'}", *size])
+            shaped = [f"brought through their alignments onto one grid for registration, {of}"]
+        told = ", ".join(steps + shaped)
+        yield f"Scans were prepared once for all methods{which}: {told}.{_masks(run.masks)}"
 
 
 def _intensities(given: Mapping[str, Any]) -> str:

@@ -119,9 +119,14 @@ def _clear_outside(array: npt.NDArray[Any], to_old: FloatArray, shape: Shape) ->
         array[(position < low) | (position > high)] = 0
 
 
+def is_isotropic(affine: FloatArray, spacing: float) -> bool:
+    """Whether the voxels of a grid are cubes of this spacing (mm), to 1 %."""
+    return bool(np.all(np.abs(step_lengths(affine) / spacing - 1) < NATIVE_TOLERANCE))
+
+
 def resample_isotropic(volume: Volume, spacing: float) -> Volume:
     """Resample linearly to cubic voxels of this spacing (mm); as it is where that differs by less than 1 %."""
-    if np.all(np.abs(volume.spacing / spacing - 1) < NATIVE_TOLERANCE):
+    if is_isotropic(volume.affine, spacing):
         return volume
     return resample(volume, *grid_for(volume.shape, volume.affine, spacing))
 

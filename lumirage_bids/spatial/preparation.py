@@ -14,12 +14,16 @@ from lumirage_bids.spatial.grids import (
     bounding_box,
     centred,
     crop,
+    grid_for,
+    is_isotropic,
     mask_on,
     pad_to,
     reorient,
+    resample,
     resample_isotropic,
+    same_grid,
 )
-from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.images import FloatArray, Shape, Volume
 
 FOREGROUND = 0.1
 """Part of the intensity range above which a voxel of a prepared image counts as foreground."""
@@ -67,6 +71,10 @@ class Preparation:
     shape : tuple of int or None
         Voxels along each axis, as `orientation` orders them: after cropping the grid is cut or padded with background
         to this, about its middle. None leaves it.
+    grid : {"own", "reference"}
+        ``own``: each scan keeps its own grid, and registration sees it there. ``reference``: a scan is prepared at its
+        native spacing; for registration all are brought, once, through their alignments, onto one grid: the
+        reference's field of view at `spacing`, cut or padded to `shape` and `multiple`.
     """
 
     digest_name: ClassVar[str] = "Preparation"
@@ -82,6 +90,7 @@ class Preparation:
     multiple: int = 1
     normalisation: Literal["percentile", "none"] = added("percentile", since="0.2.0")
     shape: tuple[int, int, int] | None = added(None, since="0.2.0")
+    grid: Literal["own", "reference"] = added("own", since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse what no scan can be prepared with."""
@@ -146,7 +155,7 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     brain, as_they_are = mask_on(mask, image), preparation.normalisation == "none"
     values = image.array if as_they_are else ground(without_fill(image.array, brain))
     image = reorient(replace(image, array=np.asarray(values, dtype=np.float32)), preparation.orientation)
-    if preparation.spacing is not None:
+    if preparation.spacing is not None and preparation.grid == "own":
         image = resample_isotropic(image, preparation.spacing)
     inside = mask_on(mask, image)
     values = np.where(inside, image.array, np.float32(0)) if preparation.skull_strip else image.array
@@ -155,7 +164,8 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     if preparation.crop == "brain":
         box = bounding_box(inside)
         ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
-    ready, region = (_on_given_shape(v, preparation) for v in (ready, region))
+    if preparation.grid == "own":
+        ready, region = (_on_given_shape(v, preparation) for v in (ready, region))
     lost = 1 - region.array.sum() / inside.sum()
     if lost == 1:
         raise BadDataError(
@@ -186,6 +196,57 @@ def _on_given_shape(volume: Volume, preparation: Preparation) -> Volume:
     """Cut or pad to the shape that is asked for, then to the multiple."""
     shaped = volume if preparation.shape is None else centred(volume, preparation.shape)
     return pad_to(shaped, preparation.multiple)
+
+
+def common_grid(shape: Shape, affine: FloatArray, preparation: Preparation) -> tuple[Shape, FloatArray]:
+    """Grid that all scans are brought onto for registration, from that of the reference's prepared image.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    affine : array, shape (4, 4)
+        Of the reference's prepared image.
+    preparation : Preparation
+
+    Returns
+    -------
+    shape : tuple of int
+    affine : array, shape (4, 4)
+        The same grid where each scan keeps its own.
+
+    Examples
+    --------
+    >>> given = Preparation(grid="reference", spacing=1, multiple=32)
+    >>> common_grid((352, 352, 256), np.diag([0.6, 0.6, 0.6, 1]), given)[0]
+    (224, 224, 160)
+    """
+    if preparation.grid == "own":
+        return shape, affine
+    spacing = preparation.spacing
+    if spacing is not None and not is_isotropic(affine, spacing):
+        shape, affine = grid_for(shape, affine, spacing)
+    grid = _on_given_shape(Volume(array=np.zeros(shape, dtype=bool), affine=affine), preparation)
+    return grid.shape, grid.affine
+
+
+def on_common_grid(prepared: Prepared, alignment: FloatArray, shape: Shape, affine: FloatArray) -> Prepared:
+    """Bring a prepared scan onto the grid that all share, in the reference's world.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    alignment : array, shape (4, 4)
+        Reference world to the scan's (RAS+, mm).
+    shape, affine
+        Of `common_grid`.
+    """
+    back = np.linalg.inv(alignment)
+    image, mask = (replace(v, affine=back @ v.affine) for v in (prepared.image, prepared.mask))
+    seen = image if same_grid(image, Volume(array=np.broadcast_to(False, shape), affine=affine)) else None
+    if seen is None:
+        seen = resample(image, shape, affine)
+    brain = mask_on(mask, seen)
+    return Prepared(image=seen, mask=replace(seen, array=brain.astype(np.float32)))
 
 
 def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:

@@ -14,7 +14,14 @@ from scipy.ndimage import binary_dilation
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.spatial.grids import grid_for, mask_on, pad_to, reorient, resample
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.preparation import Preparation, prepare, rescale, winsorise
+from lumirage_bids.spatial.preparation import (
+    Preparation,
+    common_grid,
+    on_common_grid,
+    prepare,
+    rescale,
+    winsorise,
+)
 from tests.random_volumes import affine, by_place
 
 
@@ -236,6 +243,38 @@ def test_a_shape_tells_what_it_cuts_off() -> None:
         prepare(image, edge, Preparation(crop="none", shape=(4, 44, 36)))
     with pytest.raises(UsageError, match="shape is"):
         Preparation(shape=(1, 2, 3))
+
+
+def test_all_are_brought_once_onto_the_references_grid() -> None:
+    together = Preparation(
+        grid="reference", spacing=2.5, multiple=16, crop="none", skull_strip=False, normalisation="none"
+    )
+    image, mask = head()
+    prepared, plain = prepare(image, mask, together), prepare(image, mask, replace(together, grid="own", multiple=1))
+    np.testing.assert_allclose(prepared.image.spacing, 2)  # not interpolated yet
+    shape, there = common_grid(prepared.image.shape, prepared.image.affine, together)
+    assert set(np.array(shape) % 16) == {0}
+    turned = affine(np.random.default_rng(3), (1.1, 0.9, 1.0))
+    moved = [replace(v, affine=turned @ v.affine) for v in (image, mask)]
+    seen = on_common_grid(prepare(*moved, together), turned, shape, there)
+    here = on_common_grid(prepared, np.eye(4), shape, there)
+    assert seen.image.shape == here.image.shape == shape
+    np.testing.assert_allclose(seen.image.affine, there)
+    np.testing.assert_allclose(seen.image.array, here.image.array, atol=1e-2)
+    np.testing.assert_array_equal(seen.mask.array, here.mask.array)
+    # The same as resampling a scan of one's own to that spacing.
+    first = np.round(np.linalg.solve(there, plain.image.affine)[:3, 3]).astype(int)
+    box = tuple(slice(a, a + n) for a, n in zip(first, plain.image.shape, strict=True))
+    np.testing.assert_allclose(here.image.array[box], plain.image.array, rtol=1e-4)
+
+
+def test_the_reference_itself_is_not_interpolated_on_its_own_grid() -> None:
+    together = Preparation(grid="reference", crop="none")
+    prepared = prepare(*head(), together)
+    grid = common_grid(prepared.image.shape, prepared.image.affine, together)
+    seen = on_common_grid(prepared, np.eye(4), *grid)
+    np.testing.assert_array_equal(seen.image.array, prepared.image.array)
+    assert common_grid((5, 6, 7), np.eye(4), Preparation(spacing=3.0)) == ((5, 6, 7), pytest.approx(np.eye(4)))
 
 
 def test_a_sloppy_shape_covers_what_the_whole_one_does() -> None:

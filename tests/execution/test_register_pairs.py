@@ -1,0 +1,114 @@
+"""What a method is given of a pair, and what becomes of the transform that it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from lumirage_bids.execution.register_pairs import PairAtWork
+from lumirage_bids.execution.score_pair import Side
+from lumirage_bids.methods.base import Context, Method
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.preparation import Prepared, on_common_grid
+from lumirage_bids.spatial.transforms import Transform
+from tests.random_volumes import affine
+
+GIVEN: list[tuple[Volume, Volume, Context]] = []
+SHIFT = np.array([2.0, -1.0, 0.5])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shifting(Method):
+    """Returns a shift and the way back, whatever it is given."""
+
+    name: ClassVar[str] = "shifting"
+    summary: ClassVar[str] = "shifts"
+
+    def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
+        GIVEN.append((fixed, moving, context))
+        there, back = np.eye(4), np.eye(4)
+        there[:3, 3], back[:3, 3] = SHIFT, -SHIFT
+        return Transform((there,), inverse=Transform((back,)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Shifting):
+    """The same, made by others."""
+
+    computes: ClassVar[bool] = False
+
+
+GRID = ((20, 22, 24), np.diag([1.5, 1.5, 1.5, 1.0]))
+
+
+def side(seed: int, *, together: bool) -> Side:
+    random = np.random.default_rng(seed)
+    image = Volume(array=random.random((16, 18, 20)).astype(np.float32), affine=affine(random, (2.0, 2.0, 2.0)))
+    mask = replace(image, array=np.ones(image.shape, np.float32))
+    alignment = affine(random, (1.1, 1.0, 0.9))
+    # The brain's middle lies in the middle of the reference's grid.
+    middle = [(of.affine @ [*((n - 1) / 2 for n in shape), 1])[:3] for of, shape in [(image, image.shape)]]
+    alignment[:3, 3] = middle[0] - alignment[:3, :3] @ (GRID[1][:3, :3] @ (np.array(GRID[0]) - 1) / 2)
+    seen = on_common_grid(Prepared(image=image, mask=mask), alignment, *GRID) if together else None
+    return Side(
+        scan=SimpleNamespace(key=f"{seed}"), image=image, mask=mask, labels={}, at_reference={}, grids={},
+        structures={}, failures={}, alignment=alignment, seen=seen,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def at_work(method: Method, tmp_path: Path, *, together: bool) -> PairAtWork:
+    arm: Any = SimpleNamespace(method=method, label="shifting", code={})
+    batch: Any = SimpleNamespace(arm=arm, arms=(), moving=None)
+    return PairAtWork(
+        task=SimpleNamespace(pair=None), batch=batch, moving=side(1, together=together),
+        fixed=side(2, together=together), output=None, context=Context(work_dir=tmp_path), save="none",
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    GIVEN.clear()
+    monkeypatch.setattr("lumirage_bids.execution.register_pairs.read_code", lambda files: {})
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_map_that_a_method_finds_holds_between_the_scans(tmp_path: Path, together: bool) -> None:
+    work = at_work(Shifting(), tmp_path, together=together)
+    transform, cost = work.registered()
+    ((fixed, moving, context),) = GIVEN
+    assert cost["runtime_s"] >= 0
+    point = np.array([7.0, 8.0, 9.0])
+    if together:
+        for volume in (fixed, moving, context.fixed_mask, context.moving_mask):
+            assert volume is not None
+            assert volume.shape == GRID[0]
+            np.testing.assert_allclose(volume.affine, GRID[1])
+        assert fixed.array.std() > 0
+        assert context.start is None
+        # A point of the reference's world, where the method shifts it.
+        of_fixed, of_moving = (
+            (s.alignment @ [*p, 1])[:3] for s, p in ((work.fixed, point), (work.moving, point + SHIFT))
+        )
+    else:
+        assert fixed is work.fixed.image
+        np.testing.assert_allclose(moving.affine, np.linalg.inv(work.start) @ work.moving.image.affine)
+        of_fixed, of_moving = point, (work.start @ [*(point + SHIFT), 1])[:3]
+    total = transform.then(Transform((work.start,)))
+    np.testing.assert_allclose(total.apply(of_fixed), of_moving, atol=1e-9)
+    assert transform.inverse is not None
+    np.testing.assert_allclose(transform.inverse.apply(transform.apply(of_fixed)), of_fixed, atol=1e-9)
+
+
+def test_a_transform_of_others_is_between_the_scans_own_grids(tmp_path: Path) -> None:
+    work = at_work(Given(), tmp_path, together=True)
+    transform, cost = work.registered()
+    ((fixed, _, context),) = GIVEN
+    assert fixed is work.fixed.image
+    assert context.start is work.start or np.array_equal(context.start, work.start)
+    np.testing.assert_allclose(transform.apply([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]) + SHIFT)
+    assert cost == {}

@@ -25,7 +25,7 @@ from tests.small_plan import dataset, scan
 GOLDEN = Path(__file__).with_name("pinned_digests.json")
 
 
-def planned(root: Path, name: str) -> Plan:
+def planned(root: Path, name: str, **asked: tuple[str, ...]) -> Plan:
     """A shipped protocol's plan for two scans whose files have fixed sizes and times."""
     given = protocol.load(name)
     labellings = given.default_labellings
@@ -36,7 +36,7 @@ def planned(root: Path, name: str) -> Plan:
     found = dataset(root, scans)
     for file in root.iterdir():
         os.utime(file, (1_700_000_000, 1_700_000_000))
-    settings = Settings(bids_dir=root, out_dir=root / "out", level="participant", dry_run=True)
+    settings = Settings(bids_dir=root, out_dir=root / "out", level="participant", dry_run=True, **asked)
     existing = [n for n in labellings if (lab := given.labellings.get(n)) is None or lab.labeller == "existing"]
     return make_plan(replace(found, found=dict.fromkeys(existing, "files")), given, settings)
 
@@ -62,6 +62,16 @@ def digests(made: Plan) -> dict[str, Any]:
 def test_digests_of_shipped_protocols_are_what_they_were(name: str, tmp_path: Path) -> None:
     pinned = json.loads(GOLDEN.read_text("utf-8"))
     assert json.loads(json.dumps(digests(planned(tmp_path, name)))) == pinned[name]
+
+
+@pytest.mark.parametrize("name", [name for name in protocol.names() if protocol.load(name).on_request])
+def test_digests_of_what_is_run_on_request_are_what_they_were(name: str, tmp_path: Path) -> None:
+    given = protocol.load(name)
+    pinned = json.loads(GOLDEN.read_text("utf-8"))
+    made = planned(
+        tmp_path, name, variants=tuple(v.name for v in given.on_request), methods=(*given.default_methods, "vfa")
+    )
+    assert json.loads(json.dumps(digests(made))) == pinned[f"{name}, on request"]
 
 
 SHIPPED = [Evaluation, Preparation, Alignment, *methods.methods().values(), *labellers.labellers().values()]

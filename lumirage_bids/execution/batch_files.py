@@ -16,6 +16,7 @@ import numpy as np
 
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.experiment import status
+from lumirage_bids.experiment.arms import Arm
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
@@ -132,7 +133,7 @@ class Rows:
             "moving": pair.moving.name,
             "fixed": pair.fixed.name,
             "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
-            "start": arm.alignment.start if arm.method.takes_start else "own",
+            "start": start_name(arm),
             "input": str(arm.method.own_input or input_name(arm.preparation)),
             "evaluation": arm.evaluation.words,
             "hash": task.hashes[key],
@@ -146,6 +147,14 @@ class Rows:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def start_name(arm: Arm) -> str:
+    """What an arm's registrations begin at, for the column of that name."""
+    # Scans that share a grid were brought there by the start.
+    if arm.method.takes_start or (arm.preparation.grid == "reference" and arm.method.computes):
+        return arm.alignment.start
+    return "arrays" if arm.method.computes else "own"
 
 
 def input_name(preparation: Preparation) -> str:

@@ -101,7 +101,10 @@ class Protocol:
         Whether the protocol says itself which labellings there are; else what ``--derivatives`` has may come first.
     labellings : mapping
         Labelling → where its maps come from. The first ``default_labellings`` are used unless others are asked for.
-        template : mapping or None
+    default_methods, variants, on_request : tuple
+        Methods and variants of a plain run; and variants that are run only where they are asked for by name, as is a
+        method of the protocol that is no default one.
+    template : mapping or None
         Arguments of `templates.template_scan`: a template among the scans.
     tuned : mapping
         Method → what of it was chosen on the pairs that are evaluated, as its author declares.
@@ -124,6 +127,7 @@ class Protocol:
     names_labellings: bool = True
     default_methods: tuple[str, ...]
     variants: tuple[Variant, ...]
+    on_request: tuple[Variant, ...] = ()
     pairs: PairRule = PairRule()
     template: Table | None = None
     tuned: Mapping[str, str] = field(default_factory=dict)
@@ -132,10 +136,11 @@ class Protocol:
 
     def variant(self, name: str) -> Variant:
         """Look a variant up by name."""
-        for variant in self.variants:
+        every = (*self.variants, *self.on_request)
+        for variant in every:
             if variant.name == name:
                 return variant
-        known = ", ".join(v.name for v in self.variants)
+        known = ", ".join(v.name for v in every)
         raise UsageError(f"Protocol '{self.name}' has no variant '{name}'. It has: {known}.")
 
 
@@ -237,7 +242,7 @@ class _Reader:
     def get(self, where: str, table: Table, key: str, kind: type, default: Any = None) -> Any:
         value = table.get(key, default)
         if value is not default and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-            words = {str: "text", dict: "a table", list: "a list", int: "a whole number"}
+            words = {str: "text", dict: "a table", list: "a list", int: "a whole number", bool: "true or false"}
             raise self.fail(f"{where}.{key}" if where else key, value, f"it must be {words[kind]}")
         return value
 
@@ -251,8 +256,9 @@ class _Reader:
         alignment.pop("reference", None)
         labellings = {k: self.labelling(k, v) for k, v in top["labellings"].items()}
         self.references(labellings)
-        methods = self.tables("methods", top["methods"])
-        for section, its in (("methods", methods), ("variants", top["variants"])):
+        methods, asked = self.by_default("methods", top["methods"])
+        changes, extra = self.by_default("variants", top["variants"])
+        for section, its in (("methods", methods), ("variants", changes)):
             for key in its:
                 if not any(c.isascii() and c.isalnum() for c in key):
                     raise self.fail(section, key, "a name has at least one letter or digit (it goes into file names)")
@@ -283,8 +289,9 @@ class _Reader:
             labellings=labellings or {"tissue": DeclaredLabelling(labeller="atropos")},
             default_labellings=tuple(labellings) or ("tissue",),
             names_labellings=bool(labellings),
-            default_methods=tuple(methods) or ("greedy",),
-            variants=tuple(self.variant(base, k, v) for k, v in top["variants"].items()) or (base,),
+            default_methods=tuple(name for name in methods if name not in asked) or ("greedy",),
+            variants=tuple(self.variant(base, k, v) for k, v in changes.items() if k not in extra) or (base,),
+            on_request=tuple(self.variant(base, k, changes[k]) for k in extra),
             pairs=self.pair_rule(pairs),
             template=self.template(top["template"]),
             tuned={key: self.get("tuned", top["tuned"], key, str) for key in top["tuned"]},
@@ -330,6 +337,15 @@ class _Reader:
         if value is not None and value < least:
             raise self.fail(f"{where}.{key}", value, f"it must be at least {least}")
         return value
+
+    def by_default(self, where: str, table: Table) -> tuple[dict[str, Table], list[str]]:
+        """Tables without their key ``default``, and the names of those that are not taken by default."""
+        tables = self.tables(where, table)
+        taken = {name: self.get(f"{where}.{name}", each, "default", bool, True) for name, each in tables.items()}
+        own: dict[str, Table] = {
+            name: {k: v for k, v in each.items() if k != "default"} for name, each in tables.items()
+        }
+        return own, [name for name, is_taken in taken.items() if not is_taken]
 
     def tables(self, where: str, table: Table) -> dict[str, Table]:
         return {key: self.get(where, table, key, dict) for key in table}

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from lumirage_bids.base.called_files import called_files
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.base.parameters import aside
+from lumirage_bids.base.parameters import added, aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, Training, weights_file
-from lumirage_bids.methods.networks.grid import NetworkGrid, field_on, network_grid, network_input
+from lumirage_bids.methods.networks.grid import NetworkGrid, field_on, network_grid, network_input, warn_of_cut_off
 from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch, visible_device
+from lumirage_bids.spatial.grids import centred
 from lumirage_bids.spatial.images import Volume, write_image
+from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.transforms import Transform
 
 # What is left to the program: both images are on the network's grid already.
 _STEPS = ("Nifti2Array", "DatatypeConversion", "RangeNormalize", "ToTensor")
@@ -37,10 +38,10 @@ PROGRAM = "vfa-run"
 
 @dataclass(frozen=True, kw_only=True)
 class Vfa(Method):
-    """Calls ``vfa-run`` on the grid that the network was trained on and reads the positions it samples.
+    """Calls ``vfa-run`` and reads the positions that it samples.
 
-    The program is not part of this package (it is under the GPL). Both images are brought onto the network's grid
-    here, the moving one with the start; clipping at the 1st and 99th percentile and scaling to [0, 1] is the program's.
+    The program is not part of this package (it is under the GPL). Clipping at the 1st and 99th percentile and scaling
+    to [0, 1] is the program's.
 
     Attributes
     ----------
@@ -51,11 +52,16 @@ class Vfa(Method):
     params : str
         Hyper-parameters of the network; where it is empty ``params.json`` beside the checkpoint.
     shape : tuple of int
-        Voxels of the network's grid, multiples of 16; that of LUMIR's images as published.
+        Voxels of the network's input, multiples of 16; those of LUMIR's images as published.
     orientation : str
-        Where its axes point.
+        Where its axes point, where `input` is ``trained``.
     spacing : float
-        Its voxel size, mm.
+        Its voxel size, mm, likewise.
+    input : str
+        ``trained``: both images are resampled to the grid of `shape`, `orientation` and `spacing` along the fixed
+        image's axes, the brain in the middle, the moving one with the start. ``as-given``: the network sees the arrays
+        of both images as they were prepared, each cut or padded about its middle to `shape`. As in the published runs
+        voxel meets voxel: neither headers nor the start play a part, orientation and spacing are the preparation's.
     training : Training or str
         What the checkpoint was trained on; say so where it is not the authors' for LUMIR.
 
@@ -77,6 +83,7 @@ class Vfa(Method):
     shape: tuple[int, int, int] = (160, 224, 192)
     orientation: str = "RAS"
     spacing: float = 1.0
+    input: Literal["trained", "as-given"] = added("trained", since="0.2.0")
     training: Trained = aside(TRAINING)
 
     def __post_init__(self) -> None:
@@ -106,9 +113,16 @@ class Vfa(Method):
             return ()
 
     @property
-    def own_input(self) -> OwnInput | None:
-        """Both images on the network's grid."""
-        return self._grid.seen()
+    def takes_start(self) -> bool:  # type: ignore[override]
+        """Whether the start is in what the network sees: not where voxel meets voxel."""
+        return self.input == "trained"
+
+    @property
+    def own_input(self) -> OwnInput:
+        """Both images on the network's grid, or as they are."""
+        if self.input == "trained":
+            return self._grid.seen()
+        return OwnInput(words=f"as-given: {' × '.join(map(str, self.shape))} voxels, as prepared", as_trained=False)
 
     @property
     def _grid(self) -> NetworkGrid:
@@ -117,11 +131,11 @@ class Vfa(Method):
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
         checkpoint, params = self._weights(context)
-        grid = network_grid(fixed, self._grid)
+        given = self.inputs(fixed, moving)
+        grid = given["fixed"]
         with scratch(context) as folder:
-            for name, image in {"fixed": fixed, "moving": moving}.items():
-                array = network_input(image, grid, "none", name)
-                write_image(Volume(array=array, affine=grid.affine), folder / f"{name}.nii.gz")
+            for name, image in given.items():
+                write_image(replace(image, affine=grid.affine), folder / f"{name}.nii.gz")
             (folder / "pairs.json").write_text(json.dumps(self._pairs(folder)), "utf-8")
             argv = [
                 self.program, "evaluate", "--checkpoint", str(checkpoint), "--params", str(params),
@@ -131,7 +145,30 @@ class Vfa(Method):
             run_program(argv, context, folder)
             positions = _positions(made_file(folder / "pair_grid.nii.gz", argv), grid)
         index = np.moveaxis(np.indices(grid.shape, dtype=np.float32), 0, -1)
-        return field_on(grid, positions - index)
+        found = field_on(grid, positions - index)
+        # From a voxel of the fixed grid to the same one of the moving grid.
+        across = given["moving"].affine @ np.linalg.inv(grid.affine)
+        return found.then(Transform.affine(across)) if self.input == "as-given" else found
+
+    def inputs(self, fixed: Volume, moving: Volume) -> dict[str, Volume]:
+        """The two images as the network sees them, of one shape.
+
+        Parameters
+        ----------
+        fixed, moving : Volume
+            As `register` gets them.
+        """
+        if self.input == "as-given":
+            images = {"fixed": fixed, "moving": moving}
+            given = {name: centred(image, self.shape) for name, image in images.items()}
+            for name, image in images.items():
+                warn_of_cut_off(image, given[name], name)
+            return given
+        grid = network_grid(fixed, self._grid)
+        return {
+            name: replace(grid, array=network_input(image, grid, "none", name))
+            for name, image in {"fixed": fixed, "moving": moving}.items()
+        }
 
     def _pairs(self, folder: Path) -> dict[str, object]:
         """Return what the program is told of the pair."""

@@ -38,7 +38,8 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "similarity": {"Description": "Image similarity that the method maximised"},
     "start": {
         "Description": "What the method started from: aligned, centre_of_mass or none, as the protocol says, the same "
-        "for all methods of a variant; own for a method that cannot take it"
+        "for all methods of a variant; arrays for a network that sees both images voxel on voxel and gets no start; "
+        "own for what cannot take it"
     },
     "input": {"Description": "Images that the method saw"},
     "evaluation": {

@@ -34,6 +34,7 @@ _SIMILARITIES = {
 _STARTS = {
     "centre_of_mass": "Methods began with the centres of mass of both images laid onto each other.",
     "none": "Methods began at the world coordinates of the images' headers.",
+    "arrays": "compared the arrays of both images voxel by voxel, whatever the headers say, and got no start",
     "own": "brought a start of their own",
 }
 
@@ -218,9 +219,9 @@ def _start(run: DoneRun) -> Iterator[str]:
         to = f" of every scan to {run.reference}" if run.reference else ""
         yield f"Methods began at an alignment{to} by FireANTs [@jena2024fireants]{how}."
     yield from (_STARTS[start] for start in ("centre_of_mass", "none") if start in found)
-    if "own" in found:
-        rows = run.conditions.pairs
-        yield f"{and_join(list(rows[rows['start'] == 'own']['method'].unique()))} {_STARTS['own']}."
+    rows = run.conditions.pairs
+    for start in (start for start in ("arrays", "own") if start in found):
+        yield f"{and_join(list(rows[rows['start'] == start]['method'].unique()))} {_STARTS[start]}."
 
 
 def _methods(run: DoneRun) -> Iterator[str]:

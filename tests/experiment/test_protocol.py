@@ -154,6 +154,31 @@ def test_a_protocol_lays_its_tables_over_those_it_extends(tmp_path: Path) -> Non
     assert "step = 0.25" in child.text
 
 
+def test_what_is_no_default_is_there_where_it_is_asked_for(tmp_path: Path) -> None:
+    found = protocol.load(
+        write(
+            tmp_path,
+            """
+            [methods.greedy]
+            [methods.syn]
+            default = false
+            step = 0.25
+            [variants.extra]
+            default = false
+            methods.syn = {step = 0.5}
+            """,
+        )
+    )
+    assert found.default_methods == ("greedy",)
+    assert [v.name for v in found.variants] == ["default"]
+    assert found.variants[0].methods["syn"] == {"step": 0.25}
+    assert found.variant("extra").methods["syn"] == {"step": 0.5}
+    with pytest.raises(UsageError, match=r"no variant 'more'\. It has: default, extra"):
+        found.variant("more")
+    with pytest.raises(UsageError, match=r"variants\.a\.default = 'no' is not allowed; it must be true or false"):
+        protocol.load(write(tmp_path, '[variants.a]\ndefault = "no"'))
+
+
 def test_extending_in_a_circle_is_refused(tmp_path: Path) -> None:
     for one, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"{one}.toml").write_text(f'extends = "{other}.toml"', "utf-8")

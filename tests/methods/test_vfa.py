@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import stat
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from nibabel.orientations import aff2axcodes
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError, UsageError
+from lumirage_bids.experiment.arms import choose_arms
+from lumirage_bids.experiment.protocol import load
+from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods import Context, method
 from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.preparation import prepare
+from lumirage_bids.spatial.transforms import Transform
 
 SHIFT = np.array([1.0, -2.0, 0.5])
 
@@ -86,6 +94,79 @@ def test_sampling_positions_become_displacements_along_the_images_own_axes(tmp_p
     np.testing.assert_allclose(found.apply(centre) - centre, axes @ SHIFT * 2.0, atol=1e-3)
     assert "32 × 32 × 32 voxels of 2 mm, RAS" in made.own_input.words
     assert sorted(p.name for p in tmp_path.iterdir()) == ["vfa-run", "weights"]
+
+
+@pytest.mark.parametrize("start", [np.eye(4), np.diag([1.1, 0.9, 1.0, 1.0])])
+def test_arrays_as_given_meet_voxel_by_voxel(tmp_path, weights, start):
+    made = method("vfa", program=program(tmp_path), shape=[32, 32, 32], input="as-given")
+    rng = np.random.default_rng(0)
+    fixed, moving = oblique(rng), oblique(rng)
+    moving = replace(moving, array=moving.array[:18, :, :20], affine=np.linalg.inv(start) @ moving.affine)
+    given = made.inputs(fixed, moving)
+    assert given["fixed"].shape == given["moving"].shape == (32, 32, 32)
+    np.testing.assert_array_equal(given["fixed"].array[6:26, 3:29, 5:27], fixed.array)
+    np.testing.assert_array_equal(given["moving"].array[7:25, 3:29, 6:26], moving.array)
+    found = made.register(fixed, moving, Context(weights=weights, work_dir=tmp_path))
+    # Voxel 10 of the fixed array is voxel 16 of the input, whose partner lies SHIFT further in the moving input.
+    there = found.then(Transform.affine(start)).apply((fixed.affine @ [10, 13, 11, 1])[:3])
+    partner = np.array([16, 16, 16]) + SHIFT - [7, 3, 6]
+    np.testing.assert_allclose(there, (start @ moving.affine @ [*partner, 1])[:3], atol=1e-3)
+    assert (made.takes_start, method("vfa").takes_start) == (False, True)
+    assert made.own_input.words == "as-given: 32 × 32 × 32 voxels, as prepared"
+    assert not made.own_input.as_trained
+
+
+def small_head():
+    """A head without symmetry on a grid that the preparations of Fig. 7 cut and pad, and its brain."""
+    grid = np.indices((70, 90, 80)) - np.array([30, 50, 45])[:, None, None, None]
+    head, brain = ((grid / np.array(r)[:, None, None, None]) ** 2 for r in ([29, 39, 34], [20, 30, 25]))
+    array = np.where(head.sum(0) < 1, 60 + grid[0] + 0.5 * grid[1] + 0.3 * grid[2], 1).astype(np.float32)
+    affine = np.eye(4)
+    affine[:3, 3] = -25, -40, -30
+    return Volume(array=array, affine=affine), Volume(array=(brain.sum(0) < 1).astype(np.int32), affine=affine)
+
+
+def seen(names, **parameters):
+    """What VFA sees of a head, under variants of the protocol of Fig. 7."""
+    protocol = load("preprocessing")
+    arms = choose_arms(
+        protocol,
+        Settings(
+            bids_dir=Path("in"),
+            out_dir=Path("out"),
+            level="participant",
+            methods=("vfa",),
+            variants=names,
+            dry_run=True,
+        ),
+    )
+    image, mask = small_head()
+    for arm in (arm for arm in arms if arm.name == "vfa"):
+        prepared = prepare(image, mask, arm.preparation).image
+        yield replace(arm.method, **parameters).inputs(prepared, prepared)["moving"]
+
+
+@pytest.mark.parametrize("names", [("crop", "nocrop", "LPS"), ("published-crop", "published-nocrop", "published-LPS")])
+def test_the_three_inputs_of_the_papers_figure_7_differ(names):
+    crop, nocrop, turned = seen(names)
+    assert (crop.shape, nocrop.shape, turned.shape) == ((160, 224, 192), (208, 256, 256), (160, 224, 192))
+    assert [aff2axcodes(v.affine) for v in (crop, nocrop, turned)] == [tuple("RAS"), tuple("RAS"), tuple("LPS")]
+    assert not np.array_equal(crop.array, turned.array)
+    for other in (nocrop, turned):  # the same head at the same places of the world
+        np.testing.assert_array_equal(bright(other), bright(crop))
+
+
+def bright(volume):
+    """World position (mm) and value of every voxel above the air's, in order of position."""
+    index = np.argwhere(volume.array > (2 if volume.array.max() > 2 else 0))
+    world = np.round(index @ volume.affine[:3, :3].T + volume.affine[:3, 3], 3)
+    return np.column_stack([world, volume.array[tuple(index.T)]])[np.lexsort(world.T)]
+
+
+def test_on_the_grid_that_it_was_trained_on_the_three_are_one_to_the_last_bit():
+    crop, nocrop, turned = seen(("crop", "nocrop", "LPS"), input="trained", shape=(160, 224, 192))
+    for other in (nocrop, turned):
+        np.testing.assert_array_equal(other.array, crop.array)
 
 
 def test_weights_can_be_named_and_are_what_the_result_depends_on(tmp_path, weights):

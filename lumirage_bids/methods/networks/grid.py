@@ -102,7 +102,7 @@ def network_grid(fixed: Volume, grid: NetworkGrid) -> Volume:
     affine[:3, :3] = _directions(image) * spacing
     affine[:3, 3] = image.affine[:3, :3] @ first + image.affine[:3, 3]
     placed = Volume(array=np.zeros(grid.shape, dtype=np.float32), affine=affine)
-    _warn_of_cut_off(fixed, placed, "fixed")
+    warn_of_cut_off(fixed, placed, "fixed")
     return placed
 
 
@@ -146,7 +146,7 @@ def network_input(image: Volume, grid: Volume, normalisation: Normalisation, nam
     if normalisation != "none" and array.min() == array.max():
         raise BadDataError(f"the {name} image does not reach into the network's grid; check the start of the pair")
     if name != "fixed":
-        _warn_of_cut_off(image, grid, name)
+        warn_of_cut_off(image, grid, name)
     return normalise(array, normalisation)
 
 
@@ -173,7 +173,8 @@ def cut_off_percent(image: Volume, grid: Volume) -> float:
     return 100 * float(outside.mean()) if outside.size else 0.0
 
 
-def _warn_of_cut_off(image: Volume, grid: Volume, name: str) -> None:
+def warn_of_cut_off(image: Volume, grid: Volume, name: str) -> None:
+    """Tell how much of an image's foreground a grid does not hold."""
     percent = cut_off_percent(image, grid)
     if percent >= 0.01:
         LOGGER.warning(

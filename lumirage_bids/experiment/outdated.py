@@ -10,9 +10,10 @@ import numpy.typing as npt
 from lumirage_bids.base.errors import BadDataError, MissingInputError
 from lumirage_bids.methods.alignment import ABRUPT
 from lumirage_bids.output.folder import Output
+from lumirage_bids.spatial.fill import DARKEST, FAR_BELOW
 from lumirage_bids.spatial.grids import end_shares
 from lumirage_bids.spatial.images import read_image
-from lumirage_bids.spatial.preparation import DARKEST, FAR_BELOW, FOREGROUND
+from lumirage_bids.spatial.preparation import FOREGROUND
 
 
 def is_outdated(output: Output, file: Path) -> bool:

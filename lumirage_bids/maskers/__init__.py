@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.parameters import digest, discover, plug_in
 from lumirage_bids.maskers.base import Found, Mask, Masker
+from lumirage_bids.spatial.fill import without_outer_fill
 from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str
     from lumirage_bids.maskers._kept import keep
 
     how = context.masking or masking()
+    image = replace(image, array=without_outer_fill(image.array))
     if conditions := how.depends(scan):
         found = keep(scan, image, conditions, context, lambda: _first(scan, image, how, context))
     else:

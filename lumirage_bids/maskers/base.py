@@ -86,8 +86,9 @@ class Masker(ABC):
         scan : Scan
             Whose brain.
         image : Volume
-            Its image as it came; not changed. An affine change of its intensities changes no mask, nor does the order
-            in which its voxels are stored.
+            Its image as it came, but for fill outside what was seen, which is as dark as the darkest of it
+            (`lumirage_bids.spatial.fill`); not changed. An affine change of its intensities changes no mask, nor does
+            the order in which its voxels are stored.
         context : Context
             Device, threads and scratch folder; they may not change the mask.
 

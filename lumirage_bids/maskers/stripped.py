@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._outline import beneath_outline
@@ -22,13 +23,23 @@ BRAIN_LITRES = (0.02, 2.2)
 """Volumes of primate brains with their CSF; macaques have about 0.1 l, the largest humans about 2 l."""
 MIN_BACKGROUND = 0.1
 """Smallest share of a skull-stripped image that is background; cut on all sides by an eighth, brains leave 0.16."""
+MAX_FILLED = 0.95
+"""Largest share of an image that is said to be skull-stripped that differs from its background."""
 MIN_PURE = 0.95
-"""Smallest share of what surrounds a skull-stripped brain that has one value."""
+"""Smallest share of what surrounds a skull-stripped brain that has one value; where it is said to be one,
+is noise."""
+MOST = 0.5
+"""Smallest share of an image's faces that noise makes up."""
+NOISE = 6.0
+"""Standard deviations of the noise around a brain from which a value differs from it."""
 WHOLE, CUT = 0.4, 0.25
 """Largest share of a brain's outline beneath which it looks like scalp and skull, where it is seen whole and where it
 is cut. Thirteen real skull-stripped scans of humans and macaques have at most 0.14, and at most 0.27 when cut, but for
 crowns on T2w; simulated ones have 0.28. Eight real whole heads have at least 0.61, and at least 0.45 when cut, but for
 one crown of two centimetres with 0.32."""
+NOISY = 0.28
+"""The same for what is said to be a brain and stands out from noise: six real ones have at most 0.26, heads that are
+seen whole at least 0.29."""
 MAX_FACE, MAX_PLANE = 0.1, 0.3
 """Share of its largest section from which a region is cut, in a section at the image's edge and within the image: necks
 and brains that go on take up more, brains end in less."""
@@ -61,8 +72,7 @@ def background(image: Volume) -> float:
     """
     if (image.array == 0).mean() >= MIN_BACKGROUND:
         return 0.0
-    faces = np.concatenate([np.take(image.array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
-    values, counts = np.unique(faces, return_counts=True)
+    values, counts = np.unique(_faces(image), return_counts=True)
     return float(values[counts.argmax()])
 
 
@@ -70,16 +80,35 @@ def skull_stripped_region(image: Volume) -> Mask | None:
     """The brain of a skull-stripped image, recognised by its data; None for any other image.
 
     One value makes up much of it and surrounds the rest, whose largest piece, holes filled, has the volume of a brain,
-    is compact, and has no scalp and skull along its outline; it may be cut by the image's edge.
+    is compact, and has no scalp and skull along its outline; it may be cut by the image's edge. Noise in place of that
+    value does not do: skulls get lost in it.
     """
-    inside = image.array != background(image)
-    if 1 - inside.mean() < MIN_BACKGROUND:
+    region = _surrounded(image.array != background(image))
+    return region if region is not None and _brain_like(region, image) else None
+
+
+def above_noise(image: Volume) -> Mask:
+    """Where an image differs from the noise that there is on its six faces; nowhere where there is none."""
+    faces = _faces(image)
+    around = faces[faces != background(image)]
+    if around.size < MOST * faces.size:
+        return np.zeros(image.shape, dtype=bool)
+    middle = np.median(around)
+    deviation = 1.4826 * np.median(np.abs(around - middle))
+    return np.asarray((np.abs(image.array - middle) > NOISE * deviation) & (deviation > 0), dtype=bool)
+
+
+def _faces(image: Volume) -> npt.NDArray[Any]:
+    return np.concatenate([np.take(image.array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
+
+
+def _surrounded(inside: Mask) -> Mask | None:
+    """Largest piece of what is not background, holes filled; None where that is not alone in much background."""
+    if 1 - inside.mean() < MIN_BACKGROUND or not inside.any():
         return None
     region = largest_piece(inside)
     surround = ~region
-    if surround.mean() < MIN_BACKGROUND or inside[surround].mean() > 1 - MIN_PURE:
-        return None
-    return region if _brain_like(region, image) else None
+    return None if surround.mean() < MIN_BACKGROUND or inside[surround].mean() > 1 - MIN_PURE else region
 
 
 def _declared(scan: Scan, image: Volume) -> Mask:
@@ -88,22 +117,36 @@ def _declared(scan: Scan, image: Volume) -> Mask:
     Raises
     ------
     BadDataError
-        It is not: there is no background of one value.
+        It is not: there is neither a background of one value, nor noise around a brain.
     """
     value = background(image)
     region = largest_piece(image.array != value)
-    if region.mean() > 0.95:
+    full = region.mean() > MAX_FILLED
+    if not full and litres(region, image.affine) <= BRAIN_LITRES[1]:
+        return region
+    within = _surrounded(above_noise(image))
+    if within is not None and _size_fits(within, image) and (beneath_outline(image, within) or 0.0) <= NOISY:
+        return within
+    if full:
+        found = (
+            "nothing does" if within is None else f"what does looks like a head, {litres(within, image.affine):.2f} l"
+        )
         raise BadDataError(
             f"{(scan.brain or scan).relative} is said to be skull-stripped, but {region.mean():.0%} of its voxels are "
-            f"not {value:g}, the commonest value at its edges; correct SkullStripped in its sidecar or give a mask "
-            "with --derivatives NAME=PATH"
+            f"not {value:g}, the commonest value at its edges, and no brain stands out from noise there ({found}); "
+            "correct SkullStripped in its sidecar or give a mask with --derivatives NAME=PATH"
         )
     return region
 
 
+def _size_fits(region: Mask, image: Volume) -> bool:
+    """Whether a region has the volume of a primate brain, and is compact."""
+    return BRAIN_LITRES[0] <= litres(region, image.affine) <= BRAIN_LITRES[1] and is_compact(region, image.affine)
+
+
 def _brain_like(region: Mask, image: Volume) -> bool:
     """Whether a region has the volume of a primate brain, is compact, and has a brain's outline."""
-    if not BRAIN_LITRES[0] <= litres(region, image.affine) <= BRAIN_LITRES[1] or not is_compact(region, image.affine):
+    if not _size_fits(region, image):
         return False
     shares, at_edge = end_shares(region)
     is_cut = bool((shares > np.where(at_edge, MAX_FACE, MAX_PLANE)).any())

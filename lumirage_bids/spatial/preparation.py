@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.parameters import added
+from lumirage_bids.spatial.fill import DARKEST, without_fill, without_outer_fill
 from lumirage_bids.spatial.grids import (
     bounding_box,
     centred,
@@ -27,16 +28,6 @@ from lumirage_bids.spatial.images import FloatArray, Shape, Volume
 
 FOREGROUND = 0.1
 """Part of the intensity range above which a voxel of a prepared image counts as foreground."""
-
-DARKEST = 0.1
-"""Percentile of an image's values that counts as its darkest."""
-
-FAR_BELOW = 0.5
-"""How far below a brain's darkest values, in ranges of its intensities, a value tells of nothing that was seen:
-scanners and programs fill what they do not know with -1024 or -32768. In plain scans 0 is nearer than that."""
-
-MOST = 0.5
-"""Share of what surrounds a brain from which one value is no tissue."""
 
 SLOPPY_SPACING = 3.0
 """Finest spacing of a sloppy preparation, mm."""
@@ -153,7 +144,7 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
         The mask does not overlap the image, winsorising leaves no contrast, or a shape cuts the whole brain off.
     """
     brain, as_they_are = mask_on(mask, image), preparation.normalisation == "none"
-    values = image.array if as_they_are else ground(without_fill(image.array, brain))
+    values = image.array if as_they_are else ground(without_fill(without_outer_fill(image.array), brain))
     image = reorient(replace(image, array=np.asarray(values, dtype=np.float32)), preparation.orientation)
     if preparation.spacing is not None and preparation.grid == "own":
         image = resample_isotropic(image, preparation.spacing)
@@ -247,46 +238,6 @@ def on_common_grid(prepared: Prepared, alignment: FloatArray, shape: Shape, affi
         seen = resample(image, shape, affine)
     brain = mask_on(mask, seen)
     return Prepared(image=seen, mask=replace(seen, array=brain.astype(np.float32)))
-
-
-def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """Intensities of which those that tell of nothing that was seen are as dark as others.
-
-    These are values so far below a brain's that they would flatten it (`FAR_BELOW`); and a value that most of what
-    surrounds the brain has and that is brighter than the brain's darkest, which would shine into it when resampled.
-
-    Parameters
-    ----------
-    array : array
-        Intensities of an image.
-    brain : array of bool
-        Where the brain is.
-
-    Returns
-    -------
-    array
-        The same array where there is nothing of the kind.
-    """
-    around = array[~brain]
-    fill = np.median(around) if around.size else np.nan  # a value that most have is their median
-    filled = array == fill if (around == fill).mean() > MOST else np.zeros_like(brain)
-    seen = brain & ~filled  # masks have filled holes, or reach beyond a stripped brain
-    low, high = np.percentile(array[seen if seen.any() else brain], (DARKEST, 99))
-    reach = FAR_BELOW * (high - low)
-    far = array < low - reach
-    if far.any():
-        array = np.where(far, np.percentile(array[~far], DARKEST), array).astype(array.dtype)
-    if filled.any() and fill > high + reach:
-        array = np.where(filled, low, array).astype(array.dtype)
-    elif filled.any() and fill > low:
-        from scipy import ndimage
-
-        pieces, number = ndimage.label(filled)
-        outside = np.zeros(number + 1, dtype=bool)
-        outside[pieces[~brain]] = True
-        outside[0] = False
-        array = np.where(outside[pieces], low, array).astype(array.dtype)
-    return array
 
 
 def ground(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -12,6 +14,17 @@ from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
 from tests.labellers.phantom import scan
 from tests.maskers.heads import whole_head
+
+
+@pytest.mark.parametrize("fill", [-1024, -32768, 99999])
+@pytest.mark.parametrize("said", [True, None])
+def test_fill_outside_what_was_seen_is_dark_to_all_maskers(fill: float, said: bool | None) -> None:
+    image, truth = whole_head(bias=0.0)
+    array = np.where(truth.array, image.array, 0)
+    array[np.indices(image.shape)[:2].sum(0) < 34] = fill
+    mask, source = brain_mask(scan(skull_stripped=said), replace(image, array=array.astype(np.float32)), Context())
+    assert source == "skull-stripped"
+    np.testing.assert_array_equal(mask.array, truth.array)
 
 
 @pytest.mark.slow

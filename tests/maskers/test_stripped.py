@@ -141,3 +141,38 @@ def test_real_skull_stripped_scans_are_recognised(file: str) -> None:
     region = skull_stripped_region(image)
     assert region is not None
     assert dice(region, image.array != 0) > 0.99
+
+
+def noisy(image: Volume, level: float, *, rician: bool) -> Volume:
+    """The image with noise everywhere, of so much of its brightest intensities."""
+    rng = np.random.default_rng(2)
+    noise = level * np.percentile(image.array, 99) * rng.standard_normal((2, *image.shape))
+    array = np.hypot(image.array + noise[0], noise[1]) if rician else image.array + noise[0]
+    return replace(image, array=array.astype(np.float32))
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (0.01, -3.0)])
+@pytest.mark.parametrize("rician", [True, False])
+def test_a_brain_among_noise_is_found_where_it_is_said_to_be_one(rician: bool, scale: float, offset: float) -> None:
+    image, truth = whole_head(bias=0.0)
+    brain = noisy(replace(image, array=np.where(truth.array, image.array, 0)), 0.03, rician=rician)
+    brain = replace(brain, array=(scale * brain.array + offset).astype(np.float32))
+    mask, source = brain_mask(scan(skull_stripped=True), brain, Context())
+    assert source == "skull-stripped"
+    assert dice(mask.array > 0, truth.array > 0) > 0.97
+
+
+def test_a_brain_among_noise_with_empty_corners_is_found_too() -> None:
+    image, truth = whole_head(bias=0.0)
+    brain = noisy(replace(image, array=np.where(truth.array, image.array, 0)), 0.03, rician=True)
+    corners = np.indices(image.shape)[:2].sum(0) < 34
+    assert 0.1 < corners.mean() < 0.2
+    mask, _ = brain_mask(scan(skull_stripped=True), replace(brain, array=np.where(corners, 0, brain.array)), Context())
+    assert dice(mask.array > 0, truth.array > 0) > 0.97
+
+
+def test_a_head_among_noise_is_taken_for_no_brain() -> None:
+    image = noisy(whole_head(bias=0.0)[0], 0.03, rician=True)
+    assert skull_stripped_region(image) is None
+    with pytest.raises(BadDataError, match=r"no brain stands out from noise.*--derivatives"):
+        brain_mask(scan(skull_stripped=True), image, Context())

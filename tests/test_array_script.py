@@ -1,4 +1,4 @@
-"""What the array script of the docs submits; tests/end_to_end/test_slurm.py has a real SLURM run it."""
+"""What the script of ``lumirage sbatch`` submits; tests/end_to_end/test_slurm.py has a real SLURM run it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import options
+import lumirage_bids
+from tests.conftest import options, run_program
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "sbatch_array.sh"
+SCRIPT = Path(lumirage_bids.__file__).parent / "app" / "sbatch_array.sh"
 # Notes what it is given, and answers as a cluster of a federation does.
 SBATCH = """#!/bin/bash
 n=$(($(ls "$JOBS_HERE" | wc -l) / 2 + 1))
@@ -79,6 +80,23 @@ def test_nothing_is_submitted_where_no_pair_can_run(demo_dataset: Path, submitte
     assert done.returncode == 66
     assert "datalad get" in done.stderr
     assert list(submitted.iterdir()) == []
+
+
+def test_the_command_prints_the_script() -> None:
+    done = run_program(["sbatch"])
+    assert (done.code, done.out) == (0, SCRIPT.read_text("utf-8"))
+
+
+def test_the_script_reads_the_table_of_work_not_the_story(demo_dataset: Path, tmp_path: Path) -> None:
+    asked = [demo_dataset, tmp_path / "out", "participant", "--dry-run", "--fixed-label", "03", *options(demo_dataset)]
+    done = run_program([*asked, "--print-work"])
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    assert rows[0] == ["work", "of"]
+    assert [of for what, of in rows[1:] if what == "register"] == ["01", "02"]
+    assert [what for what, _ in rows].count("prepare") == 3
+    assert "Pairs: " in done.err
+    both = run_program([*asked, "--print-work", "--print-needed-files"])
+    assert both.code == 64
 
 
 def test_nothing_is_submitted_for_what_cannot_run(demo_dataset: Path, submitted: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from lumirage_bids.base.errors import CannotWriteError, MissingInputError, Usage
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import release
-from lumirage_bids.output.root import DESCRIPTION, read_description
+from lumirage_bids.output.root import DESCRIPTION, read_own_description
 
 LONGEST_TEMPORARY = 70
 """Bytes that the path of a folder may have with room for a socket: 108, less what multiprocessing adds."""
@@ -75,7 +75,7 @@ def _check_not_newer(output: Output) -> None:
 
 def made_by_version(output: Output) -> str:
     """Version of this program that wrote the output folder last; empty where it does not say."""
-    made_by = read_description(output).get("GeneratedBy")
+    made_by = read_own_description(output).get("GeneratedBy")
     ours = (
         [g for g in made_by if isinstance(g, dict) and g.get("Name") == "LUMirage"] if isinstance(made_by, list) else []
     )
@@ -138,7 +138,7 @@ def _check_writable(what: str, folder: Path) -> None:
 def _is_ours(output: Output) -> bool:
     if not (output / DESCRIPTION).exists():
         return False
-    about = read_description(output)
+    about = read_own_description(output)
     made_by = about.get("GeneratedBy")
     ours = isinstance(made_by, list) and any(isinstance(g, dict) and g.get("Name") == "LUMirage" for g in made_by)
     # A machine that goes down may leave the file torn.
@@ -157,7 +157,7 @@ def check_participant_output(output: Output) -> None:
         raise MissingInputError(
             f"OUT_DIR {output} holds no output of 'lumirage BIDS_DIR OUT_DIR participant'. Run that first."
         )
-    if not read_description(output):
+    if not read_own_description(output):
         raise MissingInputError(f"{output / DESCRIPTION} is torn. Give the participant command again, which writes it.")
     _check_not_newer(output)
     _check_writable("OUT_DIR", output.root)

@@ -1,6 +1,6 @@
 """The commands beside the BIDS-App run: one table; each has its own ``--help``.
 
-To add one: enter a `Command` in `COMMANDS`, by `_command` if its arguments are few. What a command needs is imported
+To add one: enter a `Subcommand` in `COMMANDS`, by `_command` if its arguments are few. What a command needs is imported
 when it runs, so that help is there at once.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from lumirage_bids.app import options, surroundings
@@ -16,7 +17,7 @@ from lumirage_bids.base.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class Subcommand:
     """A command with a name of its own.
 
     Attributes
@@ -39,7 +40,7 @@ def _command(
     summary: str,
     define: Callable[[argparse.ArgumentParser], object],
     run: Callable[[argparse.Namespace], int],
-) -> Command:
+) -> Subcommand:
     """A command whose arguments `define` adds to a parser, and that `run` does with what was parsed."""
 
     def main(arguments: Sequence[str]) -> int:
@@ -48,7 +49,7 @@ def _command(
         define(parser)
         return run(parser.parse_args(arguments))
 
-    return Command(name=name, usage=usage, summary=summary, main=main)
+    return Subcommand(name=name, usage=usage, summary=summary, main=main)
 
 
 def evaluate(arguments: Sequence[str]) -> int:
@@ -78,7 +79,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", type=Path, metavar="DIR", help="where it goes; it must not exist yet")
 
 
-def _list(what: str, details: str) -> Command:
+def _list(what: str, details: str) -> Subcommand:
     def define(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", metavar="NAME", help=f"of one of them: {details}")
 
@@ -106,6 +107,12 @@ def _show_status(arguments: argparse.Namespace) -> int:
     from lumirage_bids.output.folder import Output
 
     return overview.show(Output(arguments.dir.absolute()))
+
+
+def _print_script(_: argparse.Namespace) -> int:
+    script = resources.files("lumirage_bids.app") / "sbatch_array.sh"
+    print(script.read_text("utf-8"), end="")
+    return 0
 
 
 def _define_judge(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +163,9 @@ COMMANDS = {
             "carry landmarks through a transform, the right way round",
             _define_points,
             _run_points,
+        ),
+        _command(
+            "sbatch", "", "print a script that submits an array of jobs to SLURM", lambda parser: None, _print_script
         ),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),

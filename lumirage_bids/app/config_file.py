@@ -11,8 +11,13 @@ from lumirage_bids.base.errors import LumirageError, MissingInputError, UsageErr
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.settings import Settings
 
-NOT_AGAIN = frozenset({"command", "weights", "notes", "dry_run", "print_needed_files", "reports_only", "redo"})
-"""What belongs to a call, not to what was run."""
+NOT_AGAIN = frozenset(
+    {
+        *("command", "weights", "notes", "warnings", "dry_run", "print_needed_files", "print_work"),
+        *("reports_only", "redo", "only"),
+    }
+)
+"""What belongs to a call, not to what was run; what ``--only`` named is recorded for both sides too."""
 
 
 def defaults(file: Path, *, with_protocol: bool) -> dict[str, Any]:

@@ -35,6 +35,19 @@ def needed_files(plan: Plan, dataset: Dataset) -> list[str]:
     return sorted(map(str, below), key=natural_key)
 
 
+def list_work(plan: Plan) -> list[tuple[str, str]]:
+    """What is left to do, for scripts: ``prepare`` and ``align`` with a scan, ``register`` with a moving subject."""
+    return [
+        *(("prepare", job.scan.name) for job in plan.preparing),
+        *(("align", job.scan.name) for job in plan.aligning),
+        *(("register", subject) for subject in _movers(plan)),
+    ]
+
+
+def _movers(plan: Plan) -> list[str]:
+    return sorted({batch.moving.subject for batch in plan.batches}, key=natural_key)
+
+
 def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Iterator[str]:
     yield f"Dataset {dataset.name!r} at {dataset.root}"
     yield (f"Scans: {len(plan.scans)} scans of {len(plan.subjects)} subjects; all are aligned to {plan.reference.name}")
@@ -62,9 +75,8 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     for arm in plan.arms:
         yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
     yield from (f"NEEDED: {need}" for need in needs(plan, settings.here))
-    yield from warnings(plan)
-    for note in (*settings.notes, *dataset.notes):
-        yield note if note.startswith("WARNING") else f"Note: {note}"
+    yield from (f"WARNING: {text}" for text in (*settings.warnings, *warnings(plan)))
+    yield from (f"Note: {text}" for text in (*settings.notes, *dataset.notes))
     yield from _work(plan, settings, voxels)
 
 
@@ -115,17 +127,17 @@ def warnings(plan: Plan) -> Iterator[str]:
     unimodal = sorted({a.name for a in plan.arms if a.method.similarity_for(multimodal=True) == "lncc"})
     if mixed and unimodal:
         yield (
-            f"WARNING: pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
+            f"pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
             "local normalised cross-correlation, which expects the same contrast: read those rows with care."
         )
     if plan.left_out:
-        yield f"WARNING: no scan fits the filter for {len(plan.left_out)} subject(s): {list_names(plan.left_out)}."
+        yield f"no scan fits the filter for {len(plan.left_out)} subject(s): {list_names(plan.left_out)}."
     scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}.values()
-    yield from (f"WARNING: {text}" for text in mixtures(scans))
+    yield from mixtures(scans)
     if alone := [s for s in scans if s.lender and not s.lends]:
         absent = [f for s in alone for f in s.wants() if not f.present]
         yield (
-            f"WARNING: the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
+            f"the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
             "that those that are whole heads get none from there where none can be made of themselves. To "
             f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
         )
@@ -138,9 +150,8 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
     if not (plan.batches or plan.preparing or plan.aligning):
         return
-    if settings.dry_run and plan.batches:  # docs/sbatch_array.sh reads it
-        movers = sorted({b.moving.subject for b in plan.batches}, key=natural_key)
-        yield f"Participants with registrations to do: {' '.join(movers)}"
+    if settings.dry_run and plan.batches:
+        yield f"Participants with registrations to do: {' '.join(_movers(plan))}"
     made = estimate(plan, settings, voxels, timings.read(settings.output))
     known = "as measured in this output folder" if made.measured else "within a factor of about two"
     size = f"{voxels / 1e6:.1f} million" if voxels >= 1e5 else count(voxels)

@@ -14,6 +14,7 @@ from lumirage_bids.execution.graphs import PREPARING_GB
 from lumirage_bids.experiment.plan import Batch, Plan, ScanJob
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.experiment.timings import Timings
+from lumirage_bids.maskers import Masking
 
 # Seconds of one core, measured on skull-stripped T1w scans of 0.2 and 5.8 million voxels with 137 structures or three
 # tissues. A pair of numbers: in any case, and for a million voxels; a single one is for a million voxels unless said
@@ -22,9 +23,6 @@ START_S = 8.0  # of a run
 PAGE_S = 0.5  # a subject's page, for each arm
 PREPARING_S = 0.3
 ALIGNING_S = 7.0, 0.5
-MASK_S = 10.0  # a scan
-LABELLING_S = {"atropos": (3.0, 2.9), "carried": (0.0, 2.0), "existing": (0.0, 0.05)}
-OTHER_LABELLING_S = 150.0, 0.0  # networks
 PAIR_S, LABELS_S = 0.12, 0.06  # without measures that say themselves what they take
 ONE_CORE = 1.25
 """What a core alone takes where methods say what two take together: they do not share all of the work."""
@@ -133,7 +131,7 @@ def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Ti
     million, seconds = voxels / 1e6, 0.0
     for job in plan.preparing:
         known = timings.typical(job, device, threads)
-        seconds += _made(job, million) / threads if known is None else known
+        seconds += _made(job, plan.masking, million) / threads if known is None else known
     for align in plan.aligning:
         if align.scan.name != align.reference.name:
             known = timings.typical(align, device, threads)
@@ -142,14 +140,13 @@ def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Ti
     return seconds
 
 
-def _made(job: ScanJob, million: float) -> float:
+def _made(job: ScanJob, masking: Masking, million: float) -> float:
     """Seconds of one core for what is made of a scan."""
-    scan = job.scan
-    mask = MASK_S if job.variants and not (scan.mask or scan.brain or scan.skull_stripped) else 0.0
+    asked = masking.asked(job.scan) if job.variants else []
+    mask = 0.0 if asked and asked[0].settles(job.scan) else max((masker.seconds for masker in asked), default=0.0)
     seconds = mask + PREPARING_S * million * (1 + len(job.variants))
     for labels, _ in job.labels:
-        name = "existing" if labels.is_existing else labels.labeller.name
-        seconds += _at(LABELLING_S.get(name, OTHER_LABELLING_S), million)
+        seconds += _at(labels.labeller.seconds, million)
     return seconds
 
 

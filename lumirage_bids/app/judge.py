@@ -148,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge a table and print what is found; the return value is the exit code."""
     asked = question(arguments)
     table = read_score_table(asked.table, asked.score, named=asked.named)
-    tables, words = judged(table, asked)
+    tables, words = judge_table(table, asked)
     known = _known(table, asked.table)
     found = verdicts_on(tables, asked, words, known)
     print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else tell(asked, table, found))
@@ -168,7 +168,7 @@ def score_of(asked: Question, table: ScoreTable) -> Score:
     return Score(better="higher" if asked.higher_is_better else "lower", worst=None if math.isnan(worst) else worst)
 
 
-def judged(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
+def judge_table(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
     """Statistics of a table, and how its score is spoken of."""
     score = score_of(asked, table)
     words = wording(

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from lumirage_bids import __version__
 from lumirage_bids.app import values
 from lumirage_bids.app.config_file import defaults
-from lumirage_bids.app.resources import Shares, check_memory, share_out
+from lumirage_bids.app.resources import MachineShares, check_memory, share_out
 from lumirage_bids.base.devices import resolve_device
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.experiment.settings import Settings
@@ -183,6 +183,9 @@ def _how(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--print-needed-files", action="store_true", help="with --dry-run: print the files that a run reads"
     )
+    group.add_argument(
+        "--print-work", action="store_true", help="with --dry-run: print what is left to do, as a table for scripts"
+    )
     group.add_argument("--reports-only", action="store_true", help="only the reports, from what is there")
     group.add_argument("--write-graph", action="store_true", help="write the Nipype graphs as OUT_DIR/logs/*.dot")
     group.add_argument("--stop-on-first-crash", action="store_true", help="end when Nipype meets an error of its own")
@@ -207,8 +210,11 @@ def settings(argv: Sequence[str]) -> tuple[Settings, ...]:
             f"argument {{participant,group}}: invalid choice: {unknown[0]!r} (choose from participant, "
             "group). See lumirage --help."
         )
-    if a.print_needed_files and not (a.dry_run and a.level == ["participant"]):
-        raise UsageError("--print-needed-files belongs to 'participant' with --dry-run. Add --dry-run.")
+    printed = [f"--print-{what}" for what in ("needed-files", "work") if vars(a)[f"print_{what.replace('-', '_')}"]]
+    if len(printed) > 1:
+        raise UsageError(f"{' and '.join(printed)} both write to standard output. Give one of them.")
+    if printed and not (a.dry_run and a.level == ["participant"]):
+        raise UsageError(f"{printed[0]} belongs to 'participant' with --dry-run. Add --dry-run.")
     if a.only and given & {"participant_label", "fixed_label"}:
         raise UsageError(
             "--only names moving and fixed subjects at once. Leave --participant-label and --fixed-label out."
@@ -235,10 +241,11 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
     if computes:
         shares = share_out(a.device, a.nthreads, a.nprocs, a.omp_nthreads, a.use_plugin)
     else:
-        shares = Shares(device=resolve_device(a.device, 0, elsewhere=True))
+        shares = MachineShares(device=resolve_device(a.device, 0, elsewhere=True))
+    warnings = shares.warnings
     derivatives, notes = values.derivatives(a.derivatives)
     if computes and a.use_plugin is None:
-        notes += check_memory(a.mem, dry_run=a.dry_run)
+        warnings += check_memory(a.mem, dry_run=a.dry_run)
     if a.clean_workdir:
         notes.append("--clean-workdir changes nothing: the work folder is removed when a run ends.")
     moving, fixed = a.only or a.participant_label, a.only or a.fixed_label
@@ -252,6 +259,7 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         labellings=values.names(a.labellings),
         participant_label=values.labels(moving, "sub-"),
         fixed_label=values.labels(fixed, "sub-"),
+        only=bool(a.only),
         exclude_participant_label=values.labels(a.exclude_participant_label, "sub-"),
         session_id=values.labels(a.session_id, "ses-"),
         bids_filter_file=values.absolute_file(a.bids_filter_file, ".json") if a.bids_filter_file else None,
@@ -272,6 +280,7 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         dry_run=a.dry_run,
         freeze=a.freeze.absolute() if a.freeze else None,
         print_needed_files=a.print_needed_files,
+        print_work=a.print_work,
         reports_only=a.reports_only,
         write_graph=a.write_graph,
         stop_on_first_crash=a.stop_on_first_crash,
@@ -282,7 +291,8 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         verbose=a.verbose,
         weights=weights(),
         command=shlex.join(["lumirage", *argv]),
-        notes=(*shares.notes, *notes),
+        notes=tuple(notes),
+        warnings=warnings,
     )
 
 

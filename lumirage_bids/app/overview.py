@@ -17,7 +17,7 @@ from lumirage_bids.experiment.status import LEFT_OUT, is_final
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import asked_pairs, read_records
-from lumirage_bids.output.root import read_description
+from lumirage_bids.output.root import read_own_description
 from lumirage_bids.report.text import count
 
 #: Pauses between two pairs that are this many times the usual one are between runs, and not of the work.
@@ -26,7 +26,7 @@ _MOST = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class Tally:
     """One arm and labelling.
 
     Attributes
@@ -59,7 +59,7 @@ class Overview:
     name, protocol : str
     pairs : int
         Pairs of the protocol.
-    standings : sequence of Standing
+    standings : sequence of Tally
     reasons : mapping
         (arm, labelling, why it failed or what is missing) → pairs.
     last : datetime or None
@@ -75,7 +75,7 @@ class Overview:
     name: str
     protocol: str
     pairs: int
-    standings: Sequence[Standing]
+    standings: Sequence[Tally]
     reasons: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     last: datetime | None = None
     nprocs: int = 1
@@ -91,7 +91,7 @@ def read_overview(output: Output) -> Overview:
     MissingInputError
         The folder holds no output of a participant run.
     """
-    about = read_description(output)
+    about = read_own_description(output)
     records = read_records(output)
     if not about or not records:
         raise MissingInputError(
@@ -166,12 +166,12 @@ def _asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tup
 
 def _standing(
     arm: tuple[str, str, str], labelling: str, rows: pd.DataFrame | None, planned: _Planned
-) -> tuple[Standing, dict[str, int]]:
+) -> tuple[Tally, dict[str, int]]:
     _, variant, method = arm
     name = method if variant == "default" else f"{method} ({variant})"
     if rows is None:
         aside = len(planned.unasked)
-        none = Standing(
+        none = Tally(
             arm=name,
             labelling=labelling,
             done=0,
@@ -191,7 +191,7 @@ def _standing(
     failed = sum(state != "ok" and is_final(state, kind) for state, kind in states)
     # A row of such a pair was asked for by a run whose record is gone.
     aside = len(planned.unasked - _pairs_of(mine))
-    standing = Standing(
+    standing = Tally(
         arm=name,
         labelling=labelling,
         done=done,
@@ -236,7 +236,7 @@ def _lines(o: Overview, now: datetime) -> Iterator[str]:
     yield from _left(o)
 
 
-def _table(standings: Sequence[Standing]) -> Iterator[str]:
+def _table(standings: Sequence[Tally]) -> Iterator[str]:
     head = ("method", "labelling", "done", "failed", "missing", "left")
     body = [(s.arm, s.labelling, *map(count, (s.done, s.failed, s.missing, s.left))) for s in standings]
     widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
@@ -248,7 +248,7 @@ def _table(standings: Sequence[Standing]) -> Iterator[str]:
 
 def _left(o: Overview) -> Iterator[str]:
     """What is left, and how long it takes: of the labellings of an arm, which share registrations, the slowest one."""
-    left: dict[str, Standing] = {}
+    left: dict[str, Tally] = {}
     for s in o.standings:
         if s.left and (s.arm not in left or s.left > left[s.arm].left):
             left[s.arm] = s

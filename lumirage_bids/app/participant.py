@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids import __version__
 from lumirage_bids.app import checks
-from lumirage_bids.app.describe import describe, needed_files
+from lumirage_bids.app.describe import describe, list_work, needed_files
 from lumirage_bids.app.estimate import expected_voxels
 from lumirage_bids.app.run import Run
 from lumirage_bids.base import progress
@@ -29,6 +29,7 @@ from lumirage_bids.output.record import versions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lumirage_bids.bids.dataset import Dataset
     from lumirage_bids.experiment.plan import Plan
     from lumirage_bids.experiment.settings import Settings
     from lumirage_bids.output.folder import Output
@@ -52,14 +53,7 @@ def run(settings: Settings) -> int:
     if made_with not in ("", __version__):
         story += f"\nOutput: goes on with what version {made_with} left; what has the same digest is not made again."
     if settings.dry_run:
-        # The list of files is for those who have yet to fetch them, and may be made where nothing can be written.
-        refused = None if settings.print_needed_files else _refusal(plan, settings)
-        if refused:
-            story += f"\nA RUN WOULD BE REFUSED: {refused}"
-        print(story, file=sys.stderr if settings.print_needed_files else sys.stdout)
-        if settings.print_needed_files:
-            print(*needed_files(plan, dataset), sep="\n")
-        return refused.exit_code if refused else foreseen.exit_code
+        return _show(story, dataset, plan, settings) or foreseen.exit_code
     if not settings.reports_only:
         check_content(plan, settings.named_subjects)
         if foreseen.error:
@@ -81,6 +75,20 @@ def run(settings: Settings) -> int:
                 _write_status(plan, settings.output)
             raise
         return _conclude(at_work)
+
+
+def _show(story: str, dataset: Dataset, plan: Plan, settings: Settings) -> int:
+    """Print what a dry run is asked for; the exit code is that of a run that would be refused, else 0."""
+    # The list of files is for those who have yet to fetch them, and may be made where nothing can be written.
+    refused = None if settings.print_needed_files else _refusal(plan, settings)
+    if refused:
+        story += f"\nA RUN WOULD BE REFUSED: {refused}"
+    print(story, file=sys.stderr if settings.print_needed_files or settings.print_work else sys.stdout)
+    if settings.print_needed_files:
+        print(*needed_files(plan, dataset), sep="\n")
+    if settings.print_work:
+        print("work\tof", *("\t".join(row) for row in list_work(plan)), sep="\n")
+    return refused.exit_code if refused else 0
 
 
 def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:

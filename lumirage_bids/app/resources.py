@@ -13,7 +13,7 @@ from lumirage_bids.base.memory import memory_limit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shares:
+class MachineShares:
     """How a run divides the machine.
 
     Attributes
@@ -22,19 +22,19 @@ class Shares:
         ``cpu``, ``cuda`` or ``cuda:N``.
     nprocs, omp_nthreads : int
         Processes at a time, and threads of each.
-    notes : tuple of str
-        What to tell the user.
+    warnings : tuple of str
+        What is unwise in how the user asked for it.
     """
 
     device: str
     nprocs: int = 1
     omp_nthreads: int = 1
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def share_out(
     device: str, nthreads: int | None, nprocs: int | None, omp_nthreads: int | None, plugin: Path | None
-) -> Shares:
+) -> MachineShares:
     """Divide the machine as asked, and what was not asked for so that every thread has a core.
 
     Parameters
@@ -67,8 +67,8 @@ def share_out(
             "lower one of them."
         )
     crowded = bool(given) and plugin is None and nprocs * each > cores
-    notes = (_too_many(nprocs, each, cores, given),) if crowded else ()
-    return Shares(device=device, nprocs=nprocs, omp_nthreads=each, notes=notes)
+    warnings = (_too_many(nprocs, each, cores, given),) if crowded else ()
+    return MachineShares(device=device, nprocs=nprocs, omp_nthreads=each, warnings=warnings)
 
 
 def _processes(nprocs: int, each: int) -> str:
@@ -83,7 +83,7 @@ def _too_many(nprocs: int, each: int, cores: int, given: Sequence[str]) -> str:
         else ""
     )
     return (
-        f"WARNING: {_processes(nprocs, each)} are to share {cores} core(s): nothing gets done sooner, and runtime_s "
+        f"{_processes(nprocs, each)} are to share {cores} core(s): nothing gets done sooner, and runtime_s "
         f"will be too long. {other}Give --nthreads {cores}{' alone' if given != ['--nthreads'] else ''}, or leave "
         f"{' and '.join(given)} out."
     )
@@ -97,12 +97,12 @@ def check_memory(gb: float | None, *, dry_run: bool) -> tuple[str, ...]:
     gb : float or None
         What was asked for, GB; None for what there is.
     dry_run : bool
-        Whether nothing is done, so that this may be another machine than the one that will: then it is a note, unless
-        no machine has so much.
+        Whether nothing is done, so that this may be another machine than the one that will: then it is a warning,
+        unless no machine has so much.
 
     Returns
     -------
-    notes : tuple of str
+    warnings : tuple of str
 
     Raises
     ------
@@ -118,5 +118,5 @@ def check_memory(gb: float | None, *, dry_run: bool) -> tuple[str, ...]:
     instead = f"--mem {gb / 1000:g}G, if {gb:g} MB are meant" if megabytes else f"--mem {least}G or less"
     text = f"--mem {written} is more than this machine has: {there:.1f} GB. Give {instead}; or leave it out."
     if dry_run and not megabytes:
-        return (f"WARNING: {text} A run here would be refused.",)
+        return (f"{text} A run here would be refused.",)
     raise UsageError(text)

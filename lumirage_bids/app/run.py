@@ -20,7 +20,7 @@ from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import graphs
 from lumirage_bids.execution.graphs import Execution
 from lumirage_bids.experiment import freeze
-from lumirage_bids.experiment.descriptions import _known, write_descriptions
+from lumirage_bids.experiment.descriptions import what_was_chosen, write_descriptions
 from lumirage_bids.experiment.find import check_same_experiment
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.protocol import Protocol
@@ -102,7 +102,7 @@ class Run:
                 "pairs_present": plan.n_present,
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
                 "left_out": [asdict(subject) for subject in plan.left_out],
-                "warnings": [*(n for n in self.settings.notes if n.startswith("WARNING")), *warnings(plan)],
+                "warnings": [f"WARNING: {text}" for text in (*self.settings.warnings, *warnings(plan))],
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),
             },
@@ -112,7 +112,9 @@ class Run:
             "tuned": dict(self.protocol.tuned),
             "statistics": asdict(self.protocol.statistics),
             "training": {a.name: _told_training(a.method) for a in plan.arms},
-            "arms": {a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **_known(a)} for a in plan.arms},
+            "arms": {
+                a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **what_was_chosen(a)} for a in plan.arms
+            },
             "inputs": {a.label: asdict(own) for a in plan.arms if (own := a.method.own_input)},
             "effort": {a.label: [list(level) for level in a.method.effort] for a in plan.arms},
         }

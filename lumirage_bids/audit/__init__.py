@@ -93,6 +93,6 @@ def _effort_unknown(c: Conditions) -> Iterator[str]:
     rows = c.registrations
     rows = rows[rows["method"] != FLOOR]
     known = {m for of in c.effort.values() for m in of} | set(rows.loc[rows["similarity"] != "n/a", "method"])
-    silent = [m for m in rows["method"].unique() if m not in known and not isinstance(c.trained(m), Training)]
+    silent = [m for m in rows["method"].unique() if m not in known and not isinstance(c.training_of(m), Training)]
     if silent and rows["method"].nunique() > 1:
         yield f"Whether {', '.join(silent)} had the same effort is not known: similarity and iterations are not told."

@@ -79,7 +79,7 @@ class Orders:
         """Certain orders by one labelling, over the pairs that a verdict is about."""
         return self._certain(self.comparisons, labelling)
 
-    def turned(self, labelling: str, changed: pd.DataFrame) -> list[str]:
+    def find_turned(self, labelling: str, changed: pd.DataFrame) -> list[str]:
         """Two arms whose order is certain, and certainly another one after a change of the scores.
 
         The order before is certain by the comparisons of the whole run, corrected for all of them; so these sentences

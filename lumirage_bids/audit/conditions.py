@@ -16,7 +16,7 @@ from lumirage_bids.methods.base import OwnInput, Trained, Training
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, read_labellers, read_records
-from lumirage_bids.output.root import read_description
+from lumirage_bids.output.root import read_own_description
 from lumirage_bids.stats.classes import arm_names
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Conditions:
         rows = self.pairs.drop_duplicates(["variant", "method", "moving", "fixed"])
         return rows.assign(arm=arm_names(rows))
 
-    def trained(self, method: str) -> Trained:
+    def training_of(self, method: str) -> Trained:
         """What a method has learned from: as the run says, else as the method that it is declares."""
         kind = registration.methods().get(self.methods.get(method, method))
         return self.training.get(method, kind().training if kind else "unknown")
@@ -168,7 +168,7 @@ def read_conditions(
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
         labellers=read_labellers(records),
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
-        dataset=str(read_description(output).get("Name", "")),
+        dataset=str(read_own_description(output).get("Name", "")),
         tuned=_latest_tuned(records),
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
         inputs=_inputs(records),

@@ -149,7 +149,7 @@ def bare_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
             continue
         others = sorted(scored - set(bare))
         without = _with_dice(wide, _mean_of(wide, others))
-        around = orders.turned(labelling, without)
+        around = orders.find_turned(labelling, without)
         whole = common_means(different_subjects(_with_dice(wide, _mean_of(wide, scored))))
         rest = common_means(different_subjects(without)) if others else {}
         worst = sorted(bare, key=lambda i: -bare[i].bare)
@@ -206,7 +206,7 @@ def mean_facts(c: Conditions, labelling: str) -> dict[int, StructureFacts]:
     return {i: StructureFacts(**{key: mean(of, key) for key in keys}) for i, of in sorted(by_index.items())}
 
 
-def absent_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
+def structures_absent(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Structures that a native map lacks, and what rules that score them would do."""
     for labelling, wide in c.structures.items():
         found = {i for column in wide.columns if (i := structure_index(column)) is not None}
@@ -225,7 +225,7 @@ def absent_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
         rules["scored as 0"] = here.sum(axis=1) / len(known)
         rules["as 1"] = (here.sum(axis=1) + len(known) - here.notna().sum(axis=1)) / len(known)
         by = {rule: _with_dice(wide, dice) for rule, dice in rules.items()}
-        around = sorted({couple for rows in by.values() for couple in orders.turned(labelling, rows)})
+        around = sorted({couple for rows in by.values() for couple in orders.find_turned(labelling, rows)})
         means = {rule: common_means(different_subjects(rows)) for rule, rows in by.items()}
         out = means.pop("")
         shift = max((abs(of[arm] - out[arm]) for of in means.values() for arm in out), default=0.0)
@@ -278,7 +278,7 @@ def trimming(c: Conditions, orders: Orders) -> Iterator[Finding]:
             continue
         shared = len(set.intersection(*dropped.values())) / len(set.union(*dropped.values()))
         shifts = of[~low].groupby("arm", sort=False)["dice"].mean() - of.groupby("arm", sort=False)["dice"].mean()
-        around = orders.turned(str(labelling), of[~low])
+        around = orders.find_turned(str(labelling), of[~low])
         apart = float(shifts.max() - shifts.min())
         severity: Severity = "serious" if around else "moderate" if apart >= SHIFT else "note"
         yield Finding(
@@ -293,5 +293,5 @@ def trimming(c: Conditions, orders: Orders) -> Iterator[Finding]:
 
 
 RULES = (intensity_labels, few_class_labels, cut_labels)
-COMPARING = (bare_structures, absent_structures, trimming)
+COMPARING = (bare_structures, structures_absent, trimming)
 """Rules that look at what is certain of comparisons too."""

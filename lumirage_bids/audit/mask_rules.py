@@ -47,7 +47,7 @@ def labels_outside_mask(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def brain_at_edge(c: Conditions) -> Iterator[Finding]:
+def brains_at_edge(c: Conditions) -> Iterator[Finding]:
     """Brains that reach the edge of their images."""
     cut = {name: scan.at_edge for scans in c.scans.values() for name, scan in scans.items() if scan.at_edge}
     if not cut:
@@ -70,4 +70,4 @@ def brain_at_edge(c: Conditions) -> Iterator[Finding]:
     )
 
 
-RULES = (labels_outside_mask, brain_at_edge)
+RULES = (labels_outside_mask, brains_at_edge)

@@ -55,7 +55,7 @@ def is_multimodal(moving: str, fixed: str, split: str) -> bool:
     return split != SAME_SUBJECT and len(set(kinds)) > 1 and not set(kinds) & set(contrasts)
 
 
-class Seen(NamedTuple):
+class SeenByMethod(NamedTuple):
     """What a method of a variant was run on: its registrations, and the images that it saw."""
 
     arm: Arm
@@ -64,13 +64,13 @@ class Seen(NamedTuple):
     input: OwnInput
 
 
-def seen_by_methods(c: Conditions) -> Iterator[Seen]:
+def seen_by_methods(c: Conditions) -> Iterator[SeenByMethod]:
     """Walk over the methods of each variant; the floor sees nothing."""
     rows = c.registrations
     for (name, variant, method), of in rows[rows["method"] != FLOOR].groupby(["arm", "variant", "method"], sort=False):
         noted = c.inputs.get(str(variant), {}).get(str(method))
         seen = noted or input_by_words(str(of["input"].iloc[0]))
-        yield Seen(Arm(str(variant), str(method)), str(name), of, seen)
+        yield SeenByMethod(Arm(str(variant), str(method)), str(name), of, seen)
 
 
 def contrasts(scans: pd.Series[str]) -> npt.NDArray[np.object_]:

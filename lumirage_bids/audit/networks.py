@@ -1,30 +1,13 @@
-"""What is known of networks: their grids, what labellers learned from, and which datasets share scans."""
+"""What is known of networks: their grids, and which datasets share scans."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from lumirage_bids.methods.base import OwnInput, Training
+from lumirage_bids.methods.base import OwnInput
 
 GRID = re.compile(r"(\d+) × (\d+) × (\d+) voxels of ([\d.]+)(?: × ([\d.]+) × ([\d.]+))? mm(?:, ([A-Z]{3}))?")
-
-
-LABELLERS: dict[str, Training] = {
-    "synthseg": Training(
-        description="synthetic images of random contrast",
-        contrasts=("any",),
-        species=("human",),
-        source="doi:10.1016/j.media.2023.102789",
-    ),
-    "deepatropos": Training(
-        description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1038/s41598-021-87564-6"
-    ),
-    "slant": Training(
-        description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1016/j.neuroimage.2019.03.041"
-    ),
-}
-"""Labellers that are networks."""
 
 PARTS: dict[str, tuple[str, ...]] = {
     "LUMIR": ("OpenBHB",),

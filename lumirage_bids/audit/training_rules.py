@@ -9,7 +9,8 @@ import pandas as pd
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import contrasts, seen_by_methods, suffix
-from lumirage_bids.audit.networks import LABELLERS, shared_scans
+from lumirage_bids.audit.networks import shared_scans
+from lumirage_bids.labellers import labellers
 from lumirage_bids.methods.base import OwnInput, Training
 from lumirage_bids.output.record import MadeBy
 
@@ -20,7 +21,7 @@ _FACTS = ("contrasts", "species", "datasets", "labels")
 
 def _learned(c: Conditions) -> dict[str, Training]:
     """Methods whose training is declared."""
-    trained = {m: c.trained(m) for m in c.pairs["method"].unique()}
+    trained = {m: c.training_of(m) for m in c.pairs["method"].unique()}
     return {m: t for m, t in trained.items() if isinstance(t, Training)}
 
 
@@ -28,7 +29,7 @@ def training_unknown(c: Conditions) -> Iterator[Finding]:
     """Methods of which it is not declared what they were trained on, or not all of it."""
     lacking = {}
     for method in c.pairs["method"].unique():
-        trained = c.trained(method)
+        trained = c.training_of(method)
         if trained == "unknown":
             lacking[method] = "whether it was trained, and on what"
         elif isinstance(trained, Training):
@@ -180,8 +181,9 @@ def network_labels(c: Conditions) -> Iterator[Finding]:
 
 def _network(made_by: MadeBy, labelling: str) -> tuple[str, Training | None]:
     """Name and training of the network that made a labelling, where one did."""
-    kind = made_by.maker if made_by.maker in LABELLERS else labelling.lower()
-    return kind, LABELLERS.get(kind)
+    trained = {name: kind.training for name, kind in labellers().items() if kind.training}
+    kind = made_by.maker if made_by.maker in trained else labelling.lower()
+    return kind, trained.get(kind)
 
 
 RULES = (

@@ -20,7 +20,7 @@ from lumirage_bids.bids.filters import FILE_KEYS, Filter, check_filter, check_ke
 from lumirage_bids.bids.foreign import how_to_convert, is_converted
 from lumirage_bids.bids.found_maps import GivenDatasets, Layout, Pattern, Source
 from lumirage_bids.bids.index_cache import IndexCache, Tree, read_tree
-from lumirage_bids.bids.left_out import LeftOut, left_out
+from lumirage_bids.bids.left_out import LeftOut, find_left_out
 from lumirage_bids.bids.look_up_tables import find_lut, read_lut
 from lumirage_bids.bids.names import long_name, natural_key, parse_name
 from lumirage_bids.bids.scans import File, LabelMapFile, Scan
@@ -183,7 +183,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
         offered=dict(sorted(offered.items())),
         taken=taken,
         hints={name: source.hint for name, source in sources.items() if source.hint},
-        left_out=left_out(root, filters, {scan.subject for scan in candidates}, images),
+        left_out=find_left_out(root, filters, {scan.subject for scan in candidates}, images),
         found={name: text for name, source in sources.items() if (text := source.summary(len(scans)))},
     )
 

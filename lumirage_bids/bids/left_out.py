@@ -37,7 +37,7 @@ class LeftOut:
     reason: str
 
 
-def left_out(root: Path, filters: Filter, here: Container[str], images: Iterable[Path]) -> tuple[LeftOut, ...]:
+def find_left_out(root: Path, filters: Filter, here: Container[str], images: Iterable[Path]) -> tuple[LeftOut, ...]:
     """Find the subjects that a dataset has, by its folders and its participants.tsv, but no scan is of.
 
     Parameters

@@ -27,9 +27,9 @@ from lumirage_bids.bids.look_up_tables import is_mixed, only_named
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
-from lumirage_bids.experiment.software import made_with
+from lumirage_bids.experiment.software import versions_here
 from lumirage_bids.labellers import absent_structures, named_structures, segment_checked, without_name
-from lumirage_bids.maskers import brain_mask
+from lumirage_bids.maskers import Found, brain_mask
 from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
 from lumirage_bids.methods.alignment import align
@@ -94,18 +94,18 @@ class _Source:
         return read_image((self.scan.brain or self.scan).path)
 
     @cached_property
-    def mask(self) -> tuple[Volume, str]:
+    def mask(self) -> tuple[Volume, Found]:
         return brain_mask(self.scan, self.image, self.context)
 
     @cached_property
     def at_edge(self) -> dict[str, float]:
         """Where the brain reaches the image's edge."""
-        return {} if self.mask[1] == "none" else brain_at_edge(self.mask[0])
+        return {} if self.mask[1].masker == "none" else brain_at_edge(self.mask[0])
 
     @property
     def scans(self) -> list[Scan]:
         """The scan, and the one that lent it its mask."""
-        lender = self.scan.lender if self.mask[1].startswith("T1w-") else None
+        lender = self.scan.lender if self.mask[1].of_t1w else None
         return [self.scan] if lender is None else [self.scan, lender]
 
     @property
@@ -123,7 +123,9 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
     with _blaming_the_scan():
         prepared = prepare(source.image, source.mask[0], preparation)
     about = {
-        "MaskSource": source.mask[1],
+        "MaskSource": source.mask[1].source,
+        "Masker": source.mask[1].masker,
+        "MaskOfT1w": source.mask[1].of_t1w,
         "Sources": [paths.raw_uri(s) for s in source.scans],
         "SkullStripped": preparation.skull_strip,
         "Preparation": asdict(preparation),
@@ -171,7 +173,7 @@ def _label(source: _Source, labels: LabellingOfRun, value: str, output: Output) 
         "Scan": source.scan.name,
         "Labeller": made_by.name,
         "Parameters": asdict(made_by),
-        "MadeWith": made_with(made_by.packages),
+        "MadeWith": versions_here(made_by.packages),
         "Facts": facts,
         "AbsentStructures": [structures[i] for i in absent_structures(volume, structures)],
         "VoxelsWithoutName": {str(i): n for i, n in unnamed.items()},
@@ -203,7 +205,7 @@ def _add_outside(
             "%s: %.1f %% of what labelling '%s' labels lies outside the brain mask (%s), most of %s: methods do "
             "not see it%s",
             source.scan.name, 100 * share, labelling,
-            source.mask[1] if given is None or source.mask[1] != "existing" else given.path, named,
+            source.mask[1].source if given is None or source.mask[1].source != "existing" else given.path, named,
             ". Most of it: mask and labels are hardly of one brain, check both files" if share > HARDLY else "",
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ from lumirage_bids.bids.landmarks import corresponding_points
 from lumirage_bids.execution.batch_files import Key, Rows
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.execution.score_pair import Side, read_side, score
-from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Task
 from lumirage_bids.experiment.software import UNKNOWN, made_with
@@ -153,11 +153,11 @@ class PairAtWork:
     def run(self, rows: Rows) -> None:
         """Register, carry over the labels of every labelling, score them and add the rows."""
         landmarks = self.landmarks()  # a bad table costs no registration
-        transform, cost = self.registered()
+        transform, cost = self.register()
         total = transform.then(Transform((self.start,)))
         cut = 100 * float(np.max([self.fixed.at_edge, self.moving.at_edge]))
         facts = {"made_with": cost["made_with"]} if "made_with" in cost else {}
-        pair = self.measured(transform, total, cost, landmarks)
+        pair = self.gather(transform, total, cost, landmarks)
         values = self.besides_labels(pair)
         failures = {**self.fixed.failures, **self.moving.failures}
         both = [labels for labels in self.batch.labels if all(labels.has(s.scan) for s in (self.moving, self.fixed))]
@@ -192,7 +192,7 @@ class PairAtWork:
             for arm in self.batch.arms:
                 rows.add_slices(arm.label, f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
 
-    def registered(self) -> tuple[Transform, Cost]:
+    def register(self) -> tuple[Transform, Cost]:
         """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
         return self._saved() or self._made()
 
@@ -268,7 +268,7 @@ class PairAtWork:
             start=self.start,
         )
 
-    def measured(
+    def gather(
         self, transform: Transform, total: Transform, cost: Cost, landmarks: tuple[np.ndarray, np.ndarray] | None
     ) -> RegisteredPair:
         """What there is to be measured besides labels."""
@@ -289,7 +289,7 @@ class PairAtWork:
         values = {m: take([m], pair) for m in dict.fromkeys(m for of_arm in asked.values() for m in of_arm)}
         return {arm: {k: v for m in of_arm for k, v in values[m].items()} for arm, of_arm in asked.items()}
 
-    def keep(self, arm: Arm, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
+    def keep(self, arm: ArmOfRun, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
         """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""
         total = transform.then(Transform((self.start,)))
         scan, target = self.batch.moving, self.fixed.scan

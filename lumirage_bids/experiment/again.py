@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
-from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import (
     Again,
@@ -66,7 +66,7 @@ def _is_work(method: Method) -> bool:
     return method.computes and not isinstance(method, Identity)
 
 
-_Row = tuple[RowKey, Arm, LabellingOfRun, tuple[EarlierRow, ...]]
+_Row = tuple[RowKey, ArmOfRun, LabellingOfRun, tuple[EarlierRow, ...]]
 
 
 def _was_registered(task: Task, rows: Iterable[_Row]) -> bool:
@@ -96,7 +96,7 @@ class _Looking:
         files = (paths.transform(*ends, arm.label) for arm in self.batch.arms)
         return any(self.done.files.get(file) == task.registration_hash for file in files)
 
-    def why(self, task: Task, arm: Arm, labels: LabellingOfRun, old: EarlierRow) -> str:
+    def why(self, task: Task, arm: ArmOfRun, labels: LabellingOfRun, old: EarlierRow) -> str:
         """Why an earlier row does not count; empty for one that is only tried again."""
         now = self.conditions[arm.label, labels.name]
         if old.hash == task.hashes[arm.label, labels.name]:

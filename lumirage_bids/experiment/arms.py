@@ -20,7 +20,7 @@ from lumirage_bids.spatial.preparation import Preparation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
+class ArmOfRun:
     """What is compared with what: a method under a variant's conditions.
 
     Attributes
@@ -79,7 +79,7 @@ class Arm:
         return (code_digest(self.code),) if self.code else ()
 
 
-def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
+def choose_arms(protocol: Protocol, settings: Settings) -> tuple[ArmOfRun, ...]:
     """Every variant with every method, `identity` first; parameters checked."""
     names = settings.methods or protocol.default_methods
     names = ("identity", *dict.fromkeys(n for n in names if n != "identity"))
@@ -87,7 +87,7 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
     arms = tuple(_arm(v, n, sloppy=settings.sloppy) for v, n in product(variants, names))
     if not settings.dry_run:
         _check_can_run(arms, settings.here)
-    labels: dict[str, Arm] = {}
+    labels: dict[str, ArmOfRun] = {}
     for arm in arms:
         if arm.label in labels:
             raise UsageError(
@@ -98,20 +98,20 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[Arm, ...]:
     return arms
 
 
-def _check_can_run(arms: Iterable[Arm], here: Context) -> None:
+def _check_can_run(arms: Iterable[ArmOfRun], here: Context) -> None:
     for arm in arms:
         if complaint := arm.method.missing(here):
             raise MissingInputError(f"Method {arm.name} cannot run here: {complaint}")
 
 
-def _arm(variant: Variant, name: str, *, sloppy: bool) -> Arm:
+def _arm(variant: Variant, name: str, *, sloppy: bool) -> ArmOfRun:
     method = _method(name, dict(variant.methods.get(name, {})))
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluated = evaluation(variant.evaluation)
     if sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
-    return Arm(
+    return ArmOfRun(
         variant=variant.name,
         name=name,
         method=method,

@@ -12,7 +12,7 @@ from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
 
 if TYPE_CHECKING:
-    from lumirage_bids.experiment.arms import Arm
+    from lumirage_bids.experiment.arms import ArmOfRun
 
 
 FILE = "descriptions.tsv"
@@ -25,7 +25,7 @@ DESCRIPTION_COLUMNS = {
 }
 
 
-def arm_tables(arm: Arm) -> dict[str, dict[str, Any]]:
+def arm_tables(arm: ArmOfRun) -> dict[str, dict[str, Any]]:
     """All parameters of an arm: of its method, preparation, alignment and evaluation."""
     return {
         "method": {"method": arm.method.name, **{k: v for k, v in asdict(arm.method).items() if k != "training"}},
@@ -35,12 +35,12 @@ def arm_tables(arm: Arm) -> dict[str, dict[str, Any]]:
     }
 
 
-def _known(arm: Arm) -> dict[str, dict[str, Any]]:
+def what_was_chosen(arm: ArmOfRun) -> dict[str, dict[str, Any]]:
     """The same without what is None, which TOML cannot say."""
     return {name: {k: v for k, v in table.items() if v is not None} for name, table in arm_tables(arm).items()}
 
 
-def arm_parameters(arm: Arm) -> str:
+def arm_parameters(arm: ArmOfRun) -> str:
     """All parameters of an arm in one line."""
     tables = {arm.name if name == "method" else name: table for name, table in arm_tables(arm).items()}
     return "; ".join(f"{name}: " + ", ".join(f"{k}={v}" for k, v in t.items()) for name, t in tables.items())

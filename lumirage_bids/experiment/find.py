@@ -19,7 +19,7 @@ from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.reference_maps import leave_out_absent
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.root import dataset_name, read_description
+from lumirage_bids.output.root import dataset_name, read_own_description
 
 
 def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
@@ -101,7 +101,7 @@ def check_same_experiment(output: Output, protocol: str, dataset: str, *, sloppy
     UsageError
         OUT_DIR was made otherwise.
     """
-    about = read_description(output)
+    about = read_own_description(output)
     if not about:
         return
     if about.get("Protocol") != protocol:

@@ -14,7 +14,7 @@ from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputE
 from lumirage_bids.bids.landmarks import read_landmarks
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import File, LabelMapFile, Pair, Scan
-from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.methods.base import Context
@@ -111,7 +111,7 @@ class _Reader:
         self.image = cache(_packed_otherwise)
         self.asked: dict[str, dict[Path, bool]] = {}
 
-    def about_images(self, labels: LabellingOfRun, pair: Pair, arm: Arm) -> Iterator[LumirageError]:
+    def about_images(self, labels: LabellingOfRun, pair: Pair, arm: ArmOfRun) -> Iterator[LumirageError]:
         files = [file for scan in (pair.moving, pair.fixed) for file in (*self._prepared(scan), *_maps(labels, scan))]
         if arm.alignment.start == "aligned":
             files.extend(self._prepared(self.plan.reference))
@@ -139,7 +139,7 @@ class _Reader:
             problem = BadDataError(f"The landmarks of {pair.fixed.name} and {pair.moving.name} share no name.")
         return tuple(filter(None, (problem, its_problem)))
 
-    def lacks_files(self, arm: Arm, pair: Pair) -> bool:
+    def lacks_files(self, arm: ArmOfRun, pair: Pair) -> bool:
         """Whether a file that a method reads for a pair is not there; told together by `about_files`."""
         here = {file: has_content(file) for file in arm.method.files(Context(pair=pair, weights=self.weights))}
         self.asked.setdefault(arm.name, {}).update(here)

@@ -26,7 +26,7 @@ from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
-    from lumirage_bids.experiment.arms import Arm
+    from lumirage_bids.experiment.arms import ArmOfRun
 
 _NO_MAP = Volume(array=np.zeros((1, 1, 1), np.int32), affine=np.eye(4))
 
@@ -86,7 +86,7 @@ def _masks(masking: Masking) -> dict[str, Any]:
     return {"order": order, "species": masking.species, **own}
 
 
-def _arm(arm: Arm) -> dict[str, Any]:
+def _arm(arm: ArmOfRun) -> dict[str, Any]:
     return {"variant": arm.variant, "name": arm.name, **arm.facts, "revisions": arm.revisions, **_code(arm.code)}
 
 
@@ -174,7 +174,7 @@ def settle(file: Path, now: Frozen, settings: Settings) -> Frozen:
     if file.exists() or not settings.dry_run:
         found = read_frozen(file)
         if others := differences(found, now):
-            raise UsageError(_refusal(file, found, others))
+            raise UsageError(_refusal(file, found, now, others))
         check_output(settings.output, found)
         return found
     check_output(settings.output, now)
@@ -191,9 +191,9 @@ def settle(file: Path, now: Frozen, settings: Settings) -> Frozen:
     return now
 
 
-def _refusal(file: Path, found: Frozen, others: list[str]) -> str:
+def _refusal(file: Path, found: Frozen, now: Frozen, others: list[str]) -> str:
     listed = "".join(f"\n  {other}" for other in others)
-    if any(other.startswith("reference ") for other in others):
+    if found.content["run"]["reference"] != now.content["run"]["reference"]:
         listed += (
             "\nThe reference is the first scan whose content is here: fetch that of the plan, or name its subject as "
             "[alignment] reference."

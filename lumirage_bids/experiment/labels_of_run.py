@@ -98,7 +98,7 @@ def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> t
         replace(
             labels,
             reference=compared.get(labels.name),
-            corrected=not labels.structures and scored_unnamed(settings.output, labels.name),
+            corrected=not labels.structures and has_scored_unnamed(settings.output, labels.name),
         )
         for labels in (
             _with_structures(_labels(n, protocol, dataset, given=bool(settings.derivatives)), dataset)
@@ -133,7 +133,7 @@ def _tables(dataset: Dataset, labelling: str, of: str) -> Iterator[Mapping[int, 
             yield read_lut(table)
 
 
-def scored_unnamed(output: Output, labelling: str) -> bool:
+def has_scored_unnamed(output: Output, labelling: str) -> bool:
     """Whether the look-up table of an output folder has names beside stopgaps, as an earlier version wrote them."""
     with suppress(LumirageError):
         return is_mixed(read_lut(output / paths.look_up_table(labelling)))

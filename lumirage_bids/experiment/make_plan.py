@@ -15,7 +15,7 @@ from lumirage_bids.bids.dataset import datalad_get_line
 from lumirage_bids.bids.left_out import list_names
 from lumirage_bids.bids.scans import Pair, Scan, fingerprint
 from lumirage_bids.experiment.again import look_back
-from lumirage_bids.experiment.arms import Arm, choose_arms
+from lumirage_bids.experiment.arms import ArmOfRun, choose_arms
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions, choose_labels
 from lumirage_bids.experiment.pairs import choose_pairs, sample_subjects
 from lumirage_bids.experiment.plan import AlignmentJob, Batch, Done, Plan, ScanJob, Task, is_present, prepared_files
@@ -121,7 +121,7 @@ def _check_selection(
         )
 
 
-def _check_redo(arms: Iterable[Arm], settings: Settings) -> None:
+def _check_redo(arms: Iterable[ArmOfRun], settings: Settings) -> None:
     """Refuse to make again what is not made in this run."""
     names = dict.fromkeys(arm.name for arm in arms)
     if unknown := set(settings.redo) - set(names):
@@ -178,7 +178,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         if settings.stage != "prepare"
     ]
     batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
-    involved = builder.involved(runnable, None if settings.stage == "prepare" else batches)
+    involved = builder.find_involved(runnable, None if settings.stage == "prepare" else batches)
     # Jobs of an array that prepare the same scans begin with their own, so that they do not wait for one another.
     own = {p.moving for p in runnable} if settings.participant_label else set()
     ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: (s not in own, s.name))
@@ -210,9 +210,9 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     )
 
 
-def share_registrations(arms: Iterable[Arm]) -> list[tuple[Arm, ...]]:
+def share_registrations(arms: Iterable[ArmOfRun]) -> list[tuple[ArmOfRun, ...]]:
     """Arms by the registrations that they share."""
-    groups: dict[str, list[Arm]] = {}
+    groups: dict[str, list[ArmOfRun]] = {}
     for arm in arms:
         groups.setdefault(arm.registration, []).append(arm)
     return [tuple(group) for group in groups.values()]
@@ -224,7 +224,7 @@ class _Builder:
     def __init__(
         self,
         *,
-        arms: tuple[Arm, ...],
+        arms: tuple[ArmOfRun, ...],
         labels: tuple[LabellingOfRun, ...],
         masking: Masking,
         reference: Scan,
@@ -244,7 +244,7 @@ class _Builder:
         self.label_hash = cache(self._label_hash)
         self.made = cache(self._made)
 
-    def involved(self, runnable: Sequence[Pair], batches: Sequence[Batch] | None) -> set[Scan]:
+    def find_involved(self, runnable: Sequence[Pair], batches: Sequence[Batch] | None) -> set[Scan]:
         """Scans that are to be prepared: for registrations that are left, or, where none are asked for, for all."""
         scans = {s for p in runnable for s in (p.moving, p.fixed)}
         if batches is None:
@@ -354,7 +354,7 @@ class _Builder:
             for value, names in todo.items()
         ]
 
-    def task(self, pair: Pair, arms: tuple[Arm, ...]) -> Task:
+    def task(self, pair: Pair, arms: tuple[ArmOfRun, ...]) -> Task:
         scans, arm = (pair.moving, pair.fixed), arms[0]
         ends = [self.alignment_hash(s, arm.variant) for s in scans]
         names = [s.name for s in scans]
@@ -381,9 +381,9 @@ class _Builder:
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
 
     def batches(
-        self, tasks: Sequence[tuple[tuple[Arm, ...], Task]], nprocs: int, redo: Container[str]
+        self, tasks: Sequence[tuple[tuple[ArmOfRun, ...], Task]], nprocs: int, redo: Container[str]
     ) -> tuple[tuple[Batch, ...], int]:
-        todo: dict[tuple[str, str], tuple[tuple[Arm, ...], list[Task]]] = {}
+        todo: dict[tuple[str, str], tuple[tuple[ArmOfRun, ...], list[Task]]] = {}
         n_done = 0
         for arms, task in tasks:
             scored = arms[0].name not in redo and self.done.rows.issuperset(task.hashes.values())
@@ -399,7 +399,7 @@ class _Builder:
         ]
         return tuple(batches), n_done
 
-    def _batch(self, arms: tuple[Arm, ...], tasks: tuple[Task, ...]) -> Batch:
+    def _batch(self, arms: tuple[ArmOfRun, ...], tasks: tuple[Task, ...]) -> Batch:
         moving = tasks[0].pair.moving
         scans = (moving, self.reference, *(t.pair.fixed for t in tasks))
         inputs = dict(item for scan in scans for item in self.made(scan, arms[0].variant).items())

@@ -31,7 +31,7 @@ def is_outdated(output: Output, file: Path) -> bool:
     about = output.read_sidecar(file)
     if "AtEdge" in about or "MaskSource" not in about:
         return False
-    if about["MaskSource"].rpartition("-")[2] == "template":
+    if about["MaskSource"] in ("template", "T1w-template"):
         return True
     try:
         array = read_image(output / file).array

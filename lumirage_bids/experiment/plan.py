@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.left_out import LeftOut
 from lumirage_bids.bids.scans import File, Pair, Scan
-from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.alignment import Alignment
@@ -96,7 +96,7 @@ class Task:
         return all(
             noted(file) == self.registration_hash
             for arm, names in scored.items()
-            for file in paths.kept(self.pair.moving, self.pair.fixed, arm, save, names)
+            for file in paths.files_kept(self.pair.moving, self.pair.fixed, arm, save, names)
         )
 
 
@@ -111,14 +111,14 @@ class Batch:
     """
 
     moving: Scan
-    arms: tuple[Arm, ...]
+    arms: tuple[ArmOfRun, ...]
     reference: Scan
     tasks: tuple[Task, ...]
     labels: tuple[LabellingOfRun, ...]
     inputs: Mapping[Path, str]
 
     @property
-    def arm(self) -> Arm:
+    def arm(self) -> ArmOfRun:
         """The first arm: its method, preparation and alignment are those of all."""
         return self.arms[0]
 
@@ -128,12 +128,12 @@ class Batch:
         return digest(self.moving.key, [sorted(t.hashes.items()) for t in self.tasks])
 
 
-def conditions(arm: Arm, reference: Scan, labels: LabellingOfRun) -> str:
+def conditions(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun) -> str:
     """Digest of what the rows of an arm and a labelling must share to be summed up together."""
     return digest(arm.hash, reference.name, labels.conditions)
 
 
-def facts(arm: Arm, reference: Scan, labels: LabellingOfRun) -> Facts:
+def facts(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun) -> Facts:
     """The same conditions in full, as they are kept to be told later."""
     return {
         **arm.facts,
@@ -251,7 +251,7 @@ class Plan:
     asked: tuple[Pair, ...]
     runnable: tuple[Pair, ...]
     reference: Scan
-    arms: tuple[Arm, ...]
+    arms: tuple[ArmOfRun, ...]
     labels: tuple[LabellingOfRun, ...]
     masking: Masking
     preparing: tuple[ScanJob, ...]

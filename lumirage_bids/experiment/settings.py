@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +22,8 @@ class Settings:
         ``participant`` or ``group``.
     participant_label, fixed_label : tuple of str
         Subjects whose scans are moving, and fixed; empty for all.
+    only : bool
+        Whether both sides were named at once, by ``--only``.
     exclude_participant_label : tuple of str
         Subjects none of whose scans are taken.
     mem : float or None
@@ -35,8 +36,8 @@ class Settings:
         Folder of network weights (environment variable LUMIRAGE_WEIGHTS).
     command : str
         The command as typed, for the record.
-    notes : tuple of str
-        What to tell the user of how the command was read.
+    notes, warnings : tuple of str
+        What to tell the user of how the command was read, and what must also be told to readers of the results.
     """
 
     bids_dir: Path
@@ -48,6 +49,7 @@ class Settings:
     labellings: tuple[str, ...] = ()
     participant_label: tuple[str, ...] = ()
     fixed_label: tuple[str, ...] = ()
+    only: bool = False
     exclude_participant_label: tuple[str, ...] = ()
     session_id: tuple[str, ...] = ()
     bids_filter_file: str | None = None
@@ -68,6 +70,7 @@ class Settings:
     dry_run: bool = False
     freeze: Path | None = None
     print_needed_files: bool = False
+    print_work: bool = False
     reports_only: bool = False
     write_graph: bool = False
     stop_on_first_crash: bool = False
@@ -79,6 +82,7 @@ class Settings:
     weights: Path | None = None
     command: str = ""
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def output(self) -> Output:
@@ -93,7 +97,7 @@ class Settings:
     @property
     def named_subjects(self) -> dict[str, tuple[str, ...]]:
         """Option by which subjects were chosen, as the user gave it → their labels."""
-        if any(word.partition("=")[0] == "--only" for word in shlex.split(self.command)):
+        if self.only:
             return {"--only": self.participant_label}
         both = {"--participant-label": self.participant_label, "--fixed-label": self.fixed_label}
         return {option: labels for option, labels in both.items() if labels}

@@ -22,7 +22,12 @@ _MAJOR = {"torch"}
 
 def made_with(packages: Iterable[str]) -> str:
     """Versions of packages as column ``made_with`` has them; those that are not installed are left out."""
-    return " ".join(f"{name}={found}" for name in sorted(packages) if (found := _version(name)))
+    return " ".join(f"{name}={found}" for name, found in versions_here(packages).items())
+
+
+def versions_here(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of packages by name, sorted; those that are not installed are left out."""
+    return {name: found for name in sorted(packages) if (found := _version(name))}
 
 
 def _version(package: str) -> str | None:
@@ -68,8 +73,10 @@ def _label_notes(output: Output, labelling: str, present: Mapping[str, Any]) -> 
     """Tell of label maps that were made with other versions of their labeller's packages."""
     counts: dict[tuple[str, str], int] = {}
     for file in output.find(f"sub-*/**/*_seg-{labelling}_dseg.json"):
-        for item in str(output.read_json(file).get("MadeWith", "")).split():
-            package, _, made = item.partition("=")
+        made_with = output.read_json(file).get("MadeWith", {})
+        if isinstance(made_with, str):  # of versions before 0.2.0, as column made_with
+            made_with = dict(item.split("=", 1) for item in made_with.split())
+        for package, made in made_with.items():
             now = present.get(package) or _version(package)
             if "space" not in paths.entities_of(file) and _told(package, made) != _told(package, now or made):
                 key = (f"{package} {made}", f"{package} {now}")

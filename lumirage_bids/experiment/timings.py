@@ -20,14 +20,14 @@ LATEST = 200
 """So many of a kind count: a machine may be changed for another."""
 
 
-def kind_of(job: ScanJob | AlignmentJob | Batch) -> str:
-    """What jobs that take about equally long have in common."""
+def kind_of(job: ScanJob | AlignmentJob | Batch) -> tuple[str, str]:
+    """What jobs that take about equally long have in common: what is done, and the digest of how."""
     if isinstance(job, Batch):
-        return f"pair {digest(job.arm.hash, [labels.conditions for labels in job.labels])}"
+        return "pair", digest(job.arm.hash, [labels.conditions for labels in job.labels])
     if isinstance(job, AlignmentJob):
-        return f"align {digest(job.alignment)}"
+        return "align", digest(job.alignment)
     made_by = [(labels.labeller.name, labels.labeller) for labels, _ in job.labels]
-    return f"prepare {digest([preparation for _, preparation, _ in job.variants], made_by)}"
+    return "prepare", digest([preparation for _, preparation, _ in job.variants], made_by)
 
 
 def _kind(device: str) -> str:
@@ -36,7 +36,7 @@ def _kind(device: str) -> str:
 
 def note(output: Output, job: ScanJob | AlignmentJob | Batch, context: Context, seconds: float) -> None:
     """Add one measurement; a line appended is atomic, and one that cannot be written is done without."""
-    line = "\t".join([*kind_of(job).split(" "), _kind(context.device), str(context.threads), f"{seconds:.2f}"]) + "\n"
+    line = "\t".join([*kind_of(job), _kind(context.device), str(context.threads), f"{seconds:.2f}"]) + "\n"
     with contextlib.suppress(OSError):
         handle = os.open(output / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.write(handle, line.encode())
@@ -50,14 +50,14 @@ class Timings:
     Attributes
     ----------
     seconds : mapping
-        Kind of job and device → seconds of one thread that each took, oldest first.
+        What is done, how, and device → seconds of one thread that each took, oldest first.
     """
 
-    seconds: Mapping[tuple[str, str], list[float]] = field(default_factory=dict)
+    seconds: Mapping[tuple[str, str, str], list[float]] = field(default_factory=dict)
 
     def typical(self, job: ScanJob | AlignmentJob | Batch, device: str, threads: int) -> float | None:
         """Seconds that a scan, or a pair of a batch, may take; None where nothing like it was measured."""
-        known = self.seconds.get((kind_of(job), _kind(device)))
+        known = self.seconds.get((*kind_of(job), _kind(device)))
         if not known:
             return None
         # The first of a process reads its libraries and compiles its loops.
@@ -67,7 +67,7 @@ class Timings:
 
 def read(output: Output) -> Timings:
     """All measurements of an output folder; lines that a machine left torn are passed over."""
-    found: dict[tuple[str, str], list[float]] = {}
+    found: dict[tuple[str, str, str], list[float]] = {}
     try:
         lines = (output / FILE).read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -76,5 +76,5 @@ def read(output: Output) -> Timings:
         with contextlib.suppress(ValueError):
             what, how, device, threads, seconds = line.split("\t")
             each = float(seconds) * (1 if device == "cuda" else int(threads))
-            found.setdefault((f"{what} {how}", device), []).append(each)
+            found.setdefault((what, how, device), []).append(each)
     return Timings(seconds=found)

@@ -15,7 +15,7 @@ IMAGES = ("S_template3", "croppedMni152", "croppedMni152Priors")
 """What ``antspynet.deep_atropos`` reads, by the names that ANTsXNet gives it (antspynet 0.3.2)."""
 
 
-def needed(folder: Path) -> list[Path]:
+def list_needed(folder: Path) -> list[Path]:
     """Files that must be in a folder before a scan can be segmented without network."""
     return [folder / f"{name}.h5" for name in NETWORKS] + [folder / f"{name}.nii.gz" for name in IMAGES]
 

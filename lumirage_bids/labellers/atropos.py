@@ -80,6 +80,7 @@ class Atropos(Labeller):
     digest_name: ClassVar[str] = "Atropos"
     from_intensities: ClassVar[bool] = True
     revision: ClassVar[int | None] = 1
+    seconds: ClassVar[tuple[float, float]] = (3.0, 2.9)
     packages: ClassVar[tuple[str, ...]] = ("antspyx",)
     summary: ClassVar[str] = "CSF, grey and white matter from intensities by ANTs Atropos; no downloads"
     references: ClassVar[tuple[str, ...]] = ("avants2011", "tustison2010")

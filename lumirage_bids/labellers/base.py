@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.base.own_code import own_sources
 from lumirage_bids.bids.found_maps import Layout
+from lumirage_bids.methods.base import Training
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import File, Scan
@@ -57,6 +58,10 @@ class Labeller(ABC):
     reads: ClassVar[bool] = False
     layout: ClassVar[Layout | None] = None
     memory_gb: ClassVar[float] = 0.0
+    training: ClassVar[Training | None] = None
+    """What it learned from, if it is a network."""
+    seconds: ClassVar[tuple[float, float]] = (150.0, 0.0)
+    """What a scan takes on one core, in any case and for each million voxels of a prepared image, s; for estimates."""
     bounds: ClassVar[Mapping[int, tuple[float, float]]] = {}
 
     def missing(self, context: Context) -> str | None:

@@ -44,6 +44,7 @@ class Carried(Labeller):
     name: ClassVar[str] = "carried"
     digest_name: ClassVar[str] = "Carried"
     revision: ClassVar[int | None] = 1
+    seconds: ClassVar[tuple[float, float]] = (0.0, 2.0)
     summary: ClassVar[str] = "labels of the session's T1w scan, carried over rigidly; made without the image they label"
 
     references: ClassVar[tuple[str, ...]] = ("chen2025",)

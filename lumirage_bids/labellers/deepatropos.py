@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
-from lumirage_bids.labellers._deepatropos_child import needed
+from lumirage_bids.labellers._deepatropos_child import list_needed
 from lumirage_bids.labellers._program import labels_by_program, packaged_table
 from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.methods.base import Training
 from lumirage_bids.spatial.preparation import ground
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class DeepAtropos(Labeller):
     packages: ClassVar[tuple[str, ...]] = ("antspyx", "antspynet")
     summary: ClassVar[str] = "six tissues on T1w by ANTsPyNet's Deep Atropos; needs antspynet and its weights"
     references: ClassVar[tuple[str, ...]] = ("tustison2021",)
+    training: ClassVar[Training | None] = Training(
+        description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1038/s41598-021-87564-6"
+    )
     labelling: ClassVar[str | None] = "deepatropos"
     # An estimate: TensorFlow, a network at 1 mm, and ANTs' registration to MNI.
     memory_gb: ClassVar[float] = 12.0
@@ -57,7 +61,7 @@ class DeepAtropos(Labeller):
         if not find_spec("antspynet"):
             return "ANTsPyNet is not installed; pip install 'lumirage-bids[deepatropos]' (it brings TensorFlow)"
         folder = _folder(context)
-        absent = [file.name for file in needed(folder) if not file.is_file()]
+        absent = [file.name for file in list_needed(folder) if not file.is_file()]
         if not absent:
             return None
         return (

@@ -28,6 +28,7 @@ class Existing(Labeller):
     name: ClassVar[str] = "existing"
     digest_name: ClassVar[str] = "Existing"
     revision: ClassVar[int | None] = 1
+    seconds: ClassVar[tuple[float, float]] = (0.0, 0.05)
     reads: ClassVar[bool] = True
     summary: ClassVar[str] = "label maps from --derivatives NAME=PATH or a protocol's path pattern"
 

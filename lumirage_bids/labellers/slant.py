@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from lumirage_bids.bids.found_maps import Layout
 from lumirage_bids.labellers._importer import Importer
+from lumirage_bids.methods.base import Training
 
 FOLDERS = ("", "{name}/", "sub-{subject}/", "sub-{subject}/ses-{session}/")
 """The container may have been run on all scans at once, or with an output folder for each scan, subject or session."""
@@ -27,6 +28,9 @@ class Slant(Importer):
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "132 BrainCOLOR structures on T1w, read from what SLANT's container wrote"
     references: ClassVar[tuple[str, ...]] = ("huo2019",)
+    training: ClassVar[Training | None] = Training(
+        description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1016/j.neuroimage.2019.03.041"
+    )
     labelling: ClassVar[str | None] = "slant"
     layout: ClassVar[Layout] = Layout(
         name="slant", labels={"slant": tuple(f"{folder}FinalResult/{{name}}_seg.nii.gz" for folder in FOLDERS)}

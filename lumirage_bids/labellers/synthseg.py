@@ -13,6 +13,7 @@ from lumirage_bids.base.errors import UsageError
 from lumirage_bids.labellers._freesurfer import CORTEX, FIRST_REGION
 from lumirage_bids.labellers._program import labels_by_program, packaged_table
 from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.methods.base import Training
 from lumirage_bids.methods.programs.call import missing_program
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ class SynthSeg(Labeller):
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "32 structures on any contrast by FreeSurfer's mri_synthseg, which you install"
     references: ClassVar[tuple[str, ...]] = ("billot2023",)
+    training: ClassVar[Training | None] = Training(
+        description="synthetic images of random contrast",
+        contrasts=("any",),
+        species=("human",),
+        source="doi:10.1016/j.media.2023.102789",
+    )
     labelling: ClassVar[str | None] = "synthseg"
     # An estimate: at 1 mm its network holds several arrays of some 2 GB each, and each thread adds to that.
     memory_gb: ClassVar[float] = 16.0

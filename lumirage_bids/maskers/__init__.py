@@ -122,7 +122,7 @@ def masking(table: Mapping[str, Any] | None = None) -> Masking:
     return Masking(maskers=tuple(masker(name, **given.get(name, {})) for name in order), species=species)
 
 
-def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str]:
+def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, Found]:
     """Find the brain.
 
     Parameters
@@ -137,9 +137,8 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str
     -------
     mask : Volume
         uint8, 1 in the brain, on the image's grid.
-    source : str
-        Name of the masker; with ``T1w-`` before it where that masked the session's T1w scan, whose mask was carried
-        over.
+    found : Found
+        The same with what made it.
 
     Raises
     ------
@@ -154,7 +153,7 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, str
         found = keep(scan, image, conditions, context, lambda: _first(scan, image, how, context))
     else:
         found = _first(scan, image, how, context)
-    return Volume(array=found.mask.astype(np.uint8), affine=image.affine), found.source
+    return Volume(array=found.mask.astype(np.uint8), affine=image.affine), found
 
 
 def _first(scan: Scan, image: Volume, how: Masking, context: Context) -> Found:

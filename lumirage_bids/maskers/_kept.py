@@ -50,7 +50,7 @@ def keep(scan: Scan, image: Volume, conditions: str, context: Context, make: Cal
             write_text(note, json.dumps({"refused": str(error)}))
             raise
         write_image(Volume(array=found.mask, affine=image.affine), note.with_suffix(".nii.gz"), np.uint8)
-        write_text(note, json.dumps({"source": found.source}))
+        write_text(note, json.dumps({"masker": found.masker, "of_t1w": found.of_t1w}))
         return found
 
 
@@ -59,4 +59,4 @@ def _read(note: Path, image: Volume) -> Found:
     if "refused" in about:
         raise BadDataError(about["refused"])
     array = read_labels(note.with_suffix(".nii.gz")).array
-    return Found(mask=array.reshape(image.shape) > 0, source=about["source"])
+    return Found(mask=array.reshape(image.shape) > 0, masker=about["masker"], of_t1w=about["of_t1w"])

@@ -25,13 +25,20 @@ class Found:
     ----------
     mask : array of bool, shape of the image
         True in the brain.
-    source : str
-        How sidecars and texts name where it comes from: the masker's name, after ``T1w-`` where that masked the
-        session's T1w scan.
+    masker : str
+        Name of the masker that made it.
+    of_t1w : bool
+        Whether that masked the session's T1w scan, and the mask was carried over.
     """
 
     mask: Mask
-    source: str
+    masker: str
+    of_t1w: bool = False
+
+    @property
+    def source(self) -> str:
+        """How sidecars and texts name where it comes from."""
+        return f"T1w-{self.masker}" if self.of_t1w else self.masker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,8 @@ class Masker(ABC):
     phrase: ClassVar[str] = ""
     """What a methods section says of its masks, after "Brain masks": ``were given``; by default that it made them."""
     human: ClassVar[bool] = False
+    seconds: ClassVar[float] = 10.0
+    """What a scan takes on one core, s; for estimates."""
     digest_name: ClassVar[str]
     revision: ClassVar[int | None] = None
 

@@ -70,7 +70,7 @@ class DeepBet(Masker):
             raise BadDataError("it found no brain")
         if problems := implausible(mask, image):
             raise BadDataError("; ".join(problems))
-        return Found(mask=mask, source=self.name)
+        return Found(mask=mask, masker=self.name)
 
     def _brain(self, image: Volume, context: Context) -> Mask:
         import torch

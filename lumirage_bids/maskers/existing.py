@@ -22,7 +22,7 @@ FEWEST = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Existing(Masker):
+class ExistingMask(Masker):
     """Read the mask that was found for the scan, and carry it to the image's grid through the headers."""
 
     name: ClassVar[str] = "existing"
@@ -30,6 +30,7 @@ class Existing(Masker):
     phrase: ClassVar[str] = "were given"
     digest_name: ClassVar[str] = "ExistingMask"
     revision: ClassVar[int | None] = 1
+    seconds: ClassVar[float] = 0.0
 
     def suits(self, scan: Scan) -> bool:
         """Whether there is one."""
@@ -50,4 +51,4 @@ class Existing(Masker):
                 f"brain does (allowed: at least {FEWEST} voxels, at most {MOST:.0%}). Give another mask with "
                 '--derivatives NAME=PATH; a protocol\'s [masks] order = ["none"] registers whole images'
             )
-        return Found(mask=mask, source=self.name)
+        return Found(mask=mask, masker=self.name)

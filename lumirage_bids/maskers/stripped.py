@@ -54,6 +54,7 @@ class Stripped(Masker):
     phrase: ClassVar[str] = "are the foreground of images that came skull-stripped"
     digest_name: ClassVar[str] = "SkullStripped"
     revision: ClassVar[int | None] = 1
+    seconds: ClassVar[float] = 0.0
 
     def settles(self, scan: Scan) -> bool:
         """Whether names or sidecar say that the image is skull-stripped."""
@@ -62,7 +63,7 @@ class Stripped(Masker):
     def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
         """Tell brain from background; see `Masker.find`."""
         region = _declared(scan, image) if self.settles(scan) else skull_stripped_region(image)
-        return None if region is None else Found(mask=region, source=self.name)
+        return None if region is None else Found(mask=region, masker=self.name)
 
 
 def background(image: Volume) -> float:

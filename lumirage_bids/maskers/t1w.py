@@ -47,14 +47,14 @@ class OfT1w(Masker):
         # A brain alone may end up anywhere in a head.
         if lender.skull_stripped or skull_stripped_region(head) is not None:
             raise BadDataError(f"the T1w scan {lender.relative} is skull-stripped, and whole heads are aligned")
-        theirs = self._mask_of(lender, head, context)
-        moved = replace(theirs[0], affine=_carried_affine(image, head, theirs[0], context))
+        theirs, made_by = self._mask_of(lender, head, context)
+        moved = replace(theirs, affine=_carried_affine(image, head, theirs, context))
         mask, problems = carry(moved, image)
-        if problems := [*problems, *([] if theirs[1] in GIVEN else implausible(mask, image))]:
+        if problems := [*problems, *([] if made_by.masker in GIVEN else implausible(mask, image))]:
             raise BadDataError(f"that of {lender.relative}, carried over: {'; '.join(problems)}")
-        return Found(mask=mask, source=f"T1w-{theirs[1]}")
+        return Found(mask=mask, masker=made_by.masker, of_t1w=True)
 
-    def _mask_of(self, lender: Scan, head: Volume, context: Context) -> tuple[Volume, str]:
+    def _mask_of(self, lender: Scan, head: Volume, context: Context) -> tuple[Volume, Found]:
         from lumirage_bids.maskers import brain_mask
 
         return brain_mask(lender, read_image(lender.brain.path) if lender.brain else head, context)
@@ -75,7 +75,7 @@ class GivenForT1w(OfT1w):
 
 
 GIVEN = frozenset({"existing", "skull-stripped"})
-"""Sources of masks that somebody else made."""
+"""Maskers whose masks somebody else made."""
 
 
 def _carried_affine(image: Volume, head: Volume, mask: Volume, context: Context) -> np.ndarray:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Template(Masker):
+class TemplateMask(Masker):
     """Fit the template that nilearn carries to a whole human head, and take its mask."""
 
     name: ClassVar[str] = "template"
@@ -36,4 +36,4 @@ class Template(Masker):
         mask, problems = carry(replace(template, affine=matrix @ template.affine), image)
         if problems := [*problems, *implausible(mask, image, explained=explained)]:
             raise BadDataError("; ".join(problems))
-        return Found(mask=mask, source=self.name)
+        return Found(mask=mask, masker=self.name)

@@ -23,7 +23,8 @@ class Whole(Masker):
     summary: ClassVar[str] = "no mask: the whole image is registered; only where a protocol asks for it"
     digest_name: ClassVar[str] = "NoMask"
     revision: ClassVar[int | None] = 1
+    seconds: ClassVar[float] = 0.0
 
     def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
         """Everything; see `Masker.find`."""
-        return Found(mask=np.ones(image.shape, dtype=bool), source=self.name)
+        return Found(mask=np.ones(image.shape, dtype=bool), masker=self.name)

@@ -19,8 +19,8 @@ __all__ = [
     "Measure",
     "RegisteredPair",
     "columns",
+    "have_values",
     "measure",
-    "measured",
     "measures",
     "structure_column",
     "take",
@@ -51,7 +51,7 @@ def columns() -> Mapping[str, Column]:
     return MappingProxyType({name: column for kind in measures().values() for name, column in kind.columns.items()})
 
 
-def measured(names: Iterable[str], pairs: pd.DataFrame) -> list[str]:
+def have_values(names: Iterable[str], pairs: pd.DataFrame) -> list[str]:
     """Which of some columns a score table has any value in."""
     return [name for name in names if name in pairs and pairs[name].notna().any()]
 

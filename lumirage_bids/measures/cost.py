@@ -10,7 +10,7 @@ from lumirage_bids.measures.base import Column, Measure, Need, RegisteredPair, V
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost(Measure):
+class Effort(Measure):
     """Wall time and peak memory of the registration alone."""
 
     name: ClassVar[str] = "cost"

@@ -55,7 +55,7 @@ class SoftDice(torch.nn.Module):
         return 1 - 2 * (predicted * target).sum() / (predicted.sum() + target.sum() + 1e-5)
 
 
-class Known(torch.nn.Module):
+class KnownOnly(torch.nn.Module):
     """A loss that counts only voxels of which both images know something, as their second channel tells.
 
     The fewer there are, the less the loss says: so that it does not win to push images apart.
@@ -137,7 +137,7 @@ class Search:
         self.loss: torch.nn.Module = SoftDice() if alignment.on == "mask" else MutualInformation(SAMPLES)
         volumes = [[fixed], [moving]]
         if any(cut.any() for cut in cuts):
-            self.loss = Known(self.loss)
+            self.loss = KnownOnly(self.loss)
             far = float((np.array(fixed.shape) * fixed.spacing).max())  # nothing of the reference comes to lie beyond
             volumes = [
                 list(with_unknown(v, cut, reach))
@@ -151,7 +151,7 @@ class Search:
     @property
     def is_partial(self) -> bool:
         """Whether a foreground is cut."""
-        return isinstance(self.loss, Known)
+        return isinstance(self.loss, KnownOnly)
 
     def run(self, starts: list[list[Matrix]], upright: list[Matrix]) -> Matrix:
         """Optimise rigidly at the first scale from the best start of each group, and go on from the best result.

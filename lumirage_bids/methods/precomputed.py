@@ -140,7 +140,7 @@ class Precomputed(Method):
         if self.space == "prepared":
             return read_transform(file, self.format, fixed=fixed, moving=moving)
         whole = read_transform(
-            file, self.format, fixed=native_grid(context.pair.fixed), moving=native_grid(context.pair.moving)
+            file, self.format, fixed=grid_of_scan(context.pair.fixed), moving=grid_of_scan(context.pair.moving)
         )
         # The start comes after what a method finds; here it is in the file already.
         return whole if context.start is None else whole.then(Transform.affine(np.linalg.inv(context.start)))
@@ -154,7 +154,7 @@ def _names(role: str, scan: Scan) -> dict[str, str]:
     return {role: scan.name, f"{role}_subject": scan.subject, f"{role}_session": scan.session or ""}
 
 
-def native_grid(scan: Scan) -> Volume:
+def grid_of_scan(scan: Scan) -> Volume:
     """Grid of a scan as it is in the dataset, from its header alone; the array holds no data.
 
     Raises

@@ -154,7 +154,7 @@ def inverse_transform(moving: Scan, fixed: Scan, arm: str) -> Path:
     return path(moving, "xfm", ".h5", from_=fixed.key, to=moving.suffix, mode="image", desc=arm)
 
 
-def kept(moving: Scan, fixed: Scan, arm: str, save: str, labellings: Iterable[str]) -> list[Path]:
+def files_kept(moving: Scan, fixed: Scan, arm: str, save: str, labellings: Iterable[str]) -> list[Path]:
     """What ``--save`` asks for of a pair; without the inverse, which not every method gives."""
     files = []
     if save in {"labels", "all"}:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lumirage_bids.bids.dataset import Dataset
     from lumirage_bids.output.folder import Output
 
 BIDS_VERSION = "1.10.0"
 DESCRIPTION = "dataset_description.json"
+_BEFORE = "LUMirage evaluation of "
 SLOPPY = " (SLOPPY, not for publication)"
 BIDSIGNORE = """\
 .lumirage
@@ -42,14 +45,20 @@ config/             the settings of every run
 """
 
 
-def read_description(output: Output) -> dict[str, Any]:
+def read_own_description(output: Output) -> dict[str, Any]:
     """What an output folder says of itself; empty where it does not, or its file is torn."""
     return output.read_json(DESCRIPTION)
 
 
+def evaluated_dataset(about: Mapping[str, Any]) -> str:
+    """Name of the dataset that derivatives were made from, by what they say of themselves."""
+    # Versions before 0.2.0 noted it as a part of the name alone.
+    return str(about.get("Dataset") or str(about["Name"]).removeprefix(_BEFORE).removesuffix(SLOPPY))
+
+
 def dataset_name(raw: str, sloppy: bool) -> str:
     """Name of the derivatives made from a dataset."""
-    return f"LUMirage evaluation of {raw}" + (SLOPPY if sloppy else "")
+    return _BEFORE + raw + (SLOPPY if sloppy else "")
 
 
 def initialise(output: Output, dataset: Dataset, protocol: str, sloppy: bool) -> None:
@@ -59,6 +68,7 @@ def initialise(output: Output, dataset: Dataset, protocol: str, sloppy: bool) ->
     made_by: dict[str, str] = {"Name": "LUMirage", "Version": __version__, "Description": f"protocol {protocol}"}
     content = {
         "Name": dataset_name(dataset.name, sloppy),
+        "Dataset": dataset.name,
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [made_by],

@@ -12,7 +12,7 @@ from lumirage_bids.audit import SEVERITIES, Conditions, Finding, audit, mean_fac
 from lumirage_bids.audit.common import ALPHA
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.published import published_findings
-from lumirage_bids.report.tables import Column, Table, make_table
+from lumirage_bids.report.tables import ShownColumn, Table, make_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +77,18 @@ def audit_section(
 def published_table(published: pd.DataFrame) -> Table:
     """Lay out a run's numbers beside the paper's."""
     columns = [
-        Column(key="source", title="Paper"),
-        Column(key="pairs", title="Pairs of", keep=True),
-        Column(key="method", title="Method", keep=True),
-        Column(key="variant", title="Variant"),
-        Column(key="labelling", title="Labelling"),
-        Column(key="evaluation", title="Labels on grid", keep=True),
-        Column(key="quantity", title="Quantity", keep=True),
-        Column(key="ours", title="Here", kind="dice", group="Dice"),
-        Column(key="published", title="Paper", kind="dice", group="Dice"),
-        Column(key="difference", title="Difference", kind="difference", group="Dice"),
-        Column(key="n_pairs", title="Here", kind="count", group="Pairs"),
-        Column(key="n_pairs_published", title="Paper", kind="count", group="Pairs"),
+        ShownColumn(key="source", title="Paper"),
+        ShownColumn(key="pairs", title="Pairs of", keep=True),
+        ShownColumn(key="method", title="Method", keep=True),
+        ShownColumn(key="variant", title="Variant"),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="evaluation", title="Labels on grid", keep=True),
+        ShownColumn(key="quantity", title="Quantity", keep=True),
+        ShownColumn(key="ours", title="Here", kind="dice", group="Dice"),
+        ShownColumn(key="published", title="Paper", kind="dice", group="Dice"),
+        ShownColumn(key="difference", title="Difference", kind="difference", group="Dice"),
+        ShownColumn(key="n_pairs", title="Here", kind="count", group="Pairs"),
+        ShownColumn(key="n_pairs_published", title="Paper", kind="count", group="Pairs"),
     ]
     return make_table("published-table", "This run beside the published values.", published, columns)
 
@@ -102,11 +102,11 @@ def differences_table(differences: pd.DataFrame) -> Table:
         for key, of in told
     ]
     columns = [
-        Column(key="field", title="Condition", keep=True),
-        Column(key="where", title="Of"),
-        Column(key="source", title="By its", keep=True),
-        Column(key="published", title="Paper", keep=True),
-        Column(key="ours", title="Here", keep=True),
+        ShownColumn(key="field", title="Condition", keep=True),
+        ShownColumn(key="where", title="Of"),
+        ShownColumn(key="source", title="By its", keep=True),
+        ShownColumn(key="published", title="Paper", keep=True),
+        ShownColumn(key="ours", title="Here", keep=True),
     ]
     caption = (
         "Conditions in which this run is not the paper's, by its text or its scripts, or of which that is unknown."

@@ -23,5 +23,5 @@ def draw_figures(shown: Shown) -> dict[str, list[ReportFigure]]:
     drawn: dict[str, list[ReportFigure]] = {section: [] for section in SECTIONS}
     for kind in page_figures():
         if not kind.needs or len(shown.table(kind.needs)):
-            drawn[kind.section] += kind().drawn(shown)
+            drawn[kind.section] += kind().draw_all(shown)
     return drawn

@@ -28,7 +28,7 @@ from lumirage_bids.output import agreements, paths, score_table
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, asked_pairs, dated_records, read_criteria, read_records, versions
-from lumirage_bids.output.root import SLOPPY, read_description
+from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
 from lumirage_bids.report.judged import FURTHER, further_comparisons
@@ -157,13 +157,13 @@ def _context(
     comparisons: pd.DataFrame,
     followed: Followed | None,
 ) -> ReportContext:
-    about = read_description(output)
+    about = read_own_description(output)
     records = read_records(output)
     prepared = output.find("sub-*/**/*prepared_*.json")
     latest: dict[str, Any] = records[-1] if records else {}
     plan = latest.get("plan", {})
     run = DoneRun(
-        dataset=str(about["Name"]).removeprefix("LUMirage evaluation of ").removesuffix(SLOPPY),
+        dataset=evaluated_dataset(about),
         protocol=str(about["Protocol"]),
         versions=latest.get("versions", versions()),
         reference=str(plan.get("reference", "")),

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.experiment.followed import Followed
-from lumirage_bids.measures import Column, columns, measured
+from lumirage_bids.measures import Column, columns, have_values
 from lumirage_bids.output.files import write_text
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
@@ -270,7 +270,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
 def _measures(pairs: pd.DataFrame) -> list[Column]:
     """What the measures of accuracy besides Dice are, as far as there are values."""
     found = [name for name, column in columns().items() if column.accuracy and name != DICE.column]
-    return [columns()[name] for name in measured(found, pairs)]
+    return [columns()[name] for name in have_values(found, pairs)]
 
 
 def _known(context: ReportContext) -> Known:

@@ -238,7 +238,7 @@ def _methods(run: DoneRun) -> Iterator[str]:
         listed = [f" Parameters{'' if same else f' ({v})'}: {p}." for v, p in variants.items() if p][
             : 1 if same else None
         ]
-        trained = run.conditions.trained(name)
+        trained = run.conditions.training_of(name)
         learned = "" if isinstance(trained, str) else f" It was trained on {trained.words}."
         yield f"Method {name}{told}.{driven}{learned}{''.join(listed[:1] if same else listed)}"
 
@@ -272,7 +272,7 @@ def _scores(run: DoneRun) -> str:
     pairs = run.conditions.pairs
     evaluations = evaluations_of(pairs)
     elsewhere = any(grid_and_transfer(how)[0] != "native" for how in evaluations)
-    told = [kind for kind in measures.measures().values() if kind.phrase and measures.measured(kind.columns, pairs)]
+    told = [kind for kind in measures.measures().values() if kind.phrase and measures.have_values(kind.columns, pairs)]
     further = [f"{kind.phrase}{_cite(kind.references)}" for kind in told]
     also = f" Further measures: {and_join(further)}." if further else ""
     return (

@@ -11,7 +11,7 @@ from lumirage_bids.bids.scans import Scan
 from lumirage_bids.bids.splits import ends_of
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
-from lumirage_bids.report.figures.intensities import Seen
+from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
 from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class
@@ -79,10 +79,12 @@ def _sequence_views(output: Output, pairs: pd.DataFrame, variant: str) -> Iterat
                 continue
 
 
-def _histograms(output: Output, pairs: pd.DataFrame, variants: Sequence[str]) -> Iterator[tuple[Seen, list[int]]]:
+def _histograms(
+    output: Output, pairs: pd.DataFrame, variants: Sequence[str]
+) -> Iterator[tuple[ShownHistogram, list[int]]]:
     """Histograms of the prepared images, where their sidecars hold them."""
     for sequence, scans in scans_by_sequence(pairs).items():
         for variant, scan in product(variants, scans):
             meta = output.read_sidecar(paths.prepared_image(scan, variant))
             if "Histogram" in meta:
-                yield Seen(variant, sequence, scan.name), meta["Histogram"]
+                yield ShownHistogram(variant, sequence, scan.name), meta["Histogram"]

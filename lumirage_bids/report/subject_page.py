@@ -14,7 +14,7 @@ from lumirage_bids.report.figure_files import png_data_uri
 from lumirage_bids.report.figures.style import mark
 from lumirage_bids.report.group_page import SLOPPY
 from lumirage_bids.report.rendering import render
-from lumirage_bids.report.tables import Column, Table, accuracy_columns, make_table
+from lumirage_bids.report.tables import ShownColumn, Table, accuracy_columns, make_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,20 +115,20 @@ def _pictures(panels: Sequence[Panel], sloppy: bool) -> list[_Picture]:
 
 def _pair_table(pairs: pd.DataFrame) -> Table:
     columns = [
-        Column(key="fixed", title="Fixed scan"),
-        Column(key="moving", title="Moving scan"),
-        Column(key="method", title="Method", keep=True),
-        Column(key="variant", title="Variant"),
-        Column(key="labelling", title="Labelling"),
-        Column(key="split", title="Split"),
-        Column(key="status", title="Status", keep=True),
-        Column(key="dice_mean", title="Dice", kind="dice"),
-        Column(key="dice_initial", title="Initial Dice", kind="dice"),
-        Column(key="n_structures", title="Structures", kind="count"),
+        ShownColumn(key="fixed", title="Fixed scan"),
+        ShownColumn(key="moving", title="Moving scan"),
+        ShownColumn(key="method", title="Method", keep=True),
+        ShownColumn(key="variant", title="Variant"),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="split", title="Split"),
+        ShownColumn(key="status", title="Status", keep=True),
+        ShownColumn(key="dice_mean", title="Dice", kind="dice"),
+        ShownColumn(key="dice_initial", title="Initial Dice", kind="dice"),
+        ShownColumn(key="n_structures", title="Structures", kind="count"),
         *accuracy_columns(pairs),
-        Column(key="folding_percent", title="Folding, %", kind="quantity"),
-        Column(key="runtime_s", title="Time, s", kind="quantity"),
-        Column(key="memory_gb", title="Memory, GB", kind="quantity"),
-        Column(key="reason", title="Reason"),
+        ShownColumn(key="folding_percent", title="Folding, %", kind="quantity"),
+        ShownColumn(key="runtime_s", title="Time, s", kind="quantity"),
+        ShownColumn(key="memory_gb", title="Memory, GB", kind="quantity"),
+        ShownColumn(key="reason", title="Reason"),
     ]
     return make_table("pair-table", "Pairs in which this subject is the moving one.", pairs, columns)

@@ -16,7 +16,7 @@ from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class ShownColumn:
     """A column of a page's table.
 
     Attributes
@@ -40,7 +40,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class ShownCell:
     """A cell: its text, and what it sorts by."""
 
     text: str
@@ -56,14 +56,14 @@ class Table:
     name : str
         Id on the page.
     caption : str
-    columns : tuple of Column
-    rows : tuple of tuple of Cell
+    columns : tuple of ShownColumn
+    rows : tuple of tuple of ShownCell
     """
 
     name: str
     caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    columns: tuple[ShownColumn, ...]
+    rows: tuple[tuple[ShownCell, ...], ...]
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -77,7 +77,7 @@ class Table:
         return spans if any(group for group, _ in spans) else []
 
 
-def make_table(name: str, caption: str, data: pd.DataFrame, columns: list[Column]) -> Table:
+def make_table(name: str, caption: str, data: pd.DataFrame, columns: list[ShownColumn]) -> Table:
     """Write every cell; text columns with one value only are left out, but for the first and those to be kept."""
     told = [c.keep or c.kind != "text" or data[c.key].nunique(dropna=False) > 1 for c in columns[1:]]
     kept = [columns[0], *(column for column, tells in zip(columns[1:], told, strict=True) if tells)]
@@ -85,22 +85,22 @@ def make_table(name: str, caption: str, data: pd.DataFrame, columns: list[Column
     return Table(name=name, caption=caption, columns=tuple(kept), rows=tuple(zip(*written, strict=True)))
 
 
-def _cell(value: str | float, kind: str) -> Cell:
+def _cell(value: str | float, kind: str) -> ShownCell:
     if kind == "text":
         text = MISSING if pd.isna(value) else str(value)
-        return Cell(text=text, sort=text)
+        return ShownCell(text=text, sort=text)
     number = float(value)
-    return Cell(text=WRITERS[kind](number), sort=repr(number) if math.isfinite(number) else "")
+    return ShownCell(text=WRITERS[kind](number), sort=repr(number) if math.isfinite(number) else "")
 
 
 def whole_table(name: str, caption: str, data: pd.DataFrame) -> Table:
     """Lay out a table as it is, under the names of its columns."""
     kinds = {key: "quantity" if pd.api.types.is_numeric_dtype(data[key]) else "text" for key in data.columns}
-    columns = [Column(key=key, title=key, kind=kind, keep=True) for key, kind in kinds.items()]
+    columns = [ShownColumn(key=key, title=key, kind=kind, keep=True) for key, kind in kinds.items()]
     return make_table(name, caption, data, columns)
 
 
-def accuracy_columns(data: pd.DataFrame, end: str = "", group: str = "") -> list[Column]:
+def accuracy_columns(data: pd.DataFrame, end: str = "", group: str = "") -> list[ShownColumn]:
     """Columns of the measures that tell of accuracy besides Dice, as far as there are values.
 
     Parameters
@@ -112,9 +112,9 @@ def accuracy_columns(data: pd.DataFrame, end: str = "", group: str = "") -> list
     """
     further = [name for name, column in measures.columns().items() if column.accuracy and name != DICE.column]
     return [
-        Column(key=f"{name}{end}", title=measures.columns()[name].title, kind="quantity", group=group)
+        ShownColumn(key=f"{name}{end}", title=measures.columns()[name].title, kind="quantity", group=group)
         for name in further
-        if measures.measured([f"{name}{end}"], data)
+        if measures.have_values([f"{name}{end}"], data)
     ]
 
 
@@ -124,29 +124,29 @@ def summary_table(summary: pd.DataFrame) -> Table:
     dice, trimmed, failing = "Dice, all scored pairs", "Dice, lowest 5 % left out", "Failures"
     cost = "Cost and plausibility"
     columns = [
-        Column(key="method", title="Method"),
-        Column(key="variant", title="Variant"),
-        Column(key="split", title="Pairs of", keep=True),
-        Column(key="labelling", title="Labelling"),
-        Column(key="evaluation", title="Labels on grid"),
-        Column(key="n_pairs", title="Pairs", kind="count"),
-        Column(key="n_failed", title="Failed", kind="count"),
-        Column(key="mean", title="Mean", kind="dice", group=dice),
-        Column(key="median", title="Median", kind="dice", group=dice),
-        Column(key="std", title="SD", kind="dice", group=dice),
-        Column(key="quartiles", title="Quartiles", group=dice, keep=True),
-        Column(key="robustness_30", title="30 % below", kind="dice", group=dice),
-        Column(key="dice_initial_mean", title="Initial", kind="dice", group=dice),
-        Column(key="mean_trimmed", title="Mean", kind="dice", group=trimmed),
-        Column(key="median_trimmed", title="Median", kind="dice", group=trimmed),
-        Column(key="std_trimmed", title="SD", kind="dice", group=trimmed),
-        Column(key="mean_worst_case", title="Mean, failed as 0", kind="dice", group=failing),
-        Column(key="n_below_initial", title="Below initial", kind="count", group=failing),
-        Column(key="n_folding", title=f"Folding > {FOLDING_LIMIT_PERCENT:g} %", kind="count", group=failing),
-        Column(key="failure_percent", title="Any failure, %", kind="quantity", group=failing),
-        Column(key="runtime_s_median", title="Time, s", kind="quantity", group=cost),
-        Column(key="memory_gb_max", title="Memory, GB", kind="quantity", group=cost),
-        Column(key="folding_percent_mean", title="Folding, %", kind="quantity", group=cost),
+        ShownColumn(key="method", title="Method"),
+        ShownColumn(key="variant", title="Variant"),
+        ShownColumn(key="split", title="Pairs of", keep=True),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="evaluation", title="Labels on grid"),
+        ShownColumn(key="n_pairs", title="Pairs", kind="count"),
+        ShownColumn(key="n_failed", title="Failed", kind="count"),
+        ShownColumn(key="mean", title="Mean", kind="dice", group=dice),
+        ShownColumn(key="median", title="Median", kind="dice", group=dice),
+        ShownColumn(key="std", title="SD", kind="dice", group=dice),
+        ShownColumn(key="quartiles", title="Quartiles", group=dice, keep=True),
+        ShownColumn(key="robustness_30", title="30 % below", kind="dice", group=dice),
+        ShownColumn(key="dice_initial_mean", title="Initial", kind="dice", group=dice),
+        ShownColumn(key="mean_trimmed", title="Mean", kind="dice", group=trimmed),
+        ShownColumn(key="median_trimmed", title="Median", kind="dice", group=trimmed),
+        ShownColumn(key="std_trimmed", title="SD", kind="dice", group=trimmed),
+        ShownColumn(key="mean_worst_case", title="Mean, failed as 0", kind="dice", group=failing),
+        ShownColumn(key="n_below_initial", title="Below initial", kind="count", group=failing),
+        ShownColumn(key="n_folding", title=f"Folding > {FOLDING_LIMIT_PERCENT:g} %", kind="count", group=failing),
+        ShownColumn(key="failure_percent", title="Any failure, %", kind="quantity", group=failing),
+        ShownColumn(key="runtime_s_median", title="Time, s", kind="quantity", group=cost),
+        ShownColumn(key="memory_gb_max", title="Memory, GB", kind="quantity", group=cost),
+        ShownColumn(key="folding_percent_mean", title="Folding, %", kind="quantity", group=cost),
         *accuracy_columns(summary, "_mean", "Other measures, mean"),
     ]
     caption = (
@@ -161,19 +161,19 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
     ends = zip(ranking["rank_low"], ranking["rank_high"], strict=True)
     spans = [span(low, high, 0) for low, high in ends]
     columns = [
-        Column(key="method", title="Method"),
-        Column(key="variant", title="Variant"),
-        Column(key="labelling", title="Labelling"),
-        Column(key="evaluation", title="Labels on grid"),
-        Column(key="n_common", title="Pairs in common", kind="count"),
-        Column(key="mean", title="Mean", kind="dice"),
-        Column(key="rank_mean", title="By mean", kind="index", group="Rank"),
-        Column(key="rank", title="By certainty", kind="index", group="Rank"),
-        Column(key="score_learn2reg", title="Learn2Reg's score", kind="quantity", group="Rank"),
-        Column(key="first_percent", title="First, %", kind="quantity", group="Had other subjects been drawn"),
-        Column(key="spans", title="Rank, 95 %", group="Had other subjects been drawn", keep=True),
-        Column(key="lacking_percent", title="Lacking, %", kind="quantity", group="Pairs without a score"),
-        Column(key="mean_zero", title="Mean, those at worst", kind="dice", group="Pairs without a score"),
+        ShownColumn(key="method", title="Method"),
+        ShownColumn(key="variant", title="Variant"),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="evaluation", title="Labels on grid"),
+        ShownColumn(key="n_common", title="Pairs in common", kind="count"),
+        ShownColumn(key="mean", title="Mean", kind="dice"),
+        ShownColumn(key="rank_mean", title="By mean", kind="index", group="Rank"),
+        ShownColumn(key="rank", title="By certainty", kind="index", group="Rank"),
+        ShownColumn(key="score_learn2reg", title="Learn2Reg's score", kind="quantity", group="Rank"),
+        ShownColumn(key="first_percent", title="First, %", kind="quantity", group="Had other subjects been drawn"),
+        ShownColumn(key="spans", title="Rank, 95 %", group="Had other subjects been drawn", keep=True),
+        ShownColumn(key="lacking_percent", title="Lacking, %", kind="quantity", group="Pairs without a score"),
+        ShownColumn(key="mean_zero", title="Mean, those at worst", kind="dice", group="Pairs without a score"),
     ]
     caption = (
         "Ranks on the pairs that all methods scored that are not set aside. By certainty: one more than the methods "
@@ -201,29 +201,29 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
     difference, effect, plain = "Difference in mean Dice", "Effect size", "Pairs taken for independent"
     worst = "Failed pairs scored 0"
     columns = [
-        Column(key="names", title="Comparison"),
-        Column(key="split", title="Pairs of", keep=True),
-        Column(key="labelling", title="Labelling"),
-        Column(key="evaluation", title="Labels on grid"),
-        Column(key="n", title="Pairs", kind="count"),
-        Column(key="n_failed", title="Failed", kind="count"),
-        Column(key="n_subjects", title="Subjects", kind="count"),
-        Column(key="mean_difference", title="Mean", kind="difference", group=difference),
-        Column(key="ci_span", title="95 % interval", group=difference, keep=True),
-        Column(key="p", title="p", kind="p", group=difference),
-        Column(key="p_holm", title="p (Holm)", kind="p", group=difference),
-        Column(key="p_equivalence_holm", title=f"p within ± {margins} (Holm)", kind="p", group=difference),
-        Column(key="d_z", title="d_z", kind="effect", group=effect),
-        Column(key="d_z_span", title="95 % interval", group=effect, keep=True),
-        Column(key="d_av", title="d_av", kind="effect", group=effect),
-        Column(key="d_pooled", title="d_pooled", kind="effect", group=effect),
-        Column(key="hedges_g", title="Hedges’ g", kind="effect", group=effect),
-        Column(key="worst_case_difference", title="Difference", kind="difference", group=worst),
-        Column(key="worst_case_ci_span", title="95 % interval", group=worst, keep=True),
-        Column(key="t", title="t", kind="effect", group=plain),
-        Column(key="p_t", title="p (t)", kind="p", group=plain),
-        Column(key="p_wilcoxon", title="p (Wilcoxon)", kind="p", group=plain),
-        Column(key="refused", title="Why no interval", keep=refused),
+        ShownColumn(key="names", title="Comparison"),
+        ShownColumn(key="split", title="Pairs of", keep=True),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="evaluation", title="Labels on grid"),
+        ShownColumn(key="n", title="Pairs", kind="count"),
+        ShownColumn(key="n_failed", title="Failed", kind="count"),
+        ShownColumn(key="n_subjects", title="Subjects", kind="count"),
+        ShownColumn(key="mean_difference", title="Mean", kind="difference", group=difference),
+        ShownColumn(key="ci_span", title="95 % interval", group=difference, keep=True),
+        ShownColumn(key="p", title="p", kind="p", group=difference),
+        ShownColumn(key="p_holm", title="p (Holm)", kind="p", group=difference),
+        ShownColumn(key="p_equivalence_holm", title=f"p within ± {margins} (Holm)", kind="p", group=difference),
+        ShownColumn(key="d_z", title="d_z", kind="effect", group=effect),
+        ShownColumn(key="d_z_span", title="95 % interval", group=effect, keep=True),
+        ShownColumn(key="d_av", title="d_av", kind="effect", group=effect),
+        ShownColumn(key="d_pooled", title="d_pooled", kind="effect", group=effect),
+        ShownColumn(key="hedges_g", title="Hedges’ g", kind="effect", group=effect),
+        ShownColumn(key="worst_case_difference", title="Difference", kind="difference", group=worst),
+        ShownColumn(key="worst_case_ci_span", title="95 % interval", group=worst, keep=True),
+        ShownColumn(key="t", title="t", kind="effect", group=plain),
+        ShownColumn(key="p_t", title="p (t)", kind="p", group=plain),
+        ShownColumn(key="p_wilcoxon", title="p (Wilcoxon)", kind="p", group=plain),
+        ShownColumn(key="refused", title="Why no interval", keep=refused),
     ]
     caption = (
         "Every two methods, on the pairs that both scored and, unless one of them is set aside, every other ranked "
@@ -252,14 +252,14 @@ def structure_table(per_structure: pd.DataFrame, labelling: str, name: str) -> T
     data = means.join(spans).assign(most=wide.groupby(key)["n"].max()).reset_index()
     known = bool(rows["ci_low"].notna().any())
     columns = [
-        Column(key="name", title="Structure"),
-        Column(key="index", title="Index", kind="index"),
-        Column(key="most", title="Pairs, at most", kind="count"),
+        ShownColumn(key="name", title="Structure"),
+        ShownColumn(key="index", title="Index", kind="index"),
+        ShownColumn(key="most", title="Pairs, at most", kind="count"),
     ]
     for label in labels.values():
-        columns.append(Column(key=label, title="Mean Dice", kind="dice", group=label))
+        columns.append(ShownColumn(key=label, title="Mean Dice", kind="dice", group=label))
         if known:
-            columns.append(Column(key=f"interval of {label}", title="95 % interval", group=label, keep=True))
+            columns.append(ShownColumn(key=f"interval of {label}", title="95 % interval", group=label, keep=True))
     return make_table(name, f"Mean Dice per structure, {labelling}.", data, columns)
 
 
@@ -275,16 +275,16 @@ def structure_difference_table(differences: pd.DataFrame, labelling: str, name: 
     """
     rows = differences[(differences["labelling"] == labelling) & (differences["rank"] <= most)]
     columns = [
-        Column(key="names", title="Comparison"),
-        Column(key="rank", title="Rank", kind="index"),
-        Column(key="name", title="Structure", keep=True),
-        Column(key="index", title="Index", kind="index"),
-        Column(key="n", title="Pairs", kind="count"),
-        Column(key="mean_difference", title="Difference in Dice", kind="difference"),
-        Column(key="ci_span", title="95 % interval", keep=True),
-        Column(key="d_z", title="d_z", kind="effect"),
-        Column(key="contribution", title="Part of the difference in mean Dice", kind="difference"),
-        Column(key="contribution_percent", title="%", kind="quantity"),
+        ShownColumn(key="names", title="Comparison"),
+        ShownColumn(key="rank", title="Rank", kind="index"),
+        ShownColumn(key="name", title="Structure", keep=True),
+        ShownColumn(key="index", title="Index", kind="index"),
+        ShownColumn(key="n", title="Pairs", kind="count"),
+        ShownColumn(key="mean_difference", title="Difference in Dice", kind="difference"),
+        ShownColumn(key="ci_span", title="95 % interval", keep=True),
+        ShownColumn(key="d_z", title="d_z", kind="effect"),
+        ShownColumn(key="contribution", title="Part of the difference in mean Dice", kind="difference"),
+        ShownColumn(key="contribution_percent", title="%", kind="quantity"),
     ]
     caption = (
         f"Structures that each difference comes from, {labelling}: the {most} largest parts. Pairs of rescans left out."
@@ -302,12 +302,12 @@ def labeller_table(summary: pd.DataFrame) -> Table:
         Rows of `lumirage_bids.output.agreements.summarise`.
     """
     columns = [
-        Column(key="labelling", title="Labelling"),
-        Column(key="reference", title="Reference", keep=True),
-        Column(key="name", title="Structure", keep=True),
-        Column(key="n", title="Scans", kind="count"),
-        Column(key="mean", title="Mean Dice", kind="dice"),
-        Column(key="std", title="SD", kind="dice"),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="reference", title="Reference", keep=True),
+        ShownColumn(key="name", title="Structure", keep=True),
+        ShownColumn(key="n", title="Scans", kind="count"),
+        ShownColumn(key="mean", title="Mean Dice", kind="dice"),
+        ShownColumn(key="std", title="SD", kind="dice"),
     ]
     caption = "Dice of a labeller's maps with a reference's of the same scans. Mean and SD: over scans."
     return make_table("labeller-table", caption, summary, columns)
@@ -320,11 +320,11 @@ def failure_table(pairs: pd.DataFrame) -> Table:
     counts = failed.assign(reason=failed["reason"].fillna("no reason given")).groupby(key, sort=False).size()
     data = counts.rename("n").reset_index().sort_values("n", ascending=False, kind="stable")
     columns = [
-        Column(key="method", title="Method"),
-        Column(key="variant", title="Variant"),
-        Column(key="labelling", title="Labelling"),
-        Column(key="n", title="Pairs", kind="count"),
-        Column(key="reason", title="Reason", keep=True),
+        ShownColumn(key="method", title="Method"),
+        ShownColumn(key="variant", title="Variant"),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="n", title="Pairs", kind="count"),
+        ShownColumn(key="reason", title="Reason", keep=True),
     ]
     caption = f"{count(len(failed))} rows of the score table failed, by reason."
     return make_table("failure-table", caption, data, columns)

@@ -91,8 +91,14 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
         raise _empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
         table[column] = raw[column].fillna(default) if column in raw else default
+    nameless: list[str] = []
     for side in ("moving", "fixed"):
-        table[f"subject_{side}"] = _subjects(file, raw, side, notes)
+        table[f"subject_{side}"] = _subjects(file, raw, side, nameless)
+    if nameless:
+        notes.append(
+            f"No sub-… in the name of {nameless[0]}: such a scan is taken for a subject of its own. If a subject has "
+            "several, give columns subject_moving and subject_fixed."
+        )
     _check_subjects(file, table)
     same = table["subject_moving"] == table["subject_fixed"]
     _check_reserved(file, raw, same)
@@ -218,8 +224,8 @@ def _states(file: Path, table: pd.DataFrame, scores: pd.Series[float]) -> pd.Ser
     return states.fillna(by_score)
 
 
-def _subjects(file: Path, table: pd.DataFrame, side: str, notes: list[str]) -> pd.Series[str]:
-    """Subject of each scan: as given, else by ``sub-…`` in its name, else the scan itself."""
+def _subjects(file: Path, table: pd.DataFrame, side: str, nameless: list[str]) -> pd.Series[str]:
+    """Subject of each scan: as given, else by ``sub-…`` in its name, else the scan itself; and those `nameless`."""
     given = table.get(f"subject_{side}")
     if given is not None:
         if given.isna().any():
@@ -229,14 +235,7 @@ def _subjects(file: Path, table: pd.DataFrame, side: str, notes: list[str]) -> p
             )
         return given
     found = table[side].map({name: _subject(name) for name in table[side].unique()})
-    nameless = found.isna()
-    if nameless.any():
-        note = (
-            f"No sub-… in the name of {table.loc[nameless, side].iloc[0]}: such a scan is taken for a subject of its "
-            "own. If a subject has several, give columns subject_moving and subject_fixed."
-        )
-        if not any(each.startswith("No sub-") for each in notes):
-            notes.append(note)
+    nameless += list(table.loc[found.isna(), side].unique())
     return found.fillna(table[side])
 
 

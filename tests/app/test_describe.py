@@ -47,6 +47,13 @@ def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float,
     assert "of about 12\u2009000 voxels" in describe(made, found, wanted, 12_000)
 
 
+def test_a_warning_is_one_by_its_field_not_by_its_words(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    wanted = asked(tmp_path, dry_run=True, notes=("WARNING is what a folder is called.",), warnings=("too many",))
+    said = describe(plan(tmp_path, scans), dataset(tmp_path, scans), wanted, 1_000_000).splitlines()
+    assert {"Note: WARNING is what a folder is called.", "WARNING: too many"} <= set(said)
+
+
 def test_a_plan_to_be_looked_at_says_what_is_needed(tmp_path: Path) -> None:
     scans = [scan(tmp_path, s) for s in "12"]
     with pytest.raises(MissingInputError, match=r"lapirn.*LUMIRAGE_WEIGHTS"):

@@ -9,7 +9,7 @@ import pytest
 
 from lumirage_bids.app import estimate
 from lumirage_bids.experiment import timings
-from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Plan
 from lumirage_bids.experiment.settings import Settings
@@ -70,7 +70,7 @@ def test_evaluation_takes_time_too(made: Plan, tmp_path: Path) -> None:
 
 
 def test_coarser_variants_take_less(made: Plan, tmp_path: Path) -> None:
-    def spaced(arms: tuple[Arm, ...], spacing: float) -> tuple[Arm, ...]:
+    def spaced(arms: tuple[ArmOfRun, ...], spacing: float) -> tuple[ArmOfRun, ...]:
         return tuple(replace(a, preparation=replace(a.preparation, spacing=spacing)) for a in arms)
 
     arms = (*spaced(made.arms, 0.6), *spaced(made.arms, 1.2))

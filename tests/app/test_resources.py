@@ -32,16 +32,15 @@ def test_threads_are_shared_out(
     monkeypatch.setattr(resources, "count_cores", lambda: cores)
     shares = resources.share_out("cpu", *asked, None)
     assert (shares.nprocs, shares.omp_nthreads) == got
-    assert bool(shares.notes) == (got[0] * got[1] > cores)
+    assert bool(shares.warnings) == (got[0] * got[1] > cores)
 
 
 def test_more_threads_than_cores_are_told_of_and_what_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "count_cores", lambda: 2)
-    (note,) = resources.share_out("cpu", None, 16, 8, None).notes
-    assert note.startswith("WARNING")
+    (note,) = resources.share_out("cpu", None, 16, 8, None).warnings
     for word in ("16 process", "128 threads", "2 core", "--nthreads 2"):
         assert word in note
-    assert resources.share_out("cpu", None, 16, 8, Path("slurm.yml")).notes == ()
+    assert resources.share_out("cpu", None, 16, 8, Path("slurm.yml")).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,7 @@ def test_only_options_that_were_given_are_spoken_of(
     given: tuple[int | None, int | None, int | None], advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "count_cores", lambda: 2)
-    (note,) = resources.share_out("cpu", *given, None).notes
+    (note,) = resources.share_out("cpu", *given, None).warnings
     assert note.endswith(advice)
     assert ("fMRIPrep" in note) == (given[1] is not None)
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.base import PageFigure
-from lumirage_bids.report.figures.intensities import Seen
+from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.figures.slices import Planes, View
 from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, page_figures
 from lumirage_bids.report.group_page import group_tables
@@ -33,7 +33,7 @@ def shown(*, rows: bool = True) -> Shown:
     pictures = Pictures(
         pairs={("braincolor", Arm("base", "syn")): [view]},
         sequences=[view],
-        histograms={Seen("base", "MPRAGE", "sub-1"): np.ones(64)},
+        histograms={ShownHistogram("base", "MPRAGE", "sub-1"): np.ones(64)},
     )
     audit = AuditSection(
         findings=[],
@@ -54,7 +54,7 @@ def whole() -> Shown:
 def test_it_is_drawn_and_told_of(kind: type[PageFigure], whole: Shown) -> None:
     assert kind.section in SECTIONS
     assert kind.needs in {"", "pairs", *statistics()}
-    drawn = list(kind().drawn(whole))
+    drawn = list(kind().draw_all(whole))
     assert drawn
     for figure in drawn:
         assert isinstance(figure.figure, Figure)

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import lumirage_bids
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
 from tests.conftest import options, run_program
@@ -27,7 +28,7 @@ pytestmark = [
         reason="there is no SLURM here",
     ),
 ]
-SCRIPT = Path(__file__).parents[2] / "docs" / "sbatch_array.sh"
+SCRIPT = Path(lumirage_bids.__file__).parent / "app" / "sbatch_array.sh"
 ALONE = ENDLESS.replace("[methods.identity]\n", "")
 
 

@@ -11,7 +11,7 @@ from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
-from lumirage_bids.experiment.labels_of_run import LabellingOfRun, choose_labels, scored_unnamed
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, choose_labels, has_scored_unnamed
 from lumirage_bids.labellers import reader, scored_of
 from lumirage_bids.output.folder import Output
 from tests.experiment.plans import template
@@ -64,7 +64,7 @@ def test_rows_that_counted_what_no_table_names_are_made_again(tmp_path: Path) ->
     lut = tmp_path / "out" / "seg-manual_dseg.tsv"
     for text, counted in (("1\tlabel 1\n2\tlabel 2\n", False), ("1\ta\n2\tb\n", False), ("1\ta\n2\tlabel 2\n", True)):
         lut.write_text(f"index\tname\n{text}")
-        assert scored_unnamed(Output(tmp_path / "out"), "manual") == counted
+        assert has_scored_unnamed(Output(tmp_path / "out"), "manual") == counted
         assert (choose(tmp_path, "manual", FREESURFER).conditions != before.conditions) == counted
     # A table of the protocol's own has always been all that is scored.
     own = '[labellings.manual.structures]\n1 = "a"\n'

@@ -170,20 +170,19 @@ def test_refusals_name_what_is_there(tmp_path: Path) -> None:
         plan(tmp_path, scans[:1])
 
 
-@pytest.mark.parametrize("word", ["--only", "--only=7", "--participant-label"])
-def test_refusals_name_the_option_that_was_given(word: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--only", "--participant-label"])
+def test_refusals_name_the_option_that_was_given(option: str, tmp_path: Path) -> None:
     scans = [scan(tmp_path, s) for s in "12"]
-    command = f"lumirage /b /o participant {word}"
-    option = word.partition("=")[0]
-    both = ("7",) if option == "--only" else ()
+    only = option == "--only"
+    both = ("7",) if only else ()
     with pytest.raises(MissingInputError, match=f"^{option} 7: "):
-        plan(tmp_path, scans, participant_label=("7",), fixed_label=both, command=command)
+        plan(tmp_path, scans, participant_label=("7",), fixed_label=both, only=only)
     with pytest.raises(MissingInputError, match=rf"^{option} 2: .*\(--exclude-participant-label leaves it out\)"):
-        plan(tmp_path, scans[:1], participant_label=("2",), command=command, exclude_participant_label=("2",))
+        plan(tmp_path, scans[:1], participant_label=("2",), only=only, exclude_participant_label=("2",))
     with pytest.raises(NothingSelectedError, match="Check --exclude-participant-label, --bids-filter-file"):
         plan(tmp_path, scans[:1], exclude_participant_label=("2",))
     with pytest.raises(NothingSelectedError, match=f"No pair is left of 2 pairs of 2 scans. Check {option}"):
-        plan(tmp_path, scans, participant_label=("1",), fixed_label=("1",), command=command)
+        plan(tmp_path, scans, participant_label=("1",), fixed_label=("1",), only=only)
 
 
 def test_content_that_is_needed_and_not_here_is_asked_for(tmp_path: Path) -> None:

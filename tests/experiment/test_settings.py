@@ -12,17 +12,19 @@ from tests.small_plan import asked
 
 
 @pytest.mark.parametrize(
-    ("command", "named"),
+    ("only", "named"),
     [
-        ("lumirage b o participant --only 1", {"--only": ("1",)}),
-        ("lumirage 'my data' o participant --only=1", {"--only": ("1",)}),
-        ("lumirage b o participant --participant-label 1", {"--participant-label": ("1",), "--fixed-label": ("1",)}),
+        (True, {"--only": ("1",)}),
+        (False, {"--participant-label": ("1",), "--fixed-label": ("1",)}),
     ],
 )
 def test_subjects_are_named_by_the_option_that_was_given(
-    command: str, named: dict[str, tuple[str, ...]], tmp_path: Path
+    only: bool, named: dict[str, tuple[str, ...]], tmp_path: Path
 ) -> None:
-    settings = asked(tmp_path, command=command, participant_label=("1",), fixed_label=("1",))
+    # A folder called --only is no option.
+    settings = asked(
+        tmp_path, command="lumirage --only out participant", only=only, participant_label=("1",), fixed_label=("1",)
+    )
     assert settings.named_subjects == named
 
 

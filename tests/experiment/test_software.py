@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -74,7 +75,9 @@ def test_label_maps_of_other_versions_are_named(tmp_path: Path) -> None:
     for name, made in (("sub-1_", "0.6.2"), ("sub-2_", "0.6.2"), ("sub-3_", "0.6.3"), ("sub-4_space-1T1w_", "0.6.1")):
         file = tmp_path / name[:5] / "anat" / f"{name}seg-tissue_dseg.json"
         file.parent.mkdir(parents=True)
-        file.write_text(f'{{"MadeWith": "antspyx={made}"}}')
+        # As this version has it, and as those before 0.2.0 had.
+        told = {"antspyx": made} if name == "sub-1_" else f"antspyx={made}"
+        file.write_text(json.dumps({"MadeWith": told}))
     tables = {"tissue": rows("identity", None), "manual": rows("identity", None)}
     (told,) = software_notes(Output(tmp_path), tables, None)
     assert told.startswith("2 label map(s) of tissue were made with antspyx 0.6.2, the latest run has antspyx 0.6.3")

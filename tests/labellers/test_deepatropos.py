@@ -14,7 +14,7 @@ import pytest
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.labellers import labeller, segment_checked
-from lumirage_bids.labellers._deepatropos_child import needed
+from lumirage_bids.labellers._deepatropos_child import list_needed
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import same_grid
 from tests.labellers.phantom import brain, dice, scan
@@ -34,7 +34,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def with_weights(folder: Path) -> Context:
     (folder / "antsxnet").mkdir()
-    for file in needed(folder / "antsxnet"):
+    for file in list_needed(folder / "antsxnet"):
         file.write_text("")
     return Context(weights=folder, threads=2)
 
@@ -84,7 +84,7 @@ def test_what_is_missing_is_said_before(installed: Path, tmp_path: Path, monkeyp
     # The command that it names makes it complete.
     subprocess.run([sys.executable, *shlex.split(command)[1:]], check=True, capture_output=True)
     assert made_by.missing(context) is None
-    assert sorted((tmp_path / "my weights" / "antsxnet").iterdir()) == sorted(needed(context.weights / "antsxnet"))
+    assert sorted((tmp_path / "my weights" / "antsxnet").iterdir()) == sorted(list_needed(context.weights / "antsxnet"))
     # Without a folder of weights, ANTsPyNet's own place counts.
     monkeypatch.setenv("HOME", str(tmp_path))
     assert str(tmp_path / ".keras" / "ANTsXNet") in str(made_by.missing(Context()))

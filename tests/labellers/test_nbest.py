@@ -23,4 +23,4 @@ def test_nbest_tissues_subcortical_structures_and_masks(raw: Path, tmp_path: Pat
     assert found.mask.path == mask
     assert not other.labels
     assert other.mask is None
-    assert brain_mask(found, brain()[0], Context())[1] == "existing"
+    assert brain_mask(found, brain()[0], Context())[1].source == "existing"

@@ -21,8 +21,8 @@ def test_mask_file_comes_first_through_its_header(tmp_path: Path) -> None:
     image, truth = whole_head()
     write_image(reorient(truth, "LPS"), tmp_path / "m.nii.gz", np.uint8)
     given = label_file(tmp_path, "m.nii.gz")
-    mask, source = brain_mask(scan(mask=File(path=given.path, dataset=given.dataset)), image, Context())
-    assert source == "existing"
+    mask, found = brain_mask(scan(mask=File(path=given.path, dataset=given.dataset)), image, Context())
+    assert found.source == "existing"
     assert mask.array.dtype == np.uint8
     np.testing.assert_array_equal(mask.array, truth.array)
 

@@ -22,7 +22,7 @@ def made(told: list[str]) -> Found:
     told.append("made")
     mask = np.zeros(IMAGE.shape, bool)
     mask[1:3, 2, 3:] = True
-    return Found(mask=mask, source="template")
+    return Found(mask=mask, masker="template", of_t1w=True)
 
 
 def test_a_mask_is_made_once_for_equal_conditions(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_mask_is_made_once_for_equal_conditions(tmp_path: Path) -> None:
     context = Context(work_dir=tmp_path)
     first, again = (keep(scan(), IMAGE, "a", context, lambda: made(told)) for _ in range(2))
     assert told == ["made"]
-    assert again.source == first.source
+    assert (again.masker, again.of_t1w, again.source) == (first.masker, True, "T1w-template")
     np.testing.assert_array_equal(again.mask, first.mask)
     keep(scan(), IMAGE, "b", context, lambda: made(told))
     keep(replace(scan(), path=scan().dataset / "other_T1w.nii.gz"), IMAGE, "a", context, lambda: made(told))

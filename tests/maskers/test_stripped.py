@@ -28,8 +28,8 @@ def test_skull_stripped_images_are_recognised() -> None:
     i, j, k = np.argwhere(truth.array).mean(0).astype(int)
     hollow[i, j, k] = 0  # a zero within the brain is brain
     hollow[0, 0, 0] = 5  # a speck outside is not
-    mask, source = brain_mask(scan(), replace(image, array=hollow), Context())
-    assert source == "skull-stripped"
+    mask, found = brain_mask(scan(), replace(image, array=hollow), Context())
+    assert found.source == "skull-stripped"
     np.testing.assert_array_equal(mask.array, truth.array)
     assert skull_stripped_region(image) is None
 
@@ -46,8 +46,8 @@ def test_heads_on_empty_background_are_not_taken_for_brains() -> None:
 def test_what_the_sidecar_says_is_checked() -> None:
     image, truth = whole_head()
     stripped = replace(image, array=np.where(truth.array, image.array, 0))
-    mask, source = brain_mask(scan(skull_stripped=True), stripped, Context())
-    assert source == "skull-stripped"
+    mask, found = brain_mask(scan(skull_stripped=True), stripped, Context())
+    assert found.source == "skull-stripped"
     np.testing.assert_array_equal(mask.array, truth.array)
     with pytest.raises(BadDataError, match="SkullStripped"):
         brain_mask(scan(skull_stripped=True), replace(image, array=image.array + 1), Context())

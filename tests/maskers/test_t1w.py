@@ -41,8 +41,8 @@ def test_the_mask_of_the_t1w_scan_comes_to_where_the_brain_lies(tmp_path: Path) 
     write_image(whole_head()[1], tmp_path / "m.nii.gz", np.uint8)
     given = File(path=tmp_path / "m.nii.gz", dataset=tmp_path)
     image, truth = other_contrast()
-    mask, source = brain_mask(session(tmp_path, mask=given), image, Context())
-    assert source == "T1w-existing"
+    mask, found = brain_mask(session(tmp_path, mask=given), image, Context())
+    assert found.source == "T1w-existing"
     np.testing.assert_array_equal(mask.affine, image.affine)
     assert dice(mask.array > 0, truth.array > 0) > 0.93
 
@@ -54,8 +54,8 @@ def test_the_t1w_scan_may_have_a_skull_stripped_image_but_must_be_a_head(tmp_pat
     write_image(stripped, tmp_path / "brain.nii.gz")
     image, truth = other_contrast()
     beside = session(tmp_path, brain=File(path=tmp_path / "brain.nii.gz", dataset=tmp_path))
-    mask, source = brain_mask(beside, image, Context())
-    assert source == "T1w-skull-stripped"
+    mask, found = brain_mask(beside, image, Context())
+    assert found.source == "T1w-skull-stripped"
     assert dice(mask.array > 0, truth.array > 0) > 0.93
     only = session(tmp_path)
     assert only.lender is not None

@@ -15,8 +15,8 @@ TEMPLATE = masking({"order": ["existing", "skull-stripped", "T1w", "template"]})
 
 def test_template_finds_a_tilted_biased_brain_however_stored() -> None:
     image, truth = (reorient(v, "PSL") for v in whole_head())
-    mask, source = brain_mask(scan(), image, Context(masking=TEMPLATE))
-    assert source == "template"
+    mask, found = brain_mask(scan(), image, Context(masking=TEMPLATE))
+    assert found.source == "template"
     assert mask.array.dtype == np.uint8
     np.testing.assert_array_equal(mask.affine, image.affine)
     assert dice(mask.array > 0, truth.array > 0) > 0.9

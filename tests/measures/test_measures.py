@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.base.errors import UsageError
-from lumirage_bids.measures import measure, measured, take
+from lumirage_bids.measures import have_values, measure, take
 from lumirage_bids.measures.folding import Folding
 from lumirage_bids.measures.pair import RegisteredPair
 
@@ -25,4 +25,4 @@ def test_an_unknown_measure_or_parameter_is_refused_with_what_there_is() -> None
 
 def test_a_column_counts_where_a_table_has_any_value_in_it() -> None:
     table = pd.DataFrame({"dice_mean": [np.nan, 0.5], "sdlogj": [np.nan, np.nan]})
-    assert measured(["dice_mean", "sdlogj", "hd95_mm"], table) == ["dice_mean"]
+    assert have_values(["dice_mean", "sdlogj", "hd95_mm"], table) == ["dice_mean"]

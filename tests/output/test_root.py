@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.root import DESCRIPTION, dataset_name, initialise, read_description
+from lumirage_bids.output.root import DESCRIPTION, dataset_name, initialise, read_own_description
 from tests.small_plan import dataset, scan
 
 
 def test_an_output_folder_says_what_it_was_made_from(tmp_path: Path) -> None:
     raw, output = dataset(tmp_path, [scan(tmp_path, "1")]), Output(tmp_path / "out")
     raw = replace(raw, derivatives={"mine": tmp_path / "mine", "templateflow": tmp_path / "templates"})
-    assert read_description(output) == {}
+    assert read_own_description(output) == {}
     initialise(output, raw, "default", sloppy=True)
-    about = read_description(output)
+    about = read_own_description(output)
     assert about["Name"] == dataset_name("d", sloppy=True) == "LUMirage evaluation of d (SLOPPY, not for publication)"
     assert about["DatasetType"] == "derivative"
     # What the sidecars' URIs begin with; label maps are not named by such.
@@ -31,6 +31,6 @@ def test_root_files_are_written_again_only_where_they_differ(tmp_path: Path) -> 
     before = {file: (output / file).stat().st_ino for file in output.find("*")}
     (output / DESCRIPTION).write_text("{")
     initialise(output, raw, "default", sloppy=False)
-    assert read_description(output)["Protocol"] == "default"
+    assert read_own_description(output)["Protocol"] == "default"
     after = {file: (output / file).stat().st_ino for file in output.find("*")}
     assert [file.name for file in after if after[file] != before[file]] == [DESCRIPTION]

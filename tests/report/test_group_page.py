@@ -14,7 +14,7 @@ from lumirage_bids.audit import Finding
 from lumirage_bids.experiment.followed import Followed
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection
-from lumirage_bids.report.figures.intensities import Seen
+from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.figures.slices import ContourLayer, View
 from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.group_page import GroupTables, MissingScan, group_tables, write_group_report
@@ -144,7 +144,7 @@ def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
     looks = Pictures(
         pairs={("braincolor", Arm("default", "syn")): [view], ("braincolor", Arm("default", EVIL)): []},
         sequences=[view],
-        histograms={Seen("default", EVIL, "sub-1"): np.ones(64)},
+        histograms={ShownHistogram("default", EVIL, "sub-1"): np.ones(64)},
     )
     page = page_of(tmp_path, tables(subjects=3), pictures=looks)
     check_structure(page)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lumirage_bids.audit import Conditions
 from lumirage_bids.output.folder import Output
-from lumirage_bids.report.figures.intensities import Seen
+from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
 from lumirage_bids.stats.classes import Arm
 from tests.report.made_scans import keep_slices, prepare, row
@@ -45,5 +45,5 @@ def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_
     titles = [view.title for view in looks.pairs["mine", Arm("default", "syn")]]
     assert titles == ["worst: sub-1_T1w → sub-3_T1w, Dice 0.200", "best: sub-1_T1w → sub-2_T1w, Dice 0.700"]
     assert [view.title for view in looks.sequences] == ["MP2RAGE: sub-2_T1w", "MPRAGE: sub-1_T1w"]
-    assert looks.histograms[Seen("default", "MPRAGE", "sub-1_T1w")] == [1] * 64
+    assert looks.histograms[ShownHistogram("default", "MPRAGE", "sub-1_T1w")] == [1] * 64
     assert len(looks.histograms) == 4

@@ -25,7 +25,7 @@ __all__ = [
     "NBEST",
     "PROTOCOLS",
     "PUBLISHED",
-    "Cell",
+    "PublishedCell",
     "RunFacts",
     "cells",
     "paper_tables",
@@ -66,7 +66,7 @@ PUBLISHED: dict[str, dict[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class PublishedCell:
     """Numbers that the paper prints for one method and class of pairs.
 
     Attributes
@@ -121,17 +121,17 @@ def published_findings() -> str:
     """The paper's means in one paragraph, all rows of its tables, the highest of each first."""
     tables = paper_tables()
 
-    def ranked(values: Mapping[str, list[float]]) -> str:
+    def rank(values: Mapping[str, list[float]]) -> str:
         order = sorted(values.items(), key=lambda item: -item[1][0])
         return ", ".join(f"{name} {numbers[0]:.3f}" for name, numbers in order)
 
-    t1w = [f"by {name} {ranked(tables['table1'][key])}" for key, name in _TABLE_1.items()]
-    others = [f"{name} {ranked(tables['table2'][key])}" for key, name in _TABLE_2.items()]
+    t1w = [f"by {name} {rank(tables['table1'][key])}" for key, name in _TABLE_1.items()]
+    others = [f"{name} {rank(tables['table2'][key])}" for key, name in _TABLE_2.items()]
     stated = tables["cohens_d_stated"]
     return (
         "The evaluation that this program makes repeatable found, as mean Dice, of NIMH's T1w scans: "
         f"{'; '.join(t1w)}; by SynthSeg of its other contrasts: {'; '.join(others)}; of Ultracortex: "
-        f"{ranked(tables['table3']['all'])}. Of macaques it states d = {stated['PRIME-DE greedy vs vfa, tissue']} "
+        f"{rank(tables['table3']['all'])}. Of macaques it states d = {stated['PRIME-DE greedy vs vfa, tissue']} "
         f"(tissue) and {stated['PRIME-DE greedy vs vfa, subcortical']} (subcortical) of greedy over vfa. Its tables of "
         "NIMH leave out the lowest 5 % of the pairs of each method (Jena et al. 2026, PMLR 315:4134-4165)."
     )
@@ -211,14 +211,14 @@ def _both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(ways, ignore_index=True)
 
 
-def cells(protocol: str) -> Iterator[Cell]:
+def cells(protocol: str) -> Iterator[PublishedCell]:
     """The paper's tables as cells."""
     tables = paper_tables()
     if protocol == "nimh-t1w":
         names = tables["table1"]["columns"]
         for labelling in ("slant", "deepatropos", "synthseg"):
             for method, values in tables["table1"][labelling].items():
-                yield Cell(
+                yield PublishedCell(
                     source="Table 1", pairs="T1w", method=method, labelling=labelling, contrast="T1w", n_pairs=9900,
                     trimmed=True, values=dict(zip(names, values, strict=True)),
                 )  # fmt: skip
@@ -226,7 +226,7 @@ def cells(protocol: str) -> Iterator[Cell]:
         names = tables["table2"]["columns"]
         for contrast in ("T2w", "T2starw", "FLAIR"):
             for method, values in tables["table2"][contrast].items():
-                yield Cell(
+                yield PublishedCell(
                     source="Table 2", pairs=contrast, method=method, labelling="synthseg", contrast=contrast,
                     n_pairs=5000, trimmed=True, values=dict(zip(names, values, strict=True)),
                 )  # fmt: skip
@@ -236,7 +236,7 @@ def cells(protocol: str) -> Iterator[Cell]:
             for key in tables["table3"]["all"]:
                 method, variant = key.split("@")
                 values = tables["table3"][pairs][key]
-                yield Cell(
+                yield PublishedCell(
                     source="Table 3", pairs=pairs, method=method, variant=variant, labelling="manual",
                     splits=_splits(pairs), n_pairs=n, trimmed=False, values=dict(zip(names, values, strict=True)),
                 )  # fmt: skip
@@ -257,7 +257,7 @@ def _splits(pairs: str) -> frozenset[str]:
     return frozenset({one, split_of(*reversed(ends))} if ends and one != pairs else {one})
 
 
-def _compared(cell: Cell, scored: pd.DataFrame) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
+def _compared(cell: PublishedCell, scored: pd.DataFrame) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
     """Rows of one cell, for every variant and evaluation that it was run with."""
     rows = scored[scored["method"] == cell.method]
     for column in ("labelling", "contrast"):

@@ -109,7 +109,7 @@ class _Rows:
     variant: str
     facts: RunFacts
 
-    def prepared(self, key: str) -> Any:
+    def preparation_of(self, key: str) -> Any:
         return self.facts.preparations.get(self.variant, {}).get(key)
 
     def parameter(self, name: str) -> Any:
@@ -201,12 +201,12 @@ def _value(value: object) -> str:
 def _spacing(of: _Rows) -> str:
     if of.variant not in of.facts.preparations:
         return ""
-    spacing = of.prepared("spacing")
+    spacing = of.preparation_of("spacing")
     return "native" if spacing is None else f"{spacing:g} mm"
 
 
 def _skull(of: _Rows) -> str:
-    strip = of.prepared("skull_strip")
+    strip = of.preparation_of("skull_strip")
     return "" if strip is None else "stripped" if strip else "kept"
 
 
@@ -214,19 +214,19 @@ def _field_of_view(of: _Rows) -> str:
     """The grid that the method saw: a network's own, else that of the prepared image."""
     if of.method in NETWORKS:
         return _each(of.rows["input"]) if "input" in of.rows else ""
-    crop = of.prepared("crop")
+    crop = of.preparation_of("crop")
     if crop is None:
         return ""
-    margin, multiple = of.prepared("margin_mm"), of.prepared("multiple")
+    margin, multiple = of.preparation_of("margin_mm"), of.preparation_of("multiple")
     box = f"the box around its brain and {margin:g} mm" if crop == "brain" else "the whole image"
     return f"each scan's own: {box}{f', padded to a multiple of {multiple} voxels' if (multiple or 1) > 1 else ''}"
 
 
 def _intensities(of: _Rows) -> str:
-    percentiles = of.prepared("percentiles")
+    percentiles = of.preparation_of("percentiles")
     if percentiles is None:
         return ""
-    if of.prepared("normalisation") == "none":
+    if of.preparation_of("normalisation") == "none":
         return "as they are"
     return "winsorised at percentiles {:g} and {:g}, scaled to [0, 1]".format(*percentiles)
 
@@ -270,7 +270,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "skull": _skull,
     "field of view": _field_of_view,
     "intensities": _intensities,
-    "orientation": lambda of: str(of.prepared("orientation") or ""),
+    "orientation": lambda of: str(of.preparation_of("orientation") or ""),
     "start": lambda of: _each(of.rows["start"]),
     "centres of mass": _centres,
     "alignment": _alignment,

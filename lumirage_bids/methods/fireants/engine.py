@@ -224,9 +224,9 @@ class Smoothing:
         return convolve(arrays, gaussians)
 
 
-class Greedy(Smoothing, GreedyRegistration):  # type: ignore[misc]
+class GreedyWarp(Smoothing, GreedyRegistration):  # type: ignore[misc]
     """FireANTs' greedy registration: the moving image is sampled at A x + u(x)."""
 
 
-class Syn(Smoothing, SyNRegistration):  # type: ignore[misc]
+class SynWarps(Smoothing, SyNRegistration):  # type: ignore[misc]
     """FireANTs' symmetric registration: moving at A x + u(x) and fixed at x + v(x) meet half-way."""

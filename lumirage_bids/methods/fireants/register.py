@@ -45,18 +45,18 @@ FULL_STEPS = 15
 """Iterations after which the steps are halved, and halved again."""
 
 
-WARPS = {engine.Greedy: ("warp",), engine.Syn: ("fwd_warp", "rev_warp")}
+WARPS = {engine.GreedyWarp: ("warp",), engine.SynWarps: ("fwd_warp", "rev_warp")}
 """Names of a registration's warps; those other than the first belong to the fixed image."""
 
 
 def greedy(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Register by FireANTs' greedy method; see `Method.register`."""
-    return read_greedy(optimise(engine.Greedy, method, fixed, moving, context), fixed, moving)
+    return read_greedy(optimise(engine.GreedyWarp, method, fixed, moving, context), fixed, moving)
 
 
 def syn(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> Transform:
     """Register by FireANTs' symmetric method; see `Method.register`."""
-    return read_syn(optimise(engine.Syn, method, fixed, moving, context), fixed, moving)
+    return read_syn(optimise(engine.SynWarps, method, fixed, moving, context), fixed, moving)
 
 
 def read_greedy(registration: Any, fixed: Volume, moving: Volume) -> Transform:

@@ -100,7 +100,7 @@ class LapIRN(nn.Module):
             return self._decoded(skip, self.down_conv(skip))
         coarser: LapIRN = self.get_submodule(self.coarser)  # type: ignore[assignment]
         coarse, features = coarser._level(_halved(moving), _halved(fixed))
-        moved = sampled(moving, _doubled(self._displacement(coarse)))
+        moved = sample(moving, _doubled(self._displacement(coarse)))
         coarse = _doubled(coarse)
         skip = self.input_encoder_lvl1(torch.cat((moved, fixed, coarse), 1))
         finer, features = self._decoded(skip, self.down_conv(skip) + features)
@@ -115,7 +115,7 @@ class LapIRN(nn.Module):
         return REACH * self.output_lvl1[1:](x), features
 
     def _displacement(self, field: Tensor) -> Tensor:
-        return integrated(field) if self.flavour == "diff" else field
+        return integrate(field) if self.flavour == "diff" else field
 
 
 def _halved(image: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ def _doubled(field: Tensor) -> Tensor:
     return functional.interpolate(field, scale_factor=2, mode="trilinear", align_corners=False)
 
 
-def sampled(image: Tensor, displacement: Tensor) -> Tensor:
+def sample(image: Tensor, displacement: Tensor) -> Tensor:
     """Image (1, C, X, Y, Z) at x + displacement(x), linear in between, its border value outside."""
     places = functional.affine_grid(
         torch.eye(3, 4, dtype=image.dtype, device=image.device)[None], [1, 1, *image.shape[2:]], align_corners=True
@@ -136,11 +136,11 @@ def sampled(image: Tensor, displacement: Tensor) -> Tensor:
     return values
 
 
-def integrated(velocity: Tensor) -> Tensor:
+def integrate(velocity: Tensor) -> Tensor:
     """Displacement (1, 3, X, Y, Z) after unit time of a stationary velocity, by scaling and squaring."""
     displacement: Tensor = velocity / 2**SQUARINGS
     for _ in range(SQUARINGS):
-        displacement = displacement + sampled(displacement, displacement)
+        displacement = displacement + sample(displacement, displacement)
     return displacement
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lumirage_bids.report.audit_section import AuditSection
-    from lumirage_bids.report.figures.intensities import Seen
+    from lumirage_bids.report.figures.intensities import ShownHistogram
     from lumirage_bids.report.figures.slices import View
     from lumirage_bids.report.group_page import GroupTables
     from lumirage_bids.report.verdict.verdict import Known
@@ -39,14 +39,14 @@ class Pictures:
         Labelling and arm → views of its worst, median and best pair.
     sequences : sequence of View
         A prepared scan of each sequence.
-    histograms : mapping of Seen to array-like, shape (64,)
+    histograms : mapping of ShownHistogram to array-like, shape (64,)
         As for `lumirage_bids.report.figures.intensities.intensity_histograms`.
     """
 
     preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pairs: Mapping[tuple[str, Arm], Sequence[View]] = field(default_factory=dict)
     sequences: Sequence[View] = ()
-    histograms: Mapping[Seen, npt.ArrayLike] = field(default_factory=dict)
+    histograms: Mapping[ShownHistogram, npt.ArrayLike] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class PageFigure(ABC):
     """The table without whose rows there is nothing to draw: ``pairs``, or the name of a statistic; empty for none."""
 
     @abstractmethod
-    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+    def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
         """Draw it, as many times as there is something to show."""
 
 
@@ -149,7 +149,7 @@ class OfLabelling(PageFigure):
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it; None where a labelling has nothing to show."""
 
-    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+    def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
         """One for each labelling that has something to show."""
         for labelling, name in shown.named.items():
             if (figure := self.draw(shown, labelling)) is not None:

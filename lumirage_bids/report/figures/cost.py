@@ -30,7 +30,7 @@ _MEASURES = {"runtime_s": "Run time of a registration, s", "memory_gb": "Peak me
 _Floats = npt.NDArray[np.float64]
 
 
-class Cost(NamedTuple):
+class Quartiles(NamedTuple):
     """Quartiles (first, median, third) of an arm's Dice, run time (s) and peak memory (10⁹ bytes) over n pairs."""
 
     n: int
@@ -39,7 +39,7 @@ class Cost(NamedTuple):
     memory_gb: _Floats
 
 
-def costs(pairs: pd.DataFrame, labelling: str, split: str) -> dict[Arm, Cost]:
+def costs(pairs: pd.DataFrame, labelling: str, split: str) -> dict[Arm, Quartiles]:
     """Sum up Dice and cost of every arm over its scored pairs; arms without any, and without a cost, are left out.
 
     Parameters
@@ -55,18 +55,20 @@ def costs(pairs: pd.DataFrame, labelling: str, split: str) -> dict[Arm, Cost]:
     for arm in arms_of(table):
         mine = table[(table["variant"] == arm.variant) & (table["method"] == arm.method)]
         measures = (mine[name].to_numpy(dtype=np.float64) for name in ("dice", *_MEASURES))
-        cost = Cost(len(mine), *(np.quantile(values, (0.25, 0.5, 0.75)) for values in measures))
+        cost = Quartiles(len(mine), *(np.quantile(values, (0.25, 0.5, 0.75)) for values in measures))
         if arm.method == FLOOR or (cost.runtime_s > 0).all():
             found[arm] = cost
     return found
 
 
-def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str, *, aside: Collection[Arm] = ()) -> Figure:
+def dice_against_cost(
+    of: Mapping[Arm, Quartiles], labelling: str, split: str, *, aside: Collection[Arm] = ()
+) -> Figure:
     """Draw run time and peak memory of every arm against its Dice.
 
     Parameters
     ----------
-    of : mapping of Arm to Cost
+    of : mapping of Arm to Quartiles
         What `costs` finds, with at least one arm that is not the floor.
     labelling, split : str
         What that is of, for the title.
@@ -96,7 +98,7 @@ def dice_against_cost(of: Mapping[Arm, Cost], labelling: str, split: str, *, asi
     return figure
 
 
-def _panel(axes: Axes, of: Mapping[Arm, Cost], measure: str, aside: Collection[Arm]) -> None:
+def _panel(axes: Axes, of: Mapping[Arm, Quartiles], measure: str, aside: Collection[Arm]) -> None:
     arms = list(of)
     labels, colours, markers = arm_labels(arms, aside), arm_colours(arms), arm_markers(arms)
     for arm, cost in of.items():

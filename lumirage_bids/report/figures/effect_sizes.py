@@ -193,7 +193,7 @@ def _colour_key(axes: Axes, *, higher_is_better: bool) -> None:
         spine.set_visible(False)
 
 
-class Effects(PageFigure):
+class EffectSizes(PageFigure):
     """Effect sizes, a matrix for each labelling and evaluation."""
 
     name: ClassVar[str] = "effects"
@@ -201,7 +201,7 @@ class Effects(PageFigure):
     place: ClassVar[int] = 20
     needs: ClassVar[str] = "comparisons"
 
-    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+    def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
         """One matrix for each place where label maps are compared."""
         comparisons = shown.tables.comparisons
         for labelling, name in shown.named.items():

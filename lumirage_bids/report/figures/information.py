@@ -194,7 +194,7 @@ class Volumes(OfLabelling):
         return dice_against_volume(rows, labelling, aside=shown.aside(labelling))
 
 
-class Information(OfLabelling):
+class DiceByInformation(OfLabelling):
     """Dice against what the image tells of the labels."""
 
     name: ClassVar[str] = "information"

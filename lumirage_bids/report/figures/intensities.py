@@ -20,7 +20,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#56B4E9")
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)), (0, (7, 2)), (0, (2, 1, 1, 1)))
 
 
-class Seen(NamedTuple):
+class ShownHistogram(NamedTuple):
     """A prepared image: of which scan, of which sequence, under which variant."""
 
     variant: str
@@ -28,12 +28,12 @@ class Seen(NamedTuple):
     scan: str
 
 
-def intensity_histograms(histograms: Mapping[Seen, npt.ArrayLike]) -> Figure:
+def intensity_histograms(histograms: Mapping[ShownHistogram, npt.ArrayLike]) -> Figure:
     """Draw the histogram of every prepared image, a panel per sequence.
 
     Parameters
     ----------
-    histograms : mapping of Seen to array-like, shape (64,)
+    histograms : mapping of ShownHistogram to array-like, shape (64,)
         Voxels of the brain by intensity: equal bins over [0, 1]. At least one; all with as many bins.
 
     Returns
@@ -77,7 +77,7 @@ def _look(place: int) -> dict[str, Any]:
     return {"color": _COLOURS[place % len(_COLOURS)], "linestyle": _DASHES[place % len(_DASHES)]}
 
 
-def _panel(axes: Axes, histograms: Mapping[Seen, npt.ArrayLike], variants: list[str]) -> None:
+def _panel(axes: Axes, histograms: Mapping[ShownHistogram, npt.ArrayLike], variants: list[str]) -> None:
     for place, variant in enumerate(variants):
         counts = np.array([counts for seen, counts in histograms.items() if seen.variant == variant], dtype=np.float64)
         counts = counts[counts.sum(axis=1) > 0] if counts.size else counts
@@ -102,7 +102,7 @@ class Histograms(PageFigure):
     place: ClassVar[int] = 20
     needs: ClassVar[str] = ""
 
-    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+    def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
         """One figure, a panel per sequence."""
         if shown.pictures.histograms:
             yield ReportFigure(

@@ -20,7 +20,7 @@ class Sequences(PageFigure):
     place: ClassVar[int] = 10
     needs: ClassVar[str] = ""
 
-    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+    def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
         """One figure, a row per sequence."""
         views = shown.pictures.sequences
         if views:
@@ -40,7 +40,7 @@ class Pairs(PageFigure):
     section: ClassVar[str] = "images"
     place: ClassVar[int] = 30
 
-    def drawn(self, shown: Shown) -> Iterator[ReportFigure]:
+    def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
         """One figure for each labelling and arm, folded away."""
         arms = list(dict.fromkeys(arm for _, arm in shown.pictures.pairs))
         labels = arm_labels(arms)

@@ -13,7 +13,7 @@ import torch
 
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.methods.networks import lapirn as _lapirn_network
-from lumirage_bids.methods.networks.lapirn import LapIRN, integrated, sampled
+from lumirage_bids.methods.networks.lapirn import LapIRN, integrate, sample
 from tests.methods.networks.weights import Flavour, flavours, zeros
 
 
@@ -38,7 +38,7 @@ def test_image_is_sampled_along_the_axes_last_first(component: int) -> None:
     displacement = torch.zeros(1, 3, 5, 6, 7)
     displacement[:, component] = 2 / (image.shape[axis] - 1)  # one voxel
     expected = torch.cat((image.narrow(axis, 1, image.shape[axis] - 1), image.narrow(axis, -1, 1)), axis)
-    torch.testing.assert_close(sampled(image, displacement), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(sample(image, displacement), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("rate", [-0.5, 0.2])
@@ -46,7 +46,7 @@ def test_linear_velocity_becomes_its_exponential(rate: float) -> None:
     places = coordinates((9, 9, 9))
     # Only inside, as what comes from beyond the border is not known.
     inner = slice(2, -2)
-    found = integrated(rate * places)[..., inner, inner, inner]
+    found = integrate(rate * places)[..., inner, inner, inner]
     expected = ((1 + rate / 128) ** 128 - 1) * places[..., inner, inner, inner]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
     assert (1 + rate / 128) ** 128 == pytest.approx(np.exp(rate), rel=2e-3)
@@ -54,7 +54,7 @@ def test_linear_velocity_becomes_its_exponential(rate: float) -> None:
 
 def test_constant_velocity_is_the_displacement() -> None:
     velocity = torch.tensor([0.1, -0.2, 0.05])[None, :, None, None, None].expand(1, 3, 6, 7, 8)
-    torch.testing.assert_close(integrated(velocity), velocity)
+    torch.testing.assert_close(integrate(velocity), velocity)
 
 
 @flavours
@@ -72,7 +72,7 @@ def test_result_does_not_depend_on_levels_joined_or_apart(flavour: Flavour) -> N
         coarse = coarsest._level(*quarter)[0]
         expected = _lapirn_network._doubled(_lapirn_network._doubled(coarse))
         if flavour == "diff":
-            expected = integrated(expected)
+            expected = integrate(expected)
         torch.testing.assert_close(network(moving, fixed), expected)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lumirage_bids.report.figures.intensities import Seen, intensity_histograms
+from lumirage_bids.report.figures.intensities import ShownHistogram, intensity_histograms
 from lumirage_bids.report.figures.style import WIDTH
 from tests.report.figures.drawn import words
 
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.filterwarnings("error")
 def test_histograms_are_shares_of_each_brain_by_sequence_and_variant():
     counts = np.arange(64)
     histograms = {
-        Seen("1mm", "MPRAGE", "sub-1"): counts,
-        Seen("1mm", "MPRAGE", "sub-2"): 1000 * counts,
-        Seen("2mm", "MPRAGE", "sub-1"): counts[::-1],
-        Seen("1mm", "MP2RAGE", "sub-3"): np.full(64, 5),
-        Seen("2mm", "MP2RAGE", "sub-3"): np.zeros(64),  # an empty brain has no shares
+        ShownHistogram("1mm", "MPRAGE", "sub-1"): counts,
+        ShownHistogram("1mm", "MPRAGE", "sub-2"): 1000 * counts,
+        ShownHistogram("2mm", "MPRAGE", "sub-1"): counts[::-1],
+        ShownHistogram("1mm", "MP2RAGE", "sub-3"): np.full(64, 5),
+        ShownHistogram("2mm", "MP2RAGE", "sub-3"): np.zeros(64),  # an empty brain has no shares
     }
     figure = intensity_histograms(histograms)
     assert figure.get_figwidth() == WIDTH
@@ -39,6 +39,6 @@ def test_histograms_are_shares_of_each_brain_by_sequence_and_variant():
 
 
 def test_one_variant_needs_no_legend():
-    figure = intensity_histograms({Seen("default", f"S{i}", "sub-1"): np.ones(64) for i in range(4)})
+    figure = intensity_histograms({ShownHistogram("default", f"S{i}", "sub-1"): np.ones(64) for i in range(4)})
     assert not figure.legends
     assert sum(axes.axison for axes in figure.axes) == 4

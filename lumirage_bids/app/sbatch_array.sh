@@ -1,6 +1,6 @@
 #!/bin/bash
 # One job that prepares all scans, one for each participant, one for the group. Set the lines below, and submit:
-#   bash sbatch_array.sh
+#   lumirage sbatch > sbatch_array.sh; bash sbatch_array.sh
 # Further arguments go to every `lumirage … participant`, for example --methods greedy syn --save transforms.
 # Give it again when the jobs have ended: it submits what is left.
 set -euo pipefail
@@ -16,18 +16,22 @@ set -euo pipefail
 
 # Only subjects that have something to do get a job: those that the protocol pairs, whose scans are here.
 code=0
-story=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run "$@") || code=$?
-read -ra subjects <<< "$(sed -n 's/^Participants with registrations to do: //p' <<< "$story")" || true
-jobs=$((${#subjects[@]} < JOBS ? ${#subjects[@]} : JOBS))
-echo "$story" >&2
-[[ $story != *" 0 can run"* ]] || { echo "No pair can run: see what is missing above." >&2; exit 66; }
+work=$($LUMIRAGE "$BIDS" "$OUT" participant --dry-run --print-work "$@") || code=$?
 ((code < 2)) || exit "$code" # 1: some pairs cannot be scored; above, the array would be refused
+scans=0 subjects=()
+while IFS=$'\t' read -r what name; do
+    case $what in
+        prepare | align) scans=$((scans + 1)) ;;
+        register) subjects+=("$name") ;;
+    esac
+done <<< "$work"
+jobs=$((${#subjects[@]} < JOBS ? ${#subjects[@]} : JOBS))
 
 submit() { local number; number=$(sbatch --parsable --output=lumirage-%j.out "$@"); after="--dependency=afterany:${number%%;*}"; }
 run="$LUMIRAGE ${BIDS@Q} ${OUT@Q}"
 after=
 
-if [[ $story != *"Preparation: 0 scans to prepare, 0 to align"* ]]; then
+if ((scans)); then
     # Prepared once by one job; the array then finds everything there, or that a scan could not be prepared (exit code 1).
     submit $PREPARE --job-name=lumirage-prepare <<EOF
 #!/bin/bash

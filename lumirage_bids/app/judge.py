@@ -155,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
     if asked.out is not None:
         ranked = ranked_labellings(tables.ranking, known.withheld)
         tables = replace(tables, made={**tables.made, "ranking": ranked})
-        write_out(asked.out.absolute(), tables, words, tell(asked, table, found))
+        write_out(Output(asked.out.absolute()), tables, words, tell(asked, table, found))
     return 0
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from lumirage_bids.output.files import replacing
 from lumirage_bids.report.figures.style import journal_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from lumirage_bids.output.folder import Output
 
 PRINT_DPI = 300
 SCREEN_DPI = 150
@@ -23,17 +24,29 @@ _ENLARGED = 1.4
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
 
 
-def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save_figure(figure: Figure, output: Output, name: str) -> list[Path]:
     """Write a figure as ``name.svg`` and ``name.png`` (300 dpi), without dates.
+
+    Parameters
+    ----------
+    figure : Figure
+    output : Output
+    name : str
+        Below it, without ending.
+
+    Returns
+    -------
+    list of Path
+        The two files below the output folder.
 
     Raises
     ------
     CannotWriteError
         If the folder cannot be written.
     """
-    files = [folder / f"{name}.svg", folder / f"{name}.png"]
+    files = [Path(f"{name}.svg"), Path(f"{name}.png")]
     for file in files:
-        with replacing(file) as temporary:
+        with output.replacing(file) as temporary:
             temporary.write_bytes(_render(figure, file.suffix[1:], PRINT_DPI))
     return files
 

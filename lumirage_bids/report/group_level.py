@@ -73,11 +73,10 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
     volumes = mean_volumes(conditions)
     tables = group_tables(conditions.pairs, conditions.structures, conditions.luts, volumes, criteria=criteria)
-    folder = output / "group"
     if not pictures:
         notes = [*notes, NO_PICTURES]
-        for file in (*folder.glob("figures/pairs-*"), *folder.glob("figures/sequences.*")):
-            file.unlink()  # of an earlier page
+        for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
+            (output / file).unlink()  # of an earlier page
     pairs = tables.pairs[list(score_table.COLUMNS)]
     output.write_table("group/pairs.tsv", pairs, score_table.COLUMNS)
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(conditions.labellers))}
@@ -118,7 +117,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         published_differences=differing,
         pictures=read_pictures(output, conditions, pictures=pictures),
     )
-    return write_group_report(folder, tables, context)
+    return write_group_report(output, tables, context)
 
 
 def read_run(output: Output) -> tuple[Conditions, list[str], str, Followed | None]:

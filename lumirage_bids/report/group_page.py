@@ -15,7 +15,7 @@ from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.experiment.followed import Followed
 from lumirage_bids.measures import Column, columns, have_values
-from lumirage_bids.output.files import write_text
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
 from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup
@@ -183,13 +183,13 @@ class _Drawing:
     folded: bool
 
 
-def write_group_report(group_dir: Path, tables: GroupTables, context: ReportContext) -> Path:
-    """Write ``report.html``, its figures as SVG and PNG in ``figures/``, and ``CITATION.md`` and ``.bib``.
+def write_group_report(output: Output, tables: GroupTables, context: ReportContext) -> Path:
+    """Write ``group/report.html``, its figures as SVG and PNG in ``figures/``, and ``CITATION.md`` and ``.bib``.
 
     Parameters
     ----------
-    group_dir : Path
-        The folder that holds the group's tables, which the page links to.
+    output : Output
+        Which holds the group's tables, which the page links to.
     tables : GroupTables
     context : ReportContext
 
@@ -211,25 +211,24 @@ def write_group_report(group_dir: Path, tables: GroupTables, context: ReportCont
         known=context.known,
     )
     drawings = {
-        section: [_drawing(figure, group_dir / "figures", context.sloppy) for figure in figures]
+        section: [_drawing(figure, output, context.sloppy) for figure in figures]
         for section, figures in draw_figures(shown).items()
     }
-    write_text(group_dir / "CITATION.md", citation_markdown(context.methods_text))
-    write_text(group_dir / "CITATION.bib", citation_bibtex(context.methods_text))
-    page = group_dir / "report.html"
-    write_text(page, _page(tables, context, drawings))
-    return page
+    output.write_text("group/CITATION.md", citation_markdown(context.methods_text))
+    output.write_text("group/CITATION.bib", citation_bibtex(context.methods_text))
+    output.write_text("group/report.html", _page(tables, context, drawings))
+    return output / "group/report.html"
 
 
-def _drawing(figure: ReportFigure, folder: Path, sloppy: bool) -> _Drawing:
+def _drawing(figure: ReportFigure, output: Output, sloppy: bool) -> _Drawing:
     """Save a figure and make it a part of the page."""
     if sloppy:
         mark(figure.figure, SLOPPY)
-    svg, _ = save_figure(figure.figure, folder, figure.name)
+    svg, _ = save_figure(figure.figure, output, f"group/figures/{figure.name}")
     if figure.pictures:
         markup = Markup('<img src="{}" alt="{}">').format(png_data_uri(figure.figure), figure.alt)
     else:
-        markup = svg_markup(svg.read_text("utf-8"), figure.name, figure.alt)
+        markup = svg_markup((output / svg).read_text("utf-8"), figure.name, figure.alt)
     return _Drawing(name=figure.name, caption=figure.caption, markup=markup, folded=figure.folded)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.output.files import write_table, write_text
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.scene import certain_rows
@@ -99,7 +98,7 @@ def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in pairs.groupby("labelling", sort=False)}
 
 
-def write_out(folder: Path, tables: Tables, words: Wording, verdict: str) -> None:
+def write_out(output: Output, tables: Tables, words: Wording, verdict: str) -> None:
     """Write the verdict, the tables with their dictionaries, and figures.
 
     Raises
@@ -107,11 +106,11 @@ def write_out(folder: Path, tables: Tables, words: Wording, verdict: str) -> Non
     CannotWriteError
         The folder cannot be written.
     """
-    write_text(folder / "verdict.txt", verdict + "\n")
+    output.write_text("verdict.txt", verdict + "\n")
     for name, table in tables.made.items():
         if len(table):
-            write_table(folder / f"{name}.tsv", table, _spoken(statistics()[name].columns, words))
-    _draw(folder / "figures", tables, words)
+            output.write_table(f"{name}.tsv", table, _spoken(statistics()[name].columns, words))
+    _draw(output, tables, words)
 
 
 def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[str, dict[str, str]]:
@@ -128,7 +127,7 @@ def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[st
     }
 
 
-def _draw(folder: Path, tables: Tables, words: Wording) -> None:
+def _draw(output: Output, tables: Tables, words: Wording) -> None:
     # Matplotlib, which most who ask for a verdict do not wait for.
     from lumirage_bids.report.figure_files import save_figure
     from lumirage_bids.report.figures.base import slug
@@ -147,9 +146,9 @@ def _draw(folder: Path, tables: Tables, words: Wording) -> None:
             **{"what": words.mean, "higher_is_better": words.higher_is_better},
             "aside": arms_aside(tables.summary, str(labelling)),
         }
-        save_figure(dice_violins(pairs, str(labelling), **look), folder, f"scores-{name}")
+        save_figure(dice_violins(pairs, str(labelling), **look), output, f"figures/scores-{name}")
         if len(differing_in_one(here)):
             drawn = paired_differences(tables.pairs, rows, str(labelling), split, **look)
-            save_figure(drawn, folder, f"differences-{name}")
+            save_figure(drawn, output, f"figures/differences-{name}")
         if len(here):
-            save_figure(effect_matrix(rows, str(labelling), split, **look), folder, f"effects-{name}")
+            save_figure(effect_matrix(rows, str(labelling), split, **look), output, f"figures/effects-{name}")

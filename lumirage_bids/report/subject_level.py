@@ -41,7 +41,7 @@ def write_subject_pages(
             without_pictures="" if pictures else NO_PICTURES,
             sloppy=sloppy,
         )
-        write_subject_report(output / f"sub-{subject}.html", page)
+        write_subject_report(output, page)
 
 
 def _scan_panel(scan: Scan, plan: Plan, output: Output, *, pictures: bool) -> ScanPanel:

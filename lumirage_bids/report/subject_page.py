@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lumirage_bids.output.files import write_text
+from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figure_files import png_data_uri
 from lumirage_bids.report.figures.style import mark
 from lumirage_bids.report.group_page import SLOPPY
@@ -72,19 +72,19 @@ class _Picture:
     source: str
 
 
-def write_subject_report(path: Path, page: SubjectPage) -> Path:
+def write_subject_report(output: Output, page: SubjectPage) -> Path:
     """Write a subject's page: one file, no network, everything from the data escaped.
 
     Parameters
     ----------
-    path : Path
-        Where to write, ``sub-<label>.html``.
+    output : Output
+        Where it becomes ``sub-<label>.html``.
     page : SubjectPage
 
     Returns
     -------
     Path
-        `path`.
+        The page.
 
     Raises
     ------
@@ -100,8 +100,9 @@ def write_subject_report(path: Path, page: SubjectPage) -> Path:
         pair_pictures=_pictures(page.pair_panels, page.sloppy),
         without_pictures=page.without_pictures,
     )
-    write_text(path, content)
-    return path
+    name = f"sub-{page.subject}.html"
+    output.write_text(name, content)
+    return output / name
 
 
 def _pictures(panels: Sequence[Panel], sloppy: bool) -> list[_Picture]:

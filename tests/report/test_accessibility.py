@@ -11,6 +11,7 @@ import pytest
 from lxml import html
 
 from lumirage_bids.audit import Finding
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report import rendering
 from lumirage_bids.report.audit_section import AuditSection
@@ -57,9 +58,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     panel = ScanPanel(name=NASTY, description=[NASTY])
     subject = SubjectPage(subject="00", scans=[panel], pairs=rows)
     return {
-        "usual": write_group_report(folder / "usual", usual, context(audit=AuditSection(findings=[]))),
-        "hostile": write_group_report(folder / "hostile", hostile, context(**every)),
-        "subject": write_subject_report(folder / "sub-00.html", subject),
+        "usual": write_group_report(Output(folder / "usual"), usual, context(audit=AuditSection(findings=[]))),
+        "hostile": write_group_report(Output(folder / "hostile"), hostile, context(**every)),
+        "subject": write_subject_report(Output(folder), subject),
     }
 
 

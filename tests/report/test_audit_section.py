@@ -10,6 +10,7 @@ from lxml import html
 
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.published import DIFFERENCES, published_comparison, published_differences
+from lumirage_bids.output.folder import Output
 from lumirage_bids.report.audit_section import audit_section, differences_table, published_table
 from lumirage_bids.report.group_page import ReportContext, group_tables, write_group_report
 from tests.audit.made_up import conditions
@@ -35,7 +36,7 @@ def test_the_page_shows_findings_or_says_that_there_are_none(tmp_path, there):
     created = datetime(2026, 1, 2, tzinfo=UTC)
     c = replace(c, training={"<b>evil": "none"})
     about = {"dataset": "D", "protocol": "default", "command": "x", "created": created, "versions": {}}
-    page = write_group_report(tmp_path, tables, ReportContext(**about, audit=audit_section(c)))
+    page = write_group_report(Output(tmp_path), tables, ReportContext(**about, audit=audit_section(c)))
     section = html.document_fromstring(page.read_bytes()).get_element_by_id("audit")
     text = section.text_content()
     assert ("No findings" in text) is not there

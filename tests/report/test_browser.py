@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from lxml import html
 
+from lumirage_bids.output.folder import Output
 from lumirage_bids.report.group_page import write_group_report
 from tests.report.made_pages import context, tables
 from tests.report.test_accessibility import pages  # noqa: F401 the fixture
@@ -65,7 +66,7 @@ def test_axe_finds_nothing(pages: dict[str, Path], name: str, width: int, tmp_pa
 
 def test_pairs_are_paged_sorted_and_filtered(tmp_path: Path):
     group = tables(subjects=12, failing=0.1, gains={"identity": 0.0, "syn": 0.2})
-    page = write_group_report(tmp_path / "group", group, context())
+    page = write_group_report(Output(tmp_path), group, context())
     script = """
       const table = document.querySelector("table.pairs");
       const box = table.closest("div.screen").querySelector(".filter");
@@ -98,7 +99,7 @@ def test_pairs_are_paged_sorted_and_filtered(tmp_path: Path):
 
 
 def test_tables_sort_and_filter_rows(tmp_path: Path):
-    page = write_group_report(tmp_path / "group", tables(subjects=4), context())
+    page = write_group_report(Output(tmp_path), tables(subjects=4), context())
     script = """
       const table = document.getElementById("summary-table");
       const titles = Array.from(table.querySelectorAll("tr.columns th"), (heading) => heading.firstChild.textContent);

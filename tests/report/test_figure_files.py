@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import html
 
+from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figure_files import save_figure, svg_markup
 from lumirage_bids.report.figures.violins import dice_violins
 from tests.stats.made_up import score_table
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 def test_figures_on_one_page_share_no_ids(tmp_path: Path):
     figure = dice_violins(score_table()[0], "braincolor")
-    svg = save_figure(figure, tmp_path, "x")[0].read_text("utf-8")
+    svg = (tmp_path / save_figure(figure, Output(tmp_path), "x")[0]).read_text("utf-8")
     assert "<dc:date>" not in svg
     pages = [html.fragment_fromstring(str(svg_markup(svg, prefix, 'an "alt" <b>'))) for prefix in ("a", "b")]
     one, two = ({e.get("id") for e in page.iter() if e.get("id")} for page in pages)

@@ -12,12 +12,14 @@ from lxml import html
 
 from lumirage_bids.audit import Finding
 from lumirage_bids.experiment.followed import Followed
+from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.figures.slices import ContourLayer, View
-from lumirage_bids.report.group_figures import Pictures
+from lumirage_bids.report.group_figures import Pictures, Shown, draw_figures, page_figures
 from lumirage_bids.report.group_page import GroupTables, MissingScan, group_tables, write_group_report
+from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
 from tests.report.made_pages import EVIL, check_self_contained, check_structure, context, cut, random_volume, tables
 from tests.stats.made_up import score_table
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 def page_of(folder: Path, group: GroupTables, **given: object) -> html.HtmlElement:
-    return html.document_fromstring(write_group_report(folder, group, context(**given)).read_bytes())
+    return html.document_fromstring(write_group_report(Output(folder), group, context(**given)).read_bytes())
 
 
 def test_the_whole_page(tmp_path: Path):
@@ -54,10 +56,24 @@ def test_the_whole_page(tmp_path: Path):
         assert piece in text
     assert "SLOPPY" not in text
     links = {link.get("href") for link in page.iter("a") if link.get("href").startswith("figures/")}
-    assert links == {f"figures/{file.name}" for file in (tmp_path / "figures").iterdir()}
-    kinds = ("cost", "dice", "differences", "effects", "structures", "variants")
-    named = [f"{kind}-{label}" for kind in kinds for label in ("1-braincolor", "2-tissue")]
-    assert links == {f"figures/{name}.{kind}" for name in named for kind in ("svg", "png")}
+    assert links == {f"figures/{file.name}" for file in (tmp_path / "group" / "figures").iterdir()}
+    assert {link.rpartition(".")[0] for link in links} == names_of_figures(group)
+    assert len(links) == 2 * len(names_of_figures(group))
+
+
+def names_of_figures(group: GroupTables) -> set[str]:
+    """Figures that there are of tables without images, as their files are called."""
+    shown = Shown(tables=group, audit=None, pictures=Pictures(), parameters={}, known=Known())
+    return {f"figures/{figure.name}" for figures in draw_figures(shown).values() for figure in figures}
+
+
+def test_every_labelling_has_the_figures_of_its_own():
+    group = tables(subjects=4, rescanned=2, labellings=("braincolor", "tissue"), variants=("1mm", "0.6mm"))
+    of = [
+        {f.rpartition("-")[0][:-2] for f in names_of_figures(group) if f.endswith(end)}
+        for end in ("braincolor", "tissue")
+    ]
+    assert of[0] == of[1] >= {f"figures/{kind}" for kind in ("cost", "dice", "differences", "effects", "structures")}
 
 
 def test_cells_hold_the_numbers_and_sort_by_them(tmp_path: Path):
@@ -95,7 +111,7 @@ def test_everything_from_the_data_is_escaped(tmp_path: Path):
     check_structure(page)
     assert page.text_content().count(EVIL) > 15
     # No label leads out of the folder.
-    assert {file.parent for file in tmp_path.rglob("*.svg")} == {tmp_path / "figures"}
+    assert {file.parent for file in tmp_path.rglob("*.svg")} == {tmp_path / "group" / "figures"}
 
 
 def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
@@ -126,8 +142,8 @@ def test_citations_lead_to_the_references(tmp_path: Path):
     listed = [item.get("id") for item in section.findall(".//ul[@class='references']/li")]
     assert listed == ["ref-dice1945", "ref-holm1979"]
     check_structure(page)
-    assert "Overlap (Dice, 1945; Holm, 1979)." in (tmp_path / "CITATION.md").read_text("utf-8")
-    assert (tmp_path / "CITATION.bib").read_text("utf-8").count("@article{") == 2
+    assert "Overlap (Dice, 1945; Holm, 1979)." in (tmp_path / "group" / "CITATION.md").read_text("utf-8")
+    assert (tmp_path / "group" / "CITATION.bib").read_text("utf-8").count("@article{") == 2
 
 
 def test_too_many_pairs_are_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -154,14 +170,18 @@ def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
     for image in section.findall(".//img"):
         assert image.get("alt").startswith("Slices of worst: <script>")
         assert base64.b64decode(image.get("src").partition(",")[2]).startswith(b"\x89PNG")
-    names = {file.name for file in (tmp_path / "figures").iterdir()}
+    names = {file.name for file in (tmp_path / "group" / "figures").iterdir()}
     assert {"sequences.svg", "histograms.png", "pairs-1-braincolor-1-syn.svg", "pairs-1-braincolor-1-syn.png"} <= names
     assert not any("script" in name for name in names)
 
 
 def test_one_method_and_one_variant_make_no_comparing_figures(tmp_path: Path):
     page_of(tmp_path, tables(subjects=3, gains={"syn": 0.2}))
-    assert {file.stem for file in (tmp_path / "figures").iterdir()} == {"dice-1-braincolor", "structures-1-braincolor"}
+    drawn = {file.stem.partition("-")[0] for file in (tmp_path / "group" / "figures").iterdir()}
+    assert {"dice", "structures"} <= drawn
+    comparing = {kind.name for kind in page_figures() if kind.section in ("comparisons", "variants")}
+    assert len(comparing) > 2
+    assert not drawn & comparing
 
 
 def test_sloppy_marks_page_and_figures(tmp_path: Path):
@@ -198,9 +218,11 @@ def empty() -> GroupTables:
 
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path):
     for folder in ("one", "two"):
-        write_group_report(tmp_path / folder, tables(subjects=3, kinds=("T1w",)), context())
+        write_group_report(Output(tmp_path / folder), tables(subjects=3, kinds=("T1w",)), context())
     files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*") if f.is_file())
-    assert len(files) == 13
+    assert {"group/report.html", "group/CITATION.bib", "group/figures/dice-1-braincolor.svg"} <= {
+        f.as_posix() for f in files
+    }
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
 
 

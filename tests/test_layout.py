@@ -33,7 +33,7 @@ ELSEWHERE = {
     "maskers/deepbet.py": "tests/conformance/test_maskers.py: every masker",
     "measures/_kernels.py": KERNELS,
     "measures/base.py": MEASURES,
-    "measures/surface_distances.py": MEASURES,
+    "measures/surface.py": MEASURES,
     "methods/_affine_search.py": "tests/methods/test_alignment.py: the search is by what it finds",
     "methods/fireants/box_sums.py": KERNELS,
     "methods/fireants/mind_kernels.py": KERNELS,

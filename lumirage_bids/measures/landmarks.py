@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lumirage_bids.measures.base import Column, Measure, Need, RegisteredPair, Values
-from lumirage_bids.measures.surface import landmark_errors
+from lumirage_bids.measures.distances import landmark_errors
 
 
 @dataclass(frozen=True, kw_only=True)

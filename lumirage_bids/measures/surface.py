@@ -1,183 +1,62 @@
-"""How far the surfaces of structures lie apart, and landmarks from where they should be; mm."""
+"""How far surfaces of structures lie apart."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.spatial.transforms import Transform
-
-FloatArray = npt.NDArray[np.float64]
-LabelArray = npt.NDArray[np.integer]
-Slices = tuple[slice, ...]
-
-PERCENT = 95
+from lumirage_bids.measures.base import Column, Measure, Need, RegisteredPair, Values
+from lumirage_bids.measures.distances import surface_distances
 
 
-class SurfaceDistances(NamedTuple):
-    """Distances of each structure, mm, lower is better; NaN where one of the two maps lacks the structure.
+@dataclass(frozen=True, kw_only=True)
+class Surface(Measure):
+    """Distances between the surfaces of moved and fixed labels, mean over structures.
 
-    Attributes
-    ----------
-    hd95 : array, shape (n,)
-        Robust Hausdorff distance: the larger of the two directions' 95th percentiles.
-    average : array, shape (n,)
-        Average symmetric surface distance: the mean over the points of both surfaces.
+    A structure that was lost on the way has no surface, and is left out: read it beside Dice, where it counts 0.
     """
 
-    hd95: FloatArray
-    average: FloatArray
+    name: ClassVar[str] = "surface"
+    summary: ClassVar[str] = "surface distances of structures: 95th percentile (Hausdorff) and mean"
+    revision: ClassVar[int] = 1
+    place: ClassVar[int] = 70
+    needs: ClassVar[tuple[Need, ...]] = ("labels",)
+    references: ClassVar[tuple[str, ...]] = ("hering2023",)
+    phrase: ClassVar[str] = "the 95th percentile of surface distances"
+    seconds: ClassVar[float] = 0.45
+    columns: ClassVar[Mapping[str, Column]] = {
+        "hd95_mm": Column(
+            description="Mean over scored structures of the 95th percentile of distances between the surfaces of fixed "
+            "and moved labels, both ways; structures lost on the way are left out; n/a where not asked for",
+            title="HD95, mm",
+            unit="mm",
+            better="lower",
+            reference="https://doi.org/10.1109/TMI.2022.3213983",
+            margin=0.1,
+            accuracy=True,
+        ),
+        "assd_mm": Column(
+            description="The same of the mean distance between the surfaces",
+            title="ASSD, mm",
+            unit="mm",
+            better="lower",
+            margin=0.05,
+            accuracy=True,
+        ),
+    }
+
+    def of(self, pair: RegisteredPair) -> Values:
+        """Both distances, mm."""
+        labels = pair.labels
+        found = surface_distances(labels.fixed.array, labels.moved, labels.structures, labels.spacing)
+        return {"hd95_mm": mean_of_finite(found.hd95), "assd_mm": mean_of_finite(found.average)}
 
 
-def surface_distances(
-    fixed_labels: LabelArray, moved_labels: LabelArray, indices: npt.ArrayLike, spacing: npt.ArrayLike
-) -> SurfaceDistances:
-    """Distances between the surfaces of each structure in two label maps.
-
-    As in the Learn2Reg challenges (and LUMIR, which however takes the spacing for 1 mm whatever it is), a surface
-    consists of the voxel corners whose eight voxels are not all inside or all outside, distances are Euclidean in mm,
-    and means and percentiles are weighted by area. A corner's area here is a quarter of each boundary face that meets
-    there, not that of a triangle mesh: only the weights differ. Outside the grid nothing is inside.
-
-    Parameters
-    ----------
-    fixed_labels, moved_labels : array, shape (X, Y, Z)
-        Labels of the fixed scan, and of the moving scan after transfer to the fixed grid.
-    indices : array, shape (n,)
-        Indices of the structures, each once and above 0.
-    spacing : array, shape (3,)
-        Voxel size along each axis, mm.
-
-    Returns
-    -------
-    SurfaceDistances
-        In the order of `indices`. A structure that was lost on the way has no surface and no distance: NaN, where
-        its Dice is 0. Say how many there are beside a mean.
-
-    Raises
-    ------
-    BadDataError
-        If shapes differ, labels are no integers, or the spacing is not three positive numbers.
-
-    References
-    ----------
-    Hering A et al. (2023), IEEE Trans Med Imaging 42:697-712, doi:10.1109/TMI.2022.3213983.
-    Nikolov S et al. (2021), J Med Internet Res 23:e26151, doi:10.2196/26151 (points and weighting).
-    """
-    size = np.asarray(spacing, dtype=np.float64)
-    if fixed_labels.shape != moved_labels.shape or fixed_labels.ndim != 3:
-        raise BadDataError(
-            f"The label maps to be compared have shapes {fixed_labels.shape} and {moved_labels.shape}; both must be "
-            "three-dimensional and lie on one grid."
-        )
-    if size.shape != (3,) or not (np.isfinite(size) & (size > 0)).all():
-        raise BadDataError(f"The spacing is {size.tolist()}; it must be three positive numbers, mm.")
-    wanted = np.asarray(indices, dtype=np.int64)
-    maps = [_numbered(labels, wanted) for labels in (fixed_labels, moved_labels)]
-    boxes = [_boxes(labels, len(wanted)) for labels in maps]
-    out = SurfaceDistances(np.full(len(wanted), np.nan), np.full(len(wanted), np.nan))
-    for n, places in enumerate(zip(*boxes, strict=True)):
-        if any(box is None for box in places):
-            continue
-        surfaces = [_surface(m, box, n + 1, size) for m, box in zip(maps, places, strict=True)]
-        out.hd95[n], out.average[n] = _between(*surfaces)
-    return out
-
-
-def _numbered(labels: LabelArray, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-    """Replace the wanted labels by 1, 2, … in their order and all others by 0."""
-    if labels.dtype.kind not in "bui":
-        raise BadDataError(f"Labels are of type {labels.dtype}; they must be integers. Round them on reading.")
-    order = np.argsort(wanted)
-    ranked = wanted[order]
-    if len(ranked) == 0:
-        return np.zeros(labels.shape, np.int32)
-    place = np.searchsorted(ranked, labels).clip(max=len(ranked) - 1)
-    return np.where(ranked[place] == labels, order[place] + 1, 0).astype(np.int32)
-
-
-def _boxes(numbered: npt.NDArray[np.int32], n: int) -> list[Slices | None]:
-    """Box around each structure; None where it is absent."""
-    from scipy.ndimage import find_objects
-
-    found: list[Slices | None] = list(find_objects(numbered, max_label=n)) if n else []
-    return found
-
-
-def _surface(
-    numbered: npt.NDArray[np.int32], box: Slices, number: int, spacing: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Corners on a structure's surface: where they are, shape (n, 3), mm, and their areas, shape (n,), mm²."""
-    inside = np.pad(numbered[box] == number, 1)
-    area = np.zeros([n - 1 for n in inside.shape])
-    for axis in range(3):
-        faces = np.diff(inside.view(np.int8), axis=axis) != 0
-        quarter = np.prod(np.delete(spacing, axis)) / 4
-        # A face has its corners at both ends along the other two axes.
-        one, other = (a for a in range(3) if a != axis)
-        for first in (slice(None, -1), slice(1, None)):
-            for second in (slice(None, -1), slice(1, None)):
-                cut = [slice(None)] * 3
-                cut[one], cut[other] = first, second
-                area += quarter * faces[tuple(cut)]
-    corners = np.argwhere(area > 0)
-    start = np.array([part.start for part in box])
-    return (corners + start) * spacing, area[tuple(corners.T)]
-
-
-def _between(fixed: tuple[FloatArray, FloatArray], moved: tuple[FloatArray, FloatArray]) -> tuple[float, float]:
-    """Robust Hausdorff and average symmetric distance of two surfaces."""
-    from scipy.spatial import cKDTree
-
-    trees = [cKDTree(points, balanced_tree=False, compact_nodes=False) for points, _ in (fixed, moved)]
-    there, back = (np.asarray(t.query(s[0])[0]) for t, s in ((trees[1], fixed), (trees[0], moved)))
-    weights = np.concatenate([fixed[1], moved[1]])
-    average = float(np.average(np.concatenate([there, back]), weights=weights))
-    return max(_percentile(there, fixed[1]), _percentile(back, moved[1])), average
-
-
-def _percentile(distances: FloatArray, weights: FloatArray) -> float:
-    """Smallest distance within which `PERCENT` percent of the area lie."""
-    order = np.argsort(distances, kind="stable")
-    reached = np.cumsum(weights[order])
-    place = np.searchsorted(reached, reached[-1] * PERCENT / 100)
-    return float(distances[order][min(int(place), len(distances) - 1)])
-
-
-def landmark_errors(
-    fixed_landmarks: npt.ArrayLike, moving_landmarks: npt.ArrayLike, transform: Transform
-) -> FloatArray:
-    """Target registration error of landmarks.
-
-    Parameters
-    ----------
-    fixed_landmarks, moving_landmarks : array, shape (n, 3)
-        The same points in both scans, world coordinates (RAS+, mm).
-    transform : Transform
-        Fixed world to moving world, alignment included.
-
-    Returns
-    -------
-    array, shape (n,), float64
-        Distance in the moving world between where the transform takes each fixed landmark and the moving one, mm;
-        lower is better.
-
-    Raises
-    ------
-    BadDataError
-        If the two lists do not match or hold anything but finite coordinates.
-
-    References
-    ----------
-    Fitzpatrick JM, West JB (2001), IEEE Trans Med Imaging 20:917-927, doi:10.1109/42.952729.
-    """
-    fixed, moving = (np.asarray(p, dtype=np.float64) for p in (fixed_landmarks, moving_landmarks))
-    if fixed.shape != moving.shape or fixed.ndim != 2 or fixed.shape[1] != 3:
-        raise BadDataError(f"Landmarks have shapes {fixed.shape} and {moving.shape}; both must be (n, 3), in order.")
-    if not (np.isfinite(fixed).all() and np.isfinite(moving).all()):
-        raise BadDataError("A landmark's coordinates are not finite; leave it out of both lists.")
-    errors: FloatArray = np.linalg.norm(transform.apply(fixed) - moving, axis=1)
-    return errors
+def mean_of_finite(values: npt.NDArray[np.float64]) -> float:
+    """Mean of the values that are there; NaN where none is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.measures.diffeomorphism import non_diffeomorphic
 from lumirage_bids.measures.field import folding_percent, jacobian_determinant
+from lumirage_bids.measures.tetrahedra import non_diffeomorphic
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 SHAPE = (9, 8, 7)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.measures.surface import landmark_errors, surface_distances
+from lumirage_bids.measures.distances import landmark_errors, surface_distances
 from lumirage_bids.spatial.transforms import Transform
 
 maps = arrays(np.int16, (4, 3, 3), elements=st.integers(0, 3))

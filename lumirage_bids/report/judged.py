@@ -130,7 +130,7 @@ def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[st
 def _draw(output: Output, tables: Tables, words: Wording) -> None:
     # Matplotlib, which most who ask for a verdict do not wait for.
     from lumirage_bids.report.figure_files import save_figure
-    from lumirage_bids.report.figures.base import slug
+    from lumirage_bids.report.figures.base import of_class, slug
     from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
     from lumirage_bids.report.figures.effect_sizes import effect_matrix
     from lumirage_bids.report.figures.violins import dice_violins
@@ -141,7 +141,7 @@ def _draw(output: Output, tables: Tables, words: Wording) -> None:
         name = f"{number}-{slug(str(labelling))}"
         split = primary_class(tables.summary["split"][tables.summary["labelling"] == labelling])
         rows = tables.comparisons
-        here = rows[(rows["labelling"] == labelling) & (rows["split"] == split)]
+        here = of_class(rows, str(labelling), split)
         look: dict[str, Any] = {
             **{"what": words.mean, "higher_is_better": words.higher_is_better},
             "aside": arms_aside(tables.summary, str(labelling)),

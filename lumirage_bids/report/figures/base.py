@@ -161,6 +161,16 @@ class OfLabelling(PageFigure):
                 )
 
 
+def of_class(table: pd.DataFrame, labelling: str, split: str) -> pd.DataFrame:
+    """Rows of a statistic that are of a labelling and a class of pairs."""
+    return table[(table["labelling"] == labelling) & (table["split"] == split)]
+
+
+def with_structures(per_structure: pd.DataFrame, labelling: str) -> pd.DataFrame:
+    """Rows of a labelling's structures that any pair was scored by."""
+    return per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
+
+
 def slug(text: str) -> str:
     """A text as part of a file name."""
     return re.sub(r"[^0-9A-Za-z]+", "-", text)

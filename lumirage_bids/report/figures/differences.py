@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lumirage_bids.report.figures.base import OfLabelling, Shown
+from lumirage_bids.report.figures.base import OfLabelling, Shown, of_class
 from lumirage_bids.report.figures.points import spread, thin
 from lumirage_bids.report.figures.style import (
     ABOVE,
@@ -76,7 +76,7 @@ def paired_differences(
         first-named arm is better, orange where the other is. Diamond: mean, with its 95 % interval where there is
         one, hollow where there is none. Grey band: differences that count as equivalent.
     """
-    rows = comparisons[(comparisons["labelling"] == labelling) & (comparisons["split"] == split)]
+    rows = of_class(comparisons, labelling, split)
     kept = differing_in_one(rows)
     largest = kept["d_z"].abs().sort_values(ascending=False, kind="stable").index[:MAX_ROWS]
     shown = kept[kept.index.isin(largest)]
@@ -184,6 +184,6 @@ class Differences(OfLabelling):
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it where arms differ in one thing."""
         split, rows = shown.split(labelling), shown.tables.comparisons
-        if not len(differing_in_one(rows[(rows["labelling"] == labelling) & (rows["split"] == split)])):
+        if not len(differing_in_one(of_class(rows, labelling, split))):
             return None
         return paired_differences(shown.tables.pairs, rows, labelling, split, aside=shown.aside(labelling))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lumirage_bids.report.figures.base import PageFigure, ReportFigure, Shown
+from lumirage_bids.report.figures.base import PageFigure, ReportFigure, Shown, of_class
 from lumirage_bids.report.figures.style import (
     ABOVE,
     BELOW,
@@ -97,7 +97,7 @@ def effect_matrix(
         is at least, by the end of the interval nearer to 0: blue where the row is better, orange where the column is,
         grey where that is less than small. An effect without an interval has no colour.
     """
-    rows = comparisons[(comparisons["labelling"] == labelling) & (comparisons["split"] == split)]
+    rows = of_class(comparisons, labelling, split)
     effects: dict[tuple[Arm, Arm], _Effect] = {}
     for row in rows.to_dict("records"):
         a, b = Arm(row["variant_a"], row["method_a"]), Arm(row["variant_b"], row["method_b"])

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.report.figures.base import OfLabelling, Shown
+from lumirage_bids.report.figures.base import OfLabelling, Shown, with_structures
 from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
@@ -66,7 +66,7 @@ def dice_against_information(
     ----------
     Jena R et al. (2024), NeurIPS 37, doi:10.52202/079017-3439 (their Fig. 1).
     """
-    of = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
+    of = with_structures(per_structure, labelling)
     scored = pairs[pairs["labelling"] == labelling]
     between = scored["split"] != SAME_SUBJECT
     scored = scored[between] if between.any() else scored
@@ -112,7 +112,7 @@ def dice_against_volume(per_structure: pd.DataFrame, labelling: str, *, aside: C
         180 mm wide, logarithmic volumes. A mark per structure and arm; with structures enough, a line an arm: the
         median of neighbours in volume.
     """
-    of = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
+    of = with_structures(per_structure, labelling)
     of = of.assign(x=of["volume_mm3"] / 1000).dropna(subset=["x", "mean"]).sort_values("x", kind="stable")
     arms = arms_of(of)
     with journal_style():
@@ -188,7 +188,7 @@ class Volumes(OfLabelling):
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it where volumes are known of a few structures at least."""
         rows = shown.tables.per_structure
-        scored = rows[(rows["labelling"] == labelling) & (rows["n"] > 0)].dropna(subset="volume_mm3")
+        scored = with_structures(rows, labelling).dropna(subset="volume_mm3")
         if scored["index"].nunique() < _FEWEST_STRUCTURES:
             return None
         return dice_against_volume(rows, labelling, aside=shown.aside(labelling))

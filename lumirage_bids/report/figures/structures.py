@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.report.figures.base import OfLabelling, Shown
+from lumirage_bids.report.figures.base import OfLabelling, Shown, with_structures
 from lumirage_bids.report.figures.style import (
     WIDTH,
     arm_colours,
@@ -50,7 +50,7 @@ def structure_dots(per_structure: pd.DataFrame, labelling: str, *, aside: Collec
         the highest arm of a structure; bars are the 95 % intervals of the means. Structures that
         were never scored are left out.
     """
-    rows = per_structure[(per_structure["labelling"] == labelling) & (per_structure["n"] > 0)]
+    rows = with_structures(per_structure, labelling)
     arms = arms_of(rows)
     names = rows.drop_duplicates("index").set_index("index")["name"]
     by_arm = rows.set_index(["index", "variant", "method"])
@@ -134,6 +134,6 @@ class StructureDots(OfLabelling):
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it where a structure was scored."""
         rows = shown.tables.per_structure
-        if not ((rows["labelling"] == labelling) & (rows["n"] > 0)).any():
+        if with_structures(rows, labelling).empty:
             return None
         return structure_dots(rows, labelling, aside=shown.aside(labelling))

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from scipy.stats import gaussian_kde
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.report.figures.base import OfLabelling, Shown
+from lumirage_bids.report.figures.base import OfLabelling, Shown, of_class
 from lumirage_bids.report.figures.points import spread, thin
 from lumirage_bids.report.figures.style import (
     FAINT,
@@ -209,7 +209,7 @@ class Violins(OfLabelling):
 def _known_ceilings(shown: Shown, labelling: str) -> dict[str, float]:
     """What a registration could reach at best: rescans of one brain, and label maps of one scan."""
     summary = shown.tables.summary
-    rows = summary[(summary["labelling"] == labelling) & (summary["split"] == SAME_SUBJECT)]
+    rows = of_class(summary, labelling, SAME_SUBJECT)
     rescans = rows.loc[rows["method"] != FLOOR, "mean"].dropna()
     found = {"rescans of one brain, the best method": float(rescans.max())} if len(rescans) else {}
     return found | {f"label maps against {a.reference}'s": a.dice for a in shown.known.agreements.get(labelling, ())}

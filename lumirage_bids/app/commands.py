@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lumirage_bids.app import options, surroundings
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.output.folder import Output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,6 @@ def _run_demo(arguments: argparse.Namespace) -> int:
 
 def _show_status(arguments: argparse.Namespace) -> int:
     from lumirage_bids.app import overview
-    from lumirage_bids.output.folder import Output
 
     return overview.show(Output(arguments.dir.absolute()))
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.output.files import write_text
+from lumirage_bids.spatial.images import Volume, read_grid
 from lumirage_bids.spatial.itk import Format, read_transform
 from lumirage_bids.spatial.point_files import EXTENSIONS, check_extension, formatted, read_points
 from lumirage_bids.spatial.points import carried, carried_back, outside_fields
 from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
-    from lumirage_bids.spatial.images import Volume
     from lumirage_bids.spatial.points import PointSet
 
 DESCRIPTION = """\
@@ -100,8 +100,6 @@ def _transform(arguments: argparse.Namespace) -> Transform:
 
 
 def _grid(path: Path) -> Volume:
-    from lumirage_bids.spatial.images import Volume, read_grid
-
     shape, affine = read_grid(path)
     return Volume(array=np.broadcast_to(np.float32(0), shape), affine=affine)
 

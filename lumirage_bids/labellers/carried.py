@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.base.errors import MissingInputError
+from lumirage_bids.labellers import labellings, reader, segment_checked
 from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.maskers import brain_mask
 from lumirage_bids.methods.alignment import Alignment, align
 from lumirage_bids.spatial.images import Volume, read_image
 from lumirage_bids.spatial.label_transfer import transfer_labels
@@ -106,9 +108,6 @@ class Carried(Labeller):
         BadDataError
             The T1w scan or its labels cannot be used.
         """
-        from lumirage_bids.labellers import segment_checked
-        from lumirage_bids.maskers import brain_mask
-
         source = _t1w(scan)
         if source is None:
             raise MissingInputError(f"{scan.relative}: its session has no T1w scan whose labels could be carried over.")
@@ -127,8 +126,6 @@ class Carried(Labeller):
         return self._labeller(source).structures(source, self.of, labels)
 
     def _labeller(self, source: Scan) -> Labeller:
-        from lumirage_bids.labellers import reader
-
         maker = reader(self.of) if self.of in source.labels else _maker(self.of)
         if maker is None:
             raise MissingInputError(
@@ -146,8 +143,6 @@ def _t1w(scan: Scan) -> Scan | None:
 @cache
 def _maker(labelling: str) -> Labeller | None:
     """The labeller that makes a labelling, with its default parameters; asked for every pair, so kept."""
-    from lumirage_bids.labellers import labellings
-
     kind = labellings().get(labelling)
     return None if kind is None or kind.reads else kind()
 

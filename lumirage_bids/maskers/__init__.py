@@ -12,6 +12,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.parameters import digest, discover, plug_in
+from lumirage_bids.maskers._kept import keep
 from lumirage_bids.maskers.base import Found, Mask, Masker
 from lumirage_bids.spatial.fill import without_outer_fill
 from lumirage_bids.spatial.images import Volume
@@ -145,8 +146,6 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, Fou
     BadDataError
         No masker finds a plausible brain; the message has every one's reason.
     """
-    from lumirage_bids.maskers._kept import keep
-
     how = context.masking or masking()
     image = replace(image, array=without_outer_fill(image.array))
     if conditions := how.depends(scan):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.maskers import brain_mask
 from lumirage_bids.maskers._checks import carry, implausible
 from lumirage_bids.maskers.base import Found, Masker
 from lumirage_bids.maskers.stripped import skull_stripped_region
@@ -55,8 +56,6 @@ class OfT1w(Masker):
         return Found(mask=mask, masker=made_by.masker, of_t1w=True)
 
     def _mask_of(self, lender: Scan, head: Volume, context: Context) -> tuple[Volume, Found]:
-        from lumirage_bids.maskers import brain_mask
-
         return brain_mask(lender, read_image(lender.brain.path) if lender.brain else head, context)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.experiment import status
-from lumirage_bids.experiment.arms import Arm
+from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
@@ -149,7 +149,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def start_name(arm: Arm) -> str:
+def start_name(arm: ArmOfRun) -> str:
     """What an arm's registrations begin at, for the column of that name."""
     # Scans that share a grid were brought there by the start.
     if arm.method.takes_start or (arm.preparation.grid == "reference" and arm.method.computes):

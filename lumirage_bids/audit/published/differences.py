@@ -213,22 +213,58 @@ def _skull(of: _Rows) -> str:
 def _field_of_view(of: _Rows) -> str:
     """The grid that the method saw: a network's own, else that of the prepared image."""
     if of.method in NETWORKS:
-        return _each(of.rows["input"]) if "input" in of.rows else ""
+        return _seen_by_network(of)
     crop = of.preparation_of("crop")
     if crop is None:
         return ""
+    if shape := of.preparation_of("shape"):
+        return f"{' × '.join(map(str, shape))} voxels"
     margin, multiple = of.preparation_of("margin_mm"), of.preparation_of("multiple")
-    box = f"the box around its brain and {margin:g} mm" if crop == "brain" else "the whole image"
-    return f"each scan's own: {box}{f', padded to a multiple of {multiple} voxels' if (multiple or 1) > 1 else ''}"
+    together = of.preparation_of("grid") == "reference"
+    box = (
+        f"the box around {'the' if together else 'its'} brain and {margin:g} mm"
+        if crop == "brain"
+        else "the whole image"
+    )
+    padded = f", padded to a multiple of {multiple} voxels" if (multiple or 1) > 1 else ""
+    whose = "of the scan that all are aligned to" if together else "each scan's own"
+    return f"{whose}: {box}{padded}"
+
+
+def _seen_by_network(of: _Rows) -> str:
+    """The grid of a network's input: its own, or the array of the prepared image that it gets."""
+    if of.parameter(f"{of.method} input") != "as-given":
+        return _each(of.rows["input"]) if "input" in of.rows else ""
+    shape, spacing = of.parameter(f"{of.method} shape"), of.preparation_of("spacing")
+    mm = "native spacing" if spacing is None else f"{spacing:g} mm"
+    return f"{' × '.join(map(str, shape))} voxels of {mm}, {of.preparation_of('orientation')}"
 
 
 def _intensities(of: _Rows) -> str:
     percentiles = of.preparation_of("percentiles")
     if percentiles is None:
         return ""
-    if of.preparation_of("normalisation") == "none":
-        return "as they are"
-    return "winsorised at percentiles {:g} and {:g}, scaled to [0, 1]".format(*percentiles)
+    as_they_are = of.preparation_of("normalisation") == "none"
+    if of.method in NETWORKS:  # the program normalises what it gets
+        once = _SCALED.format(1, 99)
+        return once if as_they_are else f"{_SCALED.format(*percentiles)}, then again by the program: {once}"
+    return "as they are" if as_they_are else _SCALED.format(*percentiles)
+
+
+_SCALED = "winsorised at percentiles {:g} and {:g}, scaled to [0, 1]"
+
+
+def _resampled_to(of: _Rows) -> str:
+    """The grid that images are brought onto before registration."""
+    if of.variant not in of.facts.preparations:
+        return ""
+    if of.preparation_of("grid") == "reference":
+        return "the grid of the scan that all are aligned to"
+    return "none: images stay on their own grids" if of.preparation_of("spacing") is None else "grids of their own"
+
+
+def _start(of: _Rows) -> str:
+    return _each(of.rows["start"].replace("arrays", "none: array on array"))
 
 
 def _centres(of: _Rows) -> str:
@@ -270,8 +306,11 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "skull": _skull,
     "field of view": _field_of_view,
     "intensities": _intensities,
+    "normalised": lambda of: "before resampling" if of.preparation_of("grid") == "reference" else "after resampling",
+    "files": lambda of: "as downloaded",
+    "resampled to": _resampled_to,
     "orientation": lambda of: str(of.preparation_of("orientation") or ""),
-    "start": lambda of: _each(of.rows["start"]),
+    "start": _start,
     "centres of mass": _centres,
     "alignment": _alignment,
     "alignment to": lambda of: "the reference that the section on methods names",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.audit.published import RunFacts, published_differences
+from lumirage_bids.execution.batch_files import start_name
 from lumirage_bids.experiment import protocol as protocols
 from lumirage_bids.experiment.arms import choose_arms
 from lumirage_bids.experiment.descriptions import arm_tables
@@ -24,11 +25,16 @@ KINDS = {
 
 
 @cache
-def run_of(name: str) -> tuple[pd.DataFrame, RunFacts]:
-    """What a run of a protocol leaves behind: score rows of all its arms, and the paper's network; and its facts."""
+def run_of(name: str, *variants: str) -> tuple[pd.DataFrame, RunFacts]:
+    """What a run of a protocol leaves behind: score rows of all its arms, and the paper's network; and its facts.
+
+    Of the variants that a plain run has, or of those that are asked for.
+    """
     protocol = protocols.load(name)
     methods = (*protocol.default_methods, "vfa")
-    settings = Settings(bids_dir=Path("b"), out_dir=Path("o"), level="participant", methods=methods, dry_run=True)
+    settings = Settings(
+        bids_dir=Path("b"), out_dir=Path("o"), level="participant", methods=methods, variants=variants, dry_run=True
+    )
     scans = [(str(i), suffix, kind) for suffix, kind in KINDS[name] for i in range(3)]
     scans = [(f"{place}{kind}" if name == "ultracortex" else place, suffix, kind) for place, suffix, kind in scans]
     tables, preparations, parameters = [], {}, {}
@@ -42,7 +48,7 @@ def run_of(name: str) -> tuple[pd.DataFrame, RunFacts]:
         }
         parameters.setdefault(arm.variant, {}).update(named)
         for labelling in protocol.labellings:
-            rows = pairs(scans, {arm.name: 0.7}, variant=arm.variant, labelling=labelling, start=arm.alignment.start)
+            rows = pairs(scans, {arm.name: 0.7}, variant=arm.variant, labelling=labelling, start=start_name(arm))
             across = rows["split"].map(lambda split: len(set(split.split(" to "))) > 1)
             similarity = [arm.method.similarity_for(multimodal=bool(x)) for x in across]
             more = {"dice_prepared": rows["dice_mean"] + 0.05} if arm.evaluation.grid == "prepared" else {}
@@ -55,8 +61,8 @@ def run_of(name: str) -> tuple[pd.DataFrame, RunFacts]:
 
 
 @cache
-def differences_of(name: str) -> pd.DataFrame:
-    table, facts = run_of(name)
+def differences_of(name: str, *variants: str) -> pd.DataFrame:
+    table, facts = run_of(name, *variants)
     return published_differences(table, name, facts)
 
 

@@ -6,19 +6,64 @@ import pytest
 
 from lumirage_bids.audit.published import PROTOCOLS, RunFacts, published_comparison, published_differences
 from lumirage_bids.audit.published.differences import _OURS, _PARAMETERS, published_conditions
+from lumirage_bids.experiment.protocol import load
 from tests.audit.published.runs import differences_of, run_of
 
 
 def differing(name: str, method: str, variant: str | None = None) -> dict[str, tuple[str, str, str]]:
-    found = differences_of(name)
+    asked = {v.name for v in load(name).on_request} & {variant}
+    found = differences_of(name, *sorted(filter(None, asked)))
     found = found[(found["evaluation"] == "prepared") & (found["method"] == method)]
     found = found[found["variant"] == variant] if variant else found
     return {row.field: (row.ours, row.published, row.source) for row in found.itertuples()}
 
 
+ULTRACORTEX = {"skull", "centres of mass", "normalised", "structures that both maps lack"}
+NIMH = {"subjects", "label maps", "files", "skull", "structures that both maps lack"}
+MACAQUES = {
+    "subjects", "effect size", "spacing in the headers", "field of view", "alignment to",
+    "structures that both maps lack",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "variant", "left"),
+    [
+        ("nimh-t1w", "greedy", "published", NIMH),
+        ("nimh-t1w", "vfa", "published", NIMH | {"field of view"}),
+        ("nimh-ood", "syn", "published-stripped", NIMH),
+        ("nimh-ood", "vfa", "published-192x160x224", NIMH | {"field of view"}),
+        ("prime-de", "greedy", "published", MACAQUES),
+        ("prime-de", "greedy", "published-native", MACAQUES | {"voxel size", "resampled to"}),
+        ("ultracortex", "greedy", "0.6mm-published", ULTRACORTEX),
+        ("ultracortex", "syn", "0.6mm-published", ULTRACORTEX | {"syn step"}),
+        ("ultracortex", "vfa", "1mm-published", ULTRACORTEX),
+    ],
+)
+def test_what_still_differs_where_published_conditions_are_asked_for(
+    name: str, method: str, variant: str, left: set[str]
+):
+    assert set(differing(name, method, variant)) == left
+
+
+def test_what_cannot_be_told_is_told_of_what_was_run():
+    assert differing("nimh-t1w", "greedy", "published")["skull"][0] == "kept"
+    assert differing("nimh-t1w", "greedy", "published-stripped")["skull"][0] == "stripped"
+    assert "1e-5" in differing("nimh-t1w", "greedy", "published")["files"][1]
+    cut = differing("nimh-t1w", "vfa", "published-192x160x224")["field of view"]
+    assert cut[:2] == (
+        "192 × 160 × 224 voxels of 1 mm, RAS", "192 × 160 × 224 voxels of 1 mm, it is not said of which axes",
+    )  # fmt: skip
+    box = differing("prime-de", "greedy", "published")["field of view"]
+    assert box[0] == (
+        "of the scan that all are aligned to: the box around the brain and 3 mm, padded to a multiple of 32 voxels"
+    )
+
+
 def test_what_differs_on_ultracortex():
     found = differing("ultracortex", "greedy", "0.6mm")
-    assert set(found) == {"skull", "field of view", "centres of mass", "structures that both maps lack"}
+    assert set(found) == {"resampled to", *ULTRACORTEX, "field of view"} - {"normalised"}
+    assert found["resampled to"][:2] == ("grids of their own", "the grid of the scan that all are aligned to")
     assert found["field of view"][0] == "each scan's own: the box around its brain and 10 mm"
     assert found["centres of mass"][0] == "of the brain masks"
     assert "manual label maps" in found["centres of mass"][1]
@@ -28,7 +73,8 @@ def test_what_differs_on_ultracortex():
         assert other.keys() - {"similarity"} == found.keys()
     assert found.keys() | {"syn step"} == differing("ultracortex", "syn", "0.6mm").keys()
     network = differing("ultracortex", "vfa", "1mm")
-    assert network["start"][:2] == ("centre_of_mass", "none")
+    assert "start" not in network  # there, images were moved onto sub-3's for the network too
+    assert network["resampled to"][0] == "grids of their own"
     assert network["field of view"][:2] == (
         "160 × 224 × 192 voxels of 1 mm, RAS", "224 × 224 × 160 voxels of 1 mm, RAS",
     )  # fmt: skip
@@ -39,7 +85,8 @@ def test_what_differs_on_macaques():
     assert {"voxel size", "spacing in the headers", "intensities", "alignment, scales", "effect size"} <= set(found)
     # As in the paper.
     assert not {"alignment", "start", "skull", "orientation", "greedy window", "similarity"} & set(found)
-    assert found["voxel size"] == ("native", "0.3 mm, that of the subject that all are aligned to", "script")
+    assert found["voxel size"] == ("native", "0.3 mm", "script")
+    assert found["resampled to"][0] == "none: images stay on their own grids"
     assert found["alignment to"][2] == "unknown"
 
 
@@ -50,7 +97,10 @@ def test_what_differs_on_nimh(name: str):
     assert found["intensities"][1:] == ("as they are", "script")
     assert not {"greedy scales", "greedy window", "start", "similarity", "voxel size"} & set(found)
     assert "the same pairs" not in str(found)
-    assert differing(name, "vfa")["field of view"][1] == "192 × 160 × 224 voxels of 1 mm, RAS"
+    network = differing(name, "vfa")
+    assert network["field of view"][0] == "160 × 224 × 192 voxels of 1 mm, RAS"
+    assert network["start"][:2] == ("centre_of_mass", "none: array on array")
+    assert network["intensities"][0].endswith("then again by the program: " + network["intensities"][1])
     assert ("5000" in found["subjects"][1]) is (name == "nimh-ood")
 
 

@@ -94,7 +94,7 @@ def test_contrasts_are_told_by_the_scans_also_where_splits_name_sequences():
     assert row["published"] == 0.6907
     own = table[table["moving"].str.endswith("FLAIR") & (table["method"] == "vfa")]["dice_mean"]
     assert row["ours"] == pytest.approx(own.sort_values().iloc[len(own) * 5 // 100 :].median())
-    assert "start: here centre_of_mass, in the paper's script none" in row["conditions"]
+    assert "start: here centre_of_mass, in the paper's script none: array on array" in row["conditions"]
 
 
 def test_scores_on_the_prepared_grid_come_first_where_there_are_any():

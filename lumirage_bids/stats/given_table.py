@@ -14,6 +14,7 @@ import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.measures import columns
+from lumirage_bids.stats.subject_names import AmbiguousError, subjects_in
 
 REQUIRED = ("method", "moving", "fixed")
 OPTIONAL = ("status", "reason", "split", "variant", "labelling", "evaluation", "subject_moving", "subject_fixed")
@@ -24,7 +25,6 @@ MEASURES = {
     *("n_structures", "dice_initial", "folding_percent"),
 }
 """Columns of our own tables that bear on a verdict on Dice."""
-_SUBJECT = re.compile(r"sub-[0-9A-Za-z+]+")
 #: What pairs of different subjects are called where a table has no column split.
 BETWEEN = "different subjects"
 RESCAN = "same subject"
@@ -91,14 +91,8 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
         raise _empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
         table[column] = raw[column].fillna(default) if column in raw else default
-    nameless: list[str] = []
-    for side in ("moving", "fixed"):
-        table[f"subject_{side}"] = _subjects(file, raw, side, nameless)
-    if nameless:
-        notes.append(
-            f"No sub-… in the name of {nameless[0]}: such a scan is taken for a subject of its own. If a subject has "
-            "several, give columns subject_moving and subject_fixed."
-        )
+    for side, subjects in _subjects(file, raw, notes).items():
+        table[f"subject_{side}"] = subjects
     _check_subjects(file, table)
     same = table["subject_moving"] == table["subject_fixed"]
     _check_reserved(file, raw, same)
@@ -224,24 +218,42 @@ def _states(file: Path, table: pd.DataFrame, scores: pd.Series[float]) -> pd.Ser
     return states.fillna(by_score)
 
 
-def _subjects(file: Path, table: pd.DataFrame, side: str, nameless: list[str]) -> pd.Series[str]:
-    """Subject of each scan: as given, else by ``sub-…`` in its name, else the scan itself; and those `nameless`."""
-    given = table.get(f"subject_{side}")
-    if given is not None:
-        if given.isna().any():
-            line = int(table.index[given.isna()][0])
+def _subjects(file: Path, table: pd.DataFrame, notes: list[str]) -> dict[str, pd.Series[str]]:
+    """Subjects of each side's scans: as given, else by ``sub-…`` in their names, else the scans themselves."""
+    given = {side: table[f"subject_{side}"] for side in ("moving", "fixed") if f"subject_{side}" in table}
+    for side, column in given.items():
+        if column.isna().any():
+            line = int(table.index[column.isna()][0])
             raise BadDataError(
                 f"{file}, line {line}: column subject_{side} is empty. Fill it in, or leave the column out."
             )
-        return given
-    found = table[side].map({name: _subject(name) for name in table[side].unique()})
-    nameless += list(table.loc[found.isna(), side].unique())
-    return found.fillna(table[side])
+    known = {scan: subject for side, of in given.items() for scan, subject in zip(table[side], of, strict=True)}
+    sides = [side for side in ("moving", "fixed") if side not in given]
+    unknown = list(dict.fromkeys(scan for side in sides for scan in table[side] if scan not in known))
+    read = {**_read_subjects(file, unknown, notes), **known}
+    return {**given, **{side: table[side].map(read) for side in sides}}
 
 
-def _subject(name: str) -> str | None:
-    found = _SUBJECT.search(name)
-    return found[0] if found else None
+def _read_subjects(file: Path, scans: Sequence[str], notes: list[str]) -> dict[str, str]:
+    """Subject of each scan by its name; what was read is told where it is not as in BIDS."""
+    try:
+        read = subjects_in(scans)
+    except AmbiguousError as error:
+        raise BadDataError(
+            f"{file}: by their names {error} may be of one subject or of two. Give columns subject_moving and "
+            "subject_fixed."
+        ) from None
+    if read.unlike_bids:
+        notes.append(
+            f"Subjects are read from names that are not as in BIDS: {read.of[read.unlike_bids]} from "
+            f"{read.unlike_bids}. If that is wrong, give columns subject_moving and subject_fixed."
+        )
+    if nameless := [scan for scan in scans if scan not in read.of]:
+        notes.append(
+            f"No sub-… in the name of {nameless[0]}: such a scan is taken for a subject of its own. If a subject has "
+            "several, give columns subject_moving and subject_fixed."
+        )
+    return {scan: read.of.get(scan, scan) for scan in scans}
 
 
 def _check_subjects(file: Path, table: pd.DataFrame) -> None:

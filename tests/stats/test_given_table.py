@@ -141,3 +141,27 @@ def test_a_split_is_not_called_as_a_class_of_pairs(tmp_path, name):
     rows.append(("a", "sub-2", "sub-1", "0.5", "other"))
     with pytest.raises(BadDataError, match=f"line 2: a split of pairs of different subjects is called '{name}'"):
         read(written(tmp_path, rows))
+
+
+def test_names_unlike_bids_are_read_and_told_and_a_column_wins(tmp_path):
+    rows = [HEADER, ("a", "sub-OAS_0001_T1w", "sub-OAS_0002_T1w", "0.8")]
+    found = read(written(tmp_path, rows))
+    assert found.pairs["subject_moving"].tolist() == ["sub-OAS_0001"]
+    assert found.pairs["split"].tolist() == ["different subjects"]
+    assert found.notes[0].startswith("Subjects are read from names that are not as in BIDS: sub-OAS_0001 from sub-OAS_")
+    given = [(*rows[0], "subject_moving"), (*rows[1], "x"), ("a", "sub-OAS_0002_T1w", "sub-OAS_0001_T1w", "0.8", "y")]
+    found = read(written(tmp_path, given))  # of one side: it tells of the same scans on the other
+    assert found.pairs["subject_fixed"].tolist() == ["y", "x"]
+    assert not found.notes
+
+
+def test_names_that_may_be_read_in_two_ways_need_a_column(tmp_path):
+    scans = ("sub-OAS_0001_MR1", "sub-OAS_0001_MR2", "sub-OAS_0002_MR1")
+    rows = [HEADER, *(("a", m, f, "0.8") for m in scans for f in scans if m != f)]
+    with pytest.raises(BadDataError, match="sub-OAS_0001_MR1 and sub-OAS_0001_MR2 may be of one subject or of two"):
+        read(written(tmp_path, rows))
+    both = [(*rows[0], "subject_moving", "subject_fixed"), *((*row, row[1][:12], row[2][:12]) for row in rows[1:])]
+    assert read(written(tmp_path, both)).pairs["split"].value_counts().to_dict() == {
+        "different subjects": 4,
+        "same subject": 2,
+    }

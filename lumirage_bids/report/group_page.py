@@ -38,7 +38,7 @@ from lumirage_bids.report.tables import (
 )
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
-from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of
+from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, primary_rows
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
 
@@ -237,7 +237,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
     differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None
     known = _known(context)
-    ranked = ranked_labellings(tables.ranking, known.withheld)
+    ranked = primary_rows(ranked_labellings(tables.ranking, known.withheld))
     return render(
         "group.html",
         title=f"Registration evaluation: {context.dataset}",

@@ -176,9 +176,9 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
         ShownColumn(key="mean_zero", title="Mean, those at worst", kind="dice", group="Pairs without a score"),
     ]
     caption = (
-        "Ranks on the pairs that all methods scored that are not set aside. By certainty: one more than the methods "
-        "that are better for certain, as in the verdict. How ranks would vary had other subjects been drawn is not "
-        f"told below {FEWEST_FOR_RANKS} subjects."
+        "Ranks on the pairs that all methods scored that are not set aside; ranking.tsv has them for each split too. "
+        "By certainty: one more than the methods that are better for certain, as in the verdict. How ranks would vary "
+        f"had other subjects been drawn is not told below {FEWEST_FOR_RANKS} subjects."
     )
     return make_table("ranking-table", caption, ranking.assign(spans=spans), columns)
 

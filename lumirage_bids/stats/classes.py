@@ -140,6 +140,12 @@ def primary_class(classes: Iterable[str]) -> str:
     return DIFFERENT_SUBJECTS if DIFFERENT_SUBJECTS in set(classes) else ALL
 
 
+def primary_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table that are of the class of pairs that the verdict on their labelling is about."""
+    primary = {name: primary_class(of) for name, of in table.groupby("labelling")["split"]}
+    return table[table["split"] == table["labelling"].map(primary)]
+
+
 def in_class(pairs: pd.DataFrame, labelling: str, name: str) -> pd.DataFrame:
     """Rows of a labelling whose pairs are of a class; none where the labelling has no such pairs."""
     rows = pairs[pairs["labelling"] == labelling]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.stats.classes import FLOOR, Arm, primary_class
-from lumirage_bids.stats.design import Mask
+from lumirage_bids.stats.design import Mask, design
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.student import Floats
 
@@ -31,15 +31,19 @@ class Common:
         Share of the pairs, those of any arm, that the arm has no score of; a pair that no arm could score, a
         reference among them, is lacking for nobody.
     set_aside : array, shape (arms,)
-        Which competitors lack more than `MAY_LACK_PERCENT`.
+        Which competitors lack more than `MAY_LACK_PERCENT` in pairs that another one scored; where all do, those that
+        lack the same pairs are not (the fewest that two or more lack alike).
     pairs : array, shape (pairs,)
         Pairs that all competitors scored that are not set aside; none where all are.
+    ranked_on : array, shape (pairs,)
+        Those of them that comparisons are over: without groups of too few subjects, where there are others.
     """
 
     reference: Mask
     lacking_percent: Floats
     set_aside: Mask
     pairs: Mask
+    ranked_on: Mask
 
 
 def common_pairs(table: SideBySide, references: Collection[str] = REFERENCES) -> Common:
@@ -49,13 +53,35 @@ def common_pairs(table: SideBySide, references: Collection[str] = REFERENCES) ->
     # What no arm could score is the data's fault, unless it failed and there is no reference to tell whose fault it is.
     told = (table.ran & reference).any(axis=1) | ~table.failed.any(axis=1)
     counted = scored.any(axis=1) | ~told
-    # Counts first: 19 of 20 lack exactly 5 %.
     lacks = (~scored[counted]).sum(axis=0)
     lacking = 100 * lacks / counted.sum() if counted.any() else np.full(len(table.arms), 100.0)
-    aside = ~reference & (lacking > MAY_LACK_PERCENT)
+    aside = np.array(~reference, dtype=np.bool_)
+    aside[~reference] = _aside(scored[counted][:, ~reference])
     ranked = ~reference & ~aside
     pairs = np.asarray(scored[:, ranked].all(axis=1) & ranked.any())
-    return Common(reference=reference, lacking_percent=lacking, set_aside=aside, pairs=pairs)
+    ranked_on = np.zeros(len(pairs), dtype=np.bool_)
+    ranked_on[design(table.crossing, pairs).kept] = True
+    return Common(reference=reference, lacking_percent=lacking, set_aside=aside, pairs=pairs, ranked_on=ranked_on)
+
+
+def _aside(scored: Mask) -> Mask:
+    """Which competitors are set aside, by the pairs that each scored, shape (pairs, competitors).
+
+    What all of them lack favours none. Where every one lacks too much of the rest, those that lack the very same pairs
+    can still be ranked with each other.
+    """
+    lacks = scored.any(axis=1)[:, None] & ~scored
+    any_of_them = int(scored.any(axis=1).sum())
+    # Counts first: 19 of 20 lack exactly 5 %.
+    aside = np.asarray((100 * lacks.sum(axis=0) / max(1, any_of_them) > MAY_LACK_PERCENT) | ~scored.any(axis=0))
+    if not aside.all() or not scored.any():
+        return aside
+    _, kind, sizes = np.unique(scored, axis=1, return_inverse=True, return_counts=True)
+    alike = (sizes[kind] > 1) & scored.any(axis=0)
+    if alike.any():
+        fewest = int(np.where(alike, lacks.sum(axis=0), len(scored) + 1).argmin())
+        aside = aside & (kind != kind[fewest])
+    return aside
 
 
 def arms_aside(summary: pd.DataFrame, labelling: str) -> frozenset[Arm]:

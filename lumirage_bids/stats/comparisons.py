@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from itertools import combinations
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,7 @@ COMPARISON_COLUMNS = [
     *("df", "estimator", "groups", "n_groups", "n_smallest", "left_out", "n_left_out", "holds_for", "refused_sizes"),
     *("moving_percent", "fixed_percent", "pair_percent", "n_for_margin"),
     *("without_subject", "without_difference", "without_p", "hangs_on_subject"),
+    *("hiding_subject", "hiding_difference", "hiding_d_z", "hiding_p"),
 ]
 #: Columns of the worst case and what they are of the usual one.
 _WORST_CASE = {
@@ -45,7 +46,7 @@ _WORST_CASE = {
 }
 _TEXTS = (
     *("variant_a", "method_a", "variant_b", "method_b", "labelling", "evaluation", "split", "resampled", "refused"),
-    *("estimator", "groups", "left_out", "holds_for", "refused_sizes", "without_subject"),
+    *("estimator", "groups", "left_out", "holds_for", "refused_sizes", "without_subject", "hiding_subject"),
 )
 _COUNTS = (
     *("n", "n_failed", "n_subjects", "worst_case_n", "n_groups", "n_smallest", "n_left_out"),
@@ -120,6 +121,9 @@ def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFr
     compared = compared.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(_COUNTS, "int64"))
     for column in ("p", "p_equivalence"):
         compared[f"{column}_holm"] = holm_once(compared[column].to_numpy(dtype=np.float64), tests)
+    # A hidden difference is one found by a search: each of the table's tests counts.
+    many = max(1, len({test for test, p in zip(tests, compared["p"], strict=True) if not np.isnan(p)}))
+    compared["hiding_p"] = np.minimum(1.0, compared["hiding_p"] * many)
     # At worst, pairs count that the comparison itself is not over: classes of the same pairs may differ by these.
     worst = compared["ahead_at_worst_p"].to_numpy(dtype=np.float64)
     own = [(*test, n, p) for test, n, p in zip(tests, compared["n_ahead_lacks"], worst, strict=True)]
@@ -317,7 +321,7 @@ def _of_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual
 
 
 def _without_one(table: SideBySide, laid: Design, difference: Floats, usual: _Row, criteria: Criteria) -> _Row:
-    """Leave the subject out that carries most of the difference."""
+    """Leave single subjects out: the one that carries most of a difference, and one that may hide it."""
     crossing, values = table.crossing, difference[laid.kept]
     moving, fixed = crossing.moving[laid.kept], crossing.fixed[laid.kept]
     size, two = len(crossing.subjects), moving != fixed
@@ -325,24 +329,45 @@ def _without_one(table: SideBySide, laid: Design, difference: Floats, usual: _Ro
     sums = np.bincount(moving, values, size) + np.bincount(fixed[two], values[two], size)
     left = len(values) - pairs
     sign = np.sign(values.mean())
-    means = np.where((pairs > 0) & (left > 0), sign * (values.sum() - sums) / np.maximum(left, 1), np.inf)
-    one = int(means.argmin())
-    used = np.zeros(len(difference), dtype=np.bool_)
-    used[laid.kept[(moving != one) & (fixed != one)]] = True
-    if not used.any():
+    known = (pairs > 0) & (left > 0)
+    if not known.any():
         return {}
-    # A group that then is too small to be told of leaves no p-value, and says nothing against the difference.
-    rest = design(crossing, used)
-    told = not rest.refused and rest.n_left_out == 0
-    p = float(rest.infer(difference[:, None], step=table.step).p()[0]) if told else float("nan")
-    mean = float(difference[used].mean())
-    lost = sign * mean <= 0 or p >= criteria.alpha
-    return {
-        "without_subject": crossing.subjects[one],
-        "without_difference": mean,
-        "without_p": p,
+    means = np.where(known, sign * (values.sum() - sums) / np.maximum(left, 1), np.nan)
+    # An odd subject pulls a mean towards or past zero, or makes it uncertain by pulling away from it.
+    least, most = (_Without.of(table, laid, difference, int(one)) for one in (np.nanargmin(means), np.nanargmax(means)))
+    lost = sign * least.mean <= 0 or least.p >= criteria.alpha
+    row: _Row = {
+        **{"without_subject": least.subject, "without_difference": least.mean, "without_p": least.p},
         "hangs_on_subject": bool(cast(float, usual["p"]) < criteria.alpha and lost),
     }
+    hiding = min((least, most), key=lambda each: np.inf if np.isnan(each.p) else each.p)
+    # It was sought among all subjects: its p-value is that of as many tests.
+    p = min(1.0, hiding.p * int(known.sum()))
+    if cast(float, usual["p"]) < p or np.isnan(p):
+        return row
+    names = {"hiding_subject": hiding.subject, "hiding_difference": hiding.mean, "hiding_d_z": hiding.d_z}
+    return row | names | {"hiding_p": p}
+
+
+class _Without(NamedTuple):
+    """A comparison without one subject; a group that then is too small to be told of leaves no p-value."""
+
+    subject: str
+    mean: float
+    d_z: float
+    p: float
+
+    @classmethod
+    def of(cls, table: SideBySide, laid: Design, difference: Floats, one: int) -> _Without:
+        crossing = table.crossing
+        used = np.zeros(len(difference), dtype=np.bool_)
+        used[laid.kept[(crossing.moving[laid.kept] != one) & (crossing.fixed[laid.kept] != one)]] = True
+        own, rest = difference[used], design(crossing, used)
+        told = not rest.refused and rest.n_left_out == 0
+        p = float(rest.infer(difference[:, None], step=table.step).p()[0]) if told else float("nan")
+        spread = float(own.std(ddof=1)) if len(own) > 1 else float("nan")
+        d_z = float(own.mean()) / spread if spread > table.nothing else float("nan")
+        return cls(crossing.subjects[one], float(own.mean()), d_z, p)
 
 
 def _mean(values: Floats) -> float:

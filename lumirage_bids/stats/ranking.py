@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.stats.classes import pair_classes, primary_class
+from lumirage_bids.stats.classes import pair_classes
 from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
 from lumirage_bids.stats.comparisons import tables_of
 from lumirage_bids.stats.pairing import SideBySide
@@ -51,8 +51,8 @@ def ranking(
     Returns
     -------
     DataFrame
-        A row per labelling × evaluation × arm that is no reference, in the class of pairs that a verdict is about,
-        best mean first, arms set aside last. ``first_percent``, ``rank_low`` and ``rank_high`` are NaN below
+        A row per labelling × evaluation × class of pairs × arm that is no reference, best mean first, arms set aside
+        last; over the pairs that comparisons are over. ``first_percent``, ``rank_low`` and ``rank_high`` are NaN below
         `FEWEST_FOR_RANKS` subjects.
 
     References
@@ -63,15 +63,17 @@ def ranking(
     criteria = criteria or Criteria()
     tables = []
     for labelling, evaluation, whole in tables_of(pairs, score):
-        classes = pair_classes(whole.crossing.splits)
-        split = primary_class(classes)
-        table = whole.only(whole.of(classes[split]))
-        common = common_pairs(table, references)
         here = certain[(certain["labelling"] == labelling) & (certain["evaluation"] == evaluation)]
-        ranks = _bootstrap(table, common, score, criteria, resamples, seed)
-        rows = pd.DataFrame(_arms(table, common, here[here["split"] == split], score)).join(ranks)
-        rows = rows[~common.reference].assign(labelling=labelling, evaluation=evaluation, split=split)
-        tables.append(rows.sort_values(["set_aside", "rank_mean"], kind="stable"))
+        ranks: dict[frozenset[str], pd.DataFrame] = {}
+        for split, members in pair_classes(whole.crossing.splits).items():
+            table = whole.only(whole.of(members))
+            common = common_pairs(table, references)
+            if members not in ranks:
+                ranks[members] = _bootstrap(table, common, score, criteria, resamples, seed)
+            arms = _arms(table, common, here[here["split"] == split], score)
+            rows = pd.DataFrame(arms).join(ranks[members])[~common.reference]
+            rows = rows.assign(labelling=labelling, evaluation=evaluation, split=split)
+            tables.append(rows.sort_values(["set_aside", "rank_mean"], kind="stable"))
     if not tables:
         return pd.DataFrame(columns=RANKING_COLUMNS)
     return pd.concat(tables, ignore_index=True).reindex(columns=RANKING_COLUMNS)
@@ -79,10 +81,10 @@ def ranking(
 
 def _arms(table: SideBySide, common: Common, certain: pd.DataFrame, score: Score) -> dict[str, object]:
     """Means, ranks and certain wins of each arm; references and arms set aside have no rank."""
-    ranked = ~common.reference & ~common.set_aside & common.pairs.any()
+    ranked = ~common.reference & ~common.set_aside & common.ranked_on.any()
     means = np.full(len(table.arms), np.nan)
     if ranked.any():
-        means[ranked] = table.dice[np.ix_(common.pairs, ranked)].mean(axis=0)
+        means[ranked] = table.dice[np.ix_(common.ranked_on, ranked)].mean(axis=0)
     worst = np.nan if score.worst is None else score.worst
     above, below = _wins(table, ranked, certain, score)
     most = max(1, int(ranked.sum()) - 1)
@@ -90,7 +92,7 @@ def _arms(table: SideBySide, common: Common, certain: pd.DataFrame, score: Score
         "variant": [arm.variant for arm in table.arms],
         "method": [arm.method for arm in table.arms],
         **{"set_aside": common.set_aside, "lacking_percent": common.lacking_percent},
-        "n_common": np.where(ranked, int(common.pairs.sum()), 0),
+        "n_common": np.where(ranked, int(common.ranked_on.sum()), 0),
         "mean": means,
         "mean_zero": np.where(np.isfinite(table.dice), table.dice, worst).mean(axis=0),
         "rank_mean": pd.Series(_levels(-score.sign * means, table)).rank(method="min").to_numpy(),
@@ -125,13 +127,13 @@ def _bootstrap(
     columns = ["first_percent", "rank_low", "rank_high"]
     found = pd.DataFrame(np.nan, index=range(len(table.arms)), columns=columns)
     ranked = np.flatnonzero(~common.reference & ~common.set_aside)
-    if len(ranked) < 2 or not common.pairs.any():
+    if len(ranked) < 2 or not common.ranked_on.any():
         return found
-    crossing = table.crossing.only(common.pairs)
+    crossing = table.crossing.only(common.ranked_on)
     drawn = resampling(crossing.moving, crossing.fixed, resamples=resamples, seed=seed)
     if drawn.subjects(np.ones(len(crossing.moving), dtype=np.bool_)) < FEWEST_FOR_RANKS:
         return found
-    values = table.dice[np.ix_(common.pairs, ranked)]
+    values = table.dice[np.ix_(common.ranked_on, ranked)]
     means = drawn.means(lambda part: values[part])[1:]
     means = score.sign * means[np.isfinite(means).all(axis=1)]
     ranks = pd.DataFrame(_levels(-means, table)).rank(axis=1, method="min").to_numpy()

@@ -31,7 +31,7 @@ class Subjects:
     of : mapping of str to str
         Name → subject; a name without ``sub-…`` is missing.
     unlike_bids : str
-        A name of those whose subject is not what BIDS has, and where it was read all the same; empty where there is none.
+        One of the names whose subject is more than what BIDS has for it; empty where there is none.
     """
 
     of: Mapping[str, str]
@@ -41,9 +41,9 @@ class Subjects:
 def subjects_in(names: Iterable[str]) -> Subjects:
     """Read the subject of each name.
 
-    BIDS has letters and digits after ``sub-``, and then an entity (``ses-1``) or the kind of image (``T1w``). Names with
-    more, as ``sub-OAS_0001_MR1_T1w``, may be read with fewer or more of their parts for the subject's: they are where
-    all readings that find more than one subject tell the same scans apart.
+    BIDS has letters and digits after ``sub-``, and then an entity (``ses-1``) or the kind of image (``T1w``). Names
+    with more, as ``sub-OAS_0001_MR1_T1w``, may be read with fewer or more of their parts for the subject's: they are
+    where all readings that find more than one subject tell the same scans apart.
 
     Raises
     ------

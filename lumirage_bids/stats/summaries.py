@@ -28,7 +28,7 @@ SUMMED = {f"{name}_{column.summed}": (name, column.summed) for name, column in c
 
 _SHARED = [
     *("n_unfinished", "lacking_percent", "set_aside", "n_below_identity"),
-    *("n_common", "mean_common", "median_common"),
+    *("n_common", "n_subjects_common", "mean_common", "median_common"),
 ]
 SUMMARY_COLUMNS = [
     *("variant", "method", "labelling", "evaluation", "split", "n_pairs", "n_failed"),
@@ -101,11 +101,13 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collectio
 def _shared(table: SideBySide, score: Score, references: Collection[str]) -> pd.DataFrame:
     """Tell what each arm lacks, how often it is worse than no deformation, and how it does on the pairs in common."""
     common = common_pairs(table, references)
+    sides = (table.crossing.moving[common.ranked_on], table.crossing.fixed[common.ranked_on])
+    subjects = len(np.unique(np.concatenate(sides)))
     floors = {arm.variant: place for place, arm in enumerate(table.arms) if arm.method == FLOOR}
     rows = []
     for place, arm in enumerate(table.arms):
         own = table.dice[:, place]
-        mine = own[common.pairs & np.isfinite(own)]
+        mine = own[common.ranked_on & np.isfinite(own)]
         floor = table.dice[:, floors[arm.variant]] if arm.variant in floors else np.full(len(own), np.nan)
         rows.append(
             {
@@ -115,6 +117,7 @@ def _shared(table: SideBySide, score: Score, references: Collection[str]) -> pd.
                 "set_aside": bool(common.set_aside[place]),
                 "n_below_identity": int(((own - floor) * score.sign < -table.nothing).sum()),
                 "n_common": len(mine),
+                "n_subjects_common": subjects,
                 "mean_common": mine.mean() if len(mine) else np.nan,
                 "median_common": np.median(mine) if len(mine) else np.nan,
             }

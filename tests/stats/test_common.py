@@ -8,7 +8,7 @@ from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.common import arms_aside, common_pairs
 from lumirage_bids.stats.pairing import side_by_side
 from lumirage_bids.stats.summaries import summarise
-from tests.stats.made_up import many
+from tests.stats.made_up import many, score_table
 
 GAINS = {"identity": 0.0, "greedy": 0.2, "syn": 0.3}
 
@@ -59,3 +59,45 @@ def test_a_summary_tells_who_is_set_aside() -> None:
     (labelling,) = summary["labelling"].unique()
     assert arms_aside(summary, labelling) == {Arm("default", "syn")}
     assert arms_aside(summary, "other") == frozenset()
+
+
+def losing(rows: pd.DataFrame, method: str, first: int, n: int) -> pd.DataFrame:
+    """The same where a method failed on `n` pairs from the `first` one on."""
+    where = rows.index[rows["method"] == method][first : first + n]
+    rows = rows.copy()
+    rows.loc[where, ["status", "dice_mean"]] = ["failed", float("nan")]
+    return rows
+
+
+def test_what_all_competitors_lack_sets_none_aside() -> None:
+    pairs = many(subjects=5, gains=GAINS)
+    for method in ("greedy", "syn"):
+        pairs = losing(pairs, method, 0, 8)
+    table = common_pairs(side_by_side(pairs))
+    assert table.lacking_percent.tolist() == [0, 40, 40]
+    assert not table.set_aside.any()
+    assert table.pairs.sum() == 12
+    # Of the other 12 pairs one is too many.
+    assert common_pairs(side_by_side(losing(pairs, "syn", 8, 1))).set_aside.tolist() == [False, False, True]
+
+
+def test_where_all_lack_too_much_those_that_lack_the_same_are_ranked() -> None:
+    pairs = many(subjects=5, gains={**GAINS, "vfa": 0.1})
+    for method, first in (("greedy", 0), ("syn", 0), ("vfa", 10)):
+        pairs = losing(pairs, method, first, 4)
+    table = common_pairs(side_by_side(pairs))
+    assert table.set_aside.tolist() == [False, False, False, True]
+    assert table.pairs.sum() == 16
+    different = losing(losing(many(subjects=5, gains=GAINS), "greedy", 0, 4), "syn", 4, 4)
+    assert common_pairs(side_by_side(different)).set_aside.tolist() == [False, True, True]
+
+
+def test_ranks_are_on_the_pairs_that_comparisons_are_over() -> None:
+    pairs, _ = score_table(subjects=12, kinds=("A", "A", *["B"] * 10), gains=GAINS)
+    table = common_pairs(side_by_side(pairs))
+    assert table.pairs.all()
+    assert table.ranked_on.sum() == 90
+    summary = summarise(pairs).query("split == 'all' and method == 'syn'").iloc[0]
+    assert (summary["n_common"], summary["n_subjects_common"]) == (90, 10)
+    inside = pairs.query("split == 'B to B' and method == 'syn'")["dice_mean"].mean()
+    assert abs(summary["mean_common"] - inside) < 1e-12

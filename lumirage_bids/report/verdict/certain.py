@@ -18,8 +18,8 @@ _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"))
 
 
 def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell the certain differences, and those that one thing alone makes doubtful, the largest first."""
-    found = sorted((r for r in rows if r.ahead), key=lambda r: -r.difference)
+    """Tell the certain differences, and those that one thing alone makes doubtful, in the order of `rows`."""
+    found = [r for r in rows if r.ahead]
     for r in found[:MOST]:
         parts = (_difference, _doubts, _structure, _by_class, _further)
         yield "".join(part(scene, r) for part in parts)

@@ -112,8 +112,6 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
     level = [r for r in found.values() if r not in behind]
     if not found or all(r.kind == "unknown" for r in found.values()):
         return _unknown(scene, ranked, list(found.values()))
-    if against := [r for r in level if r.ahead]:
-        return f"{_otherwise(scene, first, against)}{_ifs(scene, first, [*level, *behind])}"
     if not level:
         doubt = _doubt(scene, behind)
         others = "every other that is ranked" if any(s.set_aside for s in scene.competitors) else "every other"
@@ -121,17 +119,6 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
         return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}.{_ifs(scene, first, behind)}"
     others = f" {_behind(scene, first.name, level, behind)}" if behind else ""
     return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
-
-
-def _otherwise(scene: Scene, first: Standing, above: Sequence[Relation]) -> str:
-    """Tell of a best mean that rests on pairs of groups too small for an interval; the others say otherwise."""
-    better = [f"{r.better} by {scene.words.size(r.difference)}{interval(scene, r)}" for r in above[:_MOST]]
-    more = f" and {len(above) - _MOST} more" if len(above) > _MOST else ""
-    best = f"{first.name} has the {scene.words.highest.lower()} over all pairs, {_mean(scene, first)}"
-    return (
-        f"No winner: {best}; but on the pairs of the groups of subjects that suffice for an interval it is "
-        f"{scene.words.below} {', '.join(better)}{more}{_doubt(scene, above)}."
-    )
 
 
 def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence[Relation]) -> str:
@@ -206,7 +193,19 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
         why += f" That they are {what} that both scored is not certain: failures differ."
     if largest.known and largest.kind == "open":
         size += f", p = {p_value(largest.row['p_holm'])} after Holm's correction".replace("= <", "<")
+    why += hidden(scene, largest)
     return f"No winner: the order of {names} is not certain; {of_what} {size}; {_mean(scene, first)}.{why}"
+
+
+def hidden(scene: Scene, r: Relation) -> str:
+    """The one subject that an open difference is hidden by, with what it is without: a caveat, no claim."""
+    if not r.hidden_by:
+        return ""
+    size, p = scene.words.size(r.row["hiding_difference"], sign=True), p_value(r.row["hiding_p"])
+    return (
+        f" One subject, {r.hidden_by}, makes it so: without it {r.row['method_b']} − {r.row['method_a']} would be "
+        f"{size} (p = {p}, corrected for its choice); look at it before leaving it out.".replace("= <", "<")
+    )
 
 
 def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
@@ -231,8 +230,8 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     """What a reader must know with the headline: groups left out, no gain over the start, orders that turn."""
     told = []
     if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _given(r.row["left_out"]))):
-        n = min(int(r.row["n"]) for r in used if _given(r.row["left_out"]))
-        told.append(f"Differences are over the other {count(n)} pairs: left out for too few subjects, {and_join(out)}.")
+        n = max(int(r.row["n_left_out"]) for r in used)
+        told.append(f"All of this is without the {count(n)} pairs of groups of too few subjects: {and_join(out)}.")
     for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
         if r.better != first.name or not r.ahead:
             told.append(f"Mind: {against(scene, first.name, r)}.")

@@ -52,6 +52,8 @@ class Relation:
         Whether the one ahead lacks pairs that, at worst, could leave it ahead no longer for certain.
     alike : bool
         Whether the pairs that both scored show them to be equivalent, or the same.
+    hides : bool
+        Whether one subject's leaving out leaves a difference that counts, corrected for the choice of the subject.
     row : mapping
         The comparison.
     """
@@ -68,12 +70,18 @@ class Relation:
     failures_differ: bool
     lacks_too_much: bool
     alike: bool
+    hides: bool
     row: Row
 
     @property
     def hangs_on(self) -> str:
         """Subject without whom the difference is not certain; empty where there is none."""
         return str(self.row["without_subject"]) if _hangs(self.row) else ""
+
+    @property
+    def hidden_by(self) -> str:
+        """Subject without whom a difference that is open would be certain; empty where there is none."""
+        return str(self.row["hiding_subject"]) if self.kind == "open" and self.hides else ""
 
     @property
     def certain(self) -> bool:
@@ -135,6 +143,7 @@ def relation(row: Row, labels: Mapping[Arm, str], criteria: Criteria, *, sign: i
         failures_differ=failures_differ,
         lacks_too_much=_lacks_too_much(row, criteria),
         alike=_alike(row, criteria),
+        hides=_hides(row, criteria),
         row=row,
     )
 
@@ -163,6 +172,11 @@ def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
 def _hangs(row: Row) -> bool:
     hangs = row.get("hangs_on_subject")
     return hangs is True or bool(pd.notna(hangs) and hangs == 1)
+
+
+def _hides(row: Row, criteria: Criteria) -> bool:
+    counts = criteria.beyond(row["hiding_difference"]) and not abs(row["hiding_d_z"]) < criteria.threshold
+    return bool(row["hiding_p"] < criteria.alpha and counts)
 
 
 def _lacks_too_much(row: Row, criteria: Criteria) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import Wording, and_join, count
 from lumirage_bids.report.verdict.relations import Relation, Row, relation
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, in_class
-from lumirage_bids.stats.pairing import crossing_of
 
 _REASONS = 3  # of failure that are told of an arm
 
@@ -161,6 +160,16 @@ class Scene:
         found = [s for s in self.competitors if not s.set_aside and s.n > 0]
         return sorted(found, key=lambda s: -sign * s.mean)
 
+    def by_place(self, relations: Iterable[Relation]) -> list[Relation]:
+        """Put first who follows whom by their means, the best two before all; the largest difference where none is."""
+        place = {s.name: place for place, s in enumerate(self.ranked)}
+
+        def key(r: Relation) -> tuple[int, int, float]:
+            first, last = sorted(place.get(name, len(place)) for name in (r.better, r.worse))
+            return last - first, first, -r.difference
+
+        return sorted(relations, key=key)
+
     def between(self, a: str, b: str) -> Relation | None:
         """The relation of two arms; None where they were not compared."""
         return next((r for r in self.relations if r.names() == {a, b}), None)
@@ -230,28 +239,6 @@ def _standing(
         rank=None if pd.isna(rank) else int(rank),
         first_percent=float(place.get("first_percent", float("nan"))),
     )
-
-
-def subjects_in_common(summary: pd.DataFrame, pairs: pd.DataFrame, references: Sequence[str]) -> int:
-    """Count the subjects, moving and fixed, of the pairs that all ranked arms of a class of pairs scored.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        Rows of the labelling, evaluation and class.
-    pairs : DataFrame
-        Rows of the labelling, evaluation and class.
-    references : sequence of str
-        Methods that are no competitors.
-    """
-    ranked = summary[~summary["set_aside"].astype(bool) & ~summary["method"].isin(references)]
-    arms = set(zip(ranked["variant"], ranked["method"], strict=True))
-    scored = pairs[(pairs["status"] == "ok") & pairs["dice_mean"].notna()]
-    mine = [arm in arms for arm in zip(scored["variant"], scored["method"], strict=True)]
-    scored = scored[np.array(mine, dtype=np.bool_)]
-    by_pair = scored.groupby(["moving", "fixed"])["method"].transform("size")
-    common = scored[by_pair == len(arms)].drop_duplicates(["moving", "fixed"])
-    return len(crossing_of(common).subjects) if len(common) else 0
 
 
 def relate(

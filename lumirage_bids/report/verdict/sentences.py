@@ -8,7 +8,7 @@ from itertools import islice
 
 from lumirage_bids.report.text import and_join, count, few, p_value
 from lumirage_bids.report.verdict.certain import MOST, differences, single_splits, subjects
-from lumirage_bids.report.verdict.headline import against, as_far, turning
+from lumirage_bids.report.verdict.headline import against, as_far, hidden, turning
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
@@ -24,7 +24,7 @@ def sentences(scene: Scene) -> list[str]:
     """Say all that the numbers carry, failures and what is certain first."""
     if scene.withheld:
         return list(failures(scene))
-    rows = [r for r in scene.of_ranked() if _tells(r)]
+    rows = scene.by_place(r for r in scene.of_ranked() if _tells(r))
     told = [
         *apart(scene),
         *differences(scene, rows),
@@ -100,7 +100,7 @@ def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     for r in by_kind["small"][:MOST]:
         yield f"Too small to count: {_neutral(scene, r)}."
     for r in [r for r in rows if r.kind in ("open", "turned")][:MOST]:
-        yield f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{_in_some(scene, r)}"
+        yield f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{hidden(scene, r)}{_in_some(scene, r)}"
     for r in [r for r in rows if r.kind == "unknown"][:MOST]:
         yield f"{_neutral(scene, r)}. No interval: {r.row['refused']}."
 

@@ -13,7 +13,7 @@ from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import Wording, compared_where
 from lumirage_bids.report.verdict.headline import headline
 from lumirage_bids.report.verdict.relations import Relation
-from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, relate, standings, subjects_in_common
+from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, relate, standings
 from lumirage_bids.report.verdict.sentences import sentences
 from lumirage_bids.stats.classes import (
     ALL,
@@ -194,15 +194,15 @@ def _scene(
     classes = {
         str(name): relate(rows, pairs, labels, criteria, sign) for name, rows in here.groupby("split", sort=False)
     }
-    inside = in_class(pairs, labelling, split)
+    inside, ranks = in_class(pairs, labelling, split), _of(tables.ranking, labelling, how)
     return Scene(
         labelling=labelling,
         evaluation=how,
         split=split,
         planned=known.planned,
         done=len(tables.pairs[["moving", "fixed"]].drop_duplicates()),
-        subjects=subjects_in_common(summary, inside, known.references),
-        standings=standings(summary, _of(tables.ranking, labelling, how), inside, known.references),
+        subjects=int(summary["n_subjects_common"].max()),
+        standings=standings(summary, ranks[ranks["split"] == split], inside, known.references),
         relations=classes.get(split, []),
         by_class=[(name, r) for name, rows in classes.items() for r in rows],
         splits=frozenset(pairs["split"]),

@@ -39,12 +39,14 @@ COMMON: dict[str, Entry] = {
         "Units": "percent, lower is better",
     },
     "set_aside": {
-        "Description": f"Whether the arm lacks more than {MAY_LACK_PERCENT} % of its pairs and so is not ranked with "
-        "the others; never for identity, which is no competitor"
+        "Description": f"Whether the arm lacks more than {MAY_LACK_PERCENT} % of the pairs that any competitor scored, "
+        "and so is not ranked with the others; where all do, those that lack the same pairs are ranked with each "
+        "other; never for identity, which is no competitor"
     },
     "n_common": {
-        "Description": "Pairs in common: those that all arms scored that are not set aside, identity apart. For "
-        "identity and arms set aside, those of them that they scored"
+        "Description": "Pairs in common: those that all arms scored that are not set aside, identity apart; without "
+        "those of groups of too few subjects, that comparisons leave out. For identity and arms set aside, those of "
+        "them that they scored"
     },
     "std": {"Description": "Standard deviation of a sample", "Units": "1"},
     "q25": {"Description": "First quartile", "Units": DICE},

@@ -142,6 +142,15 @@ COMPARISON_ENTRIES: dict[str, Entry] = {
     "without_subject": {"Description": "Subject without whom the difference is furthest towards or past zero"},
     "without_difference": {"Description": "mean_difference without that subject", "Units": SIGNED},
     "without_p": {"Description": "p without that subject, not corrected; n/a where too few of its group are left"},
+    "hiding_subject": {
+        "Description": "Subject without whom the difference is surest, where it is surer than with all; n/a where not"
+    },
+    "hiding_difference": {"Description": "mean_difference without that subject", "Units": SIGNED},
+    "hiding_d_z": {"Description": "d_z without that subject", "Units": SIGNED, "Reference": LAKENS},
+    "hiding_p": {
+        "Description": "p without that subject, times the number of subjects that it was chosen of and the number of "
+        "tests of this table (Bonferroni): small where one subject hides a difference of the others"
+    },
     "hangs_on_subject": {
         "Description": "Whether p is below one less the confidence with all subjects, and without that one it is not "
         "or the difference changes sign"

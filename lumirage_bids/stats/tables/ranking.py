@@ -36,7 +36,7 @@ _RANKING: dict[str, Entry] = {
     },
     "first_percent": {
         "Description": f"How often the arm has the best mean in {RESAMPLES} resamples of subjects with all their "
-        "pairs; shared places count in part; n/a below {FEWEST_FOR_RANKS} subjects",
+        f"pairs; shared places count in part; n/a below {FEWEST_FOR_RANKS} subjects",
         "Units": "percent",
         "Reference": WIESENFARTH,
     },

@@ -49,6 +49,7 @@ _SUMMARY: dict[str, Entry] = {
         "Description": "Scored pairs that are worse than without deformation: than identity of the same variant; lower "
         "is better"
     },
+    "n_subjects_common": {"Description": "Subjects, moving and fixed, of the pairs in common"},
     "mean_common": {"Description": "Mean over the n_common pairs", "Units": DICE},
     "median_common": {"Description": "Median over the n_common pairs", "Units": DICE},
     "runtime_s_median": {"Description": "Median wall time of a registration", "Units": "s"},

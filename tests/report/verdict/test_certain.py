@@ -141,3 +141,16 @@ def test_couples_that_share_no_subject_are_what_is_counted(n):
         assert f"from {n} couples; p" in words(found)
         assert ("as far as 5 couples go" in words(found)) == (n == 5)
         assert "smallest of its groups" not in words(found)
+
+
+@pytest.mark.parametrize("odd", [-0.3, 0.5])
+def test_one_subject_that_hides_a_difference_is_named_as_a_caveat(odd):
+    pairs = table({"a": 0.5, "b": 0.53}, subject=0.002, noise=0.004)
+    one = pairs["moving"].str.startswith("sub-07") | pairs["fixed"].str.startswith("sub-07")
+    pairs.loc[of(pairs, "b") & one, "dice_mean"] += odd
+    found = verdict(pairs)
+    assert "One subject, sub-07, makes it so: without it b − a would be +0.03" in found.headline
+    assert found.headline.startswith("No winner")
+    assert not claims(found)
+    assert any(s.startswith("Not certain: ") and "sub-07" in s for s in found.sentences)
+    assert "makes it so" not in words(verdict(equal(seed=1)))

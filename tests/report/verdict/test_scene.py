@@ -83,3 +83,21 @@ def test_pairs_that_nobody_can_score_are_lacking_for_nobody():
     assert "over 92 pairs" in found.headline
     assert "Set aside" not in found.headline
     assert "failed" not in found.headline
+
+
+def test_methods_that_all_lack_the_same_pairs_are_named_first_and_ranked():
+    pairs = table(subject=0.004)
+    found = verdict(fail(pairs, ~of(pairs, "identity") & some(pairs, 0.2)))
+    assert found.headline.startswith(
+        "Lacking pairs: greedy, 26 of 132 pairs failed (19.7 %: out of memory); syn, 26 of 132 pairs failed"
+    )
+    assert "Highest mean: syn, mean Dice 0." in found.headline
+    assert "over 106 pairs" in found.headline
+    assert "above every other for certain" in found.headline
+
+
+def test_neighbours_in_rank_are_told_first():
+    found = verdict(table({f"m{i:02d}": 0.3 + 0.025 * i for i in range(20)}, subject=0.001, noise=0.001))
+    told = [s for s in found.sentences if " is above " in s]
+    assert [s.split(" by ")[0] for s in told] == [f"m{i:02d} is above m{i - 1:02d}" for i in range(19, 13, -1)]
+    assert "184 further differences are in the table." in found.sentences

@@ -8,6 +8,7 @@ import pytest
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.judged import score_tables
 from lumirage_bids.report.verdict.verdict import Known, judge, ranked_labellings
+from lumirage_bids.stats.classes import primary_rows
 from tests.report.situations import fail, of, some, table, verdict, verdicts, words
 from tests.report.verdict.claims import claims, copied, equal
 
@@ -36,7 +37,7 @@ def test_the_ranking_table_says_what_the_words_say(lacking):
     (found,) = judge(tables, Criteria())
     ranked = {s.name for s in found.standings if not s.set_aside and not s.reference}
     certain = [r for r in found.relations if r.certain and r.names() <= ranked]
-    rows = tables.ranking.set_index("method")
+    rows = primary_rows(tables.ranking).set_index("method")
     assert set(rows.index) == {"a", "b", "c", "d"}
     for name, row in rows.iterrows():
         if name not in ranked:

@@ -162,7 +162,7 @@ def run(arguments: argparse.Namespace) -> int:
 def score_of(asked: Question, table: ScoreTable) -> Score:
     """What is scored: which direction is better, and what a pair without a score gets at worst."""
     if is_dice(asked.score):
-        return Score()
+        return DICE
     known = table.pairs["dice_mean"]
     worst = min(0.0, float(known.min())) if asked.higher_is_better else float(known.max())
     return Score(better="higher" if asked.higher_is_better else "lower", worst=None if math.isnan(worst) else worst)

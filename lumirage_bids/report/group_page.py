@@ -38,7 +38,7 @@ from lumirage_bids.report.tables import (
 )
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
-from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, primary_rows
+from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, primary_rows, told_once
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
 
@@ -249,9 +249,9 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         floor=FLOOR,
         measures=_measures(tables.pairs),
         evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
-        summary=summary_table(tables.summary) if len(tables.summary) else None,
+        summary=summary_table(told_once(tables.summary, tables.pairs)) if len(tables.summary) else None,
         ranking=ranking_table(ranked) if len(ranked) else None,
-        comparisons=comparison_table(tables.comparisons) if len(tables.comparisons) else None,
+        comparisons=comparison_table(told_once(tables.comparisons, tables.pairs)) if len(tables.comparisons) else None,
         structures=_structure_tables(tables),
         pairs=pair_tables(tables.pairs),
         failures=failure_table(tables.pairs) if len(failed) else None,

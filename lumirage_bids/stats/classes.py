@@ -135,6 +135,31 @@ def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
     return classes | {split: frozenset([split]) for split in splits}
 
 
+def told_once(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table with a row per class, of classes that hold the same pairs the widest alone, which names them all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns labelling and split.
+    pairs : DataFrame
+        The score table: of which splits each class is made.
+
+    Returns
+    -------
+    DataFrame
+        ``all: T1w to T1w`` in column split where all pairs are of one split.
+    """
+    names: dict[tuple[str, str], str] = {}
+    for labelling, splits in pairs.groupby("labelling")["split"]:
+        alike: dict[frozenset[str], list[str]] = {}
+        for name, members in pair_classes(splits).items():
+            alike.setdefault(members, []).append(name)
+        names |= {(str(labelling), same[0]): ": ".join(dict.fromkeys([same[0], same[-1]])) for same in alike.values()}
+    told = [names.get(key, "") for key in zip(table["labelling"], table["split"], strict=True)]
+    return table.assign(split=told)[[bool(name) for name in told]]
+
+
 def primary_class(classes: Iterable[str]) -> str:
     """Name the class that a verdict is about: different subjects where rescans are among the pairs, else all pairs."""
     return DIFFERENT_SUBJECTS if DIFFERENT_SUBJECTS in set(classes) else ALL

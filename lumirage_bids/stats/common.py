@@ -70,10 +70,10 @@ def _aside(scored: Mask) -> Mask:
     What all of them lack favours none. Where every one lacks too much of the rest, those that lack the very same pairs
     can still be ranked with each other.
     """
-    lacks = scored.any(axis=1)[:, None] & ~scored
-    any_of_them = int(scored.any(axis=1).sum())
+    by_any = np.asarray(scored.any(axis=1))
+    lacks = by_any[:, None] & ~scored
     # Counts first: 19 of 20 lack exactly 5 %.
-    aside = np.asarray((100 * lacks.sum(axis=0) / max(1, any_of_them) > MAY_LACK_PERCENT) | ~scored.any(axis=0))
+    aside = np.asarray((100 * lacks.sum(axis=0) / max(1, int(by_any.sum())) > MAY_LACK_PERCENT) | ~scored.any(axis=0))
     if not aside.all() or not scored.any():
         return aside
     _, kind, sizes = np.unique(scored, axis=1, return_inverse=True, return_counts=True)

@@ -166,13 +166,15 @@ def _row(
 ) -> _Row:
     scored = np.isfinite(table.dice)
     both = scored[:, couple].all(axis=1)
-    usual = _infer(laid, table.dice[:, couple], table.step, criteria)
+    usual = _infer(laid, table.dice[:, couple], table.step, criteria, score)
     at_worst = dict(usual)
     if table.failed[:, couple].any():
         at_worst = {}
         if score.worst is not None:
             worst = np.where(table.failed, score.worst, table.dice)[:, couple]
-            at_worst = _infer(designs.of(np.asarray(np.isfinite(worst).all(axis=1))), worst, table.step, criteria)
+            at_worst = _infer(
+                designs.of(np.asarray(np.isfinite(worst).all(axis=1))), worst, table.step, criteria, score
+            )
     a, b = table.dice[laid.kept][:, couple].T
     return {
         **{f"{what}_{side}": value for side, arm in _sides(table, couple) for what, value in arm._asdict().items()},
@@ -263,7 +265,7 @@ def _of_design(laid: Design) -> _Row:
     }
 
 
-def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Row:
+def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria, score: Score) -> _Row:
     """Difference and effect sizes with errors; missing where they are refused, with the reason."""
     n = len(laid.kept)
     row: _Row = {"n": n, "mean_difference": np.nan, "refused": laid.refused, "refused_sizes": laid.refused_sizes}
@@ -281,7 +283,7 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria) -> _Ro
     if not np.isfinite(observed["d_z"]):
         row["refused_sizes"] = "the differences do not vary"
     found = laid.infer(np.diff(scores, axis=1), step=step)
-    low, high = found.interval(criteria.confidence)
+    low, high = found.interval(criteria.confidence, score.difference_lies)
     row |= {"se": found.se[0], "df": found.df[0], "ci_low": low[0], "ci_high": high[0], "p": found.p()[0]}
     row["p_equivalence"] = found.p_within(criteria.margin)[0]
     if row["refused_sizes"]:

@@ -22,16 +22,24 @@ class Score:
         ``higher`` or ``lower``.
     worst : float or None
         What a pair without a score counts in the worst case; None where there is no such number.
+    lies : tuple of float or None
+        Between which it lies by definition; None where nothing is known.
 
     Examples
     --------
-    >>> Score().sign, Score(column="hd95_mm", better="lower", worst=None).sign
+    >>> DICE.sign, Score(column="hd95_mm", better="lower", worst=None).sign
     (1, -1)
     """
 
     column: str = "dice_mean"
     better: Literal["higher", "lower"] = "higher"
     worst: float | None = 0.0
+    lies: tuple[float, float] | None = None
+
+    @property
+    def difference_lies(self) -> tuple[float, float] | None:
+        """Between which a difference lies by definition; None where nothing is known."""
+        return None if self.lies is None else (self.lies[0] - self.lies[1], self.lies[1] - self.lies[0])
 
     @property
     def sign(self) -> int:
@@ -39,7 +47,9 @@ class Score:
         return 1 if self.better == "higher" else -1
 
 
-DICE = Score()
+DICE_LIES = (0.0, 1.0)
+DIFFERENCE_LIES = (-1.0, 1.0)
+DICE = Score(lies=DICE_LIES)
 _ROUNDING = 1e-12
 
 
@@ -62,9 +72,10 @@ def known_score(column: str) -> tuple[Score, float | None] | None:
     Examples
     --------
     >>> known_score("hd95_mm"), known_score("mine")
-    ((Score(column='hd95_mm', better='lower', worst=None), 0.1), None)
+    ((Score(column='hd95_mm', better='lower', worst=None, lies=None), 0.1), None)
     """
     found = columns().get(structure_column(column) or column)
     if found is None or found.better == "none":
         return None
-    return Score(column=column, better=found.better, worst=found.worst), found.margin
+    known = DICE if column == DICE.column else Score(column=column, better=found.better, worst=found.worst)
+    return known, found.margin

@@ -16,7 +16,7 @@ from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.holm import benjamini_hochberg
 from lumirage_bids.stats.pairing import StructureScores, structure_scores
-from lumirage_bids.stats.score import nothing
+from lumirage_bids.stats.score import DIFFERENCE_LIES, nothing
 from lumirage_bids.stats.student import Floats
 from lumirage_bids.stats.summaries import names_of
 
@@ -108,7 +108,7 @@ def _inferred(difference: Floats, designs: Designs, criteria: Criteria, least: f
         row = [mean, *[np.nan] * 5, laid.n_subjects]
         if not laid.refused and laid.n_left_out == 0:
             found = laid.infer(column[:, None], step=least)
-            ends = (*found.interval(criteria.confidence), *found.interval(each))
+            ends = [end for level in (criteria.confidence, each) for end in found.interval(level, DIFFERENCE_LIES)]
             row[1:6] = [*(end[0] for end in ends), found.p()[0]]
         rows.append(row)
     names = ("mean_difference", "ci_low", "ci_high", "sim_low", "sim_high", "p", "n_subjects")

@@ -46,13 +46,21 @@ class Inference:
             skewness=np.where(low, 0.0, self.skewness),
         )
 
-    def interval(self, confidence: float) -> tuple[Floats, Floats]:
-        """Ends of the intervals, NaN where there is no standard error."""
+    def interval(self, confidence: float, within: tuple[float, float] | None = None) -> tuple[Floats, Floats]:
+        """Ends of the intervals, NaN where there is no standard error.
+
+        Parameters
+        ----------
+        confidence : float
+        within : tuple of float, optional
+            Between which the truth lies by definition: intervals end there at the furthest, and cover as much.
+        """
         reach = special.stdtrit(self.df, (1 + confidence) / 2)
-        return (
-            np.asarray(self.estimate - self.se * _plain(reach, self.skewness)),
-            np.asarray(self.estimate - self.se * _plain(-reach, self.skewness)),
-        )
+        low = self.estimate - self.se * _plain(reach, self.skewness)
+        high = self.estimate - self.se * _plain(-reach, self.skewness)
+        if within is None:
+            return np.asarray(low), np.asarray(high)
+        return np.clip(low, *within), np.clip(high, *within)
 
     def p(self) -> Floats:
         """Two-sided p-values of zero; NaN where there is no error to measure by."""

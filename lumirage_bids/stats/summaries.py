@@ -14,7 +14,7 @@ from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_cla
 from lumirage_bids.stats.common import REFERENCES, common_pairs
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
-from lumirage_bids.stats.score import DICE, Score
+from lumirage_bids.stats.score import DICE, DICE_LIES, Score
 from lumirage_bids.stats.student import Floats
 
 #: Share of the pairs with the lowest Dice that the trimmed statistics leave out, percent.
@@ -261,6 +261,8 @@ def _intervals(pairs: SideBySide, cells: Floats, criteria: Criteria) -> dict[str
         laid = designs.of(np.isfinite(cell))
         # Where a group is too small the interval is that of the rest, and not of the mean told beside it.
         whole = laid.n_left_out == 0 and len(laid.kept) > 0
-        low, high = laid.infer(cell[:, None]).interval(criteria.confidence) if whole else ([np.nan], [np.nan])
+        low, high = (
+            laid.infer(cell[:, None]).interval(criteria.confidence, DICE_LIES) if whole else ([np.nan], [np.nan])
+        )
         rows.append((low[0], high[0], laid.n_subjects))
     return {name: [row[i] for row in rows] for i, name in enumerate(("ci_low", "ci_high", "n_subjects"))}

@@ -12,6 +12,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.design import design
 from lumirage_bids.stats.pairing import side_by_side
+from lumirage_bids.stats.score import DICE_LIES, DIFFERENCE_LIES
 
 VARIANT_COLUMNS = [
     *("method", "variant", "base", "n", "n_subjects", "mean", "ci_low", "ci_high"),
@@ -89,8 +90,10 @@ def variant_effects(pairs: pd.DataFrame, order: Sequence[str], *, criteria: Crit
         dice = table.dice[:, places]
         values = np.concatenate([dice, dice - dice[:, :1]], axis=1)
         inferred = laid.infer(values)
-        low, high = inferred.interval((criteria or Criteria()).confidence)
-        (mean, difference), lows, highs = (np.split(x, 2) for x in (inferred.estimate, low, high))
+        level = (criteria or Criteria()).confidence
+        means, differences = (inferred.interval(level, within) for within in (DICE_LIES, DIFFERENCE_LIES))
+        mean, difference = np.split(inferred.estimate, 2)
+        lows, highs = ((np.split(x, 2)[0], np.split(y, 2)[1]) for x, y in zip(means, differences, strict=True))
         found.append(
             pd.DataFrame(
                 {

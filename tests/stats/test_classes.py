@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, pair_classes
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, pair_classes, told_once
+from lumirage_bids.stats.summaries import summarise
 from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -40,3 +41,14 @@ def test_a_class_of_both_directions_is_never_called_as_a_split_or_another_class(
 def test_a_name_that_reads_like_two_stands_in_quotes():
     labels = arm_labels([Arm("v", "x"), Arm("v", "y"), Arm("v", "x and y")])
     assert list(labels.values()) == ["x", "y", "“x and y”"]
+
+
+def test_classes_of_the_same_pairs_are_told_once():
+    pairs, _ = score_table(kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.21}, rescanned=2)
+    summary = summarise(pairs)
+    assert set(summary["split"]) == {"all", "different subjects", "T1w to T1w", "same subject"}
+    assert told_once(summary, pairs)["split"].unique().tolist() == [
+        *("all", "different subjects: T1w to T1w", "same subject"),
+    ]
+    pairs, _ = score_table()
+    assert len(told_once(summarise(pairs), pairs)) == len(summarise(pairs))

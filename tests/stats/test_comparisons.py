@@ -10,6 +10,7 @@ from scipy import stats
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare
 from lumirage_bids.stats.holm import holm
+from lumirage_bids.stats.score import Score
 from lumirage_bids.stats.structures import structure_differences
 from tests.stats.made_up import many, score_table, two_arms
 
@@ -319,10 +320,18 @@ def test_another_unit_changes_no_p_value_and_no_effect(unit: float, gain: float)
     pairs, _ = score_table(subjects=9, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.2 + gain}, failing=0.02)
     same = pairs[pairs["method"] == "greedy"].assign(method="copy")
     pairs = pd.concat([pairs, same.assign(dice_mean=(same["dice_mean"] + 0.1) - 0.1)])  # but for rounding
-    plain = compare(pairs)
-    other = compare(pairs.assign(dice_mean=pairs["dice_mean"] * unit), criteria=Criteria(margin=0.01 * unit))
-    scaled = ["mean_a", "mean_b", "mean_difference", "se", "ci_low", "ci_high", "median_difference"]
-    of_unit = [*scaled, *(c for c in plain if "difference" in c or c.startswith("worst_case_ci")), "equivalence_margin"]
+    plain = compare(pairs, score=Score())
+    scaled = pairs.assign(dice_mean=pairs["dice_mean"] * unit)
+    other = compare(scaled, criteria=Criteria(margin=0.01 * unit), score=Score())
+    of_unit = [
+        "mean_a",
+        "mean_b",
+        "se",
+        "ci_low",
+        "ci_high",
+        *(c for c in plain if "difference" in c or c.startswith("worst_case_ci")),
+        "equivalence_margin",
+    ]
     for column in plain:
         a, b = plain[column], other[column]
         if column in of_unit:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.score import Score
 from lumirage_bids.stats.structures import STRUCTURE_DIFFERENCE_COLUMNS, structure_differences
 from lumirage_bids.stats.summaries import per_structure
 from tests.stats.made_up import score_table
@@ -99,3 +100,24 @@ def test_one_method_and_no_table_give_empty_tables():
         table = structure_differences(structures, {})
         assert list(table.columns) == STRUCTURE_DIFFERENCE_COLUMNS
         assert len(table) == 0
+
+
+def test_no_interval_goes_beyond_what_a_dice_can_be():
+    pairs, wide = score_table(subjects=3, kinds=("T1w",), gains={"greedy": 0.5, "syn": 0.2}, structures=30)
+    for table in wide.values():
+        dice = [c for c in table if c.startswith("dice_")]
+        noise = np.random.default_rng(0).normal(0, 0.2, (len(table), len(dice)))
+        table[dice] = (table[dice] + noise).clip(0, 1)
+    parts = structure_differences(wide, {})
+    ends = parts[["ci_low", "ci_high", "sim_low", "sim_high"]].to_numpy()
+    assert ends.min() == -1
+    assert ends.max() == 1
+    assert ((parts["sim_low"] <= parts["mean_difference"]) & (parts["mean_difference"] <= parts["sim_high"])).all()
+    means = per_structure(wide, {})
+    assert means["ci_low"].min() == 0
+    assert means["ci_high"].max() == 1
+    noisy = pairs.assign(dice_mean=np.random.default_rng(0).random(len(pairs)))
+    (row,) = compare(noisy).query("split == 'all'").itertuples()
+    assert (row.ci_low, row.ci_high) == (-1, 1)
+    (other,) = compare(noisy, score=Score()).query("split == 'all'").itertuples()  # of which nothing is known
+    assert other.ci_low < -1

@@ -60,7 +60,7 @@ DIFFERENCE: dict[str, Entry] = {
     "mean_difference": {"Description": "mean_b - mean_a over the n pairs", "Units": SIGNED},
     **{
         f"ci_{end}": {
-            "Description": f"{word} end of the interval of mean_difference; {SUBJECTS}",
+            "Description": f"{word} end of the interval of mean_difference, of Dice within -1 and 1; {SUBJECTS}",
             "Units": SIGNED,
             "Reference": ARONOW,
         }

@@ -36,7 +36,7 @@ _STRUCTURE_DIFFERENCES: dict[str, Entry] = {
     **{
         f"sim_{end}": {
             "Description": f"{word} end of the simultaneous interval of mean_difference: of all structures of the two "
-            "arms at once (Bonferroni)",
+            "arms at once (Bonferroni), within -1 and 1",
             "Units": SIGNED,
         }
         for end, word in ENDS

@@ -15,7 +15,8 @@ from lumirage_bids.stats.tables.base import Made, Scores, Statistic
 
 _MEAN_INTERVAL: dict[str, Entry] = {
     f"ci_{end}": {
-        "Description": f"{word} end of the interval of the mean; {SUBJECTS}; n/a below {FEWEST_SUBJECTS} subjects",
+        "Description": f"{word} end of the interval of the mean, within 0 and 1; {SUBJECTS}; n/a below "
+        f"{FEWEST_SUBJECTS} subjects",
         "Units": DICE,
         "Reference": ARONOW,
     }

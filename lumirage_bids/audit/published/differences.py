@@ -275,6 +275,8 @@ def _centres(of: _Rows) -> str:
 
 
 def _alignment(of: _Rows) -> str:
+    if of.parameter("alignment start") == "centre_of_mass":
+        return "translation"
     found = [of.parameter(f"alignment {key}") for key in ("transform", "on")]
     return "" if None in found else f"{found[0]} on the {found[1]}"
 

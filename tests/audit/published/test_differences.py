@@ -7,6 +7,7 @@ import pytest
 from lumirage_bids.audit.published import PROTOCOLS, RunFacts, published_comparison, published_differences
 from lumirage_bids.audit.published.differences import _OURS, _PARAMETERS, published_conditions
 from lumirage_bids.experiment.protocol import load
+from tests.audit.published.docs_tables import PAGE, blocks, table
 from tests.audit.published.runs import differences_of, run_of
 
 
@@ -18,7 +19,7 @@ def differing(name: str, method: str, variant: str | None = None) -> dict[str, t
     return {row.field: (row.ours, row.published, row.source) for row in found.itertuples()}
 
 
-ULTRACORTEX = {"skull", "centres of mass", "normalised", "structures that both maps lack"}
+ULTRACORTEX = {"alignment", "skull", "centres of mass", "normalised", "structures that both maps lack"}
 NIMH = {"subjects", "label maps", "files", "skull", "structures that both maps lack"}
 MACAQUES = {
     "subjects", "effect size", "spacing in the headers", "field of view", "alignment to",
@@ -121,3 +122,9 @@ def test_every_condition_has_a_source_and_a_way_to_tell_the_runs():
         once = [(c.field, c.holds_for, c.variant) for c in conditions]
         assert len(set(once)) == len(once)
         assert {c.field for c in conditions} <= {*_OURS, *_PARAMETERS}
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_page_on_protocols_sets_every_condition_beside_ours(name: str):
+    """To write it anew: python -m tests.audit.published.docs_tables."""
+    assert blocks(PAGE.read_text("utf-8"))[name] == table(name)

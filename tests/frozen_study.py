@@ -6,10 +6,10 @@ from pathlib import Path
 
 from lumirage_bids.bids.dataset import Dataset
 from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment.declared import Protocol
 from lumirage_bids.experiment.freeze import consider, freeze
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output.frozen import Frozen
 from tests.small_plan import asked, dataset, scan

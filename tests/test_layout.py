@@ -16,6 +16,7 @@ KERNELS = "compiled loops, compared with their definitions through the module ab
 MEASURES = "tests/conformance/test_measures.py: every measure; the kernels have test files of their own"
 STATISTICS = "tests/conformance/test_statistics.py: every statistic; what they tabulate has test files of its own"
 FIGURES = "tests/conformance/test_page_figures.py: every figure of the page"
+PROTOCOLS = "tests/experiment/test_protocol.py: what is declared, by the TOML that says so"
 WHOLE = "tests/end_to_end: whole runs"
 ELSEWHERE = {
     "app/commands.py": "tests/app/test_catalogue.py, tests/app/test_judge.py, tests/app/test_overview.py: each its own",
@@ -25,6 +26,9 @@ ELSEWHERE = {
     "base/criteria.py": DOCTESTS,
     "base/errors.py": "classes without code",
     "base/failures.py": DOCTESTS,
+    "experiment/declared.py": PROTOCOLS,
+    "experiment/plan_builder.py": "tests/experiment/test_make_plan.py: what it leaves to do is the plan",
+    "experiment/read_protocol.py": PROTOCOLS,
     "labellers/_deepatropos_child.py": "tests/labellers/test_deepatropos.py: runs in a process of its own",
     "labellers/base.py": "tests/conformance/test_labellers.py: the contract",
     "maskers/_head.py": "tests/maskers/test_checks.py: what is told of a head serves the checks alone",

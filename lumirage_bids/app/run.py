@@ -20,10 +20,10 @@ from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution import graphs
 from lumirage_bids.execution.graphs import Execution
 from lumirage_bids.experiment import freeze
+from lumirage_bids.experiment.declared import Protocol
 from lumirage_bids.experiment.descriptions import what_was_chosen, write_descriptions
 from lumirage_bids.experiment.find import check_same_experiment
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import history, score_table

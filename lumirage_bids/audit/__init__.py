@@ -5,18 +5,11 @@ A rule is a pure function from `Conditions` to findings. The group level reads c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
 
-from lumirage_bids.audit import (
-    effort_rules,
-    image_rules,
-    label_rules,
-    mask_rules,
-    method_rules,
-    training_rules,
-    transfer_rules,
-)
 from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, rank
@@ -42,6 +35,7 @@ __all__ = [
     "mean_volumes",
     "name_unchecked",
     "read_conditions",
+    "rules",
     "withheld",
 ]
 
@@ -64,12 +58,16 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, al
     list of Finding
         Empty where no rule found anything.
     """
-    rooms = (label_rules, mask_rules, image_rules, transfer_rules, method_rules, effort_rules, training_rules)
-    plain = [rule for room in rooms for rule in room.RULES]
     orders = Orders(comparisons=comparisons, alpha=alpha)
-    comparing = (*label_rules.COMPARING, *transfer_rules.COMPARING)
-    found = [finding for rule in plain for finding in rule(conditions)]
-    return rank(found + [finding for rule in comparing for finding in rule(conditions, orders)])
+    found = [finding for rule in rules("RULES") for finding in rule(conditions)]
+    return rank(found + [finding for rule in rules("COMPARING") for finding in rule(conditions, orders)])
+
+
+def rules(kind: Literal["RULES", "COMPARING"]) -> Iterator[Callable[..., Iterator[Finding]]]:
+    """Rules of all modules ``*_rules.py`` of this package: those on conditions alone, or on comparisons too."""
+    for module in pkgutil.iter_modules(__path__):
+        if module.name.endswith("_rules"):
+            yield from getattr(importlib.import_module(f"{__name__}.{module.name}"), kind, ())
 
 
 def name_unchecked(conditions: Conditions) -> list[str]:

@@ -10,8 +10,8 @@ from lumirage_bids import methods as registration
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.base.own_code import Code, code_digest, read_code
 from lumirage_bids.base.parameters import counted_fields, digest, from_table
+from lumirage_bids.experiment.declared import Protocol, Variant
 from lumirage_bids.experiment.evaluation import Evaluation, evaluation
-from lumirage_bids.experiment.protocol import Protocol, Variant
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.methods.base import Context, Method

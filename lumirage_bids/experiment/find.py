@@ -12,10 +12,10 @@ from lumirage_bids.bids.dataset import Dataset, Query, open_dataset, read_filter
 from lumirage_bids.bids.filters import passed_over
 from lumirage_bids.bids.landmarks import with_landmarks
 from lumirage_bids.bids.templates import template_scan
+from lumirage_bids.experiment.declared import Protocol
 from lumirage_bids.experiment.done import what_is_done
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.reference_maps import leave_out_absent
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output.folder import Output

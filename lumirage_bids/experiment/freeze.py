@@ -14,9 +14,9 @@ from lumirage_bids.base.errors import LumirageError, UsageError
 from lumirage_bids.base.own_code import Code
 from lumirage_bids.base.parameters import counted_fields
 from lumirage_bids.bids.look_up_tables import only_named
+from lumirage_bids.experiment.declared import Protocol
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
-from lumirage_bids.experiment.protocol import Protocol
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import Masking
 from lumirage_bids.output.files import write_text

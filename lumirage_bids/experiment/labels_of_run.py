@@ -15,7 +15,7 @@ from lumirage_bids.base.parameters import counted_fields, digest
 from lumirage_bids.bids.look_up_tables import is_mixed, read_lut
 from lumirage_bids.bids.names import LABEL
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.experiment.protocol import DeclaredLabelling, Protocol
+from lumirage_bids.experiment.declared import DeclaredLabelling, Protocol
 from lumirage_bids.experiment.reference_maps import references
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.labellers.base import Labeller

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.bids.scans import Pair, Scan
-from lumirage_bids.experiment.protocol import PairRule
+from lumirage_bids.experiment.declared import PairRule
 
 
 def sample_subjects(scans: Sequence[Scan], seed: int, size: int | None) -> tuple[Scan, ...]:

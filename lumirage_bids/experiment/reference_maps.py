@@ -8,7 +8,7 @@ from dataclasses import replace
 from lumirage_bids import labellers
 from lumirage_bids.bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.bids.scans import File, Scan
-from lumirage_bids.experiment.protocol import Protocol
+from lumirage_bids.experiment.declared import Protocol
 
 
 def references(protocol: Protocol, names: Iterable[str]) -> dict[str, str]:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from lumirage_bids.app.describe import warnings
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.experiment import protocol
-from lumirage_bids.experiment.make_plan import check_content, choose_reference, chunk_size, make_plan
+from lumirage_bids.experiment.make_plan import check_content, choose_reference, make_plan
 from lumirage_bids.experiment.plan import Done
+from lumirage_bids.experiment.plan_builder import chunk_size
 from lumirage_bids.maskers import Masking
 from lumirage_bids.output import paths
 from tests.experiment.plans import registered, template, written

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.bids.scans import Pair, Scan
+from lumirage_bids.experiment.declared import PairRule
 from lumirage_bids.experiment.pairs import choose_pairs, sample_subjects
-from lumirage_bids.experiment.protocol import PairRule
 
 ROOT = Path("/data")
 

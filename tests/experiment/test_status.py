@@ -8,8 +8,8 @@ import pytest
 from lumirage_bids.app.describe import warnings
 from lumirage_bids.bids.left_out import LeftOut
 from lumirage_bids.experiment import status
+from lumirage_bids.experiment.declared import PairRule
 from lumirage_bids.experiment.pairs import choose_pairs
-from lumirage_bids.experiment.protocol import PairRule
 from lumirage_bids.output.folder import Output
 from tests.experiment.plans import written
 from tests.small_plan import plan, scan

@@ -27,9 +27,9 @@ from lumirage_bids.bids.scans import Scan
 from lumirage_bids.bids.sidecars import read_description, read_sidecars, sequence, truth
 from lumirage_bids.execution.graphs import read_plugin_file
 from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment.declared import PairRule, Protocol
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.pairs import choose_pairs
-from lumirage_bids.experiment.protocol import PairRule, Protocol
 from lumirage_bids.methods import methods
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.spatial.images import Volume, read_image, read_labels

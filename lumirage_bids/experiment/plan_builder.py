@@ -1,0 +1,224 @@
+"""What is left to do of a plan: digests of what is to be there, each computed once, against what is."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumirage_bids.base.parameters import digest
+from lumirage_bids.bids.scans import Pair, Scan, fingerprint
+from lumirage_bids.experiment.arms import ArmOfRun
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
+from lumirage_bids.experiment.plan import AlignmentJob, Batch, Done, ScanJob, Task, prepared_files
+from lumirage_bids.maskers import Masking
+from lumirage_bids.methods.base import Context
+from lumirage_bids.output import paths
+
+if TYPE_CHECKING:
+    pass
+
+
+class PlanBuilder:
+    """Hashes, each computed once, and what they leave to do."""
+
+    def __init__(
+        self,
+        *,
+        arms: tuple[ArmOfRun, ...],
+        labels: tuple[LabellingOfRun, ...],
+        masking: Masking,
+        reference: Scan,
+        done: Done,
+        weights: Path | None,
+        seed: int,
+        save: str,
+    ) -> None:
+        self.arms, self.labels, self.masking, self.reference, self.done = arms, labels, masking, reference, done
+        self.weights, self.seed, self.save = weights, seed, save
+        self.variants = {
+            name: next(arm for arm in arms if arm.variant == name) for name in dict.fromkeys(a.variant for a in arms)
+        }
+        # A hash asks the file system about its files, so once a scan, not once a pair.
+        self.prepared_hash = cache(self._prepared_hash)
+        self.alignment_hash = cache(self._alignment_hash)
+        self.label_hash = cache(self._label_hash)
+        self.made = cache(self._made)
+
+    def find_involved(self, runnable: Sequence[Pair], batches: Sequence[Batch] | None) -> set[Scan]:
+        """Scans that are to be prepared: for registrations that are left, or, where none are asked for, for all."""
+        scans = {s for p in runnable for s in (p.moving, p.fixed)}
+        if batches is None:
+            return scans
+        # A reference may have been named after all pairs were done.
+        compared = {s for s in scans if any(self.agreements(s))}
+        return compared | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
+
+    def _prepared_hash(self, scan: Scan, variant: str) -> str:
+        prints = [f.fingerprint for f in scan.sources()]
+        preparation = self.variants[variant].preparation
+        value = digest(preparation.revision, preparation, prints, scan.skull_stripped)
+        return self._masked(scan, value, paths.prepared_image(scan, variant), (variant,))
+
+    def _label_hash(self, scan: Scan, index: int) -> str:
+        labels = self.labels[index]
+        value = labels.hash(scan)
+        if labels.is_existing:
+            return value
+        return self._masked(scan, value, paths.label_map(scan, labels.name), tuple(self.variants))
+
+    def _masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
+        """Digest of a file that depends on the scan's brain mask: `value`, from before maskers counted, where it holds.
+
+        It does where the scan came with its brain marked, and where an earlier version made the file as it would be
+        made today, which names alone do not tell.
+        """
+        masking = self.masking.depends(scan)
+        anew, there = digest(value, "masked", masking), self.done.files.get(file)
+        if there in (value, anew):
+            outdated = any(paths.prepared_image(scan, name) in self.done.outdated for name in variants)
+            holds = there == value and not outdated and (not masking or self.masking.is_default)
+            return value if holds else anew
+        return anew if masking else value
+
+    def _alignment_hash(self, scan: Scan, variant: str) -> str:
+        ends = [self.prepared_hash(s, variant) for s in (scan, self.reference)]
+        alignment = self.variants[variant].alignment
+        return digest(alignment.revision, alignment, self.reference.name, ends)
+
+    def preparing(self, scan: Scan, *, labelled: bool) -> ScanJob | None:
+        """What is to be made of a scan; one that others are only aligned to needs no labels."""
+        variants = tuple(
+            (name, arm.preparation, value)
+            for name, arm in self.variants.items()
+            if not self._is_made(value := self.prepared_hash(scan, name), *prepared_files(scan, name))
+        )
+        labels = tuple(
+            (labelling, value)
+            for i, labelling in enumerate(self.labels)
+            if labelled
+            and labelling.has(scan)
+            and not self._is_made(value := self.label_hash(scan, i), paths.label_map(scan, labelling.name))
+        )
+        agreements = tuple(self.agreements(scan))
+        todo = variants or labels or agreements
+        if not todo:
+            return None
+        return ScanJob(scan=scan, variants=variants, labels=labels, agreements=agreements, inputs=self.label_maps(scan))
+
+    def _is_made(self, value: str, *files: Path) -> bool:
+        return all(value in (self.done.files.get(file), self.done.notes.get(file)) for file in files)
+
+    def label_maps(self, scan: Scan) -> dict[Path, str]:
+        """Label maps of a scan → digests."""
+        return {
+            paths.label_map(scan, labelling.name): self.label_hash(scan, i)
+            for i, labelling in enumerate(self.labels)
+            if labelling.has(scan)
+        }
+
+    def _made(self, scan: Scan, variant: str) -> Mapping[Path, str]:
+        """What is made of a scan for a variant → digests."""
+        return {
+            **self.label_maps(scan),
+            **dict.fromkeys(prepared_files(scan, variant), self.prepared_hash(scan, variant)),
+            paths.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
+        }
+
+    def agreements(self, scan: Scan) -> Iterator[tuple[LabellingOfRun, LabellingOfRun, str]]:
+        """Labellings of a scan that are compared with others, and the digest of each comparison."""
+        for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):
+            if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
+                hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
+                value = digest(agreement_conditions(labelling, reference), hashes)
+                if not self._is_made(value, paths.agreement(scan, labelling.name, reference.name)):
+                    yield labelling, reference, value
+
+    def aligning(self, scan: Scan) -> list[AlignmentJob]:
+        """Alignments of a scan that are left to do."""
+        todo: dict[str, list[str]] = {}
+        for name in self.variants:
+            value = self.alignment_hash(scan, name)
+            if not self._is_made(value, paths.alignment(scan, self.reference, name)):
+                todo.setdefault(value, []).append(name)
+        return [
+            AlignmentJob(
+                scan=scan,
+                reference=self.reference,
+                variants=tuple(names),
+                alignment=self.variants[names[0]].alignment,
+                hash=value,
+                inputs={
+                    file: self.prepared_hash(s, names[0])
+                    for s in (scan, self.reference)
+                    for file in prepared_files(s, names[0])
+                },
+            )
+            for value, names in todo.items()
+        ]
+
+    def task(self, pair: Pair, arms: tuple[ArmOfRun, ...]) -> Task:
+        """A pair with the digests of what its registration and its scores depend on."""
+        scans, arm = (pair.moving, pair.fixed), arms[0]
+        ends = [self.alignment_hash(s, arm.variant) for s in scans]
+        names = [s.name for s in scans]
+        files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
+        # Contrast and seed are known from sidecars and the command line, not from the images.
+        extra = (arm.method.similarity_for(multimodal=pair.multimodal), self.seed if arm.method.uses_seed else None)
+        method = arm.method
+        depends = (method.name, method, extra, files, ends, names, *arm.own_code)
+        registered = digest(arm.revisions["registration"], *depends)
+        hashes = {
+            (arm.label, labelling.name): digest(
+                arm.evaluation.revision,
+                registered,
+                (arm.variant, arm.name),
+                arm.evaluation,
+                pair.split,
+                [self.label_hash(s, i) for s in scans],
+                [s.landmarks.fingerprint for s in scans if s.landmarks is not None],
+            )
+            for arm in arms
+            for i, labelling in enumerate(self.labels)
+            if all(labelling.has(s) for s in scans)
+        }
+        return Task(pair=pair, registration_hash=registered, hashes=hashes)
+
+    def batches(
+        self, tasks: Sequence[tuple[tuple[ArmOfRun, ...], Task]], nprocs: int, redo: Container[str]
+    ) -> tuple[tuple[Batch, ...], int]:
+        """What is left to do, in batches, and how many registrations are done already."""
+        todo: dict[tuple[str, str], tuple[tuple[ArmOfRun, ...], list[Task]]] = {}
+        n_done = 0
+        for arms, task in tasks:
+            scored = arms[0].name not in redo and self.done.rows.issuperset(task.hashes.values())
+            if scored and task.is_kept(self.save, self.done.failed, self.done.files.get):
+                n_done += 1
+            else:
+                todo.setdefault((arms[0].label, task.pair.moving.name), (arms, []))[1].append(task)
+        size = chunk_size(sum(len(tasks) for _, tasks in todo.values()), nprocs)
+        batches = [
+            self._batch(arms, tuple(tasks[i : i + size]))
+            for arms, tasks in todo.values()
+            for i in range(0, len(tasks), size)
+        ]
+        return tuple(batches), n_done
+
+    def _batch(self, arms: tuple[ArmOfRun, ...], tasks: tuple[Task, ...]) -> Batch:
+        moving = tasks[0].pair.moving
+        scans = (moving, self.reference, *(t.pair.fixed for t in tasks))
+        inputs = dict(item for scan in scans for item in self.made(scan, arms[0].variant).items())
+        return Batch(moving=moving, arms=arms, reference=self.reference, tasks=tasks, labels=self.labels, inputs=inputs)
+
+
+def chunk_size(n: int, nprocs: int) -> int:
+    """Pairs a batch: enough batches to keep all workers busy, few enough that starting them costs nothing.
+
+    Examples
+    --------
+    >>> chunk_size(9900, 1), chunk_size(9900, 64), chunk_size(12, 2)
+    (100, 39, 2)
+    """
+    return max(1, min(100, n if nprocs == 1 else -(-n // (4 * nprocs))))

@@ -104,7 +104,7 @@ def _what(group: argparse._ArgumentGroup) -> None:
     )
     _list(group, "--methods", metavar="NAME", help="instead of the protocol's")
     _list(group, "--labellings", metavar="NAME", help="instead of the protocol's")
-    _list(group, "--variants", metavar="NAME", help="only these of the protocol's")
+    _list(group, "--variants", metavar="NAME", help="only these of the protocol's; some are run on request alone")
     _list(
         group,
         *("--derivatives", "-d"),

@@ -108,6 +108,8 @@ class Conditions:
     effort : mapping
         Variant → method → factors by which images are reduced and iterations there, coarse to fine; not there for what
         does not iterate, or where it is not known.
+    cut_off : mapping
+        Variant → scan → share of its brain that the preparation's shape has cut off, where it has.
     """
 
     pairs: pd.DataFrame
@@ -124,6 +126,7 @@ class Conditions:
     training: Mapping[str, Trained] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, OwnInput]] = field(default_factory=dict)
     effort: Mapping[str, Mapping[str, Effort]] = field(default_factory=dict)
+    cut_off: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @cached_property
     def registrations(self) -> pd.DataFrame:
@@ -173,7 +176,18 @@ def read_conditions(
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
         inputs=_inputs(records),
         effort=_effort(records),
+        cut_off=_cut_off(output) if any(p.get("shape") for p in _preparations(records).values()) else {},
     )
+
+
+def _cut_off(output: Output) -> dict[str, dict[str, float]]:
+    """What prepared images' sidecars say of brains that were cut."""
+    found: dict[str, dict[str, float]] = {}
+    for file in output.find("sub-*/**/*prepared_*.json"):
+        meta = output.read_json(file)
+        if "BrainCutOff" in meta:
+            found.setdefault(meta["Variant"], {})[meta["Scan"]] = float(meta["BrainCutOff"])
+    return found
 
 
 def _preparations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

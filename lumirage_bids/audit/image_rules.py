@@ -9,6 +9,8 @@ from lumirage_bids.audit.finding import Finding
 from lumirage_bids.stats.classes import FLOOR
 
 LNCC = {"lncc", "mind-lncc"}
+MUCH = 0.01
+"""Share of a brain from which its loss can turn an order."""
 
 
 def not_normalised(c: Conditions) -> Iterator[Finding]:
@@ -34,4 +36,18 @@ def not_normalised(c: Conditions) -> Iterator[Finding]:
         )
 
 
-RULES = (not_normalised,)
+def brain_cut_off(c: Conditions) -> Iterator[Finding]:
+    """Brains that a shape cuts."""
+    for variant, of in c.cut_off.items():
+        worst = max(of, key=lambda scan: of[scan])
+        yield Finding(
+            id="brain-cut-off",
+            severity="serious" if of[worst] >= MUCH else "moderate",
+            what=f"The shape that images of variant {variant} are cut to does not hold all brains.",
+            evidence=f"{len(of)} scans; most is lost of {worst}, {of[worst]:.1%}.",
+            remedy="What is cut off is scored and was not seen: give a larger shape, or check in which order the axes "
+            "of a published one are meant.",
+        )
+
+
+RULES = (not_normalised, brain_cut_off)

@@ -19,6 +19,9 @@ from lumirage_bids.spatial.images import FloatArray, Shape, Volume, step_lengths
 Box = npt.NDArray[np.int64]
 """First voxel and one past the last one along each axis, shape (3, 2)."""
 
+ROUNDING = 1e-3
+"""Fraction of a voxel by which headers may be off without a grid being placed another way."""
+
 NATIVE_TOLERANCE = 0.01
 """Relative difference of spacings below which a grid counts as the wanted one."""
 
@@ -232,6 +235,17 @@ def centred(volume: Volume, shape: Shape) -> Volume:
     kept = np.minimum(old, new)
     i, j, k = (slice(a, a + n) for a, n in zip(start, kept, strict=True))
     return pad_to(Volume(array=volume.array[i, j, k], affine=_shifted(volume.affine, start)), shape)
+
+
+def outside_share(image: Volume, grid: Volume) -> float:
+    """Share of an image's foreground (above 0) that lies outside the field of view of a grid; 0 for no foreground."""
+    to_grid = np.linalg.solve(grid.affine, image.affine)
+    index = np.nonzero(image.array > 0)
+    outside = np.zeros(index[0].shape, dtype=bool)
+    for (a, b, c, d), n in zip(to_grid[:3], grid.shape, strict=True):
+        position = a * index[0] + b * index[1] + c * index[2] + d
+        outside |= (position < -0.5 - ROUNDING) | (position > n - 0.5 + ROUNDING)
+    return float(outside.mean()) if outside.size else 0.0
 
 
 def _shifted(affine: FloatArray, start: npt.NDArray[np.int64]) -> FloatArray:

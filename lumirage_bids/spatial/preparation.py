@@ -18,6 +18,7 @@ from lumirage_bids.spatial.grids import (
     grid_for,
     is_isotropic,
     mask_on,
+    outside_share,
     pad_to,
     reorient,
     resample,
@@ -112,7 +113,7 @@ class Preparation:
 class Prepared:
     """A prepared image (float32; in [0, 1] where it is normalised) and its brain mask (bool), on one grid.
 
-    `lost` is the share of the brain that a given shape has cut off.
+    `lost` is the share of the brain that lies outside a given shape, or outside the grid that all share.
     """
 
     image: Volume
@@ -237,7 +238,8 @@ def on_common_grid(prepared: Prepared, alignment: FloatArray, shape: Shape, affi
     if seen is None:
         seen = resample(image, shape, affine)
     brain = mask_on(mask, seen)
-    return Prepared(image=seen, mask=replace(seen, array=brain.astype(np.float32)))
+    lost = outside_share(mask, seen)
+    return Prepared(image=seen, mask=replace(seen, array=brain.astype(np.float32)), lost=lost)
 
 
 def ground(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

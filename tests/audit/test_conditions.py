@@ -30,13 +30,15 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     (folder / f"{scan}_space-T1w_seg-braincolor_dseg.json").write_text(json.dumps(meta))
     moved = {k: v for k, v in meta.items() if k != "Labeller"}
     (folder / f"{scan}_space-01+1+T1w_seg-braincolor_desc-greedy_dseg.json").write_text(json.dumps(moved))
+    cut = {"Scan": f"{scan}_T1w", "Variant": "fine", "BrainCutOff": 0.03}
+    (folder / f"{scan}_desc-fine+prepared_T1w.json").write_text(json.dumps(cut))
     (tmp_path / "config").mkdir()
     record = '[training.mine]\ncontrasts = ["T2w"]\nlater = 1\n[effort]\n"native" = [[2, 5], [1, 0]]\n'
     record += '[labellings]\nbraincolor = "atropos: y"\n[methods]\nmine = "vfa"\n[tuned]\nmine = "said so"\n'
     record += '[inputs.native]\nwords = "w"\nshape = [2, 3, 4]\nspacing = [1.0, 1.0, 2.0]\nas_trained = false\n'
     arm = '[arms.{0}]\nname = "vfa"\nvariant = "{0}"\n[arms.{0}.preparation]\norientation = "LPS"\n{1}'
     (tmp_path / "config" / "1.toml").write_text(
-        record + arm.format("native", "") + arm.format("fine", "spacing = 0.6\n")
+        record + arm.format("native", "") + arm.format("fine", "spacing = 0.6\nshape = [9, 9, 9]\n")
     )
     read = read_conditions(Output(tmp_path), c.pairs, c.structures, c.luts)
     assert list(read.scans["braincolor"]) == [f"{scan}_T1w"]
@@ -45,7 +47,8 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     assert one.structures[1].bare == 0.5
     assert np.isnan([one.structures[1].contrast, one.label_entropy]).all()
     native = {"spacing": None, "orientation": "LPS"}
-    assert read.preparations == {"native": native, "fine": {**native, "spacing": 0.6}}
+    assert read.preparations == {"native": native, "fine": {**native, "spacing": 0.6, "shape": [9, 9, 9]}}
+    assert read.cut_off == {"fine": {f"{scan}_T1w": 0.03}}
     assert (read.sources, read.methods) == ({"braincolor": "atropos: y"}, {"mine": "vfa"})
     assert read.tuned == {"mine": "said so"}
     seen = read.inputs["native"]["vfa"]

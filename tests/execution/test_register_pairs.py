@@ -79,7 +79,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("together", [False, True])
 def test_a_map_that_a_method_finds_holds_between_the_scans(tmp_path: Path, together: bool) -> None:
     work = at_work(Shifting(), tmp_path, together=together)
-    transform, cost = work.registered()
+    transform, cost = work.register()
     ((fixed, moving, context),) = GIVEN
     assert cost["runtime_s"] >= 0
     point = np.array([7.0, 8.0, 9.0])
@@ -106,7 +106,7 @@ def test_a_map_that_a_method_finds_holds_between_the_scans(tmp_path: Path, toget
 
 def test_a_transform_of_others_is_between_the_scans_own_grids(tmp_path: Path) -> None:
     work = at_work(Given(), tmp_path, together=True)
-    transform, cost = work.registered()
+    transform, cost = work.register()
     ((fixed, _, context),) = GIVEN
     assert fixed is work.fixed.image
     assert context.start is work.start or np.array_equal(context.start, work.start)

@@ -259,6 +259,10 @@ def test_all_are_brought_once_onto_the_references_grid() -> None:
     seen = on_common_grid(prepare(*moved, together), turned, shape, there)
     here = on_common_grid(prepared, np.eye(4), shape, there)
     assert seen.image.shape == here.image.shape == shape
+    assert seen.lost == here.lost == 0
+    middle = np.nonzero(here.mask.array)[0].mean()
+    half = on_common_grid(prepared, np.eye(4), (round(middle), *shape[1:]), there)
+    assert half.lost == pytest.approx(0.5, abs=0.05)
     np.testing.assert_allclose(seen.image.affine, there)
     np.testing.assert_allclose(seen.image.array, here.image.array, atol=1e-2)
     np.testing.assert_array_equal(seen.mask.array, here.mask.array)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.methods.base import OwnInput
-from lumirage_bids.spatial.grids import bounding_box, reorient, resample
+from lumirage_bids.spatial.grids import ROUNDING, bounding_box, outside_share, reorient, resample
 from lumirage_bids.spatial.images import Shape, Volume
 from lumirage_bids.spatial.preparation import rescale, winsorise
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
@@ -20,9 +20,6 @@ LOGGER = logging.getLogger("lumirage")
 
 FloatArray = npt.NDArray[np.float64]
 Normalisation = Literal["minmax", "percentile", "zscore", "none"]
-
-ROUNDING = 1e-3
-"""Fraction of a voxel by which headers may be off without a grid being placed another way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,13 +161,7 @@ def normalise(array: npt.NDArray[np.generic], normalisation: Normalisation) -> n
 
 def cut_off_percent(image: Volume, grid: Volume) -> float:
     """Percentage of an image's foreground (above 0) that lies outside the field of view of a grid."""
-    to_grid = np.linalg.solve(grid.affine, image.affine)
-    index = np.nonzero(image.array > 0)
-    outside = np.zeros(index[0].shape, dtype=bool)
-    for (a, b, c, d), n in zip(to_grid[:3], grid.shape, strict=True):
-        position = a * index[0] + b * index[1] + c * index[2] + d
-        outside |= (position < -0.5 - ROUNDING) | (position > n - 0.5 + ROUNDING)
-    return 100 * float(outside.mean()) if outside.size else 0.0
+    return 100 * outside_share(image, grid)
 
 
 def warn_of_cut_off(image: Volume, grid: Volume, name: str) -> None:

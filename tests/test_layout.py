@@ -48,7 +48,6 @@ ELSEWHERE = {
     "report/judged.py": "tests/app/test_judge.py: pages and tables of a table that was given",
     "report/subject_level.py": WHOLE,
     "report/text.py": DOCTESTS,
-    "stats/score.py": DOCTESTS,
     "stats/tables/_entries.py": STATISTICS,
     "stats/tables/base.py": STATISTICS,
     "stats/tables/comparisons.py": STATISTICS,

@@ -33,6 +33,8 @@ class Standing:
     Attributes
     ----------
     name : str
+        As it stands in sentences.
+    variant, method : str
     reference : bool
         Whether it is no competitor: the start itself, or a control.
     planned, failed, unfinished : int
@@ -54,6 +56,8 @@ class Standing:
     """
 
     name: str
+    variant: str
+    method: str
     reference: bool
     planned: int
     failed: int
@@ -226,6 +230,7 @@ def _standing(
     rank = place.get("rank", float("nan"))
     return Standing(
         name=labels[arm],
+        **arm._asdict(),
         reference=reference,
         planned=int(row["n_pairs"] + row["n_unfinished"]),
         failed=int(row["n_failed"]),

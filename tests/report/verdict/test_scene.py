@@ -101,3 +101,8 @@ def test_neighbours_in_rank_are_told_first():
     told = [s for s in found.sentences if " is above " in s]
     assert [s.split(" by ")[0] for s in told] == [f"m{i:02d} is above m{i - 1:02d}" for i in range(19, 13, -1)]
     assert "184 further differences are in the table." in found.sentences
+
+
+def test_an_arm_is_known_by_its_fields_whatever_it_is_called_in_words():
+    found = verdict(table({"x": 0.6, "y": 0.62, "x and y": 0.64}, subject=0.003))
+    assert [(s.name, s.method) for s in found.standings] == [("x", "x"), ("y", "y"), ("“x and y”", "x and y")]

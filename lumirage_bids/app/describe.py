@@ -132,8 +132,9 @@ def warnings(plan: Plan) -> Iterator[str]:
         )
     if plan.left_out:
         yield f"no scan fits the filter for {len(plan.left_out)} subject(s): {list_names(plan.left_out)}."
+    pairs = plan.runnable or plan.asked  # before anything is fetched it is not too late to choose
+    yield from mixtures({s.name: s for p in pairs for s in (p.moving, p.fixed)}.values())
     scans = {s.name: s for p in plan.runnable for s in (p.moving, p.fixed)}.values()
-    yield from mixtures(scans)
     if alone := [s for s in scans if s.lender and not s.lends]:
         absent = [f for s in alone for f in s.wants() if not f.present]
         yield (

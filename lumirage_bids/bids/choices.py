@@ -32,9 +32,13 @@ def _is_spoilt(entities: Entities) -> bool:
     return at_work or any(SPOILT.search(entities.get(key, "")) for key in ("acq", "rec"))
 
 
+BRAINS = frozenset({"brain", "skullstripped", "stripped", "bet", "brainextracted"})
+"""What ``desc-`` calls images of which the skull was taken off, lower case."""
+
 DRAWBACKS: tuple[tuple[str, Callable[[Entities], bool]], ...] = (
     ("in its own space, not resampled to another", lambda e: "space" in e),
     ("whole, not one hemisphere or chunk", lambda e: bool(e.keys() & {"hemi", "chunk"})),
+    ("the whole head, not its brain alone", lambda e: e.get("desc", "").lower() in BRAINS),
     ("not a single echo", lambda e: "echo" in e),
     ("no motion or task, no correction of motion turned off", _is_spoilt),
     ("no task", lambda e: "task" in e),
@@ -43,7 +47,8 @@ DRAWBACKS: tuple[tuple[str, Callable[[Entities], bool]], ...] = (
 """Why an image is rather taken → whether one with these entities (short names) has the drawback, gravest first."""
 TELLING = MappingProxyType(
     {"echo": "echoes", "part": "parts", "inv": "inversions", "flip": "flip angles", "mt": "magnetisation transfer",
-     "ce": "contrast agents", "rec": "reconstructions", "space": "spaces", "hemi": "hemispheres"}
+     "ce": "contrast agents", "rec": "reconstructions", "space": "spaces", "hemi": "hemispheres",
+     "desc": "descriptions"}
 )  # fmt: skip
 """Entities without which images are not of one kind → what they tell apart."""
 

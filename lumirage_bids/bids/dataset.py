@@ -156,7 +156,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     datasets, native = _derivative_datasets(query.derivatives, query.layouts)
     filters = check_filter(query.filters, "of the query")
     candidates, t1w, images, more = _candidates(root, filters, database_dir)
-    derivatives = GivenDatasets(datasets, native, t1w)
+    derivatives = GivenDatasets(datasets, native, t1w, images)
     scans, choices = choose(candidates, query.prefer)
     offered = Counter(name for scan in scans for name in derivatives.labellings(scan))
     best = most_sensible(offered) if query.instead else None
@@ -177,7 +177,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
             *more,
             *_species_notes(unsaid, {scan.subject for scan in scans}),
             *(note for source in (*sources.values(), masks) for note in source.notes()),
-            *derivatives.without_maps(scans),
+            *derivatives.without_maps(scans, {path for s in (*sources.values(), masks) for path in s.told}),
         ),
         derivatives=datasets,
         offered=dict(sorted(offered.items())),

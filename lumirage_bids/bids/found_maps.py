@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, InputOutputError, MissingInputError, UsageError
-from lumirage_bids.bids.foreign import how_to_convert, is_foreign
+from lumirage_bids.bids.foreign import how_to_convert, is_converted, is_foreign
 from lumirage_bids.bids.names import ENTITIES, long_name, natural_key, parse_name, same_value
 from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.spatial.grids import same_grid
@@ -24,6 +26,8 @@ from lumirage_bids.spatial.images import Volume, read_grid
 
 # Entities that say which part of the brain an image shows.
 PARTIAL = frozenset({"hemi", "chunk", "roi"})
+# What is looked for in derivatives.
+KINDS = frozenset({"dseg", "mask"})
 # Entities that say what a derivative is, not which image it was made from.
 DESCRIBING = frozenset({"seg", "desc", "space"})
 
@@ -67,6 +71,8 @@ class GivenDatasets:
         Name → layout of those that are no BIDS datasets.
     t1w : iterable of Scan
         T1w scans of the subjects, whose are maps that name no contrast.
+    images : iterable of Path
+        Images of the subjects, selected or not: they tell how many sessions a subject has.
     """
 
     def __init__(
@@ -74,8 +80,13 @@ class GivenDatasets:
         datasets: Mapping[str, Path],
         layouts: Mapping[str, Layout] = MappingProxyType({}),
         t1w: Iterable[Scan] = (),
+        images: Iterable[Path] = (),
     ) -> None:
         self.datasets, self.layouts = datasets, layouts
+        self.sessions: dict[str, set[str]] = {}
+        for entities, _ in filter(None, (parse_name(path.name) for path in images)):
+            if "ses" in entities and "sub" in entities:
+                self.sessions.setdefault(entities["sub"], set()).add(entities["ses"])
         self.t1w: dict[str, list[Scan]] = {}
         for scan in t1w:
             self.t1w.setdefault(scan.subject, []).append(scan)
@@ -92,14 +103,24 @@ class GivenDatasets:
             if name in self.layouts:
                 if file := self.layouts[name].find(root, scan, suffix, value):
                     # Found by the scan's whole name, so nothing is closer.
-                    found.append(((closeness(scan, scan.entities), order, natural_key(file.relative)), file))
+                    found.append(((closeness(scan, scan.entities), False, order, natural_key(file.relative)), file))
                 continue
             for path, entities, its_suffix in self._candidates(root, scan):
                 if its_suffix == suffix and labelling_of(entities, entity) == value and self.has(scan, path, entities):
                     file = File(path=path, dataset=root)
-                    found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
+                    described = entity != "desc" and {entity, "desc"} <= {*entities}
+                    rank = (closeness(scan, entities), described, order, natural_key(file.relative))
+                    found.append((rank, file))
         # A folder may be given under several names.
-        return list({file.path: file for _, file in sorted(found, key=lambda item: item[0])}.values())
+        files = {file.path: (rank, file) for rank, file in sorted(found, key=itemgetter(0))}
+        if len(files) < 2:  # headers are read only where they decide
+            return [file for _, file in files.values()]
+
+        def by_grid(item: tuple[tuple[Any, ...], File]) -> tuple[Any, ...]:
+            (close, *others), file = item
+            return close, not _may_be_one(self._grid(file.path), self._grid(scan.path)), others
+
+        return [file for _, file in sorted(files.values(), key=by_grid)]
 
     def unusable(self, scan: Scan, suffix: str, entity: str, value: str) -> Iterator[tuple[Path, str]]:
         """Files that fit a scan's name, but are of a part of the brain, of the T1w scan, or no NIfTI; and why not."""
@@ -114,9 +135,13 @@ class GivenDatasets:
                     yield path, f"it is no NIfTI file; to convert it: {how_to_convert(path)}"
                 elif whole != entities:
                     yield path, f"it is of a part of the brain ({', '.join(sorted(entities.keys() - whole.keys()))}-)"
-                elif not self.has(scan, path, entities):
+                elif self.is_of_t1w(scan, entities) and not self.has(scan, path, entities):
                     told_so = f"its name says no contrast, so it is of the T1w scan, and {scan.name} has another grid"
                     yield path, f"{told_so}. One that lies on this scan has space-{scan.suffix} in its name"
+                elif not self.has(scan, path, entities):
+                    number = len(self.sessions[scan.subject])
+                    told_so = f"its name says none of the {number} sessions of its subject, and {scan.name} has another"
+                    yield path, f"{told_so} grid. One that is of this scan has ses-{scan.session} in its name"
 
     def labellings(self, scan: Scan) -> set[str]:
         """Names of all labellings of which a scan has a map."""
@@ -134,32 +159,50 @@ class GivenDatasets:
             )
         return found
 
-    def without_maps(self, scans: Iterable[Scan]) -> Iterator[str]:
-        """Say in which datasets there is no label map of any scan, and what there is instead."""
+    def without_maps(self, scans: Iterable[Scan], told: Set[Path] = frozenset()) -> Iterator[str]:
+        """Say in which datasets there is no label map of any scan, and what there is instead or besides.
+
+        Parameters
+        ----------
+        scans : iterable of Scan
+        told : set of Path
+            Files of which it was told why they cannot be used.
+        """
         scans = tuple(scans)
         for name, root in self.datasets.items():
-            if any(GivenDatasets({name: root}, self.layouts, chain(*self.t1w.values())).labellings(s) for s in scans):
-                continue
             images = [(scan, *image) for scan in scans for image in self._candidates(root, scan, of_any_format=True)]
-            there = [(path, suffix) for scan, path, entities, suffix in images if belongs(scan, entities)]
-            foreign = [path for path, suffix in there if suffix == "dseg" and is_foreign(path.name)]
-            masks = any(suffix == "mask" and not is_foreign(path.name) for path, suffix in there)
+            there = {path: suffix for scan, path, entities, suffix in images if belongs(scan, entities)}
+            foreign = [path for path, suffix in there.items() if suffix in KINDS and is_foreign(path.name)]
+            foreign = [path for path in foreign if not is_converted(path)]
+            others = f"{len(foreign)} map(s) are no NIfTI files: {foreign[0] if foreign else ''}. To convert it: "
+            others = f"{others}{how_to_convert(foreign[0])}" if foreign else ""
+            alone = GivenDatasets({name: root}, self.layouts, chain(*self.t1w.values()))
+            if any(alone.labellings(s) for s in scans):
+                if others and not told & {*foreign}:
+                    yield f"Not used from derivatives {name!r}: {others}"
+                continue
+            masks = any(suffix == "mask" and not is_foreign(path.name) for path, suffix in there.items())
             yield (
                 f"No label map (…_dseg.nii.gz) of the {len(scans)} scan(s) is in derivatives {name!r}, {root}"
                 + ("; brain masks are." if masks else ".")
-                + (f" {len(foreign)} map(s) are no NIfTI files: {foreign[0]}. To convert it: " if foreign else "")
-                + (how_to_convert(foreign[0]) if foreign else "")
+                + (f" {others}" if others else "")
             )
 
     def has(self, scan: Scan, path: Path, entities: Mapping[str, str]) -> bool:
-        """Whether a derivative belongs to a scan: by its name and, if that leaves open which contrast, by its grid.
+        """Whether a derivative belongs to a scan: by its name and, if that leaves open which scan, by its grid.
 
-        A name that says no contrast, as fMRIPrep's, says so of the subject's T1w scan, if there is one that it fits.
-        Scans of other contrasts have the derivative too if they lie on its grid, or if that is not known yet.
+        A name that says no contrast, as fMRIPrep's, says so of the subject's T1w scan, if there is one that it fits;
+        one that says no session leaves open which, if the subject has several. Scans of other contrasts, and those of
+        several sessions, have the derivative if they lie on its grid, or if that is not known yet.
         """
         if not belongs(scan, entities):
             return False
-        return not self.is_of_t1w(scan, entities) or _may_be_one(self._grid(path), self._grid(scan.path))
+        is_open = self.is_of_t1w(scan, entities) or self.says_no_session(scan, entities)
+        return not is_open or _may_be_one(self._grid(path), self._grid(scan.path))
+
+    def says_no_session(self, scan: Scan, entities: Mapping[str, str]) -> bool:
+        """Whether a derivative with these entities is of one of several sessions of a scan's subject, of any."""
+        return "ses" not in entities and scan.session is not None and len(self.sessions.get(scan.subject, ())) > 1
 
     def is_of_t1w(self, scan: Scan, entities: Mapping[str, str]) -> bool:
         """Whether a derivative with these entities is of the T1w scan of a subject rather than of this scan."""
@@ -315,6 +358,7 @@ class Source:
         self._counts: Counter[str] = Counter()
         self._ambiguous: list[tuple[Scan, list[File]]] = []
         self._by_grid: list[tuple[Scan, File]] = []
+        self._sharing: dict[Path, list[Scan]] = {}
         self._unusable: dict[str, tuple[Path, str]] = {}
 
     @classmethod
@@ -343,6 +387,7 @@ class Source:
             self._ambiguous.append((scan, files))
         if self.derivatives.shares(scan, files[0]):
             self._by_grid.append((scan, files[0]))
+        self._sharing.setdefault(files[0].path, []).append(scan)
         entity = "desc" if f"_desc-{self.value}_" in files[0].path.name else self.entity
         self._counts[f"{entity}-{self.value} from derivatives {self.derivatives.name(files[0])!r}"] += 1
         return files[0]
@@ -352,6 +397,11 @@ class Source:
         total = sum(self._counts.values())
         parts = [f"{text} ({n})" if len(self._counts) > 1 else text for text, n in self._counts.items()]
         return f"existing maps {' and '.join(parts)} for {total} of {n_scans} scans" if parts else ""
+
+    @property
+    def told(self) -> set[Path]:
+        """Files of which notes may tell why they cannot be used."""
+        return {path for path, _ in self._unusable.values()}
 
     @property
     def hint(self) -> str:
@@ -373,11 +423,20 @@ class Source:
                 f"The {self.title} of {len(self._by_grid)} scan(s) of other contrasts is the T1w scan's, on whose grid "
                 f"they lie: for {scan.name}, {file.path}."
             )
+        several = {p: own for p, own in self._sharing.items() if len({scan.session for scan in own}) > 1}
+        if several:
+            path, own = next(iter(several.items()))
+            notes.append(
+                f"One file is the {self.title} of scans of several sessions, which its name leaves open and whose "
+                f"grids are one, or not known yet, for {len(several)} subject(s): {path} for "
+                f"{' and '.join(scan.name for scan in own)}. Put ses- in its name if it is of one of them."
+            )
         if self._ambiguous:
             scan, (best, *others) = self._ambiguous[0]
             notes.append(
                 f"Several files fit as {self.title} of {len(self._ambiguous)} scan(s). The one is taken that shares "
-                "most entities with the scan, then has fewest others, then comes first in natural order. "
+                "most entities with the scan, then has fewest others, then lies on the scan's grid, then has no "
+                "desc- beside its seg-, then comes first in natural order. "
                 f"For {scan.name}: {best.path}; not {', '.join(str(file.path) for file in others)}."
             )
         return notes

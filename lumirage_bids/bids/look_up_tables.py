@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lumirage_bids.base.errors import BadDataError, InputOutputError, MissingInputError
@@ -15,6 +15,10 @@ from lumirage_bids.bids.scans import File
 
 EMPTY = frozenset({"", "n/a", "na", "nan"})
 """What stands in an empty cell, lower case."""
+FREESURFER = "FreeSurferColorLUT.txt"
+"""Name of FreeSurfer's own table, which goes with any map beside or below it that has no nearer one."""
+FREESURFER_ROW = re.compile(r"\s*([0-9]{1,9})\s+(\S+)((\s+[0-9]{1,3}){3,4})\s*(#.*)?", re.ASCII)
+"""A row of it: index, name, red, green, blue and alpha."""
 
 
 def find_lut(file: File, labelling: str) -> Path | None:
@@ -30,8 +34,9 @@ def find_lut(file: File, labelling: str) -> Path | None:
     Returns
     -------
     Path or None
-        The TSV nearest to the map, from its folder up to the dataset's root, whose suffix is the map's or ``dseg``
-        and whose entities the map all has; within a folder the one with most entities.
+        The table (``.tsv``, or ``.txt`` as FreeSurfer has them) nearest to the map, from its folder up to the dataset's
+        root, whose suffix is the map's or ``dseg`` and whose entities the map all has; within a folder the one with
+        most entities, then the TSV; ``FreeSurferColorLUT.txt`` where a folder has no such table.
     """
     entities, suffix = parse_name(file.path.name) or ({}, "dseg")
     entities = {"seg": labelling, **entities}
@@ -39,11 +44,13 @@ def find_lut(file: File, labelling: str) -> Path | None:
     while True:
         found = []
         for name in names_in(folder):
-            names = parse_name(name) if name.endswith(".tsv") else None
-            if names and names[1] in {suffix, "dseg"} and names[0].items() <= entities.items():
-                found.append((len(names[0]), name))
+            names = parse_name(name) if name.endswith((".tsv", ".txt")) else None
+            if name == FREESURFER:
+                found.append((-1, False, name))
+            elif names and names[1] in {suffix, "dseg"} and names[0].items() <= entities.items():
+                found.append((len(names[0]), name.endswith(".tsv"), name))
         if found:
-            return folder / max(found)[1]
+            return folder / max(found)[-1]
         if folder in (file.dataset, folder.parent):
             return None
         folder = folder.parent
@@ -56,7 +63,8 @@ def read_lut(path: Path) -> dict[int, str]:
     ----------
     path : Path
         Table with columns ``index`` and ``name`` in any case, others are ignored; tab-separated, or by commas or
-        semicolons. Cells may be quoted. Rows without an index or a name are passed over.
+        semicolons. Cells may be quoted. Rows without an index or a name are passed over. Or one as FreeSurfer has
+        them, whatever its name ends in: rows of index, name, red, green, blue and alpha, comments after ``#``.
 
     Returns
     -------
@@ -85,6 +93,9 @@ def read_lut(path: Path) -> dict[int, str]:
         raise BadDataError(f"Look-up table {path}, line {line}: not UTF-8 text. Save it as UTF-8.") from None
     ends = re.sub("\r\n?", "\n", text)  # of Windows, and of old Macs and some of their spreadsheets
     lines = [(number, line) for number, line in enumerate(ends.split("\n"), 1) if line.strip()]
+    bare = [line for line in lines if not line[1].lstrip().startswith("#")]
+    if bare and FREESURFER_ROW.fullmatch(bare[0][1]):
+        return _structures(path, ["index", "name"], _freesurfer_rows(path, bare))
     first = lines[0][1] if lines else ""
     delimiter = next((character for character in "\t,;" if character in first), "\t")
     rows = [(number, _cells(line, delimiter, f"Look-up table {path}, line {number}")) for number, line in lines]
@@ -95,6 +106,17 @@ def read_lut(path: Path) -> dict[int, str]:
             "commas or semicolons."
         )
     return _structures(path, header, rows[1:])
+
+
+def _freesurfer_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """Index and name of the rows of a table as FreeSurfer has them."""
+    for number, line in lines:
+        if not (match := FREESURFER_ROW.fullmatch(line)):
+            raise BadDataError(
+                f"Look-up table {path}, line {number}: {line.strip()!r:.60} is no row of index, name, red, green, blue "
+                "and alpha, as those before it are."
+            )
+        yield number, [match[1], match[2]]
 
 
 def decode(content: bytes) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from lumirage_bids.app.describe import describe, needs
 from lumirage_bids.base.errors import MissingInputError
+from tests.bids.trees import make
 from tests.conftest import run_program
 from tests.small_plan import asked, dataset, plan, scan
 
@@ -62,3 +63,13 @@ def test_a_plan_to_be_looked_at_says_what_is_needed(tmp_path: Path) -> None:
     (need,) = needs(made, asked(tmp_path, dry_run=True))
     assert need.startswith("method lapirn: ")
     assert "LUMIRAGE_WEIGHTS" in need
+
+
+def test_scans_of_different_kinds_are_told_before_anything_is_fetched(tmp_path: Path) -> None:
+    names = ("!sub-1_T1w.nii", "!sub-2_rec-SCIC_T1w.nii", "!sub-3_rec-SCIC_T1w.nii")
+    root = make(tmp_path / "bids", *names)
+    done = run_program([root, tmp_path / "out", "participant", "--dry-run"])
+    assert "0 can run" in done.out
+    assert (
+        "WARNING: the T1w scans are of different reconstructions: no rec- in 1 (sub-1_T1w), rec-SCIC in 2" in done.out
+    )

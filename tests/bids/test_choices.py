@@ -55,6 +55,7 @@ def scan(name: str) -> Scan:
         ("sub-1_task-STILL_T1w", "sub-1_task-NOD_T1w", AT_REST),
         ("sub-1_acq-x_rec-y_run-2_T1w", "sub-1_task-rest_T1w", "no task"),
         ("sub-1_acq-x_rec-y_T1w", "sub-1_ce-gadolinium_T1w", "no contrast agent"),
+        ("sub-1_desc-preproc_T1w", "sub-1_desc-brain_T1w", "the whole head, not its brain alone"),
         ("sub-1_acq-x_rec-y_T1w", "sub-1_hemi-L_T1w", "whole, not one hemisphere or chunk"),
         ("sub-1_acq-x_rec-y_T1w", "sub-1_chunk-1_T1w", "whole, not one hemisphere or chunk"),
         ("sub-1_acq-mtoff_T1w", "sub-1_acq-mton_T1w", "first in natural order"),

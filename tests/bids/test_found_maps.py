@@ -228,3 +228,64 @@ def test_patterns(tmp_path: Path) -> None:
 def test_wrong_patterns(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(errors.UsageError, match="labelling 'm'"):
         look(make(tmp_path, "sub-1_T1w.nii"), label_patterns={"m": pattern})
+
+
+def grid(path: Path, along: float = 0.0) -> None:
+    """An image of ones whose first voxel lies so far along an axis."""
+    affine = np.eye(4)
+    affine[2, 3] = along
+    nib.save(nib.Nifti1Image(np.ones((4, 4, 4), np.uint8), affine), path)
+
+
+def test_a_map_that_names_no_session_is_of_the_session_on_whose_grid_it_lies(tmp_path: Path) -> None:
+    raw = [f"sub-{s}_ses-{n}_T1w.nii" for s in "1234" for n in "12"]
+    root = make(tmp_path, *raw, "sub-5_ses-1_T1w.nii")
+    made = make(tmp_path / "d", *(f"sub-{s}_{what}.nii" for s in "1235" for what in ("seg-x_dseg", "desc-brain_mask")))
+    grids = {"ses-1": 0.0, "ses-2": 7.0}
+    for path in root.glob("sub-*/ses-*/anat/*.nii"):
+        grid(path, 0.0 if "sub-3" in path.name else grids[path.parts[-3]])
+    for path in made.rglob("*.nii"):  # of the second session; of neither; of both; of the only one, resampled
+        grid(path, {"1": 7.0, "2": 30.0, "3": 0.0, "5": 9.0}[path.name[4]])
+    found = look(root, labellings=("x",), derivatives={"d": made})
+    have = {s.name for s in found.scans if s.labels}
+    assert have == {"sub-1_ses-2_T1w", "sub-3_ses-1_T1w", "sub-3_ses-2_T1w", "sub-5_ses-1_T1w"}
+    assert {s.name for s in found.scans if s.mask} == have
+    unused, several, *_ = [note for note in found.notes if "labelling 'x'" in note]
+    assert "none of the 2 sessions" in unused
+    assert "has another grid" in unused
+    assert "one, or not known yet, for 1 subject(s)" in several
+    assert "sub-3_ses-1_T1w and sub-3_ses-2_T1w" in several
+    # Also where a filter selects one session, or headers are not here yet.
+    one = look(root, {"t1w": {"suffix": "T1w", "session": "1"}}, labellings=("x",), derivatives={"d": made})
+    assert {s.subject for s in one.scans if s.labels} == {"3", "5"}
+    (made / "sub-2/anat/sub-2_seg-x_dseg.nii").unlink()
+    put(made / "sub-2/anat/sub-2_seg-x_dseg.nii", None)
+    again = look(root, labellings=("x",), derivatives={"d": made})
+    assert [bool(s.labels) for s in again.scans if s.subject == "2"] == [True, True]
+
+
+def test_of_several_maps_the_one_on_the_scans_grid_comes_first_then_the_plain_one(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii")
+    described = [f"sub-1_seg-x_desc-{d}_dseg.nii" for d in "abc"]
+    made = make(tmp_path / "d", *described, "sub-2_seg-x_dseg.nii", "sub-2_seg-x_desc-a_dseg.nii")
+    for path in root.rglob("*.nii"):
+        grid(path, 5.0 if "desc-a" in path.name and "sub-1" in path.name else 0.0)
+    found = look(root, labellings=("x",), derivatives={"d": made})
+    assert [s.labels["x"].path.name for s in found.scans] == [described[1], "sub-2_seg-x_dseg.nii"]
+    (note,) = found.notes
+    assert "lies on the scan's grid, then has no desc-" in note
+    assert note.index("desc-b") < note.index("desc-c") < note.index("desc-a")
+
+
+def test_maps_in_other_formats_are_told_also_beside_maps_that_can_be_used(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii", "sub-3_T1w.nii")
+    maps = ("sub-1_seg-x_dseg.nii", "sub-2_seg-x_dseg.mgz", "sub-3_seg-x_dseg.mgz", "sub-3_seg-x_dseg.nii.gz")
+    made = make(tmp_path / "d", *maps, "sub-1_desc-aseg_dseg.mgz")
+    asked, other = (look(root, labellings=(name,), derivatives={"d": made}) for name in ("x", "tissue"))
+    assert [bool(s.labels) for s in asked.scans] == [True, False, True]
+    (hint,) = asked.notes
+    assert "sub-2_seg-x_dseg.mgz" in hint
+    assert "nib-convert" in hint
+    (note,) = other.notes
+    assert note.startswith("Not used from derivatives 'd': 2 map(s) are no NIfTI files: ")
+    assert "nib-convert" in note

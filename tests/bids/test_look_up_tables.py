@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumirage_bids.base import errors
-from lumirage_bids.bids.look_up_tables import read_lut
+from lumirage_bids.bids.look_up_tables import find_lut, read_lut
+from lumirage_bids.bids.scans import File
 from tests.bids.trees import look, make, put
 
 
@@ -94,3 +95,37 @@ def test_fuzzed_lut(tmp_path_factory: pytest.TempPathFactory, content: bytes) ->
         lut, said = {}, str(error)
     assert str(path) in said
     assert all(index > 0 and name for index, name in lut.items())
+
+
+FREESURFER = """#$Id: FreeSurferColorLUT.txt $
+
+#No. Label Name:                            R   G   B   A
+0   Unknown                                 0   0   0   0
+17  Left-Hippocampus                        220 216 20  0
+1002    ctx-lh-caudalanteriorcingulate          125 100 160 0   # of the left
+
+2   Left-Cerebral-White-Matter              245 245 245 0
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_freesurfers_own_table_is_read(end: str, tmp_path: Path) -> None:
+    (tmp_path / "any.tsv").write_bytes(FREESURFER.replace("\n", end).encode())
+    assert read_lut(tmp_path / "any.tsv") == {
+        17: "Left-Hippocampus", 1002: "ctx-lh-caudalanteriorcingulate", 2: "Left-Cerebral-White-Matter",
+    }  # fmt: skip
+    (tmp_path / "any.tsv").write_text(FREESURFER + "18 Left Amygdala 103 255 255 0\n")
+    with pytest.raises(errors.BadDataError, match=r"line 9: '18 Left Amygdala.*red, green, blue"):
+        read_lut(tmp_path / "any.tsv")
+
+
+def test_freesurfers_own_table_serves_maps_without_a_nearer_one(tmp_path: Path) -> None:
+    made = make(tmp_path / "d", "sub-1_seg-x_dseg.nii", **{"FreeSurferColorLUT.txt": FREESURFER})
+    file = File(path=made / "sub-1/anat/sub-1_seg-x_dseg.nii", dataset=made)
+    assert find_lut(file, "x") == made / "FreeSurferColorLUT.txt"
+    put(made / "seg-x_dseg.txt", FREESURFER)
+    assert find_lut(file, "x") == made / "seg-x_dseg.txt"
+    put(made / "seg-x_dseg.tsv", "index\tname\n1\tA\n")
+    assert find_lut(file, "x") == made / "seg-x_dseg.tsv"
+    put(made / "sub-1/anat/FreeSurferColorLUT.txt", FREESURFER)
+    assert find_lut(file, "x") == made / "sub-1/anat/FreeSurferColorLUT.txt"

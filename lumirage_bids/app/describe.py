@@ -159,6 +159,7 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     yield (
         f"Estimate for images of about {size} voxels: {duration(made.seconds)}, {known}, with "
         f"{made.at_once} process(es) at a time on {settings.device}, {made.memory_gb:.1f} GB each at most"
+        + (f"; {made.preparing_gb:.1f} GB at most while a scan is masked and prepared" if made.preparing_gb else "")
     )
     if settings.mem is not None and settings.use_plugin is None and settings.mem < made.memory_gb:
         yield (

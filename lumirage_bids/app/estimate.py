@@ -10,7 +10,7 @@ import numpy as np
 
 from lumirage_bids.base.devices import count_cores
 from lumirage_bids.base.memory import usable_gb
-from lumirage_bids.execution.graphs import PREPARING_GB
+from lumirage_bids.execution.graphs import PREPARING_GB, preparing_gb
 from lumirage_bids.experiment.plan import Batch, Plan, ScanJob
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.experiment.timings import Timings
@@ -39,7 +39,9 @@ class Estimate:
     at_once : int
         Processes that there is memory for, a core, and work.
     memory_gb : float
-        The most that one of them takes.
+        The most that one of them takes to register.
+    preparing_gb : float
+        The most that one takes while a scan is masked, prepared, labelled or aligned; 0 where none is.
     measured : bool
         Whether all pairs are of a kind that was done in this output folder before.
     """
@@ -48,6 +50,7 @@ class Estimate:
     at_once: int
     memory_gb: float
     measured: bool
+    preparing_gb: float = 0.0
 
 
 def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> Estimate:
@@ -68,7 +71,9 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     jobs = len(plan.batches) or len(plan.preparing) or len(plan.aligning)
     pairs = [(len(b.tasks), _pair(b, device, threads, _voxels(b, plan, voxels), timings)) for b in plan.batches]
     registering = sum(n * seconds for n, (seconds, _) in pairs)
-    preparing = 0.0 if settings.stage == "register" else _preparation(plan, device, threads, voxels, timings)
+    prepares = settings.stage != "register" and bool(plan.preparing or plan.aligning)
+    preparing = _preparation(plan, device, threads, voxels, timings) if prepares else 0.0
+    for_preparing = max(map(preparing_gb, plan.preparing), default=PREPARING_GB)
     pages = PAGE_S * len({b.moving.subject for b in plan.batches}) * len(plan.arms)
     at_once = _at_once(settings, jobs, memory_gb)
     # One after the other where there are fewer jobs than processes: the last batch is waited for.
@@ -76,11 +81,12 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     return Estimate(
         seconds=START_S
         + pages
-        + preparing / _at_once(settings, max(len(plan.preparing), len(plan.aligning)), PREPARING_GB)
+        + preparing / _at_once(settings, max(len(plan.preparing), len(plan.aligning)), for_preparing)
         + max(longest, registering / at_once),
         at_once=at_once,
         memory_gb=memory_gb,
         measured=bool(pairs) and all(known for _, (_, known) in pairs),
+        preparing_gb=for_preparing if prepares else 0.0,
     )
 
 

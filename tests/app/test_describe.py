@@ -9,6 +9,7 @@ import pytest
 
 from lumirage_bids.app.describe import describe, needs
 from lumirage_bids.base.errors import MissingInputError
+from lumirage_bids.labellers.synthseg import SynthSeg
 from tests.bids.trees import make
 from tests.conftest import run_program
 from tests.small_plan import asked, dataset, plan, scan
@@ -73,3 +74,17 @@ def test_scans_of_different_kinds_are_told_before_anything_is_fetched(tmp_path: 
     assert (
         "WARNING: the T1w scans are of different reconstructions: no rec- in 1 (sub-1_T1w), rec-SCIC in 2" in done.out
     )
+
+
+def test_the_memory_of_preparing_is_told_beside_that_of_registering(tmp_path: Path) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+    found, wanted = dataset(tmp_path, scans), asked(tmp_path, dry_run=True)
+    made = plan(tmp_path, scans)
+    assert made.preparing
+    assert "4.0 GB at most while a scan is masked and prepared" in describe(made, found, wanted, 12_000)
+    job = made.preparing[0]
+    heavy = [(replace(labels, labeller=SynthSeg()), value) for labels, value in job.labels]
+    made = replace(made, preparing=(replace(job, labels=tuple(heavy)), *made.preparing[1:]))
+    assert "16.0 GB at most while a scan" in describe(made, found, wanted, 12_000)
+    prepared = replace(made, preparing=(), aligning=())
+    assert "while a scan is" not in describe(prepared, found, wanted, 12_000)

@@ -52,6 +52,7 @@ ELSEWHERE = {
     "stats/tables/base.py": STATISTICS,
     "stats/tables/comparisons.py": STATISTICS,
     "stats/tables/interactions.py": STATISTICS,
+    "stats/tables/landmarks.py": STATISTICS,
     "stats/tables/ranking.py": STATISTICS,
     "stats/tables/structure_differences.py": STATISTICS,
     "stats/tables/summary.py": STATISTICS,

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from itertools import chain
 from operator import itemgetter
@@ -297,13 +298,23 @@ class Pattern:
         None where it is not there or the scan lacks an entity.
         """
         root = root or scan.dataset
+        path = self._path(scan, root)
+        return File(path=path, dataset=root) if path and os.path.lexists(path) else None
+
+    def find_all(self, scan: Scan) -> list[File]:
+        """Find the files or links named for a scan, where ``*`` in the pattern's file name stands for anything."""
+        path = self._path(scan, scan.dataset)
+        names = [name for name in names_in(path.parent) if fnmatchcase(name, path.name)] if path else []
+        return [File(path=path.with_name(name), dataset=scan.dataset) for name in names] if path else []
+
+    def _path(self, scan: Scan, root: Path) -> Path | None:
+        """Where the pattern points to for a scan; None where the scan lacks an entity."""
         values = {"suffix": scan.suffix, "name": scan.name}
         values |= {name: value for key, value in scan.entities.items() for name in (key, long_name(key))}
         try:
-            path = root / self.text.format_map(values)
+            return root / self.text.format_map(values)
         except KeyError:
             return None
-        return File(path=path, dataset=root) if os.path.lexists(path) else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,32 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.bids.found_maps import Pattern
-from lumirage_bids.spatial.point_files import read_points
+from lumirage_bids.bids.dataset import datalad_get_line
+from lumirage_bids.bids.found_maps import Pattern, belongs, closeness, names_in
+from lumirage_bids.bids.names import natural_key, parse_name
+from lumirage_bids.bids.scans import File, Scan
+from lumirage_bids.spatial.point_files import EXTENSIONS, read_points
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
-    from lumirage_bids.bids.scans import Scan
+    from lumirage_bids.spatial.points import PointSet
+
+SUFFIXES = ("afids", "landmarks")
+"""Suffixes of files of points in derivative datasets."""
+TRUTH = (None, "groundtruth")
+"""What ``desc-`` says of the points that count; that of a single rater's begins with `RATER`."""
+RATER = "rater"
 
 
-def with_landmarks(dataset: Dataset, pattern: str) -> Dataset:
-    """Attach the landmarks that a path pattern finds to the scans.
+def with_landmarks(dataset: Dataset, pattern: str | None, raters: str | None) -> Dataset:
+    """Attach landmarks to the scans: those that a path pattern finds, else those of the derivative datasets, by name.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    pattern : str or None
+        Path pattern of the points that count.
+    raters : str or None
+        Path pattern of those that single raters placed; ``*`` in the name of the file stands for the rater.
 
     Raises
     ------
     UsageError
-        The pattern is wrong.
+        A pattern is wrong.
     """
-    find = Pattern(pattern, "landmarks").find
-    return replace(dataset, scans=tuple(replace(s, landmarks=find(s)) for s in dataset.scans))
+    search = _Search(
+        pattern=Pattern(pattern, "landmarks") if pattern else None,
+        raters=Pattern(raters, "landmarks of raters") if raters else None,
+        datasets=tuple(dataset.derivatives.values()),
+    )
+    scans = tuple(search.attached(scan) for scan in dataset.scans)
+    return replace(dataset, scans=scans, notes=(*dataset.notes, *_notes(dataset, scans)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """Where landmarks are looked for."""
+
+    pattern: Pattern | None
+    raters: Pattern | None
+    datasets: tuple[Path, ...]
+
+    def attached(self, scan: Scan) -> Scan:
+        found = self.pattern.find(scan) if self.pattern else next(self._named(scan, TRUTH), None)
+        if found is None:
+            return scan
+        placed = self.raters.find_all(scan) if self.raters else self._named(scan, ())
+        return replace(scan, landmarks=found, raters=tuple(placed))
+
+    def _named(self, scan: Scan, descriptions: Sequence[str | None]) -> Iterator[File]:
+        """Files that belong to a scan by their names, best first; of single raters if no descriptions are given."""
+        found = []
+        for order, root in enumerate(self.datasets):
+            for path, entities in _files(root, scan):
+                said = entities.get("desc")
+                wanted = said in descriptions if descriptions else (said or "").startswith(RATER)
+                if wanted and belongs(scan, entities) and (scan.suffix == "T1w" or "space" in entities):
+                    file = File(path=path, dataset=root)
+                    found.append(((closeness(scan, entities), order, natural_key(file.relative)), file))
+        yield from (file for _, file in sorted(found, key=lambda item: item[0]))
+
+
+def _files(root: Path, scan: Scan) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Files of points (dangling links too) of a scan's folders, with the entities of their names."""
+    subject = root / f"sub-{scan.subject}"
+    for folder in (subject / "anat", *([subject / f"ses-{scan.session}" / "anat"] if scan.session else [])):
+        yield from point_files(folder)
+
+
+def point_files(folder: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Files of points that a folder holds, dangling links too, with the entities of their names; no sidecars."""
+    names = [name for name in names_in(folder) if name.endswith(EXTENSIONS)]
+    stems = {name.split(".")[0] for name in names if not name.endswith(".json") or name.endswith(".mrk.json")}
+    for name in names:
+        parsed = parse_name(name)
+        sidecar = name.endswith(".json") and not name.endswith(".mrk.json") and name.split(".")[0] in stems
+        if parsed and parsed[1] in SUFFIXES and not sidecar:
+            yield folder / name, parsed[0]
+
+
+def _notes(dataset: Dataset, scans: Sequence[Scan]) -> Iterator[str]:
+    """How many scans have landmarks, and which placements of raters are not here."""
+    having = [scan for scan in scans if scan.landmarks]
+    if not having:
+        return
+    raters = sorted({len(scan.raters) for scan in having})
+    each = " to ".join(map(str, dict.fromkeys((raters[0], raters[-1]))))
+    placed = f", and as {each} single raters placed them" if raters[-1] else ""
+    yield f"Landmarks: of {len(having)} of {len(scans)} scans{placed}."
+    absent = {s.name: [f for f in s.raters if not f.present] for s in having if all(f.present for f in s.needs())}
+    if files := [file for lacking in absent.values() for file in lacking]:
+        yield (
+            f"What raters placed on {sum(map(bool, absent.values()))} of these scans is not here; without it nobody "
+            f"knows how far raters disagree. To get it: {datalad_get_line(dataset.root, files)}"
+        )
+
+
+def rater_of(file: File) -> str:
+    """Name of the rater of a file: what ``desc-`` says, else the name of the file."""
+    parsed = parse_name(file.path.name)
+    stem = file.path.name.split(".")[0]
+    return parsed[0].get("desc", stem) if parsed else stem
 
 
 def read_landmarks(path: Path) -> Mapping[str, np.ndarray]:
@@ -50,18 +143,59 @@ def read_landmarks(path: Path) -> Mapping[str, np.ndarray]:
     BadDataError
         It cannot be used.
     """
-    found = read_points(path)
-    return dict(zip(found.names, found.coordinates, strict=True))
+    return _by_name(read_points(path))
 
 
-def corresponding_points(fixed: Scan, moving: Scan) -> tuple[np.ndarray, np.ndarray] | None:
-    """Landmarks that two scans share, matched by name.
+def _by_name(points: PointSet) -> dict[str, np.ndarray]:
+    return dict(zip(points.names, points.coordinates, strict=True))
+
+
+def placed_points(scan: Scan) -> dict[str, dict[str, object]]:
+    """What was placed on a scan: of each of its landmarks the place that counts, and those of single raters.
 
     Returns
     -------
-    tuple of array, shape (n, 3), or None
-        The same points in the fixed and the moving scan, world coordinates (RAS+, mm); None where a scan has no file
-        of landmarks.
+    dict
+        Name → ``Description``, ``Position`` and ``Raters`` (rater → position); world coordinates, RAS+, mm. Files of
+        raters whose content is not here are left out.
+
+    Raises
+    ------
+    MissingInputError, BadDataError
+        As `read_landmarks`.
+    """
+    if scan.landmarks is None:
+        return {}
+    points = read_points(scan.landmarks.path)
+    raters = {rater_of(file): _by_name(read_points(file.path)) for file in scan.raters if file.present}
+    return {
+        name: {
+            "Description": text,
+            "Position": place.tolist(),
+            "Raters": {rater: its[name].tolist() for rater, its in raters.items() if name in its},
+        }
+        for name, text, place in zip(points.names, points.descriptions, points.coordinates, strict=True)
+    }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Correspondence:
+    """Landmarks that two scans share.
+
+    Attributes
+    ----------
+    names : tuple of str
+    fixed, moving : array, shape (n, 3)
+        The same points in both scans, world coordinates (RAS+, mm).
+    """
+
+    names: tuple[str, ...]
+    fixed: npt.NDArray[np.float64]
+    moving: npt.NDArray[np.float64]
+
+
+def corresponding_points(fixed: Scan, moving: Scan) -> Correspondence | None:
+    """Landmarks that two scans share, matched by name; None where a scan has no file of landmarks.
 
     Raises
     ------
@@ -73,7 +207,9 @@ def corresponding_points(fixed: Scan, moving: Scan) -> tuple[np.ndarray, np.ndar
     if moving.landmarks is None or fixed.landmarks is None:
         return None
     ours, theirs = (read_landmarks(file.path) for file in (fixed.landmarks, moving.landmarks))
-    common = [name for name in ours if name in theirs]
+    common = tuple(name for name in ours if name in theirs)
     if not common:
         raise BadDataError(f"The landmarks of {fixed.name} and {moving.name} have no name in common.")
-    return np.array([ours[n] for n in common]), np.array([theirs[n] for n in common])
+    return Correspondence(
+        names=common, fixed=np.array([ours[n] for n in common]), moving=np.array([theirs[n] for n in common])
+    )

@@ -98,7 +98,9 @@ class Scan(File):
     brain : File or None
         Skull-stripped image to be used in place of ``path`` (Ultracortex ships these).
     landmarks : File or None
-        Table of landmarks found for this scan.
+        File of landmarks found for this scan.
+    raters : tuple of File
+        The same landmarks as single raters placed them.
     template : bool
         Whether it is no subject's scan but a template's.
     t1w : Scan or None
@@ -121,6 +123,7 @@ class Scan(File):
     mask: File | None = None
     brain: File | None = None
     landmarks: File | None = None
+    raters: tuple[File, ...] = ()
     template: bool = False
     t1w: Scan | None = None
     lender: Scan | None = None
@@ -153,8 +156,11 @@ class Scan(File):
         return files
 
     def wants(self, labellings: tuple[str, ...] = ()) -> list[File]:
-        """Files that a registration of this scan reads if they are here: what it needs, and the lender of its mask."""
-        return [*self.needs(labellings), *self._lent()]
+        """Files that a registration of this scan reads if they are here.
+
+        What it needs, the lender of its mask, and what raters placed.
+        """
+        return [*self.needs(labellings), *self._lent(), *self.raters]
 
     @property
     def lends(self) -> bool:

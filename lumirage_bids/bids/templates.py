@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids.base.annex import has_content
 from lumirage_bids.base.errors import MissingInputError, UsageError
+from lumirage_bids.bids.landmarks import TRUTH, point_files
 from lumirage_bids.bids.look_up_tables import find_lut
 from lumirage_bids.bids.names import parse_name
 from lumirage_bids.bids.scans import File, LabelMapFile, Scan
@@ -48,6 +49,7 @@ def template_scan(
     suffix: str = "T1w",
     cohort: int | None = None,
     atlases: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    points: Iterable[Path] = (),
 ) -> Scan:
     """Find a template, its brain mask and its atlases in the folder ``TEMPLATEFLOW_HOME``.
 
@@ -63,6 +65,9 @@ def template_scan(
         Of templates that have cohorts.
     atlases : mapping
         Labelling → entities of its map: ``{"hospa": {"atlas": "HOSPA", "desc": "th25"}, "aseg": {"seg": "aseg"}}``.
+    points : iterable of Path
+        Derivative datasets that may have landmarks of it, ``tpl-NAME_…_afids.fcsv`` at the root or in ``tpl-NAME``,
+        besides the template's own folder.
 
     Returns
     -------
@@ -87,6 +92,7 @@ def template_scan(
     head = archive.one(image, f"{suffix} image")
     labels = {name: archive.labels(query, name) for name, query in maps.items()}
     brain = archive.one(mask, "brain mask") if archive.find(mask) else None
+    landmarks = archive.landmarks(cohort, points)
     archive.check_fetched()
     subject = template if cohort is None else f"{template}+{cohort}"
     return Scan(
@@ -99,6 +105,7 @@ def template_scan(
         skull_stripped=False,
         labels=labels,
         mask=brain,
+        landmarks=landmarks,
         template=True,
     )
 
@@ -169,6 +176,17 @@ class _Archive:
         if lut is not None:
             self._note(lut)
         return LabelMapFile(path=file.path, dataset=file.dataset, lut=lut)
+
+    def landmarks(self, cohort: int | None, datasets: Iterable[Path]) -> File | None:
+        """Find landmarks, whose world is the same at every resolution; None where there are none."""
+        name = self.folder.name
+        own_folder = (self.folder, self.folder)
+        for root, folder in (own_folder, *((given, f) for given in datasets for f in (given / name, given))):
+            for path, entities in point_files(folder):
+                own = f"tpl-{entities.get('tpl')}" == name and entities.get("cohort") == (cohort and str(cohort))
+                if own and entities.get("desc") in TRUTH:
+                    return File(path=path, dataset=root)
+        return None
 
     def _note(self, path: Path) -> None:
         # The client's placeholder for a file that has not been downloaded is empty.

@@ -103,7 +103,7 @@ class Rows:
 
     def _write(self, key: Key) -> None:
         rows = self.rows[key]
-        score_table.write_rows(self.output, self.files[key], rows, score_table.structures_of(rows))
+        score_table.write_rows(self.output, self.files[key], rows)
 
     def fail(self, task: Task, why: Failure) -> None:
         """Append rows that say why a pair has no score."""
@@ -206,7 +206,7 @@ def _forget_rows(output: Output, file: Path, registrations: Mapping[str, str]) -
         if not gone:
             return
         left = [row for row in rows if row["registration_hash"] not in registrations]
-        score_table.write_rows(output, file, left, score_table.structures_of(left))
+        score_table.write_rows(output, file, left)
         pictures = file.with_name(f"{file.name.partition('_seg-')[0]}_desc-{description}_slices.npz")
         if output.is_there(pictures):
             with (

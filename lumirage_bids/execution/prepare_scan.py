@@ -23,6 +23,7 @@ from lumirage_bids.base.errors import (
     NoRoomError,
 )
 from lumirage_bids.base.failures import Failure
+from lumirage_bids.bids.landmarks import placed_points
 from lumirage_bids.bids.look_up_tables import is_mixed, only_named
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
@@ -81,6 +82,11 @@ def prepare_scan(job: ScanJob, output: Output, context: Context) -> None:
                 if todo:
                     content = _agreement(job, labels, reference, output, context)
                     output.write_json(file, {**content, "Hash": value})
+        if job.landmarks:
+            file = paths.landmarks(job.scan)
+            with _noting(output, [file], job.landmarks, told) as todo:
+                if todo:
+                    output.write_json(file, {**_landmarks(job.scan), "Hash": job.landmarks})
 
 
 class _Source:
@@ -232,6 +238,17 @@ def _agreement(
         "Sequence": scan.sequence,
         **found,
         "Conditions": agreement_conditions(labels, reference),
+    }
+
+
+def _landmarks(scan: Scan) -> dict[str, object]:
+    with _blaming_the_scan():
+        points = placed_points(scan)
+    return {
+        "Description": "Landmarks of the scan (RAS+, mm): the places that count, and where single raters put them",
+        "Scan": scan.name,
+        "Files": [file.relative for file in (scan.landmarks, *scan.raters) if file is not None and file.present],
+        "Points": points,
     }
 
 

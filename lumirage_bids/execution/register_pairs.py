@@ -17,7 +17,7 @@ from lumirage_bids.base.errors import NO_ROOM, CannotWriteError, InputOutputErro
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.base.memory import peak_memory, watcher
 from lumirage_bids.base.own_code import read_code
-from lumirage_bids.bids.landmarks import corresponding_points
+from lumirage_bids.bids.landmarks import Correspondence, corresponding_points
 from lumirage_bids.execution.batch_files import Key, Rows
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.execution.score_pair import Side, read_side, score
@@ -176,7 +176,7 @@ class PairAtWork:
         self.add_slices(rows, [labels.name for labels in scored], total)
         rows.add(self.task, new)
 
-    def landmarks(self) -> tuple[np.ndarray, np.ndarray] | None:
+    def landmarks(self) -> Correspondence | None:
         """Points that the two scans share."""
         try:
             return corresponding_points(self.fixed.scan, self.batch.moving)
@@ -269,7 +269,7 @@ class PairAtWork:
         )
 
     def gather(
-        self, transform: Transform, total: Transform, cost: Cost, landmarks: tuple[np.ndarray, np.ndarray] | None
+        self, transform: Transform, total: Transform, cost: Cost, landmarks: Correspondence | None
     ) -> RegisteredPair:
         """What there is to be measured besides labels."""
         image, brain, threads = self.fixed.image, self.fixed.mask.array > 0, self.context.threads
@@ -278,7 +278,7 @@ class PairAtWork:
             "images": Images(fixed=image, moving=self.moving.image, transform=total, mask=brain, threads=threads),
         }
         if landmarks is not None:
-            parts["points"] = Points(fixed=landmarks[0], moving=landmarks[1], transform=total)
+            parts["points"] = Points(transform=total, **vars(landmarks))
         if took := {name: cost[column] for name, column in _TOOK.items() if column in cost}:
             parts["cost"] = RunCost(**took)
         return RegisteredPair(parts=parts)

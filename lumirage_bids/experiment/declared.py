@@ -109,6 +109,7 @@ class Protocol:
     mask_pattern: str | None = None
     brain_pattern: str | None = None
     landmark_pattern: str | None = None
+    rater_pattern: str | None = None
     masks: Table = field(default_factory=dict)
     reference: str = "first"
     labellings: Mapping[str, DeclaredLabelling]

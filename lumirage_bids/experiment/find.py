@@ -53,8 +53,7 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     if isinstance(given, str) and (others := passed_over(given)):
         note = f"Filter {given}: queries of other datatypes are passed over: {', '.join(others)}."
         dataset = replace(dataset, notes=(*dataset.notes, note))
-    if protocol.landmark_pattern is not None:
-        dataset = with_landmarks(dataset, protocol.landmark_pattern)
+    dataset = with_landmarks(dataset, protocol.landmark_pattern, protocol.rater_pattern)
     if protocol.template is not None:
         dataset = _with_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
@@ -75,7 +74,8 @@ def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
 
 def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
     """Put a template of TemplateFlow among the scans."""
-    scan = template_scan(template["name"], **{k: v for k, v in template.items() if k != "name"})
+    further = {k: v for k, v in template.items() if k != "name"}
+    scan = template_scan(template["name"], **further, points=dataset.derivatives.values())
     return replace(
         dataset, scans=(*dataset.scans, scan), derivatives={**dataset.derivatives, "templateflow": scan.dataset}
     )

@@ -31,6 +31,8 @@ class ScanJob:
 
     Attributes
     ----------
+    landmarks : str
+        Digest of its landmarks, where they are to be put down; else empty.
     inputs : mapping
         File made earlier that is read, below the output folder → digest that it must have.
     """
@@ -39,6 +41,7 @@ class ScanJob:
     variants: tuple[tuple[str, Preparation, str], ...]
     labels: tuple[tuple[LabellingOfRun, str], ...]
     agreements: tuple[tuple[LabellingOfRun, LabellingOfRun, str], ...] = ()
+    landmarks: str = ""
     inputs: Mapping[Path, str] = field(default_factory=dict)
 
 

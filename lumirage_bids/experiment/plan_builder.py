@@ -53,8 +53,8 @@ class PlanBuilder:
         if batches is None:
             return scans
         # A reference may have been named after all pairs were done.
-        compared = {s for s in scans if any(self.agreements(s))}
-        return compared | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
+        besides = {s for s in scans if any(self.agreements(s)) or self.landmarks(s)}
+        return besides | {s for b in batches for t in b.tasks for s in (b.moving, t.pair.fixed)}
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]
@@ -103,10 +103,17 @@ class PlanBuilder:
             and not self._is_made(value := self.label_hash(scan, i), paths.label_map(scan, labelling.name))
         )
         agreements = tuple(self.agreements(scan))
-        todo = variants or labels or agreements
-        if not todo:
+        landmarks = self.landmarks(scan) if labelled else ""
+        if not (variants or labels or agreements or landmarks):
             return None
-        return ScanJob(scan=scan, variants=variants, labels=labels, agreements=agreements, inputs=self.label_maps(scan))
+        return ScanJob(
+            scan=scan,
+            variants=variants,
+            labels=labels,
+            agreements=agreements,
+            landmarks=landmarks,
+            inputs=self.label_maps(scan),
+        )
 
     def _is_made(self, value: str, *files: Path) -> bool:
         return all(value in (self.done.files.get(file), self.done.notes.get(file)) for file in files)
@@ -135,6 +142,13 @@ class PlanBuilder:
                 value = digest(agreement_conditions(labelling, reference), hashes)
                 if not self._is_made(value, paths.agreement(scan, labelling.name, reference.name)):
                     yield labelling, reference, value
+
+    def landmarks(self, scan: Scan) -> str:
+        """Digest of a scan's landmarks, unless they were put down already; empty where there are none."""
+        if scan.landmarks is None:
+            return ""
+        value = digest([f.fingerprint for f in (scan.landmarks, *(f for f in scan.raters if f.present))])
+        return "" if self._is_made(value, paths.landmarks(scan)) else value
 
     def aligning(self, scan: Scan) -> list[AlignmentJob]:
         """Alignments of a scan that are left to do."""

@@ -64,7 +64,7 @@ class _Reader:
         self.known("", table, "description", *SECTIONS)
         top = {s: self.get("", table, s, dict, {}) for s in SECTIONS}
         scans, pairs = top["scans"], top["pairs"]
-        self.known("scans", scans, "filter", "prefer", "mask", "brain", "landmarks")
+        self.known("scans", scans, "filter", "prefer", "mask", "brain", "landmarks", "raters")
         alignment = dict(top["alignment"])
         reference = self.get("alignment", alignment, "reference", str, "first")
         alignment.pop("reference", None)
@@ -98,6 +98,7 @@ class _Reader:
             mask_pattern=self.pattern("scans", scans, "mask"),
             brain_pattern=self.pattern("scans", scans, "brain"),
             landmark_pattern=self.pattern("scans", scans, "landmarks"),
+            rater_pattern=self.pattern("scans", scans, "raters"),
             masks=top["masks"],
             reference=reference,
             labellings=labellings or {"tissue": DeclaredLabelling(labeller="atropos")},

@@ -91,6 +91,8 @@ class Measure(ABC):
     """Whether it is taken in every run; else where a protocol asks for it: ``NAME = true``."""
     structures: ClassVar[str] = ""
     """How the names of the columns begin that hold a structure each, if it has such: ``dice_`` for ``dice_17``."""
+    landmarks: ClassVar[str] = ""
+    """How the names of the columns begin that hold a landmark each, if it has such: ``tre_mm_`` for ``tre_mm_AC``."""
     references: ClassVar[tuple[str, ...]] = ()
     """Keys of `lumirage_bids.base.publications` that whoever reports it should cite."""
     phrase: ClassVar[str] = ""
@@ -119,8 +121,8 @@ class Measure(ABC):
         Returns
         -------
         mapping
-            A value for each of its columns, NaN where there is nothing to be measured; and one for each structure,
-            where it has such columns.
+            A value for each of its columns, NaN where there is nothing to be measured; and one for each structure
+            or landmark, where it has such columns.
 
         Raises
         ------

@@ -12,7 +12,10 @@ from lumirage_bids.measures.distances import landmark_errors
 
 @dataclass(frozen=True, kw_only=True)
 class Landmarks(Measure):
-    """Target registration error of landmarks, which a protocol names in ``[scans] landmarks``."""
+    """Target registration error of landmarks: their mean, and each by itself.
+
+    They come from a protocol's ``[scans] landmarks``, or from a derivative dataset by their names.
+    """
 
     name: ClassVar[str] = "landmarks"
     summary: ClassVar[str] = "target registration error of landmarks, where both scans have them"
@@ -22,6 +25,7 @@ class Landmarks(Measure):
     needs: ClassVar[tuple[Need, ...]] = ("points",)
     references: ClassVar[tuple[str, ...]] = ("fitzpatrick2001",)
     phrase: ClassVar[str] = "target registration error of landmarks"
+    landmarks: ClassVar[str] = "tre_mm_"
     columns: ClassVar[Mapping[str, Column]] = {
         "tre_mm": Column(
             description="Target registration error: mean distance, in the moving scan, between where the transform "
@@ -36,6 +40,8 @@ class Landmarks(Measure):
     }
 
     def of(self, pair: RegisteredPair) -> Values:
-        """Mean over landmarks, mm."""
+        """Mean over landmarks, and the error of each; mm."""
         points = pair.points
-        return {"tre_mm": float(landmark_errors(points.fixed, points.moving, points.transform).mean())}
+        errors = landmark_errors(points.fixed, points.moving, points.transform)
+        each = {f"{self.landmarks}{name}": float(e) for name, e in zip(points.names, errors, strict=True)}
+        return {"tre_mm": float(errors.mean()), **each}

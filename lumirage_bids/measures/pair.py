@@ -98,14 +98,22 @@ class Deformation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Points:
-    """Landmarks that two scans share: shape (n, 3), world coordinates (RAS+, mm).
+    """Landmarks that two scans share.
 
-    `transform` maps fixed world to moving world, alignment included.
+    Attributes
+    ----------
+    fixed, moving : array, shape (n, 3)
+        World coordinates (RAS+, mm).
+    transform : Transform
+        Fixed world to moving world, alignment included.
+    names : tuple of str
+        What each is called.
     """
 
     fixed: npt.NDArray[np.float64]
     moving: npt.NDArray[np.float64]
     transform: Transform
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

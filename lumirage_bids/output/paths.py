@@ -113,6 +113,11 @@ def agreement(scan: Scan, labelling: str, reference: str) -> Path:
     return path(scan, "agreement", ".json", space=scan.suffix, seg=labelling, desc=reference)
 
 
+def landmarks(scan: Scan) -> Path:
+    """Landmarks of a scan, as they count and as single raters placed them; a JSON."""
+    return path(scan, "landmarks", ".json", space=scan.suffix)
+
+
 def look_up_table(labelling: str) -> Path:
     """Names of a labelling's structures."""
     return Path(f"seg-{labelling}_dseg.tsv")

@@ -29,6 +29,7 @@ scores.json
 status.tsv
 status.json
 *_agreement.json
+*_landmarks.json
 *_scores.tsv
 *_slices.npz
 *_xfm.*

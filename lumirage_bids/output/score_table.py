@@ -12,6 +12,7 @@ import pandas as pd
 from lumirage_bids import measures
 from lumirage_bids.base.failures import KINDS, Failure, kind_by_words
 from lumirage_bids.measures.dice import Dice
+from lumirage_bids.measures.landmarks import Landmarks
 from lumirage_bids.output import history, paths
 from lumirage_bids.output.folder import Output
 
@@ -94,14 +95,23 @@ def grid_and_transfer(evaluation: str) -> tuple[str, str]:
     return grid, transfer or "linear"
 
 
-def structures_of(rows: Iterable[Row]) -> list[int]:
-    """Structures that rows hold, in order."""
-    return sorted({i for row in rows for key in row if (i := structure_index(key)) is not None})
+def landmark_name(column: str) -> str | None:
+    """Landmark that a column holds; None for every other column.
+
+    Examples
+    --------
+    >>> landmark_name("tre_mm_AC"), landmark_name("tre_mm"), landmark_name("dice_17")
+    ('AC', None, None)
+    """
+    return column.removeprefix(Landmarks.landmarks) if column.startswith(Landmarks.landmarks) else None
 
 
-def write_rows(output: Output, file: Path, rows: Sequence[Row], indices: Iterable[int]) -> None:
-    """Write one batch's rows: the key columns, the measures, one column a structure."""
-    columns = [*COLUMNS, *INTERNAL, *(f"{PREFIX}{i}" for i in indices)]
+def write_rows(output: Output, file: Path, rows: Sequence[Row]) -> None:
+    """Write one batch's rows: the key columns, the measures, one column a structure, one a landmark."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    structures = sorted({i for key in keys if (i := structure_index(key)) is not None})
+    landmarks = [key for key in keys if landmark_name(key)]
+    columns = [*COLUMNS, *INTERNAL, *(f"{PREFIX}{i}" for i in structures), *landmarks]
     output.write_table(file, pd.DataFrame(rows, columns=columns))
 
 
@@ -115,13 +125,18 @@ def read_rows(output: Output, file: Path) -> list[Row]:
 def _read(output: Output, file: Path, structures: bool = True) -> pd.DataFrame:
     """One batch's rows; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "kind", "reason", "hash", *INTERNAL), str)
-    table = output.read_table(file, text, lambda column: structures or structure_index(column) is None)
+    table = output.read_table(file, text, lambda column: structures or not _is_single(column))
     if "status" in table and "kind" not in table:  # of a version before 0.2.0
         table["kind"] = None
         failed = table["status"] == "failed"
         table.loc[failed, "kind"] = [kind_by_words(str(reason)) for reason in table.loc[failed, "reason"]]
     # Other columns that an earlier version did not write are empty.
     return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
+
+
+def _is_single(column: str) -> bool:
+    """Whether a column holds a structure or a landmark."""
+    return structure_index(column) is not None or landmark_name(column) is not None
 
 
 def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:
@@ -134,7 +149,7 @@ def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: boo
     subjects : iterable of str
         Only pairs whose moving scans are of these.
     structures : bool
-        Whether to read the columns that hold a structure each, which are most of a table.
+        Whether to read the columns that hold a structure or a landmark each, which are most of a table.
 
     Returns
     -------

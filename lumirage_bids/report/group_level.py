@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.followed import Followed, follow
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT
-from lumirage_bids.output import agreements, paths, score_table
+from lumirage_bids.output import agreements, paths, placements, score_table
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, asked_pairs, dated_records, read_criteria, read_records, versions
@@ -38,6 +38,7 @@ from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
+from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.tables import statistics
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     MissingInputError
         There are no rows.
     """
-    conditions, notes, first_score, followed = read_run(output)
+    conditions, notes, first_score, followed, landmarks = read_run(output)
     before, criteria = read_criteria(dated_records(output), first_score)
     loud = [*criteria_note(before, criteria), *(followed.notes if followed else [])]
     for note in loud:
@@ -72,7 +73,9 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     if followed:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
     volumes = mean_volumes(conditions)
-    tables = group_tables(conditions.pairs, conditions.structures, conditions.luts, volumes, criteria=criteria)
+    tables = group_tables(
+        conditions.pairs, conditions.structures, conditions.luts, volumes, landmarks=landmarks, criteria=criteria
+    )
     if not pictures:
         notes = [*notes, NO_PICTURES]
         for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
@@ -120,10 +123,36 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     return write_group_report(output, tables, context)
 
 
-def read_run(output: Output) -> tuple[Conditions, list[str], str, Followed | None]:
-    """Collect the rows and what is known of how they came about; say what was left out, and when scores began.
+class ReadRun(NamedTuple):
+    """What the group level reads of a run.
 
-    Last comes whether they follow the frozen plan that the folder is held to, if there is one.
+    Attributes
+    ----------
+    conditions : Conditions
+        The rows, and what is known of how they came about.
+    notes : list of str
+        What was left out.
+    first_score : str
+        When scores began.
+    followed : Followed or None
+        Whether they follow the frozen plan that the folder is held to, if there is one.
+    landmarks : LandmarkScores
+    """
+
+    conditions: Conditions
+    notes: list[str]
+    first_score: str
+    followed: Followed | None
+    landmarks: LandmarkScores
+
+
+def read_run(output: Output) -> ReadRun:
+    """Collect the rows and what is known of how they came about.
+
+    Raises
+    ------
+    MissingInputError
+        There are none.
     """
     rows, notes = score_table.current(output)
     followed = follow(output, rows)
@@ -145,7 +174,18 @@ def read_run(output: Output) -> tuple[Conditions, list[str], str, Followed | Non
     first = min(
         (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
     )
-    return read_conditions(output, pairs, structures, luts), notes, first, followed
+    landmarks = LandmarkScores(errors=_landmark_errors(rows), placements=placements.collect(output))
+    return ReadRun(read_conditions(output, pairs, structures, luts), notes, first, followed, landmarks)
+
+
+def _landmark_errors(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Errors of single landmarks, a row an arm and pair: they are the same in the rows of every labelling."""
+    key = ["variant", "method", "moving", "fixed", "split", "status"]
+    tables = [t[[*key, *(c for c in t.columns if score_table.landmark_name(c))]] for t in rows.values()]
+    found = pd.concat(tables, ignore_index=True)
+    # Of a pair that failed with one labelling, the row of another one has them.
+    order = (found.drop(columns=key).isna().all(axis=1)).argsort(kind="stable")
+    return found.iloc[order].drop_duplicates(key[:4]).sort_index(kind="stable").reset_index(drop=True)
 
 
 def _context(

@@ -30,6 +30,7 @@ from lumirage_bids.report.tables import (
     comparison_table,
     failure_table,
     labeller_table,
+    landmark_table,
     ranking_table,
     structure_difference_table,
     structure_table,
@@ -39,6 +40,7 @@ from lumirage_bids.report.tables import (
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, primary_rows, told_once
+from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
 
@@ -71,6 +73,7 @@ def group_tables(
     luts: Mapping[str, Mapping[int, str]],
     volumes: Mapping[str, Mapping[int, float]] | None = None,
     *,
+    landmarks: LandmarkScores | None = None,
     criteria: Criteria | None = None,
 ) -> GroupTables:
     """Sum up, compare and rank the scores of a run.
@@ -83,10 +86,13 @@ def group_tables(
         As of `GroupTables`.
     volumes : mapping, optional
         Labelling → index → mean volume, mm³.
+    landmarks : LandmarkScores, optional
     criteria : Criteria, optional
     """
     criteria = criteria or Criteria()
-    scores = Scores(pairs=pairs, structures=structures, luts=luts, volumes=volumes, criteria=criteria)
+    scores = Scores(
+        pairs=pairs, structures=structures, luts=luts, volumes=volumes, landmarks=landmarks, criteria=criteria
+    )
     made = tables_of(scores, of_runs=True)
     return GroupTables(**vars(made), structures=structures, luts=luts, per_structure=made.made["structures"])
 
@@ -253,6 +259,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         ranking=ranking_table(ranked) if len(ranked) else None,
         comparisons=comparison_table(told_once(tables.comparisons, tables.pairs)) if len(tables.comparisons) else None,
         structures=_structure_tables(tables),
+        landmarks=landmark_table(tables.made["landmarks"]) if len(tables.made["landmarks"]) else None,
         pairs=pair_tables(tables.pairs),
         failures=failure_table(tables.pairs) if len(failed) else None,
         figures=figures,

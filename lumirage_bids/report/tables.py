@@ -263,6 +263,39 @@ def structure_table(per_structure: pd.DataFrame, labelling: str, name: str) -> T
     return make_table(name, f"Mean Dice per structure, {labelling}.", data, columns)
 
 
+def landmark_table(landmarks: pd.DataFrame) -> Table:
+    """Lay out the mean error of each arm side by side, one row per landmark, beside how far raters disagree.
+
+    Parameters
+    ----------
+    landmarks : DataFrame
+        Rows of `lumirage_bids.stats.landmarks.per_landmark`.
+    """
+    labels = arm_labels(arms_of(landmarks))
+    wide = landmarks.assign(
+        arm=[labels[Arm(v, m)] for v, m in zip(landmarks["variant"], landmarks["method"], strict=True)],
+        interval=[span(low, high, 2) for low, high in zip(landmarks["ci_low"], landmarks["ci_high"], strict=True)],
+    )
+    data = wide.drop_duplicates("landmark")[["landmark", "description", "raters_mm", "floor_mm"]].set_index("landmark")
+    data["most"] = wide.groupby("landmark")["n"].max()
+    columns = [
+        ShownColumn(key="landmark", title="Landmark"),
+        ShownColumn(key="description", title="What it is"),
+        ShownColumn(key="most", title="Pairs, at most", kind="count"),
+    ]
+    for label in labels.values():
+        of = wide[wide["arm"] == label].set_index("landmark")
+        data[label], data[f"interval of {label}"] = of["mean"], of["interval"]
+        columns.append(ShownColumn(key=label, title="Mean error, mm", kind="quantity", group=label))
+        columns.append(ShownColumn(key=f"interval of {label}", title="95 % interval", group=label, keep=True))
+    if bool(landmarks["raters_mm"].notna().any()):
+        columns.append(ShownColumn(key="raters_mm", title="Between two, mm", kind="quantity", group="Raters"))
+        columns.append(
+            ShownColumn(key="floor_mm", title="Left after a perfect registration, mm", kind="quantity", group="Raters")
+        )
+    return make_table("landmark-table", "Mean error of each landmark, the worst first.", data.reset_index(), columns)
+
+
 def structure_difference_table(differences: pd.DataFrame, labelling: str, name: str, most: int = 10) -> Table:
     """Lay out the structures that make most of each difference, `most` of them for every two arms.
 

@@ -238,22 +238,46 @@ def names_of(indices: Iterable[int], lut: Mapping[int, str]) -> list[str]:
 
 def _of_labelling(scores: StructureScores, criteria: Criteria) -> pd.DataFrame:
     """Sum up the structures, a row per structure and arm."""
-    pairs, arms = scores.pairs, len(scores.pairs.arms)
-    cells = scores.dice.reshape(len(scores.dice), len(scores.index) * arms)  # a column a structure and arm
+    table = sum_up_cells(scores.pairs, scores.dice, criteria, DICE_LIES)
+    return table.assign(index=scores.index[table["index"]])
+
+
+def sum_up_cells(pairs: SideBySide, scores: Floats, criteria: Criteria, lies: tuple[float, float]) -> pd.DataFrame:
+    """Sum up what pairs have several scores of.
+
+    Parameters
+    ----------
+    pairs : SideBySide
+    scores : array, shape (pairs, n, arms)
+        NaN where there is no score.
+    criteria : Criteria
+        Level of the intervals.
+    lies : tuple of float
+        Between which a score lies by definition.
+
+    Returns
+    -------
+    DataFrame
+        A row per score, whose place is ``index``, and arm.
+    """
+    arms, n = len(pairs.arms), scores.shape[1]
+    cells = scores.reshape(len(scores), n * arms)  # a column a score and arm
     values = pd.DataFrame(cells)
     return pd.DataFrame(
         {
-            "variant": [arm.variant for arm in pairs.arms] * len(scores.index),
-            "method": [arm.method for arm in pairs.arms] * len(scores.index),
-            "index": np.repeat(scores.index, arms),
+            "variant": [arm.variant for arm in pairs.arms] * n,
+            "method": [arm.method for arm in pairs.arms] * n,
+            "index": np.repeat(np.arange(n), arms),
             **{"n": values.count(), "mean": values.mean(), "median": values.median(), "std": values.std()},
             **{"q25": values.quantile(0.25), "q75": values.quantile(0.75)},
-            **_intervals(pairs, cells, criteria),
+            **_intervals(pairs, cells, criteria, lies),
         }
     )
 
 
-def _intervals(pairs: SideBySide, cells: Floats, criteria: Criteria) -> dict[str, list[float]]:
+def _intervals(
+    pairs: SideBySide, cells: Floats, criteria: Criteria, lies: tuple[float, float]
+) -> dict[str, list[float]]:
     """Ends of the intervals of the columns' means, and how many subjects they rest on."""
     designs = Designs(pairs.crossing)
     rows = []
@@ -261,8 +285,6 @@ def _intervals(pairs: SideBySide, cells: Floats, criteria: Criteria) -> dict[str
         laid = designs.of(np.isfinite(cell))
         # Where a group is too small the interval is that of the rest, and not of the mean told beside it.
         whole = laid.n_left_out == 0 and len(laid.kept) > 0
-        low, high = (
-            laid.infer(cell[:, None]).interval(criteria.confidence, DICE_LIES) if whole else ([np.nan], [np.nan])
-        )
+        low, high = laid.infer(cell[:, None]).interval(criteria.confidence, lies) if whole else ([np.nan], [np.nan])
         rows.append((low[0], high[0], laid.n_subjects))
     return {name: [row[i] for row in rows] for i, name in enumerate(("ci_low", "ci_high", "n_subjects"))}

@@ -57,7 +57,7 @@ def score(out: Path, method: str, n: int, *, seconds: float, fails: tuple[str, .
     for moving, rows in by_moving.items():
         subject = moving.split("_", maxsplit=1)[0]
         file = Path(subject) / "anat" / f"{moving.replace('_T1w', '')}_seg-manual_desc-{method}+x_scores.tsv"
-        score_table.write_rows(Output(out), file, rows, [])
+        score_table.write_rows(Output(out), file, rows)
 
 
 def test_what_is_done_failed_missing_and_left(out, capsys):
@@ -83,7 +83,7 @@ def test_pauses_between_runs_do_not_count(out):
     file = next(out.glob("sub-1/anat/*_scores.tsv"))
     rows = score_table.read_rows(Output(out), file)
     rows[2]["finished"] = (BEGIN + timedelta(days=3)).isoformat()
-    score_table.write_rows(Output(out), file, rows, [])
+    score_table.write_rows(Output(out), file, rows)
     assert next(s for s in read_overview(Output(out)).standings if s.arm == "syn").seconds == 30
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.bids.landmarks import corresponding_points, read_landmarks
+from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.bids.landmarks import corresponding_points, placed_points, read_landmarks, with_landmarks
 from lumirage_bids.bids.scans import File, Scan
+from lumirage_bids.experiment import protocol
+from tests.bids.trees import look, make, put
+from tests.conftest import SHARED
 
 HEADER = "name\tx\ty\tz\n"
 
@@ -28,8 +32,9 @@ def test_points_are_matched_by_name(tmp_path: Path) -> None:
     moving = scan(tmp_path, "2", HEADER + "PC\t10\t-25.5\t4\nAC\t10\t0\t0\n")
     points = corresponding_points(fixed, moving)
     assert points is not None
-    assert points[0].tolist() == [[0, 0, 0], [0, -25.5, 0]]
-    assert points[1].tolist() == [[10, 0, 0], [10, -25.5, 4]]
+    assert points.names == ("AC", "PC")
+    assert points.fixed.tolist() == [[0, 0, 0], [0, -25.5, 0]]
+    assert points.moving.tolist() == [[10, 0, 0], [10, -25.5, 4]]
 
 
 def test_without_a_file_on_both_sides_there_are_no_points(tmp_path: Path) -> None:
@@ -65,3 +70,75 @@ def test_a_scan_needs_its_landmarks(tmp_path: Path) -> None:
     one = scan(tmp_path, "1", HEADER)
     assert one.landmarks in one.needs()
     assert one.landmarks not in replace(one, landmarks=None).needs()
+
+
+LIST = "# Markups fiducial file version = 4.6\n# CoordinateSystem = 0\n1,{},2,3,0,0,0,1,1,1,0,1,AC,\n"
+
+
+def derivatives(root: Path) -> Path:
+    """Landmarks of two scans, of raters, and what is none."""
+    (root / "afids").mkdir(parents=True)
+    put(
+        root / "afids" / "dataset_description.json",
+        '{"Name": "A", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}',
+    )
+    anat = root / "afids" / "sub-{}" / "anat"
+    for subject, name, text in (
+        ("1", "sub-1_acq-MP2RAGE_run-01_space-T1w_desc-groundtruth_afids.fcsv", LIST.format(1)),
+        ("1", "sub-1_acq-MP2RAGE_run-01_space-T1w_desc-groundtruth_afids.json", "{}"),
+        ("1", "sub-1_acq-MP2RAGE_run-01_space-T1w_desc-rater01_afids.fcsv", LIST.format(0)),
+        ("1", "sub-1_acq-MP2RAGE_run-01_space-T1w_desc-rater02_afids.fcsv", None),
+        ("1", "sub-1_acq-other_space-T1w_desc-groundtruth_afids.fcsv", LIST.format(9)),
+        ("2", "sub-2_landmarks.mrk.json", None),
+        ("3", "sub-3_desc-automatic_afids.fcsv", LIST.format(9)),
+        ("3", "sub-3_space-MNI152NLin6Asym_afids.fcsv", LIST.format(9)),
+    ):
+        put(Path(str(anat).format(subject)) / name, text)
+    return root / "afids"
+
+
+def test_landmarks_are_found_by_their_names(tmp_path: Path) -> None:
+    images = ("sub-1_acq-MP2RAGE_run-1_T1w.nii", "sub-2_T1w.nii", "sub-2_T2w.nii", "sub-3_T1w.nii")
+    root = make(tmp_path / "raw", *images)
+    both = {"t1w": {"suffix": "T1w"}, "t2w": {"suffix": "T2w"}}
+    dataset = with_landmarks(look(root, both, derivatives={"afids": derivatives(tmp_path)}), None, None)
+    found = {scan.name: scan.landmarks and scan.landmarks.path.name for scan in dataset.scans}
+    assert found == {
+        "sub-1_acq-MP2RAGE_run-1_T1w": "sub-1_acq-MP2RAGE_run-01_space-T1w_desc-groundtruth_afids.fcsv",
+        "sub-2_T1w": "sub-2_landmarks.mrk.json",
+        "sub-2_T2w": None,  # the name does not say that it is of this contrast
+        "sub-3_T1w": None,
+    }
+    first = dataset.scans[0]
+    assert placed_points(first) == {"1": {"Description": "AC", "Position": [1, 2, 3], "Raters": {"rater01": [0, 2, 3]}}}
+    assert set(first.raters) <= set(first.wants())
+    assert not set(first.raters) & set(first.needs())
+    assert not dataset.scans[1].landmarks.present
+    how_many, absent = dataset.notes[-2:]
+    assert how_many == "Landmarks: of 2 of 4 scans, and as 0 to 2 single raters placed them."
+    assert absent.startswith("What raters placed on 1 of these scans is not here; ")
+    assert absent.endswith("rater02_afids.fcsv")
+    assert "datalad get -d" in absent
+
+
+def test_a_pattern_may_have_many_raters(tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", "sub-1_T1w.nii", "sub-2_T1w.nii")
+    for name in ("sub-1_truth", "sub-1_rater-b", "sub-1_rater-a", "sub-2_rater-a"):
+        put(root / "points" / f"{name}.fcsv", LIST.format(1))
+    dataset = with_landmarks(look(root), "points/sub-{subject}_truth.fcsv", "points/sub-{subject}_rater-*.fcsv")
+    assert [file.path.name for file in dataset.scans[0].raters] == ["sub-1_rater-a.fcsv", "sub-1_rater-b.fcsv"]
+    assert dataset.scans[1].landmarks is None
+    assert not dataset.scans[1].raters
+    with pytest.raises(UsageError, match="landmarks of raters"):
+        with_landmarks(dataset, None, "points/{rater}.fcsv")
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="no published trees here")
+def test_the_protocol_finds_what_openneuro_has(tmp_path: Path) -> None:
+    with tarfile.open(SHARED / "data" / "layouts" / "afids-ds004470.tar.gz") as tar:
+        tar.extractall(tmp_path, filter="tar")
+    given = protocol.load("afids")
+    dataset = with_landmarks(look(tmp_path / "ds004470"), given.landmark_pattern, given.rater_pattern)
+    assert len(dataset.scans) == 32
+    assert all(scan.landmarks and len(scan.raters) == 3 and not scan.present for scan in dataset.scans)
+    assert dataset.notes[-1] == "Landmarks: of 32 of 32 scans, and as 3 single raters placed them."

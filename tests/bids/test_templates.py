@@ -182,3 +182,25 @@ def test_the_published_archive_before_any_download(tmp_path: Path, monkeypatch: 
     (home / "tpl-MNI152NLin2009cAsym").rename(one / "tpl-MNI152NLin2009cAsym")
     found = queries(str(caught.value).replace(str(home), str(one)), one)
     assert [p.name for p in found] == [p.name for p in expected]
+
+
+AFIDS = "# Markups fiducial file version = 4.6\n# CoordinateSystem = 0\n1,1,2,3,0,0,0,1,1,1,0,1,AC,\n"
+
+
+def test_landmarks_are_those_of_the_template(home: Path, tmp_path: Path) -> None:
+    assert template_scan("Toy").landmarks is None
+    given = tmp_path / "afids"
+    for name in ("tpl-Other_res-01_afids.fcsv", "tpl-Toy_cohort-2_afids.fcsv", "tpl-Toy_desc-rater01_afids.fcsv"):
+        (given / "tpl-Toy").mkdir(parents=True, exist_ok=True)
+        (given / "tpl-Toy" / name).write_text(AFIDS)
+    assert template_scan("Toy", points=[given]).landmarks is None
+    file = given / "tpl-Toy" / "tpl-Toy_res-01_desc-groundtruth_afids.fcsv"
+    file.write_text(AFIDS)
+    scan = template_scan("Toy", resolution=2, points=[given])
+    assert scan.landmarks is not None
+    assert scan.landmarks.path == file
+    own = home / "tpl-Toy" / file.name
+    own.write_text(AFIDS)
+    again = template_scan("Toy", points=[given])
+    assert again.landmarks is not None
+    assert again.landmarks.path == own

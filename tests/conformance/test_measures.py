@@ -53,7 +53,9 @@ def pair(transform: Transform, *, structures: tuple[int, ...] = (1, 2)) -> Regis
             "labels": maps,
             "prepared": maps,
             "field": Deformation(transform=transform, mask=mask, affine=AFFINE),
-            "points": Points(fixed=points, moving=points, transform=transform),
+            "points": Points(
+                fixed=points, moving=points, transform=transform, names=tuple(map(str, range(len(points))))
+            ),
             "images": Images(fixed=image, moving=image, transform=transform, mask=mask),
             "cost": RunCost(seconds=2.0, memory_gb=0.5),
         }
@@ -62,14 +64,17 @@ def pair(transform: Transform, *, structures: tuple[int, ...] = (1, 2)) -> Regis
 
 def own_columns(of: Measure, values: Values) -> dict[str, float]:
     """Values without those of single structures."""
-    return {k: v for k, v in values.items() if not (of.structures and k.removeprefix(of.structures).isdigit())}
+    begins = of.structures or of.landmarks
+    return {k: v for k, v in values.items() if not (begins and k.removeprefix(begins).isdigit())}
 
 
 def test_what_is_declared_is_what_is_measured(each: Measure) -> None:
     values = each.of(pair(waves(0.3)))
     assert own_columns(each, values).keys() == each.columns.keys()
     single = values.keys() - each.columns.keys()
-    assert single == ({f"{each.structures}{i}" for i in (1, 2)} if each.structures else set())
+    structures = {f"{each.structures}{i}" for i in (1, 2)} if each.structures else set()
+    landmarks = {f"{each.landmarks}{i}" for i in pair(Transform()).points.names} if each.landmarks else set()
+    assert single == structures | landmarks
     assert all(isinstance(value, int | float) for value in values.values())
 
 

@@ -15,7 +15,7 @@ from lumirage_bids.report.group_page import group_tables
 from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.tables import statistics
-from tests.stats.made_up import score_table
+from tests.stats.made_up import landmark_scores, score_table
 
 KINDS = page_figures()
 
@@ -40,7 +40,7 @@ def shown(*, rows: bool = True) -> Shown:
         contrasts={"braincolor": {i: 0.1 * i for i in indices}},
         information={"braincolor": dict.fromkeys(pairs["fixed"].unique(), 0.5)},
     )
-    tables = group_tables(pairs, structures, {}, volumes)
+    tables = group_tables(pairs, structures, {}, volumes, landmarks=landmark_scores(pairs))
     parameters = {name: {"step": step} for step, name in enumerate(("base", "fine"))}
     return Shown(tables=tables, audit=audit, pictures=pictures, parameters=parameters, known=Known())
 

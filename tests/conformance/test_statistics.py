@@ -7,14 +7,14 @@ import pytest
 
 from lumirage_bids.report.group_figures import SECTIONS
 from lumirage_bids.stats.tables import Scores, make, statistics
-from tests.stats.made_up import score_table
+from tests.stats.made_up import landmark_scores, score_table
 
 NAMES = list(statistics())
 
 
 def scores() -> Scores:
     pairs, structures = score_table()
-    return Scores(pairs=pairs, structures=structures)
+    return Scores(pairs=pairs, structures=structures, landmarks=landmark_scores(pairs))
 
 
 @pytest.fixture(scope="module")

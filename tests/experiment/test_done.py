@@ -24,7 +24,7 @@ ROW = {
 def write(output: Output, subject: str, *rows: dict[str, Any]) -> None:
     file = Path(f"sub-{subject}/anat/sub-{subject}_seg-manual_desc-greedy+x_scores.tsv")
     whole = [{**ROW, "fixed": f"sub-{i + 2}_T1w", "moving": f"sub-{subject}_T1w", **row} for i, row in enumerate(rows)]
-    score_table.write_rows(output, file, whole, [1])
+    score_table.write_rows(output, file, whole)
 
 
 def test_nothing_is_done_where_there_is_no_folder(tmp_path: Path) -> None:

@@ -27,13 +27,14 @@ def row(**changes: Any) -> score_table.Row:
         "fixed_subject": "2",
         "dice_1": 0.4,
         "dice_7": 0.6,
+        "tre_mm_R LV at AC": 1.5,
     }
     return {**base, **changes}
 
 
 def write(out: Path, name: str, *rows: score_table.Row) -> None:
     file = Path(f"sub-1/anat/sub-1_seg-demo_desc-greedy+{name}_scores.tsv")
-    score_table.write_rows(Output(out), file, rows, [1, 7])
+    score_table.write_rows(Output(out), file, rows)
 
 
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
@@ -41,6 +42,7 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     file = Path("sub-1/anat/sub-1_seg-demo_desc-greedy+x_scores.tsv")
     first, second = score_table.read_rows(Output(tmp_path), file)
     assert first["dice_7"] == 0.6
+    assert first["tre_mm_R LV at AC"] == 1.5
     assert first["moving_subject"] == "1"
     assert second["reason"] == "out of memory"
     assert pd.isna(second["dice_mean"])
@@ -56,7 +58,7 @@ def test_of_two_rows_for_one_pair_the_later_counts(tmp_path: Path) -> None:
 def test_some_subjects_and_columns_can_be_read(tmp_path: Path) -> None:
     write(tmp_path, "a", row())
     file = Path("sub-2/anat/sub-2_seg-demo_desc-greedy+a_scores.tsv")
-    score_table.write_rows(Output(tmp_path), file, [row(moving="sub-2_T1w")], [1])
+    score_table.write_rows(Output(tmp_path), file, [row(moving="sub-2_T1w")])
     assert list(score_table.collect(Output(tmp_path), ["2"])["demo"]["moving"]) == ["sub-2_T1w"]
     narrow = score_table.collect(Output(tmp_path), structures=False)["demo"]
     assert len(narrow) == 2

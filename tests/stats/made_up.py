@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from lumirage_bids.output.placements import COLUMNS
+from lumirage_bids.stats.landmarks import LandmarkScores
+
 REASONS = ("out of memory", "killed by signal 9", "timed out after 600 s", "bad data: <script>alert(1)</script>")
 
 
@@ -70,3 +73,20 @@ def many(**kind: object) -> pd.DataFrame:
     """Pairs of 14 subjects, all with all, by two methods."""
     pairs, _ = score_table(**{"subjects": 14, "kinds": ("T1w",), "gains": {"greedy": 0.2, "syn": 0.21}, **kind})
     return pairs
+
+
+def landmark_scores(pairs: pd.DataFrame, *, landmarks: int = 3, raters: int = 3, seed: int = 0) -> LandmarkScores:
+    """Errors of landmarks of a score table's pairs, the last landmark the worst; raters err by 1 mm on each axis."""
+    random = np.random.default_rng(seed)
+    key = ["variant", "method", "moving", "fixed", "split", "status"]
+    errors = pairs[key].drop_duplicates(key[:4]).reset_index(drop=True)
+    for i in range(1, landmarks + 1):
+        errors[f"tre_mm_{i}"] = random.gamma(9, i / 9, len(errors))
+        errors.loc[errors["status"] != "ok", f"tre_mm_{i}"] = np.nan
+    rows = []
+    for scan, i in [(scan, i) for scan in sorted(set(pairs["fixed"])) for i in range(1, landmarks + 1)]:
+        places = random.normal(0, 1, (raters, 3))
+        about = (scan, str(i), f"point {i}")
+        rows.append((*about, "", *places.mean(axis=0)))
+        rows += [(*about, f"rater{r}", *place) for r, place in enumerate(places)]
+    return LandmarkScores(errors=errors, placements=pd.DataFrame(rows, columns=list(COLUMNS)))

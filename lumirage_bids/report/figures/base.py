@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lumirage_bids.report.verdict.verdict import Known
 
 #: Sections of the page that show figures, and tables of statistics that ask for it, by their ids.
-SECTIONS = ("audit", "summary", "violins", "comparisons", "variants", "structures", "images")
+SECTIONS = ("audit", "summary", "violins", "comparisons", "variants", "structures", "landmarks", "images")
 
 
 @dataclass(frozen=True, kw_only=True)

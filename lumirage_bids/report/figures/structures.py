@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.figures.base import OfLabelling, Shown, with_structures
+from lumirage_bids.report.figures.rows import ONE_COLUMN, ROW, dots, legend_marks, name_rows
 from lumirage_bids.report.figures.style import (
     WIDTH,
-    arm_colours,
-    arm_markers,
     better_words,
     empty_axes,
     headline,
@@ -26,9 +22,6 @@ from lumirage_bids.report.figures.style import (
     new_figure,
 )
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of
-
-_ROW = 0.128  # inches: 3.2 mm, for labels of 6 points
-_ONE_COLUMN = 40
 
 
 def structure_dots(per_structure: pd.DataFrame, labelling: str, *, aside: Collection[Arm] = ()) -> Figure:
@@ -56,25 +49,26 @@ def structure_dots(per_structure: pd.DataFrame, labelling: str, *, aside: Collec
     by_arm = rows.set_index(["index", "variant", "method"])
     means, low, high = (by_arm[column].unstack(["variant", "method"]) for column in ("mean", "ci_low", "ci_high"))
     order = _best_first(means, arms)
-    columns = 1 if len(order) <= _ONE_COLUMN else 2
+    columns = 1 if len(order) <= ONE_COLUMN else 2
     length = -(-len(order) // columns)
     with journal_style():
-        figure = new_figure(WIDTH, 1.0 + _ROW * max(length, 6))
+        figure = new_figure(WIDTH, 1.0 + ROW * max(length, 6))
         grid = figure.subplots(1, columns, sharex=True, squeeze=False)[0]
         if not order:
             empty_axes(grid[0], "No structure was scored")
             return figure
         for number, axes in enumerate(grid):
             part = order[number * length : (number + 1) * length]
-            _dots(axes, arms, *(wide.loc[part] for wide in (means, low, high)))
-            _name_rows(axes, [str(names[i]) for i in part], length)
+            dots(axes, arms, *(wide.loc[part] for wide in (means, low, high)))
+            axes.set_xlabel(f"Mean Dice, {better_words(True)}")
+            name_rows(axes, [str(names[i]) for i in part], length)
         most = int(rows["n"].max())
         definition = (
             f"Means over the pairs that have the structure, n ≤ {most}. "
             f"{interval_words(bool(rows['ci_low'].notna().any()))}"
         )
         headline(figure, f"Mean Dice per structure: {labelling}", definition)
-        legend_below(figure, _legend(arms), list(arm_labels(arms, aside).values()))
+        legend_below(figure, legend_marks(arms), list(arm_labels(arms, aside).values()))
     return figure
 
 
@@ -84,28 +78,6 @@ def _best_first(means: pd.DataFrame, arms: list[Arm]) -> list[int]:
     if means.empty:
         return []
     return [int(i) for i in means[judged].mean(axis=1).sort_values(ascending=False, kind="stable").index]
-
-
-def _dots(axes: Axes, arms: list[Arm], means: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame) -> None:
-    colours, markers = arm_colours(arms), arm_markers(arms)
-    places = np.arange(len(means))
-    axes.hlines(places, means.min(axis=1), means.max(axis=1), color="#c8c8c8", linewidth=0.8, zorder=1)
-    for arm in arms:
-        axes.hlines(places, low[arm], high[arm], color=colours[arm], linewidth=2.2, alpha=0.4, zorder=2)
-        axes.plot(means[arm], places, markers[arm], color=colours[arm], markersize=3.4, markeredgewidth=1.0, zorder=3)
-    axes.set_xlabel(f"Mean Dice, {better_words(True)}")
-
-
-def _name_rows(axes: Axes, names: list[str], length: int) -> None:
-    axes.set_yticks(range(len(names)), names, fontsize=6)
-    axes.set_ylim(length - 0.4, -0.6)
-    axes.grid(axis="both")
-    axes.tick_params(axis="y", length=0)
-
-
-def _legend(arms: list[Arm]) -> list[Line2D]:
-    colours, markers = arm_colours(arms), arm_markers(arms)
-    return [Line2D([], [], linestyle="none", marker=markers[a], color=colours[a], markersize=4) for a in arms]
 
 
 def _which(shown: Shown, labelling: str) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE, Score
 
 Made = Mapping[str, pd.DataFrame]
@@ -33,6 +34,8 @@ class Scores:
     criteria : Criteria
     score : Score
         What is scored.
+    landmarks : LandmarkScores, optional
+        Errors of single landmarks, and where raters put them.
     judge : callable, optional
         Comparisons → those of which a verdict says "for certain"; by their p-values alone where none is given.
     """
@@ -43,6 +46,7 @@ class Scores:
     volumes: Mapping[str, Mapping[int, float]] | None = None
     criteria: Criteria = field(default_factory=Criteria)
     score: Score = DICE
+    landmarks: LandmarkScores | None = None
     judge: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
     def certain(self, comparisons: pd.DataFrame) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def check_writable(settings: Settings) -> None:
         A folder cannot be written.
     """
     for what, folder in _given(settings).items():
-        _check_writable(what, folder)
+        check_folder_writable(what, folder)
 
 
 def _check_not_newer(output: Output) -> None:
@@ -119,7 +119,14 @@ def temporary_folder() -> str:
     return folder
 
 
-def _check_writable(what: str, folder: Path) -> None:
+def check_folder_writable(what: str, folder: Path) -> None:
+    """Refuse a folder that cannot be written; nothing stays there.
+
+    Raises
+    ------
+    CannotWriteError
+        It cannot be written, or is no folder.
+    """
     temporary_folder()
     try:
         if folder.is_symlink() and not folder.exists():
@@ -160,4 +167,4 @@ def check_participant_output(output: Output) -> None:
     if not read_own_description(output):
         raise MissingInputError(f"{output / DESCRIPTION} is torn. Give the participant command again, which writes it.")
     _check_not_newer(output)
-    _check_writable("OUT_DIR", output.root)
+    check_folder_writable("OUT_DIR", output.root)

@@ -139,6 +139,18 @@ def _run_points(arguments: argparse.Namespace) -> int:
     return points.run(arguments)
 
 
+def _define_collect(parser: argparse.ArgumentParser) -> None:
+    from lumirage_bids.app import collect
+
+    collect.define(parser)
+
+
+def _run_collect(arguments: argparse.Namespace) -> int:
+    from lumirage_bids.app import collect
+
+    return collect.run(arguments)
+
+
 COMMANDS = {
     command.name: command
     for command in (
@@ -166,6 +178,13 @@ COMMANDS = {
         ),
         _command(
             "sbatch", "", "print a script that submits an array of jobs to SLURM", lambda parser: None, _print_script
+        ),
+        _command(
+            "collect",
+            "OUT... REPORT_DIR",
+            "several runs on one page, from their group tables",
+            _define_collect,
+            _run_collect,
         ),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),

@@ -75,8 +75,9 @@ def audit_section(
 
 
 def published_table(published: pd.DataFrame) -> Table:
-    """Lay out a run's numbers beside the paper's."""
+    """Lay out a run's numbers beside the paper's; those of several runs have a column ``experiment``."""
     columns = [
+        *_of_experiments(published),
         ShownColumn(key="source", title="Paper"),
         ShownColumn(key="pairs", title="Pairs of", keep=True),
         ShownColumn(key="method", title="Method", keep=True),
@@ -94,14 +95,23 @@ def published_table(published: pd.DataFrame) -> Table:
 
 
 def differences_table(differences: pd.DataFrame) -> Table:
-    """Lay out in which conditions a run differs from the paper, each once, with what it holds for."""
-    what = ["field", "ours", "published", "source"]
+    """Lay out in which conditions a run differs from the paper, each once, with what it holds for.
+
+    Those of several runs have a column ``experiment``.
+    """
+    own = [column.key for column in _of_experiments(differences)]
+    what = [*own, "field", "ours", "published", "source"]
     told = differences.groupby(what, sort=False, dropna=False)
     rows = [
-        {**dict(zip(what, key, strict=True)), "where": _where(of, differences), "ours": key[1] or "not known"}
+        {
+            **dict(zip(what, key, strict=True)),
+            "where": _where(of, differences),
+            "ours": key[len(own) + 1] or "not known",
+        }
         for key, of in told
     ]
     columns = [
+        *_of_experiments(differences),
         ShownColumn(key="field", title="Condition", keep=True),
         ShownColumn(key="where", title="Of"),
         ShownColumn(key="source", title="By its", keep=True),
@@ -112,6 +122,10 @@ def differences_table(differences: pd.DataFrame) -> Table:
         "Conditions in which this run is not the paper's, by its text or its scripts, or of which that is unknown."
     )
     return make_table("published-differences", caption, pd.DataFrame(rows, columns=[c.key for c in columns]), columns)
+
+
+def _of_experiments(table: pd.DataFrame) -> list[ShownColumn]:
+    return [ShownColumn(key="experiment", title="Experiment", keep=True)] if "experiment" in table else []
 
 
 def _where(rows: pd.DataFrame, differences: pd.DataFrame) -> str:

@@ -210,10 +210,10 @@ class _Asked:
     ) -> _Question:
         (labelling_1, variant_1), (labelling_2, variant_2) = self.cells
         a, b = self.methods
-        variant = _either(variant_1, variant_2)
+        variant = either(variant_1, variant_2)
         where: _Row = {
-            "labelling": _either(labelling_1, labelling_2),
-            "evaluation": _either(*(self.evaluations[cell] for cell in self.cells)),
+            "labelling": either(labelling_1, labelling_2),
+            "evaluation": either(*(self.evaluations[cell] for cell in self.cells)),
             "split": split,
             **{f"{what}_a": value for what, value in Arm(variant, a)._asdict().items()},
             **{f"{what}_b": value for what, value in Arm(variant, b)._asdict().items()},
@@ -233,7 +233,8 @@ class _Asked:
         )
 
 
-def _either(first: str, second: str) -> str:
+def either(first: str, second: str) -> str:
+    """What a row of two conditions is called: by both where they differ."""
     return first if first == second else f"{first}{_BOTH}{second}"
 
 

@@ -18,7 +18,7 @@ FEWEST_EXPERIMENTS = 3
 #: Of fewer there is no interval for a further experiment: it would hang on a variance that three or four do not tell.
 FEWEST_TO_PREDICT = 5
 #: Degrees of freedom of an experiment's standard error: with fewer, one too small by chance would weigh too much.
-FEWEST_DEGREES = 4
+FEWEST_DEGREES = 3
 ARMS = ("variant_a", "method_a", "variant_b", "method_b")
 TOGETHER_COLUMNS = [
     *("group", *ARMS, "n_experiments", "n_datasets", "n_aside", "lowest", "highest"),

@@ -9,7 +9,12 @@ import numpy as np
 from lumirage_bids.stats.random_effects import FEWEST_TO_PREDICT, Together, together
 
 #: Subjects of the experiments, in turn.
-DESIGNS = {"12 subjects each": (12,), "5 to 60 subjects": (5, 60, 8, 30, 12), "5 subjects each": (5,)}
+DESIGNS = {
+    "12 subjects each": (12,),
+    "5 to 60 subjects": (5, 60, 8, 30, 12),
+    "5 subjects each": (5,),
+    "4 subjects each": (4,),
+}
 #: Standard deviation of the true differences, in standard errors of an experiment of 12 subjects.
 HETEROGENEITY = {"none": 0.0, "as a standard error": 1.0, "three standard errors": 3.0}
 

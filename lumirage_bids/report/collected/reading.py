@@ -1,0 +1,165 @@
+"""What is read of an experiment: its group tables and what describes it, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.output.experiment import FILE, Experiment, read_experiment
+from lumirage_bids.output.files import read_table
+from lumirage_bids.report.verdict.scene import Agreement
+from lumirage_bids.report.verdict.verdict import Known, Tables
+from lumirage_bids.stats.tables import statistics
+
+#: Columns of pairs.tsv that a verdict is made from, or that tell which scans they are of; most of the table is not.
+PAIRS = (
+    *("variant", "method", "labelling", "evaluation", "split", "moving", "fixed", "status", "reason"),
+    *("dice_mean", "dice_initial", "hash"),
+)
+_TEXTS = (
+    *("variant", "method", "labelling", "evaluation", "split", "moving", "fixed", "status", "reason", "hash", "name"),
+    *("variant_a", "method_a", "variant_b", "method_b", "resampled", "refused", "estimator", "groups", "left_out"),
+    *("holds_for", "refused_sizes", "without_subject", "factor", "condition_1", "condition_2", "measure"),
+    *("id", "severity", "what", "evidence", "remedy"),
+    *("source", "pairs", "quantity", "conditions", "field", "ours_text"),
+)
+_NEEDED = ("summary", "comparisons", "ranking", "interactions", "structure_differences")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Collected:
+    """An experiment as it was sent.
+
+    Attributes
+    ----------
+    given : Path
+        Folder as the user named it.
+    about : Experiment
+    tables : Tables
+        Its own statistics, corrected for its own tests alone.
+    audit, published, differences : DataFrame
+        Rows of these group tables; none where there is no such table.
+    """
+
+    given: Path
+    about: Experiment
+    tables: Tables
+    audit: pd.DataFrame
+    published: pd.DataFrame
+    differences: pd.DataFrame
+
+    @property
+    def known(self) -> Known:
+        """What bounds its verdict besides scores."""
+        of = self.about.labellings
+        return Known(
+            withheld={name: each.withheld for name, each in of.items() if each.withheld},
+            caveats={name: each.caveat for name, each in of.items() if each.caveat},
+            agreements={
+                name: [Agreement(**a) for a in each.agreements] for name, each in of.items() if each.agreements
+            },
+            planned=self.about.planned,
+        )
+
+    @property
+    def scans(self) -> int:
+        """How many take part."""
+        return len({*self.tables.pairs["moving"], *self.tables.pairs["fixed"]})
+
+
+def read_all(given: Sequence[Path]) -> list[Collected]:
+    """Read experiments.
+
+    Parameters
+    ----------
+    given : sequence of Path
+        Output folders of runs, or their folders ``group`` alone.
+
+    Raises
+    ------
+    UsageError
+        One is given twice, or was made by a newer version.
+    MissingInputError
+        One is not there, or has no group tables.
+    BadDataError
+        A table is torn, or lacks columns.
+    """
+    seen: dict[Path, Path] = {}
+    for path in given:
+        folder = _group(path)
+        if (real := folder.resolve()) in seen:
+            again = f"{path} is given twice" if seen[real] == path else f"{path} and {seen[real]} are one folder"
+            raise UsageError(f"{again}. Results that count twice would look surer than they are: give each once.")
+        seen[real] = path
+    return [_read(path, folder) for folder, path in seen.items()]
+
+
+def _group(path: Path) -> Path:
+    """The folder of group tables: below an output folder, or the folder itself."""
+    found = next((folder for folder in (path / "group", path) if (folder / FILE).is_file()), None)
+    if found is not None:
+        return found
+    if not path.is_dir():
+        raise MissingInputError(
+            f"No folder {path}. Give output folders of 'lumirage BIDS_DIR OUT_DIR group', or their folders 'group'."
+        )
+    raise MissingInputError(
+        f"{path} holds no group/{FILE}: the group level was not run there, or by a version before it wrote that file. "
+        f"Give the command: lumirage BIDS_DIR {path} group"
+    )
+
+
+def _read(path: Path, folder: Path) -> Collected:
+    about = read_experiment(folder)
+    if about is None:  # it was there a moment ago
+        raise MissingInputError(f"{folder / FILE} is gone. Give the same command again when the folder is whole.")
+    pairs = _table(folder, "pairs", PAIRS, only=True)
+    if pairs.empty:
+        raise BadDataError(
+            f"{folder / 'pairs.tsv'} has no rows. Run 'lumirage BIDS_DIR OUT_DIR participant' to its end."
+        )
+    made = {name: _table(folder, name, tuple(statistics()[name].columns)) for name in _NEEDED}
+    comparing = ("measure", *statistics()["comparisons"].columns)
+    further = _table(folder, "further_comparisons", comparing, optional=True)
+    return Collected(
+        given=path,
+        about=about,
+        tables=Tables(
+            pairs=pairs, **made, made=made, further={str(m): rows for m, rows in further.groupby("measure", sort=False)}
+        ),
+        audit=_table(folder, "audit", ("severity", "what"), optional=True),
+        published=_table(folder, "published", ("source", "method", "quantity", "ours"), optional=True),
+        differences=_table(folder, "published_differences", ("field", "ours", "published"), optional=True, text=True),
+    )
+
+
+def _table(
+    folder: Path,
+    name: str,
+    columns: Sequence[str],
+    *,
+    only: bool = False,
+    optional: bool = False,
+    text: bool = False,
+) -> pd.DataFrame:
+    """A table of these columns at least, or `only` of them; names stay texts, whatever they look like."""
+    file = folder / f"{name}.tsv"
+    if not file.exists():
+        if optional:
+            return pd.DataFrame(columns=list(columns))
+        raise BadDataError(f"{file} is not there. {_again(folder)}")
+    types: Mapping[str, type] | type = str if text else dict.fromkeys(_TEXTS, str)
+    table = read_table(file, types, columns.__contains__ if only else None)
+    if lacking := [column for column in columns if column not in table]:
+        raise BadDataError(
+            f"{file} is torn or of another version: it lacks column(s) {', '.join(lacking[:5])}. {_again(folder)}"
+        )
+    return table
+
+
+def _again(folder: Path) -> str:
+    return f"Make the tables of {folder} again: lumirage BIDS_DIR OUT_DIR group."

@@ -1,0 +1,100 @@
+"""What is read of folders of group tables."""
+
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.output.experiment import Experiment, Labelled, write_experiment
+from lumirage_bids.output.folder import Output
+from lumirage_bids.report.collected.reading import read_all
+from lumirage_bids.report.judged import FURTHER, further_comparisons, score_tables
+from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.stats.tables import statistics
+from tests.report.situations import table
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Group tables of an experiment whose variant looks like a number."""
+    out = tmp_path_factory.mktemp("out")
+    pairs = table(groups={"T1w": 4}, variants=("0.6",)).assign(hash="h", surface_mm=1.0)
+    output = Output(out)
+    labelled = Labelled(withheld="", caveat="few", agreements=({"reference": "r", "dice": 0.9, "scans": 2},))
+    about = Experiment(dataset="D", protocol="p", criteria=Criteria(), labellings={"manual": labelled}, arms=())
+    write_experiment(output, about)
+    tables = score_tables(pairs, criteria=Criteria())
+    output.write_table("group/pairs.tsv", pairs)
+    for name, rows in tables.made.items():
+        output.write_table(f"group/{name}.tsv", rows)
+    output.write_table("group/further_comparisons.tsv", further_comparisons({"hd95_mm": compare(pairs)}), FURTHER)
+    return out
+
+
+@pytest.fixture
+def out(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "out")
+
+
+def test_an_output_folder_and_its_group_folder_alone_are_read_alike(out, tmp_path):
+    alone = shutil.copytree(out / "group", tmp_path / "sent")
+    whole, (single,) = read_all([out])[0], read_all([alone])
+    assert whole.about == single.about
+    pd.testing.assert_frame_equal(whole.tables.comparisons, single.tables.comparisons)
+
+
+def test_what_is_read_is_what_was_written(out):
+    (found,) = read_all([out])
+    assert set(found.tables.pairs["variant"]) == {"0.6"}
+    assert set(found.tables.comparisons["variant_a"]) == {"0.6"}
+    assert list(found.tables.further) == ["hd95_mm"]
+    assert "surface_mm" not in found.tables.pairs
+    assert found.known.caveats == {"manual": "few"}
+    assert found.known.agreements["manual"][0].dice == 0.9
+    assert found.tables.comparisons["hangs_on_subject"].dtype == bool
+
+
+def test_nothing_but_group_tables_is_read(out):
+    (out / "dataset_description.json").write_text("torn")
+    (out / "sub-00").mkdir()
+    assert len(read_all([out])) == 1
+
+
+def test_one_folder_given_twice_is_refused(out, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(out)
+    for again in (out, out / "group", link):
+        with pytest.raises(UsageError, match=r"twice|one folder"):
+            read_all([out, again])
+
+
+def test_what_has_no_group_tables_says_how_to_make_them(out, tmp_path):
+    with pytest.raises(MissingInputError, match="No folder"):
+        read_all([tmp_path / "nowhere"])
+    (out / "group" / "experiment.json").unlink()
+    with pytest.raises(MissingInputError, match=f"lumirage BIDS_DIR {out} group"):
+        read_all([out])
+
+
+@pytest.mark.parametrize(
+    "name", ["pairs", "summary", *(n for n in ("comparisons", "interactions") if n in statistics())]
+)
+def test_a_table_that_is_not_there_or_torn_is_refused(out, name):
+    file = out / "group" / f"{name}.tsv"
+    file.write_text("variant\tmethod\n")
+    with pytest.raises(BadDataError, match=f"{name}.tsv is torn or of another version: it lacks column"):
+        read_all([out])
+    file.unlink()
+    with pytest.raises(BadDataError, match=f"{name}.tsv is not there"):
+        read_all([out])
+
+
+def test_a_table_without_rows_is_refused(out):
+    file = out / "group" / "pairs.tsv"
+    file.write_text(file.read_text().splitlines()[0] + "\n")
+    with pytest.raises(BadDataError, match="has no rows"):
+        read_all([out])

@@ -113,7 +113,7 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
     """
     around = array[~brain]
     fill = np.median(around) if around.size else np.nan  # a value that most have is their median
-    filled = array == fill if (around == fill).mean() > MOST else np.zeros_like(brain)
+    filled = array == fill if (around == fill).sum() > MOST * around.size else np.zeros_like(brain)
     seen = brain & ~filled  # masks have filled holes, or reach beyond a stripped brain
     low, high = np.percentile(array[seen if seen.any() else brain], (DARKEST, 99))
     reach = FAR_BELOW * (high - low)

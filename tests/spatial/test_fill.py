@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,3 +84,10 @@ def test_the_darkest_of_a_brain_stands_in_for_what_lies_far_below_it() -> None:
     brain = plain > 40
     got = without_fill(np.where(brain, plain, -32768).astype(np.float32), brain)
     assert 0 < got[~brain].max() < np.percentile(plain[brain], 5)
+
+
+def test_an_image_without_a_mask_has_nothing_around_its_brain() -> None:
+    image = np.random.default_rng(0).random((9, 9, 9)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(without_fill(image, np.ones(image.shape, bool)), image)

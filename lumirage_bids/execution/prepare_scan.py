@@ -83,7 +83,7 @@ def prepare_scan(job: ScanJob, output: Output, context: Context) -> None:
                     content = _agreement(job, labels, reference, output, context)
                     output.write_json(file, {**content, "Hash": value})
         if job.landmarks:
-            file = paths.landmarks(job.scan)
+            file = paths.placements(job.scan)
             with _noting(output, [file], job.landmarks, told) as todo:
                 if todo:
                     output.write_json(file, {**_landmarks(job.scan), "Hash": job.landmarks})

@@ -47,7 +47,7 @@ def what_is_done(output: Output, subjects: Set[str], moving: Set[str] = frozense
     outdated = set()
     for subject in sorted(subjects):
         there = {f for f in output.find(f"sub-{subject}/**/*") if output.is_there(f)}
-        data = (f for f in there if f.suffix != ".json" or f.name.endswith(("_agreement.json", "_landmarks.json")))
+        data = (f for f in there if f.suffix != ".json" or f.name.endswith(("_agreement.json", "_placements.json")))
         for file in {paths.sidecar(f) for f in data} & there:
             files[file] = str(output.read_json(file).get("Hash"))
         outdated |= {f for f in there if paths.is_prepared_image(f) and is_outdated(output, f)}

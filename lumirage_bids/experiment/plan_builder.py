@@ -148,7 +148,7 @@ class PlanBuilder:
         if scan.landmarks is None:
             return ""
         value = digest([f.fingerprint for f in (scan.landmarks, *(f for f in scan.raters if f.present))])
-        return "" if self._is_made(value, paths.landmarks(scan)) else value
+        return "" if self._is_made(value, paths.placements(scan)) else value
 
     def aligning(self, scan: Scan) -> list[AlignmentJob]:
         """Alignments of a scan that are left to do."""

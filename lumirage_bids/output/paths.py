@@ -113,9 +113,9 @@ def agreement(scan: Scan, labelling: str, reference: str) -> Path:
     return path(scan, "agreement", ".json", space=scan.suffix, seg=labelling, desc=reference)
 
 
-def landmarks(scan: Scan) -> Path:
+def placements(scan: Scan) -> Path:
     """Landmarks of a scan, as they count and as single raters placed them; a JSON."""
-    return path(scan, "landmarks", ".json", space=scan.suffix)
+    return path(scan, "placements", ".json", space=scan.suffix)
 
 
 def look_up_table(labelling: str) -> Path:

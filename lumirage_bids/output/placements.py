@@ -19,7 +19,7 @@ def collect(output: Output) -> pd.DataFrame:
         `COLUMNS`; a row a scan, landmark and rater, ``rater`` empty for the place that counts; x, y, z in mm, RAS+.
     """
     rows = []
-    for file in output.find("sub-*/**/*_landmarks.json"):
+    for file in output.find("sub-*/**/*_placements.json"):
         found = output.read_json(file)
         if output.is_there(paths.failure(file)) or "Points" not in found:
             continue

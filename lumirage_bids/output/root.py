@@ -29,7 +29,7 @@ scores.json
 status.tsv
 status.json
 *_agreement.json
-*_landmarks.json
+*_placements.json
 *_scores.tsv
 *_slices.npz
 *_xfm.*

@@ -12,6 +12,7 @@ from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.bids.landmarks import corresponding_points, placed_points, read_landmarks, with_landmarks
 from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.experiment import protocol
+from lumirage_bids.output import paths
 from tests.bids.trees import look, make, put
 from tests.conftest import SHARED
 
@@ -142,3 +143,12 @@ def test_the_protocol_finds_what_openneuro_has(tmp_path: Path) -> None:
     assert len(dataset.scans) == 32
     assert all(scan.landmarks and len(scan.raters) == 3 and not scan.present for scan in dataset.scans)
     assert dataset.notes[-1] == "Landmarks: of 32 of 32 scans, and as 3 single raters placed them."
+
+
+def test_what_a_run_put_down_of_landmarks_is_no_file_of_landmarks(tmp_path: Path) -> None:
+    """An earlier run's output may be given for its label maps."""
+    root = make(tmp_path / "raw", "sub-1_T1w.nii")
+    out = tmp_path / "out"
+    put(out / "dataset_description.json", '{"Name": "A", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}')
+    put(out / paths.placements(look(root).scans[0]), '{"Points": {}}')
+    assert with_landmarks(look(root, derivatives={"out": out}), None, None).scans[0].landmarks is None

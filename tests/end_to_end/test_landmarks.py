@@ -166,7 +166,7 @@ def test_saved_transforms_carry_points_there_and_back(finished: Study, tmp_path:
 
 
 def test_what_was_placed_is_put_down_beside_the_scores(finished: Study) -> None:
-    file = next((finished.out / "sub-C003").rglob("*_landmarks.json"))
+    file = next((finished.out / "sub-C003").rglob("*_placements.json"))
     found = json.loads(file.read_text())
     assert found["Scan"] == name("C003", "T1w")
     assert len(found["Points"]) == 32

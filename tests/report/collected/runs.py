@@ -95,7 +95,7 @@ def made_run(
         lut = pd.DataFrame({"index": list(structures), "name": list(structures.values())})
         output.write_table(f"seg-{name}_dseg.tsv", lut)
         file = Path("sub-00", "anat", f"sub-00_seg-{name}_desc-all_scores.tsv")
-        score_table.write_rows(output, file, rows.to_dict("records"), structures)
+        score_table.write_rows(output, file, rows.to_dict("records"))
     n = len(pairs[["moving", "fixed"]].drop_duplicates())
     record = {
         "settings": {"command": f"lumirage {dataset} {folder.name} participant"},

@@ -73,7 +73,8 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
         yield from _one_sided(plan, settings.participant_label)
     yield from _missing(plan, dataset)
     for arm in plan.arms:
-        yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}"
+        before = f"; goes on from {arm.first.name}: {arm.first.method.summary}" if arm.first else ""
+        yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}{before}"
     yield from (f"NEEDED: {need}" for need in needs(plan, settings.here))
     yield from (f"WARNING: {text}" for text in (*settings.warnings, *warnings(plan)))
     yield from (f"Note: {text}" for text in (*settings.notes, *dataset.notes))
@@ -184,8 +185,8 @@ def _again(plan: Plan) -> Iterator[str]:
 
 def needs(plan: Plan, here: Context) -> Iterator[str]:
     """What is missing to carry out a plan that was made to be looked at only."""
-    for name, method in {arm.name: arm.method for arm in plan.arms}.items():
-        if complaint := method.missing(here):
+    for name, arm in {arm.name: arm for arm in plan.arms}.items():
+        if complaint := arm.missing(here):
             yield f"method {name}: {complaint}"
     for labels in plan.labels:
         there = labels.name in plan.found or starts_from_maps(labels.labeller, plan.scans)

@@ -66,7 +66,7 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
         Of the output folder.
     """
     device, threads = settings.device, _threads(settings.omp_nthreads, here=settings.use_plugin is None)
-    costs = [b.arm.method.cost(voxels, device).memory_gb for b in plan.batches]
+    costs = [b.arm.cost(voxels, device).memory_gb for b in plan.batches]
     memory_gb = max(costs, default=PREPARING_GB)
     jobs = len(plan.batches) or len(plan.preparing) or len(plan.aligning)
     pairs = [(len(b.tasks), _pair(b, device, threads, _voxels(b, plan, voxels), timings)) for b in plan.batches]
@@ -119,7 +119,7 @@ def _pair(batch: Batch, device: str, threads: int, voxels: int, timings: Timings
     known = timings.typical(batch, device, threads)
     if known is not None:
         return known, True
-    method = batch.arm.method.cost(voxels, device).seconds
+    method = batch.arm.cost(voxels, device).seconds
     if device == "cpu":
         method *= ONE_CORE / threads
     return method + sum(_scoring(batch)) * voxels / 1e6 / threads, False

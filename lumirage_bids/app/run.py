@@ -32,8 +32,9 @@ from lumirage_bids.output.record import MadeBy, machine, versions
 from lumirage_bids.output.root import initialise
 
 if TYPE_CHECKING:
+    from lumirage_bids.experiment.arms import ArmOfRun
     from lumirage_bids.labellers.base import Labeller
-    from lumirage_bids.methods.base import Method
+    from lumirage_bids.methods.base import Trained
 
 
 class Run:
@@ -111,11 +112,12 @@ class Run:
             "methods": {a.name: a.method.name for a in plan.arms},
             "tuned": dict(self.protocol.tuned),
             "statistics": asdict(self.protocol.statistics),
-            "training": {a.name: _told_training(a.method) for a in plan.arms},
+            "training": {a.name: _told_training(a.training) for a in plan.arms},
             "arms": {
                 a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **what_was_chosen(a)} for a in plan.arms
             },
             "inputs": {a.label: asdict(own) for a in plan.arms if (own := a.method.own_input)},
+            "started": {a.label: [_about_stage(s) for s in a.stages[:-1]] for a in plan.arms if a.first},
             "effort": {a.label: [list(level) for level in a.method.effort] for a in plan.arms},
         }
 
@@ -157,6 +159,17 @@ def _made_by(labeller: Labeller) -> MadeBy:
     return MadeBy(labeller=labeller.name, maker=labeller.maker, from_intensities=labeller.from_intensities)
 
 
-def _told_training(method: Method) -> str | dict[str, Any]:
+def _told_training(trained: Trained) -> str | dict[str, Any]:
     """What a method has learned from, as TOML has it: a word, or a table."""
-    return method.training if isinstance(method.training, str) else asdict(method.training)
+    return trained if isinstance(trained, str) else asdict(trained)
+
+
+def _about_stage(stage: ArmOfRun) -> dict[str, Any]:
+    """What is run before a method: its name, parameters and input."""
+    own = stage.method.own_input
+    return {
+        "name": stage.name,
+        "method": stage.method.name,
+        "parameters": {k: v for k, v in what_was_chosen(stage)["method"].items() if k != "method"},
+        **({"input": asdict(own)} if own else {}),
+    }

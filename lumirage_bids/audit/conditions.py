@@ -74,6 +74,25 @@ class ScanFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Started:
+    """A method whose result another one went on from.
+
+    Attributes
+    ----------
+    name, method : str
+        As the protocol calls it; the method that it is.
+    parameters : mapping
+    input : OwnInput or None
+        What it saw where that was not the prepared images themselves.
+    """
+
+    name: str
+    method: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    input: OwnInput | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Conditions:
     """Everything that the rules of the audit look at.
 
@@ -105,6 +124,8 @@ class Conditions:
         Method → what it has learned from, where a run says so.
     inputs : mapping
         Variant → method → what it saw where that was not the prepared images themselves, as far as runs noted it.
+    started : mapping
+        Variant → method → what was run before it and it went on from, the first first.
     effort : mapping
         Variant → method → factors by which images are reduced and iterations there, coarse to fine; not there for what
         does not iterate, or where it is not known.
@@ -125,6 +146,7 @@ class Conditions:
     tuned: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Trained] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, OwnInput]] = field(default_factory=dict)
+    started: Mapping[str, Mapping[str, tuple[Started, ...]]] = field(default_factory=dict)
     effort: Mapping[str, Mapping[str, Effort]] = field(default_factory=dict)
     cut_off: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -175,6 +197,7 @@ def read_conditions(
         tuned=_latest_tuned(records),
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
         inputs=_inputs(records),
+        started=_started(records),
         effort=_effort(records),
         cut_off=_cut_off(output) if any(p.get("shape") for p in _preparations(records).values()) else {},
     )
@@ -233,6 +256,27 @@ def _inputs(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, OwnInpu
             arm = record["arms"][label]
             found.setdefault(arm["variant"], {})[arm["name"]] = from_table(OwnInput, told, "inputs")
     return found
+
+
+def _started(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[Started, ...]]]:
+    """What the arms of the last runs went on from."""
+    found: dict[str, dict[str, tuple[Started, ...]]] = {}
+    for record in records:
+        for label, arm in record.get("arms", {}).items():
+            stages = tuple(map(_stage, record.get("started", {}).get(label, ())))
+            if "name" in arm:
+                found.setdefault(arm["variant"], {})[arm["name"]] = stages
+    return {variant: {name: stages for name, stages in of.items() if stages} for variant, of in found.items()}
+
+
+def _stage(told: Mapping[str, Any]) -> Started:
+    own = told.get("input")
+    return Started(
+        name=told["name"],
+        method=told["method"],
+        parameters=told.get("parameters", {}),
+        input=None if own is None else from_table(OwnInput, own, "input"),
+    )
 
 
 def _effort_of(table: Mapping[str, Any]) -> Effort:

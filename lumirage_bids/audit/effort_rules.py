@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 FAR_BELOW = 3.0
 """Times the work that another method does, from which a budget counts as far below."""
+_INSTANCE = (
+    " An optimisation that goes on from another method's result has had the work of both: beside that method it shows "
+    "what optimising adds, beside the same optimisation from the common start what the method adds to it."
+)
 _SAME = {"cc": "lncc", "ncc": "lncc", "ssd": "mse"}
 
 
@@ -50,15 +54,20 @@ def unequal_effort(c: Conditions) -> Iterator[Finding]:
             if c.methods.get(a, a) != c.methods.get(b, b)  # two settings of one method are compared on purpose
         ]
         reasons = list(dict.fromkeys(r for couple in couples for r in _unequal(couple, similarities, efforts)))
+        names, started = list(of["method"].unique()), c.started.get(str(variant), {})
+        going_on = {m: " after ".join(s.name for s in reversed(started[m])) for m in names if m in started}
+        if len(names) > 1:
+            reasons += [f"{m} optimises on from the result of {before}" for m, before in going_on.items()]
         if reasons:
-            told = [_effort_in_words(m, similarities, efforts) for m in of["method"].unique()]
+            told = [_effort_in_words(m, similarities, efforts, going_on.get(m, "")) for m in names]
             yield Finding(
                 id="unequal-effort",
                 severity="serious",
                 what=f"Methods of variant {variant} were not set to the same effort: {'; '.join(reasons)}.",
                 evidence=f"{'; '.join(filter(None, told))}.",
                 remedy="Give them the same similarity and a similar number of iterations at each resolution, or read "
-                "the result as one about these settings, not about the methods.",
+                "the result as one about these settings, not about the methods."
+                + (_INSTANCE if going_on and len(names) > 1 else ""),
             )
 
 
@@ -89,8 +98,10 @@ def _unequal(
         yield f"far fewer iterations by {less}"
 
 
-def _effort_in_words(method: str, similarities: Mapping[str, set[str]], efforts: Mapping[str, Effort]) -> str:
-    parts = [" or ".join(sorted(similarities.get(method, ())))]
+def _effort_in_words(
+    method: str, similarities: Mapping[str, set[str]], efforts: Mapping[str, Effort], before: str = ""
+) -> str:
+    parts = [f"after {before}" if before else "", " or ".join(sorted(similarities.get(method, ())))]
     if levels := efforts.get(method):
         each = ", ".join(f"{n} at 1/{factor}" if factor > 1 else f"{n} at full resolution" for factor, n in levels)
         parts.append(f"iterations {each}, worth {work(levels):.1f} at full resolution")

@@ -73,6 +73,15 @@ def seen_by_methods(c: Conditions) -> Iterator[SeenByMethod]:
         yield SeenByMethod(Arm(str(variant), str(method)), str(name), of, seen)
 
 
+def seen_by_all(c: Conditions) -> Iterator[SeenByMethod]:
+    """The same, and what those saw whose results others went on from, under the names of these."""
+    for seen in seen_by_methods(c):
+        yield seen
+        for before in c.started.get(seen.arm.variant, {}).get(seen.arm.method, ()):
+            if before.input is not None:
+                yield seen._replace(input=before.input)
+
+
 def contrasts(scans: pd.Series[str]) -> npt.NDArray[np.object_]:
     """Contrast of each scan."""
     codes, names = pd.factorize(scans)

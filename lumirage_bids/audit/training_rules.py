@@ -8,7 +8,7 @@ import pandas as pd
 
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.audit.method_rules import contrasts, seen_by_methods, suffix
+from lumirage_bids.audit.method_rules import contrasts, seen_by_all, suffix
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labellers
 from lumirage_bids.methods.base import OwnInput, Training
@@ -121,7 +121,7 @@ def training_labels(c: Conditions) -> Iterator[Finding]:
 def off_training_grid(c: Conditions) -> Iterator[Finding]:
     """Networks on a grid that they were not trained on, or that does not hold the brain."""
     learned = _learned(c)
-    for (variant, method), _, of, seen in seen_by_methods(c):
+    for (variant, method), _, of, seen in seen_by_all(c):
         if method in learned and not seen.as_trained:
             axes = c.preparations.get(variant, {}).get("orientation", "RAS")
             yield Finding(

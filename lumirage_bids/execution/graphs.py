@@ -137,7 +137,7 @@ def registration_graph(plan: Plan, execution: Execution) -> Workflow:
 
     workflow = Workflow(name="register", base_dir=str(execution.work_dir))
     for i, batch in enumerate(plan.batches):
-        memory = batch.arm.method.cost(execution.voxels, execution.context.device).memory_gb
+        memory = batch.arm.cost(execution.voxels, execution.context.device).memory_gb
         node = _node(Node, Register(), f"register_{i}", batch, execution, memory)
         node.inputs.save = execution.save
         node.inputs.use_gpu = execution.context.device.startswith("cuda")

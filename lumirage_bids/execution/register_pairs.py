@@ -44,7 +44,9 @@ logger = logging.getLogger("lumirage")
 Cost = dict[str, Any]
 """What a registration took and was made with, kept beside its transform; columns of its rows."""
 # A transform that a version before 0.2.0 saved does not say what it was made with.
-_COSTS = ("runtime_s", "memory_gb", "made_with")
+_COSTS = ("runtime_s", "memory_gb", "start_runtime_s", "start_memory_gb", "made_with")
+_BESIDES = ("made_with", "start_runtime_s", "start_memory_gb")
+"""Those that are no measures."""
 _TOOK = {"seconds": "runtime_s", "memory_gb": "memory_gb"}
 
 
@@ -156,7 +158,7 @@ class PairAtWork:
         transform, cost = self.register()
         total = transform.then(Transform((self.start,)))
         cut = 100 * float(np.max([self.fixed.at_edge, self.moving.at_edge]))
-        facts = {"made_with": cost["made_with"]} if "made_with" in cost else {}
+        facts = {name: cost[name] for name in _BESIDES if name in cost}
         pair = self.gather(transform, total, cost, landmarks)
         values = self.besides_labels(pair)
         failures = {**self.fixed.failures, **self.moving.failures}
@@ -217,8 +219,25 @@ class PairAtWork:
         return None
 
     def _made(self) -> tuple[Transform, Cost]:
-        """Run the method, and say what it took."""
-        sight = self._sight()
+        """Run the method, before it what it goes on from, and say what it took."""
+        *before, own = self.batch.arm.stages
+        initial: Transform | None = None
+        costs: list[Cost] = []
+        for stage in before:
+            try:
+                initial, cost = self._stage(stage, initial)
+            except (LumirageError, RuntimeError, ValueError) as error:
+                error.args = (f"{stage.name}, which {own.name} goes on from: {error}",)
+                raise
+            costs.append(cost)
+        transform, cost = self._stage(own, initial)
+        return transform, _together([*costs, cost], [stage.method.packages for stage in self.batch.arm.stages])
+
+    def _stage(self, arm: ArmOfRun, initial: Transform | None) -> tuple[Transform, Cost]:
+        """Run one method, from what another has found where there is that."""
+        sight = self._sight(arm)
+        if initial is not None and sight.world is not None:
+            initial = _seen_from(np.linalg.inv(sight.world), initial)
         with (
             tempfile.TemporaryDirectory(dir=self.context.work_dir) as scratch,
             peak_memory(self.context.device) as memory,
@@ -230,34 +249,31 @@ class PairAtWork:
                 fixed_mask=sight.fixed.mask,
                 moving_mask=sight.moving.mask,
                 start=sight.start,
+                initial=initial,
             )
             begin = time.perf_counter()
             try:
-                transform = self.batch.arm.method.register(sight.fixed.image, sight.moving.image, context)
+                transform = arm.method.register(sight.fixed.image, sight.moving.image, context)
             except OSError as error:
                 if error.errno in NO_ROOM:
                     raise
                 # The method's own, not the output folder's.
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
             seconds = time.perf_counter() - begin
-        if read_code(self.batch.arm.method.code()) != self.batch.arm.code:
+        if read_code(arm.method.code()) != arm.code:
             raise NotPreparedError("input lost: the program or the source of the method was edited during the run")
         transform = transform if sight.world is None else _seen_from(sight.world, transform)
-        if not self.batch.arm.method.computes:
+        if not arm.method.computes:
             return transform, {}
-        return transform, {
-            "runtime_s": seconds,
-            "memory_gb": memory.peak_gb,
-            "made_with": made_with(self.batch.arm.method.packages),
-        }
+        return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
 
-    def _sight(self) -> _Sight:
+    def _sight(self, arm: ArmOfRun) -> _Sight:
         """What the method sees: both scans on the grid that all share, else each on its own, the moving one started.
 
         Transforms that others made are between the scans' own grids.
         """
         fixed, moving = self.fixed.seen, self.moving.seen
-        if fixed is not None and moving is not None and self.batch.arm.method.computes:
+        if fixed is not None and moving is not None and arm.method.computes:
             return _Sight(fixed=fixed, moving=moving, start=None, world=self.fixed.alignment)
         image, mask = (
             replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
@@ -318,6 +334,25 @@ class PairAtWork:
             for relative, map_ in files.items():
                 with self.output.publishing(relative, {**meta, **cost}) as file, replacing(file) as temporary:
                     write_itk(map_, temporary)
+
+
+def _together(costs: Sequence[Cost], packages: Sequence[tuple[str, ...]]) -> Cost:
+    """What methods took that were run one after the other: their time, the memory of the one that took most.
+
+    It is not known where it is not of one of them, as of fields from files.
+    """
+    if not costs[-1]:
+        return {}
+    *before, _ = costs
+    versions = {"made_with": made_with({package for of in packages for package in of})}
+    if not all(costs):
+        return versions
+    seconds, memory = (sum(c["runtime_s"] for c in costs), max(c["memory_gb"] for c in costs))
+    whole = {"runtime_s": seconds, "memory_gb": memory, **versions}
+    if not before:
+        return whole
+    started = sum(c["runtime_s"] for c in before), max(c["memory_gb"] for c in before)
+    return {**whole, "start_runtime_s": started[0], "start_memory_gb": started[1]}
 
 
 def _about_moved(evaluation: Evaluation) -> dict[str, str]:

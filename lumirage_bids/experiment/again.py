@@ -19,7 +19,6 @@ from lumirage_bids.experiment.plan import (
     facts,
     prepared_files,
 )
-from lumirage_bids.methods.base import Method
 from lumirage_bids.methods.identity import Identity
 from lumirage_bids.output import paths
 from lumirage_bids.output.history import differences
@@ -49,7 +48,7 @@ def look_back(batches: Iterable[Batch], done: Done, redo: Container[str]) -> Aga
             if not on_purpose:
                 saved = looking.is_saved(task)
                 n_scored += saved
-                n_unsaved += not saved and _is_work(batch.arm.method) and _was_registered(task, rows)
+                n_unsaved += not saved and _is_work(batch.arm) and _was_registered(task, rows)
             for key, arm, labels, earlier in rows:
                 under = looking.conditions[arm.label, labels.name]
                 old = next((row for row in earlier if row.conditions == under), earlier[-1])
@@ -61,9 +60,9 @@ def look_back(batches: Iterable[Batch], done: Done, redo: Container[str]) -> Aga
     return Again(reasons=reasons, outdated=outdated, n_scored=n_scored, n_unsaved=n_unsaved)
 
 
-def _is_work(method: Method) -> bool:
+def _is_work(arm: ArmOfRun) -> bool:
     """Whether a registration by it costs anything."""
-    return method.computes and not isinstance(method, Identity)
+    return any(s.method.computes and not isinstance(s.method, Identity) for s in arm.stages)
 
 
 _Row = tuple[RowKey, ArmOfRun, LabellingOfRun, tuple[EarlierRow, ...]]

@@ -14,7 +14,7 @@ from lumirage_bids.experiment.declared import Protocol, Variant
 from lumirage_bids.experiment.evaluation import Evaluation, evaluation
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
-from lumirage_bids.methods.base import Context, Method
+from lumirage_bids.methods.base import Context, Cost, Method, Trained
 from lumirage_bids.output import paths
 from lumirage_bids.spatial.preparation import Preparation
 
@@ -27,6 +27,8 @@ class ArmOfRun:
     ----------
     code : mapping
         The user's own code that the method runs, by file.
+    first : ArmOfRun or None
+        What is run before, of the same variant, where the method goes on from the result of another.
     """
 
     variant: str
@@ -36,6 +38,29 @@ class ArmOfRun:
     alignment: Alignment
     evaluation: Evaluation
     code: Code = field(default_factory=dict)
+    first: ArmOfRun | None = None
+
+    @property
+    def stages(self) -> tuple[ArmOfRun, ...]:
+        """What is run for a pair, one after the other: what the method goes on from, and the method itself."""
+        return (*(self.first.stages if self.first else ()), self)
+
+    def missing(self, here: Context) -> str | None:
+        """Say what is missing to run here, of what is run before too, and how to get it; None when nothing is."""
+        for stage in self.stages:
+            if complaint := stage.method.missing(here):
+                return complaint if stage is self else f"it goes on from {stage.name}, which cannot: {complaint}"
+        return None
+
+    def cost(self, voxels: int, device: str) -> Cost:
+        """Estimate the cost of one pair: the time of all that is run, and the memory of what takes most."""
+        costs = [stage.method.cost(voxels, device) for stage in self.stages]
+        return Cost(seconds=sum(c.seconds for c in costs), memory_gb=max(c.memory_gb for c in costs))
+
+    @property
+    def training(self) -> Trained:
+        """What the method has learned from, or what it goes on from has."""
+        return next((s.method.training for s in self.stages if s.method.training != "none"), "none")
 
     @property
     def label(self) -> str:
@@ -45,13 +70,19 @@ class ArmOfRun:
     @property
     def registration(self) -> str:
         """Digest of what its registrations depend on; arms that share it differ in their evaluation alone."""
-        return digest(self.name, self.method.name, self.method, self.preparation, self.alignment)
+        return digest(self.name, self.method.name, self.method, self.preparation, self.alignment, *self._started)
 
     @property
     def hash(self) -> str:
         """Digest of all parameters, of the revisions of the steps, and of the user's own code."""
         conditions = (self.preparation, self.alignment, self.evaluation)
-        return digest(self.name, self.method.name, self.method, *conditions, self.revisions, *self.own_code)
+        own = (self.name, self.method.name, self.method, *conditions, self.revisions, *self.own_code)
+        return digest(*own, *self._started)
+
+    @property
+    def _started(self) -> tuple[object, ...]:
+        """What the results of the methods that are run before depend on; nothing where there are none."""
+        return tuple((s.method.name, s.method, s.method.revision or 1, *s.own_code) for s in self.stages[:-1])
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -67,10 +98,24 @@ class ArmOfRun:
     def facts(self) -> dict[str, dict[str, object]]:
         """All that counts of the parameters of method, preparation, alignment and evaluation."""
         return {
-            "method": {"method": self.method.name, **counted_fields(self.method)},
+            "method": {"method": self.method.name, **counted_fields(self.method), **self._facts_of_start},
             "preparation": counted_fields(self.preparation),
             "alignment": counted_fields(self.alignment),
             "evaluation": self.evaluation.facts,
+        }
+
+    @property
+    def _facts_of_start(self) -> dict[str, object]:
+        """Parameters and revisions of what is run before, each behind the name of it."""
+        return {
+            f"{s.name} {key}": value
+            for s in self.stages[:-1]
+            for key, value in {
+                "method": s.method.name,
+                **counted_fields(s.method),
+                "revision": s.method.revision or 1,
+                **({"code": code_digest(s.code)} if s.code else {}),
+            }.items()
         }
 
     @property
@@ -100,12 +145,29 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[ArmOfRun, ...]:
 
 def _check_can_run(arms: Iterable[ArmOfRun], here: Context) -> None:
     for arm in arms:
-        if complaint := arm.method.missing(here):
+        if complaint := arm.missing(here):
             raise MissingInputError(f"Method {arm.name} cannot run here: {complaint}")
 
 
-def _arm(variant: Variant, name: str, *, sloppy: bool) -> ArmOfRun:
+def _arm(variant: Variant, name: str, *, sloppy: bool, after: tuple[str, ...] = ()) -> ArmOfRun:
+    """Make an arm and what it goes on from.
+
+    Parameters
+    ----------
+    after : tuple of str
+        Methods that go on from this one, the nearest last.
+    """
     method = _method(name, dict(variant.methods.get(name, {})))
+    before = method.begins_with
+    circle = (*after, name)
+    if before in circle:
+        raise UsageError(
+            f"[methods.{name}] start_from = {before!r} goes in a circle: {' from '.join((*circle, before))}. Name a "
+            "method that does not go on from this one."
+        )
+    if before and before not in variant.methods and before not in registration.methods():
+        known = ", ".join(dict.fromkeys(n for n in (*variant.methods, *registration.methods()) if n not in circle))
+        raise UsageError(f"[methods.{name}] start_from = {before!r}: there is no such method. Known: {known}.")
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluated = evaluation(variant.evaluation)
@@ -119,6 +181,7 @@ def _arm(variant: Variant, name: str, *, sloppy: bool) -> ArmOfRun:
         alignment=alignment,
         evaluation=evaluated,
         code=read_code(method.code()),
+        first=_arm(variant, before, sloppy=sloppy, after=circle) if before else None,
     )
 
 

@@ -141,7 +141,8 @@ class _Reader:
 
     def lacks_files(self, arm: ArmOfRun, pair: Pair) -> bool:
         """Whether a file that a method reads for a pair is not there; told together by `about_files`."""
-        here = {file: has_content(file) for file in arm.method.files(Context(pair=pair, weights=self.weights))}
+        context = Context(pair=pair, weights=self.weights)
+        here = {file: has_content(file) for stage in arm.stages for file in stage.method.files(context)}
         self.asked.setdefault(arm.name, {}).update(here)
         return not all(here.values())
 

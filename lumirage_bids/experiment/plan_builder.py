@@ -18,7 +18,7 @@ from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
 
 if TYPE_CHECKING:
-    pass
+    from lumirage_bids.methods.base import Method
 
 
 class PlanBuilder:
@@ -178,11 +178,9 @@ class PlanBuilder:
         scans, arm = (pair.moving, pair.fixed), arms[0]
         ends = [self.alignment_hash(s, arm.variant) for s in scans]
         names = [s.name for s in scans]
-        files = [fingerprint(f) for f in arm.method.files(Context(pair=pair, weights=self.weights))]
-        # Contrast and seed are known from sidecars and the command line, not from the images.
-        extra = (arm.method.similarity_for(multimodal=pair.multimodal), self.seed if arm.method.uses_seed else None)
-        method = arm.method
-        depends = (method.name, method, extra, files, ends, names, *arm.own_code)
+        *before, own = ((s.method.name, s.method, *self._of_pair(s.method, pair)) for s in arm.stages)
+        revisions = [(s.method.revision or 1, *s.own_code) for s in arm.stages[:-1]]
+        depends = (*own, ends, names, *arm.own_code, *zip(before, revisions, strict=True))
         registered = digest(arm.revisions["registration"], *depends)
         hashes = {
             (arm.label, labelling.name): digest(
@@ -199,6 +197,12 @@ class PlanBuilder:
             if all(labelling.has(s) for s in scans)
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes)
+
+    def _of_pair(self, method: Method, pair: Pair) -> tuple[object, list[str]]:
+        """What a method takes from a pair besides its images: contrast and seed, and files."""
+        files = [fingerprint(f) for f in method.files(Context(pair=pair, weights=self.weights))]
+        # Contrast and seed are known from sidecars and the command line, not from the images.
+        return (method.similarity_for(multimodal=pair.multimodal), self.seed if method.uses_seed else None), files
 
     def batches(
         self, tasks: Sequence[tuple[tuple[ArmOfRun, ...], Task]], nprocs: int, redo: Container[str]

@@ -51,11 +51,17 @@ def software_notes(output: Output, rows: Mapping[str, pd.DataFrame], present: Ma
     if present is None:
         present = records[-1][1].get("versions", {}) if records else {}
     kinds = {name: kind for _, record in records for name, kind in record.get("methods", {}).items()}
+    before = {
+        record["arms"][label]["name"]: [stage["method"] for stage in stages]
+        for _, record in records
+        for label, stages in record.get("started", {}).items()
+    }
+    known = methods.methods()
     counts: dict[tuple[str, str, str], int] = {}
     for table in rows.values():
         for name, mine in table.groupby("method", sort=False):
-            method = methods.methods().get(kinds.get(str(name), str(name)))
-            for package in method.packages if method else ():
+            run = [kinds.get(str(name), str(name)), *before.get(str(name), ())]
+            for package in sorted({p for kind in run if kind in known for p in known[kind].packages}):
                 now = present.get(package) or _version(package)
                 for made, n in _versions(mine, package, records).value_counts().items():
                     if now not in (None, ABSENT) and _told(package, made) != _told(package, now):

@@ -47,6 +47,9 @@ class Context:
     start : array, shape (4, 4), or None
         The start that the moving image's affine holds: fixed world to native moving world (RAS+, mm); None for the
         identity.
+    initial : Transform or None
+        What another method found for the same images, for methods that go on from there (``start_from``): fixed world
+        to moving world as `Method.register` has them, in one with what is found; None to begin at the identity.
     """
 
     device: str = "cpu"
@@ -59,6 +62,7 @@ class Context:
     fixed_mask: Volume | None = None
     moving_mask: Volume | None = None
     start: npt.NDArray[np.float64] | None = None
+    initial: Transform | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +201,11 @@ class Method(ABC):
         Empty where the method does not iterate, or it is not known.
         """
         return ()
+
+    @property
+    def begins_with(self) -> str:
+        """Name of the method of the protocol whose result this one goes on from; empty for none."""
+        return ""
 
     def missing(self, context: Context) -> str | None:
         """Say what is missing to run here and how to get it; None when nothing is."""

@@ -42,6 +42,15 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "for all methods of a variant; arrays for a network that sees both images voxel on voxel and gets no start; "
         "own for what cannot take it"
     },
+    "start_from": {
+        "Description": "Method that was run first, and whose result this one went on from, behind a comma the one "
+        "that was run before; n/a for a method that began at the start alone"
+    },
+    "start_runtime_s": {"Description": "Part of runtime_s that was spent on start_from", "Units": "s"},
+    "start_memory_gb": {
+        "Description": "Peak memory of start_from alone; memory_gb is that of both",
+        "Units": "GB (10^9 bytes)",
+    },
     "input": {"Description": "Images that the method saw"},
     "evaluation": {
         "Description": "Grid that the labels were compared on, and nearest where they were carried over by nearest "

@@ -239,8 +239,28 @@ def _methods(run: DoneRun) -> Iterator[str]:
             : 1 if same else None
         ]
         trained = run.conditions.training_of(name)
-        learned = "" if isinstance(trained, str) else f" It was trained on {trained.words}."
-        yield f"Method {name}{told}.{driven}{learned}{''.join(listed[:1] if same else listed)}"
+        before = _going_on(run, name, list(rows["variant"].unique()))
+        subject = "What it went on from" if before else "It"
+        learned = "" if isinstance(trained, str) else f" {subject} was trained on {trained.words}."
+        yield f"Method {name}{told}.{before}{driven}{learned}{''.join(listed[:1] if same else listed)}"
+
+
+def _going_on(run: DoneRun, name: str, variants: Sequence[str]) -> str:
+    """What a method went on from, with its parameters and what is to be cited; empty for the start alone."""
+    kinds, found = methods.methods(), []
+    for variant in variants:
+        for before in reversed(run.conditions.started.get(variant, {}).get(name, ())):
+            kind = kinds.get(before.method)
+            what = f"{kind.summary}{_cite(kind.references)}" if kind else before.method
+            told = _parameters(before.parameters)
+            found.append(f"{before.name} ({what}{f'; parameters: {told}' if told else ''})")
+    if not found:
+        return ""
+    names = ", after ".join(dict.fromkeys(found))
+    return (
+        f" It went on from the displacement that {names} had found for the same images, an instance optimisation; run "
+        "times are of both together."
+    )
 
 
 def _parameters(table: Mapping[str, Any]) -> str:

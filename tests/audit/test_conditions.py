@@ -36,6 +36,8 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     record = '[training.mine]\ncontrasts = ["T2w"]\nlater = 1\n[effort]\n"native" = [[2, 5], [1, 0]]\n'
     record += '[labellings]\nbraincolor = "atropos: y"\n[methods]\nmine = "vfa"\n[tuned]\nmine = "said so"\n'
     record += '[inputs.native]\nwords = "w"\nshape = [2, 3, 4]\nspacing = [1.0, 1.0, 2.0]\nas_trained = false\n'
+    record += '[[started.native]]\nname = "net"\nmethod = "lapirn"\n[started.native.parameters]\nflavour = "diff"\n'
+    record += '[started.native.input]\nwords = "w"\n'
     arm = '[arms.{0}]\nname = "vfa"\nvariant = "{0}"\n[arms.{0}.preparation]\norientation = "LPS"\n{1}'
     (tmp_path / "config" / "1.toml").write_text(
         record + arm.format("native", "") + arm.format("fine", "spacing = 0.6\nshape = [9, 9, 9]\n")
@@ -53,5 +55,13 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     assert read.tuned == {"mine": "said so"}
     seen = read.inputs["native"]["vfa"]
     assert (seen.words, seen.extent, seen.as_trained) == ("w", (2, 3, 8), False)
+    (before,) = read.started["native"]["vfa"]
+    assert (before.name, before.method, before.parameters, str(before.input)) == (
+        "net",
+        "lapirn",
+        {"flavour": "diff"},
+        "w",
+    )
+    assert not read.started["fine"]
     assert read.training == {"mine": Training(contrasts=("T2w",))}
     assert "3 of 4 scans" in name_unchecked(read)[0]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.audit import Conditions, audit, name_unchecked
+from lumirage_bids.audit.conditions import Started
 from tests.audit.made_up import changed, conditions, found, some_pairs
 
 FULL, QUICK = ((8, 200), (4, 100), (2, 50), (1, 20)), ((4, 40), (2, 20), (1, 0))
@@ -51,6 +52,19 @@ def test_effort_that_nobody_told_is_said_to_be_unknown():
 def test_two_settings_of_one_method_are_compared_on_purpose():
     c = replace(at_work("mi", QUICK), methods={"greedy": "syn", "syn": "syn"})
     assert "unequal-effort" not in found(c)
+
+
+def test_an_optimisation_of_what_another_method_found_has_had_the_work_of_both():
+    onward = {"default": {"syn": (Started(name="net", method="lapirn"),)}}
+    finding = found(replace(at_work(), started=onward))["unequal-effort"]
+    assert "syn optimises on from the result of net" in finding.what
+    assert "syn: after net, lncc, iterations 200 at 1/8" in finding.evidence
+    assert "has had the work of both" in finding.remedy
+    # Of one method with and without, which is compared on purpose, it is said all the same.
+    of_one = replace(at_work(), started=onward, methods={"greedy": "syn", "syn": "syn"})
+    assert "optimises on" in found(of_one)["unequal-effort"].what
+    alone = replace(of_one, pairs=of_one.pairs[of_one.pairs["method"] != "greedy"])
+    assert "unequal-effort" not in found(alone)
 
 
 def test_another_similarity_across_contrasts_is_no_unequal_effort():

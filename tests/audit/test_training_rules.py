@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from lumirage_bids.audit import Conditions, audit
+from lumirage_bids.audit.conditions import Started
 from lumirage_bids.labellers import labeller
 from lumirage_bids.methods.base import OwnInput, Training
 from lumirage_bids.output.record import MadeBy
@@ -20,6 +21,23 @@ def test_what_a_run_noted_of_a_networks_grid_counts_before_words():
     told = found(replace(c, inputs={variant: {"lapirn": other}}))
     assert "Input: whatever" in told["off-training-grid"].evidence
     assert "exceeds whatever by" in told["brain-beyond-network-grid"].evidence
+
+
+def test_the_training_of_a_network_is_that_of_what_goes_on_from_it():
+    c = learned("T2w")
+    variant = str(c.pairs["variant"].iloc[0])
+    seen = OwnInput(words="as-given", shape=(96, 96, 96), spacing=(1.0, 1.0, 1.0), as_trained=False)
+    onward = replace(
+        c,
+        pairs=c.pairs.replace("lapirn", "onward").assign(input="native spacing"),
+        methods={"onward": "greedy"},
+        training={"onward": c.training_of("lapirn")},
+        started={variant: {"onward": (Started(name="lapirn", method="lapirn", input=seen),)}},
+    )
+    told = found(onward)
+    assert told["off-training-contrast"].what.startswith("onward was run on contrasts")
+    assert "Input: as-given" in told["off-training-grid"].evidence
+    assert told["brain-beyond-network-grid"].what == "The grid of onward does not hold all brains."
 
 
 def test_off_training_contrast():

@@ -27,7 +27,7 @@ from lumirage_bids.app import catalogue
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.methods import Context, Method, lapirn, method, methods
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.transforms import Transform
+from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 Array = npt.NDArray[np.float64]
 Map = Callable[[Array], Array]
@@ -266,6 +266,48 @@ def test_result_is_finite_repeatable_and_leaves_the_inputs_alone(case: Case) -> 
     after = [v.array for v in (fixed, moving)] + [v.affine for v in (fixed, moving)]
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+ONWARD = [name for name in MOVING if name not in EQUIPPED and "start_from" in {f.name for f in fields(method(name))}]
+"""Methods that go on from what another one found."""
+
+
+def true_field(fixed: Volume) -> Transform:
+    """The bend as a method would have found it."""
+    return Transform((DisplacementField(vectors=bent(world(fixed)) - world(fixed), affine=fixed.affine),))
+
+
+def test_what_optimises_on_is_known() -> None:
+    assert ONWARD == ["greedy", "syn"]
+
+
+@pytest.mark.parametrize("name", ONWARD)
+def test_going_on_from_the_identity_is_the_method_itself(name: str) -> None:
+    made = method(name, start_from="identity").sloppy()
+    assert made.begins_with == "identity"
+    assert method(name).begins_with == ""
+    fixed, moving = image(grid(), bent), image(grid((60, 52, 36), spacing=(1.5, 1.8, 2.6), rotation=rotation(15)))
+    plain, same = (
+        method(name).sloppy().register(fixed, moving, Context()),
+        made.register(fixed, moving, Context(initial=Transform())),
+    )
+    np.testing.assert_array_equal(plain.apply(inside(fixed)), same.apply(inside(fixed)))
+
+
+@pytest.mark.parametrize("name", ONWARD)
+@pytest.mark.parametrize(
+    "of_moving", [grid(), grid((52, 54, 50), spacing=(2.0, 1.8, 2.2), rotation=rotation(15))], ids=["same", "oblique"]
+)
+def test_going_on_from_the_truth_stays_there(name: str, of_moving: Volume) -> None:
+    fixed, moving = image(grid(), bent), image(of_moving)
+    truth = true_field(fixed)
+    before = truth.steps[0].vectors.copy()  # type: ignore[union-attr]
+    far = error(Transform(()), bent, fixed)
+    fine = method(name, scales=[1], iterations=[10], start_from="truth")
+    assert error(fine.register(fixed, moving, Context(initial=truth)), bent, fixed) < 0.1 * far
+    whole = method(name, start_from="truth").sloppy().register(fixed, moving, Context(initial=truth))
+    assert error(whole, bent, fixed) < 0.2 * far
+    np.testing.assert_array_equal(truth.steps[0].vectors, before)  # type: ignore[union-attr]
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="the published weights are not here")

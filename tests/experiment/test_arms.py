@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lumirage_bids.base.errors import UsageError
+from lumirage_bids.app.describe import needs
+from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.experiment.plan import Done
+from lumirage_bids.methods import Context, lapirn, methods
+from lumirage_bids.output.history import differences
 from tests.experiment.plans import registered, written
 from tests.small_plan import plan, scan
 
@@ -71,3 +76,93 @@ def test_the_seed_counts_where_a_method_uses_it(tmp_path: Path) -> None:
 def test_a_methods_name_and_kind_must_agree(tmp_path: Path, table: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, table))
+
+
+GOING_ON = """
+[methods.greedy]
+[methods.syn]
+[methods.onward]
+method = "greedy"
+start_from = "first"
+[methods.first]
+method = "syn"
+window = {window}
+"""
+
+
+def test_what_a_method_goes_on_from_is_one_of_the_protocol(tmp_path: Path) -> None:
+    mine = written(tmp_path, GOING_ON.format(window=5))
+    made = plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=mine, methods=("onward",))
+    arm = {a.name: a for a in made.arms}["onward"]
+    assert [(s.name, s.method.name, getattr(s.method, "window", 0)) for s in arm.stages] == [
+        ("first", "syn", 5),
+        ("onward", "greedy", 7),
+    ]
+    both = [s.method.cost(10**6, "cpu") for s in arm.stages]
+    assert arm.cost(10**6, "cpu").seconds == sum(c.seconds for c in both)
+    assert arm.cost(10**6, "cpu").memory_gb == max(c.memory_gb for c in both)
+    # In a run that tries things out the start is tried out too.
+    quick = plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=mine, methods=("onward",), sloppy=True)
+    assert [s.method.effort[0][1] for s in quick.arms[-1].stages] == [20, 20]
+
+
+def test_a_changed_start_makes_the_rows_again_that_went_on_from_it_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = [scan(tmp_path, s) for s in "12"]
+
+    def made(window: int = 5) -> tuple[dict[str, set[str]], dict[str, str], dict[str, str]]:
+        of = plan(tmp_path, scans, protocol=written(tmp_path, GOING_ON.format(window=window)))
+        return registered(of), {a.name: a.hash for a in of.arms}, {a.name: a.registration for a in of.arms}
+
+    before = made()
+    for after in (made(window=9), _with_another_revision(made, monkeypatch)):
+        changed = {name for name in before[1] if before[1][name] != after[1][name]}
+        assert {name for name in before[0] if before[0][name] != after[0][name]} == changed
+        assert changed >= {"onward", "first"}
+        assert not changed & {"identity", "greedy"}
+
+
+def _with_another_revision(made: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    with monkeypatch.context() as patch:
+        patch.setattr(methods()["syn"], "revision", 99)
+        return made()
+
+
+def test_why_rows_are_made_again_names_the_start(tmp_path: Path) -> None:
+    arms = [
+        plan(
+            tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, GOING_ON.format(window=w))
+        ).made_under
+        for w in (5, 9)
+    ]
+    old, new = (next(f for f in of.values() if f["method"].get("start_from")) for of in arms)
+    assert differences(old, new) == "method first window 5 → 9"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[methods.greedy]\nstart_from = 'greedy'", r"goes in a circle: greedy from greedy"),
+        (
+            "[methods.greedy]\nstart_from = 'syn'\n[methods.syn]\nstart_from = 'greedy'",
+            r"\[methods.syn\] start_from = 'greedy' goes in a circle: greedy from syn from greedy",
+        ),
+        ("[methods.greedy]\nstart_from = 'lapirm'", r"no such method. Known: .*lapirn"),
+        ("[methods.greedy]\nstart_from = 3", r"start_from = 3 is not allowed; it must be text"),
+        ("[methods.ants_syn]\nstart_from = 'greedy'", r"unknown parameter 'start_from'"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, table))
+
+
+def test_what_a_start_lacks_is_told_before_the_run_begins(tmp_path: Path) -> None:
+    mine = written(tmp_path, "[methods.greedy]\nstart_from = 'lapirn'")
+    with pytest.raises(MissingInputError, match=r"greedy cannot run here: it goes on from lapirn, .*cwmok/LapIRN"):
+        plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=mine)
+    dry = plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=mine, dry_run=True)
+    (need,) = needs(dry, Context())
+    assert "method greedy: it goes on from lapirn" in need
+    assert dry.arms[-1].training == lapirn.TRAINING

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 
 import pandas as pd
 
 from lumirage_bids import labellers, measures, methods
 from lumirage_bids.audit import Conditions
+from lumirage_bids.audit.conditions import Started
 from lumirage_bids.base.publications import publications
 from lumirage_bids.labellers.carried import Carried
 from lumirage_bids.maskers import maskers
@@ -64,6 +66,18 @@ def test_a_plan_that_was_laid_down_before_is_told():
     ]
     assert [p.endswith("(SHA-256 0a1b).") for p in told] == [True]
     assert not any("laid down" in p for p in methods_text(facts(pairs_of())))
+
+
+def test_what_a_method_went_on_from_is_told_and_cited():
+    run = facts(pairs_of())
+    onward = {"default": {"mine": (Started(name="net", method="lapirn", parameters={"flavour": "diff"}),)}}
+    trained = {"mine": methods.method("lapirn").training}
+    run = replace(run, conditions=replace(run.conditions, started=onward, training=trained))
+    (told,) = [p for p in methods_text(run) if p.startswith("Method mine")]
+    assert "It went on from the displacement that net (LapIRN: pretrained" in told
+    assert "parameters: flavour diff" in told
+    assert "What it went on from was trained on skull-stripped T1w scans of OASIS" in told
+    assert "mok2020" in {reference.key for reference in find_cited([told])}
 
 
 def test_only_what_was_used_is_cited():

@@ -281,6 +281,13 @@ def _alignment(of: _Rows) -> str:
     return "" if None in found else f"{found[0]} on the {found[1]}"
 
 
+def _start(of: _Rows) -> str:
+    """Where the method began, with the name of the method whose result it went on from."""
+    start = _each(of.rows["start"])
+    before = _each(of.rows["start_from"]) if "start_from" in of.rows else ""
+    return f"{start}, then the result of {before}" if before else start
+
+
 def _each(values: pd.Series[Any]) -> str:
     return " and ".join(sorted(map(str, values.dropna().unique())))
 

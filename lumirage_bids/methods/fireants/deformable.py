@@ -38,6 +38,10 @@ class Deformable(Method):
         Iterations over which the loss must not have risen, else the scale ends.
     multimodal : str
         What ``auto`` takes for pairs of different contrast or sequence.
+    start_from : str
+        Name of another method, one of the program's or a ``[methods.NAME]`` of the protocol, that is run first and
+        whose result is optimised on from: a network's, for instance optimisation. Each scale begins with it as its own
+        grid shows it; run time is that of both. Empty for the common start alone.
     """
 
     scales: tuple[int, ...] = (8, 4, 2, 1)
@@ -49,6 +53,7 @@ class Deformable(Method):
     smooth_grad_sigma: float = 1.0
     max_tolerance_iters: int = 100
     multimodal: Literal["mind", "mind-lncc", "mi"] = added("mind", since="0.2.0")
+    start_from: str = added("", since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse parameters that FireANTs would fail on, or silently change."""
@@ -71,6 +76,11 @@ class Deformable(Method):
         return self.similarity
 
     @property
+    def begins_with(self) -> str:
+        """Name of the method that is run first."""
+        return self.start_from
+
+    @property
     def effort(self) -> tuple[tuple[int, int], ...]:
         """Scales and iterations."""
         return tuple(zip(self.scales, self.iterations, strict=True))
@@ -87,7 +97,8 @@ class Deformable(Method):
         work = sum(n * max(voxels / s**3, 32**3) for s, n in zip(self.scales, self.iterations, strict=True)) / 1e6
         # Where auto may take the dearest of all, a run must have room for it.
         times, more_bytes = _DEARER.get(self.similarity_for(multimodal=self.multimodal == "mind-lncc"), (1.0, 0))
-        seconds, bytes_per_voxel = times * seconds, bytes_per_voxel + more_bytes
+        started = 48 if self.start_from else 0  # the start, and what is made of it for a scale
+        seconds, bytes_per_voxel = times * seconds, bytes_per_voxel + more_bytes + started
         if device.startswith("cuda"):
             return Cost(seconds=5 + work * seconds / 50, memory_gb=1.5 + voxels * bytes_per_voxel * 1e-9)
         return Cost(seconds=3 + work * seconds, memory_gb=0.6 + voxels * bytes_per_voxel * 1e-9)

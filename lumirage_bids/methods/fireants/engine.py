@@ -64,6 +64,8 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
         Longest step, half voxels of the longest axis.
     smooth_warp_sigma, smooth_grad_sigma : float
         Standard deviations of the Gaussians, voxels; zero for none.
+    start : callable, optional
+        Size of a grid → displacement (1, Z, Y, X, 3) to go on from; without it the warp begins at 0.
     """
 
     def __init__(
@@ -74,16 +76,25 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
         step: float,
         smooth_warp_sigma: float,
         smooth_grad_sigma: float,
+        start: Callable[[list[int]], torch.Tensor] | None = None,
     ) -> None:
         super().__init__(warp, lr=step)
+        self.start = start
+        self.begun = torch.zeros_like(warp[:1])
         self.linear = torch.as_tensor(linear, dtype=warp.dtype, device=warp.device)
         self.kernels = [
             gaussian(sigma).to(warp) if sigma > 0 else None for sigma in (smooth_grad_sigma, smooth_warp_sigma)
         ]
 
     def set_data_and_size(self, warp: torch.nn.Parameter, size: list[int], grid_copy: Any = None) -> None:
-        """Go on with a resized warp."""
+        """Go on with a resized warp, the start in it as this size shows it."""
         super().set_data_and_size(warp, size, grid_copy)
+        if self.start is not None:
+            before = functional.interpolate(
+                self.begun.movedim(-1, 1), size=size, mode="trilinear", align_corners=True
+            ).movedim(1, -1)
+            self.begun = self.start(size).to(warp)
+            self.warp.data = self.warp.data + (self.begun - before)
         for tensor in (self.warp, self.exp_avg, self.exp_avg_sq):
             tensor.data = tensor.data.contiguous()
 

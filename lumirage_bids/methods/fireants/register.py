@@ -26,6 +26,7 @@ from lumirage_bids.methods.fireants.library import (
 from lumirage_bids.methods.fireants.lncc import LocalNormalisedCrossCorrelation
 from lumirage_bids.methods.fireants.mind import MindSsc, describe
 from lumirage_bids.methods.fireants.mutual_information import MutualInformation
+from lumirage_bids.methods.fireants.warm_start import WarmStart
 from lumirage_bids.spatial.preparation import rescale
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
@@ -86,7 +87,12 @@ def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
 def optimise(
     kind: type[Any], method: Deformable, fixed: Volume, moving: Volume, context: Context, *, copies: int = 1
 ) -> Any:
-    """Set up FireANTs and let it optimise; so many copies of the pair at once, to measure what that costs."""
+    """Set up FireANTs and let it optimise; so many copies of the pair at once, to measure what that costs.
+
+    What another method found is where the moving image's warp begins, of two warps too, so that the start is exactly
+    this: half-way is then where the fixed image is, and from there both warps go equally far. ANTs does the same with
+    an initial moving transform.
+    """
     device = prepare_torch(context)
     similarity = method.similarity_for(multimodal=context.pair is not None and context.pair.multimodal)
     channels = [_channels(v, similarity) for v in (fixed, moving)]
@@ -99,10 +105,15 @@ def optimise(
             smooth_warp_sigma=0, smooth_grad_sigma=0, max_tolerance_iters=method.max_tolerance_iters,
             progress_bar=False,
         )  # fmt: skip
-        for name, linear in zip(WARPS[kind], (_to_moving(fixed, moving), np.eye(3)), strict=False):
+        start = None
+        if context.initial is not None:
+            start = WarmStart(context.initial, fixed, _linear(moving), device, context.threads).at
+        for name, linear, begins in zip(
+            WARPS[kind], (_to_moving(fixed, moving), np.eye(3)), (start, None), strict=False
+        ):
             warp = getattr(registration, name)
             warp.optimizer = engine.Optimiser(
-                warp.warp, linear, step=method.step,
+                warp.warp, linear, step=method.step, start=begins,
                 smooth_warp_sigma=method.smooth_warp_sigma, smooth_grad_sigma=method.smooth_grad_sigma,
             )  # fmt: skip
         with engine.compiled_sampling():

@@ -263,10 +263,6 @@ def _resampled_to(of: _Rows) -> str:
     return "none: images stay on their own grids" if of.preparation_of("spacing") is None else "grids of their own"
 
 
-def _start(of: _Rows) -> str:
-    return _each(of.rows["start"].replace("arrays", "none: array on array"))
-
-
 def _centres(of: _Rows) -> str:
     """What centres of mass are taken of, where they are."""
     if of.parameter("alignment start") != "centre_of_mass":
@@ -283,7 +279,7 @@ def _alignment(of: _Rows) -> str:
 
 def _start(of: _Rows) -> str:
     """Where the method began, with the name of the method whose result it went on from."""
-    start = _each(of.rows["start"])
+    start = _each(of.rows["start"].replace("arrays", "none: array on array"))
     before = _each(of.rows["start_from"]) if "start_from" in of.rows else ""
     return f"{start}, then the result of {before}" if before else start
 

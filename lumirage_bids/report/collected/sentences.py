@@ -65,7 +65,7 @@ def _couple(summed: Summed, row: _Row, labels: Mapping[Arm, str]) -> Iterator[st
         yield _mean(row, a, b, summed.criteria)
         yield _spread(row, summed.criteria)
         yield _further(row, a, b, summed.criteria)
-    if row["n_aside"] and row["n_datasets"] >= FEWEST_EXPERIMENTS:
+    if row["n_aside"]:
         out = of[~of["counted"].astype(bool)]
         why = and_join([f"{title(e, summed)} ({w})" for e, w in zip(out["experiment"], out["why_not"], strict=True)])
         yield f"Not counted: {why}."

@@ -107,3 +107,9 @@ def test_a_label_set_of_one_experiment_is_said_to_stand_by_itself():
     summed = sum_up([*many([0.03, 0.03]), sent(scores(7, labellings=("other",)), dataset="V")])
     assert alone(summed)[0].endswith("By itself: other (V (3)).")
     assert alone(sum_up(many([0.03]))) == []
+
+
+def test_of_too_few_subjects_the_reason_is_told_where_nothing_is_summed_up():
+    (sentence,) = told(*many([0.03] * 3, subjects=3))
+    assert "from 0 datasets with an interval that counts" in sentence
+    assert "Not counted: D0 (1) (its error is known too badly (2 degrees of freedom, 3 at least))" in sentence

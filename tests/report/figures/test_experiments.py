@@ -51,3 +51,12 @@ def test_of_many_only_the_first_are_drawn():
 def test_without_intervals_there_are_no_bars():
     with_bars, without = drawn(1), drawn(1, mean=float("nan"), ci_low=float("nan"), ci_high=float("nan"))
     assert len(without.axes[0].collections) < len(with_bars.axes[0].collections)
+
+
+def test_a_long_name_leaves_room_and_keeps_its_number():
+    long = "Skull-stripped scans of a challenge on labelling with many atlases (subset)"
+    titles = {0: f"{long} (1)", 1: "B (2)", 2: "C (3)"}
+    figure = forest(couples(1), together(1), experiments=titles, names=NAMES, group="manual", criteria=Criteria())
+    (shown,) = (label for label in labels(figure) if label.endswith("(1)"))
+    assert len(shown) <= 40
+    assert shown.startswith("Skull-stripped scans")

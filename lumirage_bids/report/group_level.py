@@ -112,6 +112,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     differing = published_differences(tables.pairs, context.protocol, facts)
     if len(published):
         output.write_table("group/published.tsv", published, PUBLISHED)
+    if len(differing):
         output.write_table("group/published_differences.tsv", differing, DIFFERENCES)
     context = replace(
         context,

@@ -173,11 +173,12 @@ def published_differences(pairs: pd.DataFrame, protocol: str, facts: RunFacts | 
     Parameters
     ----------
     pairs, protocol, facts
-        As for `published_comparison`, on whose rows it is told.
+        As for `published_comparison`, on whose rows it is told; of macaques, of whom the paper prints no values in a
+        table, on those of all its methods.
     """
     rows = [
-        {**{key: numbers[0][key] for key in _ARM}, **{key: getattr(difference, key) for key in _TOLD}}
-        for numbers, of in _beside(pairs, protocol)
+        {**dict(zip(_ARM, arm, strict=True)), **{key: getattr(difference, key) for key in _TOLD}}
+        for arm, of in _told(pairs, protocol)
         for difference in differences(of, protocol, facts or RunFacts())
     ]
     return pd.DataFrame(rows, columns=list(DIFFERENCES)).drop_duplicates(ignore_index=True)
@@ -187,15 +188,35 @@ _ARM = ("variant", "labelling", "evaluation")
 _TOLD = ("method", "field", "ours", "published", "source")
 
 
+_METHODS = ("greedy", "syn", "vfa")
+"""Methods of the paper."""
+
+
+def _told(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[tuple[object, ...], pd.DataFrame]]:
+    """Scores whose conditions are told, with their variant, labelling and evaluation."""
+    if protocol == "prime-de" and len(pairs):
+        scored = _scored(pairs)
+        for arm, of in scored[scored["method"].isin(_METHODS)].groupby(list(_ARM), sort=False):
+            yield tuple(arm), of
+        return
+    for numbers, of in _beside(pairs, protocol):
+        yield tuple(numbers[0][key] for key in _ARM), of
+
+
 _Numbers = list[dict[str, object]]
+
+
+def _scored(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Scores of different subjects, both ways, with the contrast of the scans."""
+    scored = _both_ways(pairs.assign(contrast=pairs["moving"].str.rsplit("_", n=1).str[-1]))
+    return scored[scored["split"] != SAME_SUBJECT].dropna(subset="dice")
 
 
 def _beside(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
     """Rows of the comparison without their conditions, with the scores that they are of."""
     if protocol not in PROTOCOLS or pairs.empty:
         return
-    scored = _both_ways(pairs.assign(contrast=pairs["moving"].str.rsplit("_", n=1).str[-1]))
-    scored = scored[scored["split"] != SAME_SUBJECT].dropna(subset="dice")
+    scored = _scored(pairs)
     for cell in cells(protocol):
         yield from _compared(cell, scored)
     if protocol == "prime-de":

@@ -13,6 +13,7 @@ from lumirage_bids.audit.published import (
     cells,
     paper_tables,
     published_comparison,
+    published_differences,
     published_findings,
     statistics,
 )
@@ -144,3 +145,12 @@ def test_trimming_drops_the_lowest_twentieth_rounded_down():
     assert statistics(dice, trimmed=True)["mean"] == pytest.approx(dice[1:].mean())
     assert statistics(dice, trimmed=False)["mean"] == pytest.approx(dice.mean())
     assert np.isnan(statistics(dice[:1], trimmed=True)["std"])
+
+
+def test_conditions_of_macaques_are_told_without_an_effect_size():
+    scans = [(str(i), "T1w", "T1w") for i in range(4)]
+    table = pairs(scans, {"greedy": 0.8, "identity": 0.5}, labelling="nbest", start="aligned")
+    assert published_comparison(table, "prime-de").empty
+    told = published_differences(table, "prime-de")
+    assert set(told["method"]) == {"greedy"}
+    assert {"spacing in the headers", "effect size"} <= set(told["field"])

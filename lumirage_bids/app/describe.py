@@ -185,9 +185,8 @@ def _again(plan: Plan) -> Iterator[str]:
 
 def needs(plan: Plan, here: Context) -> Iterator[str]:
     """What is missing to carry out a plan that was made to be looked at only."""
-    for name, arm in {arm.name: arm for arm in plan.arms}.items():
-        if complaint := arm.missing(here):
-            yield f"method {name}: {complaint}"
+    told = (f"method {arm.name}: {complaint}" for arm in plan.arms if (complaint := arm.missing(here)))
+    yield from dict.fromkeys(told)
     for labels in plan.labels:
         there = labels.name in plan.found or starts_from_maps(labels.labeller, plan.scans)
         if not there and (complaint := labels.labeller.missing(here)):

@@ -98,10 +98,42 @@ def multimodal(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return np.array(found, dtype=np.bool_)[kinds.groupby(list(kinds), sort=False).ngroup()]
 
 
+def contrasts_seen(c: Conditions, rows: pd.DataFrame, side: str) -> npt.NDArray[np.object_]:
+    """Contrast of the image that methods saw of each scan: a synthesised one in the place of some scans'."""
+    seen = contrasts(rows[side])
+    for variant, given in c.preparations.items():
+        if made := given.get("synthesis"):
+            here = (rows["variant"] == variant).to_numpy() & np.isin(seen, list(made["contrasts"]))
+            seen[here] = made.get("makes", "T1w")
+    return seen
+
+
+def image_synthesised(c: Conditions) -> Iterator[Finding]:
+    """Scans in whose place methods saw an image that a program had made of them."""
+    rows = c.registrations
+    for variant, given in c.preparations.items():
+        made, of = given.get("synthesis"), rows[rows["variant"] == variant]
+        scans = sorted(set(of["moving"]) | set(of["fixed"]))
+        names = [scan for scan in scans if made and suffix(scan) in made["contrasts"]]
+        if made and names:
+            program = made.get("program") or made["argv"][0]
+            yield Finding(
+                id="image-synthesised",
+                severity="note",
+                what=f"Methods of variant {variant} saw synthesised images.",
+                evidence=f"Of {len(names)} of {len(scans)} scans ({', '.join(sorted({suffix(n) for n in names}))}) "
+                f"{program} made {made.get('makes', 'T1w')} images, which took their place; labels are of the scans.",
+                remedy="Read these scores as those of the program and the method together: what it invents or leaves "
+                "out, as lesions, no method sees. Beside a variant without it they show what synthesising does.",
+            )
+
+
 def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
     """A similarity for one contrast optimised on pairs of two."""
     rows = c.registrations
-    rows = rows[multimodal(rows) & rows["similarity"].isin(UNIMODAL)]
+    alike = contrasts_seen(c, rows, "moving") == contrasts_seen(c, rows, "fixed")
+    made_alike = alike & (contrasts(rows["moving"]) != contrasts(rows["fixed"]))
+    rows = rows[multimodal(rows) & ~made_alike & rows["similarity"].isin(UNIMODAL)]
     if rows.empty:
         return
     totals = c.registrations.groupby("arm").size()
@@ -212,6 +244,7 @@ def tuned_on_pairs(c: Conditions) -> Iterator[Finding]:
 
 RULES = (
     unimodal_similarity,
+    image_synthesised,
     unequal_start,
     tuned_on_pairs,
     evaluated_below_native,

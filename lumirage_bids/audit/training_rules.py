@@ -8,7 +8,7 @@ import pandas as pd
 
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.audit.method_rules import contrasts, seen_by_all, suffix
+from lumirage_bids.audit.method_rules import contrasts_seen, seen_by_all, suffix
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labellers
 from lumirage_bids.methods.base import OwnInput, Training
@@ -57,7 +57,7 @@ def off_training_contrast(c: Conditions) -> Iterator[Finding]:
         if not known or "any" in known:
             continue
         of = rows[rows["method"] == method]
-        ends = pd.DataFrame({side: contrasts(of[side]) for side in ("moving", "fixed")})
+        ends = pd.DataFrame({side: contrasts_seen(c, of, side) for side in ("moving", "fixed")})
         off = ends[~ends.isin(known).all(axis=1)]
         if len(off):
             others = ", ".join(sorted({*off["moving"], *off["fixed"]} - known))

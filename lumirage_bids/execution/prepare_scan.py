@@ -26,6 +26,7 @@ from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.landmarks import placed_points
 from lumirage_bids.bids.look_up_tables import is_mixed, only_named
 from lumirage_bids.execution.damage import disown_damaged
+from lumirage_bids.execution.synthesise import synthesise
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import versions_here
@@ -53,6 +54,7 @@ from lumirage_bids.spatial.histograms import histogram
 from lumirage_bids.spatial.images import Volume, read_image, write_image
 from lumirage_bids.spatial.itk import write_itk
 from lumirage_bids.spatial.preparation import Preparation, prepare
+from lumirage_bids.spatial.synthesis import Synthesis
 from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class _Source:
 
     def __init__(self, scan: Scan, context: Context) -> None:
         self.scan, self.context = scan, context
+        self._made: dict[Synthesis, Volume] = {}
 
     @cached_property
     def image(self) -> Volume:
@@ -107,6 +110,12 @@ class _Source:
     def at_edge(self) -> dict[str, float]:
         """Where the brain reaches the image's edge."""
         return {} if self.mask[1].masker == "none" else brain_at_edge(self.mask[0])
+
+    def synthesised(self, synthesis: Synthesis) -> Volume:
+        """The image that a program makes of it, for all variants that ask for the same."""
+        if synthesis not in self._made:
+            self._made[synthesis] = synthesise(self.image, self.mask[0], synthesis, self.context)
+        return self._made[synthesis]
 
     @property
     def scans(self) -> list[Scan]:
@@ -125,9 +134,22 @@ class _Source:
         }
 
 
+def _about_synthesis(synthesis: Synthesis) -> dict[str, object]:
+    """What a sidecar says of an image that is not the scan's own."""
+    return {
+        "Description": f"Not the scan itself: a {synthesis.makes} image that a program made of it. Mask and label maps "
+        "are of the scan.",
+        "Command": list(synthesis.command),
+        "Contrast": synthesis.makes,
+        "Grid": synthesis.grid,
+        "Code": synthesis.code(),
+    }
+
+
 def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, output: Output) -> None:
     with _blaming_the_scan():
-        prepared = prepare(source.image, source.mask[0], preparation)
+        image = source.image if preparation.synthesis is None else source.synthesised(preparation.synthesis)
+        prepared = prepare(image, source.mask[0], preparation)
     about = {
         "MaskSource": source.mask[1].source,
         "Masker": source.mask[1].masker,
@@ -135,6 +157,7 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
         "Sources": [paths.raw_uri(s) for s in source.scans],
         "SkullStripped": preparation.skull_strip,
         "Preparation": asdict(preparation),
+        **({"Synthesised": _about_synthesis(preparation.synthesis)} if preparation.synthesis else {}),
         "Hash": value,
     }
     meta: dict[str, Any] = {**source.about, **about}

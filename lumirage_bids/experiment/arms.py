@@ -15,6 +15,7 @@ from lumirage_bids.experiment.evaluation import Evaluation, evaluation
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.methods.base import Context, Cost, Method, Trained
+from lumirage_bids.methods.programs.call import missing_program
 from lumirage_bids.output import paths
 from lumirage_bids.spatial.preparation import Preparation
 
@@ -47,6 +48,10 @@ class ArmOfRun:
 
     def missing(self, here: Context) -> str | None:
         """Say what is missing to run here, of what is run before too, and how to get it; None when nothing is."""
+        made = self.preparation.synthesis
+        if made is not None and (complaint := missing_program(made.command[0])):
+            where = f": {made.where}" if made.where else ""
+            return f"variant {self.variant} synthesises {', '.join(made.contrasts)} images, and {complaint}{where}"
         for stage in self.stages:
             if complaint := stage.method.missing(here):
                 return complaint if stage is self else f"it goes on from {stage.name}, which cannot: {complaint}"

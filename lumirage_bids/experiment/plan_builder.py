@@ -16,6 +16,7 @@ from lumirage_bids.experiment.plan import AlignmentJob, Batch, Done, ScanJob, Ta
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
+from lumirage_bids.spatial.synthesis import Synthesis
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Method
@@ -42,6 +43,7 @@ class PlanBuilder:
             name: next(arm for arm in arms if arm.variant == name) for name in dict.fromkeys(a.variant for a in arms)
         }
         # A hash asks the file system about its files, so once a scan, not once a pair.
+        self.code = cache(Synthesis.code)
         self.prepared_hash = cache(self._prepared_hash)
         self.alignment_hash = cache(self._alignment_hash)
         self.label_hash = cache(self._label_hash)
@@ -58,8 +60,9 @@ class PlanBuilder:
 
     def _prepared_hash(self, scan: Scan, variant: str) -> str:
         prints = [f.fingerprint for f in scan.sources()]
-        preparation = self.variants[variant].preparation
-        value = digest(preparation.revision, preparation, prints, scan.skull_stripped)
+        preparation = self.variants[variant].preparation.of_contrast(scan.suffix)
+        own = [self.code(preparation.synthesis)] if preparation.synthesis else []
+        value = digest(preparation.revision, preparation, prints, scan.skull_stripped, *own)
         return self._masked(scan, value, paths.prepared_image(scan, variant), (variant,))
 
     def _label_hash(self, scan: Scan, index: int) -> str:
@@ -91,7 +94,7 @@ class PlanBuilder:
     def preparing(self, scan: Scan, *, labelled: bool) -> ScanJob | None:
         """What is to be made of a scan; one that others are only aligned to needs no labels."""
         variants = tuple(
-            (name, arm.preparation, value)
+            (name, arm.preparation.of_contrast(scan.suffix), value)
             for name, arm in self.variants.items()
             if not self._is_made(value := self.prepared_hash(scan, name), *prepared_files(scan, name))
         )

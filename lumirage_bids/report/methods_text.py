@@ -18,6 +18,7 @@ from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.output.score_table import grid_and_transfer
 from lumirage_bids.report.text import and_join, count, voxels
+from lumirage_bids.spatial.synthesis import REFERENCES
 from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.pairing import subjects_of
@@ -178,7 +179,21 @@ def _preparation(run: DoneRun) -> Iterator[str]:
             of = " ".join([f"that of {run.reference or 'the reference'}", *size])
             shaped = [f"brought through their alignments onto one grid for registration, {of}"]
         told = ", ".join(steps + shaped)
-        yield f"Scans were prepared once for all methods{which}: {told}.{_masks(run.masks)}"
+        first = _synthesised(given.get("synthesis"))
+        yield f"Scans were prepared once for all methods{which}: {first}{told}.{_masks(run.masks)}"
+
+
+def _synthesised(made: Mapping[str, Any] | None) -> str:
+    """What took the place of some scans, as the first step of their preparation; empty for none."""
+    if not made:
+        return ""
+    program = made.get("program") or " ".join(made.get("argv", ()))
+    cited = _cite(REFERENCES.get(program, ()))
+    kept = "brought to the scan's own grid" if made.get("grid", "native") == "native" else "on the program's own grid"
+    return (
+        f"{and_join(list(made['contrasts']))} scans replaced by the {made.get('makes', 'T1w')} image that "
+        f"{program}{cited} made of them ({kept}; masks and label maps of the scans themselves), "
+    )
 
 
 def _intensities(given: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from lumirage_bids.spatial.grids import (
     same_grid,
 )
 from lumirage_bids.spatial.images import FloatArray, Shape, Volume
+from lumirage_bids.spatial.synthesis import Synthesis
 
 FOREGROUND = 0.1
 """Part of the intensity range above which a voxel of a prepared image counts as foreground."""
@@ -67,6 +68,9 @@ class Preparation:
         ``own``: each scan keeps its own grid, and registration sees it there. ``reference``: a scan is prepared at its
         native spacing; for registration all are brought, once, through their alignments, onto one grid: the
         reference's field of view at `spacing`, cut or padded to `shape` and `multiple`.
+    synthesis : Synthesis or None
+        A program that makes an image of another contrast of some scans, which takes the scan's place. Brain masks and
+        label maps stay those of the scan itself.
     """
 
     digest_name: ClassVar[str] = "Preparation"
@@ -83,6 +87,7 @@ class Preparation:
     normalisation: Literal["percentile", "none"] = added("percentile", since="0.2.0")
     shape: tuple[int, int, int] | None = added(None, since="0.2.0")
     grid: Literal["own", "reference"] = added("own", since="0.2.0")
+    synthesis: Synthesis | None = added(None, since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse what no scan can be prepared with."""
@@ -99,6 +104,11 @@ class Preparation:
             raise UsageError(f"multiple is {self.multiple}; allowed: 1 to 512 voxels.")
         if self.shape is not None and not all(2 <= n <= 4096 for n in self.shape):
             raise UsageError(f"shape is {list(self.shape)}; allowed: three whole numbers from 2 to 4096 (voxels).")
+
+    def of_contrast(self, suffix: str) -> Self:
+        """What is done with a scan of a contrast: no synthesis where that is not for it."""
+        concerned = self.synthesis is not None and suffix in self.synthesis.contrasts
+        return self if concerned else replace(self, synthesis=None)
 
     def sloppy(self) -> Self:
         """The same preparation at 3 mm or coarser, for trying things out; a shape covers what it covered."""

@@ -78,3 +78,20 @@ def test_tuned_on_the_same_pairs():
     assert [f.what for f in audit(c) if f.id == "tuned-on-pairs"] == [
         "Parameters of greedy were chosen by its scores on the pairs that are scored here."
     ]
+
+
+def test_synthesised_images_are_noted_and_seen_as_what_they_are():
+    c = conditions()
+    variant = str(c.pairs["variant"].iloc[0])
+    flair = c.pairs["moving"].str.replace("T1w", "FLAIR")
+    pairs = c.pairs.assign(moving=flair, similarity="lncc")
+    across = replace(c, pairs=pairs)
+    assert "unimodal-similarity" in found(across)
+    made = {"program": "mri_synthsr", "contrasts": ["FLAIR"], "makes": "T1w", "grid": "own"}
+    told = found(replace(across, preparations={variant: {**c.preparations[variant], "synthesis": made}}))
+    assert told["image-synthesised"].severity == "note"
+    assert "(FLAIR) mri_synthsr made T1w images" in told["image-synthesised"].evidence
+    assert "unimodal-similarity" not in told
+    assert "image-synthesised" not in found(across)
+    none = replace(c, preparations={variant: {**c.preparations[variant], "synthesis": made}})
+    assert "image-synthesised" not in found(none)  # there is no scan of that contrast

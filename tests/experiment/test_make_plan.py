@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids.app.describe import warnings
+from lumirage_bids.app.describe import needs, warnings
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.make_plan import check_content, choose_reference, make_plan
 from lumirage_bids.experiment.plan import Done
 from lumirage_bids.experiment.plan_builder import chunk_size
 from lumirage_bids.maskers import Masking
+from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
 from tests.experiment.plans import registered, template, written
 from tests.small_plan import asked, dataset, finished, plan, scan
@@ -271,3 +273,42 @@ def test_only_scans_that_an_earlier_version_prepared_wrongly_are_made_again(
     fresh = plan(tmp_path, marked)
     monkeypatch.setattr(Masking, "depends", lambda self, scan: "")
     assert plan(tmp_path, marked).made == fresh.made
+
+
+SYNTHESISED = """
+[methods.greedy]
+[variants.plain]
+[variants.made]
+preparation.synthesis = {{ argv = ["{python}", "{program}", "{{input}}", "{{output}}"], contrasts = ["FLAIR"] }}
+"""
+
+
+def test_synthesis_concerns_the_scans_of_its_contrasts_and_a_changed_program_makes_them_again(tmp_path: Path) -> None:
+    program = tmp_path / "mine.py"
+    program.write_text("print(1)")
+    mine = written(tmp_path, SYNTHESISED.format(python=sys.executable, program=program))
+    scans = [scan(tmp_path, s) for s in "12"]
+    scans += [replace(s, suffix="FLAIR", path=tmp_path / f"sub-{s.subject}_FLAIR.nii") for s in scans]
+
+    def prepared() -> dict[tuple[str, str], str]:
+        jobs = plan(tmp_path, scans, protocol=mine).preparing
+        return {(job.scan.suffix + job.scan.subject, v): value for job in jobs for v, _, value in job.variants}
+
+    before = prepared()
+    assert before["T1w1", "plain"] == before["T1w1", "made"]
+    assert before["FLAIR2", "plain"] != before["FLAIR2", "made"]
+    program.write_text("print(2 + 2)")
+    assert {key for key, value in prepared().items() if value != before[key]} == {
+        ("FLAIR1", "made"),
+        ("FLAIR2", "made"),
+    }
+
+
+def test_a_program_that_is_not_there_is_told_with_where_it_is_to_be_had(tmp_path: Path) -> None:
+    mine = written(tmp_path, "[methods.greedy]\n[preparation.synthesis]\nprogram = 'mri_synthsr'")
+    scans = [scan(tmp_path, s) for s in "12"]
+    with pytest.raises(MissingInputError, match=r"synthesises T2w, .* 'mri_synthsr' is not found; .*fswiki/SynthSR"):
+        plan(tmp_path, scans, protocol=mine)
+    needed = list(needs(plan(tmp_path, scans, protocol=mine, dry_run=True), Context()))
+    assert all("comes with FreeSurfer" in need for need in needed)
+    assert needed

@@ -22,6 +22,7 @@ from lumirage_bids.report.methods_text import (
     methods_text,
     pieces,
 )
+from lumirage_bids.spatial.synthesis import REFERENCES
 from lumirage_bids.stats.comparisons import compare
 from tests.stats.made_up import score_table
 
@@ -174,4 +175,15 @@ def test_citations_in_words_and_whole_paragraph():
 def test_every_reference_is_read_and_used():
     of_kinds = {key for kind in [*KINDS, *measures.measures().values(), *maskers().values()] for key in kind.references}
     of_text = set(re.findall(r"@(\w+\d{4}\w*|lumirage)", inspect.getsource(module)))
-    assert of_kinds | of_text == set(publications())
+    of_programs = {key for keys in REFERENCES.values() for key in keys}
+    assert of_kinds | of_text | of_programs == set(publications())
+
+
+def test_images_that_a_program_made_are_told_and_it_is_cited():
+    run = facts(pairs_of())
+    made = {"program": "mri_synthsr", "contrasts": ["T2w", "FLAIR"], "makes": "T1w", "grid": "own"}
+    given = {"default": {**run.conditions.preparations["default"], "synthesis": made}}
+    told = methods_text(replace(run, conditions=replace(run.conditions, preparations=given)))
+    assert any("T2w and FLAIR scans replaced by the T1w image that mri_synthsr" in p for p in told)
+    assert "iglesias2023" in {reference.key for reference in find_cited(told)}
+    assert "iglesias2023" not in {reference.key for reference in find_cited(methods_text(run))}

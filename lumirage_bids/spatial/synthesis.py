@@ -1,0 +1,129 @@
+"""Images of another contrast that a program makes of scans, in their place: of which, how, and on what grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lumirage_bids.base.called_files import called_files, files_below
+from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.base.own_code import code_digest, read_code
+from lumirage_bids.base.parameters import aside
+from lumirage_bids.spatial.grids import resample
+from lumirage_bids.spatial.images import Volume
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "mri_synthsr": ("mri_synthsr", "--i", "{input}", "--o", "{output}", "--threads", "{threads}", "--cpu")
+}
+"""How programs are called that are known by name."""
+WHERE = {
+    "mri_synthsr": "it comes with FreeSurfer, under FreeSurfer's licence "
+    "(https://surfer.nmr.mgh.harvard.edu/fswiki/SynthSR)"
+}
+"""Where they are to be had."""
+REFERENCES = {"mri_synthsr": ("iglesias2023",)}
+PLACEHOLDERS = frozenset({"{input}", "{output}", "{threads}"})
+HELD = 0.95
+"""Share of the brain that a synthesised image must hold; less, and its header is another scan's, or none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """A program that makes an image of another contrast of scans, before anything else is done with them.
+
+    Attributes
+    ----------
+    program : str
+        ``mri_synthsr``, FreeSurfer's SynthSR on the CPU; empty where ``argv`` says what is called.
+    argv : tuple of str
+        Program of your own and its arguments, in which these are replaced: ``{input}`` (the native image, .nii.gz),
+        ``{output}`` (where it leaves the new one, .nii.gz, in the input's world coordinates), ``{threads}``.
+    contrasts : tuple of str
+        BIDS suffixes of the scans that it is called for; other scans are taken as they are.
+    makes : str
+        BIDS suffix of the contrast that it makes. It tells the audit, and changes no result.
+    grid : {"native", "own"}
+        ``native``: the new image is brought to the scan's own grid, through the headers. ``own``: it keeps its grid, as
+        SynthSR's of 1 mm, which shows more than thick slices do. Label maps and scores are the scan's own either way.
+    depends : tuple of str
+        Files and folders, in full, whose change makes the images anew: weights, say.
+    """
+
+    program: Literal["", "mri_synthsr"] = ""
+    argv: tuple[str, ...] = ()
+    contrasts: tuple[str, ...] = ("T2w", "T2starw", "FLAIR", "PDw")
+    makes: str = aside("T1w")
+    grid: Literal["native", "own"] = "native"
+    depends: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse no program and two, and commands without a way in or out."""
+        if bool(self.program) == bool(self.argv):
+            raise UsageError("synthesis needs either program or argv: what makes the images.")
+        words = " ".join(self.command)
+        for needed in ("{input}", "{output}"):
+            if needed not in words:
+                raise UsageError(f"argv is {list(self.argv)}; it must hold {needed}.")
+        if not self.contrasts:
+            raise UsageError('contrasts is empty; name the BIDS suffixes of the scans: ["T2w", "FLAIR"].')
+        if relative := [name for name in self.depends if not Path(name).is_absolute()]:
+            raise UsageError(f"depends holds {relative[0]!r}; files and folders must be given in full.")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Program and arguments, with placeholders."""
+        return self.argv or COMMANDS[self.program]
+
+    @property
+    def where(self) -> str:
+        """Where the program is to be had, in words; empty for one of the user's own."""
+        return WHERE.get(self.program, "")
+
+    def filled(self, **values: str) -> list[str]:
+        """The command with its placeholders replaced, as they are named."""
+        return [_replaced(part, values) for part in self.command]
+
+    def code(self) -> str:
+        """Digest of the program, of scripts that it calls, and of what it depends on; empty where nothing is found."""
+        return code_digest(read_code((*called_files(self.command), *files_below(self.depends))))
+
+
+def _replaced(part: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        part = part.replace(f"{{{name}}}", value)
+    return part
+
+
+def accept_synthesised(made: Volume, image: Volume, mask: Volume, synthesis: Synthesis) -> Volume:
+    """Check a synthesised image against the scan that it was made of, and bring it to the grid that is asked for.
+
+    Parameters
+    ----------
+    made : Volume
+        As the program left it.
+    image, mask : Volume
+        The native image and its brain mask.
+
+    Raises
+    ------
+    BadDataError
+        It has no contrast or values that are not finite, or its header places it beside the scan's brain.
+    """
+    array = np.asarray(made.array, dtype=np.float32)
+    if array.ndim != 3 or not np.isfinite(array).all() or array.min() == array.max():
+        raise BadDataError(
+            f"the synthesised image, shape {array.shape}, has values that are not finite or no contrast; run "
+            f"{synthesis.command[0]} by hand on this scan and look at it"
+        )
+    everywhere = Volume(array=np.ones(array.shape, dtype=np.float32), affine=made.affine)
+    held = resample(everywhere, mask.shape, mask.affine).array[mask.array > 0].mean()
+    if held < HELD:
+        raise BadDataError(
+            f"the synthesised image holds {held:.0%} of the scan's brain: its header does not place it where the scan "
+            f"is. The output of {synthesis.command[0]} must be in the world coordinates of its input"
+        )
+    whole = Volume(array=array, affine=made.affine)
+    return resample(whole, image.shape, image.affine) if synthesis.grid == "native" else whole

@@ -54,13 +54,13 @@ class Vfa(Method):
     shape : tuple of int
         Voxels of the network's input, multiples of 16; those of LUMIR's images as published.
     orientation : str
-        Where its axes point, where `input` is ``trained``.
+        Where its axes point, where input is ``trained``.
     spacing : float
         Its voxel size, mm, likewise.
     input : str
-        ``trained``: both images are resampled to the grid of `shape`, `orientation` and `spacing` along the fixed
+        ``trained``: both images are resampled to the grid of shape, orientation and spacing along the fixed
         image's axes, the brain in the middle, the moving one with the start. ``as-given``: the network sees the arrays
-        of both images as they were prepared, each cut or padded about its middle to `shape`. As in the published runs
+        of both images as they were prepared, each cut or padded about its middle to shape. As in the published runs
         voxel meets voxel: neither headers nor the start play a part, orientation and spacing are the preparation's.
     training : Training or str
         What the checkpoint was trained on; say so where it is not the authors' for LUMIR.

@@ -164,7 +164,8 @@ def ranked_labellings(ranking: pd.DataFrame, withheld: Mapping[str, str]) -> pd.
     withheld : mapping of str to str
         As of `Known`.
     """
-    return ranking[[not withheld.get(str(name)) for name in ranking["labelling"]]]
+    barred = [name for name, reason in withheld.items() if reason]
+    return ranking[~ranking["labelling"].isin(barred)]
 
 
 def _scenes(tables: Tables, criteria: Criteria, words: Wording, known: Known) -> list[Scene]:

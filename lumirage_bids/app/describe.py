@@ -162,10 +162,11 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
         f"{made.at_once} process(es) at a time on {settings.device}, {made.memory_gb:.1f} GB each at most"
         + (f"; {made.preparing_gb:.1f} GB at most while a scan is masked and prepared" if made.preparing_gb else "")
     )
-    if settings.mem is not None and settings.use_plugin is None and settings.mem < made.memory_gb:
+    most = max(made.memory_gb, made.preparing_gb)
+    if settings.mem is not None and settings.use_plugin is None and settings.mem < most:
         yield (
-            f"WARNING: --mem allows {settings.mem:g} GB, and one process is expected to take {made.memory_gb:.1f} GB: "
-            f"one runs at a time all the same, and takes that. Give --mem {made.memory_gb + 0.05:.1f}G or more."
+            f"WARNING: --mem allows {settings.mem:g} GB, and one process is expected to take up to {most:.1f} GB: "
+            f"one runs at a time all the same, and takes that. Give --mem {most + 0.05:.1f}G or more."
         )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."

@@ -13,7 +13,7 @@ from lumirage_bids.app.describe import describe, list_work, needed_files
 from lumirage_bids.app.estimate import expected_voxels
 from lumirage_bids.app.run import Run
 from lumirage_bids.base import progress
-from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.base.errors import LumirageError, MissingInputError
 from lumirage_bids.execution import graphs
 from lumirage_bids.execution.batch_files import Rows, forget
 from lumirage_bids.execution.prepare_scan import check_prepared
@@ -82,7 +82,10 @@ def _show(story: str, dataset: Dataset, plan: Plan, settings: Settings) -> int:
     # The list of files is for those who have yet to fetch them, and may be made where nothing can be written.
     refused = None if settings.print_needed_files else _refusal(plan, settings)
     if refused:
-        story += f"\nA RUN WOULD BE REFUSED: {refused}"
+        told = str(refused)
+        if isinstance(refused, MissingInputError) and refused.get and refused.get in story:
+            told = refused.what  # how to get what is not here need not be read twice
+        story += f"\nA RUN WOULD BE REFUSED: {told}"
     print(story, file=sys.stderr if settings.print_needed_files or settings.print_work else sys.stdout)
     if settings.print_needed_files:
         print(*needed_files(plan, dataset), sep="\n")

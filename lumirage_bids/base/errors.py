@@ -43,9 +43,21 @@ class BadDataError(LumirageError):
 
 
 class MissingInputError(LumirageError):
-    """A file or participant that was asked for is not there."""
+    """A file or participant that was asked for is not there.
+
+    Parameters
+    ----------
+    what : str
+        What is not there.
+    get : str
+        Command that fetches it.
+    """
 
     exit_code = 66
+
+    def __init__(self, what: str, get: str = "") -> None:
+        super().__init__(f"{what} To get it: {get}" if get else what)
+        self.what, self.get = what, get
 
 
 class NotNowError(LumirageError):

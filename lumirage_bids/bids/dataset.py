@@ -389,8 +389,8 @@ def _sidecar_notes(root: Path, sidecars: Sidecars) -> Iterator[str]:
     for path, reason in sidecars.unusable.items():
         by_reason.setdefault(f"Not used: {{n}} JSON file(s), {reason}", []).append(path.relative_to(root))
     for path, reasons in sidecars.mended.items():
-        for reason in reasons:
-            by_reason.setdefault(f"Odd, but read: {{n}} JSON file(s) with {reason}", []).append(path.relative_to(root))
+        why = f"Odd, but read: {{n}} JSON file(s) with {'; '.join(reasons)}"
+        by_reason.setdefault(why, []).append(path.relative_to(root))
     for reason, paths in by_reason.items():
         yield f"{reason.replace('{n}', str(len(paths)), 1)}: {paths[0]}{', …' if paths[1:] else ''}."
 

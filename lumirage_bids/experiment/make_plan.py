@@ -81,7 +81,7 @@ def check_content(plan: Plan, named: Mapping[str, Iterable[str]]) -> None:
 
     def refuse(what: str, scans: Sequence[Scan]) -> MissingInputError:
         files = [f for s in scans for f in s.wants(names) if not f.present]
-        return MissingInputError(f"{what} is not here. To get it: {datalad_get_line(scans[0].dataset, files)}")
+        return MissingInputError(f"{what} is not here.", get=datalad_get_line(scans[0].dataset, files))
 
     for option, wanted in named.items():
         for subject in wanted:
@@ -99,8 +99,8 @@ def _check_selection(
 ) -> None:
     for option, wanted in named.items():
         for subject in wanted:
-            if subject not in {s.subject for s in scans}:
-                have = ", ".join(sorted({s.subject for s in scans})) or "none"
+            if scans and subject not in {s.subject for s in scans}:
+                have = ", ".join(sorted({s.subject for s in scans}))
                 why = "".join(f" ({s.reason})" for s in dataset.left_out if s.subject == subject)
                 if subject in excluded:
                     why = " (--exclude-participant-label leaves it out)"

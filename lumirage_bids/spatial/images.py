@@ -216,10 +216,14 @@ def _rounded(values: npt.NDArray[Any], path: Path, step: float) -> npt.NDArray[A
     # Labels that were saved with an integer header come back as multiples of a step, half of one off at most.
     allowed = CLOSE + (step / 2 if step <= MAX_STEP else 0)
     if off.max() > allowed:
-        raise BadDataError(
-            f"{path}: holds {values.flat[off.argmax()]:.6g}, but labels are integers; "
-            "give a label map, neither an image nor a probability map"
-        )
+        held = f"{path}: holds {values.flat[off.argmax()]:.6g}, but labels are integers; "
+        if step:
+            raise BadDataError(
+                f"{held}the header scales what is stored by steps of {step:.6g}. If it was a label map, it was saved "
+                "with the type of another image, and labels were lost: save it again from the original, as integers "
+                "that are not scaled. Images and probability maps are no label maps"
+            )
+        raise BadDataError(f"{held}give a label map, neither an image nor a probability map")
     if off.max() > CLOSE:
         LOGGER.warning(
             "%s: labels are stored in steps of %.3g and up to %.3g off; the nearest integers are taken. Save label "

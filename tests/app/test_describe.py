@@ -44,7 +44,7 @@ def test_the_time_is_estimated_by_the_processes_that_fit(nprocs: int, gb: float,
     said = describe(made, found, replace(wanted, mem=gb * each), 1_000_000)
     assert f" with {at_once} process(es) at a time" in said
     assert "Participants with registrations to do: 1 2 3 4 5 6 7 8" in said
-    assert ("WARNING: --mem allows" in said) == (gb < 1)
+    assert ("WARNING: --mem allows" in said) == (gb * each < max(each, 4.0))  # a scan is masked and prepared in 4 GB
     assert "of about 1.0 million voxels" in said
     assert "of about 12\u2009000 voxels" in describe(made, found, wanted, 12_000)
 
@@ -74,6 +74,14 @@ def test_scans_of_different_kinds_are_told_before_anything_is_fetched(tmp_path: 
     assert (
         "WARNING: the T1w scans are of different reconstructions: no rec- in 1 (sub-1_T1w), rec-SCIC in 2" in done.out
     )
+
+
+def test_how_to_get_what_is_not_here_is_told_once(tmp_path: Path) -> None:
+    root = make(tmp_path / "bids", "!sub-1_T1w.nii", "!sub-2_T1w.nii")
+    done = run_program([root, tmp_path / "out", "participant", "--dry-run"])
+    assert done.code == 66, done.said
+    assert "A RUN WOULD BE REFUSED: Some content of each of the 2 pairs is not here." in done.out
+    assert done.out.count("datalad get") == 1
 
 
 def test_the_memory_of_preparing_is_told_beside_that_of_registering(tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ def test_what_cannot_be_used_is_told_from_what_was_mended(tmp_path: Path) -> Non
     assert list(found.mended) == [tmp_path / "odd"]
 
 
+def test_a_file_with_several_odd_fields_is_noted_once(tmp_path: Path) -> None:
+    found = dataset(tmp_path, b'{"run": 1, "extension": "x", "datatype": "y"}')
+    (note,) = (note for note in found.notes if "JSON file(s)" in note)
+    assert all(f"'{field}'" in note for field in ("run", "extension", "datatype"))
+
+
 def test_a_faulty_description_is_accepted_when_asked(tmp_path: Path) -> None:
     root = make(tmp_path, "sub-1_T1w.nii")
     (root / "dataset_description.json").unlink()

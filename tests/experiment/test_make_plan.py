@@ -182,6 +182,8 @@ def test_refusals_name_the_option_that_was_given(option: str, tmp_path: Path) ->
         plan(tmp_path, scans, participant_label=("7",), fixed_label=both, only=only)
     with pytest.raises(MissingInputError, match=rf"^{option} 2: .*\(--exclude-participant-label leaves it out\)"):
         plan(tmp_path, scans[:1], participant_label=("2",), only=only, exclude_participant_label=("2",))
+    with pytest.raises(NothingSelectedError, match=r"^0 scan\(s\) selected .*--session-id"):
+        plan(tmp_path, [], participant_label=("1",), only=only)  # another option has left nobody
     with pytest.raises(NothingSelectedError, match="Check --exclude-participant-label, --bids-filter-file"):
         plan(tmp_path, scans[:1], exclude_participant_label=("2",))
     with pytest.raises(NothingSelectedError, match=f"No pair is left of 2 pairs of 2 scans. Check {option}"):

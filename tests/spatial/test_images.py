@@ -122,6 +122,17 @@ def test_what_is_not_finite_is_as_dark_as_the_darkest(tmp_path: Path, offset: fl
     np.testing.assert_array_equal(read_image(save(tmp_path / "b.nii", array + np.float32(offset))).array, expected)
 
 
+def test_labels_that_a_header_has_scaled_away_are_told_from_images(tmp_path: Path) -> None:
+    labels = np.arange(200, dtype=np.float64).reshape(50, 2, 2)
+    image = nibabel.Nifti1Image(labels, np.eye(4))
+    image.set_data_dtype(np.int8)  # nibabel finds slope and intercept
+    image.to_filename(tmp_path / "a.nii")
+    with pytest.raises(BadDataError, match=r"scales what is stored by steps of 0\.78.*save it again"):
+        read_labels(tmp_path / "a.nii")
+    with pytest.raises(BadDataError, match="neither an image nor a probability map"):
+        read_labels(save(tmp_path / "b.nii", labels.astype(np.float32) / 3))
+
+
 @pytest.mark.parametrize("stored", [np.float64, np.int16])
 def test_small_differences_of_large_values_are_kept(tmp_path: Path, stored: type) -> None:
     image = nibabel.Nifti1Image(RAMP.astype(np.float64) + 1e9, np.eye(4))

@@ -63,6 +63,7 @@ def side(seed: int, *, together: bool) -> Side:
 
 def at_work(method: Method, tmp_path: Path, *, together: bool) -> PairAtWork:
     arm: Any = SimpleNamespace(method=method, label="shifting", code={})
+    arm.stages = (arm,)
     batch: Any = SimpleNamespace(arm=arm, arms=(), moving=None)
     return PairAtWork(
         task=SimpleNamespace(pair=None), batch=batch, moving=side(1, together=together),

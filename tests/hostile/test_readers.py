@@ -26,7 +26,7 @@ from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.bids.sidecars import read_description, read_sidecars, sequence, truth
 from lumirage_bids.execution.graphs import read_plugin_file
-from lumirage_bids.experiment import protocol
+from lumirage_bids.experiment import protocol, read_protocol
 from lumirage_bids.experiment.declared import PairRule, Protocol
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.pairs import choose_pairs
@@ -63,7 +63,8 @@ SHIPPED = [
     (resources.files("lumirage_bids.experiment") / "protocols" / name).read_text("utf-8") for name in sorted(NAMES)
 ]
 KEYS = [
-    *protocol.SECTIONS, "extends", "description", "filter", "prefer", "mask", "brain", "t1w", "labeller", "pattern",
+    *read_protocol.SECTIONS, "extends", "description", "filter", "prefer", "mask", "brain", "t1w", "labeller",
+    "pattern",
     "structures", "1", "spacing", "orientation", "percentiles", "start", "on", "reference", "scales", "iterations",
     "identity", "greedy", "syn", "lapirn", "precomputed", "command", "method", "path", "argv", "weights", "model",
     "preparation", "alignment", "evaluation", "methods", "subjects", "splits", "file", "max", "name", "resolution",

@@ -22,8 +22,8 @@ def test_fill_outside_what_was_seen_is_dark_to_all_maskers(fill: float, said: bo
     image, truth = whole_head(bias=0.0)
     array = np.where(truth.array, image.array, 0)
     array[np.indices(image.shape)[:2].sum(0) < 34] = fill
-    mask, source = brain_mask(scan(skull_stripped=said), replace(image, array=array.astype(np.float32)), Context())
-    assert source == "skull-stripped"
+    mask, found = brain_mask(scan(skull_stripped=said), replace(image, array=array.astype(np.float32)), Context())
+    assert found.masker == "skull-stripped"
     np.testing.assert_array_equal(mask.array, truth.array)
 
 

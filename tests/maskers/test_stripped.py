@@ -157,8 +157,8 @@ def test_a_brain_among_noise_is_found_where_it_is_said_to_be_one(rician: bool, s
     image, truth = whole_head(bias=0.0)
     brain = noisy(replace(image, array=np.where(truth.array, image.array, 0)), 0.03, rician=rician)
     brain = replace(brain, array=(scale * brain.array + offset).astype(np.float32))
-    mask, source = brain_mask(scan(skull_stripped=True), brain, Context())
-    assert source == "skull-stripped"
+    mask, found = brain_mask(scan(skull_stripped=True), brain, Context())
+    assert found.masker == "skull-stripped"
     assert dice(mask.array > 0, truth.array > 0) > 0.97
 
 

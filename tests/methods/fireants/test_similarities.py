@@ -81,7 +81,7 @@ def test_mind_lncc_is_the_direct_computation_on_twelve_channels() -> None:
     fixed, moving = blobs(2.5)[:, :36, 2:], inverted_contrast(blobs(0.0))[:, :36, 2:]
     chosen = method("greedy", similarity="mind-lncc", scales=[1], iterations=[1])
     volumes = Volume(array=fixed, affine=np.eye(4)), Volume(array=moving, affine=affine)
-    registration = register.optimise(engine.Greedy, chosen, *volumes, Context())
+    registration = register.optimise(engine.GreedyWarp, chosen, *volumes, Context())
 
     first, second = (descriptor(torch.from_numpy(a.T.astype(np.float64).copy()))[None] for a in (fixed, moving))
     matrix = torch.eye(3, 4, dtype=torch.float64)[None]

@@ -45,9 +45,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize(
-    "kilobytes", [pytest.param(300, marks=pytest.mark.slow), 1000, pytest.param(2400, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kilobytes", [300, 1000, 2400])
 def test_a_full_disk(
     kilobytes: int, small_disk: Path, alone: tuple[Path, dict[str, str]], demo_dataset: Path, tmp_path: Path
 ) -> None:

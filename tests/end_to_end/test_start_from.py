@@ -106,6 +106,7 @@ def test_it_is_written_down(run: Path) -> None:
     assert "It went on from the displacement that first (FireANTs SyN" in page
 
 
+@pytest.mark.slow
 def test_scoring_again_from_the_saved_transform_keeps_what_both_took(
     run: Path, demo_dataset: Path, pairs: pd.DataFrame
 ) -> None:

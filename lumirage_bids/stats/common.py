@@ -16,7 +16,7 @@ from lumirage_bids.stats.student import Floats
 #: Share of its pairs that an arm may lack and still be ranked with the others, percent.
 MAY_LACK_PERCENT = 5
 #: Arms that are no competitors: they are measured against, and never narrow what is common.
-REFERENCES = (FLOOR,)
+FLOORS = (FLOOR,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Common:
     ranked_on: Mask
 
 
-def common_pairs(table: SideBySide, references: Collection[str] = REFERENCES) -> Common:
+def common_pairs(table: SideBySide, references: Collection[str] = FLOORS) -> Common:
     """Set the arms aside that lack pairs, and find the pairs that the others share."""
     scored = np.isfinite(table.dice)
     reference = np.array([arm.method in references for arm in table.arms], dtype=np.bool_)

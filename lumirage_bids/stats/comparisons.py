@@ -11,7 +11,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
-from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
+from lumirage_bids.stats.common import FLOORS, Common, common_pairs
 from lumirage_bids.stats.design import Design, Designs, Mask, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
@@ -63,7 +63,7 @@ def compare(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = REFERENCES,
+    references: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
     """Compare every two arms that are evaluated alike, on the pairs that all ranked arms scored.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
 from lumirage_bids.stats.classes import Arm, pair_classes, primary_class
-from lumirage_bids.stats.common import REFERENCES
+from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.design import Design, Designs, Mask
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, side_by_side
@@ -68,7 +68,7 @@ def interactions(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = REFERENCES,
+    references: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
     """Compare the difference between two methods under every two conditions.
 

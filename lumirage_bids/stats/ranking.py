@@ -9,7 +9,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import pair_classes
-from lumirage_bids.stats.common import REFERENCES, Common, common_pairs
+from lumirage_bids.stats.common import FLOORS, Common, common_pairs
 from lumirage_bids.stats.comparisons import tables_of
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.resampling import RESAMPLES, resampling
@@ -31,7 +31,7 @@ def ranking(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = REFERENCES,
+    references: Collection[str] = FLOORS,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:

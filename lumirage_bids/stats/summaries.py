@@ -11,7 +11,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.measures import columns
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of
-from lumirage_bids.stats.common import REFERENCES, common_pairs
+from lumirage_bids.stats.common import FLOORS, common_pairs
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
 from lumirage_bids.stats.score import DICE, DICE_LIES, Score
@@ -48,7 +48,7 @@ _ARM = ["variant", "method"]
 _MEASURES = tuple(name for name, _ in SUMMED.values())
 
 
-def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collection[str] = REFERENCES) -> pd.DataFrame:
+def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collection[str] = FLOORS) -> pd.DataFrame:
     """Sum up the scores of the pairs.
 
     Parameters

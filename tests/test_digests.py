@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from lumirage_bids import labellers, methods
+from lumirage_bids import labellers, maskers, measures, methods
 from lumirage_bids.base.parameters import added, aside, digest
 from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
@@ -74,7 +74,8 @@ def test_digests_of_what_is_run_on_request_are_what_they_were(name: str, tmp_pat
     assert json.loads(json.dumps(digests(made))) == pinned[f"{name}, on request"]
 
 
-SHIPPED = [Evaluation, Preparation, Alignment, *methods.methods().values(), *labellers.labellers().values()]
+PLUG_INS = [methods.methods(), labellers.labellers(), maskers.maskers(), measures.measures()]
+SHIPPED = [Evaluation, Preparation, Alignment, *(cls for known in PLUG_INS for cls in known.values())]
 
 
 @pytest.mark.parametrize("cls", SHIPPED, ids=lambda cls: cls.__name__)

@@ -6,11 +6,13 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.base.own_code import code_digest, own_sources, read_code
 from lumirage_bids.base.parameters import digest, discover, plug_in
 from lumirage_bids.maskers._kept import keep
 from lumirage_bids.maskers.base import Found, Mask, Masker
@@ -85,13 +87,24 @@ class Masking:
         human = self.is_human(scan)
         return [m for m in self.maskers if m.suits(scan) and (human or not m.human)]
 
+    @cached_property
+    def own_code(self) -> dict[str, str]:
+        """Masker without a revision → digest of its source."""
+        code = {m.name: code_digest(read_code(own_sources(type(m)))) for m in self.maskers}
+        return {name: value for name, value in code.items() if value}
+
     def depends(self, scan: Scan) -> str:
         """Digest of what a scan's mask depends on besides its files; empty where the scan came with its brain marked.
 
-        Such masks are what they have always been.
+        Such masks are what they have always been, unless a masker without a revision makes them.
         """
         asked = self.asked(scan)
-        return "" if asked and asked[0].settles(scan) else digest([[m.name, m.revision or 1, m] for m in asked])
+        if asked and asked[0].settles(scan) and asked[0].name not in self.own_code:
+            return ""
+        return digest([[m.name, m.revision or 1, m, *self._code_of(m)] for m in asked])
+
+    def _code_of(self, m: Masker) -> list[str]:
+        return [self.own_code[m.name]] if m.name in self.own_code else []
 
 
 def masking(table: Mapping[str, Any] | None = None) -> Masking:

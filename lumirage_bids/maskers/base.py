@@ -59,8 +59,9 @@ class Masker(ABC):
         Whether it knows human brains only.
     digest_name : str
         Name in digests.
-    revision : int
-        Raised when its masks change, so that those who got one are made again.
+    revision : int or None
+        Raised when its masks change, so that those who got one are made again. A masker that does not set it counts by
+        its source: whatever is edited there, its masks are made again.
     """
 
     name: ClassVar[str]

@@ -97,6 +97,8 @@ class Measure(ABC):
     """Keys of `lumirage_bids.base.publications` that whoever reports it should cite."""
     phrase: ClassVar[str] = ""
     """What it is called in a methods section; empty where that has a sentence of its own."""
+    digest_name: ClassVar[str]
+    """Its name in digests, for a measure that is shipped; else that of its class."""
     revision: ClassVar[int | None] = None
     """Raised when its values change, so that rows are scored again; one that does not set it counts by its source."""
     seconds: ClassVar[float] = 0.0

@@ -15,6 +15,7 @@ class Effort(Measure):
 
     name: ClassVar[str] = "cost"
     summary: ClassVar[str] = "run time and peak memory of the registration"
+    digest_name: ClassVar[str] = "Effort"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 100

@@ -20,6 +20,7 @@ class Dice(Measure):
 
     name: ClassVar[str] = "dice"
     summary: ClassVar[str] = "Dice overlap of moved and fixed labels, mean and per structure"
+    digest_name: ClassVar[str] = "Dice"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 10

@@ -16,6 +16,7 @@ class DiceInitial(Measure):
 
     name: ClassVar[str] = "dice_initial"
     summary: ClassVar[str] = "mean Dice before any alignment"
+    digest_name: ClassVar[str] = "DiceInitial"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 20

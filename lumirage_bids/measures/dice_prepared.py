@@ -19,6 +19,7 @@ class DicePrepared(Measure):
 
     name: ClassVar[str] = "dice_prepared"
     summary: ClassVar[str] = "mean Dice on the prepared grids, as published; asked for by grid = 'prepared'"
+    digest_name: ClassVar[str] = "DicePrepared"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 30

@@ -19,6 +19,7 @@ class Diffeomorphism(Measure):
 
     name: ClassVar[str] = "diffeomorphism"
     summary: ClassVar[str] = "volume that is not mapped diffeomorphically, as LUMIR counts it"
+    digest_name: ClassVar[str] = "Diffeomorphism"
     revision: ClassVar[int] = 1
     place: ClassVar[int] = 60
     needs: ClassVar[tuple[Need, ...]] = ("field",)

@@ -16,6 +16,7 @@ class Folding(Measure):
 
     name: ClassVar[str] = "folding"
     summary: ClassVar[str] = "share of the brain where the deformation folds"
+    digest_name: ClassVar[str] = "Folding"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 40

@@ -19,6 +19,7 @@ class Landmarks(Measure):
 
     name: ClassVar[str] = "landmarks"
     summary: ClassVar[str] = "target registration error of landmarks, where both scans have them"
+    digest_name: ClassVar[str] = "Landmarks"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 80

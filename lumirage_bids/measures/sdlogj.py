@@ -16,6 +16,7 @@ class SDLogJ(Measure):
 
     name: ClassVar[str] = "sdlogj"
     summary: ClassVar[str] = "how evenly the deformation changes volume"
+    digest_name: ClassVar[str] = "SDLogJ"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 50

@@ -22,6 +22,7 @@ class Surface(Measure):
 
     name: ClassVar[str] = "surface"
     summary: ClassVar[str] = "surface distances of structures: 95th percentile (Hausdorff) and mean"
+    digest_name: ClassVar[str] = "Surface"
     revision: ClassVar[int] = 1
     place: ClassVar[int] = 70
     needs: ClassVar[tuple[Need, ...]] = ("labels",)

@@ -16,6 +16,7 @@ class InverseConsistency(Measure):
 
     name: ClassVar[str] = "inverse_consistency"
     summary: ClassVar[str] = "how far points end from where they began, there and back"
+    digest_name: ClassVar[str] = "InverseConsistency"
     revision: ClassVar[int] = 1
     always: ClassVar[bool] = True
     place: ClassVar[int] = 90

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.maskers import brain_mask, masking
+from lumirage_bids.maskers import Masker, Masking, brain_mask, masking
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
 from tests.labellers.phantom import scan
@@ -43,3 +45,44 @@ def test_heads_in_which_no_masker_finds_a_brain_are_refused_with_every_reason() 
 )
 def test_humans_are_recognised_however_they_are_written(species: str) -> None:
     assert masking().is_human(scan(species=species)) == (species != "Macaca mulatta")
+
+
+OWN = """
+from dataclasses import dataclass
+from typing import ClassVar
+from lumirage_bids.maskers.whole import Whole
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Whole):
+    name: ClassVar[str] = "own"
+    summary: ClassVar[str] = "of the user's"
+    {revision}
+
+    def settles(self, scan):
+        return bool(scan.skull_stripped)
+
+    def find(self, scan, image, context):
+        return super().find(scan, image, context)  # {version}
+"""
+
+
+def imported(folder: Path, monkeypatch: pytest.MonkeyPatch, version: int, revision: str = "") -> Masker:
+    (folder / "own_masker.py").write_text(OWN.format(version=version, revision=revision))
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.delitem(sys.modules, "own_masker", raising=False)
+    return __import__("own_masker").Own()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("stripped", [True, None])
+def test_masks_of_an_own_masker_follow_its_source_unless_it_keeps_a_revision(
+    stripped: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = scan(skull_stripped=stripped)
+
+    def depends(version: int, revision: str = "") -> str:
+        own = imported(tmp_path, monkeypatch, version, revision)
+        return Masking(maskers=(own, *masking().maskers)).depends(marked)
+
+    assert depends(1) == depends(1) != depends(2)
+    assert depends(1, "revision = 3") == depends(2, "revision = 3")

@@ -18,7 +18,6 @@ from lumirage_bids.output.folder import Output
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 CONDITIONS = Path(".lumirage", "conditions.json")
-PREFIX = Dice.structures  # of the columns that hold one structure each: dice_<index>
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "variant": {"Description": "Named preparation or parameters (descriptions.tsv)"},
@@ -81,15 +80,19 @@ def failed_row(why: Failure) -> Row:
 
 
 def structure_index(column: str) -> int | None:
-    """Structure that a column holds; None for every other column.
+    """Structure whose Dice a column holds; None for every other column.
 
     Examples
     --------
     >>> structure_index("dice_17"), structure_index("dice_mean"), structure_index("hash")
     (17, None, None)
     """
-    index = column.removeprefix(PREFIX)
-    return int(index) if column.startswith(PREFIX) and index.isdigit() else None
+    return _index_behind(Dice.structures, column)
+
+
+def _index_behind(prefix: str, column: str) -> int | None:
+    index = column.removeprefix(prefix)
+    return int(index) if prefix and column.startswith(prefix) and index.isdigit() else None
 
 
 def grid_and_transfer(evaluation: str) -> tuple[str, str]:
@@ -105,7 +108,7 @@ def grid_and_transfer(evaluation: str) -> tuple[str, str]:
 
 
 def landmark_name(column: str) -> str | None:
-    """Landmark that a column holds; None for every other column.
+    """Landmark whose error a column holds; None for every other column.
 
     Examples
     --------
@@ -116,12 +119,22 @@ def landmark_name(column: str) -> str | None:
 
 
 def write_rows(output: Output, file: Path, rows: Sequence[Row]) -> None:
-    """Write one batch's rows: the key columns, the measures, one column a structure, one a landmark."""
+    """Write one batch's rows: the key columns, the measures, and of each measure one column a structure or landmark."""
     keys = dict.fromkeys(key for row in rows for key in row)
-    structures = sorted({i for key in keys if (i := structure_index(key)) is not None})
-    landmarks = [key for key in keys if landmark_name(key)]
-    columns = [*COLUMNS, *INTERNAL, *(f"{PREFIX}{i}" for i in structures), *landmarks]
-    output.write_table(file, pd.DataFrame(rows, columns=columns))
+    columns = dict.fromkeys([*COLUMNS, *INTERNAL, *_single_columns(keys)])
+    output.write_table(file, pd.DataFrame(rows, columns=list(columns)))
+
+
+def _single_columns(names: Iterable[str]) -> list[str]:
+    """Those that hold a structure or a landmark each, measure by measure; structures by their index."""
+    found = list(names)
+    ordered: list[str] = []
+    for kind in measures.measures().values():
+        indexed = {name: i for name in found if (i := _index_behind(kind.structures, name)) is not None}
+        ordered += sorted(indexed, key=indexed.__getitem__)
+        if kind.landmarks:
+            ordered += [name for name in found if name.startswith(kind.landmarks) and name not in COLUMNS]
+    return ordered
 
 
 def read_rows(output: Output, file: Path) -> list[Row]:
@@ -134,18 +147,13 @@ def read_rows(output: Output, file: Path) -> list[Row]:
 def _read(output: Output, file: Path, structures: bool = True) -> pd.DataFrame:
     """One batch's rows; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "kind", "reason", "hash", *INTERNAL), str)
-    table = output.read_table(file, text, lambda column: structures or not _is_single(column))
+    table = output.read_table(file, text, lambda column: structures or not _single_columns([column]))
     if "status" in table and "kind" not in table:  # of a version before 0.2.0
         table["kind"] = None
         failed = table["status"] == "failed"
         table.loc[failed, "kind"] = [kind_by_words(str(reason)) for reason in table.loc[failed, "reason"]]
     # Other columns that an earlier version did not write are empty.
     return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
-
-
-def _is_single(column: str) -> bool:
-    """Whether a column holds a structure or a landmark."""
-    return structure_index(column) is not None or landmark_name(column) is not None
 
 
 def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:
@@ -163,7 +171,7 @@ def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: boo
     Returns
     -------
     dict
-        Labelling → table with `COLUMNS`, `INTERNAL` and a column a structure.
+        Labelling → table with `COLUMNS`, `INTERNAL` and a column a structure or landmark.
     """
     frames: dict[str, list[pd.DataFrame]] = {}
     for file in (f for s in subjects for f in output.find(f"sub-{s}/**/*_scores.tsv")):

@@ -66,6 +66,10 @@ class NotNowError(LumirageError):
     exit_code = 75
 
 
+class OverdueError(NotNowError):
+    """A program has not ended in the time that it is given."""
+
+
 class CannotWriteError(LumirageError):
     """The output or work directory cannot be written."""
 

@@ -175,8 +175,9 @@ def input_name(preparation: Preparation) -> str:
 def forget(plan: Plan, output: Output, names: Container[str]) -> None:
     """Remove all that earlier runs left of the registrations that are to be made again on purpose.
 
-    Rows, pictures and saved files of every arm and labelling that rests on such a registration go, those included that
-    this run does not ask for: they would tell of another registration than the one that takes its place.
+    Those of methods that go on from such a registration are among them. Rows, pictures and saved files of every arm and
+    labelling that rests on one go, those included that this run does not ask for: they would tell of another
+    registration than the one that takes its place.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def forget(plan: Plan, output: Output, names: Container[str]) -> None:
         Methods, as arms call them.
     """
     again: dict[str, dict[str, str]] = {}
-    for batch in (batch for batch in plan.batches if batch.arm.name in names):
+    for batch in (batch for batch in plan.batches if batch.arm.rests_on(names)):
         registrations = again.setdefault(batch.moving.subject, {})
         registrations.update({task.registration_hash: task.pair.fixed.key for task in batch.tasks})
     for subject, registrations in again.items():

@@ -114,7 +114,7 @@ class _Source:
     def synthesised(self, synthesis: Synthesis) -> Volume:
         """The image that a program makes of it, for all variants that ask for the same."""
         if synthesis not in self._made:
-            self._made[synthesis] = synthesise(self.image, self.mask[0], synthesis, self.context)
+            self._made[synthesis] = synthesise(self.image, self.mask[0], synthesis, self.context, self.scan.name)
         return self._made[synthesis]
 
     @property

@@ -42,7 +42,7 @@ def look_back(batches: Iterable[Batch], done: Done, redo: Container[str]) -> Aga
     n_scored = n_unsaved = 0
     for batch in batches:
         looking = _Looking(batch, done)
-        on_purpose = batch.arm.name in redo
+        on_purpose = batch.arm.rests_on(redo)
         for task in batch.tasks:
             rows = list(looking.rows(task))
             if not on_purpose:

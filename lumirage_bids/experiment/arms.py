@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -45,6 +45,10 @@ class ArmOfRun:
     def stages(self) -> tuple[ArmOfRun, ...]:
         """What is run for a pair, one after the other: what the method goes on from, and the method itself."""
         return (*(self.first.stages if self.first else ()), self)
+
+    def rests_on(self, names: Container[str]) -> bool:
+        """Whether the method, or one that it goes on from, is among some."""
+        return any(stage.name in names for stage in self.stages)
 
     def missing(self, here: Context) -> str | None:
         """Say what is missing to run here, of what is run before too, and how to get it; None when nothing is."""

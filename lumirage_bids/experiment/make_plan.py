@@ -118,7 +118,7 @@ def _check_selection(
 
 def _check_redo(arms: Iterable[ArmOfRun], settings: Settings) -> None:
     """Refuse to make again what is not made in this run."""
-    names = dict.fromkeys(arm.name for arm in arms)
+    names = dict.fromkeys(stage.name for arm in arms for stage in arm.stages)
     if unknown := set(settings.redo) - set(names):
         raise UsageError(f"--redo {' '.join(sorted(unknown))}: no method of this run. There are: {', '.join(names)}.")
     if settings.redo and (settings.reports_only or settings.stage == "prepare"):

@@ -214,7 +214,8 @@ class PlanBuilder:
         todo: dict[tuple[str, str], tuple[tuple[ArmOfRun, ...], list[Task]]] = {}
         n_done = 0
         for arms, task in tasks:
-            scored = arms[0].name not in redo and self.done.rows.issuperset(task.hashes.values())
+            on_purpose = arms[0].rests_on(redo)
+            scored = not on_purpose and self.done.rows.issuperset(task.hashes.values())
             if scored and task.is_kept(self.save, self.done.failed, self.done.files.get):
                 n_done += 1
             else:

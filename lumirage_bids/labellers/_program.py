@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
 
 
+LONGEST_S = 6 * 3600.0
+"""Time for one scan, far beyond what the programs need: one that takes longer waits for something."""
+
+
 def packaged_table(name: str) -> dict[int, str]:
     """Look-up table of this package, index → name, without background."""
     return read_lut(Path(__file__).parent / "luts" / f"{name}.tsv")
@@ -54,6 +58,8 @@ def labels_by_program(
     ------
     MissingInputError
         There is no such program.
+    OverdueError
+        It had not ended after `LONGEST_S`.
     LumirageError
         It failed, or wrote nothing.
     BadDataError
@@ -62,7 +68,8 @@ def labels_by_program(
     with scratch(context) as folder:
         argv = command(folder / "image.nii", folder / "labels.nii.gz")
         write_image(image, folder / "image.nii")
-        run_program(argv, context, folder, {"CUDA_VISIBLE_DEVICES": visible_device(context.device)})
+        own = {"CUDA_VISIBLE_DEVICES": visible_device(context.device)}
+        run_program(argv, context, folder, own, limit_s=LONGEST_S)
         labels = read_labels(made_file(folder / "labels.nii.gz", argv))
     unknown = sorted(set(np.unique(labels.array).tolist()) - {0, *structures})
     if unknown:

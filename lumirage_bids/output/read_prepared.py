@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError
+from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError, OverdueError
 from lumirage_bids.base.failures import Failure, Kind
 from lumirage_bids.bids.look_up_tables import only_named, read_lut
 from lumirage_bids.bids.scans import Scan
@@ -63,6 +63,8 @@ def failure_of(error: LumirageError) -> Failure:
     """What an error says of a scan or pair; one that another failure led to is of that one's kind."""
     if isinstance(error, NotPreparedError):
         return Failure(error.kind, str(error))
+    if isinstance(error, OverdueError):
+        return Failure("killed", str(error))
     return Failure("bad data" if isinstance(error, BadDataError) else "error", str(error))
 
 

@@ -76,7 +76,7 @@ def step_lengths(affine: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(axis=0)), dtype=np.float64)
 
 
-def read_image(path: Path) -> Volume:
+def read_image(path: Path, *, fill: bool = True) -> Volume:
     """Read an image.
 
     Voxels that are not finite become as dark as the darkest one, and a warning tells how many they are.
@@ -85,6 +85,8 @@ def read_image(path: Path) -> Volume:
     ----------
     path : Path
         A file that nibabel reads, with one volume.
+    fill : bool
+        False to leave voxels that are not finite as they are, for who asks where they lie.
 
     Returns
     -------
@@ -107,16 +109,17 @@ def read_image(path: Path) -> Volume:
         raise BadDataError(
             f"{path}: every voxel is NaN, infinite or too large for float32 (3.4e38); give an image with contrast"
         )
-    if bad:
-        darkest = array[finite].min()
+    values = array[finite] if bad else array
+    darkest = values.min()
+    if bad and fill:
         LOGGER.warning(
             "%s: %d of %d voxels are not finite; they are taken as %g, the darkest value there is",
             path, bad, array.size, darkest,
         )  # fmt: skip
         array = np.where(finite, array, darkest)
-    if array.min() == array.max():
+    if darkest == values.max():
         raise BadDataError(
-            f"{path}: every voxel has the same value, {array.min():g}, or differs by less than float32 can tell; give "
+            f"{path}: every voxel has the same value, {darkest:g}, or differs by less than float32 can tell; give "
             "an image with contrast"
         )
     return Volume(array=array, affine=affine)

@@ -50,6 +50,8 @@ class Synthesis:
         SynthSR's of 1 mm, which shows more than thick slices do. Label maps and scores are the scan's own either way.
     depends : tuple of str
         Files and folders, in full, whose change makes the images anew: weights, say.
+    timeout : float
+        Seconds that the program may take for a scan; then it is ended, and the same command tries it again.
     """
 
     program: Literal["", "mri_synthsr"] = ""
@@ -58,6 +60,7 @@ class Synthesis:
     makes: str = aside("T1w")
     grid: Literal["native", "own"] = "native"
     depends: tuple[str, ...] = ()
+    timeout: float = aside(3600.0)
 
     def __post_init__(self) -> None:
         """Refuse no program and two, and commands without a way in or out."""
@@ -71,6 +74,8 @@ class Synthesis:
             raise UsageError('contrasts is empty; name the BIDS suffixes of the scans: ["T2w", "FLAIR"].')
         if relative := [name for name in self.depends if not Path(name).is_absolute()]:
             raise UsageError(f"depends holds {relative[0]!r}; files and folders must be given in full.")
+        if self.timeout <= 0:
+            raise UsageError(f"timeout is {self.timeout:g}; it must be a positive number of seconds.")
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -103,27 +108,41 @@ def accept_synthesised(made: Volume, image: Volume, mask: Volume, synthesis: Syn
     Parameters
     ----------
     made : Volume
-        As the program left it.
+        As the program left it; voxels may be not finite.
     image, mask : Volume
         The native image and its brain mask.
 
     Raises
     ------
     BadDataError
-        It has no contrast or values that are not finite, or its header places it beside the scan's brain.
+        It has no contrast, or its header places it beside the scan's brain, or it is not finite there.
     """
     array = np.asarray(made.array, dtype=np.float32)
-    if array.ndim != 3 or not np.isfinite(array).all() or array.min() == array.max():
+    finite = np.isfinite(array)
+    command = " ".join(synthesis.command)
+    if array.ndim != 3 or not finite.any() or array[finite].min() == array[finite].max():
         raise BadDataError(
-            f"the synthesised image, shape {array.shape}, has values that are not finite or no contrast; run "
-            f"{synthesis.command[0]} by hand on this scan and look at it"
+            f"the synthesised image, shape {array.shape}, has no finite values or no contrast; run '{command}' by hand "
+            "on this scan and look at it"
         )
-    everywhere = Volume(array=np.ones(array.shape, dtype=np.float32), affine=made.affine)
-    held = resample(everywhere, mask.shape, mask.affine).array[mask.array > 0].mean()
+    held, known = (
+        _share_of(Volume(array=there.astype(np.float32), affine=made.affine), mask)
+        for there in (np.ones(array.shape), finite)
+    )
     if held < HELD:
         raise BadDataError(
             f"the synthesised image holds {held:.0%} of the scan's brain: its header does not place it where the scan "
-            f"is. The output of {synthesis.command[0]} must be in the world coordinates of its input"
+            f"is. The output of '{command}' must be in the world coordinates of its input"
         )
-    whole = Volume(array=array, affine=made.affine)
+    if known < HELD:
+        raise BadDataError(
+            f"the synthesised image has finite values in {known:.0%} of the scan's brain, the rest is NaN or infinite; "
+            f"run '{command}' by hand on this scan and look at it"
+        )
+    whole = Volume(array=np.where(finite, array, array[finite].min()), affine=made.affine)
     return resample(whole, image.shape, image.affine) if synthesis.grid == "native" else whole
+
+
+def _share_of(there: Volume, mask: Volume) -> float:
+    """Share of a brain where an image of ones and zeros is one."""
+    return float(resample(there, mask.shape, mask.affine).array[mask.array > 0].mean())

@@ -95,6 +95,17 @@ def test_redo_forgets_what_it_names_and_nothing_else(scans: list[Scan], tmp_path
         plan(tmp_path, scans, redo=("gready",))
 
 
+def test_redo_of_a_start_makes_again_what_goes_on_from_it(scans: list[Scan], tmp_path: Path) -> None:
+    mine = 'start_from = "mine"\n[methods.mine]\ndefault = false\nmethod = "greedy"\n'
+    chain = protocol(tmp_path, f'{mine}[methods.syn]\nstart_from = "greedy"\n')
+    first = plan(tmp_path, scans, protocol=chain)
+    done = with_transforms(finished(first), first)
+    for redo, again in {"mine": {"greedy", "syn"}, "greedy": {"greedy", "syn"}, "syn": {"syn"}}.items():
+        made = plan(tmp_path, scans, done=done, protocol=chain, redo=(redo,))
+        assert {b.arm.name for b in made.batches} == {key[1] for key in made.again.reasons} == again
+        assert set(made.again.reasons.values()) == {"asked for by --redo"}
+
+
 def test_a_pair_that_is_only_tried_again_is_not_outdated(scans: list[Scan], tmp_path: Path) -> None:
     done = finished(plan(tmp_path, scans))
     killed = next(iter(done.rows))

@@ -37,6 +37,7 @@ def head(spacing: tuple[float, float, float] = (1.0, 1.2, 4.0)) -> tuple[Volume,
         ({"argv": ["/opt/mine", "{input}"]}, r"must hold \{output\}"),
         ({"argv": list(MINE), "contrasts": []}, "contrasts is empty"),
         ({"argv": list(MINE), "depends": ["weights"]}, "given in full"),
+        ({"argv": list(MINE), "timeout": 0}, "timeout is 0; it must be a positive number"),
         ({"argv": list(MINE), "grid": "1 mm"}, "'native' or 'own'"),
     ],
 )
@@ -96,5 +97,17 @@ def test_an_image_whose_header_is_lost_is_refused(move: float) -> None:
 def test_an_image_of_nothing_is_refused(value: float) -> None:
     image, mask = head()
     nothing = Volume(array=np.full(image.shape, value, np.float32), affine=image.affine)
-    with pytest.raises(BadDataError, match="not finite or no contrast"):
+    with pytest.raises(BadDataError, match="no finite values or no contrast"):
         accept_synthesised(nothing, image, mask, Synthesis(argv=MINE))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_brain_that_is_not_finite_is_not_held_and_what_lies_outside_does_not_matter(value: float) -> None:
+    image, mask = head()
+    array = np.where(mask.array, image.array, value)
+    accepted = accept_synthesised(Volume(array=array, affine=image.affine), image, mask, Synthesis(argv=MINE))
+    assert np.isfinite(accepted.array).all()
+    array[:, :, : image.shape[2] // 2] = value
+    said = r"finite values in \d+% of the scan's brain.*'/opt/mine \{input\} \{output\}' by hand"
+    with pytest.raises(BadDataError, match=said):
+        accept_synthesised(Volume(array=array, affine=image.affine), image, mask, Synthesis(argv=MINE))

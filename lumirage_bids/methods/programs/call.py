@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lumirage_bids.base.errors import NO_ROOM, LumirageError, MissingInputError, NoRoomError
+from lumirage_bids.base.errors import NO_ROOM, LumirageError, MissingInputError, NoRoomError, OverdueError
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
@@ -77,7 +77,11 @@ def visible_device(device: str) -> str:
 
 
 def run_program(
-    argv: Sequence[str], context: Context, folder: Path, environment: Mapping[str, str] = MappingProxyType({})
+    argv: Sequence[str],
+    context: Context,
+    folder: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    limit_s: float | None = None,
 ) -> None:
     """Run a program to its end, without a shell, in a folder of its own.
 
@@ -94,11 +98,15 @@ def run_program(
         Working directory of the program.
     environment : mapping
         Environment variables besides the caller's.
+    limit_s : float, optional
+        Seconds after which it is ended; none for what a pair's time limit ends.
 
     Raises
     ------
     MissingInputError
         There is no such program.
+    OverdueError
+        It had not ended in time.
     LumirageError
         It ended with another exit code than 0.
     """
@@ -117,7 +125,12 @@ def run_program(
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
-            code = child.wait()
+            code = child.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise OverdueError(
+                f"killed: the program had not ended after {limit_s:g} s ({' '.join(argv)}); run it by hand and look "
+                "what it waits for"
+            ) from None
         finally:
             assert child.stdin is not None
             child.stdin.close()

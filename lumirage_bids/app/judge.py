@@ -195,14 +195,14 @@ def _known(table: ScoreTable, file: Path) -> Known:
 
 def _few_structures(table: ScoreTable) -> dict[str, str]:
     """Labelling of a few structures → what its overlap may not tell; where they lie, a table does not say."""
-    if "n_structures" not in table.pairs:
-        return {}
-    most = table.pairs.groupby("labelling", sort=False)["n_structures"].max()
+    if table.counted:
+        told = "The scores are of {n} structure(s) a pair: if these are"
+    else:
+        told = "The table names {n} structure(s): if these are all that there are, and"
     return {
-        str(labelling): f"The scores are of {n:.0f} structure(s) a pair: if these are classes spread over the whole "
-        "brain, as tissues are, their overlap does not tell registration from sorting voxels by intensity (Rohlfing "
-        "2012, doi:10.1109/TMI.2011.2163944)."
-        for labelling, n in most.items()
+        labelling: f"{told.format(n=n)} classes spread over the whole brain, as tissues are, their overlap does not "
+        "tell registration from sorting voxels by intensity (Rohlfing 2012, doi:10.1109/TMI.2011.2163944)."
+        for labelling, n in table.structures.items()
         if n <= FEW
     }
 

@@ -71,7 +71,7 @@ def why_not(key: str, value: object) -> str:
     allowed = {
         "margin": (0 < number < float("inf"), "it must be a positive number, in the unit of the score"),
         "threshold": (0 <= number < float("inf"), "it must be a number, 0 or more"),
-        "confidence": (0.5 <= number < 1, "it must be at least 0.5 and below 1, such as 0.95"),
+        "confidence": (0.9 <= number < 1, "it must be at least 0.9 and below 1, such as 0.95: less is not for certain"),
     }
     fits, words = allowed[key]
     return "" if fits else words

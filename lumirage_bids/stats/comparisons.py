@@ -12,12 +12,12 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
 from lumirage_bids.stats.common import FLOORS, Common, common_pairs
-from lumirage_bids.stats.design import Design, Designs, Mask, design
+from lumirage_bids.stats.design import Design, Designs, Indices, Mask, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
 from lumirage_bids.stats.score import DICE, Score, nothing
-from lumirage_bids.stats.shares import subjects_needed, variance_shares
+from lumirage_bids.stats.shares import Shares, subjects_needed, variance_shares
 from lumirage_bids.stats.student import Floats
 
 _SIZES = ("d_z", "d_av", "d_pooled", "hedges_g")
@@ -54,6 +54,11 @@ _COUNTS = (
 )
 
 _SPREAD_UNKNOWN = "how far the differences spread is known too badly"
+
+# Subjects up to which each is left out in turn; of more, how many are of those that leave a difference least sure: two
+# where so many share it that one carries little.
+_FEW_TO_LEAVE_OUT, _LEAST_SURE, _MANY = 10, 5, 50
+_MOST_TO_LOOK_AT = 1500  # subjects
 
 _Row = dict[str, object]
 
@@ -111,7 +116,18 @@ def compare(
             found, over = done[members]
             rows += [{**what, **row} for row in found]
             tests += [(labelling, evaluation, kept, place) for place, kept in enumerate(over)]
-    return _typed(pd.DataFrame(rows, columns=COMPARISON_COLUMNS), tests)
+    compared = _typed(pd.DataFrame(rows, columns=COMPARISON_COLUMNS), tests)
+    alpha = criteria.alpha / _tests_made(compared, tests)  # Holm's level for the first of so many
+    needed = [
+        subjects_needed(cast(Shares, row["shares"]), criteria.margin, alpha) if "shares" in row else np.nan
+        for row in rows
+    ]
+    return compared.assign(n_for_margin=needed)
+
+
+def _tests_made(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> int:
+    """Different tests of the table, at least 1."""
+    return max(1, len({test for test, p in zip(tests, compared["p"], strict=True) if not np.isnan(p)}))
 
 
 def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFrame:
@@ -122,8 +138,7 @@ def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFr
     for column in ("p", "p_equivalence"):
         compared[f"{column}_holm"] = holm_once(compared[column].to_numpy(dtype=np.float64), tests)
     # A hidden difference is one found by a search: each of the table's tests counts.
-    many = max(1, len({test for test, p in zip(tests, compared["p"], strict=True) if not np.isnan(p)}))
-    compared["hiding_p"] = np.minimum(1.0, compared["hiding_p"] * many)
+    compared["hiding_p"] = np.minimum(1.0, compared["hiding_p"] * _tests_made(compared, tests))
     # At worst, pairs count that the comparison itself is not over: classes of the same pairs may differ by these.
     worst = compared["ahead_at_worst_p"].to_numpy(dtype=np.float64)
     own = [(*test, n, p) for test, n, p in zip(tests, compared["n_ahead_lacks"], worst, strict=True)]
@@ -168,10 +183,10 @@ def _row(
     both = scored[:, couple].all(axis=1)
     usual = _infer(laid, table.dice[:, couple], table.step, criteria, score)
     at_worst = dict(usual)
-    if table.failed[:, couple].any():
+    if table.lost[:, couple].any():
         at_worst = {}
         if score.worst is not None:
-            worst = np.where(table.failed, score.worst, table.dice)[:, couple]
+            worst = np.where(table.lost, score.worst, table.dice)[:, couple]
             at_worst = _infer(
                 designs.of(np.asarray(np.isfinite(worst).all(axis=1))), worst, table.step, criteria, score
             )
@@ -317,8 +332,7 @@ def _of_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual
     difference = table.dice[:, couple[1]] - table.dice[:, couple[0]]
     shares = variance_shares(table.crossing, used, difference)
     names = ("moving_percent", "fixed_percent", "pair_percent")
-    row |= dict(zip(names, shares.percent, strict=True))
-    row["n_for_margin"] = subjects_needed(shares, criteria.margin, criteria.alpha)
+    row |= {**dict(zip(names, shares.percent, strict=True)), "shares": shares}
     return row | _without_one(table, laid, difference, usual, criteria)
 
 
@@ -335,20 +349,42 @@ def _without_one(table: SideBySide, laid: Design, difference: Floats, usual: _Ro
     if not known.any():
         return {}
     means = np.where(known, sign * (values.sum() - sums) / np.maximum(left, 1), np.nan)
-    # An odd subject pulls a mean towards or past zero, or makes it uncertain by pulling away from it.
-    least, most = (_Without.of(table, laid, difference, int(one)) for one in (np.nanargmin(means), np.nanargmax(means)))
+    tried = [
+        _Without.of(table, laid, difference, one)
+        for one in _worth_leaving_out(laid, difference, means, sign, moving, fixed)
+    ]
+    least = max(tried, key=lambda each: (sign * each.mean <= 0, np.nan_to_num(each.p, nan=-1.0), -sign * each.mean))
     lost = sign * least.mean <= 0 or least.p >= criteria.alpha
     row: _Row = {
         **{"without_subject": least.subject, "without_difference": least.mean, "without_p": least.p},
         "hangs_on_subject": bool(cast(float, usual["p"]) < criteria.alpha and lost),
     }
-    hiding = min((least, most), key=lambda each: np.inf if np.isnan(each.p) else each.p)
+    hiding = min(tried, key=lambda each: np.inf if np.isnan(each.p) else each.p)
     # It was sought among all subjects: its p-value is that of as many tests.
     p = min(1.0, hiding.p * int(known.sum()))
     if cast(float, usual["p"]) < p or np.isnan(p):
         return row
     names = {"hiding_subject": hiding.subject, "hiding_difference": hiding.mean, "hiding_d_z": hiding.d_z}
     return row | names | {"hiding_p": p}
+
+
+def _worth_leaving_out(
+    laid: Design, difference: Floats, means: Floats, sign: float, moving: Indices, fixed: Indices
+) -> list[int]:
+    """Subjects to leave out: all where they are few, else those that move the mean most, or make it least or most sure.
+
+    An odd subject pulls a mean towards or past zero, or makes it uncertain by pulling away from it; and one whose
+    leaving out moves the mean little may still leave it far less sure.
+    """
+    several = np.flatnonzero(np.isfinite(means))
+    if len(several) <= _FEW_TO_LEAVE_OUT:
+        return [int(one) for one in several]
+    tried = [np.nanargmin(means), np.nanargmax(means)]
+    if len(means) <= _MOST_TO_LOOK_AT:
+        sure = sign * laid.without_each(difference, moving, fixed, len(means))
+        order = several[np.argsort(sure[several], kind="stable")]
+        tried += [*order[: _LEAST_SURE if len(several) <= _MANY else 2], order[-1]]
+    return list(dict.fromkeys(int(one) for one in tried))
 
 
 class _Without(NamedTuple):

@@ -100,7 +100,7 @@ class Design:
     names : sequence of str
         Of the groups.
     n_subjects : int
-        Subjects of the side, moving or fixed, that has fewer; of couples, couples.
+        Subjects that take part; where none is both moving and fixed, of the side that has fewer; of couples, couples.
     what : str
         What the interval generalises over.
     holds_for : str or None
@@ -333,6 +333,46 @@ class Design:
         scale = np.sqrt(alone * weight / np.maximum(squares, 1e-300))
         return np.asarray(sums * scale[self.group])
 
+    def without_each(self, values: Floats, moving: Indices, fixed: Indices, size: int) -> Floats:
+        """About how many standard errors from 0 the mean lies without each subject: who is worth leaving out.
+
+        Sums over units, without a subject's pairs, take the place of a new layout of the rest; what is found so is near
+        t and in its order, not t itself.
+
+        Parameters
+        ----------
+        values : array, shape (pairs of the crossing,)
+        moving, fixed : array, shape (pairs kept,)
+            Subjects of the pairs kept; the units may be others.
+        size : int
+            Number of subjects.
+
+        Returns
+        -------
+        array, shape (subjects,)
+            NaN for subjects without whom nothing is left, and those that take no part.
+        """
+        column = values[self.kept]
+        residual, n = self._residual(column), len(self.group)
+        _, squares, alone, weight = self._sums(column)
+        two_units, two = ~self.alone, moving != fixed
+        shared, rest = np.zeros((n, size)), np.zeros((n, size))
+        for unit, which in ((self.moving, np.ones(len(column), dtype=np.bool_)), (self.fixed, two_units)):
+            for subject, mine in ((moving, which), (fixed, which & two)):
+                cells = unit[mine] * size + subject[mine]
+                shared += np.bincount(cells, minlength=n * size).reshape(n, size)
+                rest += np.bincount(cells, residual[mine], n * size).reshape(n, size)
+        own = np.bincount(moving, minlength=size) + np.bincount(fixed[two], minlength=size)
+        lost = np.bincount(moving, residual, size) + np.bincount(fixed[two], residual[two], size)
+        mine = np.bincount(moving, column, size) + np.bincount(fixed[two], column[two], size)
+        left = np.maximum(len(column) - own, 1)
+        sums = self.per_unit(residual)[:, None] - rest + (self.counts.sum(axis=1)[:, None] - shared) * (lost / left)
+        scale = (alone * weight / np.maximum(squares, 1e-300))[self.group] * len(column) ** 2
+        se = np.sqrt(scale @ sums**2) / left
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = (column.sum() - mine) / left / np.maximum(se, 1e-300)
+        return np.where((own > 0) & (own < len(column)), found, np.nan)
+
     def _sums(self, column: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Units' sums of residuals, groups' sums of their squares, variances by those alone, and what they weigh."""
         sums = self.per_unit(self._residual(column))
@@ -474,7 +514,11 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
     moving, fixed = codes[: len(kept)], codes[len(kept) :]
     together = len(subjects) < sum(counts)
     group = [crossing.groups[subject] for subject in subjects]
-    what, holds_for, fewest = "subjects" if together else "moving and fixed subjects", None, min(counts)
+    what, holds_for, fewest = (
+        "subjects" if together else "moving and fixed subjects",
+        None,
+        len(subjects) if together else min(counts),
+    )
     if crossing.one_sided and len(kept) and not together:
         varied, one = (moving, sides[1]) if crossing.one_sided == "fixed" else (fixed, sides[0])
         what = f"{'moving' if crossing.one_sided == 'fixed' else 'fixed'} subjects"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.measures import columns
+from lumirage_bids.stats.score import nothing, step_of
 from lumirage_bids.stats.subject_names import AmbiguousError, subjects_in
 
 REQUIRED = ("method", "moving", "fixed")
@@ -34,6 +35,9 @@ FLOOR = "identity"
 
 #: Names of columns that hold a Dice: a mean, or that of the structure of an index.
 DICE_COLUMN = re.compile(r"dice(_mean|_[0-9]+)?")
+_STRUCTURE = re.compile(r"dice_[0-9]+")
+#: Share of the rows, percent, that may have another mean than that of the structures given.
+_MAY_DIFFER_PERCENT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +52,18 @@ class ScoreTable:
         Pairs in the table, those without any score too.
     notes : sequence of str
         What was assumed or left out.
+    structures : mapping of str to int
+        Labelling → most structures that a Dice is of; those that the table names, where it does not count them. Empty
+        of other scores, and where nothing is known.
+    counted : bool
+        Whether Dice is known to be of no more than these.
     """
 
     pairs: pd.DataFrame
     planned: int
     notes: Sequence[str]
+    structures: Mapping[str, int] = field(default_factory=dict)
+    counted: bool = True
 
 
 def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
@@ -104,14 +115,85 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
     table = table[~itself]
     _check_repeats(file, table)
     _check_splits(file, table)
+    notes += _lacking_notes(table)
     planned = len(table[["moving", "fixed"]].drop_duplicates())
     done = table[~table["status"].isin(("missing", "pending"))]
     if len(done) < len(table):
         notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
-    more = [c for c in raw.columns if c in MEASURES or re.fullmatch(r"dice_[0-9]+", c)] if score == "dice_mean" else []
-    for column in more:
-        done = done.assign(**{column: _numbers(file, raw[column], column)})
-    return ScoreTable(pairs=done.reset_index(drop=True), planned=planned, notes=notes)
+    is_mean = score in ("dice_mean", "dice")
+    more = [c for c in raw.columns if c in MEASURES or _STRUCTURE.fullmatch(c)] if is_mean else []
+    done = done.assign(**{column: _numbers(file, raw[column], column) for column in more})
+    single = [c for c in more if _STRUCTURE.fullmatch(c)]
+    structures = _structures(done, single) if is_mean else {}
+    counted = _make_up_the_mean(done, single)
+    if not counted:
+        notes.append(
+            f"{score} is not the mean of the {len(single)} columns dice_<index>, so they are left aside: what single "
+            "structures make of it is not known. One of them is judged with --score dice_<index>."
+        )
+        done = done.drop(columns=single)
+    if "status" not in raw:
+        done = _with_absent(done, notes)
+    pairs = done.reset_index(drop=True)
+    return ScoreTable(pairs=pairs, planned=planned, notes=notes, structures=structures, counted=counted)
+
+
+def _lacking_notes(table: pd.DataFrame) -> Iterator[str]:
+    """Tell of rows of which status and score do not go together."""
+    scored, ok = table["dice_mean"].notna(), table["status"] == "ok"
+    if n := int(((table["status"] == "failed") & scored).sum()):
+        yield f"{n} failed rows have a score, which does not count."
+    by_any = scored & ok
+    by_any = by_any.groupby([table[key] for key in ("labelling", "moving", "fixed")]).transform("any")
+    if n := int((ok & ~scored & by_any).sum()):
+        yield f"{n} rows have status ok and no score, where others have one: they count at worst, as failed ones do."
+
+
+def _structures(done: pd.DataFrame, named: Sequence[str]) -> dict[str, int]:
+    """Labelling → most structures that a Dice is of."""
+    found = {}
+    for labelling, rows in done.groupby("labelling", sort=False):
+        counts = rows["n_structures"] if "n_structures" in rows else pd.Series(dtype="float64")
+        most = counts.max() if counts.notna().any() else int(rows[list(named)].notna().any().sum())
+        if most > 0:
+            found[str(labelling)] = int(most)
+    return found
+
+
+def _make_up_the_mean(done: pd.DataFrame, named: Sequence[str]) -> bool:
+    """Whether the score is the mean of the structures given, but for rounding and a few rows; true where none is."""
+    values, means = done[list(named)].to_numpy(dtype=np.float64), done["dice_mean"].to_numpy(dtype=np.float64)
+    count = np.isfinite(values).sum(axis=1)
+    known = (count > 0) & np.isfinite(means)
+    if not known.any():
+        return True
+    rounding = (step_of(means) + step_of(values)) / 2 + nothing(means)
+    differs = np.abs(np.nansum(values[known], axis=1) / count[known] - means[known]) > rounding
+    if "n_structures" in done:
+        differs |= done["n_structures"].to_numpy(dtype=np.float64)[known] > count[known]
+    return bool(100 * differs.mean() <= _MAY_DIFFER_PERCENT)
+
+
+def _with_absent(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Add a row without a score for each pair that a method has no row of: nobody said that it is still to be done."""
+    arm, pair = ["labelling", "evaluation", "variant", "method"], ["moving", "fixed"]
+    own = [*pair, "split", "subject_moving", "subject_fixed"]
+    of_method = table[table["method"] != FLOOR]
+    added = []
+    for key, arms in of_method[arm].drop_duplicates().groupby(["labelling", "evaluation"], sort=False):
+        here = table[(table["labelling"] == key[0]) & (table["evaluation"] == key[1])]
+        every = here[own].drop_duplicates(pair).merge(arms, how="cross")
+        rows = [pd.MultiIndex.from_frame(of[["labelling", "variant", "method", *pair]]) for of in (every, table)]
+        there = rows[0].isin(rows[1])
+        added.append(every[~there].assign(status="ok", dice_mean=np.nan))
+    absent = pd.concat(added, ignore_index=True) if added else pd.DataFrame()
+    if absent.empty:
+        return table
+    notes.append(
+        f"{len(absent)} times a method has no row of a pair that another one has: such pairs count as without a score. "
+        "If they are not done yet, say so in a column status."
+    )
+    return pd.concat([table, absent], ignore_index=True)
 
 
 def _read(file: Path) -> pd.DataFrame:

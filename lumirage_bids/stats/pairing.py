@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,12 +15,10 @@ from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of
 from lumirage_bids.stats.design import Crossing, Indices, Mask
 from lumirage_bids.stats.groups import groups_of
-from lumirage_bids.stats.score import DICE, Score, nothing
+from lumirage_bids.stats.score import DICE, Score, nothing, step_of
 from lumirage_bids.stats.student import Floats
 
 _Names = npt.NDArray[np.object_]
-#: Scores with as many digits, from the first of the largest one on, are not taken for rounded.
-_DIGITS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +46,18 @@ class SideBySide:
     @cached_property
     def step(self) -> float:
         """What the scores are rounded to, a power of ten: 0.01 where all have two decimals."""
-        scores = self.dice[np.isfinite(self.dice)]
-        largest = float(np.abs(scores).max(initial=0.0))
-        most = max(1, _DIGITS - 1 - (math.floor(math.log10(largest)) if largest else 0))
-        decimals = (k for k in range(most) if not (np.abs(scores - scores.round(k)) > self.nothing).any())
-        return float(10.0 ** -next(decimals, most))
+        return step_of(self.dice)
 
     @cached_property
     def nothing(self) -> float:
         """Differences that are no larger are what arithmetic leaves of none."""
         return nothing(self.dice)
+
+    @cached_property
+    def lost(self) -> Mask:
+        """Pairs that count at worst, shape (pairs, arms): failed, or run without the score that another arm has."""
+        scored = np.isfinite(self.dice)
+        return np.asarray(self.failed | (self.ran & ~scored & scored.any(axis=1, keepdims=True)))
 
     def only(self, pairs: Mask) -> SideBySide:
         """Keep some pairs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,6 +52,8 @@ DICE_LIES = (0.0, 1.0)
 DIFFERENCE_LIES = (-1.0, 1.0)
 DICE = Score(lies=DICE_LIES)
 _ROUNDING = 1e-12
+#: Scores with as many digits, from the first of the largest one on, are not taken for rounded.
+_DIGITS = 9
 
 
 def nothing(*scores: npt.ArrayLike) -> float:
@@ -62,6 +65,22 @@ def nothing(*scores: npt.ArrayLike) -> float:
     (True, False)
     """
     return _ROUNDING * max((float(np.nanmax(np.abs(of), initial=0.0)) for of in map(np.asarray, scores)), default=0.0)
+
+
+def step_of(scores: npt.ArrayLike) -> float:
+    """What scores are rounded to, a power of ten.
+
+    Examples
+    --------
+    >>> step_of([0.5, 0.61]), step_of([3.0, 12.0])
+    (0.01, 1.0)
+    """
+    found = np.asarray(scores, dtype=np.float64)
+    found = found[np.isfinite(found)]
+    largest = float(np.abs(found).max(initial=0.0))
+    most = max(1, _DIGITS - 1 - (math.floor(math.log10(largest)) if largest else 0))
+    decimals = (k for k in range(most) if not (np.abs(found - found.round(k)) > nothing(found)).any())
+    return float(10.0 ** -next(decimals, most))
 
 
 def known_score(column: str) -> tuple[Score, float | None] | None:

@@ -12,7 +12,8 @@ from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.student import Floats
 
 _POWER = 0.8
-_MOST = 100_000  # subjects
+#: Subjects beyond which nobody looks how many more it would take.
+MOST_SUBJECTS = 100_000
 
 
 class Shares(NamedTuple):
@@ -87,7 +88,17 @@ def variance_shares(crossing: Crossing, used: Mask, values: Floats) -> Shares:
 def subjects_needed(shares: Shares, margin: float, alpha: float) -> float:
     """Subjects with whom, over all their ordered pairs, a true difference of ``margin`` is found 8 times in 10.
 
-    NaN where the variances are not known; infinite beyond 100 000.
+    Parameters
+    ----------
+    shares : Shares
+    margin : float
+    alpha : float
+        Level of each of the two-sided tests: that of the table over their number, where several are corrected for.
+
+    Returns
+    -------
+    float
+        NaN where the variances are not known; infinite beyond `MOST_SUBJECTS`.
     """
     if not np.isfinite(shares.pair):
         return float("nan")
@@ -97,7 +108,7 @@ def subjects_needed(shares: Shares, margin: float, alpha: float) -> float:
         se = np.sqrt(own / n + shares.pair / (n * (n - 1)))
         return bool((special.stdtrit(n - 1, 1 - alpha / 2) + special.stdtrit(n - 1, _POWER)) * se <= margin)
 
-    few, many = FEWEST_SUBJECTS - 1, _MOST
+    few, many = FEWEST_SUBJECTS - 1, MOST_SUBJECTS
     if not enough(many):
         return float("inf")
     while many - few > 1:

@@ -123,7 +123,7 @@ def test_the_folder_has_tables_with_dictionaries_and_figures(tmp_path, capsys):
         ([], "the following arguments are required"),
         (["--better", "larger"], "invalid choice"),
         (["--margin", "-1"], "--margin -1 is not allowed; it must be a positive number"),
-        (["--confidence", "95"], "--confidence 95 is not allowed; it must be at least 0.5"),
+        (["--confidence", "95"], "--confidence 95 is not allowed; it must be at least 0.9"),
         (["--better", "lower"], "dice_mean is a Dice, of which higher is better"),
         (["--score", "mine"], "say which scores are better, --better higher or --better lower"),
         (["--score", "mine", "--better", "lower"], "say which difference is of no consequence"),
@@ -216,3 +216,42 @@ def test_one_pair_says_that_one_subject_is_too_few(tmp_path, capsys):
     one = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
     assert main(["judge", str(written(one, tmp_path))]) == 0
     assert "1 fixed subject takes part, at least 3 are needed" in capsys.readouterr().out
+
+
+def test_few_structures_that_the_table_names_bound_the_headline(tmp_path, capsys):
+    pairs = table(subject=0.004)
+    for shift, told in ((0.0, "The scores are of 2 structure(s) a pair"), (0.1, "The table names 2 structure(s): if")):
+        named = pairs.assign(dice_1=pairs["dice_mean"] - 0.1, dice_2=pairs["dice_mean"] + 0.1 + shift)
+        assert main(["judge", str(written(named, tmp_path, [*KEYS, "dice_mean", "dice_1", "dice_2"]))]) == 0
+        assert told in capsys.readouterr().out
+    file = written(pairs.assign(dice=pairs["dice_mean"], n_structures=3), tmp_path, [*KEYS, "dice", "n_structures"])
+    assert main(["judge", str(file), "--score", "dice"]) == 0
+    assert "The scores are of 3 structure(s) a pair" in capsys.readouterr().out
+
+
+def test_structures_that_do_not_make_up_the_mean_make_no_claim(tmp_path, capsys):
+    """The columns given are of some structures only, in one of which the better method is far better."""
+    pairs = table(subject=0.002)
+    pairs["dice_1"] = 0.5 + 0.3 * (pairs["method"] == "syn")
+    pairs["dice_2"] = 0.5
+    assert main(["judge", str(written(pairs, tmp_path, [*KEYS, "dice_mean", "dice_1", "dice_2"]))]) == 0
+    told = capsys.readouterr().out
+    assert "Highest mean: syn" in told
+    assert "One structure" not in told
+    assert "dice_mean is not the mean of the 2 columns dice_<index>" in told
+    pairs["dice_mean"] = (pairs["dice_1"] + pairs["dice_2"]) / 2
+    assert main(["judge", str(written(pairs, tmp_path, [*KEYS, "dice_mean", "dice_1", "dice_2"]))]) == 0
+    assert "One structure makes most of it: 1, 100 %" in capsys.readouterr().out
+
+
+def test_failures_without_a_status_count_as_those_with_one(tmp_path, capsys):
+    pairs = table({"greedy": 0.6, "syn": 0.62}, subject=0.004)
+    hard = of(pairs, "syn") & some(pairs, 0.045)
+    pairs.loc[hard, "dice_mean"] = np.nan
+    found = []
+    for status in ("failed", "ok"):
+        states = pairs.assign(status=np.where(hard, status, "ok"))
+        assert main(["judge", str(written(states, tmp_path, [*KEYS, "dice_mean", "status"])), "--json"]) == 0
+        (verdict_,) = json.loads(capsys.readouterr().out)["verdicts"]
+        found.append([r["kind"] for r in verdict_["relations"]])
+    assert found[0] == found[1] == ["turned"]

@@ -262,7 +262,7 @@ def test_what_counts_as_a_difference_is_declared(tmp_path: Path) -> None:
     [
         ("margin = 0", "statistics.margin = 0 is not allowed; it must be a positive number"),
         ('margin = "small"', "it must be a positive number, in the unit of the score"),
-        ("confidence = 95", "statistics.confidence = 95 is not allowed; it must be at least 0.5 and below 1"),
+        ("confidence = 95", "statistics.confidence = 95 is not allowed; it must be at least 0.9 and below 1"),
         ("threshold = -1", "it must be a number, 0 or more"),
         ("threshold = true", "it must be a number, 0 or more"),
         ("threshold = nan", "it must be a number, 0 or more"),

@@ -345,3 +345,37 @@ def test_another_unit_changes_no_p_value_and_no_effect(unit: float, gain: float)
     copied = other.query("method_a == 'greedy' and method_b == 'copy'").iloc[0]
     assert copied["tie_percent"] == 100
     assert other.query("method_a == 'greedy' and method_b == 'syn'").iloc[0]["tie_percent"] == 0
+
+
+def test_what_has_no_score_where_another_has_one_counts_at_worst_whatever_its_state():
+    pairs = many(failing=0.1)
+    by_any = pairs.groupby(["moving", "fixed"])["dice_mean"].transform("count") > 0
+    pairs = pairs[by_any]
+    silent = compare(pairs.assign(status="ok"))
+    told = compare(pairs)
+    pd.testing.assert_frame_equal(silent, told)
+    assert (told["worst_case_n"] > told["n"]).all()
+
+
+def _left_out_in_turn(pairs: pd.DataFrame) -> pd.Series:
+    names = sorted(set(pairs["moving"].str.split("_").str[0]))
+    of = {side: pairs[side].str.split("_").str[0] for side in ("moving", "fixed")}
+    return pd.Series({n: compare(pairs[(of["moving"] != n) & (of["fixed"] != n)]).iloc[0]["p"] for n in names})
+
+
+@pytest.mark.parametrize("subjects", [8, 14])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_single_subject_left_out_makes_a_difference_less_sure_than_the_one_named(subjects: int, seed: int):
+    pairs = many(subjects=subjects, gains={"greedy": 0.2, "syn": 0.2}, seed=seed)
+    random = np.random.default_rng(seed)
+    names = sorted(set(pairs["moving"]))
+    syn = pairs["method"] == "syn"
+    for side in ("moving", "fixed"):
+        own = dict(zip(names, random.normal(0.006, 0.012, len(names)), strict=True))
+        pairs.loc[syn, "dice_mean"] += pairs.loc[syn, side].map(own)
+    row = compare(pairs).iloc[0]
+    each = _left_out_in_turn(pairs)
+    assert row["mean_difference"] * row["without_difference"] > 0
+    assert row["without_p"] == pytest.approx(each.max())
+    assert row["without_subject"] == each.idxmax()
+    assert row["hangs_on_subject"] == (row["p"] < 0.05 <= each.max())

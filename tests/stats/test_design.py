@@ -252,3 +252,32 @@ def test_couples_run_in_one_direction_or_the_other_are_one_group_less_a_mean_for
     both = crossing(np.r_[one, one + 1], np.r_[one + 1, one], ["A to B"] * n + ["B to A"] * n)
     assert (design(both, whole(both)).n_subjects, design(both, whole(both)).told) == (n, "5")
     assert design(both, whole(both)).refused_sizes.startswith("5 couples take part")
+
+
+@pytest.mark.parametrize(("splits", "n"), [(None, 3), (None, 6), (("A to A", "B to A"), 12)])
+def test_subjects_count_once_whichever_side_they_are_on(splits: tuple[str, str] | None, n: int):
+    """Each couple once; and 3 + 9 subjects with one sequence as the only target: all of them take part."""
+    if splits is None:
+        shape = crossing(*np.nonzero(np.triu(np.ones((n, n)), 1)))
+    else:
+        moving, fixed = np.nonzero(~np.eye(n, dtype=bool))
+        kept = fixed >= 3
+        of = [splits[int(m < 3)] for m in moving[kept]]
+        shape = crossing(moving[kept], fixed[kept], of)
+    laid = design(shape, whole(shape))
+    assert (laid.n_subjects, laid.what) == (n, "subjects")
+    assert laid.n_subjects == laid.sizes.sum()
+
+
+def test_what_is_left_without_each_subject_is_near_t():
+    """So near that the subject without whom a mean is least sure is found."""
+    for seed in range(5):
+        shape, random = all_pairs(14), np.random.default_rng(seed)
+        effect = random.normal(0.4, 1, (2, 14))
+        values = effect[0][shape.moving] + effect[1][shape.fixed] + random.normal(size=14 * 13)
+        laid = design(shape, whole(shape))
+        found = laid.without_each(values, shape.moving, shape.fixed, 14)
+        rest = [design(shape, (shape.moving != i) & (shape.fixed != i)).infer(values[:, None]) for i in range(14)]
+        exact = np.array([r.estimate[0] / r.se[0] for r in rest])
+        assert found == pytest.approx(exact, rel=0.25)
+        assert np.corrcoef(found, exact)[0, 1] > 0.97

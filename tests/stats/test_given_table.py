@@ -43,7 +43,7 @@ def test_rescans_are_told_from_other_pairs_whatever_the_split_says(tmp_path):
         ("a", "sub-1_ses-2_T1w", "sub-1_T1w", "0.95", ""),
     ]
     found = read(written(tmp_path, rows)).pairs
-    assert found["split"].tolist() == ["T1w to T1w"] * 4 + ["same subject"]
+    assert found["split"].tolist() == ["T1w to T1w"] * 4 + ["same subject"] * 2  # of b there is no row
 
 
 def test_names_without_a_subject_are_subjects_of_their_own_and_it_is_said(tmp_path):
@@ -67,7 +67,7 @@ def test_a_failed_row_has_no_score_and_a_pending_one_is_no_row(tmp_path):
     found = read(written(tmp_path, rows))
     assert found.pairs["status"].tolist() == ["ok", "failed"]
     assert found.planned == 2
-    assert found.notes == ["2 rows are pending or missing: those pairs count as not done."]
+    assert found.notes[-1] == "2 rows are pending or missing: those pairs count as not done."
 
 
 def test_a_scan_with_itself_is_left_out(tmp_path):
@@ -165,3 +165,38 @@ def test_names_that_may_be_read_in_two_ways_need_a_column(tmp_path):
         "different subjects": 4,
         "same subject": 2,
     }
+
+
+def test_scores_and_states_that_do_not_go_together_are_told(tmp_path):
+    rows = [(*HEADER, "status"), (*ROWS[0], "failed"), *((*row, "ok") for row in ROWS[1:])]
+    found = read(written(tmp_path, rows))
+    assert found.notes == [
+        "1 failed rows have a score, which does not count.",
+        "1 rows have status ok and no score, where others have one: they count at worst, as failed ones do.",
+    ]
+
+
+def test_a_pair_without_a_row_is_one_without_a_score_unless_the_table_tells_states(tmp_path):
+    found = read(written(tmp_path, [HEADER, *ROWS[:3], ("identity", *ROWS[0][1:])]))
+    assert found.pairs[["method", "status"]].values.tolist()[-1] == ["b", "ok"]
+    assert len(found.pairs) == 5
+    assert "1 times a method has no row of a pair that another one has" in found.notes[-1]
+    assert len(read(written(tmp_path, [(*HEADER, "status"), *((*row, "ok") for row in ROWS[:3])])).pairs) == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "structures", "counted"),
+    [
+        (("dice_1", "dice_2"), ("0.75", "0.85"), 2, True),
+        (("dice_1", "dice_2"), ("0.95", "0.85"), 2, False),
+        (("dice_1", "dice_2", "n_structures"), ("0.75", "0.85", "30"), 30, False),
+        (("n_structures",), ("3",), 3, True),
+    ],
+)
+@pytest.mark.parametrize("score", ["dice_mean", "dice"])
+def test_single_structures_count_where_the_score_is_their_mean(tmp_path, header, cells, structures, counted, score):
+    row = ("a", "sub-1_T1w", "sub-2_T1w", "0.80")
+    found = read(written(tmp_path, [(*HEADER[:3], score, *header), (*row, *cells)]), score)
+    assert (found.structures, found.counted) == ({"scores": structures}, counted)
+    assert ("dice_1" in found.pairs) == (counted and "dice_1" in header)
+    assert any("is not the mean of the" in note for note in found.notes) == (not counted)

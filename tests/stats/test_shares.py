@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special, stats
 
@@ -50,3 +51,17 @@ def test_single_pairs_average_out_over_all_pairs_and_subjects_do_not():
 def test_percentages_add_up_unless_nothing_varies():
     assert Shares(moving=1.0, fixed=2.0, pair=1.0, both=0.0).percent == (25, 50, 25)
     assert np.isnan(Shares(moving=0.0, fixed=0.0, pair=0.0, both=0.0).percent).all()
+
+
+def test_subjects_needed_are_those_of_as_many_tests_as_the_table_has():
+    """What is told of any two methods must be seen after Holm's correction over all of them."""
+    two = many(gains={"greedy": 0.2, "syn": 0.2})
+    more = [two[two["method"] == "syn"].assign(method=f"m{i}", dice_mean=two["dice_mean"] + 0.1 * i) for i in range(4)]
+    alone, among = (
+        compare(pairs).query("method_a == 'greedy' and method_b == 'syn'").iloc[0]
+        for pairs in (two, pd.concat([two, *more]))
+    )
+    assert among["p"] == alone["p"]
+    assert among["n_for_margin"] > alone["n_for_margin"]
+    z = [special.ndtri(1 - 0.05 / 2 / tests) + special.ndtri(0.8) for tests in (1, 15)]
+    assert among["n_for_margin"] / alone["n_for_margin"] == pytest.approx((z[1] / z[0]) ** 2, rel=0.5)

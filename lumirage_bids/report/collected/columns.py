@@ -37,7 +37,9 @@ COUPLES: dict[str, dict[str, Any]] = {
         for what in ("variant", "method")
     },
     "n": {"Description": "Pairs that the numbers are over"},
-    "n_subjects": {"Description": "Subjects that take part, on the side that has fewer"},
+    "n_subjects": {
+        "Description": "Subjects that take part; where none is both moving and fixed, on the side that has fewer"
+    },
     "mean_difference": {"Description": "Mean of b - a", "Units": SIGNED},
     "se": {"Description": "Its standard error, over subjects", "Units": "1"},
     "df": {"Description": "Degrees of freedom of se"},

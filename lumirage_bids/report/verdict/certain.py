@@ -75,7 +75,7 @@ def _doubts(scene: Scene, r: Relation) -> str:
         without = scene.words.size(r.row["without_difference"], sign=True)
         told.append(
             f"It hangs on one subject, {r.hangs_on}: without it {r.row['method_b']} − {r.row['method_a']} is {without} "
-            f"(p = {p_value(r.row['without_p'])}).".replace("= <", "<")
+            f"(p = {p_value(r.row['without_p'])}, not corrected).".replace("= <", "<")
         )
     if r.certain and r.d_z_low < scene.criteria.threshold and not scene.criteria.beyond(r.low):
         told.append(f"Certain is the order, not that it counts: d_z may be below {scene.criteria.threshold:g}.")

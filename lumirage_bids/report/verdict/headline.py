@@ -156,7 +156,10 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
 def as_far(relations: Sequence[Relation]) -> str:
     """How far certainty goes where it is from a few subjects."""
     fewest, units = min(((int(r.row["n_subjects"]), r.units) for r in relations), default=(_FEW, ""))
-    return f", as far as {fewest} {units} go" if fewest < _FEW else ""
+    if fewest < _FEW:
+        return f", as far as {fewest} {units} go"
+    smallest, units = min(((int(r.row["n_smallest"]), r.units) for r in relations), default=(_FEW, ""))
+    return f", with {smallest} {units} in the smallest group" if smallest < _FEW else ""
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:

@@ -46,7 +46,7 @@ class Standing:
     reason : str
         Why pairs failed, the most frequent reasons.
     mean : float
-        Over the common pairs, `n` of them.
+        Over the common pairs, `n` of them; NaN over none where it is set aside, whose pairs are others.
     mean_at_worst : float
         Over all pairs, with those that lack a score at worst; NaN for a reference.
     rank : int or None
@@ -238,8 +238,8 @@ def _standing(
         broken=reason is not None,
         set_aside=bool(row["set_aside"]),
         reason=reason or "",
-        mean=float(row["mean_common"]),
-        n=int(row["n_common"]),
+        mean=float("nan") if row["set_aside"] else float(row["mean_common"]),
+        n=0 if row["set_aside"] else int(row["n_common"]),
         mean_at_worst=float(place.get("mean_zero", float("nan"))),
         rank=None if pd.isna(rank) else int(rank),
         first_percent=float(place.get("first_percent", float("nan"))),

@@ -13,6 +13,7 @@ from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS
+from lumirage_bids.stats.shares import MOST_SUBJECTS
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 _STORY = 2 / 3  # share of pairs won from which a median is worth telling beside the mean
@@ -245,9 +246,11 @@ def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         if math.isfinite(r.row[f"{column}_percent"])
     ]
     varies = f" What {_both(r)} differ by varies with: {', '.join(parts)}." if parts else ""
+    needed = float(r.row["n_for_margin"])
+    take = f"about {count(math.ceil(needed))}" if math.isfinite(needed) else f"more than {count(MOST_SUBJECTS)}"
     yield (
-        f"To see a difference of {scene.criteria.margin:g} {scene.words.noun} between any two of them take about "
-        f"{count(math.ceil(r.row['n_for_margin']))} subjects, all with all; here are "
+        f"To see a difference of {scene.criteria.margin:g} {scene.words.noun} between any two of them take "
+        f"{take} subjects, all with all; here are "
         f"{count(r.row['n_subjects'])}.{varies}"
     )
 

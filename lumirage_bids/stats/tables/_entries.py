@@ -28,8 +28,8 @@ COMMON: dict[str, Entry] = {
     },
     "n": {"Description": "Pairs that the numbers of this row are over"},
     "n_subjects": {
-        "Description": "Subjects that take part, on the side, moving or fixed, that has fewer; couples, where no "
-        "subject is paired with two others"
+        "Description": "Subjects that take part; where none is both moving and fixed, on the side that has fewer; "
+        "couples, where no subject is paired with two others"
     },
     "n_failed": {"Description": "Pairs without a score"},
     "n_unfinished": {"Description": "Pairs that some arm has and this one has not run yet"},

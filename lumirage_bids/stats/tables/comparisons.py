@@ -11,6 +11,7 @@ import pandas as pd
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
+from lumirage_bids.stats.shares import MOST_SUBJECTS
 from lumirage_bids.stats.tables._entries import (
     ARMS,
     ARONOW,
@@ -137,9 +138,13 @@ COMPARISON_ENTRIES: dict[str, Entry] = {
     "pair_percent": {"Description": "The same of what is left to the single pair"},
     "n_for_margin": {
         "Description": "Subjects with whom, over all their ordered pairs, a true difference of equivalence_margin is "
-        "found (p below one less the confidence) 8 times in 10, by these variances; inf above 100 000"
+        "found 8 times in 10, by these variances: p below one less the confidence, divided by the number of tests of "
+        f"this table (Bonferroni); inf above {MOST_SUBJECTS}"
     },
-    "without_subject": {"Description": "Subject without whom the difference is furthest towards or past zero"},
+    "without_subject": {
+        "Description": "Subject without whom the difference is past zero, else least sure, of all up to 10 "
+        "subjects and of the likeliest few of more"
+    },
     "without_difference": {"Description": "mean_difference without that subject", "Units": SIGNED},
     "without_p": {"Description": "p without that subject, not corrected; n/a where too few of its group are left"},
     "hiding_subject": {

@@ -47,6 +47,14 @@ def test_the_same_difference_of_three_subjects_goes_as_far_as_they_do():
     assert "for certain, as far as 3 subjects go: greedy by 0.050" in verdict(few).headline
 
 
+def test_a_union_is_no_surer_than_the_smallest_of_its_groups():
+    """3 + 9 subjects: pairs in one direction go as far as the 3; those in both hang on the same 3."""
+    both = copied(table({"greedy": 0.6}, groups={"A": 3, "B": 9}), "greedy", "syn", 0.05)
+    one = both[both["split"] == "A to B"]
+    assert "for certain, as far as 3 subjects go: greedy by" in verdict(one).headline
+    assert "for certain, with 3 subjects in the smallest group: greedy by" in verdict(both).headline
+
+
 def test_one_pair_tells_nothing_of_others():
     pairs = table()
     first = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]

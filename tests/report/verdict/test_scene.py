@@ -106,3 +106,10 @@ def test_neighbours_in_rank_are_told_first():
 def test_an_arm_is_known_by_its_fields_whatever_it_is_called_in_words():
     found = verdict(table({"x": 0.6, "y": 0.62, "x and y": 0.64}, subject=0.003))
     assert [(s.name, s.method) for s in found.standings] == [("x", "x"), ("y", "y"), ("“x and y”", "x and y")]
+
+
+def test_a_mean_over_other_pairs_stands_beside_nobodys():
+    (aside,) = [s for s in verdict(failing()).standings if s.set_aside]
+    assert (aside.name, aside.n) == ("vfa", 0)
+    assert np.isnan(aside.mean)
+    assert np.isfinite(aside.mean_at_worst)

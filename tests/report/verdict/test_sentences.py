@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known
 from tests.report.situations import fail, of, some, table, verdict, words
@@ -31,6 +33,12 @@ def test_how_many_subjects_a_difference_takes_is_told_where_the_order_is_open():
     found = re.search(r"To see a difference of 0\.01 Dice between any two of them take about (\d+) subjects", told)
     assert int(found[1]) > 12
     assert re.search(r"varies with: moving subject \d+ %, fixed subject \d+ %, single pair \d+ %\.", told)
+
+
+def test_more_subjects_than_anybody_has_are_told_without_a_number():
+    pairs = equal(seed=1)
+    told = words(verdict(pairs, criteria=Criteria(margin=1e-6)))
+    assert f"any two of them take more than {count(100_000)} subjects, all with all; here are 12." in told
 
 
 def test_one_fixed_subject_bounds_what_is_found_and_is_named():

@@ -12,6 +12,7 @@ from lumirage_bids.base.criteria import Criteria, why_not
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.output import files, paths, score_table
 from lumirage_bids.output.history import Facts, read_facts
+from lumirage_bids.output.json_kinds import Kind, why_not_of_kind
 from lumirage_bids.output.record import release
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ FIELDS: dict[str, str] = {
     "preparation, alignment, evaluation and labelling, revisions of the steps, digests of the user's own code. Paths "
     "are told by their last part. Empty where a version before 0.2.0 made the rows",
     "fields": "This list",
+}
+
+_KINDS: dict[str, Kind] = {
+    **{"dataset": str, "protocol": str, "program": str, "sloppy": bool, "planned": int | None, "missing": int},
+    **{"versions": {"*": str}, "notes": [str]},
+    "labellings": {
+        "*": {
+            **{"labeller": str, "maker": str, "from_intensities": bool, "withheld": str, "caveat": str},
+            "agreements": [{"reference": str, "dice": int | float, "scans": int}],
+            "structures": {"*": str},
+        }
+    },
+    "arms": [{"variant": str, "method": str, "labelling": str, "conditions": {"*": object}}],
 }
 
 
@@ -122,10 +136,12 @@ def read_experiment(group: Path) -> Experiment | None:
     if not file.exists():
         return None
     content = files.read_json(file)
-    if release(content.get("program")) > release(__version__) or content.get("format", FORMAT) != FORMAT:
+    made, form = content.get("program"), content.get("format", FORMAT)
+    if release(made) > release(__version__) or form != FORMAT:
+        other = f" in format {form!r}, where {__version__} knows {FORMAT}" if form != FORMAT else ""
         raise UsageError(
-            f"{file} was made by LUMirage {content.get('program')}, this is {__version__}. Use that version or a newer "
-            "one."
+            f"{file} was made by LUMirage {made}{other or f', this is {__version__}'}. Use the version that made it or "
+            "a newer one."
         )
     try:
         return _experiment(content)
@@ -137,6 +153,11 @@ def read_experiment(group: Path) -> Experiment | None:
 
 
 def _experiment(content: Mapping[str, Any]) -> Experiment:
+    if wrong := why_not_of_kind(content, _KINDS):
+        raise TypeError(wrong)
+    frozen = content.get("frozen")
+    if frozen is not None and (wrong := why_not_of_kind(frozen, {"digest": str, "followed": bool | None}, "frozen")):
+        raise TypeError(wrong)
     criteria = Criteria(**content["criteria"])
     if complaints := [told for key, value in vars(criteria).items() if (told := why_not(key, value))]:
         raise ValueError(complaints[0])
@@ -145,6 +166,8 @@ def _experiment(content: Mapping[str, Any]) -> Experiment:
         str(name): Labelled(**{**of, "agreements": tuple(of["agreements"])})
         for name, of in content["labellings"].items()
     }
+    if odd := [index for of in labellings.values() for index in of.structures if not index.isdecimal()]:
+        raise ValueError(f"structure {odd[0]!r} has no number")
     arms = tuple(ArmOfExperiment(**arm) for arm in content["arms"])
     return Experiment(
         **{**given, "criteria": criteria, "labellings": labellings, "arms": arms, "notes": tuple(content["notes"])}

@@ -60,6 +60,14 @@ def test_every_entry_is_explained_in_the_file_itself(tmp_path):
         ({"labellings": {"manual": {"colour": "blue"}}}, BadDataError),
         ({"labellings": []}, BadDataError),
         ({"arms": None}, BadDataError),
+        ({"planned": "x"}, BadDataError),
+        ({"planned": True}, BadDataError),
+        ({"dataset": None}, BadDataError),
+        ({"frozen": "ab"}, BadDataError),
+        ({"notes": [3]}, BadDataError),
+        ({"labellings": {"manual": {"withheld": 3, "agreements": []}}}, BadDataError),
+        ({"labellings": {"manual": {"agreements": [{"reference": "a", "dice": "b", "scans": 3}]}}}, BadDataError),
+        ({"labellings": {"manual": {"agreements": [], "structures": {"one": "Pons"}}}}, BadDataError),
     ],
 )
 def test_what_it_cannot_read_is_refused(tmp_path, change, error):
@@ -67,6 +75,14 @@ def test_what_it_cannot_read_is_refused(tmp_path, change, error):
     file = tmp_path / "group" / FILE
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(error, match=FILE):
+        read_experiment(tmp_path / "group")
+
+
+def test_another_format_is_named_where_the_version_is_the_same(tmp_path):
+    write_experiment(Output(tmp_path), experiment())
+    file = tmp_path / "group" / FILE
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 2}))
+    with pytest.raises(UsageError, match=r"in format 2, where .* knows 1"):
         read_experiment(tmp_path / "group")
 
 

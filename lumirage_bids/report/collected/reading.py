@@ -11,6 +11,7 @@ import pandas as pd
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.output.experiment import FILE, Experiment, read_experiment
 from lumirage_bids.output.files import read_table
+from lumirage_bids.report.collected.whole import not_numbers, why_not_whole
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, Tables
 from lumirage_bids.stats.tables import statistics
@@ -23,6 +24,7 @@ PAIRS = (
 _TEXTS = (
     *("variant", "method", "labelling", "evaluation", "split", "moving", "fixed", "status", "reason", "hash", "name"),
     *("variant_a", "method_a", "variant_b", "method_b", "resampled", "refused", "estimator", "groups", "left_out"),
+    *("labelling_1", "labelling_2", "evaluation_1", "evaluation_2", "variant_1", "variant_2", "hiding_subject"),
     *("holds_for", "refused_sizes", "without_subject", "factor", "condition_1", "condition_2", "measure"),
     *("id", "severity", "what", "evidence", "remedy"),
     *("source", "pairs", "quantity", "conditions", "field", "ours_text"),
@@ -86,7 +88,7 @@ def read_all(given: Sequence[Path]) -> list[Collected]:
     MissingInputError
         One is not there, or has no group tables.
     BadDataError
-        A table is torn, or lacks columns.
+        A table is torn, lacks columns, has words for numbers, or does not fit the others.
     """
     seen: dict[Path, Path] = {}
     for path in given:
@@ -125,6 +127,8 @@ def _read(path: Path, folder: Path) -> Collected:
     made = {name: _table(folder, name, tuple(statistics()[name].columns)) for name in _NEEDED}
     comparing = ("measure", *statistics()["comparisons"].columns)
     further = _table(folder, "further_comparisons", comparing, optional=True)
+    if wrong := why_not_whole(pairs, made["summary"], [made["comparisons"], further]):
+        raise BadDataError(f"The tables of {folder} do not fit each other: {wrong}. {_again(folder)}")
     return Collected(
         given=path,
         about=about,
@@ -158,6 +162,8 @@ def _table(
         raise BadDataError(
             f"{file} is torn or of another version: it lacks column(s) {', '.join(lacking[:5])}. {_again(folder)}"
         )
+    if not text and (wrong := not_numbers(table, columns, _TEXTS)):
+        raise BadDataError(f"{file} is torn or was edited: {wrong}. {_again(folder)}")
     return table
 
 

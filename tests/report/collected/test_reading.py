@@ -98,3 +98,28 @@ def test_a_table_without_rows_is_refused(out):
     file.write_text(file.read_text().splitlines()[0] + "\n")
     with pytest.raises(BadDataError, match="has no rows"):
         read_all([out])
+
+
+def edited(out, name, change):
+    file = out / "group" / f"{name}.tsv"
+    change(pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)).to_csv(file, sep="\t", index=False)
+
+
+def test_a_word_where_a_number_stands_is_refused(out):
+    edited(out, "comparisons", lambda table: table.assign(mean_difference="abc"))
+    with pytest.raises(BadDataError, match=r"comparisons.tsv is torn or was edited: mean_difference is 'abc'"):
+        read_all([out])
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("pairs", lambda table: table.iloc[: len(table) // 2]),
+        ("comparisons", lambda table: table.assign(mean_difference="0.9")),
+        ("further_comparisons", lambda table: table.assign(mean_difference="0.9")),
+    ],
+)
+def test_tables_that_do_not_fit_each_other_are_refused(out, name, change):
+    edited(out, name, change)
+    with pytest.raises(BadDataError, match="do not fit each other"):
+        read_all([out])

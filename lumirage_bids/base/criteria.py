@@ -17,7 +17,8 @@ class Criteria:
         Differences of the mean score within ± this are of no consequence; methods whose interval lies inside are
         equivalent. In the unit of the score.
     threshold : float
-        |d_z| below which a difference is called none, as in the published evaluation.
+        |d_z| below which a difference counts only if all of its interval is beyond the margin; the published evaluation
+        calls it none.
     confidence : float
         Level of the intervals; tests are at one less this.
     """

@@ -12,13 +12,13 @@ MADE_BY = "lumirage collect"
 FORMAT = 1
 SIGNED = "1, positive where b is better"
 KINDS = {
-    "certain": "a difference, beyond margin and threshold, also with what the one ahead lacks scored at worst",
+    "certain": "a difference, beyond margin and threshold or surely beyond the margin, also at worst for the one ahead",
     "doubted": "as certain, but not with the pairs at worst that the one ahead lacks, or by one subject alone",
-    "small": "surely a difference, but within the margin or the threshold",
+    "small": "surely a difference, but that it counts by margin and threshold is not shown",
     "equivalent": "surely within the margin",
     "identical": "the same in every pair",
     "open": "neither a difference nor equivalence is shown",
-    "turned": "as certain, but with failed pairs scored at worst the order is the other way round",
+    "turned": "surely a difference, but with failed pairs scored at worst the order is the other way round",
     "unknown": "there is no interval",
 }
 """What may be said of two arms → what that means; see `lumirage_bids.report.verdict.relations.Kind`."""

@@ -10,8 +10,13 @@ from lumirage_bids.report.text import and_join, count, fixed, p_value, significa
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import named
-from lumirage_bids.stats.design import FEWEST_FOR_SIZES
 
+#: What a single split may say of a difference that is shown over all pairs.
+_IN_SPLITS = (
+    *("certain in", "the other way round in", "not shown to count in"),
+    "the other way round, though not shown to count, in",
+    *("equivalent in", "the same in every pair of", "not certain in", "not tested in"),
+)
 MOST = 6  # sentences of one kind; the tables have all
 #: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
 _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"))
@@ -21,7 +26,7 @@ def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Tell the certain differences, and those that one thing alone makes doubtful, in the order of `rows`."""
     found = [r for r in rows if r.ahead]
     for r in found[:MOST]:
-        parts = (_difference, _doubts, _structure, _by_class, _further)
+        parts = (_difference, doubts, _structure, _by_class, _further)
         yield "".join(part(scene, r) for part in parts)
     if len(found) > MOST:
         yield f"{len(found) - MOST} further differences are in the table."
@@ -55,12 +60,10 @@ def effect(r: Relation) -> list[str]:
 
 
 def _no_interval(r: Relation) -> str:
-    if r.row["n_subjects"] < FEWEST_FOR_SIZES:
-        return f"too few {r.units} for its interval"
     return f"without an interval: {r.row['refused_sizes']}"
 
 
-def _doubts(scene: Scene, r: Relation) -> str:
+def doubts(scene: Scene, r: Relation) -> str:
     """What is doubtful about a difference."""
     told = []
     if r.lacks_too_much:
@@ -111,11 +114,14 @@ def _further(scene: Scene, r: Relation) -> str:
         other = next((o for o in relations if o.names() == r.names()), None)
         if other is None:
             continue
-        if not other.row["p_holm"] < scene.criteria.alpha:
-            parts.append(f"{measure} does not tell")
-        else:
+        if other.kind in ("equivalent", "identical"):
+            parts.append(f"by {measure} they are equivalent ({significant(other.difference)})")
+        elif other.ahead:
             verb = "agrees" if other.better == r.better else "says the opposite"
-            parts.append(f"{measure} {verb} ({significant(other.difference)})")
+            how = "" if other.certain else ", though not for certain"
+            parts.append(f"{measure} {verb}{how} ({significant(other.difference)})")
+        else:
+            parts.append(f"{measure} does not tell")
     return f" Other measures: {', '.join(parts)}." if parts and r.certain else ""
 
 
@@ -126,11 +132,18 @@ def _by_class(scene: Scene, r: Relation) -> str:
         return ""
     groups: dict[str, list[str]] = {}
     for name, each in found:
-        same = each.better == r.better
-        groups.setdefault({"certain": "certain" if same else "turned"}.get(each.kind, "not"), []).append(name)
-    words = {"certain": "certain in", "turned": "the other way round in", "not": "not certain in"}
-    parts = [f"{words[kind]} {_in(groups[kind], len(found))}" for kind in words if kind in groups]
+        groups.setdefault(_in_split(each, r), []).append(name)
+    parts = [f"{words} {_in(groups[words], len(found))}" for words in _IN_SPLITS if words in groups]
     return f" By split: {'; '.join(parts)}."
+
+
+def _in_split(each: Relation, whole: Relation) -> str:
+    """What a split says of a difference that is shown over all pairs."""
+    same = each.better == whole.better
+    certain, turned, slight, slightly_turned, equivalent, identical, doubtful, unknown = _IN_SPLITS
+    if each.shown:
+        return (certain if same else turned) if each.certain else slight if same else slightly_turned
+    return {"equivalent": equivalent, "identical": identical, "unknown": unknown}.get(each.kind, doubtful)
 
 
 def _in(splits: Sequence[str], all_splits: int) -> str:

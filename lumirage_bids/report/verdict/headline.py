@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
-from lumirage_bids.report.text import FEW_NAMES, and_join, count, few, p_value
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.text import FEW_NAMES, and_join, count, few, fixed, p_value
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene, Standing
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
@@ -92,11 +94,11 @@ def against(scene: Scene, name: str, r: Relation) -> str:
     """How a method stands to a reference, with as much certainty as there is."""
     other = next(iter(r.names() - {name}))
     by = f" by {scene.words.size(r.difference)}"
-    if r.ahead:
+    if r.ahead or r.kind == "small":
         where = scene.words.above if r.better == name else scene.words.below
-        return f"{name} is {where} {other}{by}{_doubt(scene, [r])}"
+        told = f"{name} is {where} {other}{by}{_doubt(scene, [r])}"
+        return told if r.ahead else f"{told}; that it counts is not shown"
     return {
-        "small": f"{name} differs from {other} too little to count ({scene.words.size(r.difference)})",
         "equivalent": f"{name} is equivalent to {other}",
         "identical": f"{name} is the same as {other} in every pair",
         "open": f"that {name} differs from {other} is not certain",
@@ -123,7 +125,7 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
 
 def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence[Relation]) -> str:
     """Who is behind, for certain, all that share the top or the first of them."""
-    top = [next(iter(r.names() - {name})) for r in level]
+    top = _others(name, level)
     theirs = [r for other in top for each in behind if (r := scene.between(other, each.worse)) is not None]
     lower = {each.worse for each in behind}
     everyone = len(theirs) == len(top) * len(behind) and all(r.ahead and r.worse in lower for r in theirs)
@@ -132,9 +134,17 @@ def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence
 
 
 def _by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
-    parts = [f"{r.worse} by {scene.words.size(r.difference)}{interval(scene, r)}" for r in behind[:_MOST]]
+    parts = [
+        f"{r.worse} by {scene.words.size(r.difference)}{interval(scene, r)}{_faint(scene, r)}" for r in behind[:_MOST]
+    ]
     more = [f"{len(behind) - _MOST} more by more"] if len(behind) > _MOST else []
     return ", ".join([*parts, *more])
+
+
+def _faint(scene: Scene, r: Relation) -> str:
+    """That a difference counts by the margin alone."""
+    threshold = scene.criteria.threshold
+    return f", d_z {fixed(r.d_z, 2)} below the threshold {threshold:g}" if r.d_z < threshold else ""
 
 
 def interval(scene: Scene, r: Relation) -> str:
@@ -150,6 +160,13 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
         return " on the pairs that all scored, which is not certain where failures differ"
     if hanging := list(dict.fromkeys(r.hangs_on for r in relations if r.hangs_on)):
         return f", but not for certain: it hangs on {and_join(hanging)} alone"
+    return surely(scene, relations)
+
+
+def surely(scene: Scene, relations: Sequence[Relation]) -> str:
+    """How far what is certain goes: not beyond few subjects, nor beyond few of the pairs that can be registered."""
+    if (fuller := scene.fuller(relations)) is not None:
+        return f" on these pairs alone ({fuller.name}, set aside, scored {count(fuller.scored)})"
     return f" for certain{as_far(relations)}"
 
 
@@ -163,7 +180,44 @@ def as_far(relations: Sequence[Relation]) -> str:
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
-    """Tell of methods that nobody leads."""
+    """Tell of methods that nobody leads, those apart that are surely behind, though not shown to count."""
+    small = [r for r in level if r.kind == "small"]
+    rest = [r for r in level if r.kind != "small"]
+    if not small:
+        return _undecided(scene, first, rest, several)
+    told = _not_shown_to_count(scene, first.name, small)
+    if all(r.kind in ("identical", "equivalent") for r in rest):
+        alike = f"; {first.name} is equivalent to {few(_others(first.name, rest))}" if rest else ""
+        return f"No winner: {told}{alike}; {_mean(scene, first)}."
+    return f"{_undecided(scene, first, rest, several)} {told}."
+
+
+def _others(name: str, relations: Sequence[Relation]) -> list[str]:
+    return [next(iter(r.names() - {name})) for r in relations]
+
+
+def _not_shown_to_count(scene: Scene, name: str, small: Sequence[Relation]) -> str:
+    """Tell of differences whose order is shown, but not that they count, and which criterion they miss."""
+    largest = max(small, key=lambda r: r.difference)
+    by = f"{scene.words.size(largest.difference)}{interval(scene, largest)}"
+    criteria = scene.criteria
+    missed = [
+        *(
+            [f"margin {criteria.margin:g} {scene.words.noun}"]
+            if any(not criteria.beyond(r.difference) for r in small)
+            else []
+        ),
+        *([f"threshold |d_z| = {criteria.threshold:g}"] if any(r.d_z < criteria.threshold for r in small) else []),
+    ]
+    return (
+        f"{name} is {scene.words.above} {few(_others(name, small))} by {by}{' at most' * (len(small) > 1)}"
+        f"{_doubt(scene, small)}, {'but' if all(r.shown for r in small) else 'and'} that it counts is not shown "
+        f"({and_join(missed)})"
+    )
+
+
+def _undecided(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
+    """Tell of methods of which no order is shown."""
     names = _together(scene, first.name, level)
     kinds = {r.kind for r in level}
     largest = max(level, key=lambda r: r.difference)
@@ -175,18 +229,12 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
     if kinds == {"identical"}:
         return f"Identical: {names} have the same score in every pair, {_mean(scene, first)}. No winner."
     if kinds <= {"identical", "equivalent"}:
-        tied = [next(iter(r.names() - {first.name})) for r in level if r.kind == "identical"]
+        tied = _others(first.name, [r for r in level if r.kind == "identical"])
         same = f" (the same in every pair: {few([first.name, *tied])})" if tied else ""
         return (
             f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
-            f"for certain{as_far([r for r in level if r.kind == 'equivalent'])}{same}: {of_what} {size}; "
+            f"{surely(scene, [r for r in level if r.kind == 'equivalent']).strip()}{same}: {of_what} {size}; "
             f"{_mean(scene, first)}."
-        )
-    if kinds <= {"identical", "equivalent", "small"}:
-        threshold = f"|d_z| = {scene.criteria.threshold:g}"
-        return (
-            f"No winner: between {names} there is no difference that counts, the {of_what} is {size}; the margin is "
-            f"{margin}, the threshold {threshold}; {_mean(scene, first)}."
         )
     turned = [r for r in level if r.kind == "turned"]
     why = " With failed pairs scored at worst it turns around." if turned else ""
@@ -213,7 +261,7 @@ def hidden(scene: Scene, r: Relation) -> str:
 
 def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
     """Names of arms level with the first; where two of them are told apart from each other, each with the first."""
-    others = [next(iter(r.names() - {first})) for r in level]
+    others = _others(first, level)
     between = [scene.between(a, b) for a, b in combinations(others, 2)]
     if any(r is not None and r.ahead for r in between):
         return f"{first} and each of {few(others)}"
@@ -231,7 +279,7 @@ def _unknown(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relation]
 
 def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     """What a reader must know with the headline: groups left out, no gain over the start, orders that turn."""
-    told = []
+    told = list(_two_changed(scene, used))
     if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _given(r.row["left_out"]))):
         n = max(int(r.row["n_left_out"]) for r in used)
         told.append(f"All of this is without the {count(n)} pairs of groups of too few subjects: {and_join(out)}.")
@@ -243,6 +291,13 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     told += _better_aside(scene, first)
     told += list(turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
+
+
+def _two_changed(scene: Scene, used: Sequence[Relation]) -> Iterator[str]:
+    """Arms of which two things differ, where no third arm tells which of the two makes a difference."""
+    mixed = list(dict.fromkeys(name for r in used if scene.confounded(r) for name in (r.better, r.worse)))
+    if mixed:
+        yield f"Method and variant both differ between {few(mixed)}: which of the two makes a difference is not told."
 
 
 def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
@@ -265,10 +320,11 @@ def _price(scene: Scene, first: Standing, used: Sequence[Relation]) -> Iterator[
             f"of {count(first.scored)} pairs."
         )
     for measure, relations in scene.further.items():
-        found = {o.names(): o for o in relations if o.row["p_holm"] < scene.criteria.alpha}
-        better = [r.worse for r in behind if r.names() in found and found[r.names()].better != first.name]
-        if better:
-            yield f"Mind: {measure} says the opposite of {first.name} and {few(better)}."
+        found = {o.names(): o for o in relations if o.ahead and o.worse == first.name}
+        against_it = [found[r.names()] for r in behind if r.names() in found]
+        for kind, how in (("certain", ""), ("doubted", ", though not for certain")):
+            if better := [o.better for o in against_it if o.kind == kind]:
+                yield f"Mind: {measure} says the opposite of {first.name} and {few(better)}{how}."
 
 
 def _better_aside(scene: Scene, first: Standing) -> Iterator[str]:
@@ -288,13 +344,17 @@ def _given(text: object) -> bool:
     return isinstance(text, str) and bool(text)
 
 
+def turns(row: Mapping[Hashable, Any], criteria: Criteria) -> bool:
+    """Whether an order turns: a difference within the margin is none that turns another around."""
+    both = all(criteria.beyond(row[f"difference_{i}"]) for i in (1, 2))
+    return bool(both and row["p_reversal_page"] < criteria.alpha)
+
+
 def turning(scene: Scene) -> Iterator[str]:
-    """Orders that turn between two conditions, by their own test."""
+    """Orders that turn between two conditions, by their own test, and by what counts in both."""
     ranked = {s.name for s in scene.ranked}
     for row in scene.interactions.to_dict("records"):
-        if not row["p_reversal_page"] < scene.criteria.alpha or not row["arms"] <= ranked:
-            continue
-        if not any(scene.criteria.beyond(row[f"difference_{i}"]) for i in (1, 2)):
+        if not turns(row, scene.criteria) or not row["arms"] <= ranked:
             continue
         sign = 1 if scene.words.higher_is_better else -1
         first, second = (row["b"], row["a"]) if sign * row["difference_1"] > 0 else (row["a"], row["b"])

@@ -18,14 +18,16 @@ Row = Mapping[Hashable, Any]
 Kind = Literal["certain", "doubted", "small", "equivalent", "identical", "open", "turned", "unknown"]
 """What the numbers carry:
 
-- certain: a difference, by Holm's p and beyond margin and threshold, and still so with what the one ahead lacks and
+- certain: a difference, by Holm's p, that counts (beyond margin and threshold, or all of its interval beyond the
+  margin), and still so with what the one ahead lacks and
   the other has scored at worst; what the one behind lacks cannot have put it there;
 - doubted: as certain, but not with these pairs at worst, or by one subject alone;
-- small: surely a difference, but inside the margin or the threshold, and not surely inside;
+- small: surely a difference, unless by one subject alone or by what the one ahead lacks, of which it is not shown that
+  it counts, nor that it does not;
 - equivalent: surely inside the margin; identical: no pair differs;
 - open: neither a difference nor equivalence is shown, or the two are alike on the pairs that both scored, but lack
   different pairs;
-- turned: as certain, but with failed pairs scored at worst the order is the other way round;
+- turned: surely a difference, but with failed pairs scored at worst the order is the other way round;
 - unknown: there is no interval.
 """
 
@@ -94,6 +96,17 @@ class Relation:
         return self.kind in ("certain", "doubted")
 
     @property
+    def shown(self) -> bool:
+        """Whether the order is shown, counting or not: neither one subject nor what the one ahead lacks makes it."""
+        return self.kind in ("certain", "small") and not self.hangs_on and not self.lacks_too_much
+
+    @property
+    def two_changed(self) -> bool:
+        """Whether the arms differ in method and variant both."""
+        row = self.row
+        return bool(row["method_a"] != row["method_b"] and row["variant_a"] != row["variant_b"])
+
+    @property
     def units(self) -> str:
         """What the interval is drawn from: subjects, or couples of them."""
         return "couples" if self.row["resampled"] == COUPLES else "subjects"
@@ -153,8 +166,7 @@ def _alike(row: Row, criteria: Criteria) -> bool:
 
 
 def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
-    size, d_z = abs(row["mean_difference"]), abs(row["d_z"])
-    counts = criteria.beyond(size) and not d_z < criteria.threshold
+    counts = _counts(row, criteria)
     sorted_out: tuple[tuple[bool, Kind], ...] = (
         (row["n"] == 0, "unknown"),
         (_alike(row, criteria) and failures_differ, "open"),
@@ -162,11 +174,18 @@ def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
         (not math.isfinite(row["ci_low"]), "unknown"),
         (row["p_equivalence_holm"] < criteria.alpha, "equivalent"),
         (not row["p_holm"] < criteria.alpha, "open"),
-        (counts and row["mean_difference"] * row["worst_case_difference"] < 0, "turned"),
+        (row["mean_difference"] * row["worst_case_difference"] < 0, "turned"),
         (counts and (_hangs(row) or _lacks_too_much(row, criteria)), "doubted"),
         (counts, "certain"),
     )
     return next((kind for holds, kind in sorted_out if holds), "small")
+
+
+def _counts(row: Row, criteria: Criteria) -> bool:
+    """Whether a difference is beyond margin and threshold, or surely beyond the margin, whatever its effect size."""
+    same_sign = row["ci_low"] * row["ci_high"] > 0
+    surely = same_sign and criteria.beyond(min(abs(row["ci_low"]), abs(row["ci_high"])))
+    return bool(surely or (criteria.beyond(row["mean_difference"]) and not abs(row["d_z"]) < criteria.threshold))
 
 
 def _hangs(row: Row) -> bool:

@@ -13,6 +13,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import Wording, and_join, count
 from lumirage_bids.report.verdict.relations import Relation, Row, relation
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, in_class
+from lumirage_bids.stats.common import MAY_LACK_PERCENT
 
 _REASONS = 3  # of failure that are told of an arm
 
@@ -182,6 +183,22 @@ class Scene:
         """Relations between arms that are ranked, or would be had they a pair in common."""
         names = {s.name for s in self.competitors if not s.set_aside}
         return [r for r in self.relations if r.names() <= names]
+
+    def confounded(self, r: Relation) -> bool:
+        """Whether two arms differ in method and variant, and no ranked arm between them tells which does it."""
+        if not r.two_changed:
+            return False
+        arms = {(s.variant, s.method) for s in self.competitors if not s.set_aside}
+        between = {(r.row["variant_a"], r.row["method_b"]), (r.row["variant_b"], r.row["method_a"])}
+        return not arms & between
+
+    def fuller(self, relations: Iterable[Relation]) -> Standing | None:
+        """An arm that is set aside, and yet scored many more pairs than these relations are over; None without."""
+        most = max((s for s in self.competitors if s.set_aside), key=lambda s: s.scored, default=None)
+        over = max((int(r.row["n"] + r.row["n_left_out"]) for r in relations), default=0)
+        if most is None or not 100 * (most.scored - over) > MAY_LACK_PERCENT * most.scored:
+            return None
+        return most
 
     def with_reference(self) -> list[Relation]:
         """Relations of a ranked arm with a reference of its own variant."""

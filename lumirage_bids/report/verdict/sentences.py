@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from lumirage_bids.report.text import and_join, count, few, p_value
-from lumirage_bids.report.verdict.certain import MOST, differences, single_splits, subjects
-from lumirage_bids.report.verdict.headline import against, as_far, hidden, turning
+from lumirage_bids.report.text import and_join, count, few, fixed, p_value
+from lumirage_bids.report.verdict.certain import MOST, differences, doubts, single_splits, subjects
+from lumirage_bids.report.verdict.headline import against, hidden, surely, turning, turns
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
@@ -25,7 +25,7 @@ def sentences(scene: Scene) -> list[str]:
     """Say all that the numbers carry, failures and what is certain first."""
     if scene.withheld:
         return list(failures(scene))
-    rows = scene.by_place(r for r in scene.of_ranked() if _tells(r))
+    rows = scene.by_place(r for r in scene.of_ranked() if not r.two_changed or scene.confounded(r))
     told = [
         *apart(scene),
         *differences(scene, rows),
@@ -39,11 +39,6 @@ def sentences(scene: Scene) -> list[str]:
         *failures(scene),
     ]
     return [*told, *ceiling(scene), *reach(scene, rows)]
-
-
-def _tells(r: Relation) -> bool:
-    """Whether two arms differ in one thing only, the method or the variant."""
-    return bool(r.row["method_a"] == r.row["method_b"] or r.row["variant_a"] == r.row["variant_b"])
 
 
 def apart(scene: Scene) -> Iterator[str]:
@@ -70,7 +65,7 @@ def interactions(scene: Scene) -> Iterator[str]:
         row
         for row in scene.interactions.to_dict("records")
         if row["p_page"] < scene.criteria.alpha
-        and not row["p_reversal_page"] < scene.criteria.alpha
+        and not turns(row, scene.criteria)
         and row["factor"] not in ("labelling", "evaluation")  # two scales: only an order that turns says something
         and row["arms"] <= ranked
         and scene.criteria.beyond(row["interaction"])
@@ -88,22 +83,41 @@ def interactions(scene: Scene) -> Iterator[str]:
 
 
 def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell what is equivalent, what is too small to count, and what is open; certain ones of single splits too."""
+    """Tell what is equivalent, what is not shown to count, and what is open; certain ones of single splits too."""
     by_kind = {kind: [r for r in rows if r.kind == kind] for kind in ("identical", "equivalent", "small")}
     margin = f"{scene.criteria.margin:g} {scene.words.noun}"
     if by_kind["identical"]:
         yield f"The same score in every pair: {_pairs_of(by_kind['identical'])}."
     if by_kind["equivalent"]:
         yield (
-            f"Equivalent, their means differ by less than {margin} for certain{as_far(by_kind['equivalent'])} (two "
+            f"Equivalent, their means differ by less than {margin} {surely(scene, by_kind['equivalent']).strip()} (two "
             f"one-sided tests, Holm's correction): {_pairs_of(by_kind['equivalent'])}."
         )
-    for r in by_kind["small"][:MOST]:
-        yield f"Too small to count: {_neutral(scene, r)}."
-    for r in [r for r in rows if r.kind in ("open", "turned")][:MOST]:
-        yield f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{hidden(scene, r)}{_in_some(scene, r)}"
-    for r in [r for r in rows if r.kind == "unknown"][:MOST]:
-        yield f"{_neutral(scene, r)}. No interval: {r.row['refused']}."
+    yield from _each("not shown to count", [_not_shown_to_count(scene, r) for r in by_kind["small"]])
+    undecided = [
+        f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{hidden(scene, r)}{_in_some(scene, r)}"
+        for r in rows
+        if r.kind in ("open", "turned")
+    ]
+    yield from _each("not certain", undecided)
+    untested = [f"{_neutral(scene, r)}. No interval: {r.row['refused']}." for r in rows if r.kind == "unknown"]
+    yield from _each("without an interval", untested)
+
+
+def _each(what: str, told: Sequence[str]) -> Iterator[str]:
+    """The first sentences of a kind, and how many more there are."""
+    yield from told[:MOST]
+    if (more := len(told) - MOST) > 0:
+        yield f"{count(more)} further {'differences are' if more > 1 else 'difference is'} {what}, in the table."
+
+
+def _not_shown_to_count(scene: Scene, r: Relation) -> str:
+    threshold = scene.criteria.threshold
+    size = f" d_z is {fixed(r.d_z, 2)}, below the threshold {threshold:g}." if r.d_z < threshold else ""
+    if not r.shown:
+        return f"Neither certain nor shown to count: {_neutral(scene, r)}.{size}{doubts(scene, r)}"
+    told = f"{r.better} is {scene.words.above} {r.worse}{surely(scene, [r])}, but that it counts is not shown"
+    return f"{told}: {_neutral(scene, r)}.{size}{doubts(scene, r)}"
 
 
 def _pairs_of(rows: Sequence[Relation]) -> str:
@@ -170,9 +184,10 @@ def gains(scene: Scene) -> Iterator[str]:
         size = scene.words.size(r.difference if better == scene.words.higher_is_better else -r.difference, sign=True)
         parts.append(f"{name} {size}{_gain_interval(scene, r, better)}")
     yield f"Against the start without deformation ({FLOOR}), in {scene.words.noun}: {', '.join(parts)}."
-    worse = [next(iter(r.names() & names)) for r in own if r.certain and r.worse in names]
+    worse = [r for r in own if r.certain and r.worse in names]
     if worse:
-        yield f"{and_join(worse)}: worse than no deformation at all, for certain."
+        how = surely(scene, worse) if scene.fuller(worse) else ", for certain"
+        yield f"{and_join([r.worse for r in worse])}: worse than no deformation at all{how}."
     none = [r for r in own if r.kind in ("open", "turned", "small", "equivalent", "identical")]
     for r in none[:MOST]:
         name = next(iter(r.names() & names))
@@ -197,7 +212,8 @@ def ranks(scene: Scene) -> Iterator[str]:
     for s in ranked:
         by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
     places = [f"{rank}. {few(names)}" for rank, names in sorted(by_rank.items())]
-    told = f"Rank, one more than the methods that are ahead for certain: {'; '.join(places)}."
+    how = surely(scene, certain) if scene.fuller(certain) else " for certain"
+    told = f"Rank, one more than the methods that are ahead{how}: {'; '.join(places)}."
     firsts = [f"{s.name} {s.first_percent:.0f} %" for s in ranked if s.first_percent >= 1]
     alone = len(by_rank.get(1, [])) == 1 and firsts
     if all(math.isnan(s.first_percent) for s in ranked):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
+from lumirage_bids.output.score_table import grid_and_transfer
 from lumirage_bids.report.text import Wording, compared_where
 from lumirage_bids.report.verdict.headline import headline
 from lumirage_bids.report.verdict.relations import Relation
@@ -145,7 +146,7 @@ def judge(
             Verdict(
                 labelling=scene.labelling,
                 pairs=where,
-                evaluation="" if plain else f"labels compared {compared_where(scene.evaluation)}",
+                evaluation="" if plain else _compared(scene.evaluation),
                 headline=headline(scene),
                 sentences=tuple(sentences(scene)),
                 standings=tuple(scene.standings),
@@ -153,6 +154,14 @@ def judge(
             )
         )
     return found
+
+
+def _compared(evaluation: str) -> str:
+    """Where label maps were compared; of a name that is none of ours nothing is known."""
+    grid, transfer = grid_and_transfer(evaluation)
+    if grid in ("native", "reference") and transfer in ("linear", "nearest"):
+        return f"labels compared {compared_where(evaluation)}"
+    return f"evaluation {named(evaluation)}"
 
 
 def ranked_labellings(ranking: pd.DataFrame, withheld: Mapping[str, str]) -> pd.DataFrame:
@@ -213,9 +222,11 @@ def _scene(
         interactions=_interactions(tables.interactions, labelling, how, labels),
         structures=_of(tables.structure_differences, labelling, how),
         further={
-            measure: relate(rows[rows["split"] == split], pairs, labels, criteria, judged[0].sign)
+            measure: relate(
+                rows[rows["split"] == split], pairs, labels, replace(criteria, margin=judged[1]), judged[0].sign
+            )
             for measure, table in tables.further.items()
-            if len(rows := _of(table, labelling, how)) and (judged := known_score(measure))
+            if len(rows := _of(table, labelling, how)) and (judged := known_score(measure)) and judged[1] is not None
         },
         criteria=criteria,
         words=words,

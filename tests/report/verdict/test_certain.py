@@ -34,7 +34,7 @@ def test_an_adjective_needs_an_interval_of_the_effect():
     few = words(verdict(table(groups={"T1w": 4}, subject=0.001, noise=0.001)))
     assert "is above greedy by" in few
     assert "for certain, as far as 4 subjects go: greedy by" in few
-    assert "too few subjects for its interval" in few
+    assert "without an interval: 4 subjects take part, at least 8 are needed for an interval of an effect size" in few
     assert not re.search("small|medium|large", few.replace("too small", "").replace("largest", ""))
 
 
@@ -90,6 +90,28 @@ def test_a_difference_in_one_split_only_is_placed():
     told = words(verdict(pairs))
     assert "in A to A" in told
     assert "greedy is above" not in told
+
+
+def test_a_split_is_told_by_what_is_known_of_it():
+    pairs = equal(groups={"A": 8, "B": 8}, subject=0.0005, noise=0.001)
+    for split, plus in (("A to A", 0.12), ("A to B", -0.006), ("B to A", -0.03)):
+        pairs.loc[of(pairs, "syn", split=split), "dice_mean"] += plus
+    told = words(verdict(pairs))
+    assert "By split: certain in A to A; the other way round in B to A; equivalent in A to B and B to B." in told
+    assert "not certain in" not in told
+
+
+def test_a_further_measure_is_judged_by_its_own_margin():
+    random = np.random.default_rng(0)
+    pairs = table(subject=0.003)
+    pairs["hd95_mm"] = 3 + 0.02 * of(pairs, "syn") + random.normal(0, 0.001, len(pairs))
+    found = verdict(pairs)
+    assert "Mind" not in found.headline
+    assert "Other measures: by hd95_mm they are equivalent (0.0" in words(found)
+    pairs["hd95_mm"] += 0.5 * of(pairs, "syn")
+    found = verdict(pairs)
+    assert found.headline.endswith("Mind: hd95_mm says the opposite of syn and greedy.")
+    assert "Other measures: hd95_mm says the opposite (0.5" in words(found)
 
 
 def test_one_structure_that_makes_a_difference_is_named():

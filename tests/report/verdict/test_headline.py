@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.report.verdict.verdict import Known
-from tests.report.situations import fail, of, some, table, verdict, words
+from tests.report.situations import fail, of, some, table, verdict, verdicts, words
 from tests.report.verdict.claims import claims, copied, equal, failing, rounded, turned
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -207,6 +207,51 @@ def test_an_order_that_turns_between_splits_is_told_in_the_headline():
         r"(syn is above greedy by 0\.\d+ in A to A|greedy is above syn by 0\.\d+ in B to B)", found.headline
     )
     assert "Highest mean" not in found.headline
+
+
+def test_an_order_that_turns_by_less_than_the_margin_does_not_turn():
+    pairs = equal(labellings=("manual", "auto"), subject=0.0005, noise=0.001)
+    pairs.loc[of(pairs, "syn", labelling="manual"), "dice_mean"] += 0.034
+    pairs.loc[of(pairs, "syn", labelling="auto"), "dice_mean"] -= 0.008
+    manual, auto = verdicts(pairs)
+    assert manual.headline.startswith("Highest mean: syn")
+    assert auto.headline.startswith("Equivalent, with no winner: greedy and syn")
+    for each in (manual, auto):
+        assert "depends on the labelling" not in words(each)
+
+
+def test_two_splits_of_which_one_is_equivalent_differ_but_do_not_turn():
+    pairs = turned(0.03, noise=0.001)
+    pairs.loc[of(pairs, "syn", split="B to B"), "dice_mean"] += 0.023
+    told = words(verdict(pairs))
+    assert "The order of" not in told
+    assert re.search(r"syn − greedy is \+0\.02\d \(A to A\) and −0\.00\d \(B to B\)", told)
+
+
+def test_method_and_variant_changed_at_once_is_told_in_the_headline():
+    pairs = table({"a": 0.6, "b": 0.65}, variants=("1mm", "2mm"), subject=0.003)
+    two = pairs[of(pairs, "b", variant="1mm") | of(pairs, "a", variant="2mm")]
+    found = verdict(two)
+    mixed = (
+        "Method and variant both differ between b (1mm) and a (2mm): which of the two makes a difference is not told."
+    )
+    assert found.headline.endswith(mixed)
+    assert any(s.startswith("b (1mm) is above a (2mm) by 0.05") for s in found.sentences)
+    assert "both differ" not in words(verdict(pairs))
+    assert "both differ" not in words(verdict(pairs[~of(pairs, "b", variant="2mm")]))
+
+
+def test_a_lead_over_the_half_that_two_methods_share_is_not_for_certain():
+    pairs = table({"a": 0.6, "b": 0.64, "c": 0.55}, subject=0.003)
+    half = some(pairs, 0.5)
+    pairs = fail(pairs, (of(pairs, "a") | of(pairs, "b")) & ~half)
+    found = verdict(fail(pairs, of(pairs, "c") & half & some(pairs, 0.3, seed=3)))
+    n = int(re.match(r"Set aside, too few scores: c, (\d+) of 132 pairs failed", found.headline)[1])
+    told = f"above every other that is ranked on these pairs alone (c, set aside, scored {132 - n}): a by"
+    assert told in found.headline
+    assert "for certain" not in words(found)
+    nearly_all = fail(table({"a": 0.6, "b": 0.64, "c": 0.55}, subject=0.003), of(pairs, "c") & some(pairs, 0.07))
+    assert "above every other that is ranked for certain: a by" in verdict(nearly_all).headline
 
 
 def test_means_are_over_the_pairs_that_are_left_where_a_group_is_left_out():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,9 @@ def test_the_same_difference_of_three_rounded_pairs_is_no_evidence():
 
 def test_a_difference_of_the_margin_is_within_the_margin():
     pairs = copied(table({"identity": 0.45, "greedy": 0.69}, noise=0.0, subject=0.0), "greedy", "syn", 0.70 - 0.69)
-    assert not claims(verdict(pairs))
+    found = verdict(pairs)
+    assert found.headline.startswith("No winner: syn is above greedy by 0.010")
+    assert "that it counts is not shown (margin 0.01 Dice)" in found.headline
 
 
 def test_equal_methods_have_no_winner():
@@ -62,20 +66,54 @@ def test_a_tiny_difference_of_very_many_pairs_is_equivalent():
     assert not claims(found)
 
 
-def test_what_is_sure_and_inside_the_margin_or_may_be_has_no_winner():
+def test_a_sure_order_that_may_be_inside_the_margin_is_told_and_has_no_winner():
     pairs = table({"identity": 0.45, "a": 0.6, "b": 0.608}, groups={"T1w": 16}, subject=0.003, noise=0.005, seed=4)
     (relation,) = [r for r in verdict(pairs).relations if "identity" not in r.names()]
     assert relation.kind == "small"
     found = verdict(pairs)
-    assert found.headline.startswith("No winner: between b and a there is no difference that counts")
-    assert not claims(found)
+    assert relation.high > 0.01
+    assert found.headline.startswith(
+        "No winner: b is above a by 0.009 (95 % interval 0.005 to 0.012) for certain, but "
+    )
+    assert "that it counts is not shown (margin 0.01 Dice)" in found.headline
+    assert any(s.startswith("b is above a for certain, but that it counts is not shown: ") for s in found.sentences)
+    assert "no difference that counts" not in words(found)
 
 
-def test_a_certain_difference_below_the_threshold_of_the_effect_has_no_winner():
+def test_a_difference_that_is_surely_beyond_the_margin_is_certain_and_its_small_effect_is_told():
     pairs = table({"identity": 0.45, "a": 0.6, "b": 0.62}, groups={"T1w": 36}, subject=0.0, noise=0.12)
     found = verdict(pairs)
-    assert found.headline.startswith("No winner: between b and a there is no difference that counts")
-    assert "the threshold |d_z| = 0.2" in found.headline
+    (relation,) = [r for r in found.relations if "identity" not in r.names()]
+    assert relation.low > 0.01
+    assert found.headline.startswith("Highest mean: b, ")
+    assert found.headline.endswith("a by 0.021 (95 % interval 0.011 to 0.031), d_z 0.12 below the threshold 0.2.")
+
+
+def test_a_small_effect_that_may_be_inside_the_margin_has_no_winner():
+    pairs = table({"identity": 0.45, "a": 0.6, "b": 0.615}, groups={"T1w": 36}, subject=0.0, noise=0.12)
+    found = verdict(pairs)
+    assert re.match(
+        r"No winner: b is above a by 0\.01\d \(.*\) for certain, but that it counts is not shown "
+        r"\(threshold \|d_z\| = 0\.2\);",
+        found.headline,
+    )
+    told = next(s for s in found.sentences if s.startswith("b is above a for certain, but that it counts is not shown"))
+    assert re.search(r"d_z is 0\.\d\d, below the threshold 0\.2\.", told)
+
+
+def test_a_sure_order_beside_an_open_one_is_no_part_of_it():
+    pairs = table({"a": 0.6, "b": 0.607, "c": 0.608}, groups={"T1w": 14}, subject=0.002, noise=0.006)
+    odd = 0.02 * np.random.default_rng(0).normal(size=14)
+    odd -= odd.mean()
+    pairs.loc[of(pairs, "b"), "dice_mean"] += odd[pairs.loc[of(pairs, "b"), "moving"].str[4:6].astype(int)]
+    found = verdict(pairs)
+    assert {frozenset("ac"): "small", frozenset("bc"): "open"}.items() <= {
+        r.names(): r.kind for r in found.relations
+    }.items()
+    assert found.headline.startswith("No winner: the order of c and b is not certain; difference 0.00")
+    assert (
+        "c is above a by 0.009 (95 % interval 0.006 to 0.013) for certain, but that it counts is not" in found.headline
+    )
 
 
 def test_the_criteria_are_the_protocols():

@@ -41,6 +41,13 @@ def test_more_subjects_than_anybody_has_are_told_without_a_number():
     assert f"any two of them take more than {count(100_000)} subjects, all with all; here are 12." in told
 
 
+def test_open_comparisons_are_counted_where_they_are_many():
+    told = verdict(table({f"m{i}": 0.6 for i in range(5)}, seed=1)).sentences
+    open_ones = [s for s in told if s.startswith("Not certain: ")]
+    assert len(open_ones) == 6
+    assert "4 further differences are not certain, in the table." in told
+
+
 def test_one_fixed_subject_bounds_what_is_found_and_is_named():
     pairs = table(subject=0.003)
     found = verdict(pairs[pairs["fixed"] == pairs["fixed"].iloc[0]])

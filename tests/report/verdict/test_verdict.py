@@ -99,6 +99,15 @@ def test_a_verdict_for_each_evaluation_and_none_across():
     assert reference.headline.startswith("Highest mean: greedy, mean Dice 0.")
 
 
+def test_of_an_evaluation_of_another_name_no_grid_is_told():
+    pairs = table(subject=0.004)
+    pairs.loc[of(pairs, "syn"), "evaluation"] = "surface"
+    assert {v.evaluation for v in verdicts(pairs)} == {
+        "labels compared on the fixed scan's native grid",
+        "evaluation surface",
+    }
+
+
 # --- labels that cannot carry a verdict ------------------------------------------------------------------------------
 
 

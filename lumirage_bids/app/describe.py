@@ -131,6 +131,7 @@ def warnings(plan: Plan) -> Iterator[str]:
             f"pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
             "local normalised cross-correlation, which expects the same contrast: read those rows with care."
         )
+    yield from _unsynthesised(plan)
     if plan.left_out:
         yield f"no scan fits the filter for {len(plan.left_out)} subject(s): {list_names(plan.left_out)}."
     pairs = plan.runnable or plan.asked  # before anything is fetched it is not too late to choose
@@ -143,6 +144,19 @@ def warnings(plan: Plan) -> Iterator[str]:
             "that those that are whole heads get none from there where none can be made of themselves. To "
             f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
         )
+
+
+def _unsynthesised(plan: Plan) -> Iterator[str]:
+    """Contrasts of which images are to be synthesised, and no scan has."""
+    there = {s.suffix for s in plan.scans}
+    for variant, arm in {arm.variant: arm for arm in plan.arms}.items():
+        asked = arm.preparation.synthesis.contrasts if arm.preparation.synthesis else ()
+        if absent := [c for c in asked if c not in there]:
+            what = "no image is synthesised" if len(absent) == len(asked) else "nothing is synthesised of those"
+            yield (
+                f"variant {variant} synthesises images of {', '.join(asked)} scans, and no scan here is a "
+                f"{' or '.join(absent)}, but {', '.join(sorted(there))}: {what}."
+            )
 
 
 def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:

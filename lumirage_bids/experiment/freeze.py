@@ -15,6 +15,7 @@ from lumirage_bids.base.own_code import Code
 from lumirage_bids.base.parameters import counted_fields
 from lumirage_bids.bids.look_up_tables import only_named
 from lumirage_bids.experiment.declared import Protocol
+from lumirage_bids.experiment.descriptions import arm_tables
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.settings import Settings
@@ -52,6 +53,7 @@ def freeze(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -> 
                 "protocol": protocol.name,
                 "pairs": size,
                 "measures": list(measures),
+                "parameters": {arm.label: _whole(arm) for arm in plan.arms},
                 "text": protocol.text,
             }
         ),
@@ -88,6 +90,12 @@ def _masks(masking: Masking) -> dict[str, Any]:
 
 def _arm(arm: ArmOfRun) -> dict[str, Any]:
     return {"variant": arm.variant, "name": arm.name, **arm.facts, "revisions": arm.revisions, **_code(arm.code)}
+
+
+def _whole(arm: ArmOfRun) -> dict[str, Any]:
+    """All parameters, those too that came later and, at their default, are in no digest."""
+    before = {"starts": {s.name: arm_tables(s)["method"] for s in arm.stages[:-1]}} if arm.first else {}
+    return {**arm_tables(arm), **before}
 
 
 def _code(code: Code) -> dict[str, Code]:

@@ -42,7 +42,8 @@ class Frozen:
     Attributes
     ----------
     about : mapping
-        What a reader wants to know besides, and is in no digest: version of the program, text of the protocol.
+        What a reader wants to know besides, and is in no digest: version of the program, text of the protocol, all
+        parameters of each arm.
     content : mapping
         What counts: ``run``, ``statistics``, ``margins``, ``masks``, ``labellings``, ``arms``, ``scans``, ``pairs``; as
         TOML has it, see `plain`.
@@ -62,10 +63,12 @@ class Frozen:
         """The file: the same plan gives the same bytes."""
         import tomli_w
 
-        head = {"format": FORMAT, "digest": self.digest, "about": {k: v for k, v in self.about.items() if k != "text"}}
+        about = {k: v for k, v in self.about.items() if k not in ("text", "parameters")}
+        head = {"format": FORMAT, "digest": self.digest, "about": about}
+        told = {"about": {"parameters": self.about["parameters"]}} if "parameters" in self.about else {}
         protocol = _literal(str(self.about["text"])) if "text" in self.about else ""
-        content = _NUMBERS.sub(_on_one_line, tomli_w.dumps(self.content))
-        return f"{HEADER}{tomli_w.dumps(head)}{protocol}\n{content}"
+        more, content = (_NUMBERS.sub(_on_one_line, tomli_w.dumps(table)) for table in (told, self.content))
+        return "\n".join(part for part in (f"{HEADER}{tomli_w.dumps(head)}{protocol}", more, content) if part)
 
     @cached_property
     def arms(self) -> dict[tuple[str, str], Table]:

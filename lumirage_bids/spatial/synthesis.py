@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +26,9 @@ WHERE = {
 }
 """Where they are to be had."""
 REFERENCES = {"mri_synthsr": ("iglesias2023",)}
-PLACEHOLDERS = frozenset({"{input}", "{output}", "{threads}"})
+PLACEHOLDERS = ("{input}", "{output}", "{threads}")
+_PLACEHOLDER = re.compile(r"(?<!\$)\{[a-z_]+\}")  # ${name} is a shell's
+_RUN_ON = re.compile(r"\{(input|output|threads)\}\{")
 HELD = 0.95
 """Share of the brain that a synthesised image must hold; less, and its header is another scan's, or none."""
 
@@ -64,12 +67,20 @@ class Synthesis:
 
     def __post_init__(self) -> None:
         """Refuse no program and two, and commands without a way in or out."""
-        if bool(self.program) == bool(self.argv):
+        if self.program and self.argv:
+            raise UsageError(
+                f"synthesis has both program = {self.program!r} and argv = {list(self.argv)}; leave one of them out."
+            )
+        if not (self.program or self.argv):
             raise UsageError("synthesis needs either program or argv: what makes the images.")
         words = " ".join(self.command)
         for needed in ("{input}", "{output}"):
             if needed not in words:
                 raise UsageError(f"argv is {list(self.argv)}; it must hold {needed}.")
+        if unknown := sorted(set(_PLACEHOLDER.findall(words)).difference(PLACEHOLDERS)):
+            raise UsageError(f"argv holds {unknown[0]}, which stands for nothing. Known: {', '.join(PLACEHOLDERS)}.")
+        if run_on := [part for part in self.argv if _RUN_ON.search(part)]:
+            raise UsageError(f"argv holds {run_on[0]!r}, two values in one word; give each an argument of its own.")
         if not self.contrasts:
             raise UsageError('contrasts is empty; name the BIDS suffixes of the scans: ["T2w", "FLAIR"].')
         if relative := [name for name in self.depends if not Path(name).is_absolute()]:
@@ -81,6 +92,12 @@ class Synthesis:
     def command(self) -> tuple[str, ...]:
         """Program and arguments, with placeholders."""
         return self.argv or COMMANDS[self.program]
+
+    @property
+    def absent(self) -> str:
+        """Say what of `depends` is not there; empty where all is."""
+        absent = [name for name in self.depends if not Path(name).exists()]
+        return f"depends names {', '.join(absent)}, which is not there" if absent else ""
 
     @property
     def where(self) -> str:

@@ -96,3 +96,24 @@ def test_the_memory_of_preparing_is_told_beside_that_of_registering(tmp_path: Pa
     assert "16.0 GB at most while a scan" in describe(made, found, wanted, 12_000)
     prepared = replace(made, preparing=(), aligning=())
     assert "while a scan is" not in describe(prepared, found, wanted, 12_000)
+
+
+def test_what_no_scan_here_is_synthesised_of_is_told_and_what_it_depends_on_and_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    asks = '[preparation.synthesis]\nargv = ["/bin/sh", "{input}", "{output}"]\ncontrasts = '
+    scans = [scan(tmp_path, s) for s in "12"]
+
+    def said(text: str) -> str:
+        file.write_text(asks + text)
+        wanted = asked(tmp_path, dry_run=True, protocol=str(file))
+        return describe(
+            plan(tmp_path, scans, protocol=str(file), dry_run=True), dataset(tmp_path, scans), wanted, 1_000
+        )
+
+    assert "synthesises images of T9w scans, and no scan here is a T9w, but T1w: no image is synthesised" in said(
+        '["T9w"]'
+    )
+    assert "no scan here is a FLAIR, but T1w: nothing is synthesised of those" in said('["T1w", "FLAIR"]')
+    told = said('["T1w"]\ndepends = ["/nonexistent/weights"]')
+    assert "no scan here" not in told
+    assert "depends names /nonexistent/weights, which is not there" in told

@@ -57,6 +57,12 @@ def test_it_says_what_a_reviewer_asks_for(study: Study) -> None:
     assert told["arms"]["greedy"]["method"]["step"] == 0.5
     assert told["arms"]["greedy"]["preparation"]["spacing"] == 2
     assert told["pairs"]["sub-3_T1w"] == ["sub-1_T1w", "sub-2_T1w"]
+    whole = told["about"]["parameters"]["greedy"]
+    assert (whole["preparation"]["normalisation"], whole["preparation"]["grid"]) == ("percentile", "own")
+    assert whole["preparation"]["shape"] == "none"
+    assert (whole["method"]["multimodal"], whole["method"]["start_from"]) == ("mind", "")
+    for name in ("method", "preparation", "alignment"):
+        assert told["arms"]["greedy"][name].items() <= whole[name].items()
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def head(spacing: tuple[float, float, float] = (1.0, 1.2, 4.0)) -> tuple[Volume,
     ("table", "said"),
     [
         ({}, "either program or argv"),
-        ({"program": "mri_synthsr", "argv": list(MINE)}, "either program or argv"),
+        ({"program": "mri_synthsr", "argv": list(MINE)}, "both program = 'mri_synthsr' and argv = .* leave one"),
+        ({"argv": [*MINE, "{foo}"]}, r"\{foo\}, which stands for nothing\. Known: \{input\}, \{output\}, \{threads\}"),
+        ({"argv": ["/opt/mine", "{input}{output}"]}, "two values in one word"),
         ({"program": "synthsr"}, "'mri_synthsr'"),
         ({"argv": ["/opt/mine", "{input}"]}, r"must hold \{output\}"),
         ({"argv": list(MINE), "contrasts": []}, "contrasts is empty"),
@@ -44,6 +46,11 @@ def head(spacing: tuple[float, float, float] = (1.0, 1.2, 4.0)) -> tuple[Volume,
 def test_what_is_no_synthesis_is_refused(table: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         from_table(Preparation, {"synthesis": table}, "[preparation]")
+
+
+def test_words_of_a_shell_and_its_variables_are_left_alone() -> None:
+    line = "${tool} -i {input} -o={output} | awk '{print $1}'"
+    assert Synthesis(argv=("sh", "-c", line)).filled(input="a", output="b")[2] == "${tool} -i a -o=b | awk '{print $1}'"
 
 
 def test_freesurfers_program_is_called_as_its_manual_says() -> None:

@@ -205,6 +205,18 @@ def _spacing(of: _Rows) -> str:
     return "native" if spacing is None else f"{spacing:g} mm"
 
 
+def _synthesised(of: _Rows) -> str:
+    """Which scans images were made of, among those that were scored."""
+    if of.variant not in of.facts.preparations:
+        return ""
+    made = of.preparation_of("synthesis") or {}
+    scored = {scan.rpartition("_")[2] for scan in (*of.rows["moving"], *of.rows["fixed"])}
+    if not (contrasts := [c for c in made.get("contrasts", ()) if c in scored]):
+        return "none"
+    program = made.get("program") or " ".join(made["argv"])
+    return f"{made['makes']} images, made of {', '.join(contrasts)} scans by {program}"
+
+
 def _skull(of: _Rows) -> str:
     strip = of.preparation_of("skull_strip")
     return "" if strip is None else "stripped" if strip else "kept"
@@ -308,6 +320,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "effect size": lambda of: "d_z, of the paired differences",
     "voxel size": _spacing,
     "spacing in the headers": lambda of: "kept",
+    "images synthesised": _synthesised,
     "skull": _skull,
     "field of view": _field_of_view,
     "intensities": _intensities,

@@ -128,3 +128,12 @@ def test_every_condition_has_a_source_and_a_way_to_tell_the_runs():
 def test_the_page_on_protocols_sets_every_condition_beside_ours(name: str):
     """To write it anew: python -m tests.audit.published.docs_tables."""
     assert blocks(PAGE.read_text("utf-8"))[name] == table(name)
+
+
+def test_synthesised_images_are_a_difference():
+    found = differences_of("nimh-ood", "synthesised")
+    found = found[found["field"] == "images synthesised"]
+    told = {f"T1w images, made of {contrast} scans by mri_synthsr" for contrast in ("T2w", "T2starw", "FLAIR")}
+    assert (set(found["ours"]), set(found["published"])) == (told, {"none"})
+    assert {"greedy", "syn", "vfa"} <= set(found["method"])
+    assert "images synthesised" not in differing("nimh-ood", "vfa", "published")

@@ -50,7 +50,8 @@ class Apart:
     Attributes
     ----------
     kind : str
-        ``arm``, ``labelling``, ``evaluation`` or ``dataset``.
+        ``arm``, ``labelling``, ``evaluation``, ``dataset`` (other names, the same scans) or ``name`` (one name, and
+        no scores that show the same scans).
     name : str
         What it is called.
     experiments : tuple of tuple of int
@@ -262,10 +263,13 @@ def _datasets(experiments: Sequence[Collected]) -> tuple[list[str], list[Apart]]
     """Dataset of each experiment: by its name, and by scans that two of them have in common."""
     names = [each.about.dataset for each in experiments]
     seen = [_pairs_seen(each.tables.pairs) for each in experiments]
-    apart = []
+    apart, unlike = [], []
     for first, second in combinations(range(len(names)), 2):
         common = len(np.intersect1d(seen[first], seen[second], assume_unique=True))
-        if names[first] != names[second] and common and common >= SAME_SCANS * min(len(seen[first]), len(seen[second])):
+        alike = common and common >= SAME_SCANS * min(len(seen[first]), len(seen[second]))
+        if experiments[first].about.dataset == experiments[second].about.dataset and not alike:
+            unlike.append((first, second))
+        elif names[first] != names[second] and alike:
             reason = f"{common} pairs have the same names and the same Dice before any alignment"
             apart.append(
                 Apart(
@@ -277,7 +281,24 @@ def _datasets(experiments: Sequence[Collected]) -> tuple[list[str], list[Apart]]
             )
             old, new = names[second], names[first]
             names = [new if name == old else name for name in names]
-    return names, apart
+    return names, [*apart, *_one_name(experiments, unlike)]
+
+
+def _one_name(experiments: Sequence[Collected], unlike: Sequence[tuple[int, int]]) -> Iterator[Apart]:
+    """Experiments that are one dataset by its name alone, a row a name."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for couple in unlike:
+        found.setdefault(experiments[couple[0]].about.dataset, []).append(couple)
+    for name, couples in found.items():
+        scans = [(_scans(experiments[a]), _scans(experiments[b])) for a, b in couples]
+        common = max(len(ours & theirs) / min(len(ours), len(theirs)) for ours, theirs in scans)
+        reason = "their scores before any alignment are not the same" + ("" if common else ", nor are scans' names")
+        everyone = tuple(sorted({place for couple in couples for place in couple}))
+        yield Apart(kind="name", name=name, experiments=(everyone,), reasons=(reason,))
+
+
+def _scans(each: Collected) -> set[str]:
+    return {*each.tables.pairs["moving"], *each.tables.pairs["fixed"]}
 
 
 def _pairs_seen(pairs: pd.DataFrame) -> np.ndarray:

@@ -32,6 +32,7 @@ from lumirage_bids.report.collected.sentences import (
     alone,
     apart_sentence,
     arm_titles,
+    means_told,
     title,
     titles,
     verdict_together,
@@ -184,9 +185,15 @@ def _figures(output: Output, summed: Summed) -> Iterator[_Drawing]:
         alt = f"Differences between methods in each experiment, {group}. The table of comparisons has the numbers."
         caption = (
             f"Differences in mean Dice between every two methods in each experiment, {group}. Right of 0 the "
-            "first-named is better; the grey band is the margin. Diamonds: mean over datasets with its interval; thin "
-            "lines: where the true difference of a further dataset would lie."
+            "first-named is better; the grey band is the margin."
         )
+        if means_told(shown):
+            caption += " Diamonds: mean over datasets with its interval"
+            caption += (
+                "; thin lines: where the true difference of a further dataset would lie."
+                if shown["further_low"].notna().any()
+                else "."
+            )
         yield _Drawing(name=name, caption=caption, markup=svg_markup((output / svg).read_text("utf-8"), name, alt))
 
 
@@ -231,6 +238,8 @@ def _page(
         shown=shown,
         criteria=summed.criteria,
         tests=summed.family.tests,
+        means=means_told(summed.together),
+        several=every > 1,
         limits={"datasets": FEWEST_EXPERIMENTS, "further": FEWEST_TO_PREDICT, "degrees": FEWEST_DEGREES},
         experiments=experiment_table(told),
         methods=method_table(summed),

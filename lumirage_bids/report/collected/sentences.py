@@ -10,7 +10,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.collected.comparable import Apart, Block
-from lumirage_bids.report.collected.summing import Summed
+from lumirage_bids.report.collected.summing import TOO_FEW, Summed
 from lumirage_bids.report.text import Wording, and_join, few, p_value
 from lumirage_bids.stats.classes import Arm, arm_labels
 from lumirage_bids.stats.random_effects import FEWEST_EXPERIMENTS, FEWEST_TO_PREDICT
@@ -43,6 +43,11 @@ def couple_titles(row: _Row, labels: Mapping[Arm, str]) -> tuple[str, str]:
     return labels[Arm(row["variant_a"], row["method_a"])], labels[Arm(row["variant_b"], row["method_b"])]
 
 
+def means_told(rows: pd.DataFrame) -> bool:
+    """Whether any two methods have a mean over datasets."""
+    return bool(rows["mean_difference"].notna().any())
+
+
 def verdict_together(summed: Summed) -> dict[str, list[str]]:
     """Label set and evaluation → what its experiments say together of every two methods."""
     labels = arm_titles(summed)
@@ -69,6 +74,11 @@ def _couple(summed: Summed, row: _Row, labels: Mapping[Arm, str]) -> Iterator[st
         out = of[~of["counted"].astype(bool)]
         why = and_join([f"{title(e, summed)} ({w})" for e, w in zip(out["experiment"], out["why_not"], strict=True)])
         yield f"Not counted: {why}."
+        if out["why_not"].str.contains(TOO_FEW, regex=False).any():
+            yield (
+                "A mean over datasets weighs them by how well the error of each is known, which is not told from so "
+                "few subjects; its own verdict stands, as its interval is as wide as they make it."
+            )
     yield from _turning(summed, of, a, b)
 
 
@@ -87,6 +97,9 @@ def _side_by_side(summed: Summed, row: _Row, of: pd.DataFrame, a: str, b: str) -
         else f"{n} dataset{'s' * (n != 1)}"
     )
     parts = [f"{title(r['experiment'], summed)}: {_difference(r)}" for r in of.to_dict("records")]
+    if len(summed.experiments) == 1:
+        yield f"{b} − {a} in {parts[0]}. There is one experiment, so nothing is told of other datasets."
+        return
     yield (
         f"{b} and {a}: whether their order holds over datasets cannot be told from {that} ({FEWEST_EXPERIMENTS} at "
         f"least). {b} − {a} in {'; '.join(parts)}."
@@ -164,6 +177,13 @@ def _partial(summed: Summed, group: str) -> Iterator[str]:
 def apart_sentence(apart: Apart, summed: Summed) -> str:
     """Say what is not summed up, though it has one name, and why."""
     where = [titles(list(of), summed) for of in apart.experiments]
+    if apart.kind == "name":
+        return (
+            f"{titles(list(apart.experiments[0]), summed)} have one dataset name, {apart.name}, and "
+            f"{apart.reasons[0]}. By the name they are one dataset, and count as one where experiments are summed up. "
+            "Are they scans of different people, give the datasets names of their own (Name in "
+            "dataset_description.json), and run the group level again."
+        )
     if apart.kind == "dataset":
         return (
             f"{apart.name} are of the same scans ({apart.reasons[0]}), so they are no two datasets: where experiments "

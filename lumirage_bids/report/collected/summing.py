@@ -18,6 +18,9 @@ from lumirage_bids.stats.classes import FLOOR, primary_class
 from lumirage_bids.stats.family import OneFamily, one_family
 from lumirage_bids.stats.random_effects import ARMS, FEWEST_DEGREES, over_experiments
 
+TOO_FEW = "its error is known too badly"
+"""Why an experiment of few subjects is not summed up with others."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Summed:
@@ -178,7 +181,7 @@ def _why_not(each: Collected, raw: Mapping[Hashable, Any]) -> str:
     if not raw["se"] > 0:
         return f"no interval: {raw['refused']}"
     if raw["df"] < FEWEST_DEGREES:
-        return f"its error is known too badly ({raw['df']:.2g} degrees of freedom, {FEWEST_DEGREES} at least)"
+        return f"{TOO_FEW} ({raw['df']:.2g} degrees of freedom, {FEWEST_DEGREES} at least)"
     return ""
 
 

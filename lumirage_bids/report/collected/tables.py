@@ -163,7 +163,7 @@ def together_table(summed: Summed) -> Table:
         ShownColumn(key="tau", title="τ", kind="dice", group=tau),
         ShownColumn(key="tau_span", title="Interval", group=tau, keep=True),
         ShownColumn(key="i2_span", title="I², %", group=tau, keep=True),
-        ShownColumn(key="p_same", title="p of no difference", kind="p", group=tau),
+        ShownColumn(key="p_same", title="p of datasets that agree (Q, not corrected)", kind="p", group=tau),
         ShownColumn(key="further", title="A further dataset", keep=True),
     ]
     caption = (

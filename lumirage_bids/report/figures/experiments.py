@@ -70,8 +70,10 @@ def forest(
         axes.set_xlabel("Difference in mean Dice (right of 0: the first-named is better)")
         definition = (
             f"Points: single experiments, hollow where they are not summed up; bars: {criteria.level} intervals over "
-            "subjects. Diamonds: mean over datasets; thin lines: where a further dataset would lie. Grey: within the "
-            "margin."
+            "subjects. "
+            + "Diamonds: mean over datasets; thin lines: where a further dataset would lie. "
+            * bool(together["mean_difference"].notna().any())
+            + "Grey: within the margin."
         )
         headline(figure, f"Differences between methods in each experiment: {group}", definition)
     return figure

@@ -124,3 +124,22 @@ def test_what_cannot_stand_on_one_page_is_refused_with_reasons(more, why):
 
 def test_sloppy_runs_alone_may_stand_together():
     refuse_mixture([sent(small(seed), dataset=str(seed), sloppy=True) for seed in (1, 2)])
+
+
+@pytest.mark.parametrize(("rename", "told"), [("sub-0", "nor are scans' names"), ("", "are not the same")])
+def test_two_sites_of_one_dataset_name_are_told(rename, told):
+    other = small(2)
+    if rename:
+        other = other.assign(**{side: other[side].str.replace("sub-", "sub-x") for side in ("moving", "fixed")})
+    found = comparable(
+        [sent(small(1), dataset="A"), sent(other, dataset="A", name="site 2"), sent(small(3), dataset="B")]
+    )
+    (apart,) = found.apart
+    assert (apart.kind, apart.name, apart.experiments) == ("name", "A", ((0, 1),))
+    assert apart.reasons[0].endswith(told)
+
+
+def test_one_dataset_under_two_protocols_is_told_once_and_only_where_scores_differ():
+    first = small(1)
+    again = sent(first.assign(dice_mean=first["dice_mean"] + 0.01), dataset="A", name="again")
+    assert comparable([sent(first, dataset="A"), again]).apart == ()

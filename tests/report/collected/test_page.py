@@ -56,7 +56,10 @@ def test_what_users_named_is_text(written, page):
 
 def test_the_page_says_what_its_correction_is_over(page):
     told = " ".join(page.text_content().split())
-    assert "All tests of this page are one family: Holm's correction is over the 12 tests" in told
+    assert "the 12 tests of a difference in mean Dice of all experiments, and of their means over datasets, are" in told
+    assert "Not corrected: intervals, and the p-values of datasets that agree (Cochran's Q)." in told
+    assert "p of no difference" not in told
+    assert "Diamonds: mean over datasets with its interval." in told
     assert "Its audit found 1 condition(s)" in told
     assert "numpy 2.1 (D2 (2) and D3 (3))" in told
     assert page.xpath("//table[@id='published-table']")
@@ -98,3 +101,17 @@ def test_nothing_is_left_where_it_cannot_be_written(tmp_path):
     with pytest.raises(CannotWriteError):
         write_collected(tmp_path / "file" / "report", sum_up(experiments()[:1]), "")
     assert [f.name for f in tmp_path.iterdir()] == ["file"]
+
+
+def test_of_one_run_nothing_is_told_of_datasets(tmp_path):
+    write_collected(tmp_path / "report", sum_up(experiments()[1:2]), "lumirage collect a report")
+    told = " ".join(html.fromstring((tmp_path / "report" / "report.html").read_text("utf-8")).text_content().split())
+    for never in (
+        "cannot be told from",
+        "Diamonds",
+        "their means over datasets",
+        "(random effects). Positive",
+        "Cochran's Q",
+    ):
+        assert never not in told
+    assert "There is one experiment, so nothing is told of other datasets." in told

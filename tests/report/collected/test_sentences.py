@@ -113,3 +113,17 @@ def test_of_too_few_subjects_the_reason_is_told_where_nothing_is_summed_up():
     (sentence,) = told(*many([0.03] * 3, subjects=3))
     assert "from 0 datasets with an interval that counts" in sentence
     assert "Not counted: D0 (1) (its error is known too badly (2 degrees of freedom, 3 at least))" in sentence
+
+
+def test_of_too_few_subjects_it_is_said_why_a_verdict_stands_all_the_same():
+    (sentence,) = told(*many([0.03] * 3, subjects=3))
+    assert "its own verdict stands, as its interval is as wide as they make it." in sentence
+    lacking = fail(scores(9), of(scores(9), "syn") & some(scores(9), 0.4))
+    (other,) = told(*many([0.03] * 3), sent(lacking, dataset="L"))
+    assert "its own verdict stands" not in other
+
+
+def test_two_experiments_of_one_dataset_name_are_said_to_count_as_one():
+    summed = sum_up([sent(scores(1), dataset="A"), sent(scores(2), dataset="A", name="site 2")])
+    (apart,) = summed.comparable.apart
+    assert "A, default (1) and A, default (2) have one dataset name, A" in apart_sentence(apart, summed)

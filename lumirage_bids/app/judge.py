@@ -83,7 +83,11 @@ def define(p: argparse.ArgumentParser) -> None:
         help=f"differences within this are equivalent (dice_…: {MARGIN:g}; known of our own measures)",
     )
     p.add_argument(
-        "--threshold", type=float, default=THRESHOLD, metavar="D", help="|d_z| below which a difference is called none"
+        "--threshold",
+        type=float,
+        default=THRESHOLD,
+        metavar="D",
+        help="|d_z| below which a difference counts only if surely beyond the margin",
     )
     p.add_argument("--confidence", type=float, default=CONFIDENCE, metavar="C", help="level of the intervals")
     p.add_argument("--json", action="store_true", help="print the verdict as JSON")

@@ -25,6 +25,8 @@ from lumirage_bids.stats.student import Floats, Inference
 
 #: What is drawn where no subject is paired with two others.
 COUPLES = "couples of subjects"
+#: What is drawn where no subject is both moving and fixed.
+APART = "moving and fixed subjects"
 Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
@@ -515,7 +517,7 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
     together = len(subjects) < sum(counts)
     group = [crossing.groups[subject] for subject in subjects]
     what, holds_for, fewest = (
-        "subjects" if together else "moving and fixed subjects",
+        "subjects" if together else APART,
         None,
         len(subjects) if together else min(counts),
     )

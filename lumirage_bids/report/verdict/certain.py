@@ -10,6 +10,7 @@ from lumirage_bids.report.text import and_join, count, fixed, p_value, significa
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import named
+from lumirage_bids.stats.design import APART
 
 #: What a single split may say of a difference that is shown over all pairs.
 _IN_SPLITS = (
@@ -46,6 +47,8 @@ def _difference(scene: Scene, r: Relation) -> str:
 def subjects(r: Relation) -> str:
     """How many subjects an interval is from, and in which groups."""
     drawn = f"{count(r.row['n_subjects'])} {r.units}"
+    if r.row["resampled"] == APART:
+        drawn += " on the side of fewer"
     return drawn if r.row["n_groups"] == 1 else f"{drawn}: {r.row['groups']}"
 
 

@@ -52,6 +52,7 @@ def test_a_union_is_no_surer_than_the_smallest_of_its_groups():
     both = copied(table({"greedy": 0.6}, groups={"A": 3, "B": 9}), "greedy", "syn", 0.05)
     one = both[both["split"] == "A to B"]
     assert "for certain, as far as 3 subjects go: greedy by" in verdict(one).headline
+    assert "from 3 subjects on the side of fewer: A 3, B 9;" in words(verdict(one))
     assert "for certain, with 3 subjects in the smallest group: greedy by" in verdict(both).headline
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -33,6 +35,20 @@ def memory_limit(membership: Path = Path("/proc/self/cgroup"), root: Path = Path
     import psutil
 
     return min([float(psutil.virtual_memory().total), *_group_limits(membership, root)])
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error is one of too little memory: Python's own, the system's, PyTorch's, or another library's."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    torch = sys.modules.get("torch")  # what is not loaded has raised nothing
+    return (torch is not None and isinstance(error, torch.cuda.OutOfMemoryError)) or _foreign_words(error)
+
+
+def _foreign_words(error: Exception) -> bool:
+    """Whether an error's words are those of libraries that have no type for it; PyTorch has none on a CPU."""
+    text = f"{type(error).__name__}: {error}"
+    return any(words in text for words in ("OutOfMemoryError", "allocate memory", "bad_alloc"))
 
 
 def usable_gb(asked: float | None) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import tempfile
 import time
@@ -15,7 +14,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import NO_ROOM, CannotWriteError, InputOutputError, LumirageError, MissingInputError
 from lumirage_bids.base.failures import Failure
-from lumirage_bids.base.memory import peak_memory, watcher
+from lumirage_bids.base.memory import lacks_memory, peak_memory, watcher
 from lumirage_bids.base.own_code import read_code
 from lumirage_bids.bids.landmarks import Correspondence, corresponding_points
 from lumirage_bids.execution.batch_files import Key, Rows
@@ -106,9 +105,8 @@ def run_batch(
 def _why(error: Exception) -> Failure:
     """Why a pair has no score; an error of which the output folder is to blame is raised again."""
     text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-    starved = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-    if starved or "OutOfMemoryError" in text or "allocate memory" in text or "bad_alloc" in text:
-        return Failure("out of memory", "out of memory")
+    if lacks_memory(error):
+        return Failure("out of memory", f"out of memory: {text}")
     if isinstance(error, (CannotWriteError, InputOutputError, OSError)):
         raise error
     if isinstance(error, LumirageError):

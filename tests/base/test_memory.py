@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+import torch
 
-from lumirage_bids.base.memory import memory_limit, peak_memory
+from lumirage_bids.base.memory import lacks_memory, memory_limit, peak_memory
 
 GB = 10**9
 
@@ -66,3 +68,23 @@ def test_peak_memory_sees_what_was_held() -> None:
         held = np.ones(50_000_000)
         held.sum()
     assert large.peak_gb > small.peak_gb + 0.3
+
+
+class NamelessError(torch.cuda.OutOfMemoryError):
+    """One that neither its name nor its words tell of."""
+
+
+@pytest.mark.parametrize(
+    ("error", "lacks"),
+    [
+        (MemoryError(), True),
+        (OSError(errno.ENOMEM, "no"), True),
+        (NamelessError("too much"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (OSError(errno.ENOSPC, "no room"), False),
+        (RuntimeError("the memory of the elephant"), False),
+    ],
+)
+def test_errors_for_want_of_memory_are_told_by_their_type_and_else_by_words(error: Exception, lacks: bool) -> None:
+    assert lacks_memory(error) == lacks

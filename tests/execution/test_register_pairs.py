@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from lumirage_bids.execution.register_pairs import PairAtWork
+from lumirage_bids.base.failures import Failure
+from lumirage_bids.execution.register_pairs import PairAtWork, _why
 from lumirage_bids.execution.score_pair import Side
 from lumirage_bids.methods.base import Context, Method
 from lumirage_bids.spatial.images import Volume
@@ -113,3 +114,10 @@ def test_a_transform_of_others_is_between_the_scans_own_grids(tmp_path: Path) ->
     assert context.start is work.start or np.array_equal(context.start, work.start)
     np.testing.assert_allclose(transform.apply([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]) + SHIFT)
     assert cost == {}
+
+
+def test_a_pair_that_lacked_memory_says_how_much() -> None:
+    error = MemoryError("Unable to allocate 8.00 GiB for an array")
+    assert _why(error) == Failure(
+        "out of memory", "out of memory: MemoryError: Unable to allocate 8.00 GiB for an array"
+    )

@@ -17,7 +17,7 @@ from lumirage_bids.experiment.status import LEFT_OUT, is_final
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import asked_pairs, read_records
-from lumirage_bids.output.root import read_own_description
+from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.report.text import count
 
 #: Pauses between two pairs that are this many times the usual one are between runs, and not of the work.
@@ -106,7 +106,7 @@ def read_overview(output: Output) -> Overview:
     ]
     times = [max(table["finished"].dropna(), default="") for table in rows.values()]
     return Overview(
-        name=str(about.get("Name", "")),
+        name=evaluated_dataset(about),
         protocol=str(about.get("Protocol", "")),
         pairs=planned.pairs,
         standings=[standing for standing, _ in found],

@@ -16,7 +16,7 @@ from lumirage_bids.methods.base import OwnInput, Trained, Training
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, read_labellers, read_records
-from lumirage_bids.output.root import read_own_description
+from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.stats.classes import arm_names
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def read_conditions(
         sources={k: v for r in records for k, v in r.get("labellings", {}).items()},
         labellers=read_labellers(records),
         methods={k: v for r in records for k, v in r.get("methods", {}).items()},
-        dataset=str(read_own_description(output).get("Name", "")),
+        dataset=evaluated_dataset(read_own_description(output)),
         tuned=_latest_tuned(records),
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
         inputs=_inputs(records),

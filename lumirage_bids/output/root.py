@@ -52,9 +52,9 @@ def read_own_description(output: Output) -> dict[str, Any]:
 
 
 def evaluated_dataset(about: Mapping[str, Any]) -> str:
-    """Name of the dataset that derivatives were made from, by what they say of themselves."""
+    """Name of the dataset that derivatives were made from, by what they say of themselves; empty where not known."""
     # Versions before 0.2.0 noted it as a part of the name alone.
-    return str(about.get("Dataset") or str(about["Name"]).removeprefix(_BEFORE).removesuffix(SLOPPY))
+    return str(about.get("Dataset") or str(about.get("Name", "")).removeprefix(_BEFORE).removesuffix(SLOPPY))
 
 
 def dataset_name(raw: str, sloppy: bool) -> str:

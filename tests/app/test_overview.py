@@ -28,7 +28,10 @@ def out(tmp_path: Path) -> Path:
         "plan": {"pairs": 12, "pairs_present": 10, "missing": [{"name": "sub-9_T1w", "get": get}]},
         "arms": arms,
     }
-    write_json(tmp_path / "dataset_description.json", {"Name": "A study", "Protocol": "default"})
+    write_json(
+        tmp_path / "dataset_description.json",
+        {"Name": "LUMirage evaluation of A study", "Dataset": "A study", "Protocol": "default"},
+    )
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "20260101T000000Z-a.toml").write_text(tomli_w.dumps(record))
     write_json(tmp_path / score_table.CONDITIONS, {f"{arm}/manual": "c" for arm in arms})
@@ -69,6 +72,7 @@ def test_what_is_done_failed_missing_and_left(out, capsys):
         ("syn", 4, 1, 2, 5),  # who was killed is tried again
     ]
     told = tell(found, BEGIN + timedelta(minutes=10))
+    assert told.startswith("A study, protocol default: 12 pairs")
     assert "Latest score: 2026-01-01 00:02 UTC, 7.5 min ago" in told
     assert "Failed: 1 of syn, manual: out of memory" in told
     assert "datalad get -d /bids sub-9/anat/sub-9_T1w.nii.gz" in told

@@ -32,6 +32,8 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     (folder / f"{scan}_space-01+1+T1w_seg-braincolor_desc-greedy_dseg.json").write_text(json.dumps(moved))
     cut = {"Scan": f"{scan}_T1w", "Variant": "fine", "BrainCutOff": 0.03}
     (folder / f"{scan}_desc-fine+prepared_T1w.json").write_text(json.dumps(cut))
+    about = {"Name": "LUMirage evaluation of OASIS", "Dataset": "OASIS"}
+    (tmp_path / "dataset_description.json").write_text(json.dumps(about))
     (tmp_path / "config").mkdir()
     record = '[training.mine]\ncontrasts = ["T2w"]\nlater = 1\n[effort]\n"native" = [[2, 5], [1, 0]]\n'
     record += '[labellings]\nbraincolor = "atropos: y"\n[methods]\nmine = "vfa"\n[tuned]\nmine = "said so"\n'
@@ -52,6 +54,7 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     assert read.preparations == {"native": native, "fine": {**native, "spacing": 0.6, "shape": [9, 9, 9]}}
     assert read.cut_off == {"fine": {f"{scan}_T1w": 0.03}}
     assert (read.sources, read.methods) == ({"braincolor": "atropos: y"}, {"mine": "vfa"})
+    assert read.dataset == "OASIS"
     assert read.tuned == {"mine": "said so"}
     seen = read.inputs["native"]["vfa"]
     assert (seen.words, seen.extent, seen.as_trained) == ("w", (2, 3, 8), False)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.root import DESCRIPTION, dataset_name, initialise, read_own_description
+from lumirage_bids.output.root import DESCRIPTION, dataset_name, evaluated_dataset, initialise, read_own_description
 from tests.small_plan import dataset, scan
 
 
@@ -17,6 +17,8 @@ def test_an_output_folder_says_what_it_was_made_from(tmp_path: Path) -> None:
     initialise(output, raw, "default", sloppy=True)
     about = read_own_description(output)
     assert about["Name"] == dataset_name("d", sloppy=True) == "LUMirage evaluation of d (SLOPPY, not for publication)"
+    old = {key: value for key, value in about.items() if key != "Dataset"}
+    assert [evaluated_dataset(of) for of in (about, old, {})] == ["d", "d", ""]
     assert about["DatasetType"] == "derivative"
     # What the sidecars' URIs begin with; label maps are not named by such.
     assert set(about["DatasetLinks"]) == {"raw", "templateflow"}

@@ -1,16 +1,18 @@
 """The commands beside the BIDS-App run: one table; each has its own ``--help``.
 
-To add one: enter a `Subcommand` in `COMMANDS`, by `_command` if its arguments are few. What a command needs is imported
-when it runs, so that help is there at once.
+To add one: enter a `Subcommand` in `COMMANDS`, by `_command` if its arguments are few, else by `_in_module`. What a
+command needs is imported when it runs, so that help is there at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 
 from lumirage_bids.app import options, surroundings
 from lumirage_bids.base.errors import UsageError
@@ -115,40 +117,13 @@ def _print_script(_: argparse.Namespace) -> int:
     return 0
 
 
-def _define_judge(parser: argparse.ArgumentParser) -> None:
-    from lumirage_bids.app import judge
+def _in_module(name: str, usage: str, summary: str) -> Subcommand:
+    """A command whose ``define`` and ``run`` are those of the module of its name beside this one."""
 
-    judge.define(parser)
+    def module() -> ModuleType:
+        return importlib.import_module(f"lumirage_bids.app.{name}")
 
-
-def _run_judge(arguments: argparse.Namespace) -> int:
-    from lumirage_bids.app import judge
-
-    return judge.run(arguments)
-
-
-def _define_points(parser: argparse.ArgumentParser) -> None:
-    from lumirage_bids.app import points
-
-    points.define(parser)
-
-
-def _run_points(arguments: argparse.Namespace) -> int:
-    from lumirage_bids.app import points
-
-    return points.run(arguments)
-
-
-def _define_collect(parser: argparse.ArgumentParser) -> None:
-    from lumirage_bids.app import collect
-
-    collect.define(parser)
-
-
-def _run_collect(arguments: argparse.Namespace) -> int:
-    from lumirage_bids.app import collect
-
-    return collect.run(arguments)
+    return _command(name, usage, summary, lambda parser: module().define(parser), lambda given: module().run(given))
 
 
 COMMANDS = {
@@ -168,24 +143,12 @@ COMMANDS = {
             lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
             _show_status,
         ),
-        _command("judge", "TABLE.tsv", "the verdict on a table of scores, without images", _define_judge, _run_judge),
-        _command(
-            "points",
-            "POINTS OUT",
-            "carry landmarks through a transform, the right way round",
-            _define_points,
-            _run_points,
-        ),
+        _in_module("judge", "TABLE.tsv", "the verdict on a table of scores, without images"),
+        _in_module("points", "POINTS OUT", "carry landmarks through a transform, the right way round"),
         _command(
             "sbatch", "", "print a script that submits an array of jobs to SLURM", lambda parser: None, _print_script
         ),
-        _command(
-            "collect",
-            "OUT... REPORT_DIR",
-            "several runs on one page, from their group tables",
-            _define_collect,
-            _run_collect,
-        ),
+        _in_module("collect", "OUT... REPORT_DIR", "several runs on one page, from their group tables"),
         _list("methods", "parameters, defaults, what to cite"),
         _list("labellings", "parameters, what to cite"),
         _list("measures", "columns, units, which way is better, what to cite"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids.audit.label_rules import withheld
 from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.output.files import json_value
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_labellers, read_records
 from lumirage_bids.report.judged import score_tables, write_out
@@ -242,16 +243,5 @@ def as_data(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> dic
         "criteria": asdict(asked.criteria),
         "pairs": table.planned,
         "notes": list(table.notes),
-        "verdicts": [_plain(asdict(verdict)) for verdict in found],
+        "verdicts": [json_value(asdict(verdict)) for verdict in found],
     }
-
-
-def _plain(value: Any) -> Any:
-    """Values that JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

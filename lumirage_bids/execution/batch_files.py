@@ -196,7 +196,7 @@ def forget(plan: Plan, output: Output, names: Container[str]) -> None:
             if output.read_json(sidecar).get("Hash") in registrations:
                 output.disown(sidecar)
                 for saved in output.find(sidecar.with_suffix(".*").as_posix()):
-                    (output / saved).unlink()
+                    output.remove(saved)
 
 
 def _forget_rows(output: Output, file: Path, registrations: Mapping[str, str]) -> None:

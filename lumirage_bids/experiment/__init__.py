@@ -1,1 +1,1 @@
-"""What is to be done: settings, protocol, arms, pairs, plan; no image is touched here."""
+"""What is to be done: settings, protocol, arms, pairs, plan; no image is changed here."""

@@ -223,7 +223,7 @@ def check_output(output: Output, given: Frozen) -> None:
     if _reads(output / FILE, given.text):  # a large plan takes seconds to be parsed, while an array waits for the lock
         return
     held = held_to(output)
-    if held is None and next(output.root.glob("sub-*/**/*_scores.tsv"), None):
+    if held is None and output.find("sub-*/**/*_scores.tsv"):
         raise UsageError(
             f"OUT_DIR {output} has scores of runs that were given no frozen plan: what is laid down after there are "
             "scores proves nothing. Give another output folder."

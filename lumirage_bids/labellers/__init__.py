@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.base.parameters import discover, plug_in
 from lumirage_bids.labellers._freesurfer import LABELLINGS as FREESURFERS
@@ -187,8 +189,6 @@ def named_structures(
 
 def _renumbered(labels: Volume, coding: Mapping[int, str], wanted: Mapping[int, str]) -> Volume:
     """The same structures under the indices of another coding; what has no name is background."""
-    import numpy as np
-
     index_of = {name: index for index, name in wanted.items()}
     array = np.zeros_like(labels.array)
     for index, name in coding.items():

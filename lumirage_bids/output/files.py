@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +63,25 @@ def write_text(file: Path, text: str) -> None:
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file, whole or not at all."""
     write_text(file, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def json_value(value: Any) -> Any:
+    """A value as JSON knows it, NumPy's among them; null for what is missing or not finite.
+
+    Examples
+    --------
+    >>> json_value({1: (float("nan"), "x")})
+    {'1': [None, 'x']}
+    """
+    import pandas as pd  # as for `read_table`
+
+    if isinstance(value, Mapping):
+        return {str(key): json_value(of) for key, of in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(of) for of in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)) else value
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -95,9 +95,13 @@ class Output:
         yield self / file
         self.write_json(sidecar(file), about)
 
+    def remove(self, file: Path) -> None:
+        """Take a file away, if it is there."""
+        (self / file).unlink(missing_ok=True)
+
     def disown(self, file: Path) -> None:
         """Take away the sidecar: what the file holds is not known while it is written, or from now on."""
-        (self / sidecar(file)).unlink(missing_ok=True)
+        self.remove(sidecar(file))
 
     def why_not(self, file: Path, value: str | None) -> Failure | None:
         """Why a file could not be made, if it is noted; only of the file with digest `value` where one is given."""
@@ -112,7 +116,7 @@ class Output:
 
     def forget_failure(self, file: Path) -> None:
         """Take away the note: the file was made."""
-        (self / failure(file)).unlink(missing_ok=True)
+        self.remove(failure(file))
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

@@ -79,7 +79,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     if not pictures:
         notes = [*notes, NO_PICTURES]
         for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
-            (output / file).unlink()  # of an earlier page
+            output.remove(file)  # of an earlier page
     pairs = tables.pairs[list(score_table.COLUMNS)]
     output.write_table("group/pairs.tsv", pairs, score_table.COLUMNS)
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(conditions.labellers))}

@@ -202,6 +202,9 @@ def test_output_that_has_scores_or_another_plan_is_refused(study: Study) -> None
     assert "seed 0 → 5" in str(refused.value)
     scores = output / "sub-1" / "anat" / "sub-1_scores.tsv"
     scores.parent.mkdir(parents=True)
+    (output / FILE).unlink()
+    scores.with_name(".half_scores.tsv").write_text("")
+    hold(output, now)  # what a killed process left half written is no score
     scores.write_text("")
     check_output(output, now)  # they came after it
     (output / FILE).unlink()

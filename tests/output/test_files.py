@@ -5,11 +5,21 @@ import fcntl
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lumirage_bids.base.errors import CannotWriteError
-from lumirage_bids.output.files import lock, read_json, read_table, replacing, write_json, write_table, write_text
+from lumirage_bids.output.files import (
+    json_value,
+    lock,
+    read_json,
+    read_table,
+    replacing,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -71,3 +81,8 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("")
     assert read_table(tmp_path / "t.tsv").empty
     assert read_table(tmp_path / "none.tsv").empty
+
+
+def test_what_json_does_not_know_is_null_or_plain() -> None:
+    value = {1: (np.float32("nan"), np.int64(3), pd.NA), "of": {"x": [float("inf"), True, None, "y"]}}
+    assert json_value(value) == {"1": [None, 3, None], "of": {"x": [None, True, None, "y"]}}

@@ -80,6 +80,13 @@ def test_files_are_found_by_their_paths_below_it_without_half_written_ones(outpu
     assert all(output.is_there(file) for file in output.find("sub-*/**/*.nii.gz"))
 
 
+def test_what_is_there_is_removed_and_what_is_not_does_no_harm(output: Output) -> None:
+    publish(output, b"x", "a")
+    for _ in range(2):
+        output.remove(FILE)
+        assert output.hash_of(FILE) is None
+
+
 def test_why_a_file_could_not_be_made_is_noted_by_its_digest(output: Output) -> None:
     output.note_failure(FILE, "a", Failure("killed", "killed\nby SIGKILL"))
     assert output.why_not(FILE, "a") == output.why_not(FILE, None) == Failure("killed", "killed by SIGKILL")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ import pandas as pd
 from lumirage_bids import __version__
 from lumirage_bids.audit.published import DIFFERENCES, PUBLISHED
 from lumirage_bids.base.errors import CannotWriteError
+from lumirage_bids.output.files import json_value
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.audit_section import differences_table, published_table
 from lumirage_bids.report.collected.columns import (
@@ -264,7 +264,7 @@ def _results(
 ) -> dict[str, Any]:
     """All numbers and sentences of the page as data; what is not known is null."""
     verdicts = [
-        {"experiment": number + 1, **_plain(asdict(verdict))}
+        {"experiment": number + 1, **json_value(asdict(verdict))}
         for number, found in enumerate(summed.verdicts)
         for verdict in found
     ]
@@ -284,7 +284,7 @@ def _results(
         "experiments": _records(told),
         "verdict_together": [{"group": group, "sentences": list(of)} for group, of in together.items()],
         "together": _records(summed.together[list(TOGETHER)]),
-        "apart": _plain(apart),
+        "apart": json_value(apart),
         "verdicts": verdicts,
         "methods": _records(numbered["arms"][list(ARMS_OF_PAGE)]),
         "comparisons": _records(numbered["couples"][list(COUPLES)]),
@@ -293,15 +293,4 @@ def _results(
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    """Values that JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)) else value
+    return [{str(key): json_value(value) for key, value in row.items()} for row in table.to_dict("records")]

@@ -96,8 +96,8 @@ class Preparation:
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
             raise UsageError(f"percentiles are {low:g} and {high:g}; allowed: 0 to 100, the lower one first.")
-        if self.margin_mm < 0:
-            raise UsageError(f"margin_mm is {self.margin_mm:g}; allowed: at least 0.")
+        if not 0 <= self.margin_mm <= 1000:
+            raise UsageError(f"margin_mm is {self.margin_mm:g}; allowed: 0 to 1000 mm.")
         if len(self.orientation) != 3 or any(len({*self.orientation} & {*axis}) != 1 for axis in ("LR", "AP", "IS")):
             raise UsageError(f"orientation is {self.orientation!r}; allowed: a letter of each of L/R, A/P and I/S.")
         if not 1 <= self.multiple <= 512:

@@ -342,6 +342,7 @@ for text, said in {
     "[preparation]\npercentiles = [1]": ("percentiles", "list"),
     "[preparation]\nmargin_mm = -100": ("margin_mm",),
     "[preparation]\nmargin_mm = inf": ("margin_mm",),
+    "[preparation]\nmargin_mm = 1e9": ("margin_mm", "1000"),
     "[preparation]\nmultiple = 0": ("multiple", "1 to 512"),
     "[preparation]\nmultiple = 100000": ("multiple",),
     '[alignment]\nstart = "sideways"': ("start", "aligned"),

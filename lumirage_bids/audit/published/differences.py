@@ -229,16 +229,16 @@ def _field_of_view(of: _Rows) -> str:
     crop = of.preparation_of("crop")
     if crop is None:
         return ""
-    if shape := of.preparation_of("shape"):
-        return f"{' × '.join(map(str, shape))} voxels"
     margin, multiple = of.preparation_of("margin_mm"), of.preparation_of("multiple")
+    padded = f", padded to a multiple of {multiple} voxels" if (multiple or 1) > 1 else ""
+    if shape := of.preparation_of("shape"):
+        return f"{' × '.join(map(str, shape))} voxels{padded}"
     together = of.preparation_of("grid") == "reference"
     box = (
         f"the box around {'the' if together else 'its'} brain and {margin:g} mm"
         if crop == "brain"
         else "the whole image"
     )
-    padded = f", padded to a multiple of {multiple} voxels" if (multiple or 1) > 1 else ""
     whose = "of the scan that all are aligned to" if together else "each scan's own"
     return f"{whose}: {box}{padded}"
 
@@ -289,6 +289,12 @@ def _alignment(of: _Rows) -> str:
     return "" if None in found else f"{found[0]} on the {found[1]}"
 
 
+def _alignment_voxels(of: _Rows) -> str:
+    """What an alignment is left of its images: above so many voxels it averages blocks first."""
+    most = of.parameter("alignment max_voxels")
+    return "" if most is None else f"averaged to about {most} where there are more"
+
+
 def _start(of: _Rows) -> str:
     """Where the method began, with the name of the method whose result it went on from."""
     start = _each(of.rows["start"].replace("arrays", "none: array on array"))
@@ -334,6 +340,9 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "alignment to": lambda of: "the reference that the section on methods names",
     "alignment, scales": lambda of: _value(of.parameter("alignment scales")),
     "alignment, iterations": lambda of: _value(of.parameter("alignment iterations")),
+    "alignment, voxels": _alignment_voxels,
+    "gradient of the loss": lambda of: "exact",
+    "pairs that count": lambda of: "all; without these only beside the paper's numbers",
     "alignment, step": lambda of: _value(of.parameter("alignment step")),
     "similarity": lambda of: _each(of.rows["similarity"]),
     "labels compared on": _grid,

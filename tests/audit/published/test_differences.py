@@ -19,25 +19,29 @@ def differing(name: str, method: str, variant: str | None = None) -> dict[str, t
     return {row.field: (row.ours, row.published, row.source) for row in found.itertuples()}
 
 
+EXACT = {"gradient of the loss"}
 ULTRACORTEX = {"alignment", "skull", "centres of mass", "normalised", "structures that both maps lack"}
-NIMH = {"subjects", "label maps", "files", "skull", "structures that both maps lack"}
+NIMH = {"subjects", "pairs that count", "label maps", "files", "skull", "structures that both maps lack"}
 MACAQUES = {
     "subjects", "effect size", "spacing in the headers", "field of view", "alignment to",
-    "structures that both maps lack",
+    "alignment, voxels", "structures that both maps lack",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("name", "method", "variant", "left"),
     [
-        ("nimh-t1w", "greedy", "published", NIMH),
+        ("nimh-t1w", "greedy", "published", NIMH | EXACT),
         ("nimh-t1w", "vfa", "published", NIMH | {"field of view"}),
-        ("nimh-ood", "syn", "published-stripped", NIMH),
-        ("nimh-ood", "vfa", "published-192x160x224", NIMH | {"field of view"}),
-        ("prime-de", "greedy", "published", MACAQUES),
-        ("prime-de", "greedy", "published-native", MACAQUES | {"voxel size", "resampled to"}),
-        ("ultracortex", "greedy", "0.6mm-published", ULTRACORTEX),
-        ("ultracortex", "syn", "0.6mm-published", ULTRACORTEX | {"syn step"}),
+        ("nimh-ood", "syn", "published-stripped", NIMH | EXACT | {"effect size"}),
+        ("nimh-ood", "vfa", "published-192x160x224", NIMH | {"effect size", "field of view"}),
+        ("prime-de", "greedy", "published", MACAQUES | EXACT),
+        ("prime-de", "greedy", "published-native", MACAQUES | EXACT | {"voxel size", "resampled to"}),
+        ("prime-de", "syn", "published", MACAQUES | EXACT),
+        # Its array is on the grid of the start, which so is that of the scripts.
+        ("prime-de", "vfa", "published", MACAQUES),
+        ("ultracortex", "greedy", "0.6mm-published", ULTRACORTEX | EXACT),
+        ("ultracortex", "syn", "0.6mm-published", ULTRACORTEX | EXACT | {"syn step"}),
         ("ultracortex", "vfa", "1mm-published", ULTRACORTEX),
     ],
 )
@@ -63,7 +67,7 @@ def test_what_cannot_be_told_is_told_of_what_was_run():
 
 def test_what_differs_on_ultracortex():
     found = differing("ultracortex", "greedy", "0.6mm")
-    assert set(found) == {"resampled to", *ULTRACORTEX, "field of view"} - {"normalised"}
+    assert set(found) == {"resampled to", *ULTRACORTEX, *EXACT, "field of view"} - {"normalised"}
     assert found["resampled to"][:2] == ("grids of their own", "the grid of the scan that all are aligned to")
     assert found["field of view"][0] == "each scan's own: the box around its brain and 10 mm"
     assert found["centres of mass"][0] == "of the brain masks"
@@ -113,6 +117,14 @@ def test_a_parameter_that_is_not_the_papers_is_told_and_one_that_is_not_known_to
     assert (row["ours"], row["published"], row["source"]) == ("9", "7", "script")
     unknown = published_comparison(table, "nimh-t1w")["conditions"].iloc[0]
     assert "greedy window: here not known, in the paper's script 7" in unknown
+
+
+def test_a_shape_that_is_padded_is_told_with_its_multiple():
+    table, facts = run_of("nimh-t1w")
+    given = {"default": {**facts.preparations["default"], "shape": (100, 120, 90), "multiple": 16}}
+    told = published_differences(table, "nimh-t1w", RunFacts(preparations=given, parameters=facts.parameters))
+    row = told[(told["field"] == "field of view") & (told["method"] == "greedy")].iloc[0]
+    assert row["ours"] == "100 × 120 × 90 voxels, padded to a multiple of 16 voxels"
 
 
 def test_every_condition_has_a_source_and_a_way_to_tell_the_runs():

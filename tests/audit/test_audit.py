@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
+import lumirage_bids.audit
 from lumirage_bids.audit import AUDIT, SEVERITIES, audit, audit_table, name_unchecked
 from tests.audit.made_up import conditions, learned, made_by, some_pairs, with_facts
 
@@ -40,3 +43,12 @@ def test_every_finding_can_be_written_and_says_what_to_do():
     assert list(table.columns) == list(AUDIT)
     assert table.map(len).to_numpy().min() > 3
     assert not table.map(lambda text: "\t" in text or "nan" in text).to_numpy().any()
+
+
+def test_the_docs_have_a_row_for_each_rule_and_none_besides() -> None:
+    package = Path(lumirage_bids.audit.__file__).parent
+    code = "".join(file.read_text("utf-8") for file in package.glob("*_rules.py"))
+    rules = (package.parents[1] / "docs" / "audit.md").read_text("utf-8").split("## Rules")[1].split("\n## ")[0]
+    told = re.findall(r"^\| `([a-z-]+)` \|", rules, re.M)
+    assert len(told) == len(set(told))
+    assert set(told) == set(re.findall(r'\bid="([a-z-]+)"', code))

@@ -86,9 +86,7 @@ def test_means_of_structures_have_intervals_where_there_are_subjects_enough():
     assert table.loc[("syn", 2), "mean"] == pytest.approx(own["dice_2"].mean())
     assert (table["ci_low"] < table["mean"]).all()
     assert (table["mean"] < table["ci_high"]).all()
-    assert table["n_subjects"].to_dict() == {
-        (m, i): 11 if i == 2 else 12 for m in ("greedy", "syn") for i in range(1, 5)
-    }
+    assert (table["n_subjects"] == 12).all()  # who is on one side alone for want of a structure counts too
     few = per_structure(score_table(subjects=2)[1], {})
     assert few[["ci_low", "ci_high"]].isna().all(axis=None)
     assert few["mean"].notna().all()

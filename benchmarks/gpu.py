@@ -30,7 +30,7 @@ from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.preparation import Preparation, prepare
 from lumirage_bids.spatial.transforms import Transform
 
-KINDS = {"greedy": engine.Greedy, "syn": engine.Syn}
+KINDS = {"greedy": engine.GreedyWarp, "syn": engine.SynWarps}
 READERS = {"greedy": register.read_greedy, "syn": register.read_syn}
 
 

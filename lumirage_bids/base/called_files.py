@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.own_code import find_imported, find_reached, is_file, is_python, read_script
 
 _SUFFIXES = {".py", ".sh", ".bash", ".zsh", ".r", ".m", ".pl", ".jl", ".lua", ".js", ".so"}
@@ -51,6 +52,25 @@ def called_files(argv: Sequence[str]) -> tuple[Path, ...]:
     starts += [*_programs(_commands(line)), *_modules_run(line, [])]
     scripts = frozenset(starts)
     return find_reached(starts, lambda file: (*find_imported(file), *_named(file, scripts)))
+
+
+def check_depends(names: Iterable[str]) -> None:
+    """Refuse names of files and folders that would depend on where the program is started.
+
+    Raises
+    ------
+    UsageError
+        One is not given in full.
+    """
+    for name in names:
+        if not Path(name).is_absolute():
+            raise UsageError(f"depends holds {name!r}; files and folders must be given in full.")
+
+
+def tell_absent(names: Iterable[str]) -> str:
+    """Say what of `depends` is not there; empty where all is."""
+    absent = [name for name in names if not Path(name).exists()]
+    return f"depends names {', '.join(absent)}, which is not there" if absent else ""
 
 
 def files_below(names: Iterable[str]) -> tuple[Path, ...]:

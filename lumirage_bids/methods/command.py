@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from lumirage_bids.base.called_files import called_files, files_below
+from lumirage_bids.base.called_files import called_files, check_depends, files_below, tell_absent
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import added, aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
@@ -81,9 +81,7 @@ class Command(Method):
                         f"argv holds the placeholder {{{name}}} in {part!r}; there are "
                         f"{', '.join(f'{{{p}}}' for p in PLACEHOLDERS)}; write {{{{ for a brace."
                     )
-        for name in self.depends:
-            if not Path(name).is_absolute():
-                raise UsageError(f"depends holds {name!r}; files and folders must be given in full.")
+        check_depends(self.depends)
         path = Path(self.output)
         if path.is_absolute() or ".." in path.parts or not path.name:
             raise UsageError(f"output is {self.output!r}; it must be the name of a file below the working folder.")
@@ -97,9 +95,7 @@ class Command(Method):
         """The command, or its program."""
         if not self.argv:
             return 'it has no command; say argv = ["program", "{fixed}", "{moving}", "{output}"] in [methods.command]'
-        if absent := [name for name in self.depends if not Path(name).exists()]:
-            return f"depends names {', '.join(absent)}, which is not there"
-        return missing_program(self.argv[0])
+        return tell_absent(self.depends) or missing_program(self.argv[0])
 
     def code(self) -> tuple[Path, ...]:
         """What argv leads to, and what `depends` names."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from lumirage_bids.base.called_files import called_files, files_below
+from lumirage_bids.base.called_files import called_files, check_depends, files_below, tell_absent
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.own_code import code_digest, read_code
 from lumirage_bids.base.parameters import aside
@@ -83,8 +82,7 @@ class Synthesis:
             raise UsageError(f"argv holds {run_on[0]!r}, two values in one word; give each an argument of its own.")
         if not self.contrasts:
             raise UsageError('contrasts is empty; name the BIDS suffixes of the scans: ["T2w", "FLAIR"].')
-        if relative := [name for name in self.depends if not Path(name).is_absolute()]:
-            raise UsageError(f"depends holds {relative[0]!r}; files and folders must be given in full.")
+        check_depends(self.depends)
         if self.timeout <= 0:
             raise UsageError(f"timeout is {self.timeout:g}; it must be a positive number of seconds.")
 
@@ -96,8 +94,7 @@ class Synthesis:
     @property
     def absent(self) -> str:
         """Say what of `depends` is not there; empty where all is."""
-        absent = [name for name in self.depends if not Path(name).exists()]
-        return f"depends names {', '.join(absent)}, which is not there" if absent else ""
+        return tell_absent(self.depends)
 
     @property
     def where(self) -> str:

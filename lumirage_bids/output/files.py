@@ -36,14 +36,19 @@ def replacing(file: Path) -> Iterator[Path]:
     os.close(handle)
     try:
         yield Path(temporary)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
+        open_to_others(Path(temporary), 0o666)
         with Path(temporary).open("rb") as written:
             os.fsync(written)  # some file systems put the new name on the disk before the content
         Path(temporary).replace(file)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def open_to_others(path: Path, mode: int) -> None:
+    """Give what `tempfile` made for its owner alone the permissions of a new file or folder: a mode less the umask."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(mode & ~mask)
 
 
 def is_there(file: Path) -> bool:

@@ -5,23 +5,58 @@ from __future__ import annotations
 import base64
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from lumirage_bids.report.figures.style import journal_style
+from lumirage_bids.report.figures.style import journal_style, mark
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lumirage_bids.output.folder import Output
+    from lumirage_bids.report.figures.base import ReportFigure
 
+SLOPPY = "SLOPPY: not for publication"
 PRINT_DPI = 300
 SCREEN_DPI = 150
 #: Figures are set for print, 7 points; a page shows them this much larger.
 _ENLARGED = 1.4
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure as a page has it."""
+
+    name: str
+    caption: str
+    markup: Markup
+    folded: bool
+
+
+def draw(figure: ReportFigure, output: Output, folder: str, *, sloppy: bool) -> Drawing:
+    """Save a figure and make it a part of the page.
+
+    Parameters
+    ----------
+    figure : ReportFigure
+    output : Output
+    folder : str
+        Below it, where the figure's files go.
+    sloppy : bool
+        Whether it is marked as not for publication.
+    """
+    if sloppy:
+        mark(figure.figure, SLOPPY)
+    svg, _ = save_figure(figure.figure, output, f"{folder}/{figure.name}")
+    if figure.pictures:
+        markup = Markup('<img src="{}" alt="{}">').format(png_data_uri(figure.figure), figure.alt)
+    else:
+        markup = svg_markup((output / svg).read_text("utf-8"), figure.name, figure.alt)
+    return Drawing(name=figure.name, caption=figure.caption, markup=markup, folded=figure.folded)
 
 
 def save_figure(figure: Figure, output: Output, name: str) -> list[Path]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
@@ -18,9 +17,8 @@ from lumirage_bids.measures import Column, columns, have_values
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
-from lumirage_bids.report.figure_files import png_data_uri, save_figure, svg_markup
-from lumirage_bids.report.figures.style import mark
-from lumirage_bids.report.group_figures import SECTIONS, Pictures, ReportFigure, Shown, draw_figures
+from lumirage_bids.report.figure_files import SLOPPY, Drawing, draw
+from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures
 from lumirage_bids.report.judged import tables_of
 from lumirage_bids.report.methods_text import citation_bibtex, citation_markdown, find_cited, pieces
 from lumirage_bids.report.pair_table import pair_tables
@@ -45,7 +43,6 @@ from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
 
 #: What stands on every page and picture of a run with ``--sloppy``.
-SLOPPY = "SLOPPY: not for publication"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,14 +178,6 @@ class ReportContext:
     frozen: Followed | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Drawing:
-    name: str
-    caption: str
-    markup: Markup
-    folded: bool
-
-
 def write_group_report(output: Output, tables: GroupTables, context: ReportContext) -> Path:
     """Write ``group/report.html``, its figures as SVG and PNG in ``figures/``, and ``CITATION.md`` and ``.bib``.
 
@@ -217,7 +206,7 @@ def write_group_report(output: Output, tables: GroupTables, context: ReportConte
         known=context.known,
     )
     drawings = {
-        section: [_drawing(figure, output, context.sloppy) for figure in figures]
+        section: [draw(figure, output, "group/figures", sloppy=context.sloppy) for figure in figures]
         for section, figures in draw_figures(shown).items()
     }
     output.write_text("group/CITATION.md", citation_markdown(context.methods_text))
@@ -226,19 +215,7 @@ def write_group_report(output: Output, tables: GroupTables, context: ReportConte
     return output / "group/report.html"
 
 
-def _drawing(figure: ReportFigure, output: Output, sloppy: bool) -> _Drawing:
-    """Save a figure and make it a part of the page."""
-    if sloppy:
-        mark(figure.figure, SLOPPY)
-    svg, _ = save_figure(figure.figure, output, f"group/figures/{figure.name}")
-    if figure.pictures:
-        markup = Markup('<img src="{}" alt="{}">').format(png_data_uri(figure.figure), figure.alt)
-    else:
-        markup = svg_markup((output / svg).read_text("utf-8"), figure.name, figure.alt)
-    return _Drawing(name=figure.name, caption=figure.caption, markup=markup, folded=figure.folded)
-
-
-def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[_Drawing]]) -> str:
+def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[Drawing]]) -> str:
     failed = tables.pairs[tables.pairs["status"] != "ok"]
     differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lumirage_bids.output.folder import Output
-from lumirage_bids.report.figure_files import png_data_uri
+from lumirage_bids.report.figure_files import SLOPPY, png_data_uri
 from lumirage_bids.report.figures.style import mark
-from lumirage_bids.report.group_page import SLOPPY
 from lumirage_bids.report.rendering import render
 from lumirage_bids.report.tables import ShownColumn, Table, accuracy_columns, make_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ import pandas as pd
 from lumirage_bids import __version__
 from lumirage_bids.audit.published import DIFFERENCES, PUBLISHED
 from lumirage_bids.base.errors import CannotWriteError
-from lumirage_bids.output.files import json_value
+from lumirage_bids.output.files import json_value, open_to_others
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.audit_section import differences_table, published_table
 from lumirage_bids.report.collected.columns import (
@@ -45,27 +44,16 @@ from lumirage_bids.report.collected.tables import (
     method_table,
     together_table,
 )
-from lumirage_bids.report.figure_files import save_figure, svg_markup
-from lumirage_bids.report.figures.base import slug
-from lumirage_bids.report.figures.style import mark
-from lumirage_bids.report.group_page import SLOPPY
+from lumirage_bids.report.figure_files import SLOPPY, Drawing, draw
+from lumirage_bids.report.figures.base import ReportFigure, slug
 from lumirage_bids.report.rendering import render
 from lumirage_bids.stats.random_effects import FEWEST_DEGREES, FEWEST_EXPERIMENTS, FEWEST_TO_PREDICT
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from lumirage_bids.report.verdict.verdict import Verdict
 
 PAGE = "report.html"
 _EXPERIMENT = {"experiment": {"Description": "Number and dataset, as on the page"}}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Drawing:
-    name: str
-    caption: str
-    markup: Markup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +93,7 @@ def write_collected(folder: Path, summed: Summed, command: str) -> Path:
     except OSError as error:
         raise CannotWriteError(f"{folder} cannot be written: {error.strerror}. Check permissions and space.") from None
     try:
-        mask = os.umask(0)
-        os.umask(mask)
-        made.chmod(0o777 & ~mask)
+        open_to_others(made, 0o777)
         _write(Output(made), summed, command)
         _put_in_place(made, folder)
     finally:
@@ -143,7 +129,7 @@ def _write(output: Output, summed: Summed, command: str) -> None:
     if len(differing):
         output.write_table("published_differences.tsv", differing, {**_EXPERIMENT, **DIFFERENCES})
     together = verdict_together(summed)
-    drawings = list(_figures(output, summed))
+    drawings = [draw(figure, output, "figures", sloppy=summed.sloppy) for figure in _figures(summed)]
     created = datetime.now(UTC)
     page = _page(summed, together, told, (published, differing), drawings, command, created)
     output.write_text(PAGE, page)
@@ -167,7 +153,7 @@ def _of_all(summed: Summed, kind: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _figures(output: Output, summed: Summed) -> Iterator[_Drawing]:
+def _figures(summed: Summed) -> Iterator[ReportFigure]:
     """A forest plot for each label set, of the methods that compete; against the start where there is one alone."""
     from lumirage_bids.report.figures.experiments import forest
 
@@ -178,10 +164,7 @@ def _figures(output: Output, summed: Summed) -> Iterator[_Drawing]:
         shown = competing if len(competing) else rows
         couples = summed.couples[summed.couples["group"] == group]
         figure = forest(couples, shown, experiments=numbers, names=names, group=str(group), criteria=summed.criteria)
-        if summed.sloppy:
-            mark(figure, SLOPPY)
         name = f"experiments-{place}-{slug(str(group))}"
-        svg, _ = save_figure(figure, output, f"figures/{name}")
         alt = f"Differences between methods in each experiment, {group}. The table of comparisons has the numbers."
         caption = (
             f"Differences in mean Dice between every two methods in each experiment, {group}. Right of 0 the "
@@ -194,7 +177,7 @@ def _figures(output: Output, summed: Summed) -> Iterator[_Drawing]:
                 if shown["further_low"].notna().any()
                 else "."
             )
-        yield _Drawing(name=name, caption=caption, markup=svg_markup((output / svg).read_text("utf-8"), name, alt))
+        yield ReportFigure(name=name, figure=figure, caption=caption, alt=alt)
 
 
 def _page(
@@ -202,7 +185,7 @@ def _page(
     together: Mapping[str, Sequence[str]],
     told: pd.DataFrame,
     paper: tuple[pd.DataFrame, pd.DataFrame],
-    drawings: Sequence[_Drawing],
+    drawings: Sequence[Drawing],
     command: str,
     created: datetime,
 ) -> str:

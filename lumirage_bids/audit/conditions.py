@@ -156,6 +156,15 @@ class Conditions:
         rows = self.pairs.drop_duplicates(["variant", "method", "moving", "fixed"])
         return rows.assign(arm=arm_names(rows))
 
+    @cached_property
+    def brain_extents(self) -> dict[str, tuple[float, ...]]:
+        """Scan → box around its brain, mm, where it is known: the largest that is told, as labels may cover a part."""
+        found: dict[str, tuple[float, ...]] = {}
+        for scan, facts in ((scan, facts) for of in self.scans.values() for scan, facts in of.items()):
+            if facts.brain_extent:
+                found[scan] = max(found.get(scan, ()), facts.brain_extent, key=np.prod)
+        return found
+
     def training_of(self, method: str) -> Trained:
         """What a method has learned from: as the run says, else as the method that it is declares."""
         kind = registration.methods().get(self.methods.get(method, method))

@@ -113,9 +113,9 @@ def few_classes(c: Conditions) -> dict[str, str]:
 def _share_of_brain(c: Conditions, labelling: str, structures: set[int]) -> float:
     """Share of the box around the brain that a mean structure fills; without facts of scans, as if it were whole."""
     shares = [
-        sum(f.volume for i, f in scan.structures.items() if i in structures) / float(np.prod(scan.brain_extent))
-        for scan in c.scans.get(labelling, {}).values()
-        if scan.structures and scan.brain_extent
+        sum(f.volume for i, f in facts.structures.items() if i in structures) / float(np.prod(c.brain_extents[scan]))
+        for scan, facts in c.scans.get(labelling, {}).items()
+        if facts.structures and scan in c.brain_extents
     ]
     return float(np.mean(shares)) / len(structures) if shares else 1.0 / len(structures)
 

@@ -73,8 +73,8 @@ def off_training_contrast(c: Conditions) -> Iterator[Finding]:
 
 def off_training_species(c: Conditions) -> Iterator[Finding]:
     """Networks trained on humans alone, on brains of another size."""
-    extents = {scan: max(f.brain_extent) for of in c.scans.values() for scan, f in of.items() if f.brain_extent}
-    small = {scan: mm for scan, mm in extents.items() if mm < NOT_HUMAN}
+    extents = c.brain_extents
+    small = {scan: max(extent) for scan, extent in extents.items() if max(extent) < NOT_HUMAN}
     for method, training in _learned(c).items():
         if small and training.species == ("human",):
             yield Finding(
@@ -137,7 +137,7 @@ def off_training_grid(c: Conditions) -> Iterator[Finding]:
 def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: OwnInput) -> Iterator[Finding]:
     """Brains that do not fit into a network's grid; sides are compared by rank, as axes may be turned."""
     grid = seen.extent
-    extents = {scan: f.brain_extent for of in c.scans.values() for scan, f in of.items() if f.brain_extent}
+    extents = c.brain_extents
     names = scans & set(extents)
     if not grid or not names:
         return

@@ -33,7 +33,7 @@ from lumirage_bids.experiment.software import versions_here
 from lumirage_bids.labellers import absent_structures, named_structures, segment_checked, without_name
 from lumirage_bids.maskers import Found, brain_mask
 from lumirage_bids.measures.agreement import agreement
-from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, outside_mask, scan_facts
+from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, brain_extent, outside_mask, scan_facts
 from lumirage_bids.methods.alignment import align
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
@@ -222,6 +222,8 @@ def _add_outside(
     except BadDataError:  # a scan without a mask fails where it is prepared
         return
     facts |= {"Outside": float(f"{share:.3g}"), "AtEdge": source.at_edge}
+    if source.mask[1].masker != "none":  # existing labels may cover a small part of the brain
+        facts["BrainExtent"] = brain_extent(source.mask[0])
     known: Any = facts["Structures"]
     for index, lost in shares.items():
         if str(index) in known:

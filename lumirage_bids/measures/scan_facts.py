@@ -85,9 +85,8 @@ def scan_facts(
         "Bare": boundary.bare,
         "Cut": np.divide(edge, edge + boundary.area, out=np.zeros(len(edge)), where=edge > 0),
     }
-    box = bounding_box(brain)
     return {
-        "BrainExtent": [_rounded(x) for x in (box[:, 1] - box[:, 0]) * image.spacing],
+        "BrainExtent": brain_extent(Volume(array=brain, affine=image.affine)),
         "MutualInformation": _rounded(information.mutual),
         "LabelEntropy": _rounded(information.entropy),
         "Structures": {
@@ -95,6 +94,12 @@ def scan_facts(
             for n, index in enumerate(indices)
         },
     }
+
+
+def brain_extent(mask: Volume) -> list[float | None]:
+    """Size of the box around the brain along the axes of its mask, mm."""
+    box = bounding_box(mask.array > 0)
+    return [_rounded(x) for x in (box[:, 1] - box[:, 0]) * mask.spacing]
 
 
 def outside_mask(labels: Volume, mask: Volume, structures: Iterable[int]) -> tuple[float, dict[int, float]]:

@@ -53,6 +53,11 @@ def test_a_few_classes_all_over_the_brain():
     assert "10.1109/TMI.2011.2163944" in finding.evidence
     assert few_classes(conditions()) == {}  # four small ones
     assert few_classes(with_facts(conditions(structures=20), structures={})) == {}
+    # Beside labels of the whole brain, what nuclei alone cover is not its size.
+    nuclei = with_facts(conditions(), brain_extent=(34, 23, 29))
+    assert "braincolor" in few_classes(nuclei)
+    whole = conditions().scans["braincolor"]
+    assert few_classes(replace(nuclei, scans={**nuclei.scans, "tissue": whole})) == {}
     # Without facts, three classes are taken for tissues.
     assert "3 classes" in few_classes(with_facts(conditions(structures=3), structures={}))["braincolor"]
     # There is a verdict: manual labels are not made from the intensities.

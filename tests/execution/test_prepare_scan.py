@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError
+from lumirage_bids.bids.scans import File
 from lumirage_bids.execution.prepare_scan import prepare_scan
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import ScanJob, prepared_files
@@ -15,7 +18,7 @@ from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
 from lumirage_bids.output.files import read_json
 from lumirage_bids.output.folder import Output
-from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.preparation import Preparation
 from tests.small_plan import scan
 
@@ -51,3 +54,18 @@ def test_a_full_disk_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     job = ScanJob(scan=scan(tmp_path, "1"), variants=(("default", Preparation(), "b"),), labels=())
     with pytest.raises(OSError, match="No space"):
         prepare_scan(job, Output(tmp_path), Context())
+
+
+def test_a_brain_is_as_large_as_its_mask_though_labels_cover_a_part(tmp_path: Path) -> None:
+    brain = np.zeros((30, 30, 30), np.float32)
+    brain[5:25, 4:26, 6:24] = np.random.default_rng(0).uniform(1, 2, (20, 22, 18))
+    nuclei = np.zeros(brain.shape, np.int16)
+    nuclei[12:15, 12:15, 12:15], nuclei[15:18, 12:15, 12:15] = 1, 2
+    one = scan(tmp_path, "1")
+    one = replace(one, mask=File(path=tmp_path / "mask.nii", dataset=tmp_path))
+    for file, array in ((one, brain), (one.mask, (brain > 0).astype(np.uint8)), (one.labels["manual"], nuclei)):
+        write_image(Volume(array=array, affine=np.diag([4.0, 4.0, 4.0, 1.0])), file.path)
+    job = ScanJob(scan=one, variants=(), labels=((LabellingOfRun(name="manual", labeller=labeller("existing")), "c"),))
+    prepare_scan(job, Output(tmp_path / "out"), Context(work_dir=tmp_path))
+    facts = Output(tmp_path / "out").read_sidecar(paths.label_map(one, "manual"))["Facts"]
+    assert facts["BrainExtent"] == [80, 88, 72]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lumirage_bids import methods
 from lumirage_bids.audit.label_rules import withheld
 from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.base.errors import UsageError
@@ -19,6 +20,7 @@ from lumirage_bids.output.record import read_labellers, read_records
 from lumirage_bids.report.judged import score_tables, write_out
 from lumirage_bids.report.text import wording
 from lumirage_bids.report.verdict.verdict import Known, judge, ranked_labellings
+from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.given_table import DICE_COLUMN, ScoreTable, read_score_table
 from lumirage_bids.stats.score import DICE, Score, known_score
 
@@ -57,6 +59,8 @@ class Question:
         Whether the user named it.
     higher_is_better : bool
     criteria : Criteria
+    controls : tuple of str
+        Methods that register nothing and are not ranked.
     as_json : bool
     out : Path or None
         Folder for tables and figures.
@@ -67,6 +71,7 @@ class Question:
     named: bool
     higher_is_better: bool
     criteria: Criteria
+    controls: tuple[str, ...] = ()
     as_json: bool
     out: Path | None
 
@@ -91,6 +96,14 @@ def define(p: argparse.ArgumentParser) -> None:
         help="|d_z| below which a difference counts only if surely beyond the margin",
     )
     p.add_argument("--confidence", type=float, default=CONFIDENCE, metavar="C", help="level of the intervals")
+    p.add_argument(
+        "--control",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="METHOD",
+        help="methods of the table that register nothing and are not ranked; our own are known",
+    )
     p.add_argument("--json", action="store_true", help="print the verdict as JSON")
     p.add_argument("--out", type=Path, metavar="DIR", help="write comparisons, ranking and figures there")
 
@@ -128,6 +141,7 @@ def question(a: argparse.Namespace) -> Question:
         named=a.score is not None,
         higher_is_better=better == "higher",
         criteria=Criteria(margin=margin, threshold=a.threshold, confidence=a.confidence),
+        controls=tuple(a.control),
         as_json=a.json,
         out=a.out,
     )
@@ -153,8 +167,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge a table and print what is found; the return value is the exit code."""
     asked = question(arguments)
     table = read_score_table(asked.table, asked.score, named=asked.named)
-    tables, words = judge_table(table, asked)
-    known = _known(table, asked.table)
+    known = _known(table, asked)
+    tables, words = judge_table(table, asked, known)
     found = verdicts_on(tables, asked, words, known)
     print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else tell(asked, table, found))
     if asked.out is not None:
@@ -173,13 +187,13 @@ def score_of(asked: Question, table: ScoreTable) -> Score:
     return Score(better="higher" if asked.higher_is_better else "lower", worst=None if math.isnan(worst) else worst)
 
 
-def judge_table(table: ScoreTable, asked: Question) -> tuple[Tables, Wording]:
+def judge_table(table: ScoreTable, asked: Question, known: Known) -> tuple[Tables, Wording]:
     """Statistics of a table, and how its score is spoken of."""
     score = score_of(asked, table)
     words = wording(
         asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
     )
-    return score_tables(table.pairs, criteria=asked.criteria, score=score), words
+    return score_tables(table.pairs, criteria=asked.criteria, score=score, references=known.references), words
 
 
 def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -> list[Verdict]:
@@ -187,15 +201,32 @@ def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -
     return judge(tables, asked.criteria, words, known)
 
 
-def _known(table: ScoreTable, file: Path) -> Known:
+def _known(table: ScoreTable, asked: Question) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
-    folder = file.absolute().parent
+    folder = asked.table.absolute().parent
     records = read_records(Output(folder.parent)) if folder.name == "group" else []
     return Known(
         planned=table.planned,
         caveats=_few_structures(table),
         withheld=withheld(read_labellers(records)),
+        references=(FLOOR, *_controls(table, asked, records)),
     )
+
+
+def _controls(table: ScoreTable, asked: Question, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Methods of the table that are controls: those that the user names, and our own, whatever a run called them.
+
+    Raises
+    ------
+    UsageError
+        The table has no method of such a name.
+    """
+    names = [str(name) for name in table.pairs["method"].unique()]
+    if unknown := [name for name in asked.controls if name not in names]:
+        raise UsageError(f"--control {unknown[0]}: the table has no such method. It has: {', '.join(names)}.")
+    renamed = {name: kind for record in records for name, kind in record.get("methods", {}).items()}
+    ours = methods.controls({name: renamed.get(name, name) for name in names})
+    return [name for name in names if name in asked.controls or name in ours]
 
 
 def _few_structures(table: ScoreTable) -> dict[str, str]:

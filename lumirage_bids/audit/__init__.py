@@ -43,6 +43,8 @@ __all__ = [
 def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA) -> list[Finding]:
     """Apply every rule; the worst findings come first.
 
+    Of controls nothing is told: they are no methods that a comparison could be unfair to.
+
     Parameters
     ----------
     conditions : Conditions
@@ -58,6 +60,10 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, al
     list of Finding
         Empty where no rule found anything.
     """
+    controls = conditions.controls
+    conditions = conditions.without(controls)
+    if comparisons is not None:
+        comparisons = comparisons[~comparisons[["method_a", "method_b"]].isin(controls).any(axis=1)]
     orders = Orders(comparisons=comparisons, alpha=alpha)
     found = [finding for rule in rules("RULES") for finding in rule(conditions)]
     return rank(found + [finding for rule in rules("COMPARING") for finding in rule(conditions, orders)])
@@ -72,6 +78,7 @@ def rules(kind: Literal["RULES", "COMPARING"]) -> Iterator[Callable[..., Iterato
 
 def name_unchecked(conditions: Conditions) -> list[str]:
     """Say what could not be looked into, for lack of facts that participant runs note down."""
+    conditions = conditions.without(conditions.controls)
     told = list(_effort_unknown(conditions))
     for labelling in conditions.pairs["labelling"].unique():
         rows = conditions.pairs[conditions.pairs["labelling"] == labelling]

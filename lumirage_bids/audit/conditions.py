@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +164,19 @@ class Conditions:
             if facts.brain_extent:
                 found[scan] = max(found.get(scan, ()), facts.brain_extent, key=np.prod)
         return found
+
+    @cached_property
+    def controls(self) -> tuple[str, ...]:
+        """Methods of the table that are controls, whatever a protocol calls them."""
+        names = [str(name) for name in self.pairs["method"].unique()]
+        return registration.controls({name: self.methods.get(name, name) for name in names})
+
+    def without(self, methods: Collection[str]) -> Conditions:
+        """The same without the rows of some methods."""
+        if not methods:
+            return self
+        kept = {name: of[~of["method"].isin(methods)] for name, of in self.structures.items()}
+        return replace(self, pairs=self.pairs[~self.pairs["method"].isin(methods)], structures=kept)
 
     def training_of(self, method: str) -> Trained:
         """What a method has learned from: as the run says, else as the method that it is declares."""

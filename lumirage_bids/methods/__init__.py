@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lumirage_bids.base.parameters import discover, plug_in
 from lumirage_bids.methods.base import Context, Cost, Method
 
-__all__ = ["Context", "Cost", "Method", "method", "methods"]
+__all__ = ["Context", "Cost", "Method", "controls", "method", "methods"]
 
 
 def methods() -> dict[str, type[Method]]:
     """Every method of the package, by name, sorted; none of their libraries are loaded."""
     return discover(__name__, Method)  # type: ignore[type-abstract]
+
+
+def controls(names: Mapping[str, str]) -> tuple[str, ...]:
+    """Those names, of names in a table → methods that they are, whose method is a control."""
+    known = methods()
+    return tuple(name for name, kind in names.items() if kind in known and known[kind].control)
 
 
 def method(name: str, **parameters: Any) -> Method:

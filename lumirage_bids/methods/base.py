@@ -184,6 +184,9 @@ class Method(ABC):
     takes_start: ClassVar[bool] = True
     """Whether the method begins at the start that all methods get; else its rows and the audit say so."""
 
+    control: ClassVar[bool] = False
+    """Whether it is no registration but a negative control, which shows what a score is worth and is never ranked."""
+
     @property
     def uses_seed(self) -> bool:
         """Whether the result depends on the context's seed."""

@@ -34,6 +34,7 @@ FIELDS: dict[str, str] = {
     "frozen": "Digest (SHA-256) of the frozen plan and whether all rows follow it; null where there is none",
     "planned": "Ordered pairs that were to be done; null where nobody knows",
     "missing": "Scans that were left out because their content was not there",
+    "controls": "Methods that register nothing, as negative controls, and are not ranked",
     "notes": "What must be known with the results: criteria or conditions that were changed, pairs not asked for",
     "labellings": "Labelling → what made its label maps; whether from the registered intensities; why there is no "
     "verdict (withheld) or what bounds it (caveat); agreement with other label maps of the same scans; the structures "
@@ -46,7 +47,7 @@ FIELDS: dict[str, str] = {
 
 _KINDS: dict[str, Kind] = {
     **{"dataset": str, "protocol": str, "program": str, "sloppy": bool, "planned": int | None, "missing": int},
-    **{"versions": {"*": str}, "notes": [str]},
+    **{"versions": {"*": str}, "notes": [str], "controls": [str]},
     "labellings": {
         "*": {
             **{"labeller": str, "maker": str, "from_intensities": bool, "withheld": str, "caveat": str},
@@ -108,6 +109,7 @@ class Experiment:
     sloppy: bool = False
     planned: int | None = None
     missing: int = 0
+    controls: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     frozen: Mapping[str, Any] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -38,6 +38,7 @@ from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
+from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.tables import statistics
 
@@ -74,7 +75,13 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
     volumes = mean_volumes(conditions)
     tables = group_tables(
-        conditions.pairs, conditions.structures, conditions.luts, volumes, landmarks=landmarks, criteria=criteria
+        conditions.pairs,
+        conditions.structures,
+        conditions.luts,
+        volumes,
+        landmarks=landmarks,
+        criteria=criteria,
+        references=(FLOOR, *conditions.controls),
     )
     if not pictures:
         notes = [*notes, NO_PICTURES]
@@ -257,6 +264,7 @@ def _experiment(output: Output, tables: GroupTables, context: ReportContext, not
         sloppy=context.sloppy,
         planned=known.planned,
         missing=len(context.missing),
+        controls=tuple(name for name in known.references if name != FLOOR),
         notes=tuple(notes),
         frozen={"digest": followed.digest, "followed": not followed.deviations} if followed else None,
         versions=context.versions,
@@ -276,6 +284,7 @@ def _known(planned: int | None, conditions: Conditions, labellers: pd.DataFrame)
             for name, rows in whole.groupby("labelling", sort=False)
         },
         planned=planned,
+        references=(FLOOR, *conditions.controls),
     )
 
 

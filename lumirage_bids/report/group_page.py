@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ from lumirage_bids.report.tables import (
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, primary_rows, told_once
+from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
@@ -72,6 +73,7 @@ def group_tables(
     *,
     landmarks: LandmarkScores | None = None,
     criteria: Criteria | None = None,
+    references: Collection[str] = FLOORS,
 ) -> GroupTables:
     """Sum up, compare and rank the scores of a run.
 
@@ -85,10 +87,18 @@ def group_tables(
         Labelling → index → mean volume, mm³.
     landmarks : LandmarkScores, optional
     criteria : Criteria, optional
+    references : collection of str
+        Methods that are no competitors.
     """
     criteria = criteria or Criteria()
     scores = Scores(
-        pairs=pairs, structures=structures, luts=luts, volumes=volumes, landmarks=landmarks, criteria=criteria
+        pairs=pairs,
+        structures=structures,
+        luts=luts,
+        volumes=volumes,
+        landmarks=landmarks,
+        criteria=criteria,
+        references=references,
     )
     made = tables_of(scores, of_runs=True)
     return GroupTables(**vars(made), structures=structures, luts=luts, per_structure=made.made["structures"])

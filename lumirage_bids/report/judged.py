@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.scene import certain_rows
 from lumirage_bids.report.verdict.verdict import Tables
 from lumirage_bids.stats.classes import primary_class
-from lumirage_bids.stats.common import arms_aside
+from lumirage_bids.stats.common import FLOORS, arms_aside
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.tables import Scores, make, statistics
@@ -30,6 +30,7 @@ def score_tables(
     *,
     criteria: Criteria,
     score: Score = DICE,
+    references: Collection[str] = FLOORS,
 ) -> Tables:
     """Sum up, compare, rank and test a table of scores.
 
@@ -45,11 +46,14 @@ def score_tables(
     criteria : Criteria
     score : Score
         What is scored, in column ``dice_mean``.
+    references : collection of str
+        Methods that are no competitors.
     """
     wide = _structures(pairs) if structures is None else structures
-    return tables_of(
-        Scores(pairs=pairs, structures=wide, luts=luts or {}, criteria=criteria, score=score), of_runs=False
+    scores = Scores(
+        pairs=pairs, structures=wide, luts=luts or {}, criteria=criteria, score=score, references=references
     )
+    return tables_of(scores, of_runs=False)
 
 
 def tables_of(scores: Scores, *, of_runs: bool) -> Tables:
@@ -60,20 +64,21 @@ def tables_of(scores: Scores, *, of_runs: bool) -> Tables:
 
     made = make(replace(scores, judge=certain), of_runs=of_runs)
     named = {f.name: made[f.name] for f in fields(Tables) if f.name in made}
-    further = dict(_further(scores.pairs, scores.criteria, scores.score))
+    further = dict(_further(scores))
     return Tables(pairs=scores.pairs, made=made, further=further, **named)
 
 
-def _further(pairs: pd.DataFrame, criteria: Criteria, score: Score) -> Iterator[tuple[str, pd.DataFrame]]:
+def _further(scores: Scores) -> Iterator[tuple[str, pd.DataFrame]]:
     """Comparisons by the measures that at least two methods have; a family of tests each."""
+    pairs = scores.pairs
     for column, about in measures.columns().items():
         how = known_score(column)
-        if how is None or how[1] is None or not about.accuracy or column == score.column or column not in pairs:
+        if how is None or how[1] is None or not about.accuracy or column == scores.score.column or column not in pairs:
             continue
         known = pairs[pd.to_numeric(pairs[column]).notna()]
         if known["method"].nunique() > 1:
-            margin = replace(criteria, margin=how[1])
-            yield column, compare(pairs, criteria=margin, score=replace(how[0], worst=None))
+            margin, score = replace(scores.criteria, margin=how[1]), replace(how[0], worst=None)
+            yield column, compare(pairs, criteria=margin, score=score, references=scores.references)
 
 
 #: Data dictionary of ``group/further_comparisons.tsv``.

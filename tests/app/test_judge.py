@@ -255,3 +255,16 @@ def test_failures_without_a_status_count_as_those_with_one(tmp_path, capsys):
         (verdict_,) = json.loads(capsys.readouterr().out)["verdicts"]
         found.append([r["kind"] for r in verdict_["relations"]])
     assert found[0] == found[1] == ["turned"]
+
+
+def test_controls_are_not_ranked_by_their_own_name_or_by_the_users(tmp_path, capsys):
+    for name, asked in (("curt", []), ("shuffled", ["--control", "shuffled"])):
+        file = written(table({"identity": 0.4, "syn": 0.6, name: 0.8}), tmp_path)
+        assert main(["judge", str(file), *asked, "--json"]) == 0
+        (found,) = json.loads(capsys.readouterr().out)["verdicts"]
+        assert {s["name"]: s["rank"] for s in found["standings"]} == {"identity": None, "syn": 1, name: None}
+        assert f"syn is below the control {name} by 0." in found["headline"]
+    assert main(["judge", str(file), "--control", "shufled"]) == 64
+    assert (
+        "--control shufled: the table has no such method. It has: identity, syn, shuffled." in capsys.readouterr().err
+    )

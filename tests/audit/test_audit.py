@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 import lumirage_bids.audit
 from lumirage_bids.audit import AUDIT, SEVERITIES, audit, audit_table, name_unchecked
-from tests.audit.made_up import conditions, learned, made_by, some_pairs, with_facts
+from tests.audit.made_up import conditions, found, learned, made_by, some_pairs, with_facts
 
 
 def test_nothing_is_found_where_nothing_is_wrong():
@@ -52,3 +54,12 @@ def test_the_docs_have_a_row_for_each_rule_and_none_besides() -> None:
     told = re.findall(r"^\| `([a-z-]+)` \|", rules, re.M)
     assert len(told) == len(set(told))
     assert set(told) == set(re.findall(r'\bid="([a-z-]+)"', code))
+
+
+def test_of_controls_nothing_is_told() -> None:
+    fine = conditions()
+    rows = fine.pairs[fine.pairs["method"] == fine.pairs["method"].iloc[-1]]
+    control = rows.assign(method="shuffled", folding_percent=50.0, similarity="n/a", start="none", input="other images")
+    told = {"pairs": pd.concat([fine.pairs, control], ignore_index=True)}
+    assert found(replace(fine, **told))
+    assert found(replace(fine, **told, methods={"shuffled": "curt"})) == found(fine)

@@ -86,7 +86,7 @@ NEEDY = {name: complaint for name in methods() if (complaint := method(name).mis
 # Another setting of ants_syn, whose few iterations are for large images; test_ants_syn.py compares it with ANTsPy's.
 SETTINGS = {"ants_syn_quick"}
 RUNNING = [name for name in methods() if name not in {*NEEDY, *SETTINGS}] + list(EQUIPPED)
-MOVING = [name for name in RUNNING if name != "identity"]
+MOVING = [name for name in RUNNING if name != "identity" and not methods()[name].control]
 NEEDS = {
     "command": ("argv",),
     "lapirn": ("LapIRN_disp_fea7.pth", "LUMIRAGE_WEIGHTS", "github.com/cwmok/LapIRN"),

@@ -91,7 +91,8 @@ def verdicts(
     pairs: pd.DataFrame, known: Known | None = None, criteria: Criteria | None = None, **tables: object
 ) -> list[Verdict]:
     criteria = criteria or Criteria()
-    return judge(score_tables(pairs, criteria=criteria, **tables), criteria, known=known)
+    references = (known or Known()).references
+    return judge(score_tables(pairs, criteria=criteria, references=references, **tables), criteria, known=known)
 
 
 def verdict(pairs: pd.DataFrame, known: Known | None = None, criteria: Criteria | None = None) -> Verdict:

@@ -14,6 +14,7 @@ from lumirage_bids.output.files import read_table
 from lumirage_bids.report.collected.whole import not_numbers, why_not_whole
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, Tables
+from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.tables import statistics
 
 #: Columns of pairs.tsv that a verdict is made from, or that tell which scans they are of; most of the table is not.
@@ -65,6 +66,7 @@ class Collected:
                 name: [Agreement(**a) for a in each.agreements] for name, each in of.items() if each.agreements
             },
             planned=self.about.planned,
+            references=(FLOOR, *self.about.controls),
         )
 
     @property

@@ -93,6 +93,7 @@ def _alone(scene: Scene, only: Standing) -> str:
 def against(scene: Scene, name: str, r: Relation) -> str:
     """How a method stands to a reference, with as much certainty as there is."""
     other = next(iter(r.names() - {name}))
+    other = f"the control {other}" if any(s.control and s.name == other for s in scene.standings) else other
     by = f" by {scene.words.size(r.difference)}"
     if r.ahead or r.kind == "small":
         where = scene.words.above if r.better == name else scene.words.below

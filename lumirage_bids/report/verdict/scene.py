@@ -12,7 +12,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import Wording, and_join, count
 from lumirage_bids.report.verdict.relations import Relation, Row, relation
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, in_class
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 
 _REASONS = 3  # of failure that are told of an arm
@@ -71,6 +71,11 @@ class Standing:
     mean_at_worst: float
     rank: int | None
     first_percent: float
+
+    @property
+    def control(self) -> bool:
+        """Whether it is a negative control, which registers nothing."""
+        return self.reference and self.method != FLOOR
 
     @property
     def scored(self) -> int:

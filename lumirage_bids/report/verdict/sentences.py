@@ -33,6 +33,7 @@ def sentences(scene: Scene) -> list[str]:
         *interactions(scene),
         *level(scene, rows),
         *gains(scene),
+        *controls(scene),
         *ranks(scene),
         *wins(scene, rows),
         *shares(scene, rows),
@@ -195,6 +196,28 @@ def gains(scene: Scene) -> Iterator[str]:
         yield f"{told[0].upper() if told.startswith(('that ', 'how ')) else told[0]}{told[1:]}."
 
 
+def controls(scene: Scene) -> Iterator[str]:
+    """Tell of each control which methods it is above, which it is below, and which it is not told apart from."""
+    for control in (s for s in scene.standings if s.control):
+        own = [r for r in scene.with_reference() if control.name in r.names()]
+        above = [r for r in own if r.certain and r.better == control.name]
+        below = [r for r in own if r.certain and r.worse == control.name]
+        open_ = [r for r in own if not r.certain]
+        parts = []
+        if above:
+            parts.append(
+                f"is {scene.words.above} {few([r.worse for r in above])}{surely(scene, above)}: with these labels "
+                f"{scene.words.noun} does not tell registration from it"
+            )
+        if below:
+            parts.append(f"is {scene.words.below} {few([r.better for r in below])}{surely(scene, below)}")
+        if open_:
+            others = [next(iter(r.names() - {control.name})) for r in open_]
+            parts.append(f"is not told apart for certain from {few(others)}")
+        if parts:
+            yield f"{control.name}, a control that registers nothing, {'; it '.join(parts)}."
+
+
 def _gain_interval(scene: Scene, r: Relation, better: bool) -> str:
     if not r.known:
         return ""
@@ -291,8 +314,9 @@ def failures(scene: Scene) -> Iterator[str]:
 def ceiling(scene: Scene) -> Iterator[str]:
     """Put the ceiling beside the floor: rescans of one brain, and what label maps of one scan agree in."""
     names = {s.name for s in scene.ranked}
-    floor = [f"{s.name} {scene.words.value(s.mean)}" for s in scene.standings if s.reference and s.n]
-    rows = scene.rescans[(scene.rescans["method"] != FLOOR) & (scene.rescans["n_common"] > 0)]
+    floor = [f"{s.name} {scene.words.value(s.mean)}" for s in scene.standings if s.method == FLOOR and s.n]
+    methods = {s.method for s in scene.competitors}
+    rows = scene.rescans[scene.rescans["method"].isin(methods) & (scene.rescans["n_common"] > 0)]
     rows = rows[rows["set_aside"] == False]  # noqa: E712
     parts = []
     if len(rows) and names:

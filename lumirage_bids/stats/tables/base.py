@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE, Score
 
@@ -34,6 +35,8 @@ class Scores:
     criteria : Criteria
     score : Score
         What is scored.
+    references : collection of str
+        Methods that are no competitors: the floor, and controls.
     landmarks : LandmarkScores, optional
         Errors of single landmarks, and where raters put them.
     judge : callable, optional
@@ -46,6 +49,7 @@ class Scores:
     volumes: Mapping[str, Mapping[int, float]] | None = None
     criteria: Criteria = field(default_factory=Criteria)
     score: Score = DICE
+    references: Collection[str] = FLOORS
     landmarks: LandmarkScores | None = None
     judge: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 

@@ -74,4 +74,10 @@ class Interactions(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return interactions(scores.pairs, made["comparisons"], criteria=scores.criteria, score=scores.score)
+        return interactions(
+            scores.pairs,
+            made["comparisons"],
+            criteria=scores.criteria,
+            score=scores.score,
+            references=scores.references,
+        )

@@ -62,4 +62,10 @@ class Ranking(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return ranking(scores.pairs, scores.certain(made["comparisons"]), criteria=scores.criteria, score=scores.score)
+        return ranking(
+            scores.pairs,
+            scores.certain(made["comparisons"]),
+            criteria=scores.criteria,
+            score=scores.score,
+            references=scores.references,
+        )

@@ -10,7 +10,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known
-from tests.report.situations import fail, of, some, table, verdict, words
+from tests.report.situations import MEANS, fail, of, some, table, verdict, words
 from tests.report.verdict.claims import claims, copied, equal, turned
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -162,3 +162,37 @@ def test_a_page_without_a_certain_difference_claims_none_by_win_rates():
 def test_a_win_rate_by_noise_is_not_told():
     for seed in range(3):
         assert "% of the pairs" not in words(verdict(equal(seed=seed)))
+
+
+CONTROLLED = Known(references=("identity", "curt"))
+
+
+def test_control_that_wins_takes_the_worth_of_the_score_and_is_not_ranked() -> None:
+    found = verdict(table({**MEANS, "curt": 0.9}), CONTROLLED)
+    assert "Highest mean: syn, mean Dice" in found.headline
+    assert "Mind: syn is below the control curt by 0.2" in found.headline
+    told = words(found)
+    assert "curt, a control that registers nothing, is above greedy and syn for certain: with these labels" in told
+    assert {s.name: s.rank for s in found.standings}["curt"] is None
+    assert "curt" not in " ".join(s for s in found.sentences if s.startswith(("Ranks", "curt >", "The floor")))
+
+
+def test_control_that_loses_is_told_below_and_narrows_no_pairs() -> None:
+    pairs = table({**MEANS, "curt": 0.1})
+    lost = fail(pairs, of(pairs, "curt") & some(pairs, 0.5))
+    found = verdict(lost, CONTROLLED)
+    assert "Mind" not in found.headline
+    assert "curt, a control that registers nothing, is below greedy and syn for certain." in words(found)
+    assert {s.name: s.n for s in found.standings}["syn"] == 132
+
+
+def test_control_between_and_control_that_nothing_tells_apart() -> None:
+    told = words(verdict(table({"identity": 0.3, "greedy": 0.5, "syn": 0.7, "curt": 0.6}), CONTROLLED))
+    assert (
+        "is above greedy for certain: with these labels Dice does not tell registration from it; it is below syn"
+        in told
+    )
+    noise = table({"identity": 0.3, "syn": 0.6, "curt": 0.6}, subject=0.03, noise=0.1, seed=1)
+    assert "curt, a control that registers nothing, is not told apart for certain from syn." in words(
+        verdict(noise, CONTROLLED)
+    )

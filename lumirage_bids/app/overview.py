@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import asked_pairs, read_records
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.report.text import count
+from lumirage_bids.stats.reasons import by_kind, in_words
 
 #: Pauses between two pairs that are this many times the usual one are between runs, and not of the work.
 _PAUSE = 20
@@ -201,8 +203,10 @@ def _standing(
         seconds=_seconds(mine),
         unasked=aside,
     )
-    again = mine.loc[(mine["status"] != "ok"), "reason"].fillna("no reason given")
-    return standing, {str(why): int(n) for why, n in again.value_counts().items()}
+    reasons = Counter[str]()
+    for why in by_kind(mine[mine["status"] != "ok"]).to_dict("records"):
+        reasons[in_words(why)] += int(why["n"])
+    return standing, reasons
 
 
 def _seconds(rows: pd.DataFrame) -> float:

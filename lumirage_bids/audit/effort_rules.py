@@ -12,6 +12,7 @@ from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import multimodal
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
+from lumirage_bids.stats.reasons import by_kind, in_words
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 if TYPE_CHECKING:
@@ -153,10 +154,9 @@ def unequal_failures(c: Conditions) -> Iterator[Finding]:
 
 
 def _reasons(failed: pd.DataFrame) -> str:
-    if failed.empty or "reason" not in failed:
-        return ""
-    counts = failed["reason"].fillna("no reason told").value_counts().head(3)
-    return f" ({', '.join(f'{reason}: {n}' for reason, n in counts.items())})"
+    """The most frequent kinds of failure in brackets; empty where there is none."""
+    told = [f"{in_words(row)}: {row['n']}" for row in by_kind(failed).head(3).to_dict("records")]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def folding(c: Conditions) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from lumirage_bids import measures
 from lumirage_bids.report.text import MISSING, WRITERS, count, span
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
 from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS
+from lumirage_bids.stats.reasons import by_kind, in_words
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
@@ -347,17 +348,17 @@ def labeller_table(summary: pd.DataFrame) -> Table:
 
 
 def failure_table(pairs: pd.DataFrame) -> Table:
-    """Lay out how many pairs failed, by method and reason."""
+    """Lay out how many pairs failed, by method and kind of failure."""
     failed = pairs[pairs["status"] != "ok"]
-    key = ["method", "variant", "labelling", "reason"]
-    counts = failed.assign(reason=failed["reason"].fillna("no reason given")).groupby(key, sort=False).size()
-    data = counts.rename("n").reset_index().sort_values("n", ascending=False, kind="stable")
+    data = by_kind(failed, ["method", "variant", "labelling"])
+    data["reason"] = [in_words(row) for row in data.to_dict("records")]
     columns = [
         ShownColumn(key="method", title="Method"),
         ShownColumn(key="variant", title="Variant"),
         ShownColumn(key="labelling", title="Labelling"),
         ShownColumn(key="n", title="Pairs", kind="count"),
+        ShownColumn(key="kind", title="Kind"),
         ShownColumn(key="reason", title="Reason", keep=True),
     ]
-    caption = f"{count(len(failed))} rows of the score table failed, by reason."
+    caption = f"{count(len(failed))} rows of the score table failed, by kind of failure."
     return make_table("failure-table", caption, data, columns)

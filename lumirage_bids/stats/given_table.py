@@ -18,7 +18,10 @@ from lumirage_bids.stats.score import nothing, step_of
 from lumirage_bids.stats.subject_names import AmbiguousError, subjects_in
 
 REQUIRED = ("method", "moving", "fixed")
-OPTIONAL = ("status", "reason", "split", "variant", "labelling", "evaluation", "subject_moving", "subject_fixed")
+OPTIONAL = (
+    *("status", "kind", "reason", "split", "variant", "labelling", "evaluation"),
+    *("subject_moving", "subject_fixed"),
+)
 STATES = ("ok", "failed", "missing", "pending")
 MISSING = ("", "n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "null", "None")
 MEASURES = {
@@ -97,7 +100,8 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
     table = raw[list(REQUIRED)].copy()
     table["method"] = _with_floor(table["method"], notes)
     table["dice_mean"] = _numbers(file, raw[score], score)
-    table["status"], table["reason"] = _states(file, raw, table["dice_mean"]), raw.get("reason")
+    table["status"] = _states(file, raw, table["dice_mean"])
+    table["kind"], table["reason"] = raw.get("kind"), raw.get("reason")
     if table["dice_mean"].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
         raise _empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):

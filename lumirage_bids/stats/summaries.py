@@ -14,6 +14,7 @@ from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_cla
 from lumirage_bids.stats.common import FLOORS, common_pairs
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
+from lumirage_bids.stats.reasons import by_kind
 from lumirage_bids.stats.score import DICE, DICE_LIES, Score
 from lumirage_bids.stats.student import Floats
 
@@ -39,7 +40,7 @@ SUMMARY_COLUMNS = [
     *_SHARED,
 ]
 SUMMARY_COLUMNS += [name for name in SUMMED if name not in SUMMARY_COLUMNS]
-FAILURE_COLUMNS = ["variant", "method", "labelling", "split", "reason", "n", "percent"]
+FAILURE_COLUMNS = ["variant", "method", "labelling", "split", "kind", "reason", "n_reasons", "n", "percent"]
 STRUCTURE_COLUMNS = [
     *("variant", "method", "labelling", "index", "name", "volume_mm3", "n"),
     *("mean", "median", "std", "q25", "q75", "ci_low", "ci_high", "n_subjects"),
@@ -163,26 +164,24 @@ def _kept(rows: pd.DataFrame, score: Score) -> pd.Series[bool]:
 
 
 def failures(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Count the failed pairs by reason.
+    """Count the failed pairs by kind of failure.
 
     Parameters
     ----------
     pairs : DataFrame
-        As for `summarise`, with column reason.
+        As for `summarise`, with columns kind and reason where they are known.
 
     Returns
     -------
     DataFrame
-        A row per labelling × class of pairs × arm × reason that occurs, the most frequent first; ``percent`` is the
-        share in all pairs of that arm and class.
+        A row per labelling × class of pairs × arm × kind that occurs, the most frequent first (see
+        `lumirage_bids.stats.reasons.by_kind`); ``percent`` is the share in all pairs of that arm and class.
     """
-    rows = pairs.assign(reason=pairs["reason"].fillna("no reason given"))
     tables = []
-    for labelling, of_labelling in rows.groupby("labelling", sort=False):
+    for labelling, of_labelling in pairs.groupby("labelling", sort=False):
         for name, splits in pair_classes(of_labelling["split"]).items():
             inside = of_labelling[of_labelling["split"].isin(splits)]
-            counts = inside[inside["status"] != "ok"].groupby([*_ARM, "reason"], sort=False).size().rename("n")
-            table = counts.reset_index().sort_values("n", ascending=False, kind="stable")
+            table = by_kind(inside[inside["status"] != "ok"], _ARM)
             pairs_of_arm = inside.groupby(_ARM).size().rename("size").reset_index()
             share = 100 * table["n"] / table.merge(pairs_of_arm, how="left", on=_ARM)["size"].to_numpy()
             tables.append(table.assign(labelling=labelling, split=name, percent=share))

@@ -104,6 +104,9 @@ def test_unequal_failures():
     finding = found(changed(c, half, status="failed", dice_mean=np.nan, reason="out of memory"))["unequal-failures"]
     assert finding.severity == "serious"
     assert "greedy: 0 of 12; syn: 6 of 12 (out of memory: 6)" in finding.evidence
+    words = [f"out of memory: {n} bytes" for n in range(half.sum())]
+    finding = found(changed(c, half, status="failed", dice_mean=np.nan, reason=words))["unequal-failures"]
+    assert "syn: 6 of 12 (out of memory: 0 bytes, and the like: 6)" in finding.evidence
     every = (c.pairs["method"] != "identity") & some_pairs(c, 6)
     assert "unequal-failures" not in found(changed(c, every, status="failed", dice_mean=np.nan))
     assert "unequal-failures" not in found(c)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lumirage_bids.base.failures import kind_by_words
 from lumirage_bids.stats.summaries import (
     FAILURE_COLUMNS,
     FOLDING_LIMIT_PERCENT,
@@ -130,7 +131,7 @@ def test_measures_without_any_number_stay_missing(missing: object):
     assert (row["mean"], row["n_folding"], row["failure_percent"]) == (pytest.approx(0.6), 0, 0)
 
 
-def test_failures_are_counted_by_reason():
+def test_failures_are_counted_by_kind():
     pairs, _ = score_table(subjects=8, gains={"identity": 0.0, "syn": 0.2}, failing=0.4)
     table = failures(pairs)
     assert list(table.columns) == FAILURE_COLUMNS
@@ -139,7 +140,17 @@ def test_failures_are_counted_by_reason():
     assert every["n"].is_monotonic_decreasing
     assert every["n"].sum() == (pairs["status"] == "failed").sum()
     assert every["percent"].to_numpy() == pytest.approx(100 * every["n"] / (8 * 7))
-    assert every.set_index("reason")["n"].to_dict() == pairs["reason"].value_counts().to_dict()
+    kinds = pairs["reason"].dropna().map(kind_by_words)
+    assert every.set_index("kind")["n"].to_dict() == kinds.value_counts().to_dict()
+
+
+def test_failures_that_differ_by_figures_are_one_row():
+    pairs, _ = score_table(subjects=8, gains={"identity": 0.0, "syn": 0.2}, failing=0.4)
+    failed = pairs["status"] == "failed"
+    words = [f"out of memory: tried to allocate {n} bytes" for n in range(failed.sum())]
+    pairs.loc[failed, "kind"], pairs.loc[failed, "reason"] = "out of memory", words
+    (row,) = failures(pairs)[lambda t: t["split"] == "all"].to_dict("records")
+    assert (row["kind"], row["reason"], row["n"]) == ("out of memory", words[0], len(words))
 
 
 def test_without_failures_the_table_of_failures_is_empty():

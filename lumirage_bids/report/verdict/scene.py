@@ -14,8 +14,9 @@ from lumirage_bids.report.text import Wording, and_join, count
 from lumirage_bids.report.verdict.relations import Relation, Row, relation
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
+from lumirage_bids.stats.reasons import NOT_TOLD, by_kind, in_words
 
-_REASONS = 3  # of failure that are told of an arm
+_REASONS = 3  # kinds of failure that are told of an arm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Standing:
     set_aside : bool
         Whether it lacks too many to be ranked.
     reason : str
-        Why pairs failed, the most frequent reasons.
+        Why pairs failed, the most frequent kinds with an example each.
     mean : float
         Over the common pairs, `n` of them; NaN over none where it is set aside, whose pairs are others.
     mean_at_worst : float
@@ -229,19 +230,25 @@ def standings(
     labels = arm_labels(arms_of(summary))
     places = {Arm(row["variant"], row["method"]): row for row in ranking.to_dict("records")}
     failed = pairs[pairs["status"] != "ok"]
-    failed = failed if "reason" in failed else failed.assign(reason=None)
-    reasons = failed.groupby(["variant", "method"])["reason"]
-    by_arm = {Arm(str(variant), str(method)): _told(of) for (variant, method), of in reasons}
+    by_arm = {
+        Arm(str(variant), str(method)): _told(of)
+        for (variant, method), of in by_kind(failed, ["variant", "method"]).groupby(["variant", "method"])
+    }
     return [
         _standing(row, labels, places, by_arm.get(Arm(row["variant"], row["method"])), row["method"] in references)
         for row in summary.to_dict("records")
     ]
 
 
-def _told(reasons: pd.Series[str]) -> str:
-    counts = reasons.dropna().value_counts()
-    more = ["other reasons"] if len(counts) > _REASONS else []
-    return "; ".join([*counts.index[:_REASONS].astype(str), *more])
+def _told(reasons: pd.DataFrame) -> str:
+    """The most frequent kinds of failure, and how many pairs each where there are several; empty where none is told."""
+    if list(reasons["reason"]) == [NOT_TOLD]:
+        return ""
+    kinds = reasons.to_dict("records")
+    if len(kinds) == 1:
+        return in_words(kinds[0])
+    told = [f"{in_words(row)} ({count(row['n'])})" for row in kinds[:_REASONS]]
+    return "; ".join([*told, *(["other reasons"] if len(kinds) > _REASONS else [])])
 
 
 def _standing(

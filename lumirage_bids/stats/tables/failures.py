@@ -1,4 +1,4 @@
-"""Failed pairs by reason."""
+"""Failed pairs by kind of failure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from lumirage_bids.stats.tables._entries import COMMON, Entry
 from lumirage_bids.stats.tables.base import Made, Scores, Statistic
 
 _FAILURES: dict[str, Entry] = {
-    "reason": {"Description": "Why the pairs failed"},
-    "n": {"Description": "Pairs that failed for this reason"},
+    "kind": {"Description": "Why the pairs failed: the kind of failure, one of those in pairs.tsv"},
+    "reason": {"Description": "The most frequent words of this kind; pairs.tsv has those of every pair"},
+    "n_reasons": {"Description": "Different words of this kind, which may hold figures"},
+    "n": {"Description": "Pairs that failed in this way"},
     "percent": {"Description": "Share in all pairs of this row's arm, labelling and split", "Units": "percent"},
 }
 _ENTRIES = {**COMMON, **_FAILURES}
@@ -22,7 +24,7 @@ _ENTRIES = {**COMMON, **_FAILURES}
 
 @dataclass(frozen=True, kw_only=True)
 class Failures(Statistic):
-    """Failed pairs by reason."""
+    """Failed pairs by kind of failure."""
 
     name: ClassVar[str] = "failures"
     columns: ClassVar[Mapping[str, Entry]] = {c: _ENTRIES[c] for c in FAILURE_COLUMNS}

@@ -41,6 +41,18 @@ def test_a_method_that_scores_nothing_leaves_the_others_ranked():
     assert "Highest mean: syn" in found.headline
 
 
+def test_failures_are_told_by_kind_not_by_their_figures():
+    pairs = table(subject=0.004)
+    rows = of(pairs, "syn") & some(pairs, 0.4)
+    pairs = fail(pairs, rows)
+    pairs.loc[rows, "reason"] = [f"out of memory: RuntimeError: {n} bytes" for n in range(rows.sum())]
+    assert "(40.2 %: out of memory: RuntimeError: 0 bytes, and the like)." in verdict(pairs).headline
+    late = rows & pairs["moving"].str.startswith("sub-00")
+    pairs.loc[late, "reason"] = "timed out after 9 s"
+    told = verdict(pairs).headline
+    assert f"and the like ({rows.sum() - late.sum()}); timed out after 9 s ({late.sum()}))" in told
+
+
 def test_all_methods_set_aside_leave_no_winner():
     pairs = failing(0.2)
     for seed, method in enumerate(("greedy", "syn")):

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lumirage_bids.measures.dice import Dice
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.files import write_table
 from lumirage_bids.output.folder import Output
@@ -92,14 +93,14 @@ def write(
         **{"similarity": "lncc", "start": "aligned", "input": "image", "evaluation": "native", "hash": "0123456789ab"},
         **{"registration_hash": "0123456789ab", "conditions": "same", "finished": "2026-01-01T00:00:00"},
         **{"moving_subject": subject, "fixed_subject": [f.removesuffix("_T1w") for f in names[fixed]]},
-        **{f"{score_table.PREFIX}{i + 1}": dice[:, i] for i in range(dice.shape[1])},
+        **{f"{Dice.structures}{i + 1}": dice[:, i] for i in range(dice.shape[1])},
     }
     file = out / subject / "anat" / f"{subject}_seg-{LABELLING}_desc-{method}+0_scores.tsv"
     file.parent.mkdir(parents=True, exist_ok=True)
     order = [
         *score_table.COLUMNS,
         *score_table.INTERNAL,
-        *(f"{score_table.PREFIX}{i + 1}" for i in range(dice.shape[1])),
+        *(f"{Dice.structures}{i + 1}" for i in range(dice.shape[1])),
     ]
     write_table(file, pd.DataFrame(columns, index=range(n)).reindex(columns=order))
 

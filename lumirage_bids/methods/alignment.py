@@ -60,8 +60,9 @@ class Alignment:
         What is looked for when the start is ``aligned``: ``rigid`` or ``affine``.
     on : str
         What is aligned: ``image`` (similarity: mutual information) or ``mask`` (soft Dice).
-    max_voxels : int
-        The box around each foreground is first reduced by averaging to about this many voxels.
+    max_voxels : int or "all"
+        The box around each foreground is first reduced by averaging to about this many voxels; ``"all"``: it is not,
+        which takes time and memory in proportion.
     scales, iterations : tuple of int
         Further factors by which both are reduced, and the number of iterations at each.
     step : float
@@ -75,7 +76,7 @@ class Alignment:
     start: Literal["aligned", "centre_of_mass", "none"] = "aligned"
     transform: Literal["rigid", "affine"] = "affine"
     on: Literal["image", "mask"] = "image"
-    max_voxels: int = 1_000_000
+    max_voxels: int | Literal["all"] = 1_000_000
     scales: tuple[int, ...] = (4, 2, 1)
     iterations: tuple[int, ...] = (200, 100, 50)
     step: float = 3e-3
@@ -85,8 +86,8 @@ class Alignment:
         check_pyramid(self.scales, self.iterations)
         if not 0 < self.step <= 0.1:
             raise UsageError(f"step is {self.step}; allowed: above 0 and at most 0.1.")
-        if self.max_voxels < 32**3:
-            raise UsageError(f"max_voxels is {self.max_voxels}; allowed: at least {32**3}.")
+        if self.max_voxels != "all" and self.max_voxels < 32**3:
+            raise UsageError(f'max_voxels is {self.max_voxels}; allowed: at least {32**3}, or "all".')
 
     def sloppy(self) -> Self:
         """Return the same with a tenth of the iterations, at least one at each scale."""
@@ -269,7 +270,8 @@ def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume
         margin = 2 + (last - 1 - first) // 10
         low, high = (0 if is_cut else margin for is_cut in cut[axis])
         box.append(slice(max(0, first - low), min(array.shape[axis], last + high)))
-    return _reduced(array[tuple(box)], [b.start for b in box], volume, alignment.max_voxels, cut), cut
+    most = np.inf if alignment.max_voxels == "all" else alignment.max_voxels
+    return _reduced(array[tuple(box)], [b.start for b in box], volume, most, cut), cut
 
 
 def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -280,7 +282,7 @@ def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.clip(array / np.float32(top), 0, 1)
 
 
-def _reduced(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: int, cut: Cut) -> Volume:
+def _reduced(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: float, cut: Cut) -> Volume:
     """Average blocks so that about `max_voxels`, as nearly cubic as can be, remain; `first` is its first voxel.
 
     A block that the far end does not fill is filled with background, or is left out where that end is cut.

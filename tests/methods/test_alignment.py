@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.methods import Context
-from lumirage_bids.methods.alignment import Alignment, _believed, align, centre_of_mass
+from lumirage_bids.methods.alignment import Alignment, _believed, _foreground, align, centre_of_mass
 from lumirage_bids.spatial.images import Volume
 
 Array = npt.NDArray[np.float64]
@@ -228,6 +228,16 @@ def test_a_part_of_a_brain_of_another_size_is_found() -> None:
     assert error(align(volume(contrast=0.3), cut(turned, 0.4, 1)), pose) < 5
 
 
+def test_all_voxels_are_kept_where_that_is_asked_for() -> None:
+    """Thick slices too, of which blocks would be averaged for their shape alone."""
+    scan = Volume(array=np.pad(np.ones((60, 60, 20), dtype=np.float32), 8), affine=np.diag([1.0, 1.0, 4.0, 1.0]))
+    every, _ = _foreground(scan, "scan", Alignment(on="mask", max_voxels="all"))
+    np.testing.assert_array_equal(every.affine[:3, :3], scan.affine[:3, :3])
+    assert every.array.sum() == scan.array.sum()
+    some, _ = _foreground(scan, "scan", Alignment(on="mask", max_voxels=32**3))
+    assert some.array.size < every.array.size
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_nothing_to_align_is_said(value: float) -> None:
     empty = Volume(array=np.full((40, 40, 40), value, dtype=np.float32), affine=np.eye(4))
@@ -241,7 +251,7 @@ def test_nothing_to_align_is_said(value: float) -> None:
         ({"scales": (1, 2), "iterations": (1, 1)}, "decrease"),
         ({"iterations": (1,)}, "one for each"),
         ({"step": 0.0}, "above 0"),
-        ({"max_voxels": 10}, "at least 32768"),
+        ({"max_voxels": 10}, 'at least 32768, or "all"'),
     ],
 )
 def test_parameters_are_checked(parameters: dict[str, Any], said: str) -> None:

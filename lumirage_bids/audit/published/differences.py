@@ -292,6 +292,8 @@ def _alignment(of: _Rows) -> str:
 def _alignment_voxels(of: _Rows) -> str:
     """What an alignment is left of its images: above so many voxels it averages blocks first."""
     most = of.parameter("alignment max_voxels")
+    if most == "all":
+        return "all, before its scales"
     return "" if most is None else f"averaged to about {most} where there are more"
 
 

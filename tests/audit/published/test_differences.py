@@ -24,7 +24,11 @@ ULTRACORTEX = {"alignment", "skull", "centres of mass", "normalised", "structure
 NIMH = {"subjects", "pairs that count", "label maps", "files", "skull", "structures that both maps lack"}
 MACAQUES = {
     "subjects", "effect size", "spacing in the headers", "field of view", "alignment to",
-    "alignment, voxels", "structures that both maps lack",
+    "structures that both maps lack",
+}  # fmt: skip
+STEPS = {
+    "0.6mm-published": "0.375", "0.6mm-published-step0.125": "0.125",
+    "1mm-published": "0.375", "1mm-published-step0.125": "0.125",
 }  # fmt: skip
 
 
@@ -42,6 +46,7 @@ MACAQUES = {
         ("prime-de", "vfa", "published", MACAQUES),
         ("ultracortex", "greedy", "0.6mm-published", ULTRACORTEX | EXACT),
         ("ultracortex", "syn", "0.6mm-published", ULTRACORTEX | EXACT | {"syn step"}),
+        ("ultracortex", "syn", "1mm-published-step0.125", ULTRACORTEX | EXACT | {"syn step"}),
         ("ultracortex", "vfa", "1mm-published", ULTRACORTEX),
     ],
 )
@@ -59,6 +64,8 @@ def test_what_cannot_be_told_is_told_of_what_was_run():
     assert cut[:2] == (
         "192 × 160 × 224 voxels of 1 mm, RAS", "192 × 160 × 224 voxels of 1 mm, it is not said of which axes",
     )  # fmt: skip
+    steps = {variant: differing("ultracortex", "syn", variant)["syn step"][0] for variant in STEPS}
+    assert steps == STEPS
     box = differing("prime-de", "greedy", "published")["field of view"]
     assert box[0] == (
         "of the scan that all are aligned to: the box around the brain and 3 mm, padded to a multiple of 32 voxels"

@@ -36,6 +36,11 @@ def aside(default: T) -> T:
     return field(default=default, metadata={"aside": True})
 
 
+def is_aside(declared: Field[Any]) -> bool:
+    """Whether a field was made by `aside`."""
+    return "aside" in declared.metadata
+
+
 def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """Make a frozen dataclass from a table; lists become tuples, whole numbers become floats where those are asked for.
 
@@ -167,7 +172,7 @@ def counted_fields(owner: Any) -> dict[str, object]:
 
 def _counts(declared: Field[Any], owner: object) -> bool:
     """Whether a field is part of its owner's digest."""
-    if "aside" in declared.metadata:
+    if is_aside(declared):
         return False
     default = declared.default if declared.default_factory is MISSING else declared.default_factory()
     return "since" not in declared.metadata or getattr(owner, declared.name) != default

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from lumirage_bids import labellers
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.parameters import is_aside
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset, read_filter
 from lumirage_bids.bids.filters import passed_over
 from lumirage_bids.bids.landmarks import with_landmarks
@@ -84,7 +85,11 @@ def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
 def _may_exist(labelling: str, protocol: Protocol) -> bool:
     # A protocol that names a labeller with parameters means that one, whatever lies in the derivatives.
     given = protocol.labellings.get(labelling)
-    return given is None or given.labeller == "existing" or not given.parameters
+    if given is None or given.labeller == "existing":
+        return True
+    kind = labellers.labellers().get(given.labeller)
+    without = {declared.name for declared in fields(kind) if is_aside(declared)} if kind else set()
+    return not given.parameters.keys() - without
 
 
 def _of_t1w(labelling: str, protocol: Protocol) -> str | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.base.errors import BadDataError, UsageError
+from lumirage_bids.base.parameters import aside
 from lumirage_bids.bids.look_up_tables import read_lut
+from lumirage_bids.labellers.base import Labeller
 from lumirage_bids.methods.programs.call import made_file, run_program, scratch, visible_device
 from lumirage_bids.spatial.grids import same_grid
 from lumirage_bids.spatial.images import Volume, read_labels, write_image
@@ -20,8 +23,23 @@ if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
 
 
-LONGEST_S = 6 * 3600.0
-"""Time for one scan, far beyond what the programs need: one that takes longer waits for something."""
+@dataclass(frozen=True, kw_only=True)
+class ProgramLabeller(Labeller):
+    """A labeller that calls a program for each scan.
+
+    Attributes
+    ----------
+    timeout : float
+        Seconds that the program may take for a scan; then it is ended, and the same command tries it again. The default
+        is far beyond what the programs need: one that takes longer waits for something.
+    """
+
+    timeout: float = aside(6 * 3600.0)
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing can be done."""
+        if self.timeout <= 0:
+            raise UsageError(f"timeout is {self.timeout:g}; it must be a positive number of seconds.")
 
 
 def packaged_table(name: str) -> dict[int, str]:
@@ -34,6 +52,7 @@ def labels_by_program(
     command: Callable[[Path, Path], Sequence[str]],
     structures: Mapping[int, str],
     context: Context,
+    timeout: float,
 ) -> Volume:
     """Run a program on an image and bring its labels to the image's grid.
 
@@ -47,6 +66,8 @@ def labels_by_program(
         Index → name of all labels that the program may give.
     context : Context
         Device, threads and scratch folder. The program sees no GPU but the device.
+    timeout : float
+        Seconds that it may take.
 
     Returns
     -------
@@ -59,7 +80,7 @@ def labels_by_program(
     MissingInputError
         There is no such program.
     OverdueError
-        It had not ended after `LONGEST_S`.
+        It had not ended in that time.
     LumirageError
         It failed, or wrote nothing.
     BadDataError
@@ -69,7 +90,7 @@ def labels_by_program(
         argv = command(folder / "image.nii", folder / "labels.nii.gz")
         write_image(image, folder / "image.nii")
         own = {"CUDA_VISIBLE_DEVICES": visible_device(context.device)}
-        run_program(argv, context, folder, own, limit_s=LONGEST_S)
+        run_program(argv, context, folder, own, limit_s=timeout)
         labels = read_labels(made_file(folder / "labels.nii.gz", argv))
     unknown = sorted(set(np.unique(labels.array).tolist()) - {0, *structures})
     if unknown:

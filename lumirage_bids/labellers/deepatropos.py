@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.labellers._deepatropos_child import list_needed
-from lumirage_bids.labellers._program import labels_by_program, packaged_table
-from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.labellers._program import ProgramLabeller, labels_by_program, packaged_table
 from lumirage_bids.methods.base import Training
 from lumirage_bids.spatial.preparation import ground
 
@@ -27,7 +26,7 @@ CONTRASTS = ("T1w", "UNIT1", "MP2RAGE", "inplaneT1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepAtropos(Labeller):
+class DeepAtropos(ProgramLabeller):
     """Call ``antspynet.deep_atropos`` on the scan as it came; it finds the brain and the way to MNI by itself.
 
     It runs in a process of its own. Networks and templates (five files) are read from the folder ``antsxnet`` in the
@@ -94,7 +93,7 @@ class DeepAtropos(Labeller):
 
         # N4, which it begins with, takes logarithms: what was added to an image, or made its mean 0, would matter.
         image = replace(image, array=ground(image.array))
-        return labels_by_program(image, command, packaged_table("deepatropos"), context)
+        return labels_by_program(image, command, packaged_table("deepatropos"), context, self.timeout)
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
         """The six tissues."""

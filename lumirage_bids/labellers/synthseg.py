@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lumirage_bids.base.called_files import called_files
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.labellers._freesurfer import CORTEX, FIRST_REGION
-from lumirage_bids.labellers._program import labels_by_program, packaged_table
-from lumirage_bids.labellers.base import Labeller
+from lumirage_bids.labellers._program import ProgramLabeller, labels_by_program, packaged_table
 from lumirage_bids.methods.base import Training
 from lumirage_bids.methods.programs.call import missing_program
 
@@ -25,7 +24,7 @@ PROGRAM = "mri_synthseg"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynthSeg(Labeller):
+class SynthSeg(ProgramLabeller):
     """Call ``mri_synthseg`` on the scan as it came, with skull or without.
 
     It works at 1 mm. Where the image has another spacing, the labels are carried to the image's grid.
@@ -92,7 +91,7 @@ class SynthSeg(Labeller):
             on += [] if context.device.startswith("cuda") else ["--cpu"]
             return [self.program, "--i", str(source), "--o", str(target), "--threads", str(context.threads), *on]
 
-        return labels_by_program(image, command, self._table, context)
+        return labels_by_program(image, command, self._table, context, self.timeout)
 
     def structures(self, scan: Scan, labelling: str, labels: Volume) -> Mapping[int, str]:
         """FreeSurfer's names."""

@@ -35,6 +35,21 @@ def test_the_dataset_is_opened_as_the_settings_say(tmp_path: Path) -> None:
     assert {(p.moving.subject, p.fixed.subject) for p in made.pairs} == {("1", "3"), ("3", "1")}
 
 
+@pytest.mark.parametrize(("parameter", "reads"), [("", True), ("timeout = 60", True), ("parc = true", False)])
+def test_parameters_that_change_labels_mean_maps_made_with_them(parameter: str, reads: bool, tmp_path: Path) -> None:
+    root = make(tmp_path / "raw", *(f"sub-{s}_T1w.nii.gz" for s in "12"))
+    given = make(tmp_path / "maps", **{f"sub-{s}/anat/sub-{s}_seg-synthseg_dseg.nii.gz": "x" for s in "12"})
+    about = {"Name": "maps", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}
+    (given / "dataset_description.json").write_text(json.dumps(about))
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f"[methods.identity]\n[labellings.synthseg]\nlabeller = 'synthseg'\n{parameter}\n")
+    settings = replace(
+        asked(root), out_dir=tmp_path / "out", derivatives={"maps": given}, labellings=("synthseg",), dry_run=True
+    )
+    _, made = find(settings, protocol.load(str(mine)))
+    assert [labels.is_existing for labels in made.labels] == [reads]
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

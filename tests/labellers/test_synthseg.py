@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lumirage_bids.base.errors import BadDataError, LumirageError, UsageError
+from lumirage_bids.base.errors import BadDataError, LumirageError, OverdueError, UsageError
+from lumirage_bids.base.parameters import digest
 from lumirage_bids.labellers import labeller, segment_checked
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import same_grid
@@ -90,6 +91,15 @@ def test_a_failed_program_says_why(tmp_path: Path) -> None:
         segment(tmp_path, image, then="raise SystemExit('FREESURFER_HOME is not set. Please source freesurfer.')")
     with pytest.raises(LumirageError, match=r"made no labels\.nii\.gz"):
         segment(tmp_path, image, then="raise SystemExit(0)")
+
+
+def test_a_program_that_waits_for_something_is_ended(tmp_path: Path) -> None:
+    image, _ = brain(spacing=4.0)
+    with pytest.raises(OverdueError, match=r"had not ended after 3 s"):
+        segment(tmp_path, image, then="import time; time.sleep(600)", timeout=3)
+    with pytest.raises(UsageError, match="timeout is 0; it must be a positive"):
+        labeller("synthseg", timeout=0)
+    assert digest(labeller("synthseg", timeout=60)) == digest(labeller("synthseg"))
 
 
 def test_an_empty_hemisphere_is_implausible(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from lumirage_bids.bids.left_out import list_names
 from lumirage_bids.bids.names import natural_key
 from lumirage_bids.experiment import timings
 from lumirage_bids.experiment.labels_of_run import starts_from_maps
+from lumirage_bids.experiment.make_plan import missing_synthesis
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
@@ -202,6 +203,7 @@ def needs(plan: Plan, here: Context) -> Iterator[str]:
     """What is missing to carry out a plan that was made to be looked at only."""
     told = (f"method {arm.name}: {complaint}" for arm in plan.arms if (complaint := arm.missing(here)))
     yield from dict.fromkeys(told)
+    yield from missing_synthesis(plan.arms, [*(job.scan for job in plan.preparing if job.variants), *plan.missing])
     for labels in plan.labels:
         there = labels.name in plan.found or starts_from_maps(labels.labeller, plan.scans)
         if not there and (complaint := labels.labeller.missing(here)):

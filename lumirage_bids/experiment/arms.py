@@ -15,7 +15,6 @@ from lumirage_bids.experiment.evaluation import Evaluation, evaluation
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.methods.base import Context, Cost, Method, Trained
-from lumirage_bids.methods.programs.call import missing_program
 from lumirage_bids.output import paths
 from lumirage_bids.spatial.preparation import Preparation
 
@@ -52,11 +51,6 @@ class ArmOfRun:
 
     def missing(self, here: Context) -> str | None:
         """Say what is missing to run here, of what is run before too, and how to get it; None when nothing is."""
-        made = self.preparation.synthesis
-        if made is not None and (complaint := made.absent or missing_program(made.command[0])):
-            where = f": {made.where}" if made.where and not made.absent else ""
-            of = ", ".join(made.contrasts)
-            return f"variant {self.variant} synthesises images of {of} scans, and {complaint}{where}"
         for stage in self.stages:
             if complaint := stage.method.missing(here):
                 return complaint if stage is self else f"it goes on from {stage.name}, which cannot: {complaint}"

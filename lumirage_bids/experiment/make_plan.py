@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from lumirage_bids.experiment.plan import Done, Plan, is_present
 from lumirage_bids.experiment.plan_builder import PlanBuilder
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import masking
+from lumirage_bids.methods.programs.call import missing_program
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
@@ -177,6 +178,10 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     # Jobs of an array that prepare the same scans begin with their own, so that they do not wait for one another.
     own = {p.moving for p in runnable} if settings.participant_label else set()
     ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: (s not in own, s.name))
+    preparing = tuple(p for s in ordered if (p := builder.preparing(s, labelled=s in involved)))
+    unprepared = [job.scan for job in preparing if job.variants]
+    if not settings.dry_run and (missing := next(missing_synthesis(arms, unprepared), "")):
+        raise MissingInputError(f"Scans cannot be prepared here: {missing}")
     return Plan(
         scans=scans,
         unlabelled=tuple(s for s in selected if s not in eligible and s is not reference),
@@ -189,7 +194,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         arms=arms,
         labels=labels,
         masking=how,
-        preparing=tuple(p for s in ordered if (p := builder.preparing(s, labelled=s in involved))),
+        preparing=preparing,
         aligning=tuple(a for s in ordered for a in builder.aligning(s)),
         batches=batches,
         n_done=n_done,
@@ -203,6 +208,16 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         },
         left_out=dataset.left_out,
     )
+
+
+def missing_synthesis(arms: Iterable[ArmOfRun], scans: Collection[Scan]) -> Iterator[str]:
+    """Say, of each variant, what is missing to synthesise images of those of some scans of which it has some made."""
+    for variant, preparation in {arm.variant: arm.preparation for arm in arms}.items():
+        synthesis = next((made for s in scans if (made := preparation.of_contrast(s.suffix).synthesis)), None)
+        if synthesis and (complaint := synthesis.absent or missing_program(synthesis.command[0])):
+            where = f": {synthesis.where}" if synthesis.where and not synthesis.absent else ""
+            of = ", ".join(synthesis.contrasts)
+            yield f"variant {variant} synthesises images of {of} scans, and {complaint}{where}"
 
 
 def share_registrations(arms: Iterable[ArmOfRun]) -> list[tuple[ArmOfRun, ...]]:

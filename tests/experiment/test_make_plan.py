@@ -309,10 +309,13 @@ def test_synthesis_concerns_the_scans_of_its_contrasts_and_a_changed_program_mak
 def test_a_program_that_is_not_there_is_told_with_where_it_is_to_be_had(tmp_path: Path) -> None:
     mine = written(tmp_path, "[methods.greedy]\n[preparation.synthesis]\nprogram = 'mri_synthsr'")
     scans = [scan(tmp_path, s) for s in "12"]
+    flair = [replace(s, suffix="FLAIR", path=tmp_path / f"sub-{s.subject}_FLAIR.nii") for s in scans]
     with pytest.raises(
         MissingInputError, match=r"synthesises images of T2w, .* 'mri_synthsr' is not found; .*fswiki/SynthSR"
     ):
-        plan(tmp_path, scans, protocol=mine)
-    needed = list(needs(plan(tmp_path, scans, protocol=mine, dry_run=True), Context()))
-    assert all("comes with FreeSurfer" in need for need in needed)
-    assert needed
+        plan(tmp_path, scans + flair, protocol=mine)
+    (needed,) = needs(plan(tmp_path, scans + flair, protocol=mine, dry_run=True), Context())
+    assert "comes with FreeSurfer" in needed
+    # Nobody needs it where no scan is of such a contrast.
+    assert plan(tmp_path, scans, protocol=mine).preparing
+    assert not list(needs(plan(tmp_path, scans, protocol=mine, dry_run=True), Context()))

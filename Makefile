@@ -12,8 +12,9 @@ demo: $(VENV)/installed
 	rm -rf demo
 	$(BIN)/lumirage demo demo
 
+# Files in their order: the long runs of tests/end_to_end would else come last, one process alone with the last of them.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow

@@ -215,6 +215,7 @@ evaluation = { grid = "reference", transfer = "nearest" }
 """
 
 
+@pytest.mark.slow
 def test_a_pair_is_registered_once_and_judged_in_two_ways(demo_dataset: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text(TWO_EVALUATIONS)

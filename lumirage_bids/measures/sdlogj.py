@@ -24,7 +24,8 @@ class SDLogJ(Measure):
     references: ClassVar[tuple[str, ...]] = ("hering2023",)
     columns: ClassVar[Mapping[str, Column]] = {
         "sdlogj": Column(
-            description="Standard deviation in the fixed brain mask of the logarithm of the Jacobian determinant",
+            description="Standard deviation in the fixed brain mask of the logarithm of the Jacobian determinant; "
+            "not that of Learn2Reg, which adds 3 to each determinant",
             title="SD of log J",
             unit="1",
             better="lower",

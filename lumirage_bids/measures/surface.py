@@ -32,7 +32,8 @@ class Surface(Measure):
     columns: ClassVar[Mapping[str, Column]] = {
         "hd95_mm": Column(
             description="Mean over scored structures of the 95th percentile of distances between the surfaces of fixed "
-            "and moved labels, both ways; structures lost on the way are left out; n/a where not asked for",
+            "and moved labels, both ways; structures lost on the way are left out; n/a where not asked for. 2 to 2.6 % "
+            "above that of LUMIR and Learn2Reg, which weigh by triangles, not by voxel faces",
             title="HD95, mm",
             unit="mm",
             better="lower",

@@ -8,12 +8,15 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.bids.scans import Pair, Scan
+from lumirage_bids.measures.overlap import dice
 from lumirage_bids.methods import Context, method
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.itk import write_itk
+from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform
 from tests.random_transforms import random_affine, random_chain, random_grid
 
@@ -140,3 +143,34 @@ def test_labels_cannot_lead_elsewhere(tmp_path, label):
     pair = Pair(fixed=scan(tmp_path, label, name="x.nii.gz"), moving=scan(tmp_path, "2"))
     with pytest.raises(UsageError, match="cannot be a part of a file name"):
         made.files(Context(pair=pair))
+
+
+def test_a_lumir_submission_has_the_dice_that_lumir_gives_it(tmp_path):
+    """Nearest neighbour on the arrays themselves, and the mean over structures that both maps have."""
+    rng = np.random.default_rng(5)
+    shape = (18, 20, 16)
+    # A rim of background, as around a head: up to half a voxel beyond it, SciPy ends the array and we do not.
+    blocks = [np.pad(np.kron(rng.integers(0, 7, (4, 6, 7)), np.ones((4, 3, 2), int)), 1) for _ in range(2)]
+    fixed_labels, moving_labels = (np.where(b == 5 + i, 0, b).astype(np.int16) for i, b in enumerate(blocks))
+    field = rng.normal(0, 1.5, (*shape, 3)).astype(np.float32)
+
+    places = np.indices(shape) + np.moveaxis(field, -1, 0)
+    warped = ndimage.map_coordinates(moving_labels, places, order=0)
+    shared = sorted(set(np.unique(fixed_labels)) & set(np.unique(moving_labels)) - {0})
+    theirs = [
+        2 * ((fixed_labels == i) & (warped == i)).sum() / ((fixed_labels == i).sum() + (warped == i).sum())
+        for i in shared
+    ]
+    assert len(shared) == 4
+
+    pair = pair_in(tmp_path, rng, shape=shape)
+    nib.save(nib.Nifti1Image(field, np.eye(4)), tmp_path / "disp_0001_0002.nii.gz")
+    made = method(
+        "precomputed", path=f"{tmp_path}/disp_{{fixed_subject}}_{{moving_subject}}.nii.gz", format="learn2reg"
+    )
+    start = random_affine(rng)
+    found = made.register(*prepared(pair, start), Context(pair=pair, start=start))
+    fixed_affine, moving_affine = (nib.load(one.path).affine for one in (pair.fixed, pair.moving))
+    labels = Volume(array=moving_labels, affine=moving_affine)
+    moved = transfer_labels(labels, found.then(Transform.affine(start)), shape, fixed_affine, method="nearest")
+    np.testing.assert_allclose(dice(fixed_labels, moved, shared), theirs, rtol=0, atol=1e-12)

@@ -14,6 +14,7 @@ from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import from_table
 from lumirage_bids.methods.base import OwnInput, Trained, Training
 from lumirage_bids.output import paths
+from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, read_labellers, read_records
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
@@ -153,8 +154,18 @@ class Conditions:
     @cached_property
     def registrations(self) -> pd.DataFrame:
         """One row per arm and pair, whatever the labelling; with the name of the arm in column ``arm``."""
-        rows = self.pairs.drop_duplicates(["variant", "method", "moving", "fixed"])
+        rows = fill_in(self.pairs.drop_duplicates(["variant", "method", "moving", "fixed"]))
         return rows.assign(arm=arm_names(rows))
+
+    @cached_property
+    def contrasts(self) -> dict[str, str]:
+        """Scan → its contrast."""
+        rows = self.registrations
+        return {
+            str(scan): str(contrast)
+            for side in ("moving", "fixed")
+            for scan, contrast in zip(rows[side], rows[f"{side}_contrast"], strict=True)
+        }
 
     @cached_property
     def brain_extents(self) -> dict[str, tuple[float, ...]]:

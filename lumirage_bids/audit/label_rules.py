@@ -14,6 +14,7 @@ from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of
+from lumirage_bids.stats.pairing import keys_of
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _mean_of(wide: pd.DataFrame, structures: Collection[int]) -> pd.Series[float
 
 def _with_dice(wide: pd.DataFrame, dice: pd.Series[float]) -> pd.DataFrame:
     """Rows of a table of structures as those of a score table, with such a mean Dice."""
-    return wide[["variant", "method", "evaluation", "moving", "fixed", "split", "status"]].assign(dice_mean=dice)
+    return keys_of(wide).assign(evaluation=wide["evaluation"], dice_mean=dice)
 
 
 def mean_volumes(c: Conditions) -> dict[str, dict[int, float]]:

@@ -12,7 +12,7 @@ import pandas as pd
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding, with_sign
 from lumirage_bids.audit.networks import input_by_words
-from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
+from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.methods.base import OwnInput
 from lumirage_bids.stats.classes import FLOOR, Arm
 
@@ -20,39 +20,6 @@ UNIMODAL = frozenset({"lncc", "ncc", "cc", "mse", "ssd"})
 """Similarities that expect one contrast: equal intensities, or intensities that are locally linear in each other."""
 COARSER = 1.05
 """Voxel sizes that differ by less count as equal."""
-
-
-def suffix(scan: str) -> str:
-    """Contrast of a scan, the last part of its name.
-
-    Examples
-    --------
-    >>> suffix("sub-1_ses-2_acq-a_T2starw")
-    'T2starw'
-    """
-    return scan.rsplit("_", 1)[-1]
-
-
-def is_multimodal(moving: str, fixed: str, split: str) -> bool:
-    """Whether two scans differ in contrast, or in sequence where both sequences are known.
-
-    Examples
-    --------
-    >>> is_multimodal("sub-1_T1w", "sub-2_T1w", "MPRAGE to MP2RAGE")
-    True
-    >>> is_multimodal("sub-1_T1w", "sub-2_T1w", "MPRAGE to T1w")
-    False
-    >>> is_multimodal("tpl-MNI152NLin2009cAsym_res-01_T1w", "sub-2_T1w", "template to subject")
-    False
-    """
-    contrasts = suffix(moving), suffix(fixed)
-    if contrasts[0] != contrasts[1]:
-        return True
-    kinds = ends_of(split) or (split,)
-    if "template" in kinds:  # its sequence is not known
-        return False
-    # A split names the contrast where the sequence is not known.
-    return split != SAME_SUBJECT and len(set(kinds)) > 1 and not set(kinds) & set(contrasts)
 
 
 class SeenByMethod(NamedTuple):
@@ -82,25 +49,19 @@ def seen_by_all(c: Conditions) -> Iterator[SeenByMethod]:
                 yield seen._replace(input=before.input)
 
 
-def contrasts(scans: pd.Series[str]) -> npt.NDArray[np.object_]:
-    """Contrast of each scan."""
-    codes, names = pd.factorize(scans)
-    return np.array([*map(suffix, names), ""], dtype=object)[codes]
-
-
 def multimodal(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Which pairs are of two contrasts or sequences, see `is_multimodal`."""
-    kinds = pd.DataFrame(
-        {"moving": contrasts(rows["moving"]), "fixed": contrasts(rows["fixed"]), "split": rows["split"].to_numpy()}
-    )
-    first = kinds.drop_duplicates()
-    found = [is_multimodal(*kind) for kind in first.itertuples(index=False, name=None)]
-    return np.array(found, dtype=np.bool_)[kinds.groupby(list(kinds), sort=False).ngroup()]
+    """Which pairs are of two contrasts, or of two sequences where both are known."""
+    moving, fixed = (rows[f"split_{side}"] for side in ("moving", "fixed"))
+    contrast = rows["moving_contrast"]
+    # A split names the contrast where the sequence is not known; of templates it is never.
+    known = [side.notna() & (side != "template") & (side != contrast) for side in (moving, fixed)]
+    sequences = known[0] & known[1] & (moving != fixed) & (rows["split"] != SAME_SUBJECT)
+    return ((contrast != rows["fixed_contrast"]) | sequences).to_numpy(dtype=np.bool_)
 
 
 def contrasts_seen(c: Conditions, rows: pd.DataFrame, side: str) -> npt.NDArray[np.object_]:
     """Contrast of the image that methods saw of each scan: a synthesised one in the place of some scans'."""
-    seen = contrasts(rows[side])
+    seen = rows[f"{side}_contrast"].to_numpy(dtype=np.object_, copy=True)
     for variant, given in c.preparations.items():
         if made := given.get("synthesis"):
             here = (rows["variant"] == variant).to_numpy() & np.isin(seen, list(made["contrasts"]))
@@ -114,14 +75,15 @@ def image_synthesised(c: Conditions) -> Iterator[Finding]:
     for variant, given in c.preparations.items():
         made, of = given.get("synthesis"), rows[rows["variant"] == variant]
         scans = sorted(set(of["moving"]) | set(of["fixed"]))
-        names = [scan for scan in scans if made and suffix(scan) in made["contrasts"]]
+        names = [scan for scan in scans if made and c.contrasts[scan] in made["contrasts"]]
         if made and names:
             program = made.get("program") or made["argv"][0]
+            contrasts = ", ".join(sorted({c.contrasts[name] for name in names}))
             yield Finding(
                 id="image-synthesised",
                 severity="note",
                 what=f"Methods of variant {variant} saw synthesised images.",
-                evidence=f"Of {len(names)} of {len(scans)} scans ({', '.join(sorted({suffix(n) for n in names}))}) "
+                evidence=f"Of {len(names)} of {len(scans)} scans ({contrasts}) "
                 f"{program} made {made.get('makes', 'T1w')} images, which took their place; labels are of the scans.",
                 remedy="Read these scores as those of the program and the method together: what it invents or leaves "
                 "out, as lesions, no method sees. Beside a variant without it they show what synthesising does.",
@@ -132,7 +94,7 @@ def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
     """A similarity for one contrast optimised on pairs of two."""
     rows = c.registrations
     alike = contrasts_seen(c, rows, "moving") == contrasts_seen(c, rows, "fixed")
-    made_alike = alike & (contrasts(rows["moving"]) != contrasts(rows["fixed"]))
+    made_alike = alike & ((rows["moving_contrast"] != rows["fixed_contrast"]).to_numpy())
     rows = rows[multimodal(rows) & ~made_alike & rows["similarity"].isin(UNIMODAL)]
     if rows.empty:
         return

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.audit.method_rules import contrasts_seen, seen_by_all, suffix
+from lumirage_bids.audit.method_rules import contrasts_seen, seen_by_all
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labellers
 from lumirage_bids.methods.base import OwnInput, Training
@@ -159,7 +159,7 @@ def network_labels(c: Conditions) -> Iterator[Finding]:
         kind, maker = _network(c.labellers.get(str(labelling), MadeBy()), str(labelling))
         if maker is None:
             continue
-        here = {suffix(scan) for scan in (*of["moving"].unique(), *of["fixed"].unique())}
+        here = {c.contrasts[scan] for scan in (*of["moving"].unique(), *of["fixed"].unique())}
         ours = {m: t for m, t in _learned(c).items() if m in set(of["method"])}
         near = {m: sorted(here & set(t.contrasts)) for m, t in ours.items() if here & set(t.contrasts)}
         alike = sorted({contrast for found in near.values() for contrast in found if contrast in maker.contrasts})

@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING
 from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, tell_couples
 from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.audit.method_rules import suffix
-from lumirage_bids.output.score_table import grid_and_transfer
+from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def _evaluated(rows: pd.DataFrame, *, grid: str | None = None, transfer: str | None = None) -> pd.Series[bool]:
-    """Which rows were compared on this grid, or carried over this way."""
-    parts = {how: grid_and_transfer(how) for how in rows["evaluation"].unique()}
-    return rows["evaluation"].isin([how for how, (on, by) in parts.items() if on == grid or by == transfer])
-
-
 def label_transfer(c: Conditions) -> Iterator[Finding]:
     """Labels carried over by nearest neighbour."""
-    for labelling, of in c.pairs.groupby("labelling", sort=False):
-        near = _evaluated(of, transfer="nearest")
+    for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
+        near = of["transfer"] == "nearest"
         if near.any():
             mixed = not near.all()
             apart = mixed and not _both_ways(of, near)
@@ -44,8 +37,8 @@ def label_transfer(c: Conditions) -> Iterator[Finding]:
 
 def reference_grid(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Labels compared on the grid of the scan that all are aligned to."""
-    for labelling, of in c.pairs.groupby("labelling", sort=False):
-        there = _evaluated(of, grid="reference")
+    for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
+        there = of["grid"] == "reference"
         if not there.any():
             continue
         order = orders.of(str(labelling))
@@ -79,13 +72,13 @@ def _methods(couple: tuple[Arm, Arm]) -> tuple[Arm, Arm]:
 def carried_labels(c: Conditions, orders: Orders) -> Iterator[Finding]:
     """Labels of another contrast: not made from the images that are registered."""
     carried = {
-        labelling: sorted({suffix(s) for s, f in of.items() if f.labeller == "carried" and suffix(s) != "T1w"})
+        labelling: sorted({c.contrasts[scan] for scan, facts in of.items() if facts.labeller == "carried"} - {"T1w"})
         for labelling, of in c.scans.items()
     }
     for labelling, contrasts in carried.items():
         if not contrasts:
             continue
-        of = c.pairs[c.pairs["fixed"].map(suffix).isin(contrasts)]
+        of = c.pairs[c.pairs["fixed"].map(c.contrasts).isin(contrasts)]
         means = {str(name): common_means(different_subjects(x)) for name, x in of.groupby("labelling", sort=False)}
         here, others = means.pop(labelling, {}), {k: v for k, v in means.items() if not carried.get(k)}
         own = orders.of(labelling)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lumirage_bids.base.annex import has_content, key_of_link
-from lumirage_bids.bids.splits import SAME_SUBJECT, split_of
+from lumirage_bids.bids.splits import SAME_SUBJECT, Ends, split_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +195,16 @@ class Pair:
     @property
     def split(self) -> str:
         """Class of the pair: ``MPRAGE to MP2RAGE``; ``same subject`` for rescans, ``template to subject`` and back."""
+        rescan = self.moving.subject == self.fixed.subject and not (self.moving.template or self.fixed.template)
+        return SAME_SUBJECT if rescan else split_of(*self.ends)
+
+    @property
+    def ends(self) -> Ends:
+        """What splits call the moving and the fixed scan, each by its sequence or contrast."""
         if self.moving.template or self.fixed.template:
-            return split_of(*("template" if s.template else "subject" for s in (self.moving, self.fixed)))
-        if self.moving.subject == self.fixed.subject:
-            return SAME_SUBJECT
-        return split_of(self.moving.kind, self.fixed.kind)
+            moving, fixed = ("template" if scan.template else "subject" for scan in (self.moving, self.fixed))
+            return moving, fixed
+        return self.moving.kind, self.fixed.kind
 
     @property
     def multimodal(self) -> bool:

@@ -1,10 +1,17 @@
-"""Splits: the classes that pairs fall into, by the kinds of their two scans. Made and taken apart here alone."""
+"""Splits: the classes that pairs fall into, by the kinds of their two scans."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SAME_SUBJECT = "same subject"
 """The split of rescans."""
-_TO = " to "
+TO = " to "
+
+Ends = tuple[str, str]
+"""What a split calls its moving and its fixed scans: ``("MPRAGE", "MP2RAGE")``."""
+Splits = Mapping[str, Ends | None]
+"""Names of splits, each with its ends; None for rescans, and for a name that somebody else gave."""
 
 
 def split_of(moving: str, fixed: str) -> str:
@@ -15,16 +22,4 @@ def split_of(moving: str, fixed: str) -> str:
     >>> split_of("MPRAGE", "MP2RAGE")
     'MPRAGE to MP2RAGE'
     """
-    return f"{moving}{_TO}{fixed}"
-
-
-def ends_of(split: str) -> tuple[str, str] | None:
-    """Kinds of the moving and the fixed scan; None for rescans, and for a name that somebody else gave.
-
-    Examples
-    --------
-    >>> ends_of("MPRAGE to MP2RAGE"), ends_of("same subject")
-    (('MPRAGE', 'MP2RAGE'), None)
-    """
-    moving, found, fixed = split.partition(_TO)
-    return (moving, fixed) if found else None
+    return f"{moving}{TO}{fixed}"

@@ -143,6 +143,11 @@ class Rows:
             "finished": _now(),
             "moving_subject": pair.moving.subject,
             "fixed_subject": pair.fixed.subject,
+            "moving_contrast": pair.moving.suffix,
+            "fixed_contrast": pair.fixed.suffix,
+            **dict(zip(("split_moving", "split_fixed"), pair.ends, strict=True)),
+            "grid": arm.evaluation.on,
+            "transfer": arm.evaluation.transfer,
         }
 
 

@@ -84,16 +84,20 @@ class Evaluation:
         return own | {asked.name: asked.words for asked in self.more}
 
     @property
+    def on(self) -> Literal["native", "reference"]:
+        """Grid that the labels behind ``dice_mean`` are compared on; ``prepared`` adds a column to ``native``."""
+        return "reference" if self.grid == "reference" else "native"
+
+    @property
     def words(self) -> str:
-        """Where and how the labels behind ``dice_mean`` are compared; ``prepared`` adds a column to ``native``.
+        """Where and how the labels behind ``dice_mean`` are compared.
 
         Examples
         --------
         >>> Evaluation().words, Evaluation(grid="reference", transfer="nearest").words
         ('native', 'reference, nearest')
         """
-        grid = "reference" if self.grid == "reference" else "native"
-        return grid if self.transfer == "linear" else f"{grid}, {self.transfer}"
+        return self.on if self.transfer == "linear" else f"{self.on}, {self.transfer}"
 
 
 def evaluation(table: Mapping[str, Any]) -> Evaluation:

@@ -14,6 +14,7 @@ from lumirage_bids.base.failures import KINDS, Failure, kind_by_words
 from lumirage_bids.measures.dice import Dice
 from lumirage_bids.measures.landmarks import Landmarks
 from lumirage_bids.output import history, paths
+from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.output.folder import Output
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
@@ -57,6 +58,17 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "which both label maps were carried to first"
     },
     "hash": {"Description": "Digest of everything that this row depends on"},
+    "moving_subject": {"Description": "Subject of the moving scan, or the template that it is"},
+    "fixed_subject": {"Description": "The same of the fixed scan"},
+    "moving_contrast": {"Description": "Contrast of the moving scan, as BIDS names it (its suffix)"},
+    "fixed_contrast": {"Description": "The same of the fixed scan"},
+    "split_moving": {
+        "Description": "What the split calls the moving scan: its sequence, its contrast where that is not known; "
+        "template or subject where one of the pair is a template"
+    },
+    "split_fixed": {"Description": "The same of the fixed scan"},
+    "grid": {"Description": "Grid that the labels were compared on, as evaluation says: native or reference"},
+    "transfer": {"Description": "How labels were carried over, as evaluation says: linear or nearest"},
 }
 # Kept in the batches' own files only.
 INTERNAL: dict[str, dict[str, str]] = {
@@ -67,8 +79,6 @@ INTERNAL: dict[str, dict[str, str]] = {
         "the pair: name=version, blanks between"
     },
     "finished": {"Description": "When the row was written (UTC); the latest row of a pair counts"},
-    "moving_subject": {"Description": "Subject of the moving scan"},
-    "fixed_subject": {"Description": "Subject of the fixed scan"},
 }
 
 Row = dict[str, Any]
@@ -93,18 +103,6 @@ def structure_index(column: str) -> int | None:
 def _index_behind(prefix: str, column: str) -> int | None:
     index = column.removeprefix(prefix)
     return int(index) if prefix and column.startswith(prefix) and index.isdigit() else None
-
-
-def grid_and_transfer(evaluation: str) -> tuple[str, str]:
-    """What a value of column ``evaluation`` says: the grid of the comparison, and ``linear`` or ``nearest``.
-
-    Examples
-    --------
-    >>> grid_and_transfer("native"), grid_and_transfer("reference, nearest")
-    (('native', 'linear'), ('reference', 'nearest'))
-    """
-    grid, _, transfer = evaluation.partition(", ")
-    return grid, transfer or "linear"
 
 
 def landmark_name(column: str) -> str | None:
@@ -146,14 +144,14 @@ def read_rows(output: Output, file: Path) -> list[Row]:
 
 def _read(output: Output, file: Path, structures: bool = True) -> pd.DataFrame:
     """One batch's rows; none from a file that a machine left torn when it went down."""
-    text = dict.fromkeys((*KEY, "split", "status", "kind", "reason", "hash", *INTERNAL), str)
+    text = dict.fromkeys((*KEY, "split", "status", "kind", "reason", "hash", *FACTS, *INTERNAL), str)
     table = output.read_table(file, text, lambda column: structures or not _single_columns([column]))
     if "status" in table and "kind" not in table:  # of a version before 0.2.0
         table["kind"] = None
         failed = table["status"] == "failed"
         table.loc[failed, "kind"] = [kind_by_words(str(reason)) for reason in table.loc[failed, "reason"]]
     # Other columns that an earlier version did not write are empty.
-    return table.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
+    return fill_in(table).reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
 
 
 def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:

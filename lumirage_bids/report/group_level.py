@@ -26,6 +26,7 @@ from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.status import LEFT_OUT
 from lumirage_bids.output import agreements, paths, placements, score_table
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
+from lumirage_bids.output.fill_in import FACTS
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, asked_pairs, dated_records, read_criteria, read_records, versions
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
@@ -169,9 +170,8 @@ def read_run(output: Output) -> ReadRun:
         raise MissingInputError(
             f"{output} holds no scores. Run 'lumirage BIDS_DIR {output} participant' to its end first."
         )
-    measures = [*score_table.COLUMNS, "moving_subject", "fixed_subject"]
-    pairs = pd.concat([table[measures] for table in rows.values()], ignore_index=True)
-    key = ["variant", "method", "evaluation", "moving", "fixed", "split", "status"]
+    pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
+    key = ["variant", "method", "evaluation", "moving", "fixed", "split", "status", *FACTS]
     structures = {
         name: table[[*key, *(c for c in table.columns if score_table.structure_index(c) is not None)]]
         for name, table in rows.items()
@@ -188,7 +188,7 @@ def read_run(output: Output) -> ReadRun:
 
 def _landmark_errors(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Errors of single landmarks, a row an arm and pair: they are the same in the rows of every labelling."""
-    key = ["variant", "method", "moving", "fixed", "split", "status"]
+    key = ["variant", "method", "moving", "fixed", "split", "status", *FACTS]
     tables = [t[[*key, *(c for c in t.columns if score_table.landmark_name(c))]] for t in rows.values()]
     found = pd.concat(tables, ignore_index=True)
     # Of a pair that failed with one labelling, the row of another one has them.

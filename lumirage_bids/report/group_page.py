@@ -37,7 +37,7 @@ from lumirage_bids.report.tables import (
 )
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
-from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, primary_rows, told_once
+from lumirage_bids.stats.classes import FLOOR, arms_of, grids_of, primary_rows, told_once
 from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE
@@ -241,7 +241,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         criteria=context.criteria,
         floor=FLOOR,
         measures=_measures(tables.pairs),
-        evaluations=[compared_where(how) for how in evaluations_of(tables.pairs)],
+        evaluations=[compared_where(*known) for known in grids_of(tables.pairs).values()],
         summary=summary_table(told_once(tables.summary, tables.pairs)) if len(tables.summary) else None,
         ranking=ranking_table(ranked) if len(ranked) else None,
         comparisons=comparison_table(told_once(tables.comparisons, tables.pairs)) if len(tables.comparisons) else None,

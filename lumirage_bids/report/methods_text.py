@@ -16,10 +16,9 @@ from lumirage_bids import labellers, maskers, measures, methods
 from lumirage_bids.audit import Conditions
 from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.record import MadeBy
-from lumirage_bids.output.score_table import grid_and_transfer
 from lumirage_bids.report.text import and_join, count, voxels
 from lumirage_bids.spatial.synthesis import REFERENCES
-from lumirage_bids.stats.classes import evaluations_of
+from lumirage_bids.stats.classes import grids_of
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.pairing import subjects_of
 
@@ -143,14 +142,15 @@ def citation_bibtex(paragraphs: Sequence[str]) -> str:
 
 def _design(run: DoneRun) -> str:
     pairs = run.conditions.pairs
-    ordered = pairs[["moving", "fixed"]].drop_duplicates()
-    scans = pd.unique(ordered.to_numpy().ravel())
+    ordered = pairs.drop_duplicates(["moving", "fixed"])
+    scans = {*ordered["moving"], *ordered["fixed"]}
+    subjects = {*subjects_of(ordered, "moving"), *subjects_of(ordered, "fixed")}
     template = "One of them is a template from TemplateFlow [@ciric2022]. " if run.template else ""
     return (
         f"Deformable registration was evaluated with LUMirage{_version(run, 'lumirage-bids')} [@lumirage], a BIDS App "
         f"[@gorgolewski2017] that makes a published evaluation [@jena2026] repeatable, protocol “{run.protocol}”. "
         f"From the BIDS dataset [@gorgolewski2016] “{run.dataset}”, {count(len(scans))} scans of "
-        f"{count(len(set(subjects_of(pd.Index(scans)))))} subjects were found by PyBIDS{_version(run, 'pybids')} "
+        f"{count(len(subjects))} subjects were found by PyBIDS{_version(run, 'pybids')} "
         f"[@yarkoni2019]. {template}{count(len(ordered))} ordered pairs (moving, fixed) were registered; work was "
         f"scheduled by Nipype{_version(run, 'nipype')} [@gorgolewski2011]."
     )
@@ -305,13 +305,14 @@ def _labels(run: DoneRun) -> Iterator[str]:
 
 def _scores(run: DoneRun) -> str:
     pairs = run.conditions.pairs
-    evaluations = evaluations_of(pairs)
-    elsewhere = any(grid_and_transfer(how)[0] != "native" for how in evaluations)
+    grids = grids_of(pairs)
+    carried = " ".join(_carried(run, how, *known, several=len(grids) > 1) for how, known in grids.items())
+    elsewhere = any(grid != "native" for grid, _ in grids.values())
     told = [kind for kind in measures.measures().values() if kind.phrase and measures.have_values(kind.columns, pairs)]
     further = [f"{kind.phrase}{_cite(kind.references)}" for kind in told]
     also = f" Further measures: {and_join(further)}." if further else ""
     return (
-        f"{' '.join(_carried(run, how, several=len(evaluations) > 1) for how in evaluations)} Dice overlap [@dice1945] "
+        f"{carried} Dice overlap [@dice1945] "
         f"was averaged over the structures present in both {'' if elsewhere else 'native '}label maps of a pair"
         f"{' where they were compared' if elsewhere else ''}, the same set for every method; a structure that a method "
         "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian "
@@ -319,9 +320,8 @@ def _scores(run: DoneRun) -> str:
     )
 
 
-def _carried(run: DoneRun, evaluation: str, *, several: bool) -> str:
+def _carried(run: DoneRun, evaluation: str, grid: str, transfer: str, *, several: bool) -> str:
     """How the labels of an evaluation came to where they were compared."""
-    grid, transfer = grid_and_transfer(evaluation)
     rows = run.conditions.pairs
     which = (
         f" (variant {and_join(list(rows[rows['evaluation'] == evaluation]['variant'].unique()))})" if several else ""

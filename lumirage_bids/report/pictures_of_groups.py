@@ -6,20 +6,20 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.bids.scans import Scan
-from lumirage_bids.bids.splits import ends_of
 from lumirage_bids.output import paths
+from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
-from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class
+from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary_class, splits_of
 from lumirage_bids.stats.variants import ordered_variants
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lumirage_bids.audit import Conditions
     from lumirage_bids.report.figures.slices import View
 
@@ -40,7 +40,7 @@ def read_pictures(output: Output, conditions: Conditions, *, pictures: bool = Tr
     variants = ordered_variants(list(pairs["variant"].unique()), conditions.preparations)
     views = {}
     for labelling in pairs["labelling"].unique() if pictures else ():
-        split = primary_class(pair_classes(pairs["split"][pairs["labelling"] == labelling]))
+        split = primary_class(pair_classes(splits_of(pairs[pairs["labelling"] == labelling])))
         rows = in_class(pairs, labelling, split)
         for arm in arms_of(rows):
             mine = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
@@ -56,12 +56,12 @@ def read_pictures(output: Output, conditions: Conditions, *, pictures: bool = Tr
 def scans_by_sequence(pairs: pd.DataFrame) -> dict[str, list[Scan]]:
     """Scans of a score table by sequence, which the split of a pair of two subjects tells; else by contrast."""
     found: dict[str, tuple[Scan, str]] = {}
-    for side, place in (("moving", 0), ("fixed", 1)):
-        rows = pairs[[side, f"{side}_subject", "split"]].drop_duplicates()
-        for _, row in rows.iterrows():
-            scan, ends = scan_of_row(row, side), ends_of(str(row["split"]))
-            if ends or scan.name not in found:
-                found[scan.name] = scan, ends[place] if ends else scan.suffix
+    for side in ("moving", "fixed"):
+        rows = pairs.reindex(columns=[side, f"{side}_subject", "split", f"split_{side}"])
+        for _, row in fill_in(rows.drop_duplicates()).iterrows():
+            scan, called = scan_of_row(row, side), row[f"split_{side}"]
+            if pd.notna(called) or scan.name not in found:
+                found[scan.name] = scan, scan.suffix if pd.isna(called) else called
     by_sequence: dict[str, list[Scan]] = {}
     for scan, sequence in sorted(found.values(), key=lambda of: (of[1], of[0].name)):
         by_sequence.setdefault(sequence, []).append(scan)

@@ -28,7 +28,7 @@ def write_subject_pages(
     scans: dict[str, set[Scan]] = {}
     for pair in plan.runnable:
         scans.setdefault(pair.moving.subject, set()).add(pair.moving)
-    columns = [*score_table.COLUMNS, "moving_subject", "fixed_subject"]
+    columns = list(score_table.COLUMNS)
     tables = [t[columns] for t in rows.values()]
     pairs = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     for subject, moving in sorted(scans.items()):
@@ -36,7 +36,7 @@ def write_subject_pages(
         page = SubjectPage(
             subject=subject,
             scans=[_scan_panel(s, plan, output, pictures=pictures) for s in sorted(moving, key=lambda s: s.name)],
-            pairs=mine[list(score_table.COLUMNS)],
+            pairs=mine,
             pair_panels=list(_pair_panels(mine, plan, output)) if pictures else [],
             without_pictures="" if pictures else NO_PICTURES,
             sloppy=sloppy,

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lumirage_bids.output.score_table import grid_and_transfer
-
 MISSING = "–"
 
 
@@ -139,17 +137,16 @@ def span(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str
     return f"{fixed(low, digits, sign=sign)} to {fixed(high, digits, sign=sign)}" if known else MISSING
 
 
-def compared_where(evaluation: str) -> str:
-    """Tell of an evaluation, as score rows name it, where label maps are compared.
+def compared_where(grid: str, transfer: str) -> str:
+    """Tell where label maps are compared, by the columns of score rows of these names.
 
     Examples
     --------
-    >>> compared_where("native")
+    >>> compared_where("native", "linear")
     "on the fixed scan's native grid"
-    >>> compared_where("reference, nearest")
+    >>> compared_where("reference", "nearest")
     'on the prepared grid of the scan that all are aligned to, carried by nearest neighbour'
     """
-    grid, transfer = grid_and_transfer(evaluation)
     on = "the fixed scan's native grid" if grid == "native" else "the prepared grid of the scan that all are aligned to"
     return f"on {on}{', carried by nearest neighbour' if transfer == 'nearest' else ''}"
 

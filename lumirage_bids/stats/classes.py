@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of, split_of
+from lumirage_bids.bids.splits import SAME_SUBJECT, Splits
+from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.stats.score import DICE, Score
 
 ALL = "all"
@@ -17,6 +18,8 @@ DIFFERENT_SUBJECTS = "different subjects"
 #: The method that is the start itself: the floor that every other method is measured from.
 FLOOR = "identity"
 _AND = " and "
+_GRID = ("grid", "transfer")
+_ENDS = ("split_moving", "split_fixed")
 
 
 def named(name: str) -> str:
@@ -91,6 +94,21 @@ def arm_names(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
     return np.array([*arm_labels(arms).values(), ""], dtype=object)[arm_codes(rows, arms)]
 
 
+def grids_of(pairs: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Evaluations of a score table, in the order of `evaluations_of`: grid and transfer of each that is one of ours."""
+    rows = fill_in(pairs.drop_duplicates("evaluation").reindex(columns=["evaluation", *_GRID])).dropna()
+    return {str(how): (str(grid), str(transfer)) for how, grid, transfer in rows.sort_values("evaluation").to_numpy()}
+
+
+def splits_of(pairs: pd.DataFrame) -> Splits:
+    """Splits of a score table, in the order that they come in."""
+    rows = fill_in(pairs.drop_duplicates("split").reindex(columns=["split", *_ENDS]))
+    return {
+        str(split): None if split == SAME_SUBJECT or pd.isna(moving) or pd.isna(fixed) else (str(moving), str(fixed))
+        for split, moving, fixed in rows.itertuples(index=False, name=None)
+    }
+
+
 def evaluations_of(table: pd.DataFrame) -> list[str]:
     """Evaluations of a table with that column: native grids before the reference's, linear transfer before nearest.
 
@@ -99,13 +117,13 @@ def evaluations_of(table: pd.DataFrame) -> list[str]:
     return sorted(table["evaluation"].unique())  # the names are in this order
 
 
-def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
+def pair_classes(splits: Splits) -> dict[str, frozenset[str]]:
     """Classes of pairs to sum up, each with the splits it is made of, widest first.
 
     Parameters
     ----------
-    splits : iterable of str
-        The ``split`` of every pair, e.g. ``MPRAGE to MP2RAGE`` or ``same subject``.
+    splits : mapping
+        As of `splits_of`.
 
     Returns
     -------
@@ -116,23 +134,23 @@ def pair_classes(splits: Iterable[str]) -> dict[str, frozenset[str]]:
 
     Examples
     --------
-    >>> list(pair_classes(["T1w to T2w", "T2w to T1w", "same subject"]))
+    >>> list(pair_classes({"T1w to T2w": ("T1w", "T2w"), "T2w to T1w": ("T2w", "T1w"), "same subject": None}))
     ['all', 'different subjects', 'T1w and T2w', 'T1w to T2w', 'T2w to T1w', 'same subject']
     """
-    found = list(dict.fromkeys(splits))
+    found = list(splits)
     between = [split for split in found if split != SAME_SUBJECT]
+    called = {ends: split for split in between if (ends := splits[split])}
     classes = {ALL: frozenset(found)} if found else {}
     if between and len(between) < len(found):
         classes[DIFFERENT_SUBJECTS] = frozenset(between)
-    for split in between:
-        moving, fixed = ends_of(split) or ("", "")
-        back = split_of(fixed, moving)
-        if moving < fixed and back in between:
+    for (moving, fixed), split in called.items():
+        back = called.get((fixed, moving))
+        if moving < fixed and back:
             plain = f"{moving}{_AND}{fixed}"
             name = f"“{moving}”{_AND}“{fixed}”" if plain in found or plain.count(_AND) > 1 else plain
             classes[name] = frozenset([split, back])
-    splits = sorted(between) + [split for split in found if split == SAME_SUBJECT]
-    return classes | {split: frozenset([split]) for split in splits}
+    ordered = sorted(between) + [split for split in found if split == SAME_SUBJECT]
+    return classes | {split: frozenset([split]) for split in ordered}
 
 
 def told_once(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -151,9 +169,9 @@ def told_once(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         ``all: T1w to T1w`` in column split where all pairs are of one split.
     """
     names: dict[tuple[str, str], str] = {}
-    for labelling, splits in pairs.groupby("labelling")["split"]:
+    for labelling, rows in pairs.groupby("labelling"):
         alike: dict[frozenset[str], list[str]] = {}
-        for name, members in pair_classes(splits).items():
+        for name, members in pair_classes(splits_of(rows)).items():
             alike.setdefault(members, []).append(name)
         names |= {(str(labelling), same[0]): ": ".join(dict.fromkeys([same[0], same[-1]])) for same in alike.values()}
     told = [names.get(key, "") for key in zip(table["labelling"], table["split"], strict=True)]
@@ -174,7 +192,7 @@ def primary_rows(table: pd.DataFrame) -> pd.DataFrame:
 def in_class(pairs: pd.DataFrame, labelling: str, name: str) -> pd.DataFrame:
     """Rows of a labelling whose pairs are of a class; none where the labelling has no such pairs."""
     rows = pairs[pairs["labelling"] == labelling]
-    return rows[rows["split"].isin(pair_classes(rows["split"]).get(name, frozenset()))]
+    return rows[rows["split"].isin(pair_classes(splits_of(rows)).get(name, frozenset()))]
 
 
 def scores_of(pairs: pd.DataFrame, score: Score = DICE) -> pd.Series[float]:

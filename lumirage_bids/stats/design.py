@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from lumirage_bids.bids.splits import ends_of
+from lumirage_bids.bids.splits import Ends, Splits
 from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS, named
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.student import Floats, Inference
@@ -61,7 +61,8 @@ class Crossing:
     subjects : sequence of str
     moving, fixed : array, shape (pairs,)
         Places of a pair's subjects among them.
-    splits : sequence of str
+    splits : mapping
+        As of `lumirage_bids.stats.classes.splits_of`.
     split : array, shape (pairs,)
         Place of a pair's split among them.
     groups : sequence of str
@@ -73,7 +74,7 @@ class Crossing:
     subjects: Sequence[str]
     moving: Indices
     fixed: Indices
-    splits: Sequence[str]
+    splits: Splits
     split: Indices
     groups: Sequence[str]
     one_sided: str = ""
@@ -531,7 +532,8 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
         what = COUPLES if (moving != fixed).any() else what
         one, first, moving = np.unique(np.minimum(moving, fixed), return_index=True, return_inverse=True)
         subjects, fixed, fewest = subjects[one], moving, len(one)
-        group = [_either_way(crossing.splits[crossing.split[kept[place]]]) for place in first]
+        called = [_either_way(*split) for split in crossing.splits.items()]
+        group = [called[crossing.split[kept[place]]] for place in first]
     elif not together:
         role = np.bincount(moving, minlength=len(subjects)) > 0
         apart = {g for g, m in zip(group, role, strict=True) if m}.isdisjoint(
@@ -582,9 +584,8 @@ def _units(n: int, what: str) -> str:
     return " ".join([str(n), *side.split(), f"{noun}s" if n != 1 else noun])
 
 
-def _either_way(split: str) -> str:
+def _either_way(split: str, ends: Ends | None) -> str:
     """Name of the couples of a split, in whichever direction."""
-    ends = ends_of(split)
     return split if ends is None or ends[0] == ends[1] else " and ".join(named(end) for end in sorted(ends))
 
 

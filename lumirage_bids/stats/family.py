@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from lumirage_bids.bids.splits import Splits
 from lumirage_bids.stats.classes import pair_classes
 from lumirage_bids.stats.holm import holm, holm_once
 from lumirage_bids.stats.interactions import either
@@ -39,7 +40,7 @@ class OneFamily:
 
 def one_family(
     comparisons: Sequence[pd.DataFrame],
-    splits: Sequence[Mapping[tuple[str, str], Sequence[str]]],
+    splits: Sequence[Mapping[tuple[str, str], Splits]],
     interactions: Sequence[pd.DataFrame] = (),
     together: pd.DataFrame | None = None,
 ) -> OneFamily:
@@ -79,7 +80,7 @@ def one_family(
     )
 
 
-def _tests(table: pd.DataFrame, splits: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[tuple[Hashable, ...]]:
+def _tests(table: pd.DataFrame, splits: Mapping[tuple[str, str], Splits]) -> Iterator[tuple[Hashable, ...]]:
     """What each row of a table tests: two arms on the pairs of some splits."""
     classes = {key: pair_classes(of) for key, of in splits.items()}
     keys = zip(table["labelling"], table["evaluation"], table["split"], strict=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of
+from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.stats.classes import Arm, pair_classes, primary_class
 from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.design import Design, Designs, Mask
@@ -163,7 +163,7 @@ class _Asked:
         for first, second in combinations(plain, 2):
             used = (known & self.table.of([first]), known & self.table.of([second]))
             yield self._question("split", (first, second), values, values, used, f"{first}{_BOTH}{second}")
-        named = {split: ends for split in plain if (ends := ends_of(split))}
+        named = {split: ends for split in plain if (ends := splits[split])}
         within = [split for split, (moving, fixed) in named.items() if moving == fixed]
         between = [split for split, (moving, fixed) in named.items() if moving != fixed]
         if within and between and len(plain) > 2:

@@ -11,7 +11,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.output.score_table import landmark_name
-from lumirage_bids.stats.pairing import pivot
+from lumirage_bids.stats.pairing import keys_of, pivot
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.student import Floats
 from lumirage_bids.stats.summaries import sum_up_cells
@@ -22,7 +22,6 @@ LANDMARK_COLUMNS = [
     *("variant", "method", "landmark", "description", "n", "n_subjects"),
     *("mean", "ci_low", "ci_high", "median", "std", "q25", "q75", "raters_mm", "floor_mm"),
 ]
-_KEYS = ["variant", "method", "moving", "fixed", "split", "status"]
 # mm: how far the mean of the raters may be from the point that counts, which files round.
 _IS_MEAN = 0.01
 _LIES = (0.0, float("inf"))
@@ -64,7 +63,7 @@ def per_landmark(scores: LandmarkScores, *, criteria: Criteria | None = None) ->
     columns = {name: c for c in scores.errors.columns if (name := landmark_name(c)) is not None}
     if scores.errors.empty or not columns:
         return pd.DataFrame(columns=LANDMARK_COLUMNS)
-    pairs, (pair, arm) = pivot(scores.errors[_KEYS].assign(dice_mean=np.nan), DICE)
+    pairs, (pair, arm) = pivot(keys_of(scores.errors).assign(dice_mean=np.nan), DICE)
     values = np.full((len(pairs.dice), len(columns) + 1, len(pairs.arms)), np.nan)
     values[pair, 1:, arm] = scores.errors[list(columns.values())].to_numpy(dtype=np.float64)
     values[:, 0] = _mean(values[:, 1:], axis=1)

@@ -11,14 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.output.score_table import structure_index
-from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of
+from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of, splits_of
 from lumirage_bids.stats.design import Crossing, Indices, Mask
 from lumirage_bids.stats.groups import groups_of
 from lumirage_bids.stats.score import DICE, Score, nothing, step_of
 from lumirage_bids.stats.student import Floats
-
-_Names = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +103,18 @@ def structure_scores(wide: pd.DataFrame) -> StructureScores:
     """
     found = {i: column for column in wide.columns if (i := structure_index(column)) is not None}
     index = np.array(sorted(found), dtype=np.int64)
-    keys = ["variant", "method", "moving", "fixed", "split", "status"]
-    pairs, (pair, arm) = pivot(wide[keys].assign(dice_mean=np.nan), DICE)
+    pairs, (pair, arm) = pivot(keys_of(wide).assign(dice_mean=np.nan), DICE)
     dice = np.full((len(pairs.dice), len(index), len(pairs.arms)), np.nan)
     ok = (wide["status"] == "ok").to_numpy()
     for place, i in enumerate(index):  # column by column: a copy of all of them would double the memory
         dice[pair[ok], place, arm[ok]] = wide[found[i]].to_numpy(dtype=np.float64)[ok]
     return StructureScores(pairs=pairs, index=index, dice=dice)
+
+
+def keys_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """What tells the arms and pairs of rows, and whether they were scored."""
+    kept = {"variant", "method", "moving", "fixed", "split", "status", "subject_moving", "subject_fixed", *FACTS}
+    return rows[[column for column in rows.columns if column in kept]]
 
 
 def side_by_side(rows: pd.DataFrame, score: Score = DICE) -> SideBySide:
@@ -121,7 +125,7 @@ def side_by_side(rows: pd.DataFrame, score: Score = DICE) -> SideBySide:
     rows : DataFrame
         Columns variant, method, moving, fixed, split, status and that of the score; one row per arm and pair. A status
         other than ok and failed is that of a pair not run yet. Subjects are those of columns subject_moving and
-        subject_fixed, else what the scans' names begin with.
+        subject_fixed, else those of moving_subject and fixed_subject.
     score : Score
     """
     return pivot(rows, score)[0]
@@ -147,41 +151,41 @@ def crossing_of(pairs: pd.DataFrame) -> Crossing:
     """Subjects and splits of pairs, a row each; they are those of a whole labelling."""
     sides = []
     for side in ("moving", "fixed"):
-        own = f"subject_{side}" in pairs
-        scan, names = pd.factorize(pairs[f"subject_{side}" if own else side])
-        sides.append((names.to_numpy().astype(object) if own else subjects_of(names))[scan])
+        codes, names = pd.factorize(subjects_of(pairs, side))
+        sides.append(names.to_numpy().astype(object)[codes])
     codes, subjects = pd.factorize(np.concatenate(sides))
     moving, fixed = codes[: len(pairs)], codes[len(pairs) :]
-    split, splits = pd.factorize(pairs["split"])
+    splits = splits_of(pairs)
+    split = pd.factorize(pairs["split"])[0]
+    in_order = list(splits)
     # Groups follow from which subjects are moving and fixed in which split: one pair for each is enough.
     order = np.lexsort((split, fixed, moving))
     firsts = [
         np.unique(side[order] * max(1, len(splits)) + split[order], return_index=True)[1] for side in (moving, fixed)
     ]
     some = order[np.unique(np.concatenate(firsts))]
-    groups = groups_of(zip(subjects[moving[some]], subjects[fixed[some]], splits[split[some]], strict=True))
+    called = (in_order[place] for place in split[some])
+    groups = groups_of(zip(subjects[moving[some]], subjects[fixed[some]], called, strict=True), splits)
     between = moving != fixed
     one = [side for side, of in (("moving", moving), ("fixed", fixed)) if len(np.unique(of[between])) == 1]
     return Crossing(
         subjects=[str(subject) for subject in subjects],
         moving=moving,
         fixed=fixed,
-        splits=[str(name) for name in splits],
+        splits=splits,
         split=split,
         groups=[groups[subject] for subject in subjects],
         one_sided=one[0] if len(one) == 1 else "",
     )
 
 
-def subjects_of(scans: pd.Series[str] | pd.Index[str]) -> _Names:
-    """Subject of each scan: what its name begins with, as BIDS has it.
-
-    Examples
-    --------
-    >>> subjects_of(pd.Series(["sub-01_ses-1_T1w", "sub-02_T2w"])).tolist()
-    ['sub-01', 'sub-02']
-    """
-    return np.array([str(scan).split("_", 1)[0] for scan in scans], dtype=np.object_)
+def subjects_of(pairs: pd.DataFrame, side: str) -> pd.Series[str]:
+    """Subject on one side of each pair, as people read it: ``sub-01``, ``tpl-MNI152NLin2009cAsym``."""
+    if f"subject_{side}" in pairs:
+        return pairs[f"subject_{side}"]
+    known = fill_in(pairs.reindex(columns=[side, "split", f"{side}_subject", f"split_{side}"]))
+    prefix = (known[f"split_{side}"] == "template").map({True: "tpl-", False: "sub-"})
+    return prefix + known[f"{side}_subject"]
 
 
 def refuse_duplicates(pairs: pd.DataFrame) -> None:

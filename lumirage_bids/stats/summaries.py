@@ -10,7 +10,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.measures import columns
-from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of
+from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of, splits_of
 from lumirage_bids.stats.common import FLOORS, common_pairs
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
@@ -87,7 +87,7 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collectio
             how: side_by_side(of_labelling[of_labelling["evaluation"] == how], score)
             for how in evaluations_of(of_labelling)
         }
-        for name, splits in pair_classes(of_labelling["split"]).items():
+        for name, splits in pair_classes(splits_of(of_labelling)).items():
             inside = of_labelling[of_labelling["split"].isin(splits) & of_labelling["status"].isin(["ok", "failed"])]
             if inside.empty:
                 continue
@@ -179,7 +179,7 @@ def failures(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     tables = []
     for labelling, of_labelling in pairs.groupby("labelling", sort=False):
-        for name, splits in pair_classes(of_labelling["split"]).items():
+        for name, splits in pair_classes(splits_of(of_labelling)).items():
             inside = of_labelling[of_labelling["split"].isin(splits)]
             table = by_kind(inside[inside["status"] != "ok"], _ARM)
             pairs_of_arm = inside.groupby(_ARM).size().rename("size").reset_index()

@@ -60,7 +60,7 @@ class Design:
             subjects=[str(i) for i in range(n)],
             moving=moving,
             fixed=fixed,
-            splits=["B to B", "B to A", "A to B", "A to A"],
+            splits={f"{moving} to {fixed}": (moving, fixed) for moving in "BA" for fixed in "BA"},
             split=2 * old[moving] + old[fixed],
             groups=["BA"[i] for i in old],
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, pair_classes, told_once
+from lumirage_bids.bids.splits import Splits
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, grids_of, pair_classes, splits_of, told_once
 from lumirage_bids.stats.summaries import summarise
 from tests.stats.made_up import score_table
 
@@ -21,9 +23,13 @@ def test_the_floor_comes_first_and_variants_follow_in_order():
     assert len(set(arm_labels(arms_of(pairs)).values())) == 4
 
 
+def of_names(names: list[str]) -> Splits:
+    return splits_of(pd.DataFrame({"split": names}))
+
+
 @given(st.lists(st.sampled_from(["A to A", "A to B", "B to A", "B to B", "same subject"]), max_size=12))
 def test_classes_are_made_of_the_splits_that_occur(splits: list[str]):
-    classes = pair_classes(splits)
+    classes = pair_classes(of_names(splits))
     assert set().union(*classes.values()) == set(splits)
     assert all(classes[split] == {split} for split in splits)
     assert ("A and B" in classes) == ({"A to B", "B to A"} <= set(splits))
@@ -31,11 +37,20 @@ def test_classes_are_made_of_the_splits_that_occur(splits: list[str]):
 
 
 def test_a_class_of_both_directions_is_never_called_as_a_split_or_another_class():
-    classes = pair_classes(["x to y", "y to x", "x and y"])
+    classes = pair_classes(of_names(["x to y", "y to x", "x and y"]))
     assert classes["x and y"] == {"x and y"}
     assert classes["“x” and “y”"] == {"x to y", "y to x"}
     threes = ["A and B to C", "C to A and B", "A to B and C", "B and C to A"]
-    assert {"“A and B” and “C”", "“A” and “B and C”"} <= set(pair_classes(threes))
+    assert {"“A and B” and “C”", "“A” and “B and C”"} <= set(pair_classes(of_names(threes)))
+
+
+def test_splits_and_grids_are_told_by_columns_not_by_their_names():
+    ends = {"split_moving": ["x to y", "z"], "split_fixed": ["z", "x to y"]}
+    pairs = pd.DataFrame({"split": ["x to y to z", "z to x to y"], **ends})
+    assert pair_classes(splits_of(pairs))["x to y and z"] == {"x to y to z", "z to x to y"}
+    told = pd.DataFrame({"evaluation": ["b", "a"], "grid": ["native", "reference"], "transfer": "linear"})
+    assert grids_of(told) == {"a": ("reference", "linear"), "b": ("native", "linear")}
+    assert grids_of(pd.DataFrame({"evaluation": ["native", "half of them"]})) == {"native": ("native", "linear")}
 
 
 def test_a_name_that_reads_like_two_stands_in_quotes():

@@ -180,7 +180,7 @@ def test_intervals_of_effect_sizes_of_one_fixed_scan_cover(n: int, size: float):
         subjects=[str(i) for i in range(n + 1)],
         moving=np.arange(n),
         fixed=np.full(n, n),
-        splits=["all"],
+        splits={"all": None},
         split=np.zeros(n, dtype=int),
         groups=["T1w"] * (n + 1),
         one_sided="fixed",

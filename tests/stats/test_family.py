@@ -9,11 +9,12 @@ import pytest
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.judged import score_tables
 from lumirage_bids.report.verdict.verdict import Tables
+from lumirage_bids.stats.classes import splits_of
 from lumirage_bids.stats.family import one_family
 from lumirage_bids.stats.holm import holm
 from tests.report.situations import table
 
-ALL = {("manual", "native"): ["T1w to T1w"]}
+ALL = {("manual", "native"): {"T1w to T1w": ("T1w", "T1w")}}
 
 
 def tables(seed: int, **more: object) -> Tables:
@@ -55,10 +56,7 @@ def test_no_interaction_is_surer_than_the_comparisons_that_it_is_about(factor):
         "labelling": {"labellings": ("a", "b and c")},
     }
     made = [tables(seed, **more[factor]) for seed in (1, 2)]
-    splits = [
-        {key: list(of["split"].unique()) for key, of in each.pairs.groupby(["labelling", "evaluation"])}
-        for each in made
-    ]
+    splits = [{key: splits_of(of) for key, of in each.pairs.groupby(["labelling", "evaluation"])} for each in made]
     family = one_family([m.comparisons for m in made], splits, [m.interactions for m in made])
     for own, found, compared in zip(made, family.interactions, family.comparisons, strict=True):
         mine = found[found["factor"] == factor]

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.audit.published.differences import RunFacts, differences, tell_differences
-from lumirage_bids.bids.splits import SAME_SUBJECT, ends_of, split_of
+from lumirage_bids.bids.splits import SAME_SUBJECT, Ends
+from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.stats.classes import scored_dice
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 
@@ -73,8 +74,8 @@ class PublishedCell:
     ----------
     source, pairs : str
         Table, and class of pairs as printed.
-    splits : frozenset of str
-        Splits that the class consists of; empty for all pairs.
+    ends : frozenset of (str, str)
+        Moving and fixed sequences of the splits that the class consists of; empty for all pairs.
     contrast, variant, labelling : str
         Empty for any; a variant stands for those too that begin with its name and a hyphen.
     n_pairs : int
@@ -88,7 +89,7 @@ class PublishedCell:
     source: str
     pairs: str
     method: str
-    splits: frozenset[str] = frozenset()
+    ends: frozenset[Ends] = frozenset()
     contrast: str = ""
     variant: str = ""
     labelling: str = ""
@@ -139,6 +140,14 @@ def published_findings() -> str:
 
 _TABLE_1 = {"slant": "SLANT", "deepatropos": "DeepAtropos", "synthseg": "SynthSeg"}
 _TABLE_2 = {"T2w": "T2w", "T2starw": "T2*w", "FLAIR": "FLAIR"}
+_ONE, _TWO = "MPRAGE", "MP2RAGE"
+_TABLE_3: dict[str, frozenset[Ends]] = {
+    "all": frozenset(),
+    "MPRAGE to MPRAGE": frozenset({(_ONE, _ONE)}),
+    "MP2RAGE to MP2RAGE": frozenset({(_TWO, _TWO)}),
+    "MPRAGE to MP2RAGE (both directions)": frozenset({(_ONE, _TWO), (_TWO, _ONE)}),
+}
+"""Class of the paper → sequences of the moving and the fixed scans of its splits."""
 
 
 def published_comparison(pairs: pd.DataFrame, protocol: str, facts: RunFacts | None = None) -> pd.DataFrame:
@@ -208,7 +217,7 @@ _Numbers = list[dict[str, object]]
 
 def _scored(pairs: pd.DataFrame) -> pd.DataFrame:
     """Scores of different subjects, both ways, with the contrast of the scans."""
-    scored = _both_ways(pairs.assign(contrast=pairs["moving"].str.rsplit("_", n=1).str[-1]))
+    scored = _both_ways(fill_in(pairs))
     return scored[scored["split"] != SAME_SUBJECT].dropna(subset="dice")
 
 
@@ -228,7 +237,9 @@ def _both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
     ways = [pairs.assign(dice=scored_dice(pairs))]
     if "dice_prepared" in pairs:
         how = pairs["evaluation"].str.replace("native", "prepared")
-        ways.insert(0, pairs.assign(dice=pairs["dice_prepared"].where(pairs["status"] == "ok"), evaluation=how))
+        dice = pairs["dice_prepared"].where(pairs["status"] == "ok")
+        grid = pairs["grid"].replace("native", "prepared")
+        ways.insert(0, pairs.assign(dice=dice, evaluation=how, grid=grid))
     return pd.concat(ways, ignore_index=True)
 
 
@@ -259,36 +270,22 @@ def cells(protocol: str) -> Iterator[PublishedCell]:
                 values = tables["table3"][pairs][key]
                 yield PublishedCell(
                     source="Table 3", pairs=pairs, method=method, variant=variant, labelling="manual",
-                    splits=_splits(pairs), n_pairs=n, trimmed=False, values=dict(zip(names, values, strict=True)),
+                    ends=_TABLE_3[pairs], n_pairs=n, trimmed=False, values=dict(zip(names, values, strict=True)),
                 )  # fmt: skip
-
-
-def _splits(pairs: str) -> frozenset[str]:
-    """Splits of a class of the paper.
-
-    Examples
-    --------
-    >>> sorted(_splits("MPRAGE to MP2RAGE (both directions)")), _splits("all")
-    (['MP2RAGE to MPRAGE', 'MPRAGE to MP2RAGE'], frozenset())
-    """
-    if pairs == "all":
-        return frozenset()
-    one = pairs.removesuffix(" (both directions)")
-    ends = ends_of(one)
-    return frozenset({one, split_of(*reversed(ends))} if ends and one != pairs else {one})
 
 
 def _compared(cell: PublishedCell, scored: pd.DataFrame) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
     """Rows of one cell, for every variant and evaluation that it was run with."""
     rows = scored[scored["method"] == cell.method]
-    for column in ("labelling", "contrast"):
-        if wanted := getattr(cell, column):
+    for column, wanted in (("labelling", cell.labelling), ("moving_contrast", cell.contrast)):
+        if wanted:
             rows = rows[rows[column] == wanted]
     if cell.variant:
         # 0.6mm-mind is another way to do what the paper calls 0.6 mm.
         rows = rows[(rows["variant"] == cell.variant) | rows["variant"].str.startswith(f"{cell.variant}-")]
-    if cell.splits:
-        rows = rows[rows["split"].isin(cell.splits)]
+    if cell.ends:
+        ends = pd.Series(list(zip(rows["split_moving"], rows["split_fixed"], strict=True)), rows.index, dtype=object)
+        rows = rows[ends.isin(cell.ends)]
     for _, of in rows.groupby(["variant", "labelling", "evaluation"], sort=False):
         first = of.iloc[0]
         ours = statistics(of["dice"].to_numpy(np.float64), trimmed=cell.trimmed)

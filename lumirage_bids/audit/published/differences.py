@@ -9,8 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids.bids.splits import ends_of
-from lumirage_bids.output.score_table import grid_and_transfer
+from lumirage_bids.output.fill_in import fill_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +117,8 @@ class _Rows:
     @property
     def across(self) -> pd.Series[bool]:
         """Pairs of two sequences."""
-        return self.rows["split"].map(lambda split: len(set(ends_of(split) or ())) > 1).astype(bool)
+        moving, fixed = self.rows["split_moving"], self.rows["split_fixed"]
+        return moving.notna() & (moving != fixed)
 
 
 def differences(rows: pd.DataFrame, protocol: str, facts: RunFacts) -> list[Difference]:
@@ -134,8 +134,7 @@ def differences(rows: pd.DataFrame, protocol: str, facts: RunFacts) -> list[Diff
     facts : RunFacts
     """
     found = []
-    for method in rows["method"].unique():
-        mine = rows[rows["method"] == method]
+    for method, mine in fill_in(rows).groupby("method", sort=False):
         variant = str(mine["variant"].iloc[0])
         of = _Rows(rows=mine, method=str(method), variant=variant, facts=facts)
         for condition in published_conditions(protocol):
@@ -210,7 +209,7 @@ def _synthesised(of: _Rows) -> str:
     if of.variant not in of.facts.preparations:
         return ""
     made = of.preparation_of("synthesis") or {}
-    scored = {scan.rpartition("_")[2] for scan in (*of.rows["moving"], *of.rows["fixed"])}
+    scored = {*of.rows["moving_contrast"], *of.rows["fixed_contrast"]}
     if not (contrasts := [c for c in made.get("contrasts", ()) if c in scored]):
         return "none"
     program = made.get("program") or " ".join(made["argv"])
@@ -309,14 +308,15 @@ def _each(values: pd.Series[Any]) -> str:
 
 
 def _grid(of: _Rows) -> str:
-    grid, _ = grid_and_transfer(str(of.rows["evaluation"].iloc[0]))
-    return {"native": "the fixed scan's native grid", "prepared": "prepared grid"}.get(grid, "the reference's grid")
+    grids = {"native": "the fixed scan's native grid", "prepared": "prepared grid"}
+    return grids.get(of.rows["grid"].iloc[0], "the reference's grid")
 
 
 def _sample(of: _Rows) -> str:
     scans = set(of.rows["moving"]) | set(of.rows["fixed"])
     n = len(of.rows.drop_duplicates(["moving", "fixed"]))
-    return f"{len({s.partition('_')[0] for s in scans})} subjects, {len(scans)} scans, {n} pairs, listed in pairs.tsv"
+    subjects = {*of.rows["moving_subject"], *of.rows["fixed_subject"]}
+    return f"{len(subjects)} subjects, {len(scans)} scans, {n} pairs, listed in pairs.tsv"
 
 
 _PARAMETERS = frozenset(
@@ -348,7 +348,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "alignment, step": lambda of: _value(of.parameter("alignment step")),
     "similarity": lambda of: _each(of.rows["similarity"]),
     "labels compared on": _grid,
-    "label transfer": lambda of: "nearest" if of.rows["evaluation"].str.contains("nearest").any() else "linear",
+    "label transfer": lambda of: "nearest" if (of.rows["transfer"] == "nearest").any() else "linear",
     "structures that both maps lack": lambda of: "left out",
 }
 """Field of a condition → its value in a run; empty where that is not known."""

@@ -16,6 +16,7 @@ from lumirage_bids.output.experiment import Labelled
 from lumirage_bids.output.history import Facts, differences
 from lumirage_bids.report.collected.reading import Collected
 from lumirage_bids.report.text import and_join, compared_where
+from lumirage_bids.stats.classes import grids_of
 
 #: Share of the structures, under the same names, from which two label sets count as one: small datasets lack rare ones.
 SAME_SET = 0.95
@@ -212,10 +213,12 @@ def _groups(experiments: Sequence[Collected]) -> tuple[dict[Block, str], list[Ap
             at: f"{name} [{_letter(i)}]" if len(found) > 1 else name for i, (_, _, of) in enumerate(found) for at in of
         }
         grids: dict[str, list[int]] = {}
+        where: dict[str, str] = {}
         for place, each in enumerate(experiments):
             rows = each.tables.summary
             for how in rows.loc[rows["labelling"] == name, "evaluation"].unique():
                 grids.setdefault(str(how), []).append(place)
+                where[str(how)] = compared_where(*grids_of(each.tables.pairs)[how])
                 groups[Block(place, name, str(how))] = titles[place] + ("" if how == "native" else f", {how}")
         if len(found) > 1:
             first = found[0]
@@ -224,7 +227,7 @@ def _groups(experiments: Sequence[Collected]) -> tuple[dict[Block, str], list[Ap
                 Apart(kind="labelling", name=name, experiments=tuple(tuple(of) for _, _, of in found), reasons=told)
             )
         if len(grids) > 1:
-            told = tuple(f"compared {compared_where(how)}" for how in list(grids)[1:])
+            told = tuple(f"compared {where[how]}" for how in list(grids)[1:])
             apart.append(
                 Apart(kind="evaluation", name=name, experiments=tuple(map(tuple, grids.values())), reasons=told)
             )

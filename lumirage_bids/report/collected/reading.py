@@ -11,6 +11,7 @@ import pandas as pd
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.output.experiment import FILE, Experiment, read_experiment
 from lumirage_bids.output.files import read_table
+from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.report.collected.whole import not_numbers, why_not_whole
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, Tables
@@ -29,6 +30,7 @@ _TEXTS = (
     *("holds_for", "refused_sizes", "without_subject", "factor", "condition_1", "condition_2", "measure"),
     *("id", "severity", "what", "evidence", "remedy"),
     *("source", "pairs", "quantity", "conditions", "field", "ours_text"),
+    *FACTS,
 )
 _NEEDED = ("summary", "comparisons", "ranking", "interactions", "structure_differences")
 
@@ -121,7 +123,7 @@ def _read(path: Path, folder: Path) -> Collected:
     about = read_experiment(folder)
     if about is None:  # it was there a moment ago
         raise MissingInputError(f"{folder / FILE} is gone. Give the same command again when the folder is whole.")
-    pairs = _table(folder, "pairs", PAIRS, only=True)
+    pairs = fill_in(_table(folder, "pairs", PAIRS, more=FACTS, only=True))
     if pairs.empty:
         raise BadDataError(
             f"{folder / 'pairs.tsv'} has no rows. Run 'lumirage BIDS_DIR OUT_DIR participant' to its end."
@@ -148,18 +150,19 @@ def _table(
     name: str,
     columns: Sequence[str],
     *,
+    more: Sequence[str] = (),
     only: bool = False,
     optional: bool = False,
     text: bool = False,
 ) -> pd.DataFrame:
-    """A table of these columns at least, or `only` of them; names stay texts, whatever they look like."""
+    """A table of these columns at least, or `only` of them and `more` that it has; names stay texts as they are."""
     file = folder / f"{name}.tsv"
     if not file.exists():
         if optional:
             return pd.DataFrame(columns=list(columns))
         raise BadDataError(f"{file} is not there. {_again(folder)}")
     types: Mapping[str, type] | type = str if text else dict.fromkeys(_TEXTS, str)
-    table = read_table(file, types, columns.__contains__ if only else None)
+    table = read_table(file, types, {*columns, *more}.__contains__ if only else None)
     if lacking := [column for column in columns if column not in table]:
         raise BadDataError(
             f"{file} is torn or of another version: it lacks column(s) {', '.join(lacking[:5])}. {_again(folder)}"

@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.bids.splits import Splits
 from lumirage_bids.report.collected.columns import ARMS_OF_PAGE, COUPLES
 from lumirage_bids.report.collected.comparable import ArmKey, Block, Comparable, comparable, refuse_mixture
 from lumirage_bids.report.collected.reading import Collected
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.verdict import Tables, Verdict, judge
-from lumirage_bids.stats.classes import FLOOR, primary_class
+from lumirage_bids.stats.classes import FLOOR, primary_class, splits_of
 from lumirage_bids.stats.family import OneFamily, one_family
 from lumirage_bids.stats.random_effects import ARMS, FEWEST_DEGREES, over_experiments
 
@@ -99,17 +100,17 @@ def sum_up(experiments: Sequence[Collected]) -> Summed:
     )
 
 
-def _splits(pairs: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
+def _splits(pairs: pd.DataFrame) -> dict[tuple[str, str], Splits]:
     """Splits of each labelling and evaluation."""
-    found = pairs[["labelling", "evaluation", "split"]].drop_duplicates()
+    found = pairs.drop_duplicates(["labelling", "evaluation", "split"])
     return {
-        (str(labelling), str(how)): list(of["split"])
+        (str(labelling), str(how)): splits_of(of)
         for (labelling, how), of in found.groupby(["labelling", "evaluation"], sort=False)
     }
 
 
 def _further(
-    tables: Sequence[Tables], splits: Sequence[Mapping[tuple[str, str], Sequence[str]]]
+    tables: Sequence[Tables], splits: Sequence[Mapping[tuple[str, str], Splits]]
 ) -> list[dict[str, pd.DataFrame]]:
     """Comparisons by further measures, each measure a family over all experiments that have it."""
     found: list[dict[str, pd.DataFrame]] = [{} for _ in tables]

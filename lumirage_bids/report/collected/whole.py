@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.stats.classes import pair_classes, scores_of
+from lumirage_bids.stats.classes import pair_classes, scores_of, splits_of
 
 _ARM = ["variant", "method", "labelling", "evaluation"]
 #: Tables are written with six digits.
@@ -44,7 +44,7 @@ def _miscounted(pairs: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
     told = summary.set_index([*_ARM, "split"])
     run = pairs[pairs["status"].isin(("ok", "failed"))]
     for labelling, rows in run.assign(score=scores_of(run)).groupby("labelling", sort=False):
-        splits = pairs.loc[pairs["labelling"] == labelling, "split"]
+        splits = splits_of(pairs[pairs["labelling"] == labelling])
         for name, members in pair_classes(splits).items():
             for arm, own in rows[rows["split"].isin(members)].groupby(_ARM, sort=False):
                 yield from _of_arm(own["score"], told, (*map(str, arm), name))

@@ -25,7 +25,7 @@ from lumirage_bids.report.figures.style import (
     pairs_told,
 )
 from lumirage_bids.report.text import compared_where, fixed
-from lumirage_bids.stats.classes import Arm, arm_labels, evaluations_of, primary_class
+from lumirage_bids.stats.classes import Arm, arm_labels, evaluations_of, grids_of, primary_class
 
 #: Lower bounds of |d| and their names: Cohen 1988, Statistical Power Analysis, 2nd ed., doi:10.4324/9780203771587.
 BANDS = ((0.0, "negligible"), (0.2, "small"), (0.5, "medium"), (0.8, "large"))
@@ -209,16 +209,17 @@ class EffectSizes(PageFigure):
             if rows.empty:
                 continue
             split = primary_class(rows["split"])
+            grids = grids_of(shown.tables.pairs)
             for number, how in enumerate(evaluations_of(rows)):
                 here = rows[rows["evaluation"] == how]
                 yield ReportFigure(
                     name=f"{self.name}-{name}{f'-{number + 1}' * bool(number)}",
                     figure=effect_matrix(here, labelling, split, aside=shown.aside(labelling)),
                     caption=f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”, labels "
-                    f"compared {compared_where(how)}. Positive: the row is better. Colour: how large the effect is at "
-                    "least, by the end of its interval nearer to 0; blue where the row is better, orange where the "
-                    "column is. White: no interval, or a method that is set aside. Bands after Cohen: small from 0.2, "
-                    "medium from 0.5, large from 0.8.",
+                    f"compared {compared_where(*grids[how])}. Positive: the row is better. Colour: how large the "
+                    "effect is at least, by the end of its interval nearer to 0; blue where the row is better, orange "
+                    "where the column is. White: no interval, or a method that is set aside. Bands after Cohen: small "
+                    "from 0.2, medium from 0.5, large from 0.8.",
                     alt=f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the "
                     "numbers.",
                 )

@@ -24,7 +24,7 @@ from lumirage_bids.report.figures.style import (
     pairs_told,
 )
 from lumirage_bids.report.text import and_join, compared_where
-from lumirage_bids.stats.classes import Arm, arms_of, evaluations_of, in_class
+from lumirage_bids.stats.classes import Arm, arms_of, grids_of, in_class
 from lumirage_bids.stats.variants import changes, ordered_variants, variant_effects
 
 _SPREAD = 0.5  # of a step between variants, over which the methods stand side by side
@@ -172,10 +172,11 @@ def _conditions(shown: Shown) -> Mapping[str, Mapping[str, Any]]:
 
 def _evaluated(rows: pd.DataFrame) -> str:
     """Where the scores of variants are taken, and what a difference between two evaluations is."""
-    variants = {how: rows.loc[rows["evaluation"] == how, "variant"].unique() for how in evaluations_of(rows)}
-    if len(variants) == 1:
-        return f"Label maps are compared {compared_where(*variants)}, whatever the variant."
-    told = [f"{compared_where(how)} ({and_join(list(of))})" for how, of in variants.items()]
+    where = {how: compared_where(*known) for how, known in grids_of(rows).items()}
+    if len(where) == 1:
+        return f"Label maps are compared {where.popitem()[1]}, whatever the variant."
+    variants = {how: list(rows.loc[rows["evaluation"] == how, "variant"].unique()) for how in where}
+    told = [f"{where[how]} ({and_join(of)})" for how, of in variants.items()]
     return (
         f"Label maps are compared {'; '.join(told)}: between these, a difference is what the evaluation does to the "
         "score, and tells nothing of the registration."

@@ -28,7 +28,7 @@ from lumirage_bids.report.figures.style import (
     new_figure,
 )
 from lumirage_bids.report.text import and_join
-from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, pair_classes, scored_dice
+from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, pair_classes, scored_dice, splits_of
 from lumirage_bids.stats.score import nothing
 
 #: No violin shows more points than this; of more pairs, these are drawn evenly through their ranking.
@@ -78,7 +78,7 @@ def dice_violins(
     """
     rows = pairs[pairs["labelling"] == labelling].assign(dice=scored_dice)
     arms = arms_of(rows)
-    panels = [name for name, splits in pair_classes(rows["split"]).items() if splits == {name}] or [ALL]
+    panels = [name for name, splits in pair_classes(splits_of(rows)).items() if splits == {name}] or [ALL]
     lines = -(-len(panels) // max(1, min(_VIOLINS_PER_ROW // max(1, len(arms)), 4)))
     columns = -(-len(panels) // lines)
     labels = [label.replace(" (", "\n(") for label in arm_labels(arms, aside).values()]

@@ -10,7 +10,6 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.output.score_table import grid_and_transfer
 from lumirage_bids.report.text import Wording, compared_where
 from lumirage_bids.report.verdict.headline import headline
 from lumirage_bids.report.verdict.relations import Relation
@@ -24,6 +23,7 @@ from lumirage_bids.stats.classes import (
     arm_labels,
     arms_of,
     evaluations_of,
+    grids_of,
     in_class,
     named,
     primary_class,
@@ -146,7 +146,7 @@ def judge(
             Verdict(
                 labelling=scene.labelling,
                 pairs=where,
-                evaluation="" if plain else _compared(scene.evaluation),
+                evaluation="" if plain else _compared(tables.pairs, scene.evaluation),
                 headline=headline(scene),
                 sentences=tuple(sentences(scene)),
                 standings=tuple(scene.standings),
@@ -156,12 +156,10 @@ def judge(
     return found
 
 
-def _compared(evaluation: str) -> str:
+def _compared(pairs: pd.DataFrame, evaluation: str) -> str:
     """Where label maps were compared; of a name that is none of ours nothing is known."""
-    grid, transfer = grid_and_transfer(evaluation)
-    if grid in ("native", "reference") and transfer in ("linear", "nearest"):
-        return f"labels compared {compared_where(evaluation)}"
-    return f"evaluation {named(evaluation)}"
+    known = grids_of(pairs).get(evaluation)
+    return f"labels compared {compared_where(*known)}" if known else f"evaluation {named(evaluation)}"
 
 
 def ranked_labellings(ranking: pd.DataFrame, withheld: Mapping[str, str]) -> pd.DataFrame:

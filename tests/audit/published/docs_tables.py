@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from lumirage_bids.audit.published.differences import Condition, _ours, _Rows, published_conditions
+from lumirage_bids.output.fill_in import fill_in
 from tests.audit.published.runs import run_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "protocols.md"
@@ -60,7 +61,7 @@ def _value(name: str, condition: Condition, asked: bool) -> str:
     names = PUBLISHED[name]
     variant = names[wanted] if asked else wanted or "default"
     rows, facts = run_of(name, *(sorted(names.values()) if asked else ()))
-    mine = rows[(rows["method"] == method) & (rows["variant"] == variant)].assign(evaluation="prepared")
+    mine = fill_in(rows[(rows["method"] == method) & (rows["variant"] == variant)].assign(evaluation="prepared"))
     return _ours(condition, _Rows(rows=mine, method=method, variant=variant, facts=facts))
 
 

@@ -31,6 +31,7 @@ benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/registration.py --side 48 --sloppy --out build/registration.json
 	$(BIN)/python benchmarks/gpu.py --side 48 --device cpu --spacings 1 --sloppy --methods greedy --out build/gpu.json
 	$(BIN)/python benchmarks/app.py --sloppy --out build/app.json
+	$(BIN)/python benchmarks/group.py --subjects 8 --structures 3 --out build/group.json
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

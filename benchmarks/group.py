@@ -92,7 +92,7 @@ def write(
         **{"folding_percent": 0.1, "sdlogj": 0.3, "runtime_s": 20.0, "memory_gb": 2.0},
         **{"similarity": "lncc", "start": "aligned", "input": "image", "evaluation": "native", "hash": "0123456789ab"},
         **{"registration_hash": "0123456789ab", "conditions": "same", "finished": "2026-01-01T00:00:00"},
-        **{"moving_subject": subject, "fixed_subject": [f.removesuffix("_T1w") for f in names[fixed]]},
+        **{"moving_subject": subject[4:], "fixed_subject": [f[4:].removesuffix("_T1w") for f in names[fixed]]},
         **{f"{Dice.structures}{i + 1}": dice[:, i] for i in range(dice.shape[1])},
     }
     file = out / subject / "anat" / f"{subject}_seg-{LABELLING}_desc-{method}+0_scores.tsv"

@@ -23,14 +23,14 @@ _ENDS = ("split_moving", "split_fixed")
 
 
 def named(name: str) -> str:
-    """A name as it stands in a list of names: in quotes where it could be taken for two of them.
+    """A name as it stands in a list of names or a difference: in quotes where it could be taken for two of them.
 
     Examples
     --------
-    >>> named("syn"), named("greedy and syn")
-    ('syn', '“greedy and syn”')
+    >>> named("syn"), named("greedy and syn"), named("greedy − syn")
+    ('syn', '“greedy and syn”', '“greedy − syn”')
     """
-    return f"“{name}”" if _AND in name or ", " in name else name
+    return f"“{name}”" if any(between in name for between in (_AND, ", ", "; ", " − ", " - ")) else name
 
 
 class Arm(NamedTuple):

@@ -58,7 +58,7 @@ def _core(scene: Scene) -> Iterator[str]:
         n = int(own["n_pairs"] - own["n_failed"])
         over = f"{count(n)} pair{'s' if n != 1 else ''}"
         told = f"{scene.words.mean} {scene.words.value(own['mean'])} over {over}"
-        yield f"Only {own['name']} was run: {told}. There is nothing to compare it with."
+        yield f"Only {own['name']} {_present(scene)}: {told}. There is nothing to compare it with."
     elif not ranked and any(not s.set_aside for s in competitors):
         yield (
             "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "
@@ -81,8 +81,13 @@ def _pairs(scene: Scene, s: Standing) -> str:
     return f"{count(s.n)} pair{'s' if s.n != 1 else ''} of {count(scene.subjects)} subject{'s' * (scene.subjects != 1)}"
 
 
+def _present(scene: Scene) -> str:
+    """What is told of the only arm: it may have been run beside others, of other labellings or evaluations."""
+    return "is here" if scene.elsewhere else "was run"
+
+
 def _alone(scene: Scene, only: Standing) -> str:
-    start = "Only one method was run," if len(scene.competitors) == 1 else "Only one method can be ranked,"
+    start = f"Only one method {_present(scene)}," if len(scene.competitors) == 1 else "Only one method can be ranked,"
     floors = [r for r in scene.with_reference() if only.name in r.names()]
     told = f"{start} {only.name}: {_mean(scene, only)}"
     if not floors:
@@ -111,7 +116,7 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
     """Say who leads the methods, or that nobody does."""
     first, rest = ranked[0], ranked[1:]
     found = {s.name: r for s in rest if (r := scene.between(first.name, s.name)) is not None}
-    behind = [r for r in found.values() if r.ahead and r.better == first.name]
+    behind = [r for r in found.values() if _leads(first, r)]
     level = [r for r in found.values() if r not in behind]
     if not found or all(r.kind == "unknown" for r in found.values()):
         return _unknown(scene, ranked, list(found.values()))
@@ -284,14 +289,30 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _given(r.row["left_out"]))):
         n = max(int(r.row["n_left_out"]) for r in used)
         told.append(f"All of this is without the {count(n)} pairs of groups of too few subjects: {and_join(out)}.")
-    for r in (r for r in scene.with_reference() if first.name in r.names() and r.kind != "unknown"):
-        if r.better != first.name or not r.ahead:
-            told.append(f"Mind: {against(scene, first.name, r)}.")
+    told += _no_gain(scene, [first.name, *_others(first.name, [r for r in used if not _leads(first, r)])])
     told += _fixed_alone(used)
     told += _price(scene, first, used)
     told += _better_aside(scene, first)
     told += list(turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
+
+
+def _leads(first: Standing, r: Relation) -> bool:
+    return r.ahead and r.better == first.name
+
+
+def _no_gain(scene: Scene, top: Sequence[str]) -> Iterator[str]:
+    """Who of those at the top is not surely ahead of the start, or of a control."""
+    by_name = {name: [r for r in scene.with_reference() if name in r.names()] for name in top}
+    told = [
+        against(scene, name, r)
+        for name, found in by_name.items()
+        for r in found
+        if r.kind != "unknown" and not (r.ahead and r.better == name)
+    ]
+    if told:
+        more = [f"{count(len(told) - _MOST)} more of this kind, below"] if len(told) > _MOST else []
+        yield f"Mind: {'; '.join([*told[:_MOST], *more])}."
 
 
 def _two_changed(scene: Scene, used: Sequence[Relation]) -> Iterator[str]:

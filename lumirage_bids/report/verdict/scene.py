@@ -135,6 +135,8 @@ class Scene:
         Rows of the summary on pairs of one subject.
     agreements : sequence of Agreement
         How well the label maps agree with others of the same scans.
+    elsewhere : bool
+        Whether other labellings or evaluations have competitors that this one lacks.
     """
 
     labelling: str
@@ -158,6 +160,7 @@ class Scene:
     caveats: Sequence[str] = ()
     rescans: pd.DataFrame
     agreements: Sequence[Agreement] = ()
+    elsewhere: bool = False
 
     @property
     def competitors(self) -> list[Standing]:

@@ -219,7 +219,7 @@ def controls(scene: Scene) -> Iterator[str]:
 
 
 def _gain_interval(scene: Scene, r: Relation, better: bool) -> str:
-    if not r.known:
+    if not r.known or r.kind == "identical":
         return ""
     ends = (r.low, r.high) if better == scene.words.higher_is_better else (-r.high, -r.low)
     return f" ({scene.words.interval(*ends)})"

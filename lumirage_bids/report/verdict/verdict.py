@@ -233,6 +233,7 @@ def _scene(
         caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
         rescans=_rescans(_of(tables.summary, labelling, how)),
         agreements=known.agreements.get(labelling, ()),
+        elsewhere=any(arm.method not in known.references and arm not in labels for arm in arms_of(tables.pairs)),
     )
 
 

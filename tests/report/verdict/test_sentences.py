@@ -83,6 +83,17 @@ def test_methods_below_the_floor_are_pointed_at():
     assert "a and b: worse than no deformation at all, for certain." in words(found)
 
 
+def test_everyone_at_the_top_who_gains_nothing_is_told():
+    found = verdict(table({"identity": 0.45, "a": 0.45, "b": 0.45}, subject=0.02, groups={"T1w": 6}, seed=0))
+    mind = found.headline.partition("Mind: ")[2]
+    assert all(f"that {name} differs from identity is not certain" in mind for name in "ab")
+
+
+def test_what_is_the_same_as_the_start_has_no_interval_of_rounding():
+    pairs = table({"identity": 0.45, "a": 0.45}, groups={"T1w": 6}).assign(dice_mean=0.5)
+    assert "(identity), in Dice: a 0.000." in words(verdict(pairs))
+
+
 def test_no_gain_by_noise_is_neither_harm_nor_gain():
     found = verdict(table({"identity": 0.45, "a": 0.45}, seed=3))
     assert "worse than no deformation" not in words(found)

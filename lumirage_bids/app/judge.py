@@ -231,8 +231,10 @@ def _controls(table: ScoreTable, asked: Question, records: Sequence[Mapping[str,
 
 def _few_structures(table: ScoreTable) -> dict[str, str]:
     """Labelling of a few structures → what its overlap may not tell; where they lie, a table does not say."""
-    if table.counted:
+    if "n_structures" in table.pairs and table.pairs["n_structures"].notna().any():
         told = "The scores are of {n} structure(s) a pair: if these are"
+    elif table.counted:
+        told = "The scores are the mean of the {n} structure(s) that the table names: if these are"
     else:
         told = "The table names {n} structure(s): if these are all that there are, and"
     return {
@@ -250,9 +252,11 @@ def tell(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> str:
 
 def _lines(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> list[str]:
     c = asked.criteria
-    subjects = {*table.pairs["subject_moving"], *table.pairs["subject_fixed"]}
+    subjects = len({*table.pairs["subject_moving"], *table.pairs["subject_fixed"]})
+    told = f"{table.planned} ordered pair{'s' * (table.planned != 1)}"
+    told += f" of {subjects} subject{'s' * (subjects != 1)}" if subjects else ", none of them done"
     lines = [
-        f"{asked.table}: {table.planned} ordered pairs of {len(subjects)} subjects. Score: {asked.score}, "
+        f"{asked.table}: {told}. Score: {asked.score}, "
         f"{'higher' if asked.higher_is_better else 'lower'} is better. Criteria: margin {c.margin:g}, |d_z| "
         f"{c.threshold:g}, {c.level} intervals.",
         *(f"Note: {note}" for note in table.notes),
@@ -262,7 +266,7 @@ def _lines(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> list
         title = ", ".join([*where, verdict.pairs, *([verdict.evaluation] if verdict.evaluation else [])])
         lines += ["", title[0].upper() + title[1:] if not where else title, verdict.headline]
         lines += [f"- {sentence}" for sentence in verdict.sentences]
-    return lines if found else [*lines, "", "There is no pair in the score table, so there is nothing to say."]
+    return lines if found else [*lines, "", "No pair of different scans is done, so there is nothing to say."]
 
 
 def as_data(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> dict[str, Any]:

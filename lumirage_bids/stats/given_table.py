@@ -14,8 +14,9 @@ import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.measures import columns
+from lumirage_bids.stats.classes import arm_labels, arms_of
+from lumirage_bids.stats.given_subjects import given_subjects
 from lumirage_bids.stats.score import nothing, step_of
-from lumirage_bids.stats.subject_names import AmbiguousError, subjects_in
 
 REQUIRED = ("method", "moving", "fixed")
 OPTIONAL = (
@@ -41,6 +42,8 @@ DICE_COLUMN = re.compile(r"dice(_mean|_[0-9]+)?")
 _STRUCTURE = re.compile(r"dice_[0-9]+")
 #: Share of the rows, percent, that may have another mean than that of the structures given.
 _MAY_DIFFER_PERCENT = 5
+#: Standard errors, of half a rounding at most, by which a method's mean may be another than that of its structures.
+_CHANCE = 5 / 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ class ScoreTable:
         Labelling → most structures that a Dice is of; those that the table names, where it does not count them. Empty
         of other scores, and where nothing is known.
     counted : bool
-        Whether Dice is known to be of no more than these.
+        Whether the score is that of these: `n_structures` says so, or it is their mean.
     """
 
     pairs: pd.DataFrame
@@ -106,9 +109,8 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
         raise _empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
         table[column] = raw[column].fillna(default) if column in raw else default
-    for side, subjects in _subjects(file, raw, notes).items():
+    for side, subjects in given_subjects(file, raw, notes).items():
         table[f"subject_{side}"] = subjects
-    _check_subjects(file, table)
     same = table["subject_moving"] == table["subject_fixed"]
     _check_reserved(file, raw, same)
     given = raw["split"].fillna("no split given") if "split" in raw else BETWEEN
@@ -124,6 +126,7 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
     done = table[~table["status"].isin(("missing", "pending"))]
     if len(done) < len(table):
         notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
+        notes += _not_begun(table, done)
     is_mean = score in ("dice_mean", "dice")
     more = [c for c in raw.columns if c in MEASURES or _STRUCTURE.fullmatch(c)] if is_mean else []
     done = done.assign(**{column: _numbers(file, raw[column], column) for column in more})
@@ -153,6 +156,14 @@ def _lacking_notes(table: pd.DataFrame) -> Iterator[str]:
         yield f"{n} rows have status ok and no score, where others have one: they count at worst, as failed ones do."
 
 
+def _not_begun(table: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
+    """Tell of methods of which no pair is done: no sentence is about them."""
+    begun = set(arms_of(done))
+    left = [name for arm, name in arm_labels(arms_of(table)).items() if begun and arm not in begun]
+    if left:
+        yield f"Not one pair is done yet of {', '.join(left)}."
+
+
 def _structures(done: pd.DataFrame, named: Sequence[str]) -> dict[str, int]:
     """Labelling → most structures that a Dice is of."""
     found = {}
@@ -172,10 +183,16 @@ def _make_up_the_mean(done: pd.DataFrame, named: Sequence[str]) -> bool:
     if not known.any():
         return True
     rounding = (step_of(means) + step_of(values)) / 2 + nothing(means)
-    differs = np.abs(np.nansum(values[known], axis=1) / count[known] - means[known]) > rounding
+    apart = np.nansum(values[known], axis=1) / count[known] - means[known]
+    differs = np.abs(apart) > rounding
     if "n_structures" in done:
         differs |= done["n_structures"].to_numpy(dtype=np.float64)[known] > count[known]
-    return bool(100 * differs.mean() <= _MAY_DIFFER_PERCENT)
+    if 100 * differs.mean() > _MAY_DIFFER_PERCENT:
+        return False
+    # Rounding favours no method: where structures are missing, all pairs may agree by chance, but not all means.
+    arms = done.loc[known, ["labelling", "evaluation", "variant", "method"]].agg(tuple, axis="columns")
+    of_arms = pd.Series(apart - apart[~differs].mean())[~differs].groupby(arms.to_numpy()[~differs])
+    return bool((of_arms.mean().abs() <= rounding * np.minimum(1, _CHANCE / np.sqrt(of_arms.size()))).all())
 
 
 def _with_absent(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -302,56 +319,6 @@ def _states(file: Path, table: pd.DataFrame, scores: pd.Series[float]) -> pd.Ser
         line, value = int(table.index[bad][0]), table.loc[bad, "status"].iloc[0]
         raise BadDataError(f"{file}, line {line}: status is {value!r}; allowed: {', '.join(STATES)}.")
     return states.fillna(by_score)
-
-
-def _subjects(file: Path, table: pd.DataFrame, notes: list[str]) -> dict[str, pd.Series[str]]:
-    """Subjects of each side's scans: as given, else by ``sub-…`` in their names, else the scans themselves."""
-    given = {side: table[f"subject_{side}"] for side in ("moving", "fixed") if f"subject_{side}" in table}
-    for side, column in given.items():
-        if column.isna().any():
-            line = int(table.index[column.isna()][0])
-            raise BadDataError(
-                f"{file}, line {line}: column subject_{side} is empty. Fill it in, or leave the column out."
-            )
-    known = {scan: subject for side, of in given.items() for scan, subject in zip(table[side], of, strict=True)}
-    sides = [side for side in ("moving", "fixed") if side not in given]
-    unknown = list(dict.fromkeys(scan for side in sides for scan in table[side] if scan not in known))
-    read = {**_read_subjects(file, unknown, notes), **known}
-    return {**given, **{side: table[side].map(read) for side in sides}}
-
-
-def _read_subjects(file: Path, scans: Sequence[str], notes: list[str]) -> dict[str, str]:
-    """Subject of each scan by its name; what was read is told where it is not as in BIDS."""
-    try:
-        read = subjects_in(scans)
-    except AmbiguousError as error:
-        raise BadDataError(
-            f"{file}: by their names {error} may be of one subject or of two. Give columns subject_moving and "
-            "subject_fixed."
-        ) from None
-    if read.unlike_bids:
-        notes.append(
-            f"Subjects are read from names that are not as in BIDS: {read.of[read.unlike_bids]} from "
-            f"{read.unlike_bids}. If that is wrong, give columns subject_moving and subject_fixed."
-        )
-    if nameless := [scan for scan in scans if scan not in read.of]:
-        notes.append(
-            f"No sub-… in the name of {nameless[0]}: such a scan is taken for a subject of its own. If a subject has "
-            "several, give columns subject_moving and subject_fixed."
-        )
-    return {scan: read.of.get(scan, scan) for scan in scans}
-
-
-def _check_subjects(file: Path, table: pd.DataFrame) -> None:
-    """Refuse a scan of two subjects."""
-    sides = [
-        table[[side, f"subject_{side}"]].set_axis(["scan", "subject"], axis="columns") for side in ("moving", "fixed")
-    ]
-    of = pd.concat(sides).drop_duplicates()
-    if (twice := of[of.duplicated("scan")]).size:
-        scan = twice["scan"].iloc[0]
-        subjects = " and ".join(of.loc[of["scan"] == scan, "subject"])
-        raise BadDataError(f"{file}: scan {scan} belongs to {subjects}. A scan is of one subject; mend the columns.")
 
 
 def _check_reserved(file: Path, raw: pd.DataFrame, same: pd.Series[bool]) -> None:

@@ -220,7 +220,10 @@ def test_one_pair_says_that_one_subject_is_too_few(tmp_path, capsys):
 
 def test_few_structures_that_the_table_names_bound_the_headline(tmp_path, capsys):
     pairs = table(subject=0.004)
-    for shift, told in ((0.0, "The scores are of 2 structure(s) a pair"), (0.1, "The table names 2 structure(s): if")):
+    for shift, told in (
+        (0.0, "The scores are the mean of the 2 structure(s) that the table"),
+        (0.1, "The table names 2 structure(s): if"),
+    ):
         named = pairs.assign(dice_1=pairs["dice_mean"] - 0.1, dice_2=pairs["dice_mean"] + 0.1 + shift)
         assert main(["judge", str(written(named, tmp_path, [*KEYS, "dice_mean", "dice_1", "dice_2"]))]) == 0
         assert told in capsys.readouterr().out
@@ -268,3 +271,26 @@ def test_controls_are_not_ranked_by_their_own_name_or_by_the_users(tmp_path, cap
     assert (
         "--control shufled: the table has no such method. It has: identity, syn, shuffled." in capsys.readouterr().err
     )
+
+
+def test_what_is_not_begun_or_not_done_at_all_is_told(tmp_path, capsys):
+    pairs = table({"identity": 0.45, "greedy": 0.6, "syn": 0.65}, groups={"T1w": 6}, subject=0.004)
+    pairs.loc[of(pairs, "syn"), ["status", "dice_mean"]] = ["pending", np.nan]
+    assert main(["judge", str(written(pairs, tmp_path, [*KEYS, "dice_mean", "status"]))]) == 0
+    assert "Note: Not one pair is done yet of syn.\n" in capsys.readouterr().out
+    pairs["status"] = "pending"
+    assert main(["judge", str(written(pairs, tmp_path, [*KEYS, "dice_mean", "status"]))]) == 0
+    told = capsys.readouterr().out
+    assert "30 ordered pairs, none of them done." in told
+    assert "No pair of different scans is done, so there is nothing to say." in told
+    assert "Not one pair is done yet" not in told
+
+
+def test_a_method_alone_in_its_evaluation_was_not_the_only_one_run(tmp_path, capsys):
+    pairs = table({"greedy": 0.6, "syn": 0.65}, groups={"T1w": 6}, subject=0.004)
+    pairs["evaluation"] = pairs["method"].map({"greedy": "native", "syn": "reference"})
+    assert main(["judge", str(written(pairs, tmp_path, [*KEYS, "dice_mean", "evaluation"]))]) == 0
+    told = capsys.readouterr().out
+    assert "Only one method is here, greedy" in told
+    assert "Only one method is here, syn" in told
+    assert "was run" not in told

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError, UsageError
@@ -200,3 +201,18 @@ def test_single_structures_count_where_the_score_is_their_mean(tmp_path, header,
     assert (found.structures, found.counted) == ({"scores": structures}, counted)
     assert ("dice_1" in found.pairs) == (counted and "dice_1" in header)
     assert any("is not the mean of the" in note for note in found.notes) == (not counted)
+
+
+def test_structures_that_agree_by_rounding_alone_are_not_those_of_the_score(tmp_path):
+    """Scores of two decimals: every pair agrees with the mean of its structures, but one method's by luck."""
+    random = np.random.default_rng(0)
+    rows = [(*HEADER, "dice_1", "dice_2")]
+    for method, more in (("a", 0.0), ("b", 0.006)):
+        for i in range(60):
+            x, y = 0.5 + 0.2 * random.random(2)
+            scans = (f"sub-{i}_T1w", f"sub-{i + 60}_T1w")
+            rows.append((method, *scans, f"{(x + y) / 2 + more:.2f}", f"{x:.2f}", f"{y:.2f}"))
+    found = read(written(tmp_path, rows))
+    assert not found.counted
+    assert "dice_1" not in found.pairs
+    assert read(written(tmp_path, rows[:61])).counted

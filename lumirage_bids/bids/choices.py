@@ -14,7 +14,8 @@ from lumirage_bids.bids.filters import selects
 from lumirage_bids.bids.names import ENTITIES, long_name, natural_key
 from lumirage_bids.bids.scans import Scan
 
-Rank = tuple[tuple[bool, ...], tuple[bool, ...], int, tuple[tuple[str | int, ...], str]]
+Key = tuple[tuple[str | int, ...], str]
+Rank = tuple[tuple[bool, ...], tuple[bool, ...], int, Key, bool, Key]
 Entities = Mapping[str, str]
 
 # What no image of a head is by itself; a magnitude goes with or without ``part-mag``.
@@ -78,7 +79,8 @@ def choose(candidates: Iterable[Scan], prefer: Iterable[Mapping[str, str]]) -> t
 
     The one that meets the first preference, or the second where that does not decide, and so on; then one without the
     gravest of `DRAWBACKS`, the next, and so on; then the one with fewest entities; then the first in natural order.
-    Whether its content is here plays no part, so that a partial clone gives the same scans as a full one.
+    Whether its content is here plays no part, so that a partial clone gives the same scans as a full one: but between
+    files of one name, plain and compressed, of which one may be a link to nowhere, or empty.
 
     Parameters
     ----------
@@ -134,7 +136,8 @@ def _rank(scan: Scan, preferences: Iterable[Mapping[str, str]]) -> Rank:
     entities = {long_name(key): value for key, value in scan.entities.items()}
     unmet = tuple(not selects(preference, entities) for preference in preferences)
     drawbacks = tuple(has(scan.entities) for _, has in DRAWBACKS)
-    return unmet, drawbacks, len(scan.entities), natural_key(scan.relative)
+    empty = not scan.present or scan.path.stat().st_size == 0
+    return unmet, drawbacks, len(scan.entities), natural_key(scan.name), empty, natural_key(scan.relative)
 
 
 def _reason(mine: Rank, theirs: Rank, preferences: Sequence[Mapping[str, str]]) -> str:
@@ -145,7 +148,11 @@ def _reason(mine: Rank, theirs: Rank, preferences: Sequence[Mapping[str, str]]) 
     for (reason, _), has, its in zip(DRAWBACKS, mine[1], theirs[1], strict=True):
         if has != its:
             return reason
-    return "fewest entities" if mine[2] != theirs[2] else "first in natural order"
+    if mine[2] != theirs[2]:
+        return "fewest entities"
+    if mine[3] != theirs[3]:
+        return "first in natural order"
+    return "the same name, and this one is here" if mine[4] != theirs[4] else "the same name; plain before compressed"
 
 
 def is_magnitude(entities: Entities) -> bool:

@@ -124,9 +124,29 @@ def test_choice_rules_in_order(tmp_path: Path) -> None:
     ]
 
 
-def test_compressed_twin_and_presence_do_not_matter(tmp_path: Path) -> None:
-    dataset = look(make(tmp_path, "!sub-1_T1w.nii", "sub-1_T1w.nii.gz"))
-    assert [scan.path.name for scan in dataset.scans] == ["sub-1_T1w.nii"]
+@pytest.mark.parametrize(
+    ("plain", "taken", "reason"),
+    [
+        ("here", "sub-1_T1w.nii", "plain before compressed"),
+        ("empty", "sub-1_T1w.nii.gz", "this one is here"),
+        ("nowhere", "sub-1_T1w.nii.gz", "this one is here"),
+    ],
+)
+def test_of_a_plain_and_a_compressed_file_of_one_name_the_one_that_is_here_is_taken(
+    plain: str, taken: str, reason: str, tmp_path: Path
+) -> None:
+    root = make(tmp_path, "!sub-1_T1w.nii" if plain == "nowhere" else "sub-1_T1w.nii", "sub-1_T1w.nii.gz")
+    (root / "sub-1/anat/sub-1_T1w.nii.gz").write_bytes(b"x")
+    if plain == "here":
+        (root / "sub-1/anat/sub-1_T1w.nii").write_bytes(b"x")
+    dataset = look(root)
+    assert [scan.path.name for scan in dataset.scans] == [taken]
+    assert reason in dataset.choices[0].reason
+
+
+def test_presence_decides_nothing_between_scans_of_two_names(tmp_path: Path) -> None:
+    dataset = look(make(tmp_path, "!sub-1_run-1_T1w.nii", "sub-1_run-2_T1w.nii"))
+    assert names(dataset) == ["sub-1_run-1_T1w"]
 
 
 def test_unknown_preference(tmp_path: Path) -> None:

@@ -76,6 +76,11 @@ def _mean(scene: Scene, s: Standing) -> str:
     return f"{scene.words.mean} {scene.words.value(s.mean)} over {_pairs(scene, s)}"
 
 
+def _best(scene: Scene, s: Standing) -> str:
+    """The best mean of several arms of which none leads, so that none is named."""
+    return f"{scene.words.mean} at best {scene.words.value(s.mean)} over {_pairs(scene, s)}"
+
+
 def _pairs(scene: Scene, s: Standing) -> str:
     """Common pairs of an arm, and of how many subjects they are, moving and fixed together."""
     return f"{count(s.n)} pair{'s' if s.n != 1 else ''} of {count(scene.subjects)} subject{'s' * (scene.subjects != 1)}"
@@ -194,7 +199,7 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
     told = _not_shown_to_count(scene, first.name, small)
     if all(r.kind in ("identical", "equivalent") for r in rest):
         alike = f"; {first.name} is equivalent to {few(_others(first.name, rest))}" if rest else ""
-        return f"No winner: {told}{alike}; {_mean(scene, first)}."
+        return f"No winner: {told}{alike}; {_best(scene, first)}."
     return f"{_undecided(scene, first, rest, several)} {told}."
 
 
@@ -240,7 +245,7 @@ def _undecided(scene: Scene, first: Standing, level: Sequence[Relation], several
         return (
             f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
             f"{surely(scene, [r for r in level if r.kind == 'equivalent']).strip()}{same}: {of_what} {size}; "
-            f"{_mean(scene, first)}."
+            f"{_best(scene, first)}."
         )
     turned = [r for r in level if r.kind == "turned"]
     why = " With failed pairs scored at worst it turns around." if turned else ""
@@ -251,7 +256,7 @@ def _undecided(scene: Scene, first: Standing, level: Sequence[Relation], several
     if largest.known and largest.kind == "open":
         size += f", p = {p_value(largest.row['p_holm'])} after Holm's correction".replace("= <", "<")
     why += hidden(scene, largest)
-    return f"No winner: the order of {names} is not certain; {of_what} {size}; {_mean(scene, first)}.{why}"
+    return f"No winner: the order of {names} is not certain; {of_what} {size}; {_best(scene, first)}.{why}"
 
 
 def hidden(scene: Scene, r: Relation) -> str:

@@ -263,3 +263,10 @@ def test_means_are_over_the_pairs_that_are_left_where_a_group_is_left_out():
     mean = pairs.loc[~with_a & of(pairs, "b"), "dice_mean"].mean()
     assert headline.startswith(f"Highest mean: b, mean Dice {mean:.3f} over 90 pairs of 10 subjects; above every other")
     assert headline.endswith("All of this is without the 42 pairs of groups of too few subjects: A (2 subjects).")
+
+
+def test_a_mean_without_a_winner_is_nobodys_but_the_best():
+    found = verdict(table({"identity": 0.45, "a": 0.6, "b": 0.6}, groups={"T1w": 6}, subject=0.02, seed=0))
+    best = max(s.mean for s in found.standings)
+    assert found.headline.startswith("No winner: the order of ")
+    assert f"; mean Dice at best {best:.3f} over 30 pairs of 6 subjects." in found.headline

@@ -16,6 +16,7 @@ from lumirage_bids.base.own_code import code_digest, own_sources, read_code
 from lumirage_bids.base.parameters import digest, discover, plug_in
 from lumirage_bids.maskers._kept import keep
 from lumirage_bids.maskers.base import Found, Mask, Masker
+from lumirage_bids.methods.base import BrainFinder
 from lumirage_bids.spatial.fill import without_outer_fill
 from lumirage_bids.spatial.images import Volume
 
@@ -56,7 +57,7 @@ def masker(name: str, **parameters: Any) -> Masker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Masking:
+class Masking(BrainFinder):
     """How brains are found in a run.
 
     Attributes
@@ -102,6 +103,12 @@ class Masking:
         if asked and asked[0].settles(scan) and asked[0].name not in self.own_code:
             return ""
         return digest([[m.name, m.revision or 1, m, *self._code_of(m)] for m in asked])
+
+    def find(self, scan: Scan, image: Volume, context: Context) -> Found:
+        """Ask the maskers; what they make of a scan that came without its brain marked is kept for the run."""
+        if conditions := self.depends(scan):
+            return keep(scan, image, conditions, context, lambda: _first(scan, image, self, context))
+        return _first(scan, image, self, context)
 
     def _code_of(self, m: Masker) -> list[str]:
         return [self.own_code[m.name]] if m.name in self.own_code else []
@@ -159,12 +166,8 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, Fou
     BadDataError
         No masker finds a plausible brain; the message has every one's reason.
     """
-    how = context.masking or masking()
     image = replace(image, array=without_outer_fill(image.array))
-    if conditions := how.depends(scan):
-        found = keep(scan, image, conditions, context, lambda: _first(scan, image, how, context))
-    else:
-        found = _first(scan, image, how, context)
+    found = (context.masking or masking()).find(scan, image, context)
     return Volume(array=found.mask.astype(np.uint8), affine=image.affine), found
 
 

@@ -9,36 +9,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from lumirage_bids.methods.base import Found
+
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
     from lumirage_bids.methods.base import Context
     from lumirage_bids.spatial.images import Volume
 
+__all__ = ["Found", "Mask", "Masker"]
+
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """A brain that was found.
-
-    Attributes
-    ----------
-    mask : array of bool, shape of the image
-        True in the brain.
-    masker : str
-        Name of the masker that made it.
-    of_t1w : bool
-        Whether that masked the session's T1w scan, and the mask was carried over.
-    """
-
-    mask: Mask
-    masker: str
-    of_t1w: bool = False
-
-    @property
-    def source(self) -> str:
-        """How sidecars and texts name where it comes from."""
-        return f"T1w-{self.masker}" if self.of_t1w else self.masker
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,47 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from lumirage_bids.bids.scans import Pair
-    from lumirage_bids.maskers import Masking
+    from lumirage_bids.bids.scans import Pair, Scan
     from lumirage_bids.spatial.images import Volume
     from lumirage_bids.spatial.transforms import Transform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A brain that was found.
+
+    Attributes
+    ----------
+    mask : array of bool, shape of the image
+        True in the brain.
+    masker : str
+        Name of the masker that made it.
+    of_t1w : bool
+        Whether that masked the session's T1w scan, and the mask was carried over.
+    """
+
+    mask: npt.NDArray[np.bool_]
+    masker: str
+    of_t1w: bool = False
+
+    @property
+    def source(self) -> str:
+        """How sidecars and texts name where it comes from."""
+        return f"T1w-{self.masker}" if self.of_t1w else self.masker
+
+
+class BrainFinder(ABC):
+    """How brains are found in a run, for those that get scans as they came: `lumirage_bids.maskers.Masking`."""
+
+    @abstractmethod
+    def find(self, scan: Scan, image: Volume, context: Context) -> Found:
+        """Find the brain of a scan in its image as it came.
+
+        Raises
+        ------
+        BadDataError
+            There is no plausible one; the message has every reason.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +75,8 @@ class Context:
         Scratch folder of this pair, which exists and is empty, for methods that call other programs.
     weights : Path or None
         Folder of network weights that the user has got.
-    masking : Masking or None
-        How brains are found, see `lumirage_bids.maskers`; None for the default.
+    masking : BrainFinder or None
+        How brains are found; None for the default.
     pair : Pair or None
         The scans that the images are of, for methods that look something up by name or choose by contrast.
     fixed_mask, moving_mask : Volume or None
@@ -57,7 +94,7 @@ class Context:
     seed: int = 0
     work_dir: Path | None = None
     weights: Path | None = None
-    masking: Masking | None = None
+    masking: BrainFinder | None = None
     pair: Pair | None = None
     fixed_mask: Volume | None = None
     moving_mask: Volume | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.methods.base import Cost, Method
+from lumirage_bids.spatial.grids import mask_on
+from lumirage_bids.spatial.images import read_image
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 class Curt(Method):
     """Sends the brightest voxel of the fixed brain to the brightest of the moving one, and so on down to the darkest.
 
-    What comes out looks like the fixed image and matches its tissues, though no anatomy corresponds: a score by which
-    this wins does not measure registration. It is never ranked, and it has nothing to say of a pair whose contrasts
-    differ. The map back is made in the same way, so that inverse consistency is fooled too. After the control of
-    Rohlfing 2012 (doi:10.1109/TMI.2011.2163944).
+    It sorts the scans themselves, on their own grids, which labels are scored on: between voxels its map means nothing,
+    so a coarser grid would leave nothing to win by. What comes out looks like the fixed image and matches its tissues,
+    though no anatomy corresponds: a score by which this wins does not measure registration. It is never ranked, and it
+    has nothing to say of a pair whose contrasts differ. The map back is made in the same way, so that inverse
+    consistency is fooled too. After the control of Rohlfing 2012 (doi:10.1109/TMI.2011.2163944).
     """
 
     name: ClassVar[str] = "curt"
@@ -38,14 +40,20 @@ class Curt(Method):
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Match the voxels of both brains by the ranks of their intensities; what lies outside stays in place.
 
+        The prepared images give the masks, and are sorted where the scans are not known or lie on one grid.
+
         Brains of unlike numbers of voxels are matched by the share of the brain that is darker. Where there is no
         mask, a brain is what is brighter than the image's darkest value.
 
         Raises
         ------
         BadDataError
-            One of the brains has no voxel.
+            A mask holds no voxel of its image.
         """
+        if context.pair is not None and context.start is not None:
+            fixed = read_image((context.pair.fixed.brain or context.pair.fixed).path)
+            moving = read_image((context.pair.moving.brain or context.pair.moving).path)
+            moving = replace(moving, affine=np.linalg.inv(context.start) @ moving.affine)
         of_fixed, of_moving = _darkest_first(fixed, context.fixed_mask), _darkest_first(moving, context.moving_mask)
         back = Transform((_matched(moving, of_moving, fixed, of_fixed),))
         return Transform((_matched(fixed, of_fixed, moving, of_moving),), inverse=back)
@@ -58,11 +66,7 @@ class Curt(Method):
 def _darkest_first(image: Volume, mask: Volume | None) -> npt.NDArray[np.intp]:
     """Flat places of the brain's voxels in the order of their intensities; among equal ones, of the array."""
     array = image.array
-    inside = np.flatnonzero(array > array.min() if mask is None else mask.array)
-    if not len(inside):
-        raise BadDataError(
-            "Brain without a voxel: 'curt' has nothing to sort. Give the scan a mask that holds its brain."
-        )
+    inside = np.flatnonzero(array > array.min() if mask is None else mask_on(mask, image))
     return inside[np.argsort(array.reshape(-1)[inside], kind="stable")]
 
 

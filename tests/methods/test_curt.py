@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.measures.overlap import dice
 from lumirage_bids.methods import Context, method
-from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.grids import resample_isotropic
+from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform
 from tests.random_volumes import world
@@ -88,5 +92,25 @@ def test_brains_of_the_same_voxels_are_matched_one_to_one():
 def test_brain_without_a_voxel_is_refused():
     fixed, mask = brain(7, centred(2))
     empty = Volume(array=np.zeros_like(mask.array), affine=mask.affine)
-    with pytest.raises(BadDataError, match="nothing to sort"):
+    with pytest.raises(BadDataError, match="do not overlap"):
         method("curt").register(fixed, fixed, Context(fixed_mask=empty, moving_mask=mask))
+
+
+def test_the_scans_own_grids_are_sorted_whatever_they_were_prepared_to(tmp_path):
+    affines = (centred(2), centred(1.9, (44, 46, 42)))
+    (fixed, of_fixed), (moving, of_moving) = brain(1, affines[0]), brain(2, affines[1], (44, 46, 42))
+    scans = []
+    for name, image in (("01", fixed), ("02", moving)):
+        path = tmp_path / f"sub-{name}_T1w.nii.gz"
+        write_image(image, path, np.float32)
+        scans.append(
+            Scan(path=path, dataset=tmp_path, subject=name, session=None, suffix="T1w", entities={"sub": name})
+        )
+    start = np.array([[1, 0.02, 0, 3], [-0.02, 1, 0, -2], [0, 0, 1, 1], [0, 0, 0, 1]])
+    coarse = [resample_isotropic(v, 5.0) for v in (fixed, of_fixed, moving, of_moving)]
+    coarse[2:] = [replace(v, affine=np.linalg.inv(start) @ v.affine) for v in coarse[2:]]
+    context = Context(
+        fixed_mask=coarse[1], moving_mask=coarse[3], start=start, pair=Pair(fixed=scans[0], moving=scans[1])
+    )
+    found = method("curt").register(coarse[0], coarse[2], context).then(Transform((start,)))
+    assert overlap(found, tissues(fixed), tissues(moving)) > 0.9

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "report/judged.py": "tests/app/test_judge.py: pages and tables of a table that was given",
     "report/subject_level.py": WHOLE,
     "report/text.py": DOCTESTS,
+    "spatial/perturbations/__init__.py": "tests/conformance/test_perturbations.py: every kind",
     "stats/tables/_entries.py": STATISTICS,
     "stats/tables/base.py": STATISTICS,
     "stats/tables/comparisons.py": STATISTICS,

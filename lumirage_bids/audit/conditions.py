@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -182,12 +182,12 @@ class Conditions:
         names = [str(name) for name in self.pairs["method"].unique()]
         return registration.controls({name: self.methods.get(name, name) for name in names})
 
-    def without(self, methods: Collection[str]) -> Conditions:
-        """The same without the rows of some methods."""
-        if not methods:
+    def without(self, names: Collection[str], column: Literal["method", "variant"] = "method") -> Conditions:
+        """The same without the rows of some methods or variants."""
+        if not names:
             return self
-        kept = {name: of[~of["method"].isin(methods)] for name, of in self.structures.items()}
-        return replace(self, pairs=self.pairs[~self.pairs["method"].isin(methods)], structures=kept)
+        kept = {name: of[~of[column].isin(names)] for name, of in self.structures.items()}
+        return replace(self, pairs=self.pairs[~self.pairs[column].isin(names)], structures=kept)
 
     def training_of(self, method: str) -> Trained:
         """What a method has learned from: as the run says, else as the method that it is declares."""

@@ -174,7 +174,9 @@ def input_name(preparation: Preparation) -> str:
     words = ["native spacing" if preparation.spacing is None else f"{preparation.spacing:g} mm"]
     if preparation.shape is not None:
         words += [f"{' × '.join(map(str, preparation.shape))} voxels", preparation.orientation]
-    return ", ".join([*words, *(["the same grid for all"] if preparation.grid == "reference" else [])])
+    worse = preparation.perturbation
+    words += ["the same grid for all"] * (preparation.grid == "reference") + ([worse.words] if worse else [])
+    return ", ".join(words)
 
 
 def forget(plan: Plan, output: Output, names: Container[str]) -> None:

@@ -31,6 +31,7 @@ from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.files import replacing
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import NotPreparedError, failure_of
+from lumirage_bids.spatial.grids import mask_on, resample
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk, write_itk
 from lumirage_bids.spatial.label_transfer import transfer_labels
@@ -133,6 +134,12 @@ def _seen_from(world: np.ndarray, transform: Transform) -> Transform:
     return own if inverse is None else replace(own, inverse=to.then(inverse).then(back))
 
 
+def _onwards(transform: Transform, motion: np.ndarray) -> Transform:
+    """A map to a world as one to that world moved, and so its inverse."""
+    own, inverse = transform.then(Transform((motion,))), transform.inverse
+    return own if inverse is None else replace(own, inverse=Transform((np.linalg.inv(motion),)).then(inverse))
+
+
 @dataclass(frozen=True, kw_only=True)
 class PairAtWork:
     """One pair from its two sides to its rows."""
@@ -233,9 +240,11 @@ class PairAtWork:
 
     def _stage(self, arm: ArmOfRun, initial: Transform | None) -> tuple[Transform, Cost]:
         """Run one method, from what another has found where there is that."""
-        sight = self._sight(arm)
+        sight, motion = self._perturbed(arm, self._sight(arm))
         if initial is not None and sight.world is not None:
             initial = _seen_from(np.linalg.inv(sight.world), initial)
+        if initial is not None and motion is not None:
+            initial = _onwards(initial, motion)
         with (
             tempfile.TemporaryDirectory(dir=self.context.work_dir) as scratch,
             peak_memory(self.context.device) as memory,
@@ -260,6 +269,7 @@ class PairAtWork:
             seconds = time.perf_counter() - begin
         if read_code(arm.method.code()) != arm.code:
             raise NotPreparedError("input lost: the program or the source of the method was edited during the run")
+        transform = transform if motion is None else _onwards(transform, np.linalg.inv(motion))
         transform = transform if sight.world is None else _seen_from(sight.world, transform)
         if not arm.method.computes:
             return transform, {}
@@ -281,6 +291,22 @@ class PairAtWork:
             moving=Prepared(image=image, mask=mask),
             start=self.start,
         )
+
+    def _perturbed(self, arm: ArmOfRun, sight: _Sight) -> tuple[_Sight, np.ndarray | None]:
+        """The same with the moving image made worse, if the arm asks for it; and how that has moved its world."""
+        perturbation = arm.preparation.perturbation
+        if perturbation is None:
+            return sight, None
+        image, mask = sight.moving.image, sight.moving.mask
+        worse = perturbation.of(image, mask, self.batch.moving.name)
+        if np.array_equal(worse.affine, image.affine):
+            return replace(sight, moving=replace(sight.moving, image=worse)), None
+        motion = worse.affine @ np.linalg.inv(image.affine)
+        mask = replace(mask, affine=motion @ mask.affine)
+        if sight.world is not None:  # on the grid that all share, what moves is interpolated
+            worse, mask = resample(worse, image.shape, image.affine), replace(image, array=mask_on(mask, image))
+        start = None if sight.start is None else sight.start @ np.linalg.inv(motion)
+        return replace(sight, moving=Prepared(image=worse, mask=mask), start=start), motion
 
     def gather(
         self, transform: Transform, total: Transform, cost: Cost, landmarks: Correspondence | None

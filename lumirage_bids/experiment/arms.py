@@ -175,6 +175,11 @@ def _arm(variant: Variant, name: str, *, sloppy: bool, after: tuple[str, ...] = 
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluated = evaluation(variant.evaluation)
+    if preparation.perturbation is not None and not method.computes:
+        raise UsageError(
+            f"Variant {variant.name} perturbs what methods see, and {name} registers nothing that it could see. Leave "
+            f"one of them out: --methods, --variants."
+        )
     if sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
     return ArmOfRun(

@@ -184,6 +184,8 @@ class PlanBuilder:
         *before, own = ((s.method.name, s.method, *self._of_pair(s.method, pair)) for s in arm.stages)
         revisions = [(s.method.revision or 1, *s.own_code) for s in arm.stages[:-1]]
         depends = (*own, ends, names, *arm.own_code, *zip(before, revisions, strict=True))
+        if (worse := arm.preparation.perturbation) is not None:
+            depends = (*depends, worse, worse.revision)
         registered = digest(arm.revisions["registration"], *depends)
         hashes = {
             (arm.label, labelling.name): digest(

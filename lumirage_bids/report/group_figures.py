@@ -1,19 +1,14 @@
-"""The figures of the group's page, put into their sections, and those of ``lumirage judge``: found, and drawn."""
+"""The figures of the group's page: found, drawn, and put into their sections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
 
 from lumirage_bids.base.parameters import discover
 from lumirage_bids.report import figures
 from lumirage_bids.report.figures.base import SECTIONS, PageFigure, Pictures, ReportFigure, Shown
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["SECTIONS", "Pictures", "ReportFigure", "Shown", "draw_figures", "draw_judged", "page_figures"]
+__all__ = ["SECTIONS", "Pictures", "ReportFigure", "Shown", "draw_figures", "page_figures"]
 
 
 @cache
@@ -21,14 +16,6 @@ def page_figures() -> list[type[PageFigure]]:
     """Every figure that the page may have, in the order of their places."""
     found = discover(figures.__name__, PageFigure)  # type: ignore[type-abstract]
     return sorted(found.values(), key=lambda kind: (kind.place, kind.name))
-
-
-def draw_judged(shown: Shown) -> Iterator[tuple[str, Figure]]:
-    """Draw what ``lumirage judge`` shows, each with the name of its files."""
-    for kind in page_figures():
-        if kind.judged and len(shown.table(kind.needs)):
-            for drawn in kind().draw_all(shown):
-                yield kind.judged + drawn.name.removeprefix(kind.name), drawn.figure
 
 
 def draw_figures(shown: Shown) -> dict[str, list[ReportFigure]]:

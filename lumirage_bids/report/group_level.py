@@ -39,7 +39,9 @@ from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
+from lumirage_bids.spatial.perturbations import kinds
 from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.tables import statistics
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from lumirage_bids.base.criteria import Criteria
     from lumirage_bids.report.group_page import GroupTables
 
+_WORSE = "perturbation"
 logger = logging.getLogger("lumirage")
 
 
@@ -74,6 +77,9 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         logger.warning("%s", note)
     if followed:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
+    every_pair, rungs = conditions.pairs, find_rungs(conditions.preparations)
+    if not set(every_pair["variant"]) <= set(rungs):  # else there is nothing but ladders to be told of
+        conditions = conditions.without([*rungs], "variant")
     volumes = mean_volumes(conditions)
     tables = group_tables(
         conditions.pairs,
@@ -83,13 +89,14 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         landmarks=landmarks,
         criteria=criteria,
         references=(FLOOR, *conditions.controls),
+        every_pair=every_pair,
+        rungs=rungs,
     )
     if not pictures:
         notes = [*notes, NO_PICTURES]
         for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
             output.remove(file)  # of an earlier page
-    pairs = tables.pairs[list(score_table.COLUMNS)]
-    output.write_table("group/pairs.tsv", pairs, score_table.COLUMNS)
+    output.write_table("group/pairs.tsv", every_pair[list(score_table.COLUMNS)], score_table.COLUMNS)
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(conditions.labellers))}
     for name, table in made.items():
         output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
@@ -130,6 +137,25 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         pictures=read_pictures(output, conditions, pictures=pictures),
     )
     return write_group_report(output, tables, context)
+
+
+def find_rungs(preparations: Mapping[str, Mapping[str, Any]]) -> dict[str, Rung]:
+    """Variants that perturb what methods see → what they are, and the variant that is the same without.
+
+    Parameters
+    ----------
+    preparations : mapping
+        Variant → fields of its preparation.
+    """
+    plain = {name: without for name, fields in preparations.items() if not (without := {**fields}).pop(_WORSE, None)}
+    found = {}
+    for variant, fields in preparations.items():
+        if worse := fields.get(_WORSE):
+            rest = {key: value for key, value in fields.items() if key != _WORSE}
+            base = next((name for name, its in plain.items() if its == rest), "")
+            unit = kinds()[worse["kind"]].unit if worse["kind"] in kinds() else ""
+            found[variant] = Rung(kind=worse["kind"], size=float(worse["size"]), unit=unit, base=base)
+    return found
 
 
 class ReadRun(NamedTuple):

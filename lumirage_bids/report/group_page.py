@@ -39,6 +39,7 @@ from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, grids_of, primary_rows, told_once
 from lumirage_bids.stats.common import FLOORS
+from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
@@ -74,6 +75,8 @@ def group_tables(
     landmarks: LandmarkScores | None = None,
     criteria: Criteria | None = None,
     references: Collection[str] = FLOORS,
+    every_pair: pd.DataFrame | None = None,
+    rungs: Mapping[str, Rung] | None = None,
 ) -> GroupTables:
     """Sum up, compare and rank the scores of a run.
 
@@ -89,6 +92,8 @@ def group_tables(
     criteria : Criteria, optional
     references : collection of str
         Methods that are no competitors.
+    every_pair, rungs
+        As of `lumirage_bids.stats.tables.Scores`.
     """
     criteria = criteria or Criteria()
     scores = Scores(
@@ -99,6 +104,8 @@ def group_tables(
         landmarks=landmarks,
         criteria=criteria,
         references=references,
+        every_pair=every_pair,
+        rungs=rungs or {},
     )
     made = tables_of(scores, of_runs=True)
     return GroupTables(**vars(made), structures=structures, luts=luts, per_structure=made.made["structures"])
@@ -247,6 +254,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         comparisons=comparison_table(told_once(tables.comparisons, tables.pairs)) if len(tables.comparisons) else None,
         structures=_structure_tables(tables),
         landmarks=landmark_table(tables.made["landmarks"]) if len(tables.made["landmarks"]) else None,
+        robust=bool(len(tables.made["ladder"])),
         pairs=pair_tables(tables.pairs),
         failures=failure_table(tables.pairs) if len(failed) else None,
         figures=figures,

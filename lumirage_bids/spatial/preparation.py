@@ -26,6 +26,7 @@ from lumirage_bids.spatial.grids import (
     same_grid,
 )
 from lumirage_bids.spatial.images import FloatArray, Shape, Volume
+from lumirage_bids.spatial.perturbations import Perturbation
 from lumirage_bids.spatial.synthesis import Synthesis
 
 FOREGROUND = 0.1
@@ -71,6 +72,9 @@ class Preparation:
     synthesis : Synthesis or None
         A program that makes an image of another contrast of some scans, which takes the scan's place. Brain masks and
         label maps stay those of the scan itself.
+    perturbation : Perturbation or None
+        What is done, after the alignment, to the moving image that a method gets to see: a step of a ladder of
+        variants that asks how much a method bears. What is prepared and published is the image without it.
     """
 
     digest_name: ClassVar[str] = "Preparation"
@@ -88,6 +92,7 @@ class Preparation:
     shape: tuple[int, int, int] | None = added(None, since="0.2.0")
     grid: Literal["own", "reference"] = added("own", since="0.2.0")
     synthesis: Synthesis | None = added(None, since="0.2.0")
+    perturbation: Perturbation | None = added(None, since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse what no scan can be prepared with."""
@@ -106,9 +111,9 @@ class Preparation:
             raise UsageError(f"shape is {list(self.shape)}; allowed: three whole numbers from 2 to 4096 (voxels).")
 
     def of_contrast(self, suffix: str) -> Self:
-        """What is done with a scan of a contrast: no synthesis where that is not for it."""
+        """What a scan of a contrast is prepared with: no synthesis where that is not for it, and no perturbation."""
         concerned = self.synthesis is not None and suffix in self.synthesis.contrasts
-        return self if concerned else replace(self, synthesis=None)
+        return replace(self, synthesis=self.synthesis if concerned else None, perturbation=None)
 
     def sloppy(self) -> Self:
         """The same preparation at 3 mm or coarser, for trying things out; a shape covers what it covered."""

@@ -10,14 +10,16 @@ from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.base import PageFigure
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.figures.slices import Planes, View
-from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, draw_judged, page_figures
+from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, page_figures
 from lumirage_bids.report.group_page import group_tables
 from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.tables import statistics
 from tests.stats.made_up import landmark_scores, score_table
 
 KINDS = page_figures()
+RUNGS = {"fine": Rung(kind="noise", size=0.1, unit="of the brain's intensity range", base="base")}
 
 
 def shown(*, rows: bool = True) -> Shown:
@@ -40,7 +42,7 @@ def shown(*, rows: bool = True) -> Shown:
         contrasts={"braincolor": {i: 0.1 * i for i in indices}},
         information={"braincolor": dict.fromkeys(pairs["fixed"].unique(), 0.5)},
     )
-    tables = group_tables(pairs, structures, {}, volumes, landmarks=landmark_scores(pairs))
+    tables = group_tables(pairs, structures, {}, volumes, landmarks=landmark_scores(pairs), rungs=RUNGS)
     parameters = {name: {"step": step} for step, name in enumerate(("base", "fine"))}
     return Shown(tables=tables, audit=audit, pictures=pictures, parameters=parameters, known=Known())
 
@@ -75,9 +77,3 @@ def test_every_figure_has_a_name_of_its_own_and_comes_by_place(whole: Shown) -> 
 
 def test_without_rows_and_pictures_nothing_is_drawn() -> None:
     assert draw_figures(shown(rows=False)) == {section: [] for section in SECTIONS}
-
-
-def test_judge_draws_those_figures_that_say_so_under_the_names_that_they_say(whole: Shown) -> None:
-    drawn = [name.partition("-")[0] for name, _ in draw_judged(whole)]
-    assert list(dict.fromkeys(drawn)) == [kind.judged for kind in KINDS if kind.judged]
-    assert {"scores", "differences", "effects"} <= set(drawn)

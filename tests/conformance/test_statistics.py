@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.report.group_figures import SECTIONS
+from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.tables import Scores, make, statistics
 from tests.stats.made_up import landmark_scores, score_table
 
@@ -13,8 +14,9 @@ NAMES = list(statistics())
 
 
 def scores() -> Scores:
-    pairs, structures = score_table()
-    return Scores(pairs=pairs, structures=structures, landmarks=landmark_scores(pairs))
+    pairs, structures = score_table(variants=("base", "noisy"))
+    rungs = {"noisy": Rung(kind="noise", size=0.1, unit="of the brain's intensity range", base="base")}
+    return Scores(pairs=pairs, structures=structures, landmarks=landmark_scores(pairs), rungs=rungs)
 
 
 @pytest.fixture(scope="module")

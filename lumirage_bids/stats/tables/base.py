@@ -11,6 +11,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.common import FLOORS
+from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE, Score
 
@@ -39,6 +40,10 @@ class Scores:
         Methods that are no competitors: the floor, and controls.
     landmarks : LandmarkScores, optional
         Errors of single landmarks, and where raters put them.
+    every_pair : DataFrame, optional
+        The score table with the variants whose moving images are perturbed; `pairs` is without them.
+    rungs : mapping of str to Rung
+        Perturbed variant → what it is.
     judge : callable, optional
         Comparisons → those of which a verdict says "for certain"; by their p-values alone where none is given.
     """
@@ -51,6 +56,8 @@ class Scores:
     score: Score = DICE
     references: Collection[str] = FLOORS
     landmarks: LandmarkScores | None = None
+    every_pair: pd.DataFrame | None = None
+    rungs: Mapping[str, Rung] = field(default_factory=dict)
     judge: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
     def certain(self, comparisons: pd.DataFrame) -> pd.DataFrame:

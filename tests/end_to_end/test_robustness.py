@@ -1,0 +1,65 @@
+"""A ladder of perturbations from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import options, run_program
+
+LADDER = """
+extends = "default"
+[variants.plain]
+[variants.turned]
+preparation = {perturbation = {kind = "rotation", size = 25}}
+[variants.noisy]
+preparation = {perturbation = {kind = "noise", size = 0.3}}
+"""
+
+
+@pytest.fixture(scope="module")
+def out(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("robust")
+    (folder / "ladder.toml").write_text(LADDER)
+    more = ("--protocol", folder / "ladder.toml", "--methods", "greedy", "--participant-label", "01")
+    done = run_program([demo_dataset, folder / "out", "participant", "group", *options(demo_dataset), *more])
+    assert done.code == 0, done.said
+    return folder / "out"
+
+
+def scores(out: Path) -> pd.DataFrame:
+    pairs = pd.read_csv(out / "group/pairs.tsv", sep="\t")
+    return pairs.pivot_table(index=["method", "fixed"], columns="variant", values="dice_mean")
+
+
+def test_a_turned_start_lowers_what_was_not_registered_and_noise_does_not(out: Path) -> None:
+    found = scores(out)
+    still = found.loc["identity"]
+    assert (still["turned"] < still["plain"] - 0.1).all()
+    np.testing.assert_array_equal(still["noisy"], still["plain"])
+    moved = found.loc["greedy"]
+    assert (moved["turned"] > still["turned"] + 0.05).all()  # it finds a part of the way back
+    assert (moved["noisy"] != moved["plain"]).all()
+
+
+def test_one_alignment_serves_all(out: Path) -> None:
+    for scan in ("sub-02", "sub-03"):
+        files = list((out / scan).rglob("*_xfm.txt")) or list((out / scan).rglob("*xfm*"))
+        assert len({file.read_bytes() for file in files if file.suffix in {".txt", ".tfm", ".mat"}}) == 1
+
+
+def test_verdict_and_comparisons_are_about_the_unharmed_alone_and_ladders_have_tables(out: Path) -> None:
+    summary = pd.read_csv(out / "group/summary.tsv", sep="\t")
+    assert set(summary["variant"]) == {"plain"}
+    ladder = pd.read_csv(out / "group/ladder.tsv", sep="\t")
+    dice = ladder[ladder["measure"] == "dice_mean"].set_index(["perturbation", "method", "size"])
+    assert dice.loc[("rotation", "identity", 25), "change"] == pytest.approx(
+        (scores(out).loc["identity", "turned"] - scores(out).loc["identity", "plain"]).mean(), abs=1e-5
+    )
+    assert set(pd.read_csv(out / "group/slopes.tsv", sep="\t")["sizes"]) == {"0; 25", "0; 0.3"}
+    page = (out / "group/report.html").read_text("utf-8")
+    assert 'id="robustness"' in page
+    assert "What methods bear" in page

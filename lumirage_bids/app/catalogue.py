@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import json
-import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from docstring_parser import Docstring, numpydoc
 
 from lumirage_bids import labellers, measures, methods
 from lumirage_bids.base.errors import UsageError
@@ -97,9 +97,10 @@ def _check(what: str, name: str, known: Mapping[str, object]) -> None:
 def _told(name: str, kind: Any) -> Iterator[str]:
     """Its name and what it is, in a line and in full."""
     yield f"{name}: {kind.summary}"
-    for paragraph in re.split(r"\n\s*\n", _prose(kind)):
+    docs = _docs(kind)
+    for paragraph in filter(None, [docs.short_description, *(docs.long_description or "").split("\n\n")]):
         yield ""
-        yield textwrap.fill(" ".join(paragraph.replace("``", "").split()), WIDTH)
+        yield textwrap.fill(_plain(paragraph), WIDTH)
 
 
 def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
@@ -116,9 +117,8 @@ def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
     yield ""
 
 
-def _prose(kind: type) -> str:
-    """What a class's docstring says before its sections."""
-    return re.split(r"\n[A-Z][a-z]+\n-{3,}\n", inspect.getdoc(kind) or "")[0]
+def _docs(kind: type) -> Docstring:
+    return numpydoc.parse(kind.__doc__ or "")
 
 
 def _parameters(kind: Any) -> Iterator[str]:
@@ -154,17 +154,13 @@ def _allowed(hint: Any) -> str:
 
 def describe_parameters(kind: type) -> dict[str, str]:
     """Parameter → what it means, from the ``Attributes`` of a class and of those that it is made from."""
-    found: dict[str, str] = {}
-    for cls in reversed(kind.__mro__):
-        section = re.search(
-            r"\nAttributes\n-+\n(.*?)(?:\n[A-Z][a-z]+\n-{3,}\n|\Z)", inspect.cleandoc(cls.__doc__ or ""), re.S
-        )
-        for entry in re.finditer(
-            r"^(\w[\w, ]*) : .*\n((?:    .*\n?|\n)*)", section[1] if section else "", re.MULTILINE
-        ):
-            text = " ".join(entry[2].replace("``", "").split())
-            found |= dict.fromkeys(entry[1].split(", "), text)
-    return found
+    attributes = [of for cls in reversed(kind.__mro__) for of in _docs(cls).params if of.args[0] == "attribute"]
+    return {name: _plain(of.description or "") for of in attributes for name in of.arg_name.split(", ")}
+
+
+def _plain(text: str) -> str:
+    """Text in one line, without marks for code."""
+    return " ".join(text.replace("``", "").split())
 
 
 def _cited(kind: Any) -> Iterator[str]:

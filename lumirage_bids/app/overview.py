@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +13,12 @@ import pandas as pd
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.base.progress import duration
 from lumirage_bids.experiment.followed import follow
+from lumirage_bids.experiment.planned_pairs import Pairs, PlannedPairs, asked_pairs, pairs_of, read_planned
 from lumirage_bids.experiment.software import software_notes
-from lumirage_bids.experiment.status import LEFT_OUT, is_final
+from lumirage_bids.experiment.status import is_final
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.record import asked_pairs, read_records
+from lumirage_bids.output.record import read_records
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.report.text import count
 from lumirage_bids.stats.reasons import by_kind, in_words
@@ -101,16 +102,18 @@ def read_overview(output: Output) -> Overview:
         )
     latest = records[-1]
     rows, _ = score_table.current(output, structures=False)
-    planned = _planned(output, latest["plan"])
+    number = int(latest["plan"]["pairs"])
+    absent = number - int(latest["plan"].get("pairs_present", number))
+    planned = read_planned(output, number)
     found = [
-        _standing(arm, name, rows.get(name), replace(planned, unasked=_unasked(planned, records, arm[0])))
+        _standing(arm, name, rows.get(name), planned, absent, _unasked(planned, records, arm[0]))
         for arm, name in _asked(output, records)
     ]
     times = [max(table["finished"].dropna(), default="") for table in rows.values()]
     return Overview(
         name=evaluated_dataset(about),
         protocol=str(about.get("Protocol", "")),
-        pairs=planned.pairs,
+        pairs=planned.number,
         standings=[standing for standing, _ in found],
         reasons={(s.arm, s.labelling, why): n for s, reasons in found for why, n in reasons.items()},
         last=datetime.fromisoformat(max(times)) if any(times) else None,
@@ -120,38 +123,7 @@ def read_overview(output: Output) -> Overview:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Planned:
-    """Pairs of the latest run's protocol, how many are not here, and which they are, where that is known.
-
-    `gone` are those that are not here, as far as that is known; `unasked` those of an arm that no run asked for.
-    """
-
-    pairs: int
-    absent: int
-    which: frozenset[tuple[str, str]] | None
-    gone: frozenset[tuple[str, str]] = frozenset()
-    unasked: frozenset[tuple[str, str]] = frozenset()
-
-
-def _planned(output: Output, plan: Mapping[str, Any]) -> _Planned:
-    n = int(plan["pairs"])
-    absent = n - int(plan.get("pairs_present", n))
-    table = output.read_table("status.tsv")
-    table = table[table["status"] != LEFT_OUT] if "status" in table else table
-    which = _pairs_of(table)
-    # Written when a run ends: of an earlier one, or not at all, while the first is at work.
-    if len(which) != n:
-        return _Planned(pairs=n, absent=absent, which=None)
-    gone = _pairs_of(table[table["status"] == "missing"]) if "status" in table else frozenset()
-    return _Planned(pairs=n, absent=absent, which=which, gone=gone)
-
-
-def _pairs_of(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
-    return frozenset(zip(table["moving"], table["fixed"], strict=True)) if "moving" in table else frozenset()
-
-
-def _unasked(planned: _Planned, records: Sequence[Mapping[str, Any]], arm: str) -> frozenset[tuple[str, str]]:
+def _unasked(planned: PlannedPairs, records: Sequence[Mapping[str, Any]], arm: str) -> Pairs:
     """Pairs that are here, and that every run with an arm left aside, since it named other subjects."""
     here = (planned.which or frozenset()) - planned.gone
     return here - asked_pairs(here, [r for r in records if arm in r["arms"]])
@@ -167,19 +139,24 @@ def _asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tup
 
 
 def _standing(
-    arm: tuple[str, str, str], labelling: str, rows: pd.DataFrame | None, planned: _Planned
+    arm: tuple[str, str, str],
+    labelling: str,
+    rows: pd.DataFrame | None,
+    planned: PlannedPairs,
+    absent: int,
+    unasked: Pairs,
 ) -> tuple[Tally, dict[str, int]]:
     _, variant, method = arm
     name = method if variant == "default" else f"{method} ({variant})"
     if rows is None:
-        aside = len(planned.unasked)
+        aside = len(unasked)
         none = Tally(
             arm=name,
             labelling=labelling,
             done=0,
             failed=0,
-            missing=planned.absent,
-            left=planned.pairs - planned.absent - aside,
+            missing=absent,
+            left=planned.number - absent - aside,
             seconds=float("nan"),
             unasked=aside,
         )
@@ -192,14 +169,14 @@ def _standing(
     done = sum(state == "ok" for state, _ in states)
     failed = sum(state != "ok" and is_final(state, kind) for state, kind in states)
     # A row of such a pair was asked for by a run whose record is gone.
-    aside = len(planned.unasked - _pairs_of(mine))
+    aside = len(unasked - pairs_of(mine))
     standing = Tally(
         arm=name,
         labelling=labelling,
         done=done,
         failed=failed,
-        missing=planned.absent,
-        left=max(0, planned.pairs - planned.absent - done - failed - aside),
+        missing=absent,
+        left=max(0, planned.number - absent - done - failed - aside),
         seconds=_seconds(mine),
         unasked=aside,
     )

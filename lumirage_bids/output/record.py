@@ -99,28 +99,6 @@ class MadeBy:
     from_intensities: bool = False
 
 
-def asked_pairs(pairs: Iterable[tuple[str, str]], records: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
-    """Those of some pairs that a run was asked for: of the moving and fixed subjects that it named, all where of none.
-
-    Parameters
-    ----------
-    pairs : iterable of (str, str)
-        Names of the moving and fixed scans.
-    records : iterable of mapping
-        Of the runs.
-    """
-    named = [[set(r["settings"].get(option, ())) for option in ("participant_label", "fixed_label")] for r in records]
-    return frozenset(
-        pair
-        for pair in pairs
-        if any(all(not of or _subject(end) in of for end, of in zip(pair, each, strict=True)) for each in named)
-    )
-
-
-def _subject(scan: str) -> str:
-    return scan.partition("_")[0].removeprefix("sub-")
-
-
 def read_labellers(records: Iterable[Mapping[str, Any]]) -> dict[str, MadeBy]:
     """Labelling → what made its maps, by the latest run that had it."""
     found: dict[str, MadeBy] = {}

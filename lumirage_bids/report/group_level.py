@@ -22,13 +22,13 @@ from lumirage_bids.audit.published import (
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.followed import Followed, follow
+from lumirage_bids.experiment.planned_pairs import asked_pairs, read_planned
 from lumirage_bids.experiment.software import software_notes
-from lumirage_bids.experiment.status import LEFT_OUT
 from lumirage_bids.output import agreements, paths, placements, score_table
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
 from lumirage_bids.output.fill_in import FACTS
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.record import MadeBy, asked_pairs, dated_records, read_criteria, read_records, versions
+from lumirage_bids.output.record import MadeBy, dated_records, read_criteria, read_records, versions
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
@@ -328,15 +328,10 @@ def pairs_asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Planned
     n, here = plan.get("pairs"), plan.get("pairs_present")
     if n is None or here is None:
         return Planned(pairs=here)
-    table = output.read_table("status.tsv")
-    if {"moving", "fixed", "status"} <= set(table.columns):
-        table = table[table["status"] != LEFT_OUT]
-        states = table.groupby(["moving", "fixed"])["status"]
-        gone = {pair for pair, of in states if (of == "missing").all()}
-        pairs = set(zip(table["moving"], table["fixed"], strict=True))
-        if len(pairs) == n:
-            asked = asked_pairs(pairs, records)
-            return Planned(pairs=len(asked - gone), notes=_part(len(asked), n))
+    planned = read_planned(output, n)
+    if planned.which is not None:
+        asked = asked_pairs(planned.which, records)
+        return Planned(pairs=len(asked - planned.gone), notes=_part(len(asked), n))
     # Of the first run, while it is at work.
     asked_for = plan.get("pairs_asked", n) if len(records) == 1 else n
     return Planned(pairs=min(here, asked_for), notes=_part(asked_for, n))

@@ -20,7 +20,7 @@ from lumirage_bids.bids.filters import FILE_KEYS, Filter, check_filter, check_ke
 from lumirage_bids.bids.foreign import how_to_convert, is_converted
 from lumirage_bids.bids.found_maps import GivenDatasets, Layout, Pattern, Source
 from lumirage_bids.bids.index_cache import IndexCache, Tree, read_tree
-from lumirage_bids.bids.left_out import LeftOut, find_left_out
+from lumirage_bids.bids.left_out import NAMED, LeftOut, find_left_out, list_names
 from lumirage_bids.bids.look_up_tables import find_lut, read_lut
 from lumirage_bids.bids.names import long_name, natural_key, parse_name
 from lumirage_bids.bids.scans import File, LabelMapFile, Scan
@@ -300,9 +300,12 @@ def _candidates(
     if not found:
         suffixes = [path.name.split(".")[0].rpartition("_")[2] for path in right]
         counts = ", ".join(f"{suffixes.count(s)} {s}" for s in sorted(set(suffixes))) or "none"
+        images = [*right, *(path.relative_to(root) for path in tree.foreign)]
+        none = find_left_out(root, filters, (), images)[:NAMED]
+        why = f"No scan fits for example for {list_names(none)}. " if none else ""
         raise NothingSelectedError(
             f"No image of {root} fits the filter {json.dumps(filters)}. Anatomical images there: {counts}. "
-            f"Check --bids-filter-file. {' '.join(notes)}".rstrip()
+            f"Check --bids-filter-file. {why}{' '.join(notes)}".rstrip()
         )
     return found, t1w, [*files, *(path.relative_to(root) for path in tree.foreign)], notes
 

@@ -144,6 +144,12 @@ def test_of_a_plain_and_a_compressed_file_of_one_name_the_one_that_is_here_is_ta
     assert reason in dataset.choices[0].reason
 
 
+def test_a_dataset_of_parts_that_are_no_scans_by_themselves_is_told_why(tmp_path: Path) -> None:
+    root = make(tmp_path, *(f"sub-{s}_part-{part}_T1w.nii" for s in "12" for part in ("phase", "imag")))
+    with pytest.raises(errors.NothingSelectedError, match=r"1 2 \(phase, real or imaginary parts only\)"):
+        look(root)
+
+
 def test_presence_decides_nothing_between_scans_of_two_names(tmp_path: Path) -> None:
     dataset = look(make(tmp_path, "!sub-1_run-1_T1w.nii", "sub-1_run-2_T1w.nii"))
     assert names(dataset) == ["sub-1_run-1_T1w"]

@@ -82,7 +82,7 @@ def name_unchecked(conditions: Conditions) -> list[str]:
     told = list(_effort_unknown(conditions))
     for labelling in conditions.pairs["labelling"].unique():
         rows = conditions.pairs[conditions.pairs["labelling"] == labelling]
-        names = set(rows["moving"]) | set(rows["fixed"])
+        names = set(rows["moving"].unique()) | set(rows["fixed"].unique())
         known = conditions.scans.get(labelling, {})
         lacking = [n for n in names if n not in known or not known[n].structures]
         if lacking:
@@ -97,7 +97,7 @@ def _effort_unknown(c: Conditions) -> Iterator[str]:
     """Methods whose similarity and iterations nobody has told, where there are others to be compared with."""
     rows = c.registrations
     rows = rows[rows["method"] != FLOOR]
-    known = {m for of in c.effort.values() for m in of} | set(rows.loc[rows["similarity"] != "n/a", "method"])
+    known = {m for of in c.effort.values() for m in of} | set(rows.loc[rows["similarity"] != "n/a", "method"].unique())
     silent = [m for m in rows["method"].unique() if m not in known and not isinstance(c.training_of(m), Training)]
     if silent and rows["method"].nunique() > 1:
         yield f"Whether {', '.join(silent)} had the same effort is not known: similarity and iterations are not told."

@@ -211,7 +211,7 @@ def read_conditions(
         As in `Conditions`.
     """
     records = read_records(output)
-    wanted = set(pairs["moving"]) | set(pairs["fixed"])
+    wanted = set(pairs["moving"].unique()) | set(pairs["fixed"].unique())
     scans: dict[str, dict[str, ScanFacts]] = {}
     for labelling, scan, meta in _label_sidecars(output):
         if scan in wanted and "NativeAffine" in meta:

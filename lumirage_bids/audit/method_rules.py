@@ -74,7 +74,7 @@ def image_synthesised(c: Conditions) -> Iterator[Finding]:
     rows = c.registrations
     for variant, given in c.preparations.items():
         made, of = given.get("synthesis"), rows[rows["variant"] == variant]
-        scans = sorted(set(of["moving"]) | set(of["fixed"]))
+        scans = sorted(set(of["moving"].unique()) | set(of["fixed"].unique()))
         names = [scan for scan in scans if made and c.contrasts[scan] in made["contrasts"]]
         if made and names:
             program = made.get("program") or made["argv"][0]
@@ -140,7 +140,7 @@ def unequal_input(c: Conditions) -> Iterator[Finding]:
 def _differing(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, str]]:
     """Variants whose methods have different values of a column; and what each has."""
     for variant, of in rows.groupby("variant", sort=False):
-        values = of.groupby("method", sort=False)[column].agg(lambda s: " or ".join(sorted(set(s))))
+        values = of.groupby("method", sort=False)[column].agg(lambda s: " or ".join(sorted(s.unique())))
         if values.nunique() > 1:
             yield str(variant), "; ".join(f"{method}: {value}" for method, value in values.items()) + "."
 
@@ -184,7 +184,7 @@ def evaluated_below_native(c: Conditions) -> Iterator[Finding]:
 def _coarser(c: Conditions, rows: pd.DataFrame, spacing: float | None) -> str:
     """Say how many scans of these rows have a finer axis than a grid's spacing, mm; empty for none."""
     known = {scan: min(f.spacing) for of in c.scans.values() for scan, f in of.items()}
-    names = set(rows["moving"]) | set(rows["fixed"])
+    names = set(rows["moving"].unique()) | set(rows["fixed"].unique())
     finer = [known[s] for s in names if spacing and s in known and spacing > COARSER * known[s]]
     if not finer:
         return ""
@@ -194,7 +194,7 @@ def _coarser(c: Conditions, rows: pd.DataFrame, spacing: float | None) -> str:
 def tuned_on_pairs(c: Conditions) -> Iterator[Finding]:
     """Parameters chosen by the scores of the pairs that are scored here, as the protocol declares."""
     for method, told in c.tuned.items():
-        if method in set(c.pairs["method"]):
+        if (c.pairs["method"] == method).any():
             yield Finding(
                 id="tuned-on-pairs",
                 severity="serious",

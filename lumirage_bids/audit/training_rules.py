@@ -131,7 +131,7 @@ def off_training_grid(c: Conditions) -> Iterator[Finding]:
                 evidence=f"Input: {seen}; axes {axes}. Trained on {learned[method].words}.",
                 remedy="Set input = 'trained' for this method, or read the variant as a test of its robustness.",
             )
-        yield from _cut_by_network(c, method, set(of["moving"]) | set(of["fixed"]), seen)
+        yield from _cut_by_network(c, method, set(of["moving"].unique()) | set(of["fixed"].unique()), seen)
 
 
 def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: OwnInput) -> Iterator[Finding]:
@@ -160,7 +160,7 @@ def network_labels(c: Conditions) -> Iterator[Finding]:
         if maker is None:
             continue
         here = {c.contrasts[scan] for scan in (*of["moving"].unique(), *of["fixed"].unique())}
-        ours = {m: t for m, t in _learned(c).items() if m in set(of["method"])}
+        ours = {m: t for m, t in _learned(c).items() if m in set(of["method"].unique())}
         near = {m: sorted(here & set(t.contrasts)) for m, t in ours.items() if here & set(t.contrasts)}
         alike = sorted({contrast for found in near.values() for contrast in found if contrast in maker.contrasts})
         if near:

@@ -302,7 +302,7 @@ def _structure_tables(tables: GroupTables) -> list[Table]:
 def _facts(pairs: pd.DataFrame, context: ReportContext) -> dict[str, str]:
     """Gather what stands under the title."""
     ordered = pairs[["moving", "fixed"]].drop_duplicates()
-    scans = set(ordered["moving"]) | set(ordered["fixed"])
+    scans = set(ordered["moving"].unique()) | set(ordered["fixed"].unique())
     methods = [arm.method for arm in arms_of(pairs)]
     facts = {
         "Dataset": context.dataset,

@@ -225,7 +225,7 @@ def _masks(masks: Iterable[str]) -> str:
 
 
 def _start(run: DoneRun) -> Iterator[str]:
-    found = set(run.conditions.pairs["start"].dropna())
+    found = set(run.conditions.pairs["start"].dropna().unique())
     if "aligned" in found:
         tables = [arm["alignment"] for arm in run.arms.values() if arm.get("alignment", {}).get("start") == "aligned"]
         by = {"mask": "soft Dice of the brain masks", "image": "mutual information of the images [@mattes2003]"}

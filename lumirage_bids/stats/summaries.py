@@ -262,13 +262,14 @@ def sum_up_cells(pairs: SideBySide, scores: Floats, criteria: Criteria, lies: tu
     arms, n = len(pairs.arms), scores.shape[1]
     cells = scores.reshape(len(scores), n * arms)  # a column a score and arm
     values = pd.DataFrame(cells)
+    quartiles = values.quantile([0.25, 0.75])
     return pd.DataFrame(
         {
             "variant": [arm.variant for arm in pairs.arms] * n,
             "method": [arm.method for arm in pairs.arms] * n,
             "index": np.repeat(np.arange(n), arms),
             **{"n": values.count(), "mean": values.mean(), "median": values.median(), "std": values.std()},
-            **{"q25": values.quantile(0.25), "q75": values.quantile(0.75)},
+            **{"q25": quartiles.loc[0.25], "q75": quartiles.loc[0.75]},
             **_intervals(pairs, cells, criteria, lies),
         }
     )

@@ -163,7 +163,8 @@ class Variants(OfLabelling):
 def _conditions(shown: Shown) -> Mapping[str, Mapping[str, Any]]:
     """All that may differ between variants, by name: preparation, alignment, methods, evaluation."""
     pairs, preparations = shown.tables.pairs, shown.pictures.preparations
-    evaluations = dict(zip(pairs["variant"], pairs["evaluation"], strict=True))
+    each = pairs[["variant", "evaluation"]].drop_duplicates()
+    evaluations = dict(zip(each["variant"], each["evaluation"], strict=True))
     return {
         variant: {**preparations.get(variant, {}), **shown.parameters.get(variant, {}), "evaluation": evaluation}
         for variant, evaluation in evaluations.items()

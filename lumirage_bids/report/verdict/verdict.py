@@ -140,7 +140,7 @@ def judge(
     found = []
     for scene in _scenes(tables, criteria, words, known):
         where = "all pairs" if scene.split == ALL else f"pairs of {scene.split}"
-        if set(tables.pairs.loc[tables.pairs["labelling"] == scene.labelling, "split"]) == {SAME_SUBJECT}:
+        if set(tables.pairs.loc[tables.pairs["labelling"] == scene.labelling, "split"].unique()) == {SAME_SUBJECT}:
             where = "rescans alone, each subject with itself"
         found.append(
             Verdict(
@@ -213,7 +213,7 @@ def _scene(
         standings=standings(summary, ranks[ranks["split"] == split], inside, known.references),
         relations=classes.get(split, []),
         by_class=[(name, r) for name, rows in classes.items() for r in rows],
-        splits=frozenset(pairs["split"]),
+        splits=frozenset(pairs["split"].unique()),
         summary=summary.assign(
             name=[labels[Arm(v, m)] for v, m in zip(summary["variant"], summary["method"], strict=True)]
         ),

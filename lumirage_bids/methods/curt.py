@@ -26,8 +26,8 @@ class Curt(Method):
     It sorts the scans themselves, on their own grids, which labels are scored on: between voxels its map means nothing,
     so a coarser grid would leave nothing to win by. What comes out looks like the fixed image and matches its tissues,
     though no anatomy corresponds: a score by which this wins does not measure registration. It is never ranked, and it
-    has nothing to say of a pair whose contrasts differ. The map back is made in the same way, so that inverse
-    consistency is fooled too. After the control of Rohlfing 2012 (doi:10.1109/TMI.2011.2163944).
+    has nothing to say of a pair whose contrasts differ. The map back is made in the same way. After the control of
+    Rohlfing 2012 (doi:10.1109/TMI.2011.2163944).
     """
 
     name: ClassVar[str] = "curt"

@@ -51,11 +51,11 @@ def show(what: str, name: str, weights: Path | None) -> str:
     head = [f"[{what}.{name}]"]
     if what == "labellings":
         head.append(f"labeller = {json.dumps(known[name].name)}")
-    return "\n".join([*_about(name, known[name], weights), *head, *_parameters(known[name]), *_cited(known[name])])
+    return "\n".join([*_about(name, known[name], weights), *head, *_parameters(known[name]), *_cite(known[name])])
 
 
 def _about_measure(kind: type[Measure]) -> Iterator[str]:
-    yield from _told(kind.name, kind)
+    yield from _tell(kind.name, kind)
     yield ""
     yield f"It needs: {', '.join(kind.needs)}."
     for name, column in kind.columns.items():
@@ -77,7 +77,7 @@ def _about_measure(kind: type[Measure]) -> Iterator[str]:
         yield from ("", f"[evaluation.{kind.name}]", *_parameters(kind))
     elif not kind.always:
         yield from ("", "[evaluation]", f"{kind.name} = true")
-    yield from _cited(kind)
+    yield from _cite(kind)
 
 
 def _labellings() -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _check(what: str, name: str, known: Mapping[str, object]) -> None:
         raise UsageError(f"lumirage {what}: there is no {name!r}.{hint} Known: {', '.join(known)}.")
 
 
-def _told(name: str, kind: Any) -> Iterator[str]:
+def _tell(name: str, kind: Any) -> Iterator[str]:
     """Its name and what it is, in a line and in full."""
     yield f"{name}: {kind.summary}"
     docs = _docs(kind)
@@ -104,7 +104,7 @@ def _told(name: str, kind: Any) -> Iterator[str]:
 
 
 def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
-    yield from _told(name, kind)
+    yield from _tell(name, kind)
     if scored := labellers.scored_of(name):
         yield ""
         yield f"Scored are these {len(scored)} structures of FreeSurfer's:"
@@ -125,7 +125,7 @@ def _parameters(kind: Any) -> Iterator[str]:
     """Each parameter as a line of TOML below what it means."""
     told, hints = describe_parameters(kind), get_type_hints(kind)
     for field in fields(kind):
-        text = " ".join(filter(None, (told.get(field.name, ""), _allowed(hints[field.name]))))
+        text = " ".join(filter(None, (told.get(field.name, ""), _tell_allowed(hints[field.name]))))
         yield ""
         yield from textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
         value = None if field.default is MISSING else field.default
@@ -140,7 +140,7 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _allowed(hint: Any) -> str:
+def _tell_allowed(hint: Any) -> str:
     """The values that a parameter may have, where these are words or a table with certain keys; else nothing."""
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     words = [json.dumps(value) for option in options if get_origin(option) is Literal for value in get_args(option)]
@@ -163,7 +163,7 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("``", "").split())
 
 
-def _cited(kind: Any) -> Iterator[str]:
+def _cite(kind: Any) -> Iterator[str]:
 
     if kind.references:
         yield ""

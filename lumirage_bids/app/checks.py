@@ -27,7 +27,7 @@ def check_folders(settings: Settings) -> None:
     CannotWriteError
         A folder cannot be written; a dry run asks `check_writable` later, when it has said what would be done.
     """
-    for what, folder in _given(settings).items():
+    for what, folder in _folders_by_name(settings).items():
         _check_outside_raw_tree(what, folder, settings.bids_dir)
     if not settings.dry_run:
         check_writable(settings)
@@ -45,7 +45,7 @@ def check_folders(settings: Settings) -> None:
         )
 
 
-def _given(settings: Settings) -> dict[str, Path]:
+def _folders_by_name(settings: Settings) -> dict[str, Path]:
     """Folders that a run writes to, by what they are called in messages."""
     others = {"--work-dir": settings.work_dir, "--bids-database-dir": settings.bids_database_dir}
     return {"OUT_DIR": settings.out_dir, **{what: folder for what, folder in others.items() if folder is not None}}
@@ -59,7 +59,7 @@ def check_writable(settings: Settings) -> None:
     CannotWriteError
         A folder cannot be written.
     """
-    for what, folder in _given(settings).items():
+    for what, folder in _folders_by_name(settings).items():
         check_folder_writable(what, folder)
 
 

@@ -63,7 +63,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     for labels in plan.labels:
         yield f"Labelling {labels.name}: {labels.source}"
     if not settings.labellings:
-        yield from _offered(plan, dataset)
+        yield from _tell_other_labellings(plan, dataset)
     if len(plan.subjects) < plan.n_subjects or len(plan.pairs) < plan.n_pairs:
         drawn = f"{len(plan.subjects)} of {plan.n_subjects} subjects, {len(plan.pairs)} of {plan.n_pairs} pairs"
         yield f"Random sample, seed {settings.seed}: {drawn}; status.tsv lists the pairs"
@@ -82,7 +82,7 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     yield from _work(plan, settings, voxels)
 
 
-def _offered(plan: Plan, dataset: Dataset) -> Iterator[str]:
+def _tell_other_labellings(plan: Plan, dataset: Dataset) -> Iterator[str]:
     """Which labellings the derivatives have besides, where the user has not said which are scored."""
     others = [name for name in dataset.offered if name not in {labels.name for labels in plan.labels}]
     if not (others or dataset.taken):
@@ -132,7 +132,7 @@ def warnings(plan: Plan) -> Iterator[str]:
             f"pairs of different sequences ({', '.join(mixed)}) are registered by {', '.join(unimodal)} with "
             "local normalised cross-correlation, which expects the same contrast: read those rows with care."
         )
-    yield from _unsynthesised(plan)
+    yield from _find_unsynthesised(plan)
     if plan.left_out:
         yield f"no scan fits the filter for {len(plan.left_out)} subject(s): {list_names(plan.left_out)}."
     pairs = plan.runnable or plan.asked  # before anything is fetched it is not too late to choose
@@ -147,7 +147,7 @@ def warnings(plan: Plan) -> Iterator[str]:
         )
 
 
-def _unsynthesised(plan: Plan) -> Iterator[str]:
+def _find_unsynthesised(plan: Plan) -> Iterator[str]:
     """Contrasts of which images are to be synthesised, and no scan has."""
     there = {s.suffix for s in plan.scans}
     for variant, arm in {arm.variant: arm for arm in plan.arms}.items():

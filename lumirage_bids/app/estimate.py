@@ -137,7 +137,7 @@ def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Ti
     million, seconds = voxels / 1e6, 0.0
     for job in plan.preparing:
         known = timings.typical(job, device, threads)
-        seconds += _made(job, plan.masking, million) / threads if known is None else known
+        seconds += _seconds_of_scan(job, plan.masking, million) / threads if known is None else known
     for align in plan.aligning:
         if align.scan.name != align.reference.name:
             known = timings.typical(align, device, threads)
@@ -146,7 +146,7 @@ def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Ti
     return seconds
 
 
-def _made(job: ScanJob, masking: Masking, million: float) -> float:
+def _seconds_of_scan(job: ScanJob, masking: Masking, million: float) -> float:
     """Seconds of one core for what is made of a scan."""
     asked = masking.asked(job.scan) if job.variants else []
     mask = 0.0 if asked and asked[0].settles(job.scan) else max((masker.seconds for masker in asked), default=0.0)

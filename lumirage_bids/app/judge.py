@@ -167,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge a table and print what is found; the return value is the exit code."""
     asked = question(arguments)
     table = read_score_table(asked.table, asked.score, named=asked.named)
-    known = _known(table, asked)
+    known = _bounds_of(table, asked)
     tables, words = judge_table(table, asked, known)
     found = verdicts_on(tables, asked, words, known)
     print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else tell(asked, table, found))
@@ -201,7 +201,7 @@ def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -
     return judge(tables, asked.criteria, words, known)
 
 
-def _known(table: ScoreTable, asked: Question) -> Known:
+def _bounds_of(table: ScoreTable, asked: Question) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
     folder = asked.table.absolute().parent
     records = read_records(Output(folder.parent)) if folder.name == "group" else []

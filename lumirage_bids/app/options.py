@@ -203,7 +203,7 @@ def settings(argv: Sequence[str]) -> tuple[Settings, ...]:
         " ".join(argv).encode()
     except UnicodeEncodeError:
         raise UsageError(f"{' '.join(argv)!r} is not UTF-8, so no record can name it. Rename the folder.") from None
-    a = _parsed(argv)
+    a = _parse(argv)
     given = vars(a).get("given", set())
     if unknown := [level for level in a.level if level not in LEVELS]:
         raise UsageError(
@@ -222,7 +222,7 @@ def settings(argv: Sequence[str]) -> tuple[Settings, ...]:
     return tuple(_settings(a, level, argv) for level in LEVELS if level in a.level)
 
 
-def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
     """Arguments, those of a record below them where one is given."""
     first = Parser(prog="lumirage", add_help=False, allow_abbrev=False)
     first.add_argument("--config-file", type=Path)

@@ -106,8 +106,8 @@ def read_overview(output: Output) -> Overview:
     absent = number - int(latest["plan"].get("pairs_present", number))
     planned = read_planned(output, number)
     found = [
-        _standing(arm, name, rows.get(name), planned, absent, _unasked(planned, records, arm[0]))
-        for arm, name in _asked(output, records)
+        _standing(arm, name, rows.get(name), planned, absent, _find_unasked(planned, records, arm[0]))
+        for arm, name in _asked_arms(output, records)
     ]
     times = [max(table["finished"].dropna(), default="") for table in rows.values()]
     return Overview(
@@ -123,13 +123,13 @@ def read_overview(output: Output) -> Overview:
     )
 
 
-def _unasked(planned: PlannedPairs, records: Sequence[Mapping[str, Any]], arm: str) -> Pairs:
+def _find_unasked(planned: PlannedPairs, records: Sequence[Mapping[str, Any]], arm: str) -> Pairs:
     """Pairs that are here, and that every run with an arm left aside, since it named other subjects."""
     here = (planned.which or frozenset()) - planned.gone
     return here - asked_pairs(here, [r for r in records if arm in r["arms"]])
 
 
-def _asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
+def _asked_arms(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
     """Arms (label, variant, method) and labellings that any run was asked for."""
     arms = {label: (label, str(arm["variant"]), str(arm["name"])) for r in records for label, arm in r["arms"].items()}
     for key in output.read_json(score_table.CONDITIONS):
@@ -214,7 +214,7 @@ def _lines(o: Overview, now: datetime) -> Iterator[str]:
     if any(s.missing for s in o.standings):
         yield f"Missing: the scans of {count(max(s.missing for s in o.standings))} pairs are not here. To get them:"
         yield from (f"  {get}" for get in o.gets)
-    yield from _left(o)
+    yield from _tell_left(o)
 
 
 def _table(standings: Sequence[Tally]) -> Iterator[str]:
@@ -227,7 +227,7 @@ def _table(standings: Sequence[Tally]) -> Iterator[str]:
         yield "  ".join([*words, *numbers])
 
 
-def _left(o: Overview) -> Iterator[str]:
+def _tell_left(o: Overview) -> Iterator[str]:
     """What is left, and how long it takes: of the labellings of an arm, which share registrations, the slowest one."""
     left: dict[str, Tally] = {}
     for s in o.standings:

@@ -146,13 +146,13 @@ def _conclude(run: Run) -> int:
             "%s was made with pictures of brains before. Give 'group' with --no-pictures too: it makes the page again "
             "without them.", output / "group" / "report.html",
         )  # fmt: skip
-    unsaved = _unsaved(plan, output, settings.save)
+    unsaved = _count_unsaved(plan, output, settings.save)
     if unsaved:
         logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)
     return status.exit_code(mine["status"], mine["kind"]) or (1 if unsaved else 0)
 
 
-def _unsaved(plan: Plan, output: Output, save: str) -> int:
+def _count_unsaved(plan: Plan, output: Output, save: str) -> int:
     """How many pairs have scores, but not all of what is to be saved."""
     if save == "none":
         return 0

@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = fixed = carried_back(points, transform)
     _warn_of_outside(fixed, transform)
     write_text(arguments.out, formatted(found, arguments.out))
-    print(_told(arguments, points, found))
+    print(_tell(arguments, points, found))
     return 0
 
 
@@ -115,7 +115,7 @@ def _warn_of_outside(fixed: PointSet, transform: Transform) -> None:
         )
 
 
-def _told(arguments: argparse.Namespace, points: PointSet, found: PointSet) -> str:
+def _tell(arguments: argparse.Namespace, points: PointSet, found: PointSet) -> str:
     other = "moving" if arguments.of == "fixed" else "fixed"
     far = np.linalg.norm(found.coordinates - points.coordinates, axis=1)
     moved = f"moved by {far.mean():.2f} mm on average, {far.max():.2f} mm at most" if len(far) else "there are none"

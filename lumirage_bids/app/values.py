@@ -113,7 +113,7 @@ def derivatives(items: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
     for item in items:
         name, equals, path = item.partition("=")
         if not equals or (not name.isidentifier() and Path(item).exists()):
-            path, name = item, _called(Path(item))
+            path, name = item, _name_of(Path(item))
             name = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in found)
             notes.append(f"Derivatives {path} are called {name}; for another name give --derivatives NAME={path}.")
         if not name.isidentifier() or not path:
@@ -126,7 +126,7 @@ def derivatives(items: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
     return found, notes
 
 
-def _called(folder: Path) -> str:
+def _name_of(folder: Path) -> str:
     """What a derivative dataset is called in the command line when the user does not say."""
     about = read_json(folder / "dataset_description.json") if folder.is_dir() else {}
     made_by = about.get("GeneratedBy")

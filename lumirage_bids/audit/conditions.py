@@ -230,7 +230,7 @@ def read_conditions(
         tuned=_latest_tuned(records),
         training={name: _training(told) for r in records for name, told in r.get("training", {}).items()},
         inputs=_inputs(records),
-        started=_started(records),
+        started=_read_started(records),
         effort=_effort(records),
         cut_off=_cut_off(output) if any(p.get("shape") for p in _preparations(records).values()) else {},
     )
@@ -291,7 +291,7 @@ def _inputs(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, OwnInpu
     return found
 
 
-def _started(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[Started, ...]]]:
+def _read_started(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[Started, ...]]]:
     """What the arms of the last runs went on from."""
     found: dict[str, dict[str, tuple[Started, ...]]] = {}
     for record in records:

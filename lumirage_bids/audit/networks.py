@@ -59,11 +59,11 @@ def shared_scans(dataset: str, trained_on: Iterable[str]) -> str:
     ('The name is that of OASIS.', '')
     """
     for name in trained_on:
-        known = next((k for k in {*PARTS, *NAMES, *_all_parts()} if _named(name, k)), name)
-        if _named(dataset, known):
+        known = next((k for k in {*PARTS, *NAMES, *_all_parts()} if _is_named(name, k)), name)
+        if _is_named(dataset, known):
             return f"The name is that of {name}."
         for here in sorted({*PARTS, *_all_parts()}):
-            if not _named(dataset, here):
+            if not _is_named(dataset, here):
                 continue
             if here in _within(known):
                 return f"{here} is part of {_chain(here, known)}."
@@ -90,7 +90,7 @@ def _chain(part: str, whole: str) -> str:
     return whole if part in PARTS.get(whole, ()) or between is None else f"{between}, from which {whole} has scans"
 
 
-def _named(text: str, dataset: str) -> bool:
+def _is_named(text: str, dataset: str) -> bool:
     """Whether a text names a dataset; short names only where they are written as they are."""
     pattern = NAMES.get(dataset, re.escape(dataset))
     flags = re.IGNORECASE if len(dataset) > 3 else 0

@@ -19,7 +19,7 @@ NOT_HUMAN = 110.0
 _FACTS = ("contrasts", "species", "datasets", "labels")
 
 
-def _learned(c: Conditions) -> dict[str, Training]:
+def _trainings(c: Conditions) -> dict[str, Training]:
     """Methods whose training is declared."""
     trained = {m: c.training_of(m) for m in c.pairs["method"].unique()}
     return {m: t for m, t in trained.items() if isinstance(t, Training)}
@@ -52,7 +52,7 @@ def training_unknown(c: Conditions) -> Iterator[Finding]:
 def off_training_contrast(c: Conditions) -> Iterator[Finding]:
     """Networks on contrasts that they were not trained on."""
     rows = c.registrations
-    for method, training in _learned(c).items():
+    for method, training in _trainings(c).items():
         known = set(training.contrasts)
         if not known or "any" in known:
             continue
@@ -75,7 +75,7 @@ def off_training_species(c: Conditions) -> Iterator[Finding]:
     """Networks trained on humans alone, on brains of another size."""
     extents = c.brain_extents
     small = {scan: max(extent) for scan, extent in extents.items() if max(extent) < NOT_HUMAN}
-    for method, training in _learned(c).items():
+    for method, training in _trainings(c).items():
         if small and training.species == ("human",):
             yield Finding(
                 id="off-training-species",
@@ -90,7 +90,7 @@ def off_training_species(c: Conditions) -> Iterator[Finding]:
 
 def training_data(c: Conditions) -> Iterator[Finding]:
     """Networks on the dataset that they were trained on, or on one that shares scans with it."""
-    for method, training in _learned(c).items():
+    for method, training in _trainings(c).items():
         if shared := shared_scans(c.dataset, training.datasets):
             yield Finding(
                 id="training-data",
@@ -103,7 +103,7 @@ def training_data(c: Conditions) -> Iterator[Finding]:
 
 def training_labels(c: Conditions) -> Iterator[Finding]:
     """Networks that were trained with maps of the labelling that they are scored by."""
-    for method, training in _learned(c).items():
+    for method, training in _trainings(c).items():
         rows = c.pairs[c.pairs["method"] == method]
         own = {label.lower() for label in training.labels}
         same = [str(name) for name in rows["labelling"].unique() if str(name).lower() in own]
@@ -120,7 +120,7 @@ def training_labels(c: Conditions) -> Iterator[Finding]:
 
 def off_training_grid(c: Conditions) -> Iterator[Finding]:
     """Networks on a grid that they were not trained on, or that does not hold the brain."""
-    learned = _learned(c)
+    learned = _trainings(c)
     for (variant, method), _, of, seen in seen_by_all(c):
         if method in learned and not seen.as_trained:
             axes = c.preparations.get(variant, {}).get("orientation", "RAS")
@@ -160,7 +160,7 @@ def network_labels(c: Conditions) -> Iterator[Finding]:
         if maker is None:
             continue
         here = {c.contrasts[scan] for scan in (*of["moving"].unique(), *of["fixed"].unique())}
-        ours = {m: t for m, t in _learned(c).items() if m in set(of["method"].unique())}
+        ours = {m: t for m, t in _trainings(c).items() if m in set(of["method"].unique())}
         near = {m: sorted(here & set(t.contrasts)) for m, t in ours.items() if here & set(t.contrasts)}
         alike = sorted({contrast for found in near.values() for contrast in found if contrast in maker.contrasts})
         if near:

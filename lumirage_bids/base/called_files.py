@@ -51,7 +51,7 @@ def called_files(argv: Sequence[str]) -> tuple[Path, ...]:
     starts += [file for word in argv if " " in word for file in _programs(_commands(word))]
     starts += [*_programs(_commands(line)), *_modules_run(line, [])]
     scripts = frozenset(starts)
-    return find_reached(starts, lambda file: (*find_imported(file), *_named(file, scripts)))
+    return find_reached(starts, lambda file: (*find_imported(file), *_files_named(file, scripts)))
 
 
 def check_depends(names: Iterable[str]) -> None:
@@ -152,7 +152,7 @@ def _is_code(file: Path) -> bool:
     return is_file(file) and (file.suffix.lower() in _SUFFIXES or os.access(file, os.X_OK))
 
 
-def _named(file: Path, scripts: frozenset[Path]) -> Iterator[Path]:
+def _files_named(file: Path, scripts: frozenset[Path]) -> Iterator[Path]:
     """Programs and scripts that a script names: in full, beside itself or in a folder that it names, or by the PATH."""
     text = read_script(file) if file in scripts or _is_code(file) else ""
     if not text:

@@ -50,13 +50,13 @@ def publications() -> Mapping[str, Publication]:
     entries = parse_file(str(Path(__file__).with_name("publications.bib"))).entries
     alike: dict[str, list[str]] = defaultdict(list)
     for key, entry in entries.items():
-        alike[_cited(entry)].append(key)
+        alike[_cite(entry)].append(key)
     letters = {key: "abcdefgh"[i] for keys in alike.values() if len(keys) > 1 for i, key in enumerate(keys)}
     return MappingProxyType(
         {
             key: Publication(
                 key=key,
-                cited=_cited(entry) + letters.get(key, ""),
+                cited=_cite(entry) + letters.get(key, ""),
                 text=_text(entry, letters.get(key, "")),
                 url=_url(entry.fields),
                 bibtex=entry.to_string("bibtex").strip(),
@@ -77,7 +77,7 @@ def _authors(entry: Entry) -> list[tuple[str, str]]:
     ]
 
 
-def _cited(entry: Entry) -> str:
+def _cite(entry: Entry) -> str:
     """Name and year as running text has them."""
     first, *more = [family for family, _ in _authors(entry)]
     if more == ["others"] or len(more) > 1:

@@ -62,13 +62,13 @@ class _Search:
     datasets: tuple[Path, ...]
 
     def attached(self, scan: Scan) -> Scan:
-        found = self.pattern.find(scan) if self.pattern else next(self._named(scan, TRUTH), None)
+        found = self.pattern.find(scan) if self.pattern else next(self._files_of(scan, TRUTH), None)
         if found is None:
             return scan
-        placed = self.raters.find_all(scan) if self.raters else self._named(scan, ())
+        placed = self.raters.find_all(scan) if self.raters else self._files_of(scan, ())
         return replace(scan, landmarks=found, raters=tuple(placed))
 
-    def _named(self, scan: Scan, descriptions: Sequence[str | None]) -> Iterator[File]:
+    def _files_of(self, scan: Scan, descriptions: Sequence[str | None]) -> Iterator[File]:
         """Files that belong to a scan by their names, best first; of single raters if no descriptions are given."""
         found = []
         for order, root in enumerate(self.datasets):

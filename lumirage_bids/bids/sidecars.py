@@ -171,7 +171,7 @@ def read_sidecars(paths: Iterable[Path], entities: Container[str]) -> Sidecars:
             if not isinstance(found, dict):
                 reasons[path] = f"{type(found).__name__} in place of an object"
                 continue
-            contents[path], more = _mended(found, entities)
+            contents[path], more = _mend(found, entities)
         except FileNotFoundError:
             reasons[path] = ABSENT
         except (OSError, ValueError, RecursionError) as error:
@@ -199,7 +199,7 @@ def _parse(content: bytes) -> tuple[object, str | None]:
             raise error from None
 
 
-def _mended(content: Mapping[str, Any], entities: Container[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _mend(content: Mapping[str, Any], entities: Container[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Fields without those called like an entity, in text that is text; and what was done."""
     called = [key for key in content if key in entities]
     # Associations between files are of no use here, and a wrong one stops PyBIDS.

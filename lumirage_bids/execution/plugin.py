@@ -109,20 +109,20 @@ class ProcessPerNodePlugin(MultiProcPlugin):  # type: ignore[misc]
             try:
                 result: dict[str, Any] = job.pipe.recv()
             except EOFError:
-                return self._died(taskid, job)
+                return self._why_it_died(taskid, job)
             job.process.join()
             if result["traceback"]:
                 logger.error("%s: %s", job.node.name, result["traceback"][-1].strip().splitlines()[-1].strip())
             return result
         if not job.process.is_alive():
-            return self._died(taskid, job)
+            return self._why_it_died(taskid, job)
         if self.timeout is not None and is_late(job.node, self.timeout):
             job.process.kill()
             job.process.join()
             return self._go_on(taskid, job, too_late(self.timeout))
         return None
 
-    def _died(self, taskid: int, job: _Job) -> dict[str, Any] | None:
+    def _why_it_died(self, taskid: int, job: _Job) -> dict[str, Any] | None:
         job.process.join()
         reason = death(job.process.exitcode)
         logger.error("The process of %s died: %s", job.node.name, reason)

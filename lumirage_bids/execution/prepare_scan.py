@@ -292,12 +292,12 @@ def align_scan(job: AlignmentJob, output: Output, context: Context) -> None:
             with _noting(output, [file], job.hash, told) as todo:
                 if not todo:
                     continue
-                found = _aligned(job, output, context) if found is None else found
+                found = _align(job, output, context) if found is None else found
                 with output.publishing(file, about) as path, replacing(path) as temporary:
                     write_itk(Transform((found,)), temporary)
 
 
-def _aligned(job: AlignmentJob, output: Output, context: Context) -> np.ndarray:
+def _align(job: AlignmentJob, output: Output, context: Context) -> np.ndarray:
     if job.scan.name == job.reference.name:
         return np.eye(4)
     read = read_prepared_mask if job.alignment.on == "mask" else read_prepared

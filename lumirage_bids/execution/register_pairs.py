@@ -201,9 +201,9 @@ class PairAtWork:
 
     def register(self) -> tuple[Transform, Cost]:
         """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
-        return self._saved() or self._made()
+        return self._read_saved() or self._run_method()
 
-    def _saved(self) -> tuple[Transform, Cost] | None:
+    def _read_saved(self) -> tuple[Transform, Cost] | None:
         """What an earlier run saved; a file includes the start, scoring wants the deformation alone."""
         for arm in self.batch.arms:
             ends = (self.batch.moving, self.fixed.scan, arm.label)
@@ -223,7 +223,7 @@ class PairAtWork:
             return deformation, {"made_with": UNKNOWN, **{k: notes[0][k] for k in _COSTS if k in notes[0]}}
         return None
 
-    def _made(self) -> tuple[Transform, Cost]:
+    def _run_method(self) -> tuple[Transform, Cost]:
         """Run the method, before it what it goes on from, and say what it took."""
         *before, own = self.batch.arm.stages
         initial: Transform | None = None
@@ -240,7 +240,7 @@ class PairAtWork:
 
     def _stage(self, arm: ArmOfRun, initial: Transform | None) -> tuple[Transform, Cost]:
         """Run one method, from what another has found where there is that."""
-        sight, motion = self._perturbed(arm, self._sight(arm))
+        sight, motion = self._perturb(arm, self._sight(arm))
         if initial is not None and sight.world is not None:
             initial = _seen_from(np.linalg.inv(sight.world), initial)
         if initial is not None and motion is not None:
@@ -292,7 +292,7 @@ class PairAtWork:
             start=self.start,
         )
 
-    def _perturbed(self, arm: ArmOfRun, sight: _Sight) -> tuple[_Sight, np.ndarray | None]:
+    def _perturb(self, arm: ArmOfRun, sight: _Sight) -> tuple[_Sight, np.ndarray | None]:
         """The same with the moving image made worse, if the arm asks for it; and how that has moved its world."""
         perturbation = arm.preparation.perturbation
         if perturbation is None:

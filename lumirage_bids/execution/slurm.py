@@ -64,7 +64,7 @@ class Watch:
             # It may have been taken without our hearing of it, and have ended already.
             error = outcome(job.node) if job.tried else None
             if error is not None:
-                return self._ended(task, error)
+                return self._how_it_ended(task, error)
             self._submit(task, job)
             return None
         listed = self.queue.listed.get(job.number)
@@ -75,7 +75,7 @@ class Watch:
                 return self._go_on(task, job, too_late(self.timeout))
             return None
         error = outcome(job.node)
-        return self._died(task, job) if error is None else self._ended(task, error)
+        return self._why_it_died(task, job) if error is None else self._how_it_ended(task, error)
 
     def stop(self) -> None:
         """End every job that is still queued or at work, also one that SLURM took without our hearing of it."""
@@ -110,11 +110,11 @@ class Watch:
                 job.spent += job.seen - before
         return job.spent
 
-    def _ended(self, task: int, error: str) -> dict[str, Any]:
+    def _how_it_ended(self, task: int, error: str) -> dict[str, Any]:
         del self.jobs[task]
         return {"result": None, "traceback": [error] if error else None}
 
-    def _died(self, task: int, job: Job) -> dict[str, Any] | None:
+    def _why_it_died(self, task: int, job: Job) -> dict[str, Any] | None:
         job.gone_since = job.gone_since or time.monotonic()
         if time.monotonic() - job.gone_since < PATIENCE_S:
             return None
@@ -128,7 +128,7 @@ class Watch:
     def _go_on(self, task: int, job: Job, why: Failure) -> dict[str, Any] | None:
         deaths = recover(job.node, why, job.deaths)
         if deaths is None:
-            return self._ended(task, "")
+            return self._how_it_ended(task, "")
         name = self.queue.new_name(job.node)
         self._submit(task, Job(node=job.node, name=name, script=job.script, deaths=deaths))
         return None

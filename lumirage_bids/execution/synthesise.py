@@ -37,13 +37,13 @@ def synthesise(image: Volume, mask: Volume, synthesis: Synthesis, context: Conte
         The program is not there, fails, does not end in time, or makes no image that belongs to the scan.
     """
     try:
-        return _made(image, mask, synthesis, context)
+        return _run_program(image, mask, synthesis, context)
     except LumirageError as error:
         error.args = (f"{name}, synthesis of a {synthesis.makes} image: {error}",)
         raise
 
 
-def _made(image: Volume, mask: Volume, synthesis: Synthesis, context: Context) -> Volume:
+def _run_program(image: Volume, mask: Volume, synthesis: Synthesis, context: Context) -> Volume:
     with scratch(context) as folder:
         source, made = folder / "input.nii.gz", folder / "output.nii.gz"
         write_image(image, source, np.float32)

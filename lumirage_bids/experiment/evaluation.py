@@ -120,7 +120,7 @@ def evaluation(table: Mapping[str, Any]) -> Evaluation:
     for name, value in table.items():
         if name not in plain and value is not False:
             wanted[name] = _measure(name, value, plain)
-    told = (_asked(each) for each in wanted.values())
+    told = (_ask_for(each) for each in wanted.values())
     return replace(made, more=tuple(asked for asked in told if not _is_implied(asked, plain)))
 
 
@@ -142,7 +142,7 @@ def _is_implied(asked: Asked, plain: Sequence[str]) -> bool:
     return (kind.always or asked.name in plain) and asked == Asked(name=asked.name, measure=kind(), revision=1, code="")
 
 
-def _asked(of: Measure) -> Asked:
+def _ask_for(of: Measure) -> Asked:
     return Asked(
         name=of.name, measure=of, revision=of.revision or 1, code=code_digest(read_code(own_sources(type(of))))
     )

@@ -112,14 +112,14 @@ class _Reader:
         self.asked: dict[str, dict[Path, bool]] = {}
 
     def about_images(self, labels: LabellingOfRun, pair: Pair, arm: ArmOfRun) -> Iterator[LumirageError]:
-        files = [file for scan in (pair.moving, pair.fixed) for file in (*self._prepared(scan), *_maps(labels, scan))]
+        files = [file for scan in (pair.moving, pair.fixed) for file in (*self._needs_of(scan), *_maps(labels, scan))]
         if arm.alignment.start == "aligned":
-            files.extend(self._prepared(self.plan.reference))
+            files.extend(self._needs_of(self.plan.reference))
         for path in dict.fromkeys(file.path for file in files):
             if (problem := self.image(path)) is not None:
                 yield problem
 
-    def _prepared(self, scan: Scan) -> Iterator[File]:
+    def _needs_of(self, scan: Scan) -> Iterator[File]:
         """Images without which a scan cannot be prepared."""
         yield scan.brain or scan
         if scan.mask and "existing" in (masker.name for masker in self.plan.masking.maskers):

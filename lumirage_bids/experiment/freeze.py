@@ -110,10 +110,10 @@ def _labelling(labels: LabellingOfRun, scans: list[Scan]) -> dict[str, Any]:
         **_code(labels.code),
         "labeller": labels.facts,
     }
-    return made if labels.structures else {**made, "scored": _named(labels, scans) or UNKNOWN}
+    return made if labels.structures else {**made, "scored": _structure_names(labels, scans) or UNKNOWN}
 
 
-def _named(labels: LabellingOfRun, scans: list[Scan]) -> dict[int, str]:
+def _structure_names(labels: LabellingOfRun, scans: list[Scan]) -> dict[int, str]:
     """Structures of look-up tables, all of which must be here; nothing where only the maps themselves know them."""
     if labels.code:  # somebody's own, who may ask the map
         return {}
@@ -165,7 +165,7 @@ def consider(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -
         return None, []
     now = freeze(plan, protocol, dataset, settings)
     given = None if settings.freeze is None else settle(settings.freeze, now, settings)
-    return given, list(_told(given, now, settings))
+    return given, list(_lines(given, now, settings))
 
 
 def settle(file: Path, now: Frozen, settings: Settings) -> Frozen:
@@ -248,7 +248,7 @@ def hold(output: Output, given: Frozen) -> None:
         output.write_text(FILE, given.text)
 
 
-def _told(given: Frozen | None, now: Frozen, settings: Settings) -> Iterator[str]:
+def _lines(given: Frozen | None, now: Frozen, settings: Settings) -> Iterator[str]:
     if given is not None:
         yield f"Frozen plan: {settings.freeze}, digest {given.digest}: what is planned here is what it lays down"
         if given.about.get("program") != now.about["program"]:

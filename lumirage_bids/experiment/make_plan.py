@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NOTHING_DONE = Done()
 
 
-def _asked(pairs: Sequence[Pair], n_scans: int, settings: Settings) -> tuple[Pair, ...]:
+def _choose_asked(pairs: Sequence[Pair], n_scans: int, settings: Settings) -> tuple[Pair, ...]:
     """Pairs of the moving and fixed subjects that are named; of all where none are."""
     moving, fixed = settings.participant_label, settings.fixed_label
     asked = tuple(
@@ -150,7 +150,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     _check_selection(scans, dataset, settings.named_subjects, settings.exclude_participant_label)
     pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
     possible = choose_pairs(scans, replace(protocol.pairs, max=None, max_per_contrast=None), settings.seed)
-    asked = _asked(pairs, len(scans), settings)
+    asked = _choose_asked(pairs, len(scans), settings)
     # A template may be the reference though it has no label map.
     reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}

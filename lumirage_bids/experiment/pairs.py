@@ -49,7 +49,7 @@ def choose_pairs(scans: Sequence[Scan], rule: PairRule, seed: int, limit: int | 
         is of.
     """
     if rule.file is not None:
-        pairs = _listed(rule.file, scans)
+        pairs = _read_list(rule.file, scans)
     else:
         pairs = [Pair(moving=a, fixed=b) for a, b in permutations(scans, 2) if a.suffix == b.suffix]
     if rule.splits:
@@ -75,7 +75,7 @@ def _rank(seed: int, *names: Hashable) -> bytes:
     return hashlib.sha256("\n".join(map(str, (seed, *names))).encode()).digest()
 
 
-def _listed(file: Path, scans: Iterable[Scan]) -> list[Pair]:
+def _read_list(file: Path, scans: Iterable[Scan]) -> list[Pair]:
     """Pairs of a table with columns ``moving`` and ``fixed``: scan names, or labels of subjects with one scan."""
     if not file.is_file():
         raise MissingInputError(f"There is no file of pairs {file}, which [pairs] file names.")

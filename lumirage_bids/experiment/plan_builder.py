@@ -47,7 +47,7 @@ class PlanBuilder:
         self.prepared_hash = cache(self._prepared_hash)
         self.alignment_hash = cache(self._alignment_hash)
         self.label_hash = cache(self._label_hash)
-        self.made = cache(self._made)
+        self.made = cache(self._digests_of_scan)
 
     def find_involved(self, runnable: Sequence[Pair], batches: Sequence[Batch] | None) -> set[Scan]:
         """Scans that are to be prepared: for registrations that are left, or, where none are asked for, for all."""
@@ -63,16 +63,16 @@ class PlanBuilder:
         preparation = self.variants[variant].preparation.of_contrast(scan.suffix)
         own = [self.code(preparation.synthesis)] if preparation.synthesis else []
         value = digest(preparation.revision, preparation, prints, scan.skull_stripped, *own)
-        return self._masked(scan, value, paths.prepared_image(scan, variant), (variant,))
+        return self._digest_of_masked(scan, value, paths.prepared_image(scan, variant), (variant,))
 
     def _label_hash(self, scan: Scan, index: int) -> str:
         labels = self.labels[index]
         value = labels.hash(scan)
         if labels.is_existing:
             return value
-        return self._masked(scan, value, paths.label_map(scan, labels.name), tuple(self.variants))
+        return self._digest_of_masked(scan, value, paths.label_map(scan, labels.name), tuple(self.variants))
 
-    def _masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
+    def _digest_of_masked(self, scan: Scan, value: str, file: Path, variants: tuple[str, ...]) -> str:
         """Digest of a file that depends on the scan's brain mask: `value`, from before maskers counted, where it holds.
 
         It does where the scan came with its brain marked, and where an earlier version made the file as it would be
@@ -129,7 +129,7 @@ class PlanBuilder:
             if labelling.has(scan)
         }
 
-    def _made(self, scan: Scan, variant: str) -> Mapping[Path, str]:
+    def _digests_of_scan(self, scan: Scan, variant: str) -> Mapping[Path, str]:
         """What is made of a scan for a variant → digests."""
         return {
             **self.label_maps(scan),

@@ -37,11 +37,11 @@ def load(name_or_path: str) -> Protocol:
     MissingInputError
         The file does not exist.
     """
-    name, table, text = _merged(name_or_path, ())
+    name, table, text = _merge(name_or_path, ())
     return replace(read_protocol(name_or_path, name, table), text=text)
 
 
-def _merged(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str, Any], str]:
+def _merge(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str, Any], str]:
     """Name, table and text of a protocol, laid over those of the protocol that it extends."""
     if name_or_path in children:
         raise UsageError(f"Protocols extend each other in a circle: {' → '.join((*children, name_or_path))}.")
@@ -59,7 +59,7 @@ def _merged(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str
         raise UsageError(f"Protocol {name_or_path}: extends = {parent!r} is not allowed; name a protocol or a file.")
     if parent.endswith(".toml"):
         parent = str(folder / parent)
-    _, below, its_text = _merged(parent, (*children, name_or_path))
+    _, below, its_text = _merge(parent, (*children, name_or_path))
     for section in REPLACED & table.keys():
         below.pop(section, None)
     return name, _laid_over(table, below), f"{text}\n# Extends {parent}:\n\n{its_text}"

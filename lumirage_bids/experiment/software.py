@@ -64,7 +64,7 @@ def software_notes(output: Output, rows: Mapping[str, pd.DataFrame], present: Ma
             for package in sorted({p for kind in run if kind in known for p in known[kind].packages}):
                 now = present.get(package) or _version(package)
                 for made, n in _versions(mine, package, records).value_counts().items():
-                    if now not in (None, ABSENT) and _told(package, made) != _told(package, now):
+                    if now not in (None, ABSENT) and _shorten(package, made) != _shorten(package, now):
                         key = (str(name), f"{package} {made}", f"{package} {now}")
                         counts[key] = counts.get(key, 0) + int(n)
     told = [
@@ -84,7 +84,7 @@ def _label_notes(output: Output, labelling: str, present: Mapping[str, Any]) -> 
             made_with = dict(item.split("=", 1) for item in made_with.split())
         for package, made in made_with.items():
             now = present.get(package) or _version(package)
-            if "space" not in paths.entities_of(file) and _told(package, made) != _told(package, now or made):
+            if "space" not in paths.entities_of(file) and _shorten(package, made) != _shorten(package, now or made):
                 key = (f"{package} {made}", f"{package} {now}")
                 counts[key] = counts.get(key, 0) + 1
     return [
@@ -94,7 +94,7 @@ def _label_notes(output: Output, labelling: str, present: Mapping[str, Any]) -> 
     ]
 
 
-def _told(package: str, found: object) -> str:
+def _shorten(package: str, found: object) -> str:
     return str(found).split(".", 1)[0] if package in _MAJOR else str(found)
 
 

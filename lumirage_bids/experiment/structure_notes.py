@@ -56,12 +56,12 @@ def structure_notes(labels: LabellingOfRun, plan: Plan, output: Output) -> Itera
     if absent:
         yield (
             logging.INFO,
-            f"Labelling '{labels.name}': structures that maps lack: {_counted(absent, len(maps))}.",
+            f"Labelling '{labels.name}': structures that maps lack: {_count(absent, len(maps))}.",
         )
     if not unnamed:
         return
     known = labellers.names_of(labels.labeller.of_t1w or labels.name) if labels.shipped else {}
-    listed = _counted(unnamed, len(maps), {index: f", {n} voxels" for index, n in voxels.items()}, known)
+    listed = _count(unnamed, len(maps), {index: f", {n} voxels" for index, n in voxels.items()}, known)
     # Both at once looks as if the map's indices meant something else than the protocol says.
     doubtful = any(about["AbsentStructures"] and about["VoxelsWithoutName"] for about in maps)
     if labels.shipped:
@@ -78,7 +78,7 @@ def structure_notes(labels: LabellingOfRun, plan: Plan, output: Output) -> Itera
         )
 
 
-def _counted(
+def _count(
     items: Counter[str], n: int, besides: Mapping[str, str] = NOTHING, names: Mapping[int, str] = NOTHING
 ) -> str:
     """The items with the number of maps that each is about, those of most maps first."""

@@ -62,7 +62,7 @@ class Stripped(Masker):
 
     def find(self, scan: Scan, image: Volume, context: Context) -> Found | None:
         """Tell brain from background; see `Masker.find`."""
-        region = _declared(scan, image) if self.settles(scan) else skull_stripped_region(image)
+        region = _find_declared(scan, image) if self.settles(scan) else skull_stripped_region(image)
         return None if region is None else Found(mask=region, masker=self.name)
 
 
@@ -84,7 +84,7 @@ def skull_stripped_region(image: Volume) -> Mask | None:
     is compact, and has no scalp and skull along its outline; it may be cut by the image's edge. Noise in place of that
     value does not do: skulls get lost in it.
     """
-    region = _surrounded(image.array != background(image))
+    region = _find_surrounded(image.array != background(image))
     return region if region is not None and _brain_like(region, image) else None
 
 
@@ -103,7 +103,7 @@ def _faces(image: Volume) -> npt.NDArray[Any]:
     return np.concatenate([np.take(image.array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
 
 
-def _surrounded(inside: Mask) -> Mask | None:
+def _find_surrounded(inside: Mask) -> Mask | None:
     """Largest piece of what is not background, holes filled; None where that is not alone in much background."""
     if 1 - inside.mean() < MIN_BACKGROUND or not inside.any():
         return None
@@ -112,7 +112,7 @@ def _surrounded(inside: Mask) -> Mask | None:
     return None if surround.mean() < MIN_BACKGROUND or inside[surround].mean() > 1 - MIN_PURE else region
 
 
-def _declared(scan: Scan, image: Volume) -> Mask:
+def _find_declared(scan: Scan, image: Volume) -> Mask:
     """Foreground of an image that is said to be skull-stripped.
 
     Raises
@@ -125,7 +125,7 @@ def _declared(scan: Scan, image: Volume) -> Mask:
     full = region.mean() > MAX_FILLED
     if not full and litres(region, image.affine) <= BRAIN_LITRES[1]:
         return region
-    within = _surrounded(above_noise(image))
+    within = _find_surrounded(above_noise(image))
     if within is not None and _size_fits(within, image) and (beneath_outline(image, within) or 0.0) <= NOISY:
         return within
     if full:

@@ -56,14 +56,14 @@ class ComparedLabels:
     @cached_property
     def moved(self) -> LabelArray:
         """Labels of the moving scan, carried over as registered."""
-        return self._carried(self.transform)
+        return self._carry(self.transform)
 
     @cached_property
     def initial(self) -> LabelArray:
         """Labels of the moving scan where the headers place them."""
-        return self._carried(self.start)
+        return self._carry(self.start)
 
-    def _carried(self, way: Transform) -> LabelArray:
+    def _carry(self, way: Transform) -> LabelArray:
         grid = (self.fixed.shape, self.fixed.affine)
         return transfer_labels(self.moving, way, *grid, threads=self.threads, method=self.transfer)
 

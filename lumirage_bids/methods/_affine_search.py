@@ -169,12 +169,12 @@ class Search:
             Between coordinates around the centres, in units of the search.
         """
         candidates = [self._rigid(min(group, key=self._loss_at), slice(1)) for group in starts]
-        found = [self._refined(min(candidates, key=self._loss_at), slice(1, None))]
+        found = [self._refine(min(candidates, key=self._loss_at), slice(1, None))]
         if upright:
-            found.append(self._refined(min(upright, key=self._loss_at), slice(None)))
+            found.append(self._refine(min(upright, key=self._loss_at), slice(None)))
         return min(found, key=self._loss_at) if upright else found[0]
 
-    def _refined(self, start: Matrix, rigid_stages: slice) -> Matrix:
+    def _refine(self, start: Matrix, rigid_stages: slice) -> Matrix:
         """Optimise all parameters at all scales, or the rigid ones at those given."""
         if self.alignment.transform == "rigid":
             return self._rigid(start, rigid_stages) if self.alignment.scales[rigid_stages] else start
@@ -190,7 +190,7 @@ class Search:
         """Dice coefficient of the foregrounds when `matrix` carries the reference's points to the scan's."""
         if not np.isfinite(matrix).all():
             return 0.0
-        moved, fixed = self._moved(matrix), self.fixed()
+        moved, fixed = self._move(matrix), self.fixed()
         known = known_in(moved, fixed)
         moved, fixed = ((image[:, :1] > FOREGROUND) & known for image in (moved, fixed))
         return float(2 * (moved & fixed).sum() / (moved.sum() + fixed.sum()))
@@ -208,11 +208,11 @@ class Search:
         return registration
 
     def _loss_at(self, matrix: Matrix) -> float:
-        loss: torch.Tensor = self.loss(self._moved(matrix), self.fixed())
+        loss: torch.Tensor = self.loss(self._move(matrix), self.fixed())
         return float(loss.item())
 
     @torch.no_grad()
-    def _moved(self, matrix: Matrix) -> torch.Tensor:
+    def _move(self, matrix: Matrix) -> torch.Tensor:
         """Sample the moving image on the fixed grid."""
         map_ = self.moving.get_phy2torch() @ self._tensor(matrix) @ self.fixed.get_torch2phy()
         grid = functional.affine_grid(map_[:, :3], list(self.fixed().shape), align_corners=True)

@@ -154,10 +154,10 @@ def align(
         context=context,
     )  # fmt: skip
     starts = _starts(fixed, moving, scales)
-    shifted = [*_shifted(fixed, cut, 1.0), *_shifted(moving, its_cut, -1.0)]
+    shifted = [*_shifted_starts(fixed, cut, 1.0), *_shifted_starts(moving, its_cut, -1.0)]
     if shifted:  # the axes and the size of a part tell nothing of those of the whole
         starts = [starts[0][:1], *shifted]
-    result = _believed(
+    result = _if_plausible(
         search,
         search.run(starts, [m for group in starts for m in group] if shifted else []),
         (other / radius) ** 3,
@@ -202,7 +202,7 @@ def _starts(fixed: Volume, moving: Volume, scales: list[float]) -> list[list[Mat
     return [[m @ np.diag([s, s, s, 1.0]) for m, s in product(ms, scales)] for ms in ([np.eye(4)], turned)]
 
 
-def _shifted(volume: Volume, cut: Cut, sign: float) -> list[list[Matrix]]:
+def _shifted_starts(volume: Volume, cut: Cut, sign: float) -> list[list[Matrix]]:
     """Starts for a foreground that is cut, whose centre of mass lies too far from the cut: one group for each side."""
     groups = []
     for axis, end in np.argwhere(cut):
@@ -220,7 +220,7 @@ def _about(matrix: Matrix, here: Matrix, there: Matrix, unit: float) -> Matrix:
     return world
 
 
-def _believed(search: Search, result: Matrix, expected: float, name: str) -> Matrix:
+def _if_plausible(search: Search, result: Matrix, expected: float, name: str) -> Matrix:
     """Return the result where it is plausible, else the translation.
 
     The sizes of the foregrounds suggest a change of volume, `expected`: a macaque's brain has a tenth of a human's.

@@ -120,12 +120,12 @@ class Command(Method):
             if masks["moving_mask"]:
                 masks["moving_mask"] = Volume(array=mask_on(masks["moving_mask"], fixed), affine=fixed.affine)
         with scratch(context) as folder:
-            argv = self._filled({"fixed": fixed, "moving": moving, **masks}, context, folder)
+            argv = self._fill({"fixed": fixed, "moving": moving, **masks}, context, folder)
             (folder / self.output).parent.mkdir(parents=True, exist_ok=True)
             run_program(argv, context, folder)
             return read_transform(made_file(folder / self.output, argv), self.format, fixed=fixed, moving=moving)
 
-    def _filled(self, volumes: dict[str, Volume | None], context: Context, folder: Path) -> list[str]:
+    def _fill(self, volumes: dict[str, Volume | None], context: Context, folder: Path) -> list[str]:
         """Write what the program asks for and replace the placeholders."""
         output = folder / self.output
         values = {

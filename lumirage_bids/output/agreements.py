@@ -60,7 +60,7 @@ def collect(output: Output) -> tuple[pd.DataFrame, list[str]]:
             {**about, "index": int(index), "name": values["Name"], "dice": values["Dice"]}
             for index, values in found["Structures"].items()
         ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)), [*left_out.notes(), *_failed(output)]
+    return pd.DataFrame(rows, columns=list(COLUMNS)), [*left_out.notes(), *_find_failed(output)]
 
 
 class _LeftOut:
@@ -92,7 +92,7 @@ class _LeftOut:
         return [*lacking, *unnamed]
 
 
-def _failed(output: Output) -> list[str]:
+def _find_failed(output: Output) -> list[str]:
     reasons: dict[str, int] = {}
     for file in output.find("logs/failures/*_agreement.json"):
         reason = output.read_json(file).get("Reason", "no reason given")

@@ -171,7 +171,7 @@ def differences(frozen: Frozen, now: Frozen) -> list[str]:
         *_values("masks ", old["masks"], new["masks"]),
         *_each("arm", _arms(frozen), _arms(now)),
         *_each("labelling", _labellings(frozen), _labellings(now)),
-        *_scored(old["labellings"], new["labellings"]),
+        *_structures_scored(old["labellings"], new["labellings"]),
         *_scans(old["scans"], new["scans"]),
         *_some("pair", "frozen, and not of this run", frozen.pairs - now.pairs),
         *_some("pair", "of this run, and not frozen", now.pairs - frozen.pairs),
@@ -221,7 +221,7 @@ def _each(kind: str, old: Mapping[str, history.Facts], new: Mapping[str, history
     yield from (f"{kind} {'; '.join(names)}: {what}" for what, names in told.items())
 
 
-def _scored(old: Table, new: Table) -> Iterator[str]:
+def _structures_scored(old: Table, new: Table) -> Iterator[str]:
     """Structures that look-up tables name; those of tables that are not here are not known."""
     for name in old.keys() & new.keys():
         was, is_ = (of[name].get("scored", UNKNOWN) for of in (old, new))

@@ -24,19 +24,19 @@ def why_not_of_kind(value: object, kind: Kind, name: str = "") -> str:
     """
     if isinstance(kind, list):
         if not isinstance(value, list):
-            return _told(value, "a list", name)
+            return _tell(value, "a list", name)
         found = (why_not_of_kind(each, kind[0], f"{name}[{place}]") for place, each in enumerate(value))
         return next(filter(None, found), "")
     if isinstance(kind, Mapping):
         if not isinstance(value, Mapping):
-            return _told(value, "a mapping", name)
+            return _tell(value, "a mapping", name)
         kinds = {key: kind["*"] if "*" in kind else kind[key] for key in value if "*" in kind or key in kind}
         told = (why_not_of_kind(value[key], of, f"{name}.{key}".lstrip(".")) for key, of in kinds.items())
         return next(filter(None, told), "")
     allowed = get_args(kind) or (kind,)
     fits = bool in allowed if isinstance(value, bool) else isinstance(value, kind)  # to Python a bool is an int
-    return "" if fits else _told(value, kind.__name__ if isinstance(kind, type) else str(kind), name)
+    return "" if fits else _tell(value, kind.__name__ if isinstance(kind, type) else str(kind), name)
 
 
-def _told(value: object, wanted: str, name: str) -> str:
+def _tell(value: object, wanted: str, name: str) -> str:
     return f"{name or 'the content'} is {value!r}, not {wanted}"

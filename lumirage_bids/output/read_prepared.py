@@ -68,7 +68,7 @@ def failure_of(error: LumirageError) -> Failure:
     return Failure("bad data" if isinstance(error, BadDataError) else "error", str(error))
 
 
-def _lost(file: Path, scan: Scan, what: str) -> str:
+def _tell_lost(file: Path, scan: Scan, what: str) -> str:
     """What is told of a file of ours that was there when the run was planned."""
     return f"input lost: {file} of {scan.name} {what}. The same command makes it again."
 
@@ -89,7 +89,7 @@ def current_path(output: Output, file: Path, scan: Scan, wanted: Wanted) -> Path
     if wanted is None and value is not None:
         return output / file
     what = "is not there" if value is None else "was replaced by a run under other conditions"
-    raise NotPreparedError(_lost(file, scan, what))
+    raise NotPreparedError(_tell_lost(file, scan, what))
 
 
 def _read(read: Callable[[Path], T], output: Output, file: Path, scan: Scan, wanted: Wanted) -> T:
@@ -97,9 +97,9 @@ def _read(read: Callable[[Path], T], output: Output, file: Path, scan: Scan, wan
     try:
         found = read(path)
     except MissingInputError as error:
-        raise NotPreparedError(_lost(file, scan, f"cannot be read ({error})")) from error
+        raise NotPreparedError(_tell_lost(file, scan, f"cannot be read ({error})")) from error
     except BadDataError as error:
-        raise DamagedError(_lost(file, scan, f"is damaged ({error})"), [file]) from error
+        raise DamagedError(_tell_lost(file, scan, f"is damaged ({error})"), [file]) from error
     current_path(output, file, scan, wanted)  # nor was it replaced while it was read
     return found
 
@@ -142,7 +142,7 @@ def read_structures(output: Output, scan: Scan, labelling: str) -> dict[int, str
     found = structures_if_whole(output, labelling)
     if found is None:
         what = "is gone or damaged, so are the label maps that it names"
-        raise DamagedError(_lost(file, scan, what), own_label_maps(output, labelling))
+        raise DamagedError(_tell_lost(file, scan, what), own_label_maps(output, labelling))
     unnamed = output.read_sidecar(paths.label_map(scan, labelling))
     left_out = unnamed.get("VoxelsWithoutName", {})
     return {index: name for index, name in only_named(found).items() if str(index) not in left_out}

@@ -110,7 +110,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     context = replace(
         _context(output, command, [*loud, *asked.notes, *notes], conditions, tables.comparisons, followed),
         criteria=criteria,
-        known=_known(asked.pairs, conditions, agreements.summarise(labellers)),
+        known=_bounds_of(asked.pairs, conditions, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
         labeller_notes=about_labellers,
     )
@@ -257,7 +257,7 @@ def _context(
         missing=[MissingScan(**scan) for scan in plan.get("missing", [])],
         notes=[*notes, *plan.get("warnings", [])],
         methods_text=methods_text(run),
-        arms=dict(_told(run.arms)),
+        arms=dict(_tell_arms(run.arms)),
         parameters=conditions.parameters,
         labelling_sources=conditions.sources,
         made_by=conditions.labellers,
@@ -297,7 +297,7 @@ def _experiment(output: Output, tables: GroupTables, context: ReportContext, not
     )
 
 
-def _known(planned: int | None, conditions: Conditions, labellers: pd.DataFrame) -> Known:
+def _bounds_of(planned: int | None, conditions: Conditions, labellers: pd.DataFrame) -> Known:
     """What bounds the verdict besides scores."""
     whole = labellers[labellers["name"] == "all structures"] if len(labellers) else labellers
     return Known(
@@ -353,7 +353,7 @@ def criteria_note(before: Criteria, now: Criteria) -> list[str]:
     ]
 
 
-def _told(arms: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _tell_arms(arms: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Digest and parameters of each arm in words."""
     for label, arm in arms.items():
         tables = {name: table for name, table in arm.items() if isinstance(table, dict)}

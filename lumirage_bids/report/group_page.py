@@ -236,7 +236,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
     failed = tables.pairs[tables.pairs["status"] != "ok"]
     differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None
-    known = _known(context)
+    known = _bounds_of(context)
     ranked = primary_rows(ranked_labellings(tables.ranking, known.withheld))
     return render(
         "group.html",
@@ -274,7 +274,7 @@ def _measures(pairs: pd.DataFrame) -> list[Column]:
     return [columns()[name] for name in have_values(found, pairs)]
 
 
-def _known(context: ReportContext) -> Known:
+def _bounds_of(context: ReportContext) -> Known:
     """What bounds the verdict: labels made from the registered intensities carry none."""
     return replace(context.known, withheld=withheld(context.made_by))
 

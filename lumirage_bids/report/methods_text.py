@@ -179,11 +179,11 @@ def _preparation(run: DoneRun) -> Iterator[str]:
             of = " ".join([f"that of {run.reference or 'the reference'}", *size])
             shaped = [f"brought through their alignments onto one grid for registration, {of}"]
         told = ", ".join(steps + shaped)
-        first = _synthesised(given.get("synthesis"))
+        first = _tell_synthesised(given.get("synthesis"))
         yield f"Scans were prepared once for all methods{which}: {first}{told}.{_masks(run.masks)}"
 
 
-def _synthesised(made: Mapping[str, Any] | None) -> str:
+def _tell_synthesised(made: Mapping[str, Any] | None) -> str:
     """What took the place of some scans, as the first step of their preparation; empty for none."""
     if not made:
         return ""
@@ -306,7 +306,7 @@ def _labels(run: DoneRun) -> Iterator[str]:
 def _scores(run: DoneRun) -> str:
     pairs = run.conditions.pairs
     grids = grids_of(pairs)
-    carried = " ".join(_carried(run, how, *known, several=len(grids) > 1) for how, known in grids.items())
+    carried = " ".join(_tell_transfer(run, how, *known, several=len(grids) > 1) for how, known in grids.items())
     elsewhere = any(grid != "native" for grid, _ in grids.values())
     told = [kind for kind in measures.measures().values() if kind.phrase and measures.have_values(kind.columns, pairs)]
     further = [f"{kind.phrase}{_cite(kind.references)}" for kind in told]
@@ -320,7 +320,7 @@ def _scores(run: DoneRun) -> str:
     )
 
 
-def _carried(run: DoneRun, evaluation: str, grid: str, transfer: str, *, several: bool) -> str:
+def _tell_transfer(run: DoneRun, evaluation: str, grid: str, transfer: str, *, several: bool) -> str:
     """How the labels of an evaluation came to where they were compared."""
     rows = run.conditions.pairs
     which = (

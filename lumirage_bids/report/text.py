@@ -30,7 +30,7 @@ _MOST_DECIMALS = 9
 _NOTHING = 1e-7
 
 
-def _written(number: float, digits: int, *, sign: bool = False) -> str:
+def _write(number: float, digits: int, *, sign: bool = False) -> str:
     """Write a number with so many decimals, by an exponent where these are many."""
     if digits <= _MOST_DECIMALS or not number or not math.isfinite(number):
         return fixed(number, min(digits, _MOST_DECIMALS), sign=sign)
@@ -88,7 +88,7 @@ class Wording:
         >>> Wording().value(0.61), Wording(digits=12).value(3.14159e-9)
         ('0.610', '3.142e−9')
         """
-        return _written(number, self.digits)
+        return _write(number, self.digits)
 
     def size(self, number: float, *, sign: bool = False) -> str:
         """Write a difference; one that would round to nothing gets the digits that it needs.
@@ -100,7 +100,7 @@ class Wording:
         """
         number = 0.0 if abs(number) < self.nothing else number
         tiny = 0 < abs(number) < 0.5 * 10.0**-self.digits
-        return _written(number, -math.floor(math.log10(abs(number))) if tiny else self.digits, sign=sign)
+        return _write(number, -math.floor(math.log10(abs(number))) if tiny else self.digits, sign=sign)
 
     def interval(self, low: float, high: float) -> str:
         """Write an interval of a difference, with signs unless both ends are positive."""
@@ -119,7 +119,7 @@ def wording(column: str, *, higher_is_better: bool, margin: float, worst: float 
     digits, none = max(0, 1 - math.floor(math.log10(margin))), _NOTHING * margin
     if column == "dice_mean":
         return Wording(digits=max(3, digits), nothing=none)
-    told = "" if worst is None else "0" if worst == 0 else f"{_written(worst, digits + 1)} (the worst seen)"
+    told = "" if worst is None else "0" if worst == 0 else f"{_write(worst, digits + 1)} (the worst seen)"
     if worst and abs(worst) >= 0.001:
         told = f"{significant(worst)} (the worst seen)"
     return Wording(noun=column, mean=column, higher_is_better=higher_is_better, digits=digits, worst=told, nothing=none)

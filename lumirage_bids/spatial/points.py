@@ -59,13 +59,13 @@ def carried_back(points: PointSet, transform: Transform) -> PointSet:
     found = np.array(points.coordinates, dtype=np.float64)
     for step in reversed(transform.steps):
         if isinstance(step, DisplacementField):
-            found = _searched(points.names, Transform((step,)), found)
+            found = _search(points.names, Transform((step,)), found)
         else:
             found = Transform((inverse_affine(step),)).apply(found)
     return points.at(found)
 
 
-def _searched(names: tuple[str, ...], transform: Transform, wanted: Floats) -> Floats:
+def _search(names: tuple[str, ...], transform: Transform, wanted: Floats) -> Floats:
     """Where a displacement field takes to the points that are wanted: Newton's method, never further from them."""
     at = wanted.copy()
     off = transform.apply(at) - wanted

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.methods import Context
-from lumirage_bids.methods.alignment import Alignment, _believed, _foreground, align, centre_of_mass
+from lumirage_bids.methods.alignment import Alignment, _foreground, _if_plausible, align, centre_of_mass
 from lumirage_bids.spatial.images import Volume
 
 Array = npt.NDArray[np.float64]
@@ -193,11 +193,11 @@ def test_implausible_result_falls_back_to_the_translation(caplog: pytest.LogCapt
         alignment=QUICK, context=Context(),
     )  # fmt: skip
     np.testing.assert_array_equal(
-        _believed(search, np.diag([1.01, 1.01, 1.01, 1.0]), 1.0, "sub-1_T1w"), np.diag([1.01] * 3 + [1.0])
+        _if_plausible(search, np.diag([1.01, 1.01, 1.01, 1.0]), 1.0, "sub-1_T1w"), np.diag([1.01] * 3 + [1.0])
     )
     for wrong in (np.diag([1.6, 1.6, 1.6, 1.0]), np.diag([0.6, 0.6, 0.6, 1.0]), np.full((4, 4), np.nan)):
         caplog.clear()
-        np.testing.assert_array_equal(_believed(search, wrong, 1.0, "sub-1_T1w"), np.eye(4))
+        np.testing.assert_array_equal(_if_plausible(search, wrong, 1.0, "sub-1_T1w"), np.eye(4))
         assert "alignment of sub-1_T1w failed" in caplog.text
         assert "the translation is used" in caplog.text
 
@@ -216,7 +216,7 @@ def test_a_part_of_a_brain_is_not_turned_by_half() -> None:
             context=Context(),
         )  # fmt: skip
         for degrees in (20, 180):
-            kept = _believed(search, rigid((0, 0, degrees), (0, 0, 0)), 1.0, "it")[0, 0] != 1
+            kept = _if_plausible(search, rigid((0, 0, degrees), (0, 0, 0)), 1.0, "it")[0, 0] != 1
             assert kept == (degrees == 20 or not is_cut)
 
 

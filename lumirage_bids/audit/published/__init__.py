@@ -187,7 +187,7 @@ def published_differences(pairs: pd.DataFrame, protocol: str, facts: RunFacts | 
     """
     rows = [
         {**dict(zip(_ARM, arm, strict=True)), **{key: getattr(difference, key) for key in _TOLD}}
-        for arm, of in _told(pairs, protocol)
+        for arm, of in _conditions_by_arm(pairs, protocol)
         for difference in differences(of, protocol, facts or RunFacts())
     ]
     return pd.DataFrame(rows, columns=list(DIFFERENCES)).drop_duplicates(ignore_index=True)
@@ -201,10 +201,10 @@ _METHODS = ("greedy", "syn", "vfa")
 """Methods of the paper."""
 
 
-def _told(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[tuple[object, ...], pd.DataFrame]]:
+def _conditions_by_arm(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[tuple[object, ...], pd.DataFrame]]:
     """Scores whose conditions are told, with their variant, labelling and evaluation."""
     if protocol == "prime-de" and len(pairs):
-        scored = _scored(pairs)
+        scored = _score_rows(pairs)
         for arm, of in scored[scored["method"].isin(_METHODS)].groupby(list(_ARM), sort=False):
             yield tuple(arm), of
         return
@@ -215,7 +215,7 @@ def _told(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[tuple[object, ..
 _Numbers = list[dict[str, object]]
 
 
-def _scored(pairs: pd.DataFrame) -> pd.DataFrame:
+def _score_rows(pairs: pd.DataFrame) -> pd.DataFrame:
     """Scores of different subjects, both ways, with the contrast of the scans."""
     scored = _both_ways(fill_in(pairs))
     return scored[scored["split"] != SAME_SUBJECT].dropna(subset="dice")
@@ -225,9 +225,9 @@ def _beside(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[_Numbers, pd.D
     """Rows of the comparison without their conditions, with the scores that they are of."""
     if protocol not in PROTOCOLS or pairs.empty:
         return
-    scored = _scored(pairs)
+    scored = _score_rows(pairs)
     for cell in cells(protocol):
-        yield from _compared(cell, scored)
+        yield from _compare_cell(cell, scored)
     if protocol == "prime-de":
         yield from _effects(scored)
 
@@ -274,7 +274,7 @@ def cells(protocol: str) -> Iterator[PublishedCell]:
                 )  # fmt: skip
 
 
-def _compared(cell: PublishedCell, scored: pd.DataFrame) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
+def _compare_cell(cell: PublishedCell, scored: pd.DataFrame) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
     """Rows of one cell, for every variant and evaluation that it was run with."""
     rows = scored[scored["method"] == cell.method]
     for column, wanted in (("labelling", cell.labelling), ("moving_contrast", cell.contrast)):

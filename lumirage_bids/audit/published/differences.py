@@ -145,7 +145,7 @@ def differences(rows: pd.DataFrame, protocol: str, facts: RunFacts) -> list[Diff
                 found.append(
                     Difference(
                         method=str(method),
-                        field=_named(condition, str(method)),
+                        field=_name_of(condition, str(method)),
                         published=condition.value,
                         source=condition.source,
                         ours=ours,
@@ -154,7 +154,7 @@ def differences(rows: pd.DataFrame, protocol: str, facts: RunFacts) -> list[Diff
     return found
 
 
-def _named(condition: Condition, method: str) -> str:
+def _name_of(condition: Condition, method: str) -> str:
     """Name of a field; parameters of methods with the method."""
     return f"{method} {condition.field}" if condition.field in _PARAMETERS else condition.field
 
@@ -204,7 +204,7 @@ def _spacing(of: _Rows) -> str:
     return "native" if spacing is None else f"{spacing:g} mm"
 
 
-def _synthesised(of: _Rows) -> str:
+def _tell_synthesised(of: _Rows) -> str:
     """Which scans images were made of, among those that were scored."""
     if of.variant not in of.facts.preparations:
         return ""
@@ -328,7 +328,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "effect size": lambda of: "d_z, of the paired differences",
     "voxel size": _spacing,
     "spacing in the headers": lambda of: "kept",
-    "images synthesised": _synthesised,
+    "images synthesised": _tell_synthesised,
     "skull": _skull,
     "field of view": _field_of_view,
     "intensities": _intensities,

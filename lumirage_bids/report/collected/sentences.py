@@ -68,7 +68,7 @@ def _couple(summed: Summed, row: _Row, labels: Mapping[Arm, str]) -> Iterator[st
         yield from _side_by_side(summed, row, of, a, b)
     else:
         yield _mean(row, a, b, summed.criteria)
-        yield _spread(row, summed.criteria)
+        yield _tell_spread(row, summed.criteria)
         yield _further(row, a, b, summed.criteria)
     if row["n_aside"]:
         out = of[~of["counted"].astype(bool)]
@@ -131,7 +131,7 @@ def _mean(row: _Row, a: str, b: str, criteria: Criteria) -> str:
     return f"Not certain which of {b} and {a} is ahead on average over datasets: {told}."
 
 
-def _spread(row: _Row, criteria: Criteria) -> str:
+def _tell_spread(row: _Row, criteria: Criteria) -> str:
     """Heterogeneity in plain words, with its intervals."""
     tau = f"{_WORDS.size(row['tau'])}, {criteria.level} interval {_WORDS.interval(row['tau_low'], row['tau_high'])}"
     share = f"I² {row['i2']:.0f} %, {row['i2_low']:.0f} to {row['i2_high']:.0f}"

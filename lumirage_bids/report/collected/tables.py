@@ -121,7 +121,7 @@ def couple_table(summed: Summed) -> Table:
         a, b = couple_titles(row, labels)
         name = blocks[Block(row["experiment"], row["labelling"], row["evaluation"])]
         told = _interval(row["mean_difference"], row["ci_low"], row["ci_high"])
-        data.setdefault(f"{b} − {a}", {})[name] = f"{told}; {_found(row)}"
+        data.setdefault(f"{b} − {a}", {})[name] = f"{told}; {_tell_found(row)}"
     columns = [ShownColumn(key="names", title="Comparison")]
     columns += [ShownColumn(key=name, title=name, keep=True) for name in blocks.values()]
     table = pd.DataFrame([{"names": names, **of} for names, of in data.items()], columns=[c.key for c in columns])
@@ -133,7 +133,7 @@ def couple_table(summed: Summed) -> Table:
     return make_table("couples-table", caption, table, columns)
 
 
-def _found(row: Mapping[Hashable, Any]) -> str:
+def _tell_found(row: Mapping[Hashable, Any]) -> str:
     kind = str(row["finding"])
     return {"open": "not certain", "unknown": "not tested", "small": "not shown to count"}.get(kind, kind)
 

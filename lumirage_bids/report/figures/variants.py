@@ -67,7 +67,7 @@ def variant_effect(
         for place, arm in enumerate(methods):
             of = effects[effects["method"] == arm.method]
             x = of["variant"].map(order.index) + _SPREAD * ((place + 0.5) / len(methods) - 0.5)
-            look = _look(arm, methods, ladder) | {"label": _named(arm.method, aside)}
+            look = _look(arm, methods, ladder) | {"label": _name_of(arm.method, aside)}
             _points(left, x, of[["mean", "ci_low", "ci_high"]], look)
             _points(right, x, of[["difference", "difference_low", "difference_high"]], look)
         ticks = [_tick(variant, change, variant == order[0]) for variant, change in zip(order, told, strict=True)]
@@ -80,7 +80,7 @@ def variant_effect(
     return figure
 
 
-def _named(method: str, aside: Collection[Arm]) -> str:
+def _name_of(method: str, aside: Collection[Arm]) -> str:
     """Name of a method, with the variants that it is set aside in."""
     out = [arm.variant for arm in aside if arm.method == method]
     return f"{method} (set aside in {', '.join(sorted(out))})" if out else method
@@ -100,11 +100,11 @@ def _points(axes: Axes, x: pd.Series[float], values: pd.DataFrame, look: Mapping
 
 
 def _tick(variant: str, change: Mapping[str, Any], base: bool) -> str:
-    parts = [f"{key} {_written(key, value)}" for key, value in change.items()]
+    parts = [f"{key} {_write(key, value)}" for key, value in change.items()]
     return "\n".join([variant, *(["base"] if base else parts)])
 
 
-def _written(key: str, value: object) -> str:
+def _write(key: str, value: object) -> str:
     if value is None:
         return "native"
     if isinstance(value, list | tuple):
@@ -141,7 +141,7 @@ class Variants(OfLabelling):
         return (
             f"What each variant does to each method, {labelling}, pairs of class “{split}”. Left: mean Dice; right: "
             "its difference from the first variant, the base, on the same pairs. Under a variant's name stands what it "
-            f"changes. {_evaluated(in_class(shown.tables.pairs, labelling, split))}"
+            f"changes. {_tell_evaluations(in_class(shown.tables.pairs, labelling, split))}"
         )
 
     def alt(self, shown: Shown, labelling: str) -> str:
@@ -171,7 +171,7 @@ def _conditions(shown: Shown) -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def _evaluated(rows: pd.DataFrame) -> str:
+def _tell_evaluations(rows: pd.DataFrame) -> str:
     """Where the scores of variants are taken, and what a difference between two evaluations is."""
     where = {how: compared_where(*known) for how, known in grids_of(rows).items()}
     if len(where) == 1:

@@ -29,6 +29,7 @@ class Surface(Measure):
     references: ClassVar[tuple[str, ...]] = ("hering2023",)
     phrase: ClassVar[str] = "the 95th percentile of surface distances"
     seconds: ClassVar[float] = 0.45
+    structures: ClassVar[str] = "hd95_mm_"
     columns: ClassVar[Mapping[str, Column]] = {
         "hd95_mm": Column(
             description="Mean over scored structures of the 95th percentile of distances between the surfaces of fixed "
@@ -52,10 +53,14 @@ class Surface(Measure):
     }
 
     def of(self, pair: RegisteredPair) -> Values:
-        """Both distances, mm."""
+        """Both distances, and the first of them of each structure, mm."""
         labels = pair.labels
         found = surface_distances(labels.fixed.array, labels.moved, labels.structures, labels.spacing)
-        return {"hd95_mm": mean_of_finite(found.hd95), "assd_mm": mean_of_finite(found.average)}
+        return {
+            "hd95_mm": mean_of_finite(found.hd95),
+            "assd_mm": mean_of_finite(found.average),
+            **{f"{self.structures}{i}": float(v) for i, v in zip(labels.structures, found.hd95, strict=True)},
+        }
 
 
 def mean_of_finite(values: npt.NDArray[np.float64]) -> float:

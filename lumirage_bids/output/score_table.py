@@ -89,18 +89,14 @@ def failed_row(why: Failure) -> Row:
     return {"status": "failed", "kind": why.kind, "reason": why.reason}
 
 
-def structure_index(column: str) -> int | None:
-    """Structure whose Dice a column holds; None for every other column.
+def structure_index(column: str, prefix: str = Dice.structures) -> int | None:
+    """Structure whose Dice a column holds, or what else names that begin so are of; None for every other column.
 
     Examples
     --------
     >>> structure_index("dice_17"), structure_index("dice_mean"), structure_index("hash")
     (17, None, None)
     """
-    return _index_behind(Dice.structures, column)
-
-
-def _index_behind(prefix: str, column: str) -> int | None:
     index = column.removeprefix(prefix)
     return int(index) if prefix and column.startswith(prefix) and index.isdigit() else None
 
@@ -128,7 +124,7 @@ def _single_columns(names: Iterable[str]) -> list[str]:
     found = list(names)
     ordered: list[str] = []
     for kind in measures.measures().values():
-        indexed = {name: i for name in found if (i := _index_behind(kind.structures, name)) is not None}
+        indexed = {name: i for name in found if (i := structure_index(name, kind.structures)) is not None}
         ordered += sorted(indexed, key=indexed.__getitem__)
         if kind.landmarks:
             ordered += [name for name in found if name.startswith(kind.landmarks) and name not in COLUMNS]

@@ -24,6 +24,7 @@ from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.followed import Followed, follow
 from lumirage_bids.experiment.planned_pairs import asked_pairs, read_planned
 from lumirage_bids.experiment.software import software_notes
+from lumirage_bids.measures.surface import Surface
 from lumirage_bids.output import agreements, paths, placements, score_table
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
 from lumirage_bids.output.fill_in import FACTS
@@ -70,7 +71,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     MissingInputError
         There are no rows.
     """
-    conditions, notes, first_score, followed, landmarks = read_run(output)
+    conditions, notes, first_score, followed, landmarks, surfaces = read_run(output)
     before, criteria = read_criteria(dated_records(output), first_score)
     loud = [*criteria_note(before, criteria), *(followed.notes if followed else [])]
     for note in loud:
@@ -86,6 +87,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         conditions.structures,
         conditions.luts,
         volumes,
+        surfaces={name: of[~of["variant"].isin(rungs)] for name, of in surfaces.items()},
         landmarks=landmarks,
         criteria=criteria,
         references=(FLOOR, *conditions.controls),
@@ -172,6 +174,8 @@ class ReadRun(NamedTuple):
     followed : Followed or None
         Whether they follow the frozen plan that the folder is held to, if there is one.
     landmarks : LandmarkScores
+    surfaces : dict of str to DataFrame
+        Labelling → surface distances of structures; only those that have any.
     """
 
     conditions: Conditions
@@ -179,6 +183,7 @@ class ReadRun(NamedTuple):
     first_score: str
     followed: Followed | None
     landmarks: LandmarkScores
+    surfaces: dict[str, pd.DataFrame]
 
 
 def read_run(output: Output) -> ReadRun:
@@ -209,7 +214,12 @@ def read_run(output: Output) -> ReadRun:
         (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
     )
     landmarks = LandmarkScores(errors=_landmark_errors(rows), placements=placements.collect(output))
-    return ReadRun(read_conditions(output, pairs, structures, luts), notes, first, followed, landmarks)
+    surfaces = {
+        name: table[[*key, *found]]
+        for name, table in rows.items()
+        if (found := [c for c in table.columns if score_table.structure_index(c, Surface.structures) is not None])
+    }
+    return ReadRun(read_conditions(output, pairs, structures, luts), notes, first, followed, landmarks, surfaces)
 
 
 def _landmark_errors(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

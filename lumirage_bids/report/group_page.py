@@ -72,6 +72,7 @@ def group_tables(
     luts: Mapping[str, Mapping[int, str]],
     volumes: Mapping[str, Mapping[int, float]] | None = None,
     *,
+    surfaces: Mapping[str, pd.DataFrame] | None = None,
     landmarks: LandmarkScores | None = None,
     criteria: Criteria | None = None,
     references: Collection[str] = FLOORS,
@@ -88,6 +89,8 @@ def group_tables(
         As of `GroupTables`.
     volumes : mapping, optional
         Labelling → index → mean volume, mm³.
+    surfaces : mapping, optional
+        As of `lumirage_bids.stats.tables.Scores`.
     landmarks : LandmarkScores, optional
     criteria : Criteria, optional
     references : collection of str
@@ -99,6 +102,7 @@ def group_tables(
     scores = Scores(
         pairs=pairs,
         structures=structures,
+        surfaces=surfaces or {},
         luts=luts,
         volumes=volumes,
         landmarks=landmarks,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.measures.dice import Dice
 from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of, splits_of
@@ -93,15 +94,17 @@ class StructureScores:
         return self if pairs.all() else replace(self, pairs=self.pairs.only(pairs), dice=self.dice[pairs])
 
 
-def structure_scores(wide: pd.DataFrame) -> StructureScores:
+def structure_scores(wide: pd.DataFrame, prefix: str = Dice.structures) -> StructureScores:
     """Put the arms of one labelling's table of structures side by side.
 
     Parameters
     ----------
     wide : DataFrame
         A row per arm and pair: columns variant, method, moving, fixed, split, status and ``dice_<index>``.
+    prefix : str
+        How the names of the columns begin that are put in place of Dice.
     """
-    found = {i: column for column in wide.columns if (i := structure_index(column)) is not None}
+    found = {i: column for column in wide.columns if (i := structure_index(column, prefix)) is not None}
     index = np.array(sorted(found), dtype=np.int64)
     pairs, (pair, arm) = pivot(keys_of(wide).assign(dice_mean=np.nan), DICE)
     dice = np.full((len(pairs.dice), len(index), len(pairs.arms)), np.nan)

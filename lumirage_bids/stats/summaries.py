@@ -10,6 +10,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.measures import columns
+from lumirage_bids.measures.dice import Dice
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of, splits_of
 from lumirage_bids.stats.common import FLOORS, common_pairs
 from lumirage_bids.stats.design import Designs
@@ -196,6 +197,8 @@ def per_structure(
     volumes: Mapping[str, Mapping[int, float]] | None = None,
     *,
     criteria: Criteria | None = None,
+    prefix: str = Dice.structures,
+    lies: tuple[float, float] = DICE_LIES,
 ) -> pd.DataFrame:
     """Sum up the Dice of every structure over the pairs of different subjects; over rescans where all pairs are.
 
@@ -210,6 +213,10 @@ def per_structure(
         Labelling → index → mean volume of the structure, mm³; NaN in the table where it is not known.
     criteria : Criteria, optional
         Level of the intervals.
+    prefix : str
+        How the names of the columns begin, for another measure of structures than Dice.
+    lies : tuple of float
+        Between which its values lie by definition.
 
     Returns
     -------
@@ -219,9 +226,11 @@ def per_structure(
     """
     tables = []
     for labelling, wide in structures.items():
-        scores = structure_scores(wide)
+        scores = structure_scores(wide, prefix)
+        if not len(scores.index):
+            continue
         between = ~scores.pairs.of([SAME_SUBJECT])
-        table = _of_labelling(scores.only(between) if between.any() else scores, criteria or Criteria())
+        table = _of_labelling(scores.only(between) if between.any() else scores, criteria or Criteria(), lies)
         known = (volumes or {}).get(labelling, {})
         table["volume_mm3"] = [known.get(index, np.nan) for index in table["index"]]
         tables.append(table.assign(labelling=labelling, name=names_of(table["index"], luts.get(labelling, {}))))
@@ -235,9 +244,9 @@ def names_of(indices: Iterable[int], lut: Mapping[int, str]) -> list[str]:
     return [lut.get(int(index), str(index)) for index in indices]
 
 
-def _of_labelling(scores: StructureScores, criteria: Criteria) -> pd.DataFrame:
+def _of_labelling(scores: StructureScores, criteria: Criteria, lies: tuple[float, float]) -> pd.DataFrame:
     """Sum up the structures, a row per structure and arm."""
-    table = sum_up_cells(scores.pairs, scores.dice, criteria, DICE_LIES)
+    table = sum_up_cells(scores.pairs, scores.dice, criteria, lies)
     return table.assign(index=scores.index[table["index"]])
 
 

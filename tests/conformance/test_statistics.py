@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.group_figures import SECTIONS
 from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.tables import Scores, make, statistics
@@ -52,3 +55,17 @@ def test_a_table_is_the_same_again_and_the_scores_stay(made: dict[str, pd.DataFr
 
 def test_what_only_a_run_knows_is_left_out_without_one() -> None:
     assert set(make(scores(), of_runs=False)) == {n for n, kind in statistics().items() if not kind.of_runs}
+
+
+def test_intervals_of_structures_are_of_the_level_that_was_declared_and_surfaces_of_their_own_values() -> None:
+    given = scores()
+    surfaces = {
+        name: of.rename(columns={c: c.replace("dice_", "hd95_mm_") for c in of.columns if c.startswith("dice_")})
+        for name, of in given.structures.items()
+    }
+    width = {}
+    for confidence in (0.95, 0.5):
+        made = make(replace(given, surfaces=surfaces, criteria=Criteria(confidence=confidence)))
+        width[confidence] = made["structures"]["ci_high"] - made["structures"]["ci_low"]
+        pd.testing.assert_series_equal(made["surfaces"]["mean"], made["structures"]["mean"])
+    assert (width[0.5] < 0.6 * width[0.95]).all()

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.app.cli import main
+from lumirage_bids.measures.surface import Surface
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
 from tests.conftest import options, run_program
@@ -265,6 +266,8 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     assert run_program(common).code == 0
     after = latest_rows(out, key)
     assert after["hd95_mm"].gt(0).all()
+    single = [c for c in after if score_table.structure_index(c, Surface.structures) is not None]
+    np.testing.assert_allclose(after[single].mean(axis=1), after["hd95_mm"], rtol=1e-4)
     # A registration's time is never the same twice.
     assert after.loc["greedy", "runtime_s"].equals(before.loc["greedy", "runtime_s"])
     np.testing.assert_allclose(after["dice_mean"], before["dice_mean"].reindex(after.index), atol=1e-3)

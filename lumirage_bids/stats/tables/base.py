@@ -29,6 +29,8 @@ class Scores:
         The score table: a row per variant × method × labelling × pair.
     structures : mapping of str to DataFrame
         Labelling → a row per variant × method × pair, a column ``dice_<index>`` per structure.
+    surfaces : mapping of str to DataFrame
+        The same with columns ``hd95_mm_<index>``, where surfaces were measured.
     luts : mapping of str to mapping of int to str
         Labelling → index → name.
     volumes : mapping, optional
@@ -50,6 +52,7 @@ class Scores:
 
     pairs: pd.DataFrame
     structures: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    surfaces: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     luts: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     volumes: Mapping[str, Mapping[int, float]] | None = None
     criteria: Criteria = field(default_factory=Criteria)

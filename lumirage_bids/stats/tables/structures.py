@@ -47,4 +47,4 @@ class Structures(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return per_structure(scores.structures, scores.luts, scores.volumes)
+        return per_structure(scores.structures, scores.luts, scores.volumes, criteria=scores.criteria)

@@ -302,7 +302,7 @@ def _candidates(
         counts = ", ".join(f"{suffixes.count(s)} {s}" for s in sorted(set(suffixes))) or "none"
         images = [*right, *(path.relative_to(root) for path in tree.foreign)]
         none = find_left_out(root, filters, (), images)[:NAMED]
-        why = f"No scan fits for example for {list_names(none)}. " if none else ""
+        why = f"Why, of the first subjects: {list_names(none)}. " if none else ""
         raise NothingSelectedError(
             f"No image of {root} fits the filter {json.dumps(filters)}. Anatomical images there: {counts}. "
             f"Check --bids-filter-file. {why}{' '.join(notes)}".rstrip()

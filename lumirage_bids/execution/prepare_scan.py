@@ -44,16 +44,18 @@ from lumirage_bids.output.read_prepared import (
     NotPreparedError,
     failure_of,
     own_label_maps,
+    prepared_grid,
     read_label_map,
     read_prepared,
     read_prepared_mask,
     read_structures,
     structures_if_whole,
 )
+from lumirage_bids.spatial.grids import outside_share
 from lumirage_bids.spatial.histograms import histogram
 from lumirage_bids.spatial.images import Volume, read_image, write_image
 from lumirage_bids.spatial.itk import write_itk
-from lumirage_bids.spatial.preparation import Preparation, prepare
+from lumirage_bids.spatial.preparation import Preparation, common_grid, prepare
 from lumirage_bids.spatial.synthesis import Synthesis
 from lumirage_bids.spatial.transforms import Transform
 
@@ -61,6 +63,9 @@ if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
 
 logger = logging.getLogger("lumirage")
+
+TOLD = 0.001
+"""Share of a brain outside a common grid from which it is told."""
 
 HARDLY = 0.5
 """Share of what is labelled outside the brain mask from which one of the two is wrong."""
@@ -295,6 +300,22 @@ def align_scan(job: AlignmentJob, output: Output, context: Context) -> None:
                 found = _align(job, output, context) if found is None else found
                 with output.publishing(file, about) as path, replacing(path) as temporary:
                     write_itk(Transform((found,)), temporary)
+    if found is not None and job.preparation.grid == "reference":
+        _tell_outside(job, output, found)
+
+
+def _tell_outside(job: AlignmentJob, output: Output, alignment: np.ndarray) -> None:
+    """Tell how much of a brain the grid that all are registered on does not hold: here, once a scan."""
+    mask = read_prepared_mask(output, job.scan, job.variants[0], job.inputs)
+    grid = prepared_grid(output, job.reference, job.variants[0], job.inputs)
+    shape, affine = common_grid(*grid, job.preparation)
+    there = replace(mask, affine=np.linalg.inv(alignment) @ mask.affine)
+    lost = outside_share(there, Volume(array=np.broadcast_to(False, shape), affine=affine))
+    if lost >= TOLD:
+        logger.warning(
+            "%s, variant %s: %.1f %% of the brain lies outside the grid of %s, on which all are registered",
+            job.scan.name, " and ".join(job.variants), 100 * lost, job.reference.name,
+        )  # fmt: skip
 
 
 def _align(job: AlignmentJob, output: Output, context: Context) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -35,11 +34,6 @@ from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.preparation import Prepared, common_grid, on_common_grid
 from lumirage_bids.spatial.transforms import Transform
-
-logger = logging.getLogger("lumirage")
-
-TOLD = 0.001
-"""Share of a brain outside a common grid from which it is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +86,6 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
             at_reference[name, how] = Volume(array=array, affine=affine)
         if together:
             seen = on_common_grid(Prepared(image=image, mask=mask), alignment, shape, affine)
-            if seen.lost >= TOLD:
-                logger.warning(
-                    "%s, variant %s: %.1f %% of the brain lies outside the grid of %s, on which all are registered",
-                    scan.name, variant, 100 * seen.lost, batch.reference.name,
-                )  # fmt: skip
     at_edge = output.read_sidecar(paths.prepared_image(scan, variant)).get("AtEdge")
     return Side(
         scan=scan,

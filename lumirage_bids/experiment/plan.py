@@ -51,6 +51,8 @@ class AlignmentJob:
 
     Attributes
     ----------
+    preparation : Preparation
+        What was done to both, in all these variants.
     inputs : mapping
         As of `ScanJob`.
     """
@@ -58,6 +60,7 @@ class AlignmentJob:
     scan: Scan
     reference: Scan
     variants: tuple[str, ...]
+    preparation: Preparation
     alignment: Alignment
     hash: str
     inputs: Mapping[Path, str]

@@ -165,6 +165,7 @@ class PlanBuilder:
                 scan=scan,
                 reference=self.reference,
                 variants=tuple(names),
+                preparation=self.variants[names[0]].preparation,
                 alignment=self.variants[names[0]].alignment,
                 hash=value,
                 inputs={

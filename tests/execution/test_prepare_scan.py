@@ -10,7 +10,7 @@ import pytest
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError
 from lumirage_bids.bids.scans import File
-from lumirage_bids.execution.prepare_scan import prepare_scan
+from lumirage_bids.execution.prepare_scan import align_scan, prepare_scan
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import ScanJob, prepared_files
 from lumirage_bids.labellers import labeller
@@ -20,7 +20,7 @@ from lumirage_bids.output.files import read_json
 from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.preparation import Preparation
-from tests.small_plan import scan
+from tests.small_plan import plan, scan
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,32 @@ def test_a_brain_is_as_large_as_its_mask_though_labels_cover_a_part(tmp_path: Pa
     prepare_scan(job, Output(tmp_path / "out"), Context(work_dir=tmp_path))
     facts = Output(tmp_path / "out").read_sidecar(paths.label_map(one, "manual"))["Facts"]
     assert facts["BrainExtent"] == [80, 88, 72]
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"), [((6, 6, 6), "57.9 % of the brain lies outside the grid of sub-1_T1w"), ((8, 8, 8), "")]
+)
+def test_what_the_common_grid_does_not_hold_of_a_brain_is_told_once(
+    shape: tuple[int, int, int], told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By who aligns the scan: each of its pairs would tell it again."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        "[methods.identity]\n[alignment]\nstart = 'none'\n[preparation]\ngrid = 'reference'\nspacing = 1\n"
+        f"crop = 'none'\nshape = {list(shape)}\n[variants.a]\n[variants.b]\n"
+    )
+    made = plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=str(mine))
+    output = Output(tmp_path / "out")
+    for job in made.preparing:
+        array = np.ones((8, 8, 8), np.float32)
+        array[0, 0, 0] = 0
+        for variant, _, value in job.variants:
+            for file in prepared_files(job.scan, variant):
+                with output.publishing(file, {"Hash": value}) as path:
+                    size = shape if job.scan == made.reference else array.shape
+                    write_image(Volume(array=array[tuple(slice(n) for n in size)], affine=np.eye(4)), path, np.int32)
+    with caplog.at_level("WARNING", "lumirage"):
+        for align in made.aligning:
+            align_scan(align, output, Context())
+    warnings = [record.getMessage() for record in caplog.records]
+    assert [told in w and "sub-2_T1w, variant a and b" in w for w in warnings] == [True] * bool(told)

@@ -15,7 +15,7 @@ from lumirage_bids.execution.register_pairs import PairAtWork, _why
 from lumirage_bids.execution.score_pair import Side
 from lumirage_bids.methods.base import Context, Method
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.preparation import Prepared, on_common_grid
+from lumirage_bids.spatial.preparation import Preparation, Prepared, on_common_grid
 from lumirage_bids.spatial.transforms import Transform
 from tests.random_volumes import affine
 
@@ -63,7 +63,7 @@ def side(seed: int, *, together: bool) -> Side:
 
 
 def at_work(method: Method, tmp_path: Path, *, together: bool) -> PairAtWork:
-    arm: Any = SimpleNamespace(method=method, label="shifting", code={})
+    arm: Any = SimpleNamespace(method=method, label="shifting", code={}, preparation=Preparation())
     arm.stages = (arm,)
     batch: Any = SimpleNamespace(arm=arm, arms=(), moving=None)
     return PairAtWork(

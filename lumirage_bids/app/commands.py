@@ -159,5 +159,5 @@ COMMANDS = {
 
 def overview() -> str:
     """The table in words, for the end of the main command's help."""
-    lines = (f"  lumirage {c.name} {c.usage}".ljust(31) + c.summary for c in COMMANDS.values())
+    lines = (f"  lumirage {c.name} {c.usage}".ljust(30) + f" {c.summary}" for c in COMMANDS.values())
     return "\n".join(["other commands (each has --help):", *lines, "", options.EXIT_CODES])

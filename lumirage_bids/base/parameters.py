@@ -121,24 +121,28 @@ def _coerce_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(_coerce(v, k) for v, k in zip(value, kinds, strict=True))
 
 
-def _words(kind: Any) -> str:
-    origin = get_origin(kind)
+def _words(kind: Any, *, several: bool = False) -> str:
+    """What is allowed, in English; `several` of it where it stands in a list."""
+    origin, inside = get_origin(kind), get_args(kind)
     if origin in (typing.Union, UnionType):
-        return " or ".join(_words(k) for k in get_args(kind))
+        some = " or ".join(_words(k, several=several) for k in inside if k is not NoneType)
+        return f"{some}, or none" if NoneType in inside else some
     if origin is Literal:
-        return " or ".join(repr(v) for v in get_args(kind))
+        return " or ".join(repr(v) for v in inside)
     if origin is tuple:
-        kinds = get_args(kind)
-        return f"a list of {'' if Ellipsis in kinds else f'{len(kinds)} times '}{_words(kinds[0])}"
+        count = "" if Ellipsis in inside else f"{len(inside)} "
+        return f"{'lists' if several else 'a list'} of {count}{_words(inside[0], several=True)}"
     if isinstance(kind, type) and is_dataclass(kind):
-        return f"a table of {', '.join(f.name for f in fields(kind))}"
-    return {
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        bool: "true or false",
-        NoneType: "nothing",
-    }.get(kind, str(kind))
+        return f"{'tables' if several else 'a table'} of {', '.join(f.name for f in fields(kind))}"
+    return _PLAIN.get(kind, (str(kind), str(kind)))[several]
+
+
+_PLAIN = {
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    str: ("text", "texts"),
+    bool: ("true or false", "values true or false"),
+}
 
 
 def digest(*parts: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, replace
-from typing import Any
 
 import pandas as pd
 
@@ -14,9 +13,8 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.scene import certain_rows
-from lumirage_bids.report.verdict.verdict import Tables
-from lumirage_bids.stats.classes import primary_class
-from lumirage_bids.stats.common import FLOORS, arms_aside
+from lumirage_bids.report.verdict.verdict import Known, Tables
+from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.tables import Scores, make, statistics
@@ -135,25 +133,8 @@ def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[st
 def _draw(output: Output, tables: Tables, words: Wording) -> None:
     # Matplotlib, which most who ask for a verdict do not wait for.
     from lumirage_bids.report.figure_files import save_figure
-    from lumirage_bids.report.figures.base import of_class, slug
-    from lumirage_bids.report.figures.differences import differing_in_one, paired_differences
-    from lumirage_bids.report.figures.effect_sizes import effect_matrix
-    from lumirage_bids.report.figures.violins import dice_violins
+    from lumirage_bids.report.group_figures import Pictures, Shown, draw_judged
 
-    pairs = tables.pairs if "dice_initial" in tables.pairs else tables.pairs.assign(dice_initial=float("nan"))
-    scored = tables.summary.dropna(subset="mean")
-    for number, labelling in enumerate(scored["labelling"].unique(), start=1):
-        name = f"{number}-{slug(str(labelling))}"
-        split = primary_class(tables.summary["split"][tables.summary["labelling"] == labelling])
-        rows = tables.comparisons
-        here = of_class(rows, str(labelling), split)
-        look: dict[str, Any] = {
-            **{"what": words.mean, "higher_is_better": words.higher_is_better},
-            "aside": arms_aside(tables.summary, str(labelling)),
-        }
-        save_figure(dice_violins(pairs, str(labelling), **look), output, f"figures/scores-{name}")
-        if len(differing_in_one(here)):
-            drawn = paired_differences(tables.pairs, rows, str(labelling), split, **look)
-            save_figure(drawn, output, f"figures/differences-{name}")
-        if len(here):
-            save_figure(effect_matrix(rows, str(labelling), split, **look), output, f"figures/effects-{name}")
+    shown = Shown(tables=tables, audit=None, pictures=Pictures(), parameters={}, known=Known(), words=words)
+    for name, figure in draw_judged(shown):
+        save_figure(figure, output, f"figures/{name}")

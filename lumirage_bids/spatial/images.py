@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -279,6 +280,12 @@ def _affine(path: Path, image: Any) -> FloatArray:
     code = int(image.header["xyzt_units"]) % 8 if "xyzt_units" in image.header else unit_codes["mm"]
     unit = unit_codes.label.get(code, "unknown")
     factor = MM.get(unit, 1.0)
+    if not (_plausible(affine) or _plausible(affine * factor)):
+        lengths = " × ".join(f"{length:.4g}" for length in step_lengths(affine) * factor)
+        raise BadDataError(
+            f"{path}: voxels of {lengths} mm; allowed: {VOXELS[0]:g} to {VOXELS[1]:g} mm. Repair the header: its "
+            "affine, or xyzt_units where lengths are in metres or micrometres"
+        )
     if factor == 1:
         return affine
     if _plausible(affine) and not _plausible(affine * factor):
@@ -375,12 +382,38 @@ def _check_header(path: Path, image: nibabel.spatialimages.SpatialImage) -> None
         raise BadDataError(f"{path}: shape {tuple(shape)}; one three-dimensional volume is needed")
     if min(shape[:3]) < 2:
         raise BadDataError(f"{path}: shape {tuple(shape)}; every axis needs two voxels or more")
+    first = getattr(image.header, "single_vox_offset", 0) if getattr(image.header, "is_single", False) else 0
+    if getattr(image.dataobj, "offset", first) < first:
+        raise BadDataError(
+            f"{path}: voxels begin at byte {image.dataobj.offset}, which is in the header itself; repair its "
+            f"vox_offset: {first} or more"
+        )
     linear = np.asarray(image.affine, dtype=np.float64)[:3, :3]
     lengths = step_lengths(linear)
     if not np.isfinite(image.affine).all() or abs(np.linalg.det(linear)) < 1e-6 * max(lengths.prod(), 1e-12):
         raise BadDataError(f"{path}: the affine {np.round(linear, 4).tolist()} is singular; repair the header")
     if "sform_code" in image.header and image.header["sform_code"] == image.header["qform_code"] == 0:
         LOGGER.warning("%s: the header does not place it in the world; its orientation is a guess of nibabel's", path)
+    if (apart := _places_apart(image)) > lengths.min() / 2:
+        LOGGER.warning(
+            "%s: sform and qform of the header place it up to %.3g mm apart; the sform counts. A label map by a "
+            "program that goes by the qform lies elsewhere: look at them together", path, apart,
+        )  # fmt: skip
+
+
+def _places_apart(image: Any) -> float:
+    """How far apart the two affines of a NIfTI header place a corner of the image, mm; 0 where there are not two."""
+    from nibabel.spatialimages import HeaderDataError
+
+    if "sform_code" not in image.header or not (image.header["sform_code"] > 0 and image.header["qform_code"] > 0):
+        return 0.0
+    try:
+        qform = image.header.get_qform()
+    except HeaderDataError:  # no rotation: nobody can go by it
+        return 0.0
+    corners = np.array([*product(*((0, n - 1) for n in image.shape[:3]))])
+    apart = (image.header.get_sform() - qform)[:3]
+    return float(np.linalg.norm(corners @ apart[:, :3].T + apart[:, 3], axis=1).max())
 
 
 def write_image(volume: Volume, path: Path, dtype: npt.DTypeLike = np.float32) -> None:

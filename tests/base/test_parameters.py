@@ -36,10 +36,10 @@ def test_values_take_the_types_of_the_fields() -> None:
     ("table", "words"),
     [
         ({"scale": [1]}, ["unknown parameter 'scale'", "scales"]),
-        ({"scales": 3}, ["scales = 3", "a list of a whole number"]),
+        ({"scales": 3}, ["scales = 3", "must be a list of whole numbers."]),
         ({"scales": [1.5]}, ["[1.5]"]),
-        ({"limits": [1, 2, 3]}, ["limits"]),
-        ({"spacing": "fine"}, ["'fine'", "a number or nothing"]),
+        ({"limits": [1, 2, 3]}, ["limits", "must be a list of 2 numbers."]),
+        ({"spacing": "fine"}, ["'fine'", "must be a number, or none."]),
         ({"spacing": True}, ["True"]),
         ({"kind": "brain"}, ["'brain'", "'image' or 'mask'"]),
         ({"flag": 1}, ["true or false"]),

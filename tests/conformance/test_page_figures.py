@@ -10,7 +10,7 @@ from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.base import PageFigure
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.figures.slices import Planes, View
-from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, page_figures
+from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, draw_judged, page_figures
 from lumirage_bids.report.group_page import group_tables
 from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
@@ -77,3 +77,9 @@ def test_every_figure_has_a_name_of_its_own_and_comes_by_place(whole: Shown) -> 
 
 def test_without_rows_and_pictures_nothing_is_drawn() -> None:
     assert draw_figures(shown(rows=False)) == {section: [] for section in SECTIONS}
+
+
+def test_judge_draws_those_figures_that_say_so_under_the_names_that_they_say(whole: Shown) -> None:
+    drawn = [name.partition("-")[0] for name, _ in draw_judged(whole)]
+    assert list(dict.fromkeys(drawn)) == [kind.judged for kind in KINDS if kind.judged]
+    assert {"scores", "differences", "effects"} <= set(drawn)

@@ -209,7 +209,7 @@ def test_model_is_looked_for_in_the_folder_of_weights(saved: Callable[[nn.Module
     ("wrong", "said"),
     [
         ({"shape": [1, 2, 3]}, "at least 2"),
-        ({"shape": [20, 20]}, "3 times a whole number"),
+        ({"shape": [20, 20]}, "must be a list of 3 whole numbers\\."),
         ({"orientation": "RRR"}, "one each of L/R"),
         ({"spacing": 0}, "above 0"),
         ({"units": "metres"}, "'voxels' or 'mm'"),

@@ -287,6 +287,54 @@ def test_lengths_are_in_mm(
     assert bool(said) == bool(caplog.text)
 
 
+@pytest.mark.parametrize(("stored", "unit"), [(0.001, "mm"), (80.0, "unknown"), (0.002, "micron")])
+def test_voxels_of_no_head_or_brain_are_refused(tmp_path: Path, stored: float, unit: str) -> None:
+    image = nibabel.Nifti1Image(RAMP, np.diag([stored, stored, stored, 1]))
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "i.nii")
+    with pytest.raises(BadDataError, match=r"voxels of .* mm; allowed: 0\.01 to 50 mm\. .* xyzt_units"):
+        read_image(tmp_path / "i.nii")
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".nii", nibabel.Nifti1Image), (".nii.gz", nibabel.Nifti2Image)])
+def test_voxels_that_would_begin_in_the_header_are_refused(tmp_path: Path, suffix: str, kind: type) -> None:
+    """NiBabel takes 0 for a place in the file, and the header for voxels."""
+    image = kind(RAMP, np.eye(4))
+    image.header["vox_offset"] = first = image.header.single_vox_offset
+    content = image.header.binaryblock + bytes(4) + RAMP.tobytes(order="F")
+    image.header["vox_offset"] = 0
+    wrong = image.header.binaryblock + content[len(image.header.binaryblock) :]
+    pack = gzip.compress if suffix == ".nii.gz" else bytes
+    (tmp_path / f"right{suffix}").write_bytes(pack(content))
+    (tmp_path / f"wrong{suffix}").write_bytes(pack(wrong))
+    np.testing.assert_array_equal(read_image(tmp_path / f"right{suffix}").array, RAMP)
+    with pytest.raises(BadDataError, match=f"begin at byte 0, .* vox_offset: {first} or more"):
+        read_image(tmp_path / f"wrong{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("moved", "codes", "said"),
+    [
+        (40.0, (1, 1), "up to 40 mm apart; the sform counts"),
+        (0.1, (1, 1), ""),
+        (40.0, (1, 0), ""),
+        (40.0, (4, 2), "40 mm"),
+    ],
+)
+def test_two_places_of_an_image_are_told(
+    tmp_path: Path, moved: float, codes: tuple[int, int], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = nibabel.Nifti1Image(RAMP, np.eye(4))
+    other = np.eye(4)
+    other[0, 3] = moved
+    image.set_sform(np.eye(4), codes[0])
+    image.set_qform(other, codes[1])
+    nibabel.save(image, tmp_path / "i.nii")
+    np.testing.assert_array_equal(read_image(tmp_path / "i.nii").affine, np.eye(4))
+    assert said in caplog.text
+    assert bool(said) == bool(caplog.text)
+
+
 @pytest.mark.parametrize(("code", "stored"), [(4, 1), (7, 1), (56 + 2, 1), (56 + 1, 0.001), (200 + 4, 1)])
 def test_codes_of_units_that_there_are_not(tmp_path: Path, code: int, stored: float) -> None:
     """Of lengths: taken as mm, as those of no known unit are. Of times: nothing to an image of one volume."""

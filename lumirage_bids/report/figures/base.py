@@ -1,4 +1,4 @@
-"""The contract of a figure of the group's page."""
+"""The contract of a figure of the group's page, and of ``lumirage judge``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lumirage_bids.report.text import Wording
 from lumirage_bids.stats.classes import Arm, primary_class
 from lumirage_bids.stats.common import arms_aside
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from lumirage_bids.report.audit_section import AuditSection
     from lumirage_bids.report.figures.intensities import ShownHistogram
     from lumirage_bids.report.figures.slices import View
-    from lumirage_bids.report.group_page import GroupTables
-    from lumirage_bids.report.verdict.verdict import Known
+    from lumirage_bids.report.verdict.verdict import Known, Tables
 
 #: Sections of the page that show figures, and tables of statistics that ask for it, by their ids.
 SECTIONS = ("audit", "summary", "violins", "comparisons", "variants", "structures", "landmarks", "robustness", "images")
@@ -80,20 +80,23 @@ class Shown:
 
     Attributes
     ----------
-    tables : GroupTables
+    tables : Tables
     audit : AuditSection or None
     pictures : Pictures
     parameters : mapping
         Those of alignment and methods by variant, as in `lumirage_bids.audit.Conditions`.
     known : Known
         What bounds the verdict besides scores.
+    words : Wording
+        How the score is spoken of.
     """
 
-    tables: GroupTables
+    tables: Tables
     audit: AuditSection | None
     pictures: Pictures
     parameters: Mapping[str, Mapping[str, Any]]
     known: Known
+    words: Wording = field(default_factory=Wording)
 
     @cached_property
     def named(self) -> dict[str, str]:
@@ -113,6 +116,11 @@ class Shown:
         """Arms that are set aside, to be marked."""
         return arms_aside(self.tables.summary, labelling)
 
+    def look(self, labelling: str) -> dict[str, Any]:
+        """How a figure of scores speaks of them, and whom it marks."""
+        what = {"what": self.words.mean, "higher_is_better": self.words.higher_is_better}
+        return {**what, "aside": self.aside(labelling)}
+
 
 class PageFigure(ABC):
     """A figure of the group's page; a subclass in a module of this package is found, drawn, and shown.
@@ -128,6 +136,9 @@ class PageFigure(ABC):
     """Its place among the figures of the section; later ones come last."""
     needs: ClassVar[str] = "pairs"
     """The table without whose rows there is nothing to draw: ``pairs``, or the name of a statistic; empty for none."""
+
+    judged: ClassVar[str] = ""
+    """How the names of its files begin where ``lumirage judge`` draws it of anybody's table; empty if it does not."""
 
     @abstractmethod
     def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:

@@ -164,6 +164,7 @@ class Differences(OfLabelling):
     name: ClassVar[str] = "differences"
     section: ClassVar[str] = "comparisons"
     place: ClassVar[int] = 10
+    judged: ClassVar[str] = "differences"
     needs: ClassVar[str] = "comparisons"
 
     def caption(self, shown: Shown, labelling: str) -> str:
@@ -186,4 +187,4 @@ class Differences(OfLabelling):
         split, rows = shown.split(labelling), shown.tables.comparisons
         if not len(differing_in_one(of_class(rows, labelling, split))):
             return None
-        return paired_differences(shown.tables.pairs, rows, labelling, split, aside=shown.aside(labelling))
+        return paired_differences(shown.tables.pairs, rows, labelling, split, **shown.look(labelling))

@@ -199,6 +199,7 @@ class EffectSizes(PageFigure):
     name: ClassVar[str] = "effects"
     section: ClassVar[str] = "comparisons"
     place: ClassVar[int] = 20
+    judged: ClassVar[str] = "effects"
     needs: ClassVar[str] = "comparisons"
 
     def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
@@ -212,14 +213,15 @@ class EffectSizes(PageFigure):
             grids = grids_of(shown.tables.pairs)
             for number, how in enumerate(evaluations_of(rows)):
                 here = rows[rows["evaluation"] == how]
+                where = f"compared {compared_where(*grids[how])}" if how in grids else f"of {how}"
                 yield ReportFigure(
                     name=f"{self.name}-{name}{f'-{number + 1}' * bool(number)}",
-                    figure=effect_matrix(here, labelling, split, aside=shown.aside(labelling)),
+                    figure=effect_matrix(here, labelling, split, **shown.look(labelling)),
                     caption=f"Effect size d_z of every two methods, {labelling}, pairs of class “{split}”, labels "
-                    f"compared {compared_where(*grids[how])}. Positive: the row is better. Colour: how large the "
-                    "effect is at least, by the end of its interval nearer to 0; blue where the row is better, orange "
-                    "where the column is. White: no interval, or a method that is set aside. Bands after Cohen: small "
-                    "from 0.2, medium from 0.5, large from 0.8.",
+                    f"{where}. Positive: the row is better. Colour: how large the effect is at least, by the end of "
+                    "its interval nearer to 0; blue where the row is better, orange where the column is. White: no "
+                    "interval, or a method that is set aside. Bands after Cohen: small from 0.2, medium from 0.5, "
+                    "large from 0.8.",
                     alt=f"Matrix of effect sizes d_z between methods, {labelling}. The table of comparisons has the "
                     "numbers.",
                 )

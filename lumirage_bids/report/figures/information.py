@@ -187,7 +187,7 @@ class Volumes(OfLabelling):
 
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it where volumes are known of a few structures at least."""
-        rows = shown.tables.per_structure
+        rows = shown.table("structures")
         scored = with_structures(rows, labelling).dropna(subset="volume_mm3")
         if scored["index"].nunique() < _FEWEST_STRUCTURES:
             return None
@@ -222,7 +222,5 @@ class DiceByInformation(OfLabelling):
         if audit is None or not audit.contrasts.get(labelling):
             return None
         contrasts, information = audit.contrasts[labelling], audit.information.get(labelling, {})
-        tables, aside = shown.tables, shown.aside(labelling)
-        return dice_against_information(
-            tables.per_structure, tables.pairs, contrasts, information, labelling, aside=aside
-        )
+        rows, aside = shown.table("structures"), shown.aside(labelling)
+        return dice_against_information(rows, shown.tables.pairs, contrasts, information, labelling, aside=aside)

@@ -105,7 +105,7 @@ class StructureDots(OfLabelling):
 
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it where a structure was scored."""
-        rows = shown.tables.per_structure
+        rows = shown.table("structures")
         if with_structures(rows, labelling).empty:
             return None
         return structure_dots(rows, labelling, aside=shown.aside(labelling))

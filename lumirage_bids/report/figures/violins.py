@@ -77,6 +77,7 @@ def dice_violins(
         at most `MAX_POINTS` a violin.
     """
     rows = pairs[pairs["labelling"] == labelling].assign(dice=scored_dice)
+    rows = rows if "dice_initial" in rows else rows.assign(dice_initial=float("nan"))
     arms = arms_of(rows)
     panels = [name for name, splits in pair_classes(splits_of(rows)).items() if splits == {name}] or [ALL]
     lines = -(-len(panels) // max(1, min(_VIOLINS_PER_ROW // max(1, len(arms)), 4)))
@@ -183,6 +184,7 @@ class Violins(OfLabelling):
 
     name: ClassVar[str] = "dice"
     section: ClassVar[str] = "violins"
+    judged: ClassVar[str] = "scores"
 
     def caption(self, shown: Shown, labelling: str) -> str:
         """What shape and points are."""
@@ -203,7 +205,7 @@ class Violins(OfLabelling):
     def draw(self, shown: Shown, labelling: str) -> Figure:
         """Draw the violins, with what bounds them."""
         ceilings = _known_ceilings(shown, labelling)
-        return dice_violins(shown.tables.pairs, labelling, ceilings=ceilings, aside=shown.aside(labelling))
+        return dice_violins(shown.tables.pairs, labelling, ceilings=ceilings, **shown.look(labelling))
 
 
 def _known_ceilings(shown: Shown, labelling: str) -> dict[str, float]:

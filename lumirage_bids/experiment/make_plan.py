@@ -110,9 +110,11 @@ def _check_selection(
                 )
     if len(scans) < 2:
         excluding = "--exclude-participant-label, " if excluded else ""
+        there = ", ".join(f"{name} ({n} scans)" for name, n in dataset.offered.items())
         raise NothingSelectedError(
             f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check {excluding}--bids-filter-file, "
             "--session-id and which scans have label maps."
+            + (f" The derivatives have: {there}. To choose: --labellings {' '.join(dataset.offered)}." if there else "")
             + (f" No scan fits for {list_names(dataset.left_out)}." if dataset.left_out else "")
         )
 

@@ -171,6 +171,9 @@ def test_refusals_name_what_is_there(tmp_path: Path) -> None:
         plan(tmp_path, scans, methods=("gredy",))
     with pytest.raises(NothingSelectedError, match="a pair needs two"):
         plan(tmp_path, scans[:1])
+    other = replace(dataset(tmp_path, [scan(tmp_path, s, labelled=False) for s in "12"]), offered={"aparc": 2})
+    with pytest.raises(NothingSelectedError, match=r"have: aparc \(2 scans\)\. To choose: --labellings aparc"):
+        make_plan(other, protocol.load("default"), asked(tmp_path))
 
 
 @pytest.mark.parametrize("option", ["--only", "--participant-label"])

@@ -1,10 +1,11 @@
 """The group level on a large study: seconds and peak memory of all tables, figures and the page.
 
-Generates the score tables of a run (by default 438 subjects, all 191 406 ordered pairs, 3 methods, 32 structures), with
-effects of the moving and of the fixed subject, two sequences, a few failures and holes where a native label map lacks a
-structure. Then each step runs in a process of its own: the tables alone (reading, and each statistic), and
-``lumirage IN OUT group`` whole, `--repeats` times; the fastest counts, and the highest resident memory. CPU seconds,
-over all threads, tell on a busy machine. Linux only.
+Generates the score tables of a run (by default 438 subjects, all 191 406 ordered pairs, 3 methods, 32 structures),
+with effects of the moving and of the fixed subject, every other measure that methods are compared by, two sequences,
+a few failures and holes where a native label map lacks a structure.
+Then each step runs in a process of its own: the tables alone (reading, and each statistic), and ``lumirage IN OUT
+group`` whole, `--repeats` times; the fastest counts, and the highest resident memory. CPU seconds, over all threads,
+tell on a busy machine. Linux only.
 
     python benchmarks/group.py [--subjects 438] [--structures 32] [--methods identity greedy syn]
         [--threads 2] [--repeats 1] [--keep FOLDER] [--out FILE.json]
@@ -28,11 +29,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lumirage_bids.measures import compared_columns
 from lumirage_bids.measures.dice import Dice
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.files import write_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.root import BIDS_VERSION, DESCRIPTION, dataset_name
+from lumirage_bids.stats.score import DICE
 
 LABELLING = "made"
 SEQUENCES = ("MPRAGE", "MP2RAGE")
@@ -89,7 +92,7 @@ def write(
         **{"status": np.where(failed, "failed", "ok"), "reason": np.where(failed, "out of memory", None)},
         "dice_mean": np.where(failed, np.nan, np.where(known, dice, 0).sum(1) / np.maximum(known.sum(1), 1)),
         **{"n_structures": known.sum(1), "dice_initial": initial},
-        **{"folding_percent": 0.1, "sdlogj": 0.3, "runtime_s": 20.0, "memory_gb": 2.0},
+        **others(method, moving, n, failed),
         **{"similarity": "lncc", "start": "aligned", "input": "image", "evaluation": "native", "hash": "0123456789ab"},
         **{"registration_hash": "0123456789ab", "conditions": "same", "finished": "2026-01-01T00:00:00"},
         **{"moving_subject": subject[4:], "fixed_subject": [f[4:].removesuffix("_T1w") for f in names[fixed]]},
@@ -105,10 +108,20 @@ def write(
     write_table(file, pd.DataFrame(columns, index=range(n)).reindex(columns=order))
 
 
+def others(method: str, moving: int, n: int, failed: np.ndarray) -> dict[str, np.ndarray]:
+    """Every measure that methods are compared by, besides Dice."""
+    random = np.random.default_rng([len(method), moving])
+    names = [name for name in compared_columns() if name != DICE.column]
+    values = 2 + random.normal(0, 0.1) + random.normal(0, 0.2, (n, len(names)))
+    return {name: np.where(failed, np.nan, values[:, place]) for place, name in enumerate(names)}
+
+
 def tables(out: Path) -> None:
     """Time reading and each statistic; print the seconds as JSON."""
     from lumirage_bids.bids.look_up_tables import read_lut
+    from lumirage_bids.stats.agreement import agreement
     from lumirage_bids.stats.comparisons import compare
+    from lumirage_bids.stats.further import compare_further, sum_up_measures
     from lumirage_bids.stats.structures import structure_differences
     from lumirage_bids.stats.summaries import failures, per_structure, summarise
 
@@ -130,6 +143,12 @@ def tables(out: Path) -> None:
         failures(pairs)
     with timed("comparisons"):
         compare(pairs)
+    with timed("measures"):
+        sum_up_measures(pairs)
+    with timed("further_comparisons"):
+        compare_further(pairs)
+    with timed("agreement"):
+        agreement(pairs)
     with timed("per_structure"):
         per_structure(rows, luts)
     with timed("structure_differences"):

@@ -13,7 +13,7 @@ from lumirage_bids.audit.method_rules import multimodal
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.reasons import by_kind, in_words
-from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
+from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT, folds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,15 +163,22 @@ def folding(c: Conditions) -> Iterator[Finding]:
     """Arms whose deformations fold more of the brain than a failure may."""
     rows = c.registrations
     rows = rows[(rows["method"] != FLOOR) & (rows["status"] == "ok")].dropna(subset="folding_percent")
-    means = rows.groupby("arm", sort=False)["folding_percent"].mean()
-    over = means[means > FOLDING_LIMIT_PERCENT]
+    by_arm = rows.groupby("arm", sort=False)["folding_percent"]
+    means = by_arm.mean()
+    over = means[
+        [
+            folds(above=int((of > FOLDING_LIMIT_PERCENT).sum()), scored=len(of), mean=float(of.mean()))
+            for _, of in by_arm
+        ]
+    ]
     if len(over):
         each = [f"{arm} {mean:.2g} %" for arm, mean in means.items()]
         yield Finding(
             id="folding",
             severity="serious" if len(over) < len(means) else "moderate",
             what=f"{', '.join(map(str, over.index)) if len(over) < len(means) else 'All methods'}: more than "
-            f"{FOLDING_LIMIT_PERCENT:g} % of the brain is folded.",
+            f"{FOLDING_LIMIT_PERCENT:g} % of the brain is folded, on average or in more than {MAY_LACK_PERCENT} % of "
+            "the pairs.",
             evidence=f"Mean share of the brain with a Jacobian determinant of 0 or less: {', '.join(each)}.",
             remedy="A map that folds can raise overlap where no anatomy corresponds (Rohlfing 2012, "
             "doi:10.1109/TMI.2011.2163944). Read Dice together with folding, and smooth more or take a diffeomorphic "

@@ -70,7 +70,7 @@ def freeze(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -> 
                     name: column.margin
                     for measure in measures.values()
                     for name, column in measure.columns.items()
-                    if column.margin is not None and column.accuracy
+                    if column.margin is not None
                 },
                 "masks": _masks(plan.masking),
                 "labellings": {labels.name: _labelling(labels, list(scans.values())) for labels in plan.labels},

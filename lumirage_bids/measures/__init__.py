@@ -19,7 +19,9 @@ __all__ = [
     "Measure",
     "RegisteredPair",
     "columns",
+    "compared_columns",
     "have_values",
+    "looks_at_labels",
     "measure",
     "measures",
     "structure_column",
@@ -49,6 +51,18 @@ def measure(name: str, **parameters: Any) -> Measure:
 def columns() -> Mapping[str, Column]:
     """Columns of all measures, in the order of the score table; without those that hold a structure each."""
     return MappingProxyType({name: column for kind in measures().values() for name, column in kind.columns.items()})
+
+
+@cache
+def compared_columns() -> Mapping[str, Column]:
+    """Columns that methods are compared by: those with a direction and a margin, in their order."""
+    return MappingProxyType({k: c for k, c in columns().items() if c.better != "none" and c.margin is not None})
+
+
+@cache
+def looks_at_labels(column: str) -> bool:
+    """Whether a column has a value for each labelling, or the same one in the rows of all."""
+    return any(column in kind.columns and kind().looks_at_labels for kind in measures().values())
 
 
 def have_values(names: Iterable[str], pairs: pd.DataFrame) -> list[str]:

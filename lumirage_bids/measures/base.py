@@ -29,16 +29,18 @@ class Column:
     better : str
         ``higher``, ``lower``, or ``none`` where neither is.
     in_words : str
-        What the better values are, where "better" says too much: ``smoother``.
+        What the better values are, where "better" says too much: ``smoother``, ``faster``.
     reference : str
         Address of the publication that defines it.
     margin : float or None
         Differences in the mean within ± this are of no consequence, in the column's unit; None for a column that
-        methods are not compared by.
+        methods are not compared by. The decimals of differences follow from it.
     worst : float or None
         What a pair without a score counts in the worst case; None where there is no such number.
-    accuracy : bool
-        Whether it tells how well scans fit: methods are compared by it, and the verdict says whether it agrees.
+    tells : str
+        What it tells of: ``accuracy``, how well scans fit, so that it may contradict a winner; ``deformation``, whether
+        that may be anatomy, or ``cost``: no deformation at all is perfect and free, so these rank no methods by
+        themselves; empty for none of these.
     summed : str
         How ``summary.tsv`` sums it up, in a column of its own: ``mean``, ``median``, ``max``; empty for not at all.
     """
@@ -51,7 +53,7 @@ class Column:
     reference: str = ""
     margin: float | None = None
     worst: float | None = None
-    accuracy: bool = False
+    tells: Literal["", "accuracy", "deformation", "cost"] = ""
     summed: Literal["", "mean", "median", "max"] = "mean"
 
     @property
@@ -64,6 +66,30 @@ class Column:
         'mm, lower is better'
         """
         return self.unit if self.better == "none" else f"{self.unit}, {self.better} is {self.in_words}"
+
+    @property
+    def called(self) -> str:
+        """Its name in a sentence.
+
+        Examples
+        --------
+        >>> of = {"description": "", "unit": "mm", "better": "lower"}
+        >>> Column(title="HD95, mm", **of).called, Column(title="Folding, %", **of).called
+        ('HD95', 'folding')
+        """
+        name = self.title.rpartition(", ")[0] or self.title
+        return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+
+    def with_unit(self, number: str) -> str:
+        """A number with the unit that stands in the title.
+
+        Examples
+        --------
+        >>> Column(title="HD95, mm", description="", unit="mm", better="lower").with_unit("0.5")
+        '0.5 mm'
+        """
+        _, comma, unit = self.title.rpartition(", ")
+        return f"{number} {unit}" if comma else number
 
     @property
     def entry(self) -> dict[str, str]:

@@ -23,17 +23,23 @@ class Effort(Measure):
     columns: ClassVar[Mapping[str, Column]] = {
         "runtime_s": Column(
             description="Wall time of the registration alone, without start, reading and scoring",
-            title="Time, s",
+            title="Run time, s",
             unit="s",
-            better="none",
+            better="lower",
+            in_words="faster",
+            margin=1.0,
+            tells="cost",
             summed="median",
         ),
         "memory_gb": Column(
             description="Peak memory during the registration: of the process on a CPU, allocated on the device on a "
             "GPU",
-            title="Memory, GB",
+            title="Peak memory, GB",
             unit="GB (10^9 bytes)",
-            better="none",
+            better="lower",
+            in_words="smaller",
+            margin=0.1,
+            tells="cost",
             summed="max",
         ),
     }

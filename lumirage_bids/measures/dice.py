@@ -37,7 +37,7 @@ class Dice(Measure):
             reference="https://doi.org/10.2307/1932409",
             margin=MARGIN,
             worst=0.0,
-            accuracy=True,
+            tells="accuracy",
             summed="",
         ),
         "n_structures": Column(

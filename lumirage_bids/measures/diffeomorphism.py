@@ -30,9 +30,11 @@ class Diffeomorphism(Measure):
         "ndv_percent": Column(
             description="Share of the fixed brain mask's volume that the deformation does not map diffeomorphically, "
             "by digital Jacobian determinants; n/a where the protocol does not ask for it",
-            title="Not diffeomorphic, %",
+            title="Non-diffeomorphic volume, %",
             unit="percent",
             better="lower",
+            margin=0.1,
+            tells="deformation",
             reference="https://doi.org/10.1007/s11263-024-02047-1",
         )
     }

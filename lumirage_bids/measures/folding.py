@@ -28,6 +28,8 @@ class Folding(Measure):
             title="Folding, %",
             unit="percent",
             better="lower",
+            margin=0.1,
+            tells="deformation",
         )
     }
 

@@ -36,7 +36,7 @@ class Landmarks(Measure):
             better="lower",
             reference="https://doi.org/10.1109/42.952729",
             margin=0.1,
-            accuracy=True,
+            tells="accuracy",
         )
     }
 

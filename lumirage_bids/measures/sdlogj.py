@@ -30,6 +30,8 @@ class SDLogJ(Measure):
             unit="1",
             better="lower",
             in_words="smoother",
+            margin=0.02,
+            tells="deformation",
             reference="https://doi.org/10.1109/TMI.2019.2897538",
         )
     }

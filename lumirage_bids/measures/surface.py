@@ -40,7 +40,7 @@ class Surface(Measure):
             better="lower",
             reference="https://doi.org/10.1109/TMI.2022.3213983",
             margin=0.1,
-            accuracy=True,
+            tells="accuracy",
         ),
         "assd_mm": Column(
             description="The same of the mean distance between the surfaces",
@@ -48,7 +48,7 @@ class Surface(Measure):
             unit="mm",
             better="lower",
             margin=0.05,
-            accuracy=True,
+            tells="accuracy",
         ),
     }
 

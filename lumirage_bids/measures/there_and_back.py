@@ -30,6 +30,8 @@ class InverseConsistency(Measure):
             title="Inverse consistency, mm",
             unit="mm",
             better="lower",
+            margin=0.1,
+            tells="deformation",
             reference="https://doi.org/10.1109/42.932742",
         )
     }

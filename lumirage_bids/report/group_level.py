@@ -33,7 +33,6 @@ from lumirage_bids.output.record import MadeBy, dated_records, read_criteria, re
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.report.audit_section import audit_section
 from lumirage_bids.report.group_page import MissingScan, ReportContext, group_tables, write_group_report
-from lumirage_bids.report.judged import FURTHER, further_comparisons
 from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
@@ -102,9 +101,6 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(conditions.labellers))}
     for name, table in made.items():
         output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
-    further = further_comparisons(tables.further)
-    if len(further):
-        output.write_table("group/further_comparisons.tsv", further, FURTHER)
     labellers, about_labellers = agreements.collect(output)
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)

@@ -13,7 +13,7 @@ import pandas as pd
 from lumirage_bids.audit import withheld
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.experiment.followed import Followed
-from lumirage_bids.measures import Column, columns, have_values
+from lumirage_bids.measures import Column, compared_columns, have_values
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
@@ -27,8 +27,10 @@ from lumirage_bids.report.tables import (
     Table,
     comparison_table,
     failure_table,
+    further_table,
     labeller_table,
     landmark_table,
+    measure_table,
     ranking_table,
     structure_difference_table,
     structure_table,
@@ -256,6 +258,8 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         summary=summary_table(told_once(tables.summary, tables.pairs)) if len(tables.summary) else None,
         ranking=ranking_table(ranked) if len(ranked) else None,
         comparisons=comparison_table(told_once(tables.comparisons, tables.pairs)) if len(tables.comparisons) else None,
+        other_measures=measure_table(tables.made["measures"]) if len(tables.further_comparisons) else None,
+        further=further_table(tables.further_comparisons) if len(tables.further_comparisons) else None,
         structures=_structure_tables(tables),
         landmarks=landmark_table(tables.made["landmarks"]) if len(tables.made["landmarks"]) else None,
         robust=bool(len(tables.made["ladder"])),
@@ -273,9 +277,8 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
 
 
 def _measures(pairs: pd.DataFrame) -> list[Column]:
-    """What the measures of accuracy besides Dice are, as far as there are values."""
-    found = [name for name, column in columns().items() if column.accuracy and name != DICE.column]
-    return [columns()[name] for name in have_values(found, pairs)]
+    """What the measures besides Dice are, as far as there are values."""
+    return [compared_columns()[name] for name in have_values(compared_columns(), pairs) if name != DICE.column]
 
 
 def _bounds_of(context: ReportContext) -> Known:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 
 import pandas as pd
 
-from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.score_table import structure_index
@@ -15,10 +14,8 @@ from lumirage_bids.report.text import Wording
 from lumirage_bids.report.verdict.scene import certain_rows
 from lumirage_bids.report.verdict.verdict import Known, Tables
 from lumirage_bids.stats.common import FLOORS
-from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.score import DICE, Score, known_score
+from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.tables import Scores, make, statistics
-from lumirage_bids.stats.tables.comparisons import Comparisons
 
 
 def score_tables(
@@ -62,37 +59,7 @@ def tables_of(scores: Scores, *, of_runs: bool) -> Tables:
 
     made = make(replace(scores, judge=certain), of_runs=of_runs)
     named = {f.name: made[f.name] for f in fields(Tables) if f.name in made}
-    further = dict(_further(scores))
-    return Tables(pairs=scores.pairs, made=made, further=further, **named)
-
-
-def _further(scores: Scores) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Comparisons by the measures that at least two methods have; a family of tests each."""
-    pairs = scores.pairs
-    for column, about in measures.columns().items():
-        how = known_score(column)
-        if how is None or how[1] is None or not about.accuracy or column == scores.score.column or column not in pairs:
-            continue
-        known = pairs[pd.to_numeric(pairs[column]).notna()]
-        if known["method"].nunique() > 1:
-            margin, score = replace(scores.criteria, margin=how[1]), replace(how[0], worst=None)
-            yield column, compare(pairs, criteria=margin, score=score, references=scores.references)
-
-
-#: Data dictionary of ``group/further_comparisons.tsv``.
-FURTHER: dict[str, dict[str, str]] = {
-    "measure": {
-        "Description": "Column of pairs.tsv that the arms are compared by, in its unit; a family of tests of its own. "
-        "Other columns are as in comparisons.tsv, of this measure instead of mean Dice"
-    },
-    **{name: {k: v for k, v in entry.items() if k != "Units"} for name, entry in Comparisons.columns.items()},
-}
-
-
-def further_comparisons(further: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Comparisons by further measures, as one table with a column ``measure``; empty where there are none."""
-    named = [table.assign(measure=measure) for measure, table in further.items() if len(table)]
-    return pd.concat(named, ignore_index=True)[list(FURTHER)] if named else pd.DataFrame(columns=list(FURTHER))
+    return Tables(pairs=scores.pairs, made=made, **named)
 
 
 def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:

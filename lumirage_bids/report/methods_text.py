@@ -362,7 +362,7 @@ def _statistics(comparisons: pd.DataFrame) -> Iterator[str]:
         "variances of subjects and of single pairs were found by the method of moments, as in the social relations "
         "model [@kenny2006; @aronow2015], with degrees of freedom by Satterthwaite's formula [@satterthwaite1946] and "
         f"a correction for skewness [@hall1992].{apart} p-values were corrected for all comparisons by Holm's method "
-        f"[@holm1979].{tested}"
+        f"[@holm1979], those by other measures than Dice as a family apart.{tested}"
     )
 
 

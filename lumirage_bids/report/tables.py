@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from lumirage_bids import measures
-from lumirage_bids.report.text import MISSING, WRITERS, count, span
+from lumirage_bids.report.text import MISSING, WRITERS, count, significant, span
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
 from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS
 from lumirage_bids.stats.reasons import by_kind, in_words
@@ -111,7 +112,9 @@ def accuracy_columns(data: pd.DataFrame, end: str = "", group: str = "") -> list
     end, group : str
         How the names of the columns end, and the heading over them.
     """
-    further = [name for name, column in measures.columns().items() if column.accuracy and name != DICE.column]
+    further = [
+        name for name, column in measures.columns().items() if column.tells == "accuracy" and name != DICE.column
+    ]
     return [
         ShownColumn(key=f"{name}{end}", title=measures.columns()[name].title, kind="quantity", group=group)
         for name in further
@@ -232,6 +235,81 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
         "Intervals and p-values over subjects, but for those under “pairs taken for independent”, which are too sure."
     )
     return make_table("comparison-table", caption, data, columns)
+
+
+def measure_table(summed: pd.DataFrame) -> Table:
+    """Lay out every measure, one row each, the means of the arms over the pairs in common side by side."""
+    about = measures.compared_columns()
+    labels = arm_labels(arms_of(summed))
+    key = ["labelling", "evaluation", "measure"]
+    means = summed["mean_common"].where(~summed["set_aside"].astype(bool), summed["mean"])
+    data = summed.assign(
+        arm=[labels[Arm(v, m)] for v, m in zip(summed["variant"], summed["method"], strict=True)],
+        shown=[
+            f"{significant(value)}{' *' * bool(aside)}" for value, aside in zip(means, summed["set_aside"], strict=True)
+        ],
+    )
+    wide = data.drop_duplicates(key)[key].merge(
+        data.pivot(index=key, columns="arm", values="shown").add_prefix("mean of ").reset_index(), on=key
+    )
+    most = data.groupby(key)["n_common"].max()
+    wide = wide.assign(
+        title=[about[name].title for name in wide["measure"]],
+        direction=[f"{about[name].better} is {about[name].in_words}" for name in wide["measure"]],
+        tells=[about[name].tells for name in wide["measure"]],
+        margin=[f"{about[name].margin:g}" for name in wide["measure"]],
+        n=[most[tuple(row)] for row in wide[key].itertuples(index=False)],
+    )
+    columns = [
+        ShownColumn(key="title", title="Measure"),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="evaluation", title="Labels on grid"),
+        ShownColumn(key="tells", title="Tells of", keep=True),
+        ShownColumn(key="direction", title="Direction", keep=True),
+        ShownColumn(key="margin", title="Of no consequence, ±", keep=True),
+        ShownColumn(key="n", title="Pairs in common", kind="count"),
+        *(ShownColumn(key=f"mean of {name}", title=name, group="Mean", keep=True) for name in labels.values()),
+    ]
+    caption = (
+        "Every measure that methods are compared by: means over the pairs that all methods have it of; * over other "
+        "pairs, of a method that lacks more than 5 %. What tells of the deformation or of cost ranks no methods by "
+        "itself: no deformation at all is perfect and free."
+    )
+    return make_table("measure-table", caption, wide, columns)
+
+
+def further_table(further: pd.DataFrame) -> Table:
+    """Lay out the comparisons by other measures, each named “b − a”."""
+    about = measures.compared_columns()
+    data = further.assign(
+        names=_comparison_names(further),
+        title=[about[name].title for name in further["measure"]],
+        direction=[f"{about[name].better} is {about[name].in_words}" for name in further["measure"]],
+        difference=[f"{significant(value)}" for value in further["mean_difference"]],
+        interval=[
+            f"{significant(low)} to {significant(high)}" if np.isfinite(low) else MISSING
+            for low, high in zip(further["ci_low"], further["ci_high"], strict=True)
+        ],
+    )
+    columns = [
+        ShownColumn(key="title", title="Measure"),
+        ShownColumn(key="direction", title="Direction", keep=True),
+        ShownColumn(key="names", title="Comparison", keep=True),
+        ShownColumn(key="labelling", title="Labelling"),
+        ShownColumn(key="evaluation", title="Labels on grid"),
+        ShownColumn(key="n", title="Pairs", kind="count"),
+        ShownColumn(key="n_subjects", title="Subjects", kind="count"),
+        ShownColumn(key="mean_difference", title="Mean difference", kind="quantity"),
+        ShownColumn(key="interval", title="95 % interval", keep=True),
+        ShownColumn(key="p_holm", title="p (Holm)", kind="p"),
+        ShownColumn(key="p_equivalence_holm", title="p within the margin (Holm)", kind="p"),
+        ShownColumn(key="d_z", title="d_z", kind="effect"),
+    ]
+    caption = (
+        "Every two methods by every other measure, in its unit; positive: the first-named has more. p (Holm) is "
+        "corrected over all of this table, a family apart from that of Dice."
+    )
+    return make_table("further-table", caption, data, columns)
 
 
 def _spans(table: pd.DataFrame, name: str) -> list[str]:

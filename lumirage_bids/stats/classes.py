@@ -117,13 +117,15 @@ def evaluations_of(table: pd.DataFrame) -> list[str]:
     return sorted(table["evaluation"].unique())  # the names are in this order
 
 
-def pair_classes(splits: Splits) -> dict[str, frozenset[str]]:
+def pair_classes(splits: Splits, *, primary: bool = False) -> dict[str, frozenset[str]]:
     """Classes of pairs to sum up, each with the splits it is made of, widest first.
 
     Parameters
     ----------
     splits : mapping
         As of `splits_of`.
+    primary : bool
+        Whether only the class that a verdict is about, see `primary_class`.
 
     Returns
     -------
@@ -150,7 +152,17 @@ def pair_classes(splits: Splits) -> dict[str, frozenset[str]]:
             name = f"“{moving}”{_AND}“{fixed}”" if plain in found or plain.count(_AND) > 1 else plain
             classes[name] = frozenset([split, back])
     ordered = sorted(between) + [split for split in found if split == SAME_SUBJECT]
-    return classes | {split: frozenset([split]) for split in ordered}
+    classes |= {split: frozenset([split]) for split in ordered}
+    return {name: classes[name] for name in [primary_class(classes)] if classes} if primary else classes
+
+
+def splits_of_each(pairs: pd.DataFrame) -> dict[tuple[str, str], Splits]:
+    """Splits of each labelling and evaluation of a score table."""
+    found = pairs.drop_duplicates(["labelling", "evaluation", "split"])
+    return {
+        (str(labelling), str(how)): splits_of(of)
+        for (labelling, how), of in found.groupby(["labelling", "evaluation"], sort=False)
+    }
 
 
 def told_once(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 from typing import NamedTuple, cast
 
@@ -103,13 +103,34 @@ def compare(
     BadDataError
         If a pair has more than one row in an arm and labelling.
     """
-    criteria = criteria or Criteria()
     refuse_duplicates(pairs)
+    return compare_tables(tables_of(pairs, score), criteria=criteria or Criteria(), score=score, references=references)
+
+
+def compare_tables(
+    tables: Iterable[tuple[str, str, SideBySide]],
+    *,
+    criteria: Criteria,
+    score: Score,
+    references: Collection[str],
+    primary: bool = False,
+) -> pd.DataFrame:
+    """Compare as `compare` does what is side by side already.
+
+    Parameters
+    ----------
+    tables : iterable of (str, str, SideBySide)
+        Labelling, evaluation and scores.
+    criteria, score, references
+        As for `compare`.
+    primary : bool
+        Whether over the class of pairs alone that a verdict is about.
+    """
     rows: list[_Row] = []
     tests: list[tuple[object, ...]] = []
-    for labelling, evaluation, table in tables_of(pairs, score):
+    for labelling, evaluation, table in tables:
         done: dict[frozenset[str], tuple[list[_Row], list[bytes]]] = {}
-        for name, members in pair_classes(table.crossing.splits).items():
+        for name, members in pair_classes(table.crossing.splits, primary=primary).items():
             if members not in done:
                 done[members] = _compare_class(table, table.of(members), criteria, score, references)
             what = {"labelling": labelling, "evaluation": evaluation, "split": name}

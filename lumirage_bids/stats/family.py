@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.bids.splits import Splits
+from lumirage_bids.measures import looks_at_labels
 from lumirage_bids.stats.classes import pair_classes
 from lumirage_bids.stats.holm import holm, holm_once
 from lumirage_bids.stats.interactions import either
@@ -49,7 +50,8 @@ def one_family(
     Parameters
     ----------
     comparisons : sequence of DataFrame
-        Of each experiment, as `lumirage_bids.stats.comparisons.compare` returns them.
+        Of each experiment, as `lumirage_bids.stats.comparisons.compare` returns them; or those by several measures,
+        with a column ``measure``.
     splits : sequence of mapping
         Of each experiment: labelling and evaluation → the splits of its pairs. Classes of the same pairs are one test.
     interactions : sequence of DataFrame
@@ -85,9 +87,23 @@ def _tests(table: pd.DataFrame, splits: Mapping[tuple[str, str], Splits]) -> Ite
     classes = {key: pair_classes(of) for key, of in splits.items()}
     keys = zip(table["labelling"], table["evaluation"], table["split"], strict=True)
     arms = table[_ARMS].itertuples(index=False, name=None)
-    for (labelling, evaluation, split), couple in zip(keys, arms, strict=True):
+    for (labelling, evaluation, split), couple, of in zip(keys, arms, _quantities(table), strict=True):
         members = classes.get((labelling, evaluation), {}).get(split, frozenset([split]))
-        yield labelling, evaluation, members, *couple
+        yield of or labelling, evaluation, members, *couple
+
+
+def _quantities(table: pd.DataFrame) -> Iterator[tuple[Hashable, ...]]:
+    """What each row is of besides the score that is judged; empty for that.
+
+    What has nothing to do with labels stands in the rows of every labelling: where these have the same pairs, and so
+    the same numbers, it is one test.
+    """
+    if "measure" not in table:
+        yield from [()] * len(table)
+        return
+    parts = table[["measure", "labelling", "n", "mean_difference", "se"]].itertuples(index=False, name=None)
+    for measure, labelling, *numbers in parts:
+        yield (measure, labelling) if looks_at_labels(measure) else (measure, *numbers)
 
 
 def _interactions(interactions: Sequence[pd.DataFrame], comparisons: Sequence[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.measures import columns
+from lumirage_bids.measures import compared_columns
 from lumirage_bids.stats.classes import arm_labels, arms_of
 from lumirage_bids.stats.given_subjects import given_subjects
 from lumirage_bids.stats.score import nothing, step_of
@@ -25,11 +25,10 @@ OPTIONAL = (
 )
 STATES = ("ok", "failed", "missing", "pending")
 MISSING = ("", "n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "null", "None")
-MEASURES = {
-    *(name for name, column in columns().items() if column.accuracy and name != "dice_mean"),
-    *("n_structures", "dice_initial", "folding_percent"),
-}
-"""Columns of our own tables that bear on a verdict on Dice."""
+MEASURES = {*compared_columns()} - {"dice_mean"}
+"""Columns of our own measures, which agree with a score or do not."""
+OF_DICE = {"n_structures", "dice_initial"}
+"""Columns of our own tables that bear on a verdict on Dice alone."""
 #: What pairs of different subjects are called where a table has no column split.
 BETWEEN = "different subjects"
 RESCAN = "same subject"
@@ -128,7 +127,8 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
         notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
         notes += _not_begun(table, done)
     is_mean = score in ("dice_mean", "dice")
-    more = [c for c in raw.columns if c in MEASURES or _STRUCTURE.fullmatch(c)] if is_mean else []
+    more = [c for c in raw.columns if c in MEASURES - {score}]
+    more += [c for c in raw.columns if c in OF_DICE or _STRUCTURE.fullmatch(c)] if is_mean else []
     done = done.assign(**{column: _numbers(file, raw[column], column) for column in more})
     single = [c for c in more if _STRUCTURE.fullmatch(c)]
     structures = _structures(done, single) if is_mean else {}

@@ -160,7 +160,11 @@ def _ladder(rows: pd.DataFrame, sizes: Mapping[str, float]) -> _Ladder | None:
     wanted = [
         name
         for name, column in known.items()
-        if column.better != "none" and name not in DiceInitial.columns and name in rows and rows[name].notna().any()
+        if column.better != "none"
+        and column.tells != "cost"
+        and name not in DiceInitial.columns
+        and name in rows
+        and rows[name].notna().any()
     ]
     tables = [pivot(rows.assign(dice_mean=rows[name]), _AS_IT_IS)[0] for name in wanted]
     if not tables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -63,6 +63,12 @@ class SideBySide:
         """Keep some pairs."""
         parts = {part: getattr(self, part)[pairs] for part in ("dice", "ran", "failed")}
         return replace(self, **parts, crossing=self.crossing.only(pairs))
+
+    def without(self, methods: Collection[str]) -> SideBySide:
+        """Leave out the arms of some methods."""
+        kept = [place for place, arm in enumerate(self.arms) if arm.method not in methods]
+        parts = {part: getattr(self, part)[:, kept] for part in ("dice", "ran", "failed")}
+        return replace(self, arms=[self.arms[place] for place in kept], **parts)
 
     def of(self, splits: Iterable[str]) -> Mask:
         """Which pairs are of some splits."""

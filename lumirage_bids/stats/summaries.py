@@ -12,7 +12,7 @@ from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.measures import columns
 from lumirage_bids.measures.dice import Dice
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of, splits_of
-from lumirage_bids.stats.common import FLOORS, common_pairs
+from lumirage_bids.stats.common import FLOORS, MAY_LACK_PERCENT, common_pairs
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
 from lumirage_bids.stats.reasons import by_kind
@@ -48,6 +48,25 @@ STRUCTURE_COLUMNS = [
 ]
 _ARM = ["variant", "method"]
 _MEASURES = tuple(name for name, _ in SUMMED.values())
+
+
+def folds(*, above: int, scored: int, mean: float) -> bool:
+    """Whether an arm folds too much of the brain: the audit and the verdict say so by this.
+
+    Parameters
+    ----------
+    above : int
+        Scored pairs of which more than `FOLDING_LIMIT_PERCENT` is folded.
+    scored : int
+    mean : float
+        Mean share of the brain that is folded, percent; NaN where it is not known.
+
+    Examples
+    --------
+    >>> folds(above=5, scored=100, mean=0.2), folds(above=6, scored=100, mean=0.2), folds(above=1, scored=100, mean=1.1)
+    (False, True, True)
+    """
+    return 100 * above > MAY_LACK_PERCENT * scored or mean > FOLDING_LIMIT_PERCENT
 
 
 def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collection[str] = FLOORS) -> pd.DataFrame:
@@ -92,16 +111,26 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collectio
             inside = of_labelling[of_labelling["split"].isin(splits) & of_labelling["status"].isin(["ok", "failed"])]
             if inside.empty:
                 continue
-            shared = pd.concat([_shared(table.only(table.of(splits)), score, references) for table in side.values()])
-            table = _sum_up(inside, score).merge(shared, how="left", on=_ARM)
+            common = pd.concat(
+                [sum_up_common(table.only(table.of(splits)), score, references) for table in side.values()]
+            )
+            table = _sum_up(inside, score).merge(common, how="left", on=_ARM)
             tables.append(table.assign(labelling=labelling, split=name))
     if not tables:
         return pd.DataFrame(columns=SUMMARY_COLUMNS)
     return pd.concat(tables, ignore_index=True)[SUMMARY_COLUMNS]
 
 
-def _shared(table: SideBySide, score: Score, references: Collection[str]) -> pd.DataFrame:
-    """Tell what each arm lacks, how often it is worse than no deformation, and how it does on the pairs in common."""
+def sum_up_common(table: SideBySide, score: Score, references: Collection[str]) -> pd.DataFrame:
+    """Tell what each arm lacks, how often it is worse than no deformation, and how it does on the pairs in common.
+
+    Parameters
+    ----------
+    table : SideBySide
+        Of one class of pairs.
+    score, references
+        As for `summarise`.
+    """
     common = common_pairs(table, references)
     sides = (table.crossing.moving[common.ranked_on], table.crossing.fixed[common.ranked_on])
     subjects = len(np.unique(np.concatenate(sides)))

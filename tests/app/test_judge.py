@@ -129,7 +129,7 @@ def test_the_folder_has_tables_with_dictionaries_and_figures(tmp_path, capsys):
         (["--score", "mine", "--better", "lower"], "say which difference is of no consequence"),
         (["--score", "hd95_mm", "--better", "higher"], "hd95_mm is a measure, of which lower is better"),
         (["--score", "dice_error"], "say which scores are better, --better higher or --better lower"),
-        (["--score", "sdlogj"], "say which difference is of no consequence"),
+        (["--score", "dice_prepared"], "say which difference is of no consequence"),
         (["--score", "none", "--better", "lower", "--margin", "1"], "no such column; one of: dice_mean"),
         (["--methods", "a"], "unrecognized arguments: --methods"),
     ],
@@ -189,7 +189,7 @@ def test_labels_from_intensities_get_no_verdict_where_the_table_lies_in_its_outp
 
 def test_other_measures_of_the_table_agree_or_not(tmp_path, capsys):
     pairs = table(subject=0.004)
-    for sign, told in ((-1, "hd95_mm agrees (0."), (1, "hd95_mm says the opposite (0.")):
+    for sign, told in ((-1, "HD95 agrees (0."), (1, "HD95 says the opposite (0.")):
         file = written(
             pairs.assign(hd95_mm=10 + sign * 5 * pairs["dice_mean"]), tmp_path, [*KEYS, "dice_mean", "hd95_mm"]
         )

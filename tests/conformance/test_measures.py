@@ -89,6 +89,8 @@ def test_no_change_scores_best_and_a_wrong_one_worse(each: Measure) -> None:
     for name, column in each.columns.items():
         if column.better == "none":
             assert best[name] == worse[name]
+        elif column.tells == "cost":
+            assert column.better == "lower"
         else:
             assert (worse[name] < best[name]) if column.better == "higher" else (worse[name] > best[name])
             assert best[name] == pytest.approx(1 if column.better == "higher" else 0, abs=1e-6)
@@ -136,9 +138,8 @@ def test_description(name: str) -> None:
         assert column.unit or column.better == "none", "a measure with a direction has a unit; 1 where there is none"
         assert column.reference.startswith("https://") or not column.reference
         assert column.margin is None or column.margin > 0
-        assert not column.accuracy or column.margin, (
-            "methods are compared by it: which difference is of no consequence?"
-        )
+        assert not column.tells or column.margin, "methods are compared by it: which difference is of no consequence?"
+        assert not column.margin or column.better != "none", "a margin without a direction: nothing is compared by it"
 
 
 def test_no_two_measures_share_a_column() -> None:

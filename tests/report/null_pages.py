@@ -23,11 +23,14 @@ from lumirage_bids.report.verdict.verdict import judge
 #: What claims that one is ahead of another, that an order turns, or that it depends on something.
 CLAIMS = re.compile(
     r"Highest mean|Lowest|\bis (above|below)\b|worse than|depends on|is better than|Rank, one|One structure|"
-    r"single splits|the other way round|turns",
+    r"single splits|the other way round|turns|\bagrees?\b|better than|order holds|folds more|better one by",
     re.IGNORECASE,
 )
 #: Begins what gives numbers and claims nothing.
 NEUTRAL = ("Against the start", "Pairs worse than", "Pairs that a method left worse")
+
+#: What is measured besides Dice.
+OTHERS = ("hd95_mm", "assd_mm", "tre_mm", "folding_percent", "sdlogj", "runtime_s")
 
 DESIGNS = {
     "3 + 9 subjects": {"groups": (3, 9)},
@@ -57,7 +60,10 @@ def page(
     structures: int = 0,
     kept: float = 1.0,
 ) -> pd.DataFrame:
-    """Score table of a page: `identity` and methods with the same mean, each with effects of subjects of its own."""
+    """Score table of a page: `identity` and methods with the same mean, each with effects of subjects of its own.
+
+    So it is by every other measure.
+    """
     kinds = np.repeat([f"S{i}" for i in range(len(groups))], groups)
     n = len(kinds)
     moving, fixed = np.nonzero(~np.eye(n, dtype=bool))
@@ -87,7 +93,19 @@ def page(
                         }
                     )
                 )
-    return pd.concat(parts, ignore_index=True)
+    return _with_others(pd.concat(parts, ignore_index=True), random, subject, noise)
+
+
+def _with_others(pairs: pd.DataFrame, random: np.random.Generator, subject: float, noise: float) -> pd.DataFrame:
+    """Other measures, that have nothing to do with Dice or with each other, and are the same for all methods."""
+    lost = pairs["status"] != "ok"
+    for measure in OTHERS:
+        values = 3 + 10 * noise * random.normal(size=len(pairs))
+        for side in ("moving", "fixed"):
+            effects = pairs.groupby(["variant", "method", side], sort=False).ngroup()
+            values += 10 * subject * random.normal(size=int(effects.max()) + 1)[effects]
+        pairs[measure] = np.where(lost, np.nan, values)
+    return pairs.assign(folding_percent=pairs["folding_percent"] - 2.5)
 
 
 def claims(pairs: pd.DataFrame) -> list[str]:

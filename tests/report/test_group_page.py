@@ -39,7 +39,7 @@ def test_the_whole_page(tmp_path: Path):
     check_self_contained(page)
     sections = [section.get("id") for section in page.iter("section")]
     assert sections == [
-        *("verdict", "summary", "violins", "comparisons", "variants", "structures", "pairs"),
+        *("verdict", "summary", "violins", "comparisons", "measures", "variants", "structures", "pairs"),
         *("failures", "reading", "methods"),
     ]
     assert len(page.findall(".//table[@id='summary-table']/tbody/tr")) == len(group.summary)

@@ -27,7 +27,8 @@ _TEXTS = (
     *("variant", "method", "labelling", "evaluation", "split", "moving", "fixed", "status", "reason", "hash", "name"),
     *("variant_a", "method_a", "variant_b", "method_b", "resampled", "refused", "estimator", "groups", "left_out"),
     *("labelling_1", "labelling_2", "evaluation_1", "evaluation_2", "variant_1", "variant_2", "hiding_subject"),
-    *("holds_for", "refused_sizes", "without_subject", "factor", "condition_1", "condition_2", "measure"),
+    *("holds_for", "refused_sizes", "without_subject", "factor", "condition_1", "condition_2"),
+    *("measure", "unit", "better"),
     *("id", "severity", "what", "evidence", "remedy"),
     *("source", "pairs", "quantity", "conditions", "field", "ours_text"),
     *FACTS,
@@ -129,16 +130,14 @@ def _read(path: Path, folder: Path) -> Collected:
             f"{folder / 'pairs.tsv'} has no rows. Run 'lumirage BIDS_DIR OUT_DIR participant' to its end."
         )
     made = {name: _table(folder, name, tuple(statistics()[name].columns)) for name in _NEEDED}
-    comparing = ("measure", *statistics()["comparisons"].columns)
+    comparing = tuple(statistics()["further_comparisons"].columns)
     further = _table(folder, "further_comparisons", comparing, optional=True)
     if wrong := why_not_whole(pairs, made["summary"], [made["comparisons"], further]):
         raise BadDataError(f"The tables of {folder} do not fit each other: {wrong}. {_again(folder)}")
     return Collected(
         given=path,
         about=about,
-        tables=Tables(
-            pairs=pairs, **made, made=made, further={str(m): rows for m, rows in further.groupby("measure", sort=False)}
-        ),
+        tables=Tables(pairs=pairs, **made, made=made, further_comparisons=further),
         audit=_table(folder, "audit", ("severity", "what"), optional=True),
         published=_table(folder, "published", ("source", "method", "quantity", "ours"), optional=True),
         differences=_table(folder, "published_differences", ("field", "ours", "published"), optional=True, text=True),

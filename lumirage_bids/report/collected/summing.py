@@ -9,13 +9,12 @@ from typing import Any
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.bids.splits import Splits
 from lumirage_bids.report.collected.columns import ARMS_OF_PAGE, COUPLES
 from lumirage_bids.report.collected.comparable import ArmKey, Block, Comparable, comparable, refuse_mixture
 from lumirage_bids.report.collected.reading import Collected
 from lumirage_bids.report.verdict.relations import Relation
-from lumirage_bids.report.verdict.verdict import Tables, Verdict, judge
-from lumirage_bids.stats.classes import FLOOR, primary_class, splits_of
+from lumirage_bids.report.verdict.verdict import Verdict, judge
+from lumirage_bids.stats.classes import FLOOR, primary_class, splits_of_each
 from lumirage_bids.stats.family import OneFamily, one_family
 from lumirage_bids.stats.random_effects import ARMS, FEWEST_DEGREES, over_experiments
 
@@ -79,11 +78,16 @@ def sum_up(experiments: Sequence[Collected]) -> Summed:
     judged = couples[~couples["withheld"].astype(bool)]
     together = over_experiments(judged.assign(se=judged["se"].where(judged["counted"])), criteria)
     tables = [each.tables for each in experiments]
-    splits = [_splits(of.pairs) for of in tables]
+    splits = [splits_of_each(of.pairs) for of in tables]
     family = one_family([t.comparisons for t in tables], splits, [t.interactions for t in tables], together)
-    further = _further(tables, splits)
+    further = one_family([t.further_comparisons for t in tables], splits).comparisons
     corrected = [
-        replace(of, comparisons=family.comparisons[i], interactions=family.interactions[i], further=further[i])
+        replace(
+            of,
+            comparisons=family.comparisons[i],
+            interactions=family.interactions[i],
+            further_comparisons=further[i],
+        )
         for i, of in enumerate(tables)
     ]
     verdicts = [judge(of, criteria, known=each.known) for of, each in zip(corrected, experiments, strict=True)]
@@ -98,28 +102,6 @@ def sum_up(experiments: Sequence[Collected]) -> Summed:
         together=family.together,
         arms=_arms(experiments, same, couples),
     )
-
-
-def _splits(pairs: pd.DataFrame) -> dict[tuple[str, str], Splits]:
-    """Splits of each labelling and evaluation."""
-    found = pairs.drop_duplicates(["labelling", "evaluation", "split"])
-    return {
-        (str(labelling), str(how)): splits_of(of)
-        for (labelling, how), of in found.groupby(["labelling", "evaluation"], sort=False)
-    }
-
-
-def _further(
-    tables: Sequence[Tables], splits: Sequence[Mapping[tuple[str, str], Splits]]
-) -> list[dict[str, pd.DataFrame]]:
-    """Comparisons by further measures, each measure a family over all experiments that have it."""
-    found: list[dict[str, pd.DataFrame]] = [{} for _ in tables]
-    for measure in dict.fromkeys(name for of in tables for name in of.further):
-        having = [i for i, of in enumerate(tables) if measure in of.further]
-        family = one_family([tables[i].further[measure] for i in having], [splits[i] for i in having])
-        for i, rows in zip(having, family.comparisons, strict=True):
-            found[i][measure] = rows
-    return found
 
 
 def _primary(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from lumirage_bids.report.verdict.verdict import Known, Tables
 
 #: Sections of the page that show figures, and tables of statistics that ask for it, by their ids.
-SECTIONS = ("audit", "summary", "violins", "comparisons", "variants", "structures", "landmarks", "robustness", "images")
+SECTIONS = (
+    *("audit", "summary", "violins", "comparisons", "measures", "variants", "structures", "landmarks", "robustness"),
+    "images",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

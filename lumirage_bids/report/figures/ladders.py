@@ -45,7 +45,7 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
         180 mm wide; a panel a kind and measure, four in a row. Bars are the 95 % intervals of the means.
     """
     known = columns()
-    shown = [m for m in rows["measure"].unique() if known[m].accuracy]
+    shown = [m for m in rows["measure"].unique() if known[m].tells == "accuracy"]
     kinds = list(rows["perturbation"].unique())
     methods = list(rows["method"].unique())
     panels = [(kind, measure) for measure in shown for kind in kinds]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.report.text import and_join, count, fixed, p_value, significant
+from lumirage_bids.report.text import and_join, count, fixed, p_value
+from lumirage_bids.report.verdict.other_measures import of_difference
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import named
@@ -27,7 +28,7 @@ def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Tell the certain differences, and those that one thing alone makes doubtful, in the order of `rows`."""
     found = [r for r in rows if r.ahead]
     for r in found[:MOST]:
-        parts = (_difference, doubts, _structure, _by_class, _further)
+        parts = (_difference, doubts, _structure, _by_class, of_difference)
         yield "".join(part(scene, r) for part in parts)
     if len(found) > MOST:
         yield f"{len(found) - MOST} further differences are in the table."
@@ -108,24 +109,6 @@ def _structure(scene: Scene, r: Relation) -> str:
         f" One structure makes most of it: {name}, {top['contribution_percent']:.0f} %; without it the difference is "
         f"{scene.words.size(turn * top['difference_without'], sign=True)}."
     )
-
-
-def _further(scene: Scene, r: Relation) -> str:
-    """Whether other measures agree with a certain difference: one number is weak evidence."""
-    parts = []
-    for measure, relations in scene.further.items():
-        other = next((o for o in relations if o.names() == r.names()), None)
-        if other is None:
-            continue
-        if other.kind in ("equivalent", "identical"):
-            parts.append(f"by {measure} they are equivalent ({significant(other.difference)})")
-        elif other.ahead:
-            verb = "agrees" if other.better == r.better else "says the opposite"
-            how = "" if other.certain else ", though not for certain"
-            parts.append(f"{measure} {verb}{how} ({significant(other.difference)})")
-        else:
-            parts.append(f"{measure} does not tell")
-    return f" Other measures: {', '.join(parts)}." if parts and r.certain else ""
 
 
 def _by_class(scene: Scene, r: Relation) -> str:

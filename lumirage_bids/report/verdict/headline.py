@@ -8,10 +8,9 @@ from typing import Any
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import FEW_NAMES, and_join, count, few, fixed, p_value
+from lumirage_bids.report.verdict.other_measures import objections, tell_agreement
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene, Standing
-from lumirage_bids.stats.common import MAY_LACK_PERCENT
-from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
 _MOST = 5  # methods that are named with their numbers
 _FEW = 6  # subjects: fewer are said to be few
@@ -129,7 +128,8 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
         doubt = _doubt(scene, behind)
         others = "every other that is ranked" if any(s.set_aside for s in scene.competitors) else "every other"
         every = f"{scene.words.above} {others}{doubt}: {_by_how_much(scene, behind)}"
-        return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}.{_ifs(scene, first, behind)}"
+        every += f"{objections(scene, first.name, behind)}.{tell_agreement(scene, behind)}"
+        return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}{_ifs(scene, first, behind)}"
     others = f" {_behind(scene, first.name, level, behind)}" if behind else ""
     return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
 
@@ -141,7 +141,8 @@ def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence
     lower = {each.worse for each in behind}
     everyone = len(theirs) == len(top) * len(behind) and all(r.ahead and r.worse in lower for r in theirs)
     who = "Each of them" if everyone else name
-    return f"{who} is {scene.words.above} {few(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}."
+    told = f"{who} is {scene.words.above} {few(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}"
+    return f"{told}{objections(scene, name, behind)}."
 
 
 def _by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
@@ -296,7 +297,6 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
         told.append(f"All of this is without the {count(n)} pairs of groups of too few subjects: {and_join(out)}.")
     told += _no_gain(scene, [first.name, *_others(first.name, [r for r in used if not _leads(first, r)])])
     told += _fixed_alone(used)
-    told += _price(scene, first, used)
     told += _better_aside(scene, first)
     told += list(turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
@@ -333,25 +333,6 @@ def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
     held = [(one[r.row["resampled"]], r.row["holds_for"]) for r in used if r.known and r.row["resampled"] in one]
     for side, subject in dict.fromkeys(held):
         yield f"This holds for one {side} subject alone, {subject}."
-
-
-def _price(scene: Scene, first: Standing, used: Sequence[Relation]) -> Iterator[str]:
-    """What a winner pays: folded brains, and measures by which it is worse than those that it is ahead of."""
-    behind = [r for r in used if r.ahead and r.better == first.name]
-    if not behind:
-        return
-    own = scene.summary[scene.summary["name"] == first.name].iloc[0]
-    if own["n_folding"] > MAY_LACK_PERCENT / 100 * first.scored:
-        yield (
-            f"Mind: {first.name} folds more than {FOLDING_LIMIT_PERCENT:g} % of the brain in {count(own['n_folding'])} "
-            f"of {count(first.scored)} pairs."
-        )
-    for measure, relations in scene.further.items():
-        found = {o.names(): o for o in relations if o.ahead and o.worse == first.name}
-        against_it = [found[r.names()] for r in behind if r.names() in found]
-        for kind, how in (("certain", ""), ("doubted", ", though not for certain")):
-            if better := [o.better for o in against_it if o.kind == kind]:
-                yield f"Mind: {measure} says the opposite of {first.name} and {few(better)}{how}."
 
 
 def _better_aside(scene: Scene, first: Standing) -> Iterator[str]:

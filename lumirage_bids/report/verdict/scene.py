@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.measures import compared_columns
 from lumirage_bids.report.text import Wording, and_join, count
 from lumirage_bids.report.verdict.relations import Relation, Row, relation
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.reasons import NOT_TOLD, by_kind, in_words
+from lumirage_bids.stats.score import DICE
 
 _REASONS = 3  # kinds of failure that are told of an arm
 
@@ -163,6 +165,11 @@ class Scene:
     elsewhere: bool = False
 
     @property
+    def accuracy(self) -> dict[str, Sequence[Relation]]:
+        """The further measures that tell how well scans fit."""
+        return {name: of for name, of in self.further.items() if compared_columns()[name].tells == "accuracy"}
+
+    @property
     def competitors(self) -> list[Standing]:
         """Arms that are ranked or set aside, references left out."""
         return [s for s in self.standings if not s.reference]
@@ -279,7 +286,12 @@ def _standing(
 
 
 def relate(
-    comparisons: pd.DataFrame, pairs: pd.DataFrame, labels: Mapping[Arm, str], criteria: Criteria, sign: int
+    comparisons: pd.DataFrame,
+    pairs: pd.DataFrame,
+    labels: Mapping[Arm, str],
+    criteria: Criteria,
+    sign: int,
+    column: str = DICE.column,
 ) -> list[Relation]:
     """Sort the comparisons of one labelling, evaluation and class.
 
@@ -293,9 +305,11 @@ def relate(
     criteria : Criteria
     sign : {1, -1}
         1 where a higher score is better.
+    column : str
+        That of the scores.
     """
     rows = comparisons[comparisons["n"] > 0].to_dict("records")
-    return [relation(row, labels, criteria, sign=sign, failures_differ=_differ(row, pairs)) for row in rows]
+    return [relation(row, labels, criteria, sign=sign, failures_differ=_differ(row, pairs, column)) for row in rows]
 
 
 def certain_rows(comparisons: pd.DataFrame, pairs: pd.DataFrame, criteria: Criteria, sign: int) -> pd.DataFrame:
@@ -308,13 +322,13 @@ def certain_rows(comparisons: pd.DataFrame, pairs: pd.DataFrame, criteria: Crite
     return comparisons[likely]
 
 
-def _differ(row: Row, pairs: pd.DataFrame) -> bool:
+def _differ(row: Row, pairs: pd.DataFrame, column: str = DICE.column) -> bool:
     """Whether two arms lack scores of different pairs."""
     lacking = [row[f"n_failed_{x}"] + row[f"n_unfinished_{x}"] for x in "ab"]
     if lacking[0] != lacking[1] or not lacking[0]:
         return bool(lacking[0] != lacking[1])
     inside = in_class(pairs, str(row["labelling"]), str(row["split"]))
-    scored = inside[inside["status"] == "ok"].dropna(subset="dice_mean")
+    scored = inside[inside["status"] == "ok"].dropna(subset=column)
     of = [scored[(scored["variant"] == row[f"variant_{x}"]) & (scored["method"] == row[f"method_{x}"])] for x in "ab"]
     a, b = (set(zip(rows["moving"], rows["fixed"], strict=True)) for rows in of)
     return a != b

@@ -9,6 +9,7 @@ from itertools import islice
 from lumirage_bids.report.text import and_join, count, few, fixed, p_value
 from lumirage_bids.report.verdict.certain import MOST, differences, doubts, single_splits, subjects
 from lumirage_bids.report.verdict.headline import against, hidden, surely, turning, turns
+from lumirage_bids.report.verdict.other_measures import order
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
@@ -29,6 +30,7 @@ def sentences(scene: Scene) -> list[str]:
     told = [
         *apart(scene),
         *differences(scene, rows),
+        *order(scene, rows),
         *islice(turning(scene), MOST),
         *interactions(scene),
         *level(scene, rows),

@@ -45,8 +45,8 @@ class Tables:
         Empty where no structures are known.
     made : mapping of str to DataFrame
         Every statistic by its name, those above too.
-    further : mapping of str to DataFrame
-        Column of a measure that tells of accuracy → comparisons by it.
+    further_comparisons : DataFrame
+        Those by every other measure; empty where no other was taken.
     """
 
     pairs: pd.DataFrame
@@ -56,7 +56,7 @@ class Tables:
     interactions: pd.DataFrame
     structure_differences: pd.DataFrame
     made: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    further: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    further_comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,13 +219,7 @@ def _scene(
         ),
         interactions=_interactions(tables.interactions, labelling, how, labels),
         structures=_of(tables.structure_differences, labelling, how),
-        further={
-            measure: relate(
-                rows[rows["split"] == split], pairs, labels, replace(criteria, margin=judged[1]), judged[0].sign
-            )
-            for measure, table in tables.further.items()
-            if len(rows := _of(table, labelling, how)) and (judged := known_score(measure)) and judged[1] is not None
-        },
+        further=_relations_by_measure(_of(tables.further_comparisons, labelling, how), split, pairs, labels, criteria),
         criteria=criteria,
         words=words,
         withheld=known.withheld.get(labelling, ""),
@@ -235,6 +229,19 @@ def _scene(
         agreements=known.agreements.get(labelling, ()),
         elsewhere=any(arm.method not in known.references and arm not in labels for arm in arms_of(tables.pairs)),
     )
+
+
+def _relations_by_measure(
+    table: pd.DataFrame, split: str, pairs: pd.DataFrame, labels: Mapping[Arm, str], criteria: Criteria
+) -> dict[str, list[Relation]]:
+    """Relations by every other measure, by its own direction and margin."""
+    if table.empty:
+        return {}
+    return {
+        str(measure): relate(rows, pairs, labels, replace(criteria, margin=known[1]), known[0].sign, str(measure))
+        for measure, rows in table[table["split"] == split].groupby("measure", sort=False)
+        if (known := known_score(str(measure))) and known[1] is not None
+    }
 
 
 def _absent(pairs: pd.DataFrame, labelling: str) -> list[str]:

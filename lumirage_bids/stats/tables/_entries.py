@@ -52,6 +52,11 @@ COMMON: dict[str, Entry] = {
     "q25": {"Description": "First quartile", "Units": DICE},
     "q75": {"Description": "Third quartile", "Units": DICE},
 }
+MEASURE: dict[str, Entry] = {
+    "measure": {"Description": "Column of pairs.tsv; pairs.json says what it is"},
+    "unit": {"Description": "Its unit"},
+    "better": {"Description": "Which of its values are better, higher or lower"},
+}
 ENDS = (("low", "Lower"), ("high", "Upper"))
 ARMS: dict[str, Entry] = {
     f"{what}_{side}": {"Description": f"{what} of arm {side}"} for what in ("variant", "method") for side in "ab"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +125,6 @@ def sent(
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     structures: Mapping[int, str] | None = None,
     labelled: Mapping[str, Any] | None = None,
-    further: Mapping[str, pd.DataFrame] | None = None,
     **about: Any,
 ) -> Collected:
     """An experiment as it is read of group tables, without the files."""
@@ -151,7 +149,7 @@ def sent(
             ),
             **about,
         ),
-        tables=replace(tables, further=further or {}),
+        tables=tables,
         audit=pd.DataFrame(columns=["severity", "what"]),
         published=pd.DataFrame(),
         differences=pd.DataFrame(),

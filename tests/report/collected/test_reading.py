@@ -12,8 +12,7 @@ from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageErro
 from lumirage_bids.output.experiment import Experiment, Labelled, write_experiment
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.collected.reading import read_all
-from lumirage_bids.report.judged import FURTHER, further_comparisons, score_tables
-from lumirage_bids.stats.comparisons import compare
+from lumirage_bids.report.judged import score_tables
 from lumirage_bids.stats.tables import statistics
 from tests.report.situations import table
 
@@ -22,7 +21,7 @@ from tests.report.situations import table
 def made(tmp_path_factory):
     """Group tables of an experiment whose variant looks like a number."""
     out = tmp_path_factory.mktemp("out")
-    pairs = table(groups={"T1w": 4}, variants=("0.6",)).assign(hash="h", surface_mm=1.0)
+    pairs = table(groups={"T1w": 4}, variants=("0.6",)).assign(hash="h", surface_mm=1.0, hd95_mm=2.0)
     output = Output(out)
     labelled = Labelled(withheld="", caveat="few", agreements=({"reference": "r", "dice": 0.9, "scans": 2},))
     about = Experiment(dataset="D", protocol="p", criteria=Criteria(), labellings={"manual": labelled}, arms=())
@@ -31,7 +30,6 @@ def made(tmp_path_factory):
     output.write_table("group/pairs.tsv", pairs)
     for name, rows in tables.made.items():
         output.write_table(f"group/{name}.tsv", rows)
-    output.write_table("group/further_comparisons.tsv", further_comparisons({"hd95_mm": compare(pairs)}), FURTHER)
     return out
 
 
@@ -51,7 +49,7 @@ def test_what_is_read_is_what_was_written(out):
     (found,) = read_all([out])
     assert set(found.tables.pairs["variant"]) == {"0.6"}
     assert set(found.tables.comparisons["variant_a"]) == {"0.6"}
-    assert list(found.tables.further) == ["hd95_mm"]
+    assert "hd95_mm" in set(found.tables.further_comparisons["measure"])
     assert "surface_mm" not in found.tables.pairs
     assert found.known.caveats == {"manual": "few"}
     assert found.known.agreements["manual"][0].dice == 0.9

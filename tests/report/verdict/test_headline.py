@@ -91,18 +91,23 @@ def test_one_subject_of_a_sequence_makes_no_difference_certain():
 def test_what_a_winner_pays_stands_in_the_headline():
     pairs = table(subject=0.003).assign(hd95_mm=5.0)
     syn = of(pairs, "syn")
-    assert "Mind" not in verdict(pairs).headline
+    assert "; but" not in verdict(pairs).headline
     random = np.random.default_rng(0)
     pairs["hd95_mm"] += random.normal(0, 0.1, len(pairs))
     pairs.loc[syn, "hd95_mm"] += 1
     pairs.loc[syn & some(pairs, 0.06), "folding_percent"] = 5.0
     found = verdict(pairs).headline
-    assert "Mind: syn folds more than 1 % of the brain in 8 of 132 pairs." in found
-    assert "Mind: hd95_mm says the opposite of syn and greedy." in found
+    assert re.search(
+        r"for certain: greedy by 0\.0\d\d \(95 % interval [^)]*\); but syn folds more than 1 % of the brain in 8 of "
+        r"132 pairs \(0\.40 % on average; greedy 0\.10 %\), and greedy is better than syn by HD95 \(\d\.\d\d mm, 95 % ",
+        found,
+    )
     pairs.loc[syn, "hd95_mm"] -= 2
     pairs.loc[of(pairs, "greedy"), "folding_percent"] = 5.0
     pairs.loc[syn, "folding_percent"] = 0.0
-    assert "Mind" not in verdict(pairs).headline
+    found = verdict(pairs).headline
+    assert "; but" not in found
+    assert found.endswith(" HD95 agrees.")
 
 
 def test_long_lists_name_some_and_count_the_rest():

@@ -1,0 +1,158 @@
+"""Every measure besides the one that is judged: how arms do and compare by it, as one family of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lumirage_bids import measures
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.measures import Column
+from lumirage_bids.stats.classes import evaluations_of, pair_classes, scores_of, splits_of_each
+from lumirage_bids.stats.common import FLOORS
+from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare_tables
+from lumirage_bids.stats.family import one_family
+from lumirage_bids.stats.pairing import SideBySide, pivot
+from lumirage_bids.stats.score import DICE, Score, known_score
+from lumirage_bids.stats.summaries import sum_up_cells, sum_up_common
+
+#: What the score that is judged is called where it is another one than Dice.
+JUDGED = "score"
+_ABOUT = ("measure", "unit", "better")
+FURTHER_COLUMNS = [*_ABOUT, *COMPARISON_COLUMNS]
+MEASURE_COLUMNS = [
+    *("labelling", "evaluation", "split", *_ABOUT, "variant", "method"),
+    *("n", "n_subjects", "mean", "ci_low", "ci_high", "median", "std", "q25", "q75"),
+    *("set_aside", "n_common", "mean_common"),
+]
+_ARM = ["variant", "method"]
+_ANY = (float("-inf"), float("inf"))
+
+
+class Taken(NamedTuple):
+    """A measure that a table has: which score it is, and labelling, evaluation and values side by side."""
+
+    column: str
+    about: Column
+    score: Score
+    tables: Sequence[tuple[str, str, SideBySide]]
+
+    def name_rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table that says which measure it is of."""
+        return table.assign(**dict(zip(_ABOUT, (self.column, self.about.unit, self.about.better), strict=True)))
+
+
+def taken_measures(pairs: pd.DataFrame, score: Score = DICE, references: Collection[str] = FLOORS) -> list[Taken]:
+    """The score that is judged, and the measures besides it that at least two arms have.
+
+    No deformation at all is perfectly smooth, and free: by what does not tell of accuracy, references are compared with
+    nobody.
+    """
+    laid = []
+    for labelling, rows in pairs.groupby("labelling", sort=False):
+        for how in evaluations_of(rows):
+            here = rows[rows["evaluation"] == how]
+            laid.append((str(labelling), how, here, *pivot(here, score)))
+    own = measures.columns()[DICE.column]
+    if score != DICE:
+        own = Column(description="The score that was judged", title="Score", unit="", better=score.better)
+    judged = DICE.column if score == DICE else JUDGED
+    found = [Taken(judged, own, score, [(labelling, how, table) for labelling, how, _, table, _ in laid])]
+    for column, about in measures.compared_columns().items():
+        known = known_score(column)
+        if known is None or column == score.column or column not in pairs:
+            continue
+        tables = []
+        for labelling, how, here, table, where in laid:
+            array = np.full(table.dice.shape, np.nan)
+            array[where] = scores_of(here, known[0])
+            of = replace(table, dice=array)
+            tables.append((labelling, how, of if about.tells == "accuracy" else of.without(references)))
+        if any(np.isfinite(of.dice).any(axis=0).sum() > 1 for _, _, of in tables):
+            found.append(Taken(column, about, replace(known[0], worst=None), tables))
+    return found
+
+
+def compare_further(
+    pairs: pd.DataFrame,
+    *,
+    criteria: Criteria | None = None,
+    score: Score = DICE,
+    references: Collection[str] = FLOORS,
+) -> pd.DataFrame:
+    """Compare every two arms by every measure besides the one that is judged.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As for `lumirage_bids.stats.comparisons.compare`; measures that it has no column of are not taken.
+    criteria : Criteria, optional
+        Level of intervals and tests; margins are those of the measures.
+    score : Score
+        What is judged.
+    references : collection of str
+        Methods that are no competitors.
+
+    Returns
+    -------
+    DataFrame
+        Rows as of `compare` with ``measure``, its ``unit`` and which values are ``better``, over the class of pairs
+        that the verdict is about. Holm's correction is over all measures, labellings and arms together. What is the
+        same in the rows of every labelling is one test.
+    """
+    criteria = criteria or Criteria()
+    compared = []
+    for each in taken_measures(pairs, score, references)[1:]:
+        own = replace(criteria, margin=each.about.margin or criteria.margin)
+        table = compare_tables(each.tables, criteria=own, score=each.score, references=references, primary=True)
+        compared.append(each.name_rows(table))
+    if not compared:
+        return pd.DataFrame(columns=FURTHER_COLUMNS)
+    family = one_family(compared, [splits_of_each(pairs)] * len(compared))
+    return pd.concat(family.comparisons, ignore_index=True)[FURTHER_COLUMNS]
+
+
+def sum_up_measures(
+    pairs: pd.DataFrame,
+    *,
+    criteria: Criteria | None = None,
+    score: Score = DICE,
+    references: Collection[str] = FLOORS,
+) -> pd.DataFrame:
+    """Sum up every measure that methods are compared by, the one that is judged first.
+
+    Parameters
+    ----------
+    pairs, criteria, score, references
+        As for `compare_further`.
+
+    Returns
+    -------
+    DataFrame
+        A row per labelling × evaluation × measure × arm with any value, over the class of pairs that the verdict is
+        about, with `MEASURE_COLUMNS`; the interval is that of the mean over ``n_subjects`` subjects.
+    """
+    found = [
+        (place, each.name_rows(rows))
+        for each in taken_measures(pairs, score, references)
+        for place, rows in enumerate(_sum_up_each(each, criteria or Criteria(), references))
+    ]
+    tables = [rows for _, rows in sorted(found, key=lambda one: one[0])]
+    return pd.concat(tables, ignore_index=True)[MEASURE_COLUMNS] if tables else pd.DataFrame(columns=MEASURE_COLUMNS)
+
+
+def _sum_up_each(each: Taken, criteria: Criteria, references: Collection[str]) -> Iterator[pd.DataFrame]:
+    """Rows of a measure, for each labelling and evaluation."""
+    for labelling, how, whole in each.tables:
+        ((split, members),) = pair_classes(whole.crossing.splits, primary=True).items()
+        table = whole.only(whole.of(members))
+        cells = sum_up_cells(table, table.dice[:, None], criteria, each.score.lies or _ANY)
+        common = sum_up_common(table, each.score, references)[
+            ["variant", "method", "set_aside", "n_common", "mean_common"]
+        ]
+        rows = cells[cells["n"] > 0].merge(common, how="left", on=["variant", "method"])
+        yield rows.assign(labelling=labelling, evaluation=how, split=split)

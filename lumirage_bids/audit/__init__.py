@@ -1,6 +1,6 @@
 """The audit: from a run's conditions to findings of instrumentation bias; see docs/audit.md.
 
-A rule is a pure function from `Conditions` to findings. The group level reads conditions from derivatives alone.
+A rule is a pure function from `AuditedRun` to findings. The group level reads conditions from derivatives alone.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
+from lumirage_bids.audit.audited_run import AuditedRun, ScanFacts, StructureFacts, read_audited_run
 from lumirage_bids.audit.common import ALPHA, Orders
-from lumirage_bids.audit.conditions import Conditions, ScanFacts, StructureFacts, read_conditions
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, rank
 from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes, withheld
 from lumirage_bids.methods.base import Training
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AUDIT",
     "SEVERITIES",
-    "Conditions",
+    "AuditedRun",
     "Finding",
     "ScanFacts",
     "StructureFacts",
@@ -34,20 +34,20 @@ __all__ = [
     "mean_facts",
     "mean_volumes",
     "name_unchecked",
-    "read_conditions",
+    "read_audited_run",
     "rules",
     "withheld",
 ]
 
 
-def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA) -> list[Finding]:
+def audit(audited: AuditedRun, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA) -> list[Finding]:
     """Apply every rule; the worst findings come first.
 
     Of controls nothing is told: they are no methods that a comparison could be unfair to.
 
     Parameters
     ----------
-    conditions : Conditions
+    audited : AuditedRun
         What is known of the run.
     comparisons : DataFrame, optional
         Rows of `lumirage_bids.stats.comparisons.compare` on the same pairs. Without them no finding speaks of the order
@@ -60,13 +60,13 @@ def audit(conditions: Conditions, comparisons: pd.DataFrame | None = None, *, al
     list of Finding
         Empty where no rule found anything.
     """
-    controls = conditions.controls
-    conditions = conditions.without(controls)
+    controls = audited.controls
+    audited = audited.without(controls)
     if comparisons is not None:
         comparisons = comparisons[~comparisons[["method_a", "method_b"]].isin(controls).any(axis=1)]
     orders = Orders(comparisons=comparisons, alpha=alpha)
-    found = [finding for rule in rules("RULES") for finding in rule(conditions)]
-    return rank(found + [finding for rule in rules("COMPARING") for finding in rule(conditions, orders)])
+    found = [finding for rule in rules("RULES") for finding in rule(audited)]
+    return rank(found + [finding for rule in rules("COMPARING") for finding in rule(audited, orders)])
 
 
 def rules(kind: Literal["RULES", "COMPARING"]) -> Iterator[Callable[..., Iterator[Finding]]]:
@@ -76,14 +76,14 @@ def rules(kind: Literal["RULES", "COMPARING"]) -> Iterator[Callable[..., Iterato
             yield from getattr(importlib.import_module(f"{__name__}.{module.name}"), kind, ())
 
 
-def name_unchecked(conditions: Conditions) -> list[str]:
+def name_unchecked(audited: AuditedRun) -> list[str]:
     """Say what could not be looked into, for lack of facts that participant runs note down."""
-    conditions = conditions.without(conditions.controls)
-    told = list(_effort_unknown(conditions))
-    for labelling in conditions.pairs["labelling"].unique():
-        rows = conditions.pairs[conditions.pairs["labelling"] == labelling]
+    audited = audited.without(audited.controls)
+    told = list(_effort_unknown(audited))
+    for labelling in audited.pairs["labelling"].unique():
+        rows = audited.pairs[audited.pairs["labelling"] == labelling]
         names = set(rows["moving"].unique()) | set(rows["fixed"].unique())
-        known = conditions.scans.get(labelling, {})
+        known = audited.scans.get(labelling, {})
         lacking = [n for n in names if n not in known or not known[n].structures]
         if lacking:
             told.append(
@@ -93,7 +93,7 @@ def name_unchecked(conditions: Conditions) -> list[str]:
     return told
 
 
-def _effort_unknown(c: Conditions) -> Iterator[str]:
+def _effort_unknown(c: AuditedRun) -> Iterator[str]:
     """Methods whose similarity and iterations nobody has told, where there are others to be compared with."""
     rows = c.registrations
     rows = rows[rows["method"] != FLOOR]

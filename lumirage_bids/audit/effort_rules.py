@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from lumirage_bids.audit.audited_run import AuditedRun, Effort
 from lumirage_bids.audit.common import PAIR, different_subjects
-from lumirage_bids.audit.conditions import Conditions, Effort
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import multimodal
 from lumirage_bids.stats.classes import FLOOR
@@ -43,7 +43,7 @@ def at_full_resolution(effort: Effort) -> int:
     return sum(n for factor, n in effort if factor == 1)
 
 
-def unequal_effort(c: Conditions) -> Iterator[Finding]:
+def unequal_effort(c: AuditedRun) -> Iterator[Finding]:
     """Methods of one variant that match by another similarity, or search far less."""
     rows = c.registrations
     for variant, of in rows[rows["method"] != FLOOR].groupby("variant", sort=False):
@@ -110,7 +110,7 @@ def _effort_in_words(
     return f"{method}: {told}" if told else ""
 
 
-def unequal_pairs(c: Conditions) -> Iterator[Finding]:
+def unequal_pairs(c: AuditedRun) -> Iterator[Finding]:
     """Arms that lack rows of pairs that others have: a run that is not finished."""
     for labelling, of in c.pairs.groupby("labelling", sort=False):
         rows = different_subjects(of)
@@ -131,7 +131,7 @@ def unequal_pairs(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def unequal_failures(c: Conditions) -> Iterator[Finding]:
+def unequal_failures(c: AuditedRun) -> Iterator[Finding]:
     """Arms that failed on other pairs, or more of them, than others."""
     for labelling, of in c.pairs.groupby("labelling", sort=False):
         rows = different_subjects(of)
@@ -159,7 +159,7 @@ def _reasons(failed: pd.DataFrame) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def folding(c: Conditions) -> Iterator[Finding]:
+def folding(c: AuditedRun) -> Iterator[Finding]:
     """Arms whose deformations fold more of the brain than a failure may."""
     rows = c.registrations
     rows = rows[(rows["method"] != FLOOR) & (rows["status"] == "ok")].dropna(subset="folding_percent")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lumirage_bids.audit.conditions import Conditions
+from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.stats.classes import FLOOR
 
@@ -13,7 +13,7 @@ MUCH = 0.01
 """Share of a brain from which its loss can turn an order."""
 
 
-def not_normalised(c: Conditions) -> Iterator[Finding]:
+def not_normalised(c: AuditedRun) -> Iterator[Finding]:
     """Images registered with the intensities of their files, as some published scripts do."""
     rows = c.registrations
     for variant, given in c.preparations.items():
@@ -36,7 +36,7 @@ def not_normalised(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def brain_cut_off(c: Conditions) -> Iterator[Finding]:
+def brain_cut_off(c: AuditedRun) -> Iterator[Finding]:
     """Brains that a shape cuts."""
     for variant, of in c.cut_off.items():
         worst = max(of, key=lambda scan: of[scan])

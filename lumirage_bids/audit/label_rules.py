@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lumirage_bids.audit.audited_run import AuditedRun, StructureFacts
 from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, on_common_pairs, tell_couples
-from lumirage_bids.audit.conditions import Conditions, StructureFacts
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.output.record import MadeBy
@@ -62,7 +62,7 @@ def labels_from_intensities(labellers: Mapping[str, MadeBy]) -> str:
     )
 
 
-def intensity_labels(c: Conditions) -> Iterator[Finding]:
+def intensity_labels(c: AuditedRun) -> Iterator[Finding]:
     """Labels that are a function of the intensities; without any others nothing can be concluded."""
     labellers = {str(k): c.labellers.get(str(k), MadeBy()) for k in c.pairs["labelling"].unique()}
     made = {name: made_by for name, made_by in labellers.items() if labels_from_intensities({name: made_by})}
@@ -92,7 +92,7 @@ def _name(names: Mapping[int, str], index: int) -> str:
     return " ".join(names.get(index, str(index)).split())
 
 
-def few_classes(c: Conditions) -> dict[str, str]:
+def few_classes(c: AuditedRun) -> dict[str, str]:
     """Labelling of a few classes that are spread over the whole brain → what its overlap cannot tell.
 
     References
@@ -111,7 +111,7 @@ def few_classes(c: Conditions) -> dict[str, str]:
     return found
 
 
-def _share_of_brain(c: Conditions, labelling: str, structures: set[int]) -> float:
+def _share_of_brain(c: AuditedRun, labelling: str, structures: set[int]) -> float:
     """Share of the box around the brain that a mean structure fills; without facts of scans, as if it were whole."""
     shares = [
         sum(f.volume for i, f in facts.structures.items() if i in structures) / float(np.prod(c.brain_extents[scan]))
@@ -121,7 +121,7 @@ def _share_of_brain(c: Conditions, labelling: str, structures: set[int]) -> floa
     return float(np.mean(shares)) / len(structures) if shares else 1.0 / len(structures)
 
 
-def few_class_labels(c: Conditions) -> Iterator[Finding]:
+def few_class_labels(c: AuditedRun) -> Iterator[Finding]:
     """Labels whose overlap says little of where anatomy went."""
     for labelling, caveat in few_classes(c).items():
         yield Finding(
@@ -139,7 +139,7 @@ def withheld(labellers: Mapping[str, MadeBy]) -> dict[str, str]:
     return {name: labels_from_intensities({name: made_by}) for name, made_by in labellers.items()}
 
 
-def bare_structures(c: Conditions, orders: Orders) -> Iterator[Finding]:
+def bare_structures(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """Structures without an intensity boundary, and what they weigh in the mean."""
     for labelling, wide in c.structures.items():
         names = c.luts.get(labelling, {})
@@ -180,7 +180,7 @@ def _with_dice(wide: pd.DataFrame, dice: pd.Series[float]) -> pd.DataFrame:
     return keys_of(wide).assign(evaluation=wide["evaluation"], dice_mean=dice)
 
 
-def mean_volumes(c: Conditions) -> dict[str, dict[int, float]]:
+def mean_volumes(c: AuditedRun) -> dict[str, dict[int, float]]:
     """Labelling → structure → volume in the native label maps, mm³, the mean over the scans that have it."""
     found: dict[str, dict[int, float]] = {}
     for labelling, scans in c.scans.items():
@@ -192,7 +192,7 @@ def mean_volumes(c: Conditions) -> dict[str, dict[int, float]]:
     return found
 
 
-def mean_facts(c: Conditions, labelling: str) -> dict[int, StructureFacts]:
+def mean_facts(c: AuditedRun, labelling: str) -> dict[int, StructureFacts]:
     """Facts of each structure, averaged over the scans that have it; those of scans without facts are not there."""
     by_index: dict[int, list[StructureFacts]] = {}
     for scan in c.scans.get(labelling, {}).values():
@@ -207,7 +207,7 @@ def mean_facts(c: Conditions, labelling: str) -> dict[int, StructureFacts]:
     return {i: StructureFacts(**{key: mean(of, key) for key in keys}) for i, of in sorted(by_index.items())}
 
 
-def structures_absent(c: Conditions, orders: Orders) -> Iterator[Finding]:
+def structures_absent(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """Structures that a native map lacks, and what rules that score them would do."""
     for labelling, wide in c.structures.items():
         found = {i for column in wide.columns if (i := structure_index(column)) is not None}
@@ -246,7 +246,7 @@ def structures_absent(c: Conditions, orders: Orders) -> Iterator[Finding]:
         )
 
 
-def cut_labels(c: Conditions) -> Iterator[Finding]:
+def cut_labels(c: AuditedRun) -> Iterator[Finding]:
     """Structures that the edge of the image cuts."""
     for labelling, scans in c.scans.items():
         cut = {scan: {i: f.cut for i, f in of.structures.items() if f.cut > 0} for scan, of in scans.items()}
@@ -268,7 +268,7 @@ def cut_labels(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def trimming(c: Conditions, orders: Orders) -> Iterator[Finding]:
+def trimming(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """The lowest pairs of each method left out, which are not the same pairs."""
     for labelling, every in c.pairs.groupby("labelling", sort=False):
         of = on_common_pairs(different_subjects(every[every["method"] != FLOOR]))

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from lumirage_bids.audit.conditions import Conditions
+from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.label_rules import MOSTLY_BARE, mean_facts
 
 MIRAGE = "Jena et al. 2024, NeurIPS 37, doi:10.52202/079017-3439"
 LUMIR = "Chen et al. 2025, arXiv:2505.24160"
 
 
-def literature(conditions: Conditions) -> list[str]:
+def literature(audited: AuditedRun) -> list[str]:
     """Paragraphs on methods that optimise and methods that have learned, each with its source.
 
     Parameters
     ----------
-    conditions : Conditions
+    audited : AuditedRun
         Whose scans' facts tell how much intensities say about the labels here.
     """
     return [
         "Boundary in the labels. A method that sees intensities alone matches labels only as far as intensities tell "
         "them apart: over four brain datasets the Dice of ANTs followed the mutual information of intensity and label "
         f"(r = 0.89, of its logarithm 0.93), and networks trained without labels did no better ({MIRAGE})."
-        f"{_here(conditions)}",
+        f"{_here(audited)}",
         "Supervision. Networks trained with labels of the same protocol and the same data scored higher there (OASIS: "
         "LKU-Net 0.904, ANTs 0.787), also where there is no boundary. On four datasets from elsewhere the order was: "
         f"supervised networks within their domain, optimisation, supervised networks outside it ({MIRAGE}).",
@@ -33,7 +33,7 @@ def literature(conditions: Conditions) -> list[str]:
     ]
 
 
-def _here(c: Conditions) -> str:
+def _here(c: AuditedRun) -> str:
     """What the facts of this run's scans say."""
     told = []
     for labelling, scans in c.scans.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lumirage_bids.audit.conditions import Conditions
+from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE
 
@@ -18,7 +18,7 @@ NAMED = 8
 """Structures or scans that are named."""
 
 
-def labels_outside_mask(c: Conditions) -> Iterator[Finding]:
+def labels_outside_mask(c: AuditedRun) -> Iterator[Finding]:
     """Labelled tissue that the brain mask took away before registration."""
     for labelling, scans in c.scans.items():
         shares = {name: scan.outside for name, scan in scans.items()}
@@ -47,7 +47,7 @@ def labels_outside_mask(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def brains_at_edge(c: Conditions) -> Iterator[Finding]:
+def brains_at_edge(c: AuditedRun) -> Iterator[Finding]:
     """Brains that reach the edge of their images."""
     cut = {name: scan.at_edge for scans in c.scans.values() for name, scan in scans.items() if scan.at_edge}
     if not cut:

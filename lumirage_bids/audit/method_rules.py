@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lumirage_bids.audit.conditions import Conditions
+from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.finding import Finding, with_sign
 from lumirage_bids.audit.networks import input_by_words
 from lumirage_bids.bids.splits import SAME_SUBJECT
@@ -31,7 +31,7 @@ class SeenByMethod(NamedTuple):
     input: OwnInput
 
 
-def seen_by_methods(c: Conditions) -> Iterator[SeenByMethod]:
+def seen_by_methods(c: AuditedRun) -> Iterator[SeenByMethod]:
     """Walk over the methods of each variant; the floor sees nothing."""
     rows = c.registrations
     for (name, variant, method), of in rows[rows["method"] != FLOOR].groupby(["arm", "variant", "method"], sort=False):
@@ -40,7 +40,7 @@ def seen_by_methods(c: Conditions) -> Iterator[SeenByMethod]:
         yield SeenByMethod(Arm(str(variant), str(method)), str(name), of, seen)
 
 
-def seen_by_all(c: Conditions) -> Iterator[SeenByMethod]:
+def seen_by_all(c: AuditedRun) -> Iterator[SeenByMethod]:
     """The same, and what those saw whose results others went on from, under the names of these."""
     for seen in seen_by_methods(c):
         yield seen
@@ -59,7 +59,7 @@ def multimodal(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return ((contrast != rows["fixed_contrast"]) | sequences).to_numpy(dtype=np.bool_)
 
 
-def contrasts_seen(c: Conditions, rows: pd.DataFrame, side: str) -> npt.NDArray[np.object_]:
+def contrasts_seen(c: AuditedRun, rows: pd.DataFrame, side: str) -> npt.NDArray[np.object_]:
     """Contrast of the image that methods saw of each scan: a synthesised one in the place of some scans'."""
     seen = rows[f"{side}_contrast"].to_numpy(dtype=np.object_, copy=True)
     for variant, given in c.preparations.items():
@@ -69,7 +69,7 @@ def contrasts_seen(c: Conditions, rows: pd.DataFrame, side: str) -> npt.NDArray[
     return seen
 
 
-def image_synthesised(c: Conditions) -> Iterator[Finding]:
+def image_synthesised(c: AuditedRun) -> Iterator[Finding]:
     """Scans in whose place methods saw an image that a program had made of them."""
     rows = c.registrations
     for variant, given in c.preparations.items():
@@ -90,7 +90,7 @@ def image_synthesised(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
+def unimodal_similarity(c: AuditedRun) -> Iterator[Finding]:
     """A similarity for one contrast optimised on pairs of two."""
     rows = c.registrations
     alike = contrasts_seen(c, rows, "moving") == contrasts_seen(c, rows, "fixed")
@@ -110,7 +110,7 @@ def unimodal_similarity(c: Conditions) -> Iterator[Finding]:
     )
 
 
-def unequal_start(c: Conditions) -> Iterator[Finding]:
+def unequal_start(c: AuditedRun) -> Iterator[Finding]:
     """Methods of one variant that began elsewhere."""
     for variant, told in _differing(c.registrations, "start"):
         yield Finding(
@@ -123,7 +123,7 @@ def unequal_start(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def unequal_input(c: Conditions) -> Iterator[Finding]:
+def unequal_input(c: AuditedRun) -> Iterator[Finding]:
     """Methods of one variant that saw other images."""
     rows = c.registrations
     for variant, told in _differing(rows[rows["method"] != FLOOR], "input"):
@@ -145,7 +145,7 @@ def _differing(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, str]]:
             yield str(variant), "; ".join(f"{method}: {value}" for method, value in values.items()) + "."
 
 
-def below_native_resolution(c: Conditions) -> Iterator[Finding]:
+def below_native_resolution(c: AuditedRun) -> Iterator[Finding]:
     """Images registered on a grid coarser than the scans'."""
     parts = []
     for seen in seen_by_methods(c):
@@ -163,7 +163,7 @@ def below_native_resolution(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def evaluated_below_native(c: Conditions) -> Iterator[Finding]:
+def evaluated_below_native(c: AuditedRun) -> Iterator[Finding]:
     """Labels compared on a grid coarser than the scans', as published evaluations did."""
     if "dice_prepared" not in c.pairs:
         return
@@ -181,7 +181,7 @@ def evaluated_below_native(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def _coarser(c: Conditions, rows: pd.DataFrame, spacing: float | None) -> str:
+def _coarser(c: AuditedRun, rows: pd.DataFrame, spacing: float | None) -> str:
     """Say how many scans of these rows have a finer axis than a grid's spacing, mm; empty for none."""
     known = {scan: min(f.spacing) for of in c.scans.values() for scan, f in of.items()}
     names = set(rows["moving"].unique()) | set(rows["fixed"].unique())
@@ -191,7 +191,7 @@ def _coarser(c: Conditions, rows: pd.DataFrame, spacing: float | None) -> str:
     return f"{spacing:g} mm, where {len(finer)} of {len(names)} scans are finer, down to {min(finer):.3g} mm"
 
 
-def tuned_on_pairs(c: Conditions) -> Iterator[Finding]:
+def tuned_on_pairs(c: AuditedRun) -> Iterator[Finding]:
     """Parameters chosen by the scores of the pairs that are scored here, as the protocol declares."""
     for method, told in c.tuned.items():
         if (c.pairs["method"] == method).any():

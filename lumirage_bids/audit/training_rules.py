@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lumirage_bids.audit.conditions import Conditions
+from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import contrasts_seen, seen_by_all
 from lumirage_bids.audit.networks import shared_scans
@@ -19,13 +19,13 @@ NOT_HUMAN = 110.0
 _FACTS = ("contrasts", "species", "datasets", "labels")
 
 
-def _trainings(c: Conditions) -> dict[str, Training]:
+def _trainings(c: AuditedRun) -> dict[str, Training]:
     """Methods whose training is declared."""
     trained = {m: c.training_of(m) for m in c.pairs["method"].unique()}
     return {m: t for m, t in trained.items() if isinstance(t, Training)}
 
 
-def training_unknown(c: Conditions) -> Iterator[Finding]:
+def training_unknown(c: AuditedRun) -> Iterator[Finding]:
     """Methods of which it is not declared what they were trained on, or not all of it."""
     lacking = {}
     for method in c.pairs["method"].unique():
@@ -49,7 +49,7 @@ def training_unknown(c: Conditions) -> Iterator[Finding]:
         )
 
 
-def off_training_contrast(c: Conditions) -> Iterator[Finding]:
+def off_training_contrast(c: AuditedRun) -> Iterator[Finding]:
     """Networks on contrasts that they were not trained on."""
     rows = c.registrations
     for method, training in _trainings(c).items():
@@ -71,7 +71,7 @@ def off_training_contrast(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def off_training_species(c: Conditions) -> Iterator[Finding]:
+def off_training_species(c: AuditedRun) -> Iterator[Finding]:
     """Networks trained on humans alone, on brains of another size."""
     extents = c.brain_extents
     small = {scan: max(extent) for scan, extent in extents.items() if max(extent) < NOT_HUMAN}
@@ -88,7 +88,7 @@ def off_training_species(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def training_data(c: Conditions) -> Iterator[Finding]:
+def training_data(c: AuditedRun) -> Iterator[Finding]:
     """Networks on the dataset that they were trained on, or on one that shares scans with it."""
     for method, training in _trainings(c).items():
         if shared := shared_scans(c.dataset, training.datasets):
@@ -101,7 +101,7 @@ def training_data(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def training_labels(c: Conditions) -> Iterator[Finding]:
+def training_labels(c: AuditedRun) -> Iterator[Finding]:
     """Networks that were trained with maps of the labelling that they are scored by."""
     for method, training in _trainings(c).items():
         rows = c.pairs[c.pairs["method"] == method]
@@ -118,7 +118,7 @@ def training_labels(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def off_training_grid(c: Conditions) -> Iterator[Finding]:
+def off_training_grid(c: AuditedRun) -> Iterator[Finding]:
     """Networks on a grid that they were not trained on, or that does not hold the brain."""
     learned = _trainings(c)
     for (variant, method), _, of, seen in seen_by_all(c):
@@ -134,7 +134,7 @@ def off_training_grid(c: Conditions) -> Iterator[Finding]:
         yield from _cut_by_network(c, method, set(of["moving"].unique()) | set(of["fixed"].unique()), seen)
 
 
-def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: OwnInput) -> Iterator[Finding]:
+def _cut_by_network(c: AuditedRun, method: str, scans: set[str], seen: OwnInput) -> Iterator[Finding]:
     """Brains that do not fit into a network's grid; sides are compared by rank, as axes may be turned."""
     grid = seen.extent
     extents = c.brain_extents
@@ -153,7 +153,7 @@ def _cut_by_network(c: Conditions, method: str, scans: set[str], seen: OwnInput)
         )
 
 
-def network_labels(c: Conditions) -> Iterator[Finding]:
+def network_labels(c: AuditedRun) -> Iterator[Finding]:
     """A labelling made by a network, beside a method that is one and was trained on a contrast of these scans."""
     for labelling, of in c.pairs.groupby("labelling", sort=False):
         kind, maker = _network(c.labellers.get(str(labelling), MadeBy()), str(labelling))

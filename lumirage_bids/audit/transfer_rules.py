@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, tell_couples
-from lumirage_bids.audit.conditions import Conditions
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def label_transfer(c: Conditions) -> Iterator[Finding]:
+def label_transfer(c: AuditedRun) -> Iterator[Finding]:
     """Labels carried over by nearest neighbour."""
     for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
         near = of["transfer"] == "nearest"
@@ -35,7 +35,7 @@ def label_transfer(c: Conditions) -> Iterator[Finding]:
             )
 
 
-def reference_grid(c: Conditions, orders: Orders) -> Iterator[Finding]:
+def reference_grid(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """Labels compared on the grid of the scan that all are aligned to."""
     for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
         there = of["grid"] == "reference"
@@ -69,7 +69,7 @@ def _methods(couple: tuple[Arm, Arm]) -> tuple[Arm, Arm]:
     return a, b
 
 
-def carried_labels(c: Conditions, orders: Orders) -> Iterator[Finding]:
+def carried_labels(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """Labels of another contrast: not made from the images that are registered."""
     carried = {
         labelling: sorted({c.contrasts[scan] for scan, facts in of.items() if facts.labeller == "carried"} - {"T1w"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.audit import SEVERITIES, Conditions, Finding, audit, mean_facts, name_unchecked
+from lumirage_bids.audit import SEVERITIES, AuditedRun, Finding, audit, mean_facts, name_unchecked
 from lumirage_bids.audit.common import ALPHA
 from lumirage_bids.audit.literature import literature
 from lumirage_bids.audit.published import published_findings
@@ -51,24 +51,24 @@ class AuditSection:
 
 
 def audit_section(
-    conditions: Conditions, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA
+    audited: AuditedRun, comparisons: pd.DataFrame | None = None, *, alpha: float = ALPHA
 ) -> AuditSection:
     """Audit a run and gather what its page tells about it.
 
     Parameters
     ----------
-    conditions : Conditions
+    audited : AuditedRun
     comparisons : DataFrame, optional
         Rows of `lumirage_bids.stats.comparisons.compare` on the same pairs.
     alpha : float
         Corrected p-value below which a comparison is certain.
     """
-    known = {name: {scan: f.mutual_information for scan, f in of.items()} for name, of in conditions.scans.items()}
-    contrasts = {name: {i: f.contrast for i, f in mean_facts(conditions, name).items()} for name in conditions.scans}
+    known = {name: {scan: f.mutual_information for scan, f in of.items()} for name, of in audited.scans.items()}
+    contrasts = {name: {i: f.contrast for i, f in mean_facts(audited, name).items()} for name in audited.scans}
     return AuditSection(
-        findings=audit(conditions, comparisons, alpha=alpha),
-        unchecked=name_unchecked(conditions),
-        literature=[*literature(conditions), published_findings()],
+        findings=audit(audited, comparisons, alpha=alpha),
+        unchecked=name_unchecked(audited),
+        literature=[*literature(audited), published_findings()],
         contrasts={name: of for name, of in contrasts.items() if of},
         information={n: {s: x for s, x in of.items() if np.isfinite(x)} for n, of in known.items()},
     )

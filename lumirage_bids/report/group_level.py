@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_conditions, withheld
+from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_audited_run, withheld
 from lumirage_bids.audit.published import (
     DIFFERENCES,
     PUBLISHED,
@@ -46,7 +46,7 @@ from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.tables import statistics
 
 if TYPE_CHECKING:
-    from lumirage_bids.audit import Conditions
+    from lumirage_bids.audit import AuditedRun
     from lumirage_bids.base.criteria import Criteria
     from lumirage_bids.report.group_page import GroupTables
 
@@ -70,26 +70,26 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     MissingInputError
         There are no rows.
     """
-    conditions, notes, first_score, followed, landmarks, surfaces = read_run(output)
+    audited, notes, first_score, followed, landmarks, surfaces = read_run(output)
     before, criteria = read_criteria(dated_records(output), first_score)
     loud = [*criteria_note(before, criteria), *(followed.notes if followed else [])]
     for note in loud:
         logger.warning("%s", note)
     if followed:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
-    every_pair, rungs = conditions.pairs, find_rungs(conditions.preparations)
+    every_pair, rungs = audited.pairs, find_rungs(audited.preparations)
     if not set(every_pair["variant"]) <= set(rungs):  # else there is nothing but ladders to be told of
-        conditions = conditions.without([*rungs], "variant")
-    volumes = mean_volumes(conditions)
+        audited = audited.without([*rungs], "variant")
+    volumes = mean_volumes(audited)
     tables = group_tables(
-        conditions.pairs,
-        conditions.structures,
-        conditions.luts,
+        audited.pairs,
+        audited.structures,
+        audited.luts,
         volumes,
         surfaces={name: of[~of["variant"].isin(rungs)] for name, of in surfaces.items()},
         landmarks=landmarks,
         criteria=criteria,
-        references=(FLOOR, *conditions.controls),
+        references=(FLOOR, *audited.controls),
         every_pair=every_pair,
         rungs=rungs,
     )
@@ -98,7 +98,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
             output.remove(file)  # of an earlier page
     output.write_table("group/pairs.tsv", every_pair[list(score_table.COLUMNS)], score_table.COLUMNS)
-    made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(conditions.labellers))}
+    made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(audited.labellers))}
     for name, table in made.items():
         output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
     labellers, about_labellers = agreements.collect(output)
@@ -106,19 +106,19 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
     asked = pairs_asked(output, read_records(output))
     context = replace(
-        _context(output, command, [*loud, *asked.notes, *notes], conditions, tables.comparisons, followed),
+        _context(output, command, [*loud, *asked.notes, *notes], audited, tables.comparisons, followed),
         criteria=criteria,
-        known=_bounds_of(asked.pairs, conditions, agreements.summarise(labellers)),
+        known=_bounds_of(asked.pairs, audited, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
         labeller_notes=about_labellers,
     )
     write_experiment(output, _experiment(output, tables, context, [*loud, *asked.notes]))
-    audited = audit_section(conditions, tables.comparisons, alpha=criteria.alpha)
-    output.write_table("group/audit.tsv", audit_table(audited.findings), AUDIT)
+    section = audit_section(audited, tables.comparisons, alpha=criteria.alpha)
+    output.write_table("group/audit.tsv", audit_table(section.findings), AUDIT)
     facts = RunFacts(
-        preparations=conditions.preparations,
-        parameters=conditions.parameters,
-        sources=conditions.sources,
+        preparations=audited.preparations,
+        parameters=audited.parameters,
+        sources=audited.sources,
         sloppy=context.sloppy,
     )
     published = published_comparison(tables.pairs, context.protocol, facts)
@@ -129,10 +129,10 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         output.write_table("group/published_differences.tsv", differing, DIFFERENCES)
     context = replace(
         context,
-        audit=audited,
+        audit=section,
         published=published,
         published_differences=differing,
-        pictures=read_pictures(output, conditions, pictures=pictures),
+        pictures=read_pictures(output, audited, pictures=pictures),
     )
     return write_group_report(output, tables, context)
 
@@ -161,7 +161,7 @@ class ReadRun(NamedTuple):
 
     Attributes
     ----------
-    conditions : Conditions
+    audited : AuditedRun
         The rows, and what is known of how they came about.
     notes : list of str
         What was left out.
@@ -174,7 +174,7 @@ class ReadRun(NamedTuple):
         Labelling → surface distances of structures; only those that have any.
     """
 
-    conditions: Conditions
+    audited: AuditedRun
     notes: list[str]
     first_score: str
     followed: Followed | None
@@ -215,7 +215,7 @@ def read_run(output: Output) -> ReadRun:
         for name, table in rows.items()
         if (found := [c for c in table.columns if score_table.structure_index(c, Surface.structures) is not None])
     }
-    return ReadRun(read_conditions(output, pairs, structures, luts), notes, first, followed, landmarks, surfaces)
+    return ReadRun(read_audited_run(output, pairs, structures, luts), notes, first, followed, landmarks, surfaces)
 
 
 def _landmark_errors(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -232,7 +232,7 @@ def _context(
     output: Output,
     command: str,
     notes: list[str],
-    conditions: Conditions,
+    audited: AuditedRun,
     comparisons: pd.DataFrame,
     followed: Followed | None,
 ) -> ReportContext:
@@ -247,7 +247,7 @@ def _context(
         versions=latest.get("versions", versions()),
         reference=str(plan.get("reference", "")),
         arms={k: v for r in records for k, v in r["arms"].items()},
-        conditions=conditions,
+        audited=audited,
         comparisons=comparisons,
         masks={output.read_json(f).get("MaskSource", "") for f in prepared},
         template="templateflow" in about.get("DatasetLinks", {}),
@@ -264,9 +264,9 @@ def _context(
         notes=[*notes, *plan.get("warnings", [])],
         methods_text=methods_text(run),
         arms=dict(_tell_arms(run.arms)),
-        parameters=conditions.parameters,
-        labelling_sources=conditions.sources,
-        made_by=conditions.labellers,
+        parameters=audited.parameters,
+        labelling_sources=audited.sources,
+        made_by=audited.labellers,
         sloppy=run.sloppy,
         frozen=followed,
     )
@@ -303,11 +303,11 @@ def _experiment(output: Output, tables: GroupTables, context: ReportContext, not
     )
 
 
-def _bounds_of(planned: int | None, conditions: Conditions, labellers: pd.DataFrame) -> Known:
+def _bounds_of(planned: int | None, audited: AuditedRun, labellers: pd.DataFrame) -> Known:
     """What bounds the verdict besides scores."""
     whole = labellers[labellers["name"] == "all structures"] if len(labellers) else labellers
     return Known(
-        caveats=few_classes(conditions),
+        caveats=few_classes(audited),
         agreements={
             str(name): [
                 Agreement(reference=str(row["reference"]), dice=float(row["mean"]), scans=int(row["n"]))
@@ -316,7 +316,7 @@ def _bounds_of(planned: int | None, conditions: Conditions, labellers: pd.DataFr
             for name, rows in whole.groupby("labelling", sort=False)
         },
         planned=planned,
-        references=(FLOOR, *conditions.controls),
+        references=(FLOOR, *audited.controls),
     )
 
 

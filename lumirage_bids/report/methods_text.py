@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lumirage_bids import labellers, maskers, measures, methods
-from lumirage_bids.audit import Conditions
+from lumirage_bids.audit import AuditedRun
 from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.text import and_join, count, voxels
@@ -52,7 +52,7 @@ class DoneRun:
         The scan that all others were aligned to.
     arms : mapping
         Label of an arm → its name, variant and tables of parameters, as a run's record has them.
-    conditions : Conditions
+    audited : AuditedRun
     comparisons : DataFrame
         Rows of `lumirage_bids.stats.comparisons.compare`.
     masks : collection of str
@@ -70,7 +70,7 @@ class DoneRun:
     versions: Mapping[str, str]
     reference: str
     arms: Mapping[str, Mapping[str, Any]]
-    conditions: Conditions
+    audited: AuditedRun
     comparisons: pd.DataFrame
     masks: Iterable[str] = field(default_factory=tuple)
     template: bool = False
@@ -141,7 +141,7 @@ def citation_bibtex(paragraphs: Sequence[str]) -> str:
 
 
 def _design(run: DoneRun) -> str:
-    pairs = run.conditions.pairs
+    pairs = run.audited.pairs
     ordered = pairs.drop_duplicates(["moving", "fixed"])
     scans = {*ordered["moving"], *ordered["fixed"]}
     subjects = {*subjects_of(ordered, "moving"), *subjects_of(ordered, "fixed")}
@@ -162,8 +162,8 @@ def _version(run: DoneRun, package: str) -> str:
 
 
 def _preparation(run: DoneRun) -> Iterator[str]:
-    for variant, given in run.conditions.preparations.items():
-        which = f" (variant {variant})" if len(run.conditions.preparations) > 1 else ""
+    for variant, given in run.audited.preparations.items():
+        which = f" (variant {variant})" if len(run.audited.preparations) > 1 else ""
         spacing, together = given.get("spacing"), given.get("grid") == "reference"
         steps = [
             f"reoriented to {given.get('orientation', 'RAS')}",
@@ -225,7 +225,7 @@ def _masks(masks: Iterable[str]) -> str:
 
 
 def _start(run: DoneRun) -> Iterator[str]:
-    found = set(run.conditions.pairs["start"].dropna().unique())
+    found = set(run.audited.pairs["start"].dropna().unique())
     if "aligned" in found:
         tables = [arm["alignment"] for arm in run.arms.values() if arm.get("alignment", {}).get("start") == "aligned"]
         by = {"mask": "soft Dice of the brain masks", "image": "mutual information of the images [@mattes2003]"}
@@ -234,16 +234,16 @@ def _start(run: DoneRun) -> Iterator[str]:
         to = f" of every scan to {run.reference}" if run.reference else ""
         yield f"Methods began at an alignment{to} by FireANTs [@jena2024fireants]{how}."
     yield from (_STARTS[start] for start in ("centre_of_mass", "none") if start in found)
-    rows = run.conditions.pairs
+    rows = run.audited.pairs
     for start in (start for start in ("arrays", "own") if start in found):
         yield f"{and_join(list(rows[rows['start'] == start]['method'].unique()))} {_STARTS[start]}."
 
 
 def _methods(run: DoneRun) -> Iterator[str]:
-    kinds, pairs = methods.methods(), run.conditions.pairs
+    kinds, pairs = methods.methods(), run.audited.pairs
     tables = {(arm.get("variant"), arm.get("name")): arm.get("method", {}) for arm in run.arms.values()}
     for name in pairs["method"].unique():
-        kind = kinds.get(run.conditions.methods.get(name, name))
+        kind = kinds.get(run.audited.methods.get(name, name))
         rows = pairs[pairs["method"] == name]
         told = f": {kind.summary}{_cite(kind.references)}" if kind else ""
         used = [_SIMILARITIES[s] for s in rows["similarity"].dropna().unique() if s in _SIMILARITIES]
@@ -253,7 +253,7 @@ def _methods(run: DoneRun) -> Iterator[str]:
         listed = [f" Parameters{'' if same else f' ({v})'}: {p}." for v, p in variants.items() if p][
             : 1 if same else None
         ]
-        trained = run.conditions.training_of(name)
+        trained = run.audited.training_of(name)
         before = _going_on(run, name, list(rows["variant"].unique()))
         subject = "What it went on from" if before else "It"
         learned = "" if isinstance(trained, str) else f" {subject} was trained on {trained.words}."
@@ -264,7 +264,7 @@ def _going_on(run: DoneRun, name: str, variants: Sequence[str]) -> str:
     """What a method went on from, with its parameters and what is to be cited; empty for the start alone."""
     kinds, found = methods.methods(), []
     for variant in variants:
-        for before in reversed(run.conditions.started.get(variant, {}).get(name, ())):
+        for before in reversed(run.audited.started.get(variant, {}).get(name, ())):
             kind = kinds.get(before.method)
             what = f"{kind.summary}{_cite(kind.references)}" if kind else before.method
             told = _parameters(before.parameters)
@@ -293,9 +293,9 @@ def _cite(keys: Sequence[str]) -> str:
 
 def _labels(run: DoneRun) -> Iterator[str]:
     kinds = labellers.labellers()
-    for name in run.conditions.pairs["labelling"].unique():
-        source = run.conditions.sources.get(name, "")
-        by = run.conditions.labellers.get(name, MadeBy())
+    for name in run.audited.pairs["labelling"].unique():
+        source = run.audited.sources.get(name, "")
+        by = run.audited.labellers.get(name, MadeBy())
         # Maps that were found are of the labelling that has their name.
         found = [kind for kind in kinds.values() if kind.labelling == name][:1]
         makers = [kinds[made] for made in (by.labeller, by.maker) if made in kinds and not kinds[made].reads] or found
@@ -304,7 +304,7 @@ def _labels(run: DoneRun) -> Iterator[str]:
 
 
 def _scores(run: DoneRun) -> str:
-    pairs = run.conditions.pairs
+    pairs = run.audited.pairs
     grids = grids_of(pairs)
     carried = " ".join(_tell_transfer(run, how, *known, several=len(grids) > 1) for how, known in grids.items())
     elsewhere = any(grid != "native" for grid, _ in grids.values())
@@ -322,7 +322,7 @@ def _scores(run: DoneRun) -> str:
 
 def _tell_transfer(run: DoneRun, evaluation: str, grid: str, transfer: str, *, several: bool) -> str:
     """How the labels of an evaluation came to where they were compared."""
-    rows = run.conditions.pairs
+    rows = run.audited.pairs
     which = (
         f" (variant {and_join(list(rows[rows['evaluation'] == evaluation]['variant'].unique()))})" if several else ""
     )

@@ -20,24 +20,24 @@ from lumirage_bids.stats.classes import arms_of, in_class, pair_classes, primary
 from lumirage_bids.stats.variants import ordered_variants
 
 if TYPE_CHECKING:
-    from lumirage_bids.audit import Conditions
+    from lumirage_bids.audit import AuditedRun
     from lumirage_bids.report.figures.slices import View
 
 
-def read_pictures(output: Output, conditions: Conditions, *, pictures: bool = True) -> Pictures:
+def read_pictures(output: Output, audited: AuditedRun, *, pictures: bool = True) -> Pictures:
     """Gather what the group's page shows of images.
 
     Parameters
     ----------
     output : Output
         Derivatives of one or many participant runs; what is not there is not shown.
-    conditions : Conditions
+    audited : AuditedRun
         What is known of the run; its pairs with columns moving_subject and fixed_subject.
     pictures : bool
         Whether with slices of the images.
     """
-    pairs = conditions.pairs
-    variants = ordered_variants(list(pairs["variant"].unique()), conditions.preparations)
+    pairs = audited.pairs
+    variants = ordered_variants(list(pairs["variant"].unique()), audited.preparations)
     views = {}
     for labelling in pairs["labelling"].unique() if pictures else ():
         split = primary_class(pair_classes(splits_of(pairs[pairs["labelling"] == labelling])))
@@ -46,7 +46,7 @@ def read_pictures(output: Output, conditions: Conditions, *, pictures: bool = Tr
             mine = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
             views[labelling, arm] = list(pair_views(output, mine))
     return Pictures(
-        preparations=conditions.preparations,
+        preparations=audited.preparations,
         pairs=views,
         sequences=list(_sequence_views(output, pairs, variants[0])) if pictures else [],
         histograms=dict(_histograms(output, pairs, variants)),

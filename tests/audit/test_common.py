@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lumirage_bids.audit import Conditions, StructureFacts
+from lumirage_bids.audit import AuditedRun, StructureFacts
 from lumirage_bids.audit.common import common_means, different_subjects
 from lumirage_bids.stats.summaries import summarise
 from tests.audit.made_up import changed, conditions, found, some_pairs, with_facts
 from tests.stats.made_up import score_table
 
 
-def turning(subjects: int, *, lift: float = 0.3, noise: float = 0.0) -> Conditions:
+def turning(subjects: int, *, lift: float = 0.3, noise: float = 0.0) -> AuditedRun:
     """Greedy is above syn by a structure without boundary alone, below it by the others."""
     c = conditions(subjects=subjects, gains={"identity": 0, "greedy": 0.2, "syn": 0.23})
     wide = c.structures["braincolor"].copy()

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lumirage_bids.audit import Conditions, audit, name_unchecked
-from lumirage_bids.audit.conditions import Started
+from lumirage_bids.audit import AuditedRun, audit, name_unchecked
+from lumirage_bids.audit.audited_run import Started
 from tests.audit.made_up import changed, conditions, found, some_pairs
 
 FULL, QUICK = ((8, 200), (4, 100), (2, 50), (1, 20)), ((4, 40), (2, 20), (1, 0))
 
 
-def at_work(similarity: str = "lncc", effort: tuple[tuple[int, int], ...] = FULL) -> Conditions:
+def at_work(similarity: str = "lncc", effort: tuple[tuple[int, int], ...] = FULL) -> AuditedRun:
     """Greedy as it is, syn with another similarity or schedule."""
     c = replace(conditions(), effort={"default": {"greedy": FULL, "syn": effort}})
     return changed(c, c.pairs["method"] == "syn", similarity=similarity)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lumirage_bids.audit import Conditions, audit
-from lumirage_bids.audit.conditions import Started
+from lumirage_bids.audit import AuditedRun, audit
+from lumirage_bids.audit.audited_run import Started
 from lumirage_bids.labellers import labeller
 from lumirage_bids.methods.base import OwnInput, Training
 from lumirage_bids.output.record import MadeBy
@@ -81,7 +81,7 @@ def test_unknown_training():
     assert "training-unknown" not in found(learned())
 
 
-def declared(**facts: Any) -> Conditions:
+def declared(**facts: Any) -> AuditedRun:
     """A program of the user's, with a declared training."""
     c = replace(conditions(gains={"identity": 0, "greedy": 0.1, "mine": 0.1}), methods={"mine": "command"})
     whole = {"contrasts": ("T1w",), "species": ("human",), "datasets": ("elsewhere",), "labels": ("none",)}

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pandas as pd
 
 from lumirage_bids import labellers, measures, methods
-from lumirage_bids.audit import Conditions
-from lumirage_bids.audit.conditions import Started
+from lumirage_bids.audit import AuditedRun
+from lumirage_bids.audit.audited_run import Started
 from lumirage_bids.base.publications import publications
 from lumirage_bids.labellers.carried import Carried
 from lumirage_bids.maskers import maskers
@@ -38,7 +38,7 @@ def facts(pairs: pd.DataFrame, **given: object) -> DoneRun:
         "method": method,
         "alignment": aligned,
     }
-    conditions = Conditions(
+    audited = AuditedRun(
         pairs=pairs,
         sources={"braincolor": "existing maps", "tissue": "atropos: three tissues"},
         methods={"mine": "greedy", "ants_syn": "ants_syn"},
@@ -47,7 +47,7 @@ def facts(pairs: pd.DataFrame, **given: object) -> DoneRun:
         },
     )
     base = {"dataset": "Demo", "protocol": "default", "versions": {"pybids": "0.22.0"}, "reference": "sub-1_T1w"}
-    return DoneRun(**{**base, "arms": {"mine": arm}, "conditions": conditions, "comparisons": compare(pairs), **given})  # type: ignore[arg-type]
+    return DoneRun(**{**base, "arms": {"mine": arm}, "audited": audited, "comparisons": compare(pairs), **given})  # type: ignore[arg-type]
 
 
 def pairs_of(**given: object) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def test_what_a_method_went_on_from_is_told_and_cited():
     run = facts(pairs_of())
     onward = {"default": {"mine": (Started(name="net", method="lapirn", parameters={"flavour": "diff"}),)}}
     trained = {"mine": methods.method("lapirn").training}
-    run = replace(run, conditions=replace(run.conditions, started=onward, training=trained))
+    run = replace(run, audited=replace(run.audited, started=onward, training=trained))
     (told,) = [p for p in methods_text(run) if p.startswith("Method mine")]
     assert "It went on from the displacement that net (LapIRN: pretrained" in told
     assert "parameters: flavour diff" in told
@@ -128,7 +128,7 @@ def test_carried_labels_name_and_cite_what_is_carried():
     pairs = pairs_of()
     synthseg, manual = [
         citation_markdown([p])
-        for p in methods_text(facts(pairs, conditions=Conditions(pairs=pairs, sources=sources, labellers=labellers)))
+        for p in methods_text(facts(pairs, audited=AuditedRun(pairs=pairs, sources=sources, labellers=labellers)))
         if p.startswith("Labelling")
     ]
     assert "Chen" in synthseg
@@ -151,7 +151,7 @@ def test_a_sloppy_run_says_so_first():
 
 def test_a_run_without_records_still_has_a_text():
     pairs = pairs_of(gains={"unknown": 0.1}).assign(start=None)
-    bare = facts(pairs, arms={}, versions={}, reference="", conditions=Conditions(pairs=pairs))
+    bare = facts(pairs, arms={}, versions={}, reference="", audited=AuditedRun(pairs=pairs))
     told = methods_text(bare)
     assert "Method unknown." in told
     assert "Labelling braincolor." in told
@@ -182,8 +182,8 @@ def test_every_reference_is_read_and_used():
 def test_images_that_a_program_made_are_told_and_it_is_cited():
     run = facts(pairs_of())
     made = {"program": "mri_synthsr", "contrasts": ["T2w", "FLAIR"], "makes": "T1w", "grid": "own"}
-    given = {"default": {**run.conditions.preparations["default"], "synthesis": made}}
-    told = methods_text(replace(run, conditions=replace(run.conditions, preparations=given)))
+    given = {"default": {**run.audited.preparations["default"], "synthesis": made}}
+    told = methods_text(replace(run, audited=replace(run.audited, preparations=given)))
     assert any("T2w and FLAIR scans replaced by the T1w image that mri_synthsr" in p for p in told)
     assert "iglesias2023" in {reference.key for reference in find_cited(told)}
     assert "iglesias2023" not in {reference.key for reference in find_cited(methods_text(run))}

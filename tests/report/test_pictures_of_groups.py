@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.audit import Conditions
+from lumirage_bids.audit import AuditedRun
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
@@ -40,7 +40,7 @@ def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_
         row(names[1], names[0], "MP2RAGE to MPRAGE", status="failed"),
     ]
     keep_slices(tmp_path, names[0], *names[1:3])
-    looks = read_pictures(Output(tmp_path), Conditions(pairs=pd.DataFrame(rows)))
+    looks = read_pictures(Output(tmp_path), AuditedRun(pairs=pd.DataFrame(rows)))
     # Nothing was kept of the pair with Dice 0.4.
     titles = [view.title for view in looks.pairs["mine", Arm("default", "syn")]]
     assert titles == ["worst: sub-1_T1w → sub-3_T1w, Dice 0.200", "best: sub-1_T1w → sub-2_T1w, Dice 0.700"]

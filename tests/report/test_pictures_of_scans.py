@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lumirage_bids.audit import Conditions
+from lumirage_bids.audit import AuditedRun
 from lumirage_bids.execution import prepare_scan
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
@@ -83,7 +83,7 @@ def test_no_picture_of_slices_that_do_not_say_where_they_were_cut_or_were_cut_el
 
 def test_what_is_not_there_is_not_shown(tmp_path: Path):
     pairs = pd.DataFrame([row("sub-1_T1w", "sub-2_T1w")])
-    looks = read_pictures(Output(tmp_path), Conditions(pairs=pairs))
+    looks = read_pictures(Output(tmp_path), AuditedRun(pairs=pairs))
     assert not any(looks.pairs.values())
     assert not looks.sequences
     assert not looks.histograms

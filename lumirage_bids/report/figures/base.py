@@ -87,7 +87,7 @@ class Shown:
     audit : AuditSection or None
     pictures : Pictures
     parameters : mapping
-        Those of alignment and methods by variant, as in `lumirage_bids.audit.Conditions`.
+        Those of alignment and methods by variant, as in `lumirage_bids.audit.AuditedRun`.
     known : Known
         What bounds the verdict besides scores.
     words : Wording

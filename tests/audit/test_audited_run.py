@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lumirage_bids.audit import name_unchecked, read_conditions
+from lumirage_bids.audit import name_unchecked, read_audited_run
 from lumirage_bids.methods.base import Training
 from lumirage_bids.output.folder import Output
 from tests.audit.made_up import conditions
@@ -44,7 +44,7 @@ def test_conditions_are_read_from_derivatives(tmp_path: Path):
     (tmp_path / "config" / "1.toml").write_text(
         record + arm.format("native", "") + arm.format("fine", "spacing = 0.6\nshape = [9, 9, 9]\n")
     )
-    read = read_conditions(Output(tmp_path), c.pairs, c.structures, c.luts)
+    read = read_audited_run(Output(tmp_path), c.pairs, c.structures, c.luts)
     assert list(read.scans["braincolor"]) == [f"{scan}_T1w"]
     one = read.scans["braincolor"][f"{scan}_T1w"]
     assert one.spacing == pytest.approx((0.6, 0.6, 2))

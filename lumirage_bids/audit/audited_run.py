@@ -94,7 +94,7 @@ class Started:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conditions:
+class AuditedRun:
     """Everything that the rules of the audit look at.
 
     Attributes
@@ -182,7 +182,7 @@ class Conditions:
         names = [str(name) for name in self.pairs["method"].unique()]
         return registration.controls({name: self.methods.get(name, name) for name in names})
 
-    def without(self, names: Collection[str], column: Literal["method", "variant"] = "method") -> Conditions:
+    def without(self, names: Collection[str], column: Literal["method", "variant"] = "method") -> AuditedRun:
         """The same without the rows of some methods or variants."""
         if not names:
             return self
@@ -195,12 +195,12 @@ class Conditions:
         return self.training.get(method, kind().training if kind else "unknown")
 
 
-def read_conditions(
+def read_audited_run(
     output: Output,
     pairs: pd.DataFrame,
     structures: Mapping[str, pd.DataFrame],
     luts: Mapping[str, Mapping[int, str]],
-) -> Conditions:
+) -> AuditedRun:
     """Put scores and what the derivatives' sidecars and the records of the runs say side by side.
 
     Parameters
@@ -208,7 +208,7 @@ def read_conditions(
     output : Output
         Derivatives of one or many participant runs.
     pairs, structures, luts
-        As in `Conditions`.
+        As in `AuditedRun`.
     """
     records = read_records(output)
     wanted = set(pairs["moving"].unique()) | set(pairs["fixed"].unique())
@@ -216,7 +216,7 @@ def read_conditions(
     for labelling, scan, meta in _label_sidecars(output):
         if scan in wanted and "NativeAffine" in meta:
             scans.setdefault(labelling, {})[scan] = _scan_facts(meta)
-    return Conditions(
+    return AuditedRun(
         pairs=pairs,
         structures=structures,
         luts=luts,

@@ -35,6 +35,8 @@ class Column:
     margin : float or None
         Differences in the mean within ± this are of no consequence, in the column's unit; None for a column that
         methods are not compared by. The decimals of differences follow from it.
+    lies : tuple of float or None
+        Between which it lies by definition, so that no interval goes further; None where that is not known.
     worst : float or None
         What a pair without a score counts in the worst case; None where there is no such number.
     tells : str
@@ -52,6 +54,7 @@ class Column:
     in_words: str = "better"
     reference: str = ""
     margin: float | None = None
+    lies: tuple[float, float] | None = None
     worst: float | None = None
     tells: Literal["", "accuracy", "deformation", "cost"] = ""
     summed: Literal["", "mean", "median", "max"] = "mean"

@@ -36,6 +36,7 @@ class Dice(Measure):
             better="higher",
             reference="https://doi.org/10.2307/1932409",
             margin=MARGIN,
+            lies=(0.0, 1.0),
             worst=0.0,
             tells="accuracy",
             summed="",

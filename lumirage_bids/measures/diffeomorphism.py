@@ -34,6 +34,7 @@ class Diffeomorphism(Measure):
             unit="percent",
             better="lower",
             margin=0.1,
+            lies=(0.0, 100.0),
             tells="deformation",
             reference="https://doi.org/10.1007/s11263-024-02047-1",
         )

@@ -29,6 +29,7 @@ class Folding(Measure):
             unit="percent",
             better="lower",
             margin=0.1,
+            lies=(0.0, 100.0),
             tells="deformation",
         )
     }

@@ -36,6 +36,7 @@ class Landmarks(Measure):
             better="lower",
             reference="https://doi.org/10.1109/42.952729",
             margin=0.1,
+            lies=(0.0, float("inf")),
             tells="accuracy",
         )
     }

@@ -31,6 +31,7 @@ class SDLogJ(Measure):
             better="lower",
             in_words="smoother",
             margin=0.02,
+            lies=(0.0, float("inf")),
             tells="deformation",
             reference="https://doi.org/10.1109/TMI.2019.2897538",
         )

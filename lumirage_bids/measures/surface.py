@@ -40,6 +40,7 @@ class Surface(Measure):
             better="lower",
             reference="https://doi.org/10.1109/TMI.2022.3213983",
             margin=0.1,
+            lies=(0.0, float("inf")),
             tells="accuracy",
         ),
         "assd_mm": Column(
@@ -48,6 +49,7 @@ class Surface(Measure):
             unit="mm",
             better="lower",
             margin=0.05,
+            lies=(0.0, float("inf")),
             tells="accuracy",
         ),
     }

@@ -31,6 +31,7 @@ class InverseConsistency(Measure):
             unit="mm",
             better="lower",
             margin=0.1,
+            lies=(0.0, float("inf")),
             tells="deformation",
             reference="https://doi.org/10.1109/42.932742",
         )

@@ -249,7 +249,18 @@ def measure_table(summed: pd.DataFrame) -> Table:
             f"{significant(value)}{' *' * bool(aside)}" for value, aside in zip(means, summed["set_aside"], strict=True)
         ],
     )
-    wide = data.drop_duplicates(key)[key].merge(
+    kinds = {"accuracy": 0, "deformation": 1, "cost": 2}
+    order = data.drop_duplicates(key)[key]
+    places = pd.DataFrame(
+        {
+            "labelling": pd.factorize(order["labelling"])[0],
+            "evaluation": pd.factorize(order["evaluation"], sort=True)[0],
+            "kind": [kinds[about[name].tells] for name in order["measure"]],
+        },
+        index=order.index,
+    )
+    order = order.loc[places.sort_values(["labelling", "evaluation", "kind"], kind="stable").index]
+    wide = order.merge(
         data.pivot(index=key, columns="arm", values="shown").add_prefix("mean of ").reset_index(), on=key
     )
     most = data.groupby(key)["n_common"].max()

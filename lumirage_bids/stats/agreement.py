@@ -135,9 +135,12 @@ def _in_pairs(
     laid = designs.of(np.asarray(used))
     told: dict[str, object] = {"n_pairs": int(used.sum()), "n_subjects": laid.n_subjects}
     # Where a group is too small the interval is that of the rest, and not of the mean told beside it.
+    step = 4 / (len(arms) * (len(arms) - 1))  # between two values that tau can have: the same in all pairs is no proof
     whole = used.any() and not laid.refused and laid.n_left_out == 0
-    low, high = laid.infer(tau[:, None]).interval(criteria.confidence, _LIES) if whole else ([np.nan], [np.nan])
-    mean = float(tau[used].mean()) if used.any() else np.nan
+    low, high = np.full(1, np.nan), np.full(1, np.nan)
+    if whole:
+        low, high = laid.infer(tau[:, None], step=step).interval(criteria.confidence, _LIES)
+    mean = round(float(tau[used].mean()), 12) if used.any() else np.nan
     return told | {"tau_pairs": mean, "ci_low": float(low[0]), "ci_high": float(high[0])}
 
 

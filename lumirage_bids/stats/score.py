@@ -91,10 +91,11 @@ def known_score(column: str) -> tuple[Score, float | None] | None:
     Examples
     --------
     >>> known_score("hd95_mm"), known_score("mine")
-    ((Score(column='hd95_mm', better='lower', worst=None, lies=None), 0.1), None)
+    ((Score(column='hd95_mm', better='lower', worst=None, lies=(0.0, inf)), 0.1), None)
     """
     found = columns().get(structure_column(column) or column)
     if found is None or found.better == "none":
         return None
-    known = DICE if column == DICE.column else Score(column=column, better=found.better, worst=found.worst)
-    return known, found.margin
+    if column == DICE.column:
+        return DICE, found.margin
+    return Score(column=column, better=found.better, worst=found.worst, lies=found.lies), found.margin

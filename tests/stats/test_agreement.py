@@ -55,6 +55,15 @@ def test_the_same_order_is_one_and_the_opposite_one_minus_one():
     assert (row["tau"], row["tau_pairs"], row["n_turned"]) == (-1, -1, 6)
 
 
+def test_the_same_order_in_every_pair_of_few_subjects_is_no_proof():
+    few = with_distance({"identity": 0.4, "a": 0.5, "b": 0.6, "c": 0.7}, noise=0.0)
+    few.loc[of(few, "a"), "hd95_mm"] = 0.0
+    row = two(few, "dice_mean", "hd95_mm")
+    assert row["tau_pairs"] == pytest.approx(-1 / 3)
+    assert row["ci_low"] < -0.5
+    assert row["ci_high"] > -0.2
+
+
 def test_of_three_methods_turned_couples_are_counted_and_no_tau_is_told():
     pairs = with_distance({"identity": 0.4, "a": 0.5, "b": 0.55, "c": 0.6}, noise=0.01)
     pairs.loc[of(pairs, "b"), "hd95_mm"] += 1

@@ -122,3 +122,12 @@ def test_means_that_are_set_side_by_side_are_over_the_same_pairs(pairs: pd.DataF
     assert bool(rows.loc[("tre_mm", "syn"), "set_aside"])
     assert rows.loc[("tre_mm", "greedy"), "n_common"] == len(own)
     assert not rows.loc["dice_mean", "set_aside"].any()
+
+
+def test_no_interval_goes_beyond_what_a_measure_can_be(pairs: pd.DataFrame) -> None:
+    rare = measured(pairs, ["folding_percent"]).assign(folding_percent=0.0)
+    rare.loc[rare["moving"] == rare["moving"][0], "folding_percent"] = 0.5
+    rows = sum_up_measures(rare)
+    folding = rows[rows["measure"] == "folding_percent"]
+    assert (folding["ci_low"] == 0).all()
+    assert (folding["ci_high"] > folding["mean"]).all()

@@ -24,7 +24,7 @@ def objections(scene: Scene, name: str, behind: Sequence[Relation]) -> str:
 
 def tell_agreement(scene: Scene, behind: Sequence[Relation]) -> str:
     """Which measures of accuracy show the same of the one that is ahead of all, and which do not."""
-    agree, told = [], []
+    agree, silent, told = [], [], []
     for measure, relations in scene.accuracy.items():
         found = [_find_same(relations, r) for r in behind]
         against = [o for r, o in zip(behind, found, strict=True) if o is not None and o.ahead and o.better != r.better]
@@ -37,7 +37,9 @@ def tell_agreement(scene: Scene, behind: Sequence[Relation]) -> str:
         elif yes:
             told.append(f"{_name_of(measure)} agrees of {few(yes)}, and does not tell of {few(no)}")
         else:
-            told.append(f"{_name_of(measure)} does not tell")
+            silent.append(_name_of(measure))
+    if silent:
+        told.append(f"{and_join(silent)} {'do' if len(silent) > 1 else 'does'} not tell")
     start = [f"{and_join(agree)} agree{'s' * (len(agree) == 1)}"] if agree else []
     return f" {'; '.join([*start, *told])}." if start or told else ""
 
@@ -96,6 +98,8 @@ def _shows(scene: Scene, measure: str, found: Sequence[tuple[Relation, Relation 
     if turned:
         each = [f"{o.better} better than {o.worse} by {_size(scene, measure, o)}" for o in turned[:_MOST]]
         parts.append(f"turns {count(len(turned))} ({'; '.join(each)}{'; …' * (len(turned) > _MOST)})")
+    if len(open_) == len(found) > 1:
+        return "tells of none"
     for rows, what in ((equal, "finds equivalent"), (open_, "does not tell of")):
         if rows:
             each = [f"{r.better} and {r.worse}" for r in rows[:_MOST]]

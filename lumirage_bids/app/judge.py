@@ -193,7 +193,7 @@ def judge_table(table: ScoreTable, asked: Question, known: Known) -> tuple[Table
     words = wording(
         asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
     )
-    return score_tables(table.pairs, criteria=asked.criteria, score=score, references=known.references), words
+    return score_tables(table.pairs, criteria=asked.criteria, score=score, unranked=known.unranked), words
 
 
 def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -> list[Verdict]:
@@ -209,7 +209,7 @@ def _bounds_of(table: ScoreTable, asked: Question) -> Known:
         planned=table.planned,
         caveats=_few_structures(table),
         withheld=withheld(read_labellers(records)),
-        references=(FLOOR, *_controls(table, asked, records)),
+        unranked=(FLOOR, *_controls(table, asked, records)),
     )
 
 

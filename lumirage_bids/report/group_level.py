@@ -89,7 +89,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         surfaces={name: of[~of["variant"].isin(rungs)] for name, of in surfaces.items()},
         landmarks=landmarks,
         criteria=criteria,
-        references=(FLOOR, *audited.controls),
+        unranked=(FLOOR, *audited.controls),
         every_pair=every_pair,
         rungs=rungs,
     )
@@ -296,7 +296,7 @@ def _experiment(output: Output, tables: GroupTables, context: ReportContext, not
         sloppy=context.sloppy,
         planned=known.planned,
         missing=len(context.missing),
-        controls=tuple(name for name in known.references if name != FLOOR),
+        controls=tuple(name for name in known.unranked if name != FLOOR),
         notes=tuple(notes),
         frozen={"digest": followed.digest, "followed": not followed.deviations} if followed else None,
         versions=context.versions,
@@ -316,7 +316,7 @@ def _bounds_of(planned: int | None, audited: AuditedRun, labellers: pd.DataFrame
             for name, rows in whole.groupby("labelling", sort=False)
         },
         planned=planned,
-        references=(FLOOR, *audited.controls),
+        unranked=(FLOOR, *audited.controls),
     )
 
 

@@ -77,7 +77,7 @@ def group_tables(
     surfaces: Mapping[str, pd.DataFrame] | None = None,
     landmarks: LandmarkScores | None = None,
     criteria: Criteria | None = None,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
     every_pair: pd.DataFrame | None = None,
     rungs: Mapping[str, Rung] | None = None,
 ) -> GroupTables:
@@ -95,7 +95,7 @@ def group_tables(
         As of `lumirage_bids.stats.tables.Scores`.
     landmarks : LandmarkScores, optional
     criteria : Criteria, optional
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors.
     every_pair, rungs
         As of `lumirage_bids.stats.tables.Scores`.
@@ -109,7 +109,7 @@ def group_tables(
         volumes=volumes,
         landmarks=landmarks,
         criteria=criteria,
-        references=references,
+        unranked=unranked,
         every_pair=every_pair,
         rungs=rungs or {},
     )

@@ -25,7 +25,7 @@ def score_tables(
     *,
     criteria: Criteria,
     score: Score = DICE,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
 ) -> Tables:
     """Sum up, compare, rank and test a table of scores.
 
@@ -41,13 +41,11 @@ def score_tables(
     criteria : Criteria
     score : Score
         What is scored, in column ``dice_mean``.
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors.
     """
     wide = _structures(pairs) if structures is None else structures
-    scores = Scores(
-        pairs=pairs, structures=wide, luts=luts or {}, criteria=criteria, score=score, references=references
-    )
+    scores = Scores(pairs=pairs, structures=wide, luts=luts or {}, criteria=criteria, score=score, unranked=unranked)
     return tables_of(scores, of_runs=False)
 
 

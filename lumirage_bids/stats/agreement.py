@@ -45,13 +45,13 @@ def agreement(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
     """Compare the orders that every two measures put the arms in.
 
     Parameters
     ----------
-    pairs, score, references
+    pairs, score, unranked
         As for `lumirage_bids.stats.further.compare_further`.
     criteria : Criteria, optional
         Level of the intervals.
@@ -72,11 +72,11 @@ def agreement(
     Kendall 1945, Biometrika 33:239–251, doi:10.1093/biomet/33.3.239 (ties).
     """
     criteria = criteria or Criteria()
-    found = taken_measures(pairs, score, references)
+    found = taken_measures(pairs, score, unranked)
     rows = [
         {"labelling": labelling, "evaluation": evaluation, **row}
         for place, (labelling, evaluation, _) in enumerate(found[0].tables)
-        for row in _compare_measures([(each, each.tables[place][2].without(references)) for each in found], criteria)
+        for row in _compare_measures([(each, each.tables[place][2].without(unranked)) for each in found], criteria)
     ]
     return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
 

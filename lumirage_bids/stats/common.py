@@ -25,11 +25,11 @@ class Common:
 
     Attributes
     ----------
-    reference : array, shape (arms,)
+    unranked : array, shape (arms,)
         Which arms are no competitors.
     lacking_percent : array, shape (arms,)
         Share of the pairs, those of any arm, that the arm has no score of; a pair that no arm could score, a
-        reference among them, is lacking for nobody.
+        unranked arms among them, is lacking for nobody.
     set_aside : array, shape (arms,)
         Which competitors lack more than `MAY_LACK_PERCENT` in pairs that another one scored; where all do, those that
         lack the same pairs are not (the fewest that two or more lack alike).
@@ -39,29 +39,29 @@ class Common:
         Those of them that comparisons are over: without groups of too few subjects, where there are others.
     """
 
-    reference: Mask
+    unranked: Mask
     lacking_percent: Floats
     set_aside: Mask
     pairs: Mask
     ranked_on: Mask
 
 
-def common_pairs(table: SideBySide, references: Collection[str] = FLOORS) -> Common:
+def common_pairs(table: SideBySide, unranked: Collection[str] = FLOORS) -> Common:
     """Set the arms aside that lack pairs, and find the pairs that the others share."""
     scored = np.isfinite(table.dice)
-    reference = np.array([arm.method in references for arm in table.arms], dtype=np.bool_)
-    # What no arm could score is the data's fault, unless it failed and there is no reference to tell whose fault it is.
-    told = (table.ran & reference).any(axis=1) | ~table.failed.any(axis=1)
+    out = np.array([arm.method in unranked for arm in table.arms], dtype=np.bool_)
+    # What no arm could score is the data's fault, unless it failed and there is no unranked arm to tell whose fault it is.
+    told = (table.ran & out).any(axis=1) | ~table.failed.any(axis=1)
     counted = scored.any(axis=1) | ~told
     lacks = (~scored[counted]).sum(axis=0)
     lacking = 100 * lacks / counted.sum() if counted.any() else np.full(len(table.arms), 100.0)
-    aside = np.array(~reference, dtype=np.bool_)
-    aside[~reference] = _aside(scored[counted][:, ~reference])
-    ranked = ~reference & ~aside
+    aside = np.array(~out, dtype=np.bool_)
+    aside[~out] = _aside(scored[counted][:, ~out])
+    ranked = ~out & ~aside
     pairs = np.asarray(scored[:, ranked].all(axis=1) & ranked.any())
     ranked_on = np.zeros(len(pairs), dtype=np.bool_)
     ranked_on[design(table.crossing, pairs).kept] = True
-    return Common(reference=reference, lacking_percent=lacking, set_aside=aside, pairs=pairs, ranked_on=ranked_on)
+    return Common(unranked=out, lacking_percent=lacking, set_aside=aside, pairs=pairs, ranked_on=ranked_on)
 
 
 def _aside(scored: Mask) -> Mask:

@@ -68,7 +68,7 @@ def compare(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
     """Compare every two arms that are evaluated alike, on the pairs that all ranked arms scored.
 
@@ -81,7 +81,7 @@ def compare(
         Margin of equivalence, and level of intervals and tests.
     score : Score
         What is compared.
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors and never narrow the pairs.
 
     Returns
@@ -104,7 +104,7 @@ def compare(
         If a pair has more than one row in an arm and labelling.
     """
     refuse_duplicates(pairs)
-    return compare_tables(tables_of(pairs, score), criteria=criteria or Criteria(), score=score, references=references)
+    return compare_tables(tables_of(pairs, score), criteria=criteria or Criteria(), score=score, unranked=unranked)
 
 
 def compare_tables(
@@ -112,7 +112,7 @@ def compare_tables(
     *,
     criteria: Criteria,
     score: Score,
-    references: Collection[str],
+    unranked: Collection[str],
     primary: bool = False,
 ) -> pd.DataFrame:
     """Compare as `compare` does what is side by side already.
@@ -121,7 +121,7 @@ def compare_tables(
     ----------
     tables : iterable of (str, str, SideBySide)
         Labelling, evaluation and scores.
-    criteria, score, references
+    criteria, score, unranked
         As for `compare`.
     primary : bool
         Whether over the class of pairs alone that a verdict is about.
@@ -132,7 +132,7 @@ def compare_tables(
         done: dict[frozenset[str], tuple[list[_Row], list[bytes]]] = {}
         for name, members in pair_classes(table.crossing.splits, primary=primary).items():
             if members not in done:
-                done[members] = _compare_class(table, table.of(members), criteria, score, references)
+                done[members] = _compare_class(table, table.of(members), criteria, score, unranked)
             what = {"labelling": labelling, "evaluation": evaluation, "split": name}
             found, over = done[members]
             rows += [{**what, **row} for row in found]
@@ -175,12 +175,12 @@ def tables_of(pairs: pd.DataFrame, score: Score) -> Iterator[tuple[str, str, Sid
 
 
 def _compare_class(
-    whole: SideBySide, inside: Mask, criteria: Criteria, score: Score, references: Collection[str]
+    whole: SideBySide, inside: Mask, criteria: Criteria, score: Score, unranked: Collection[str]
 ) -> tuple[list[_Row], list[bytes]]:
     """Make a row for every two arms over some pairs of a table, and tell which of its pairs each is over."""
     table, places = whole.only(inside), np.flatnonzero(inside)
     designs = Designs(table.crossing)
-    common = common_pairs(table, references)
+    common = common_pairs(table, unranked)
     rows, over = [], []
     for couple in combinations(range(len(table.arms)), 2):
         laid = _laid(table, couple, designs, common)
@@ -193,7 +193,7 @@ def _laid(table: SideBySide, couple: tuple[int, int], designs: Designs, common: 
     """Lay out what two arms are compared on: ranked ones, and a reference with them, on what they are ranked on."""
     both = np.asarray(np.isfinite(table.dice)[:, couple].all(axis=1))
     chosen = list(couple)
-    shared = not common.set_aside[chosen].any() and not common.reference[chosen].all() and common.pairs.any()
+    shared = not common.set_aside[chosen].any() and not common.unranked[chosen].all() and common.pairs.any()
     return designs.of(np.asarray(both & common.pairs) if shared else both)
 
 

@@ -46,10 +46,10 @@ class Taken(NamedTuple):
         return table.assign(**dict(zip(_ABOUT, (self.column, self.about.unit, self.about.better), strict=True)))
 
 
-def taken_measures(pairs: pd.DataFrame, score: Score = DICE, references: Collection[str] = FLOORS) -> list[Taken]:
+def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collection[str] = FLOORS) -> list[Taken]:
     """The score that is judged, and the measures besides it that at least two arms have.
 
-    No deformation at all is perfectly smooth, and free: by what does not tell of accuracy, references are compared with
+    No deformation at all is perfectly smooth, and free: by what does not tell of accuracy, unranked methods are compared with
     nobody.
     """
     laid = []
@@ -71,7 +71,7 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, references: Collect
             array = np.full(table.dice.shape, np.nan)
             array[where] = scores_of(here, known[0])
             of = replace(table, dice=array)
-            tables.append((labelling, how, of if about.tells == "accuracy" else of.without(references)))
+            tables.append((labelling, how, of if about.tells == "accuracy" else of.without(unranked)))
         if any(np.isfinite(of.dice).any(axis=0).sum() > 1 for _, _, of in tables):
             found.append(Taken(column, about, replace(known[0], worst=None), tables))
     return found
@@ -82,7 +82,7 @@ def compare_further(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
     """Compare every two arms by every measure besides the one that is judged.
 
@@ -94,7 +94,7 @@ def compare_further(
         Level of intervals and tests; margins are those of the measures.
     score : Score
         What is judged.
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors.
 
     Returns
@@ -106,9 +106,9 @@ def compare_further(
     """
     criteria = criteria or Criteria()
     compared = []
-    for each in taken_measures(pairs, score, references)[1:]:
+    for each in taken_measures(pairs, score, unranked)[1:]:
         own = replace(criteria, margin=each.about.margin or criteria.margin)
-        table = compare_tables(each.tables, criteria=own, score=each.score, references=references, primary=True)
+        table = compare_tables(each.tables, criteria=own, score=each.score, unranked=unranked, primary=True)
         compared.append(each.name_rows(table))
     if not compared:
         return pd.DataFrame(columns=FURTHER_COLUMNS)
@@ -121,13 +121,13 @@ def sum_up_measures(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
     """Sum up every measure that methods are compared by, the one that is judged first.
 
     Parameters
     ----------
-    pairs, criteria, score, references
+    pairs, criteria, score, unranked
         As for `compare_further`.
 
     Returns
@@ -138,20 +138,20 @@ def sum_up_measures(
     """
     found = [
         (place, each.name_rows(rows))
-        for each in taken_measures(pairs, score, references)
-        for place, rows in enumerate(_sum_up_each(each, criteria or Criteria(), references))
+        for each in taken_measures(pairs, score, unranked)
+        for place, rows in enumerate(_sum_up_each(each, criteria or Criteria(), unranked))
     ]
     tables = [rows for _, rows in sorted(found, key=lambda one: one[0])]
     return pd.concat(tables, ignore_index=True)[MEASURE_COLUMNS] if tables else pd.DataFrame(columns=MEASURE_COLUMNS)
 
 
-def _sum_up_each(each: Taken, criteria: Criteria, references: Collection[str]) -> Iterator[pd.DataFrame]:
+def _sum_up_each(each: Taken, criteria: Criteria, unranked: Collection[str]) -> Iterator[pd.DataFrame]:
     """Rows of a measure, for each labelling and evaluation."""
     for labelling, how, whole in each.tables:
         ((split, members),) = pair_classes(whole.crossing.splits, primary=True).items()
         table = whole.only(whole.of(members))
         cells = sum_up_cells(table, table.dice[:, None], criteria, each.score.lies or _ANY)
-        common = sum_up_common(table, each.score, references)[
+        common = sum_up_common(table, each.score, unranked)[
             ["variant", "method", "set_aside", "n_common", "mean_common"]
         ]
         rows = cells[cells["n"] > 0].merge(common, how="left", on=["variant", "method"])

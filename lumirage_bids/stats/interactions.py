@@ -68,7 +68,7 @@ def interactions(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
     """Compare the difference between two methods under every two conditions.
 
@@ -78,7 +78,7 @@ def interactions(
         As for `lumirage_bids.stats.comparisons.compare`.
     comparisons : DataFrame
         What that found.
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors; nothing is asked about them.
 
     Returns
@@ -102,7 +102,7 @@ def interactions(
         # Of all labellings together: a labelling's variant is an arm of its own.
         table = side_by_side(pairs.assign(variant=pairs.groupby(_CELL, sort=False).ngroup().astype(str)), score)
         designs = Designs(table.crossing)
-        for question in _questions(pairs, table, score, references):
+        for question in _questions(pairs, table, score, unranked):
             rows.append(_answer(question, designs, table.step, criteria) | {"p_gate": _gate(question, comparisons)})
             kept = [designs.of(used).kept.tobytes() for used in question.used]
             tests.append((question.factor in ("split", "contrast") or question.factor, *kept, *question.asked))
@@ -126,15 +126,13 @@ def _gate(question: _Question, comparisons: pd.DataFrame) -> float:
     return 1.0 if pd.isna(least) else float(least)
 
 
-def _questions(
-    pairs: pd.DataFrame, table: SideBySide, score: Score, references: Collection[str]
-) -> Iterator[_Question]:
+def _questions(pairs: pd.DataFrame, table: SideBySide, score: Score, unranked: Collection[str]) -> Iterator[_Question]:
     """Everything that is asked of a table."""
     rows = pairs[[*_CELL, "evaluation"]].drop_duplicates(_CELL).itertuples(index=False, name=None)
     evaluations = {(labelling, variant): str(how) for labelling, variant, how in rows}
     cells = list(evaluations)
     keys: dict[_Key, int] = {(*cells[int(arm.variant)], arm.method): i for i, arm in enumerate(table.arms)}
-    methods = [m for m in dict.fromkeys(method for _, _, method in keys) if m not in references]
+    methods = [m for m in dict.fromkeys(method for _, _, method in keys) if m not in unranked]
     for a, b in combinations(methods, 2):
         both = [cell for cell in evaluations if (*cell, a) in keys and (*cell, b) in keys]
         values = {cell: table.dice[:, keys[*cell, b]] - table.dice[:, keys[*cell, a]] for cell in both}

@@ -31,7 +31,7 @@ def ranking(
     *,
     criteria: Criteria | None = None,
     score: Score = DICE,
-    references: Collection[str] = FLOORS,
+    unranked: Collection[str] = FLOORS,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def ranking(
         As for `lumirage_bids.stats.comparisons.compare`.
     certain : DataFrame
         Those of the comparisons found that are certain: what a verdict says "for certain" of.
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors.
     resamples, seed : int
         Of the bootstrap of ranks; the same seed gives the same table.
@@ -67,11 +67,11 @@ def ranking(
         ranks: dict[frozenset[str], pd.DataFrame] = {}
         for split, members in pair_classes(whole.crossing.splits).items():
             table = whole.only(whole.of(members))
-            common = common_pairs(table, references)
+            common = common_pairs(table, unranked)
             if members not in ranks:
                 ranks[members] = _bootstrap(table, common, score, criteria, resamples, seed)
             arms = _arms(table, common, here[here["split"] == split], score)
-            rows = pd.DataFrame(arms).join(ranks[members])[~common.reference]
+            rows = pd.DataFrame(arms).join(ranks[members])[~common.unranked]
             rows = rows.assign(labelling=labelling, evaluation=evaluation, split=split)
             tables.append(rows.sort_values(["set_aside", "rank_mean"], kind="stable"))
     if not tables:
@@ -80,8 +80,8 @@ def ranking(
 
 
 def _arms(table: SideBySide, common: Common, certain: pd.DataFrame, score: Score) -> dict[str, object]:
-    """Means, ranks and certain wins of each arm; references and arms set aside have no rank."""
-    ranked = ~common.reference & ~common.set_aside & common.ranked_on.any()
+    """Means, ranks and certain wins of each arm; unranked arms and those set aside have no rank."""
+    ranked = ~common.unranked & ~common.set_aside & common.ranked_on.any()
     means = np.full(len(table.arms), np.nan)
     if ranked.any():
         means[ranked] = table.dice[np.ix_(common.ranked_on, ranked)].mean(axis=0)
@@ -126,7 +126,7 @@ def _bootstrap(
     """How often each arm is first, and the range of its rank, had other subjects been drawn."""
     columns = ["first_percent", "rank_low", "rank_high"]
     found = pd.DataFrame(np.nan, index=range(len(table.arms)), columns=columns)
-    ranked = np.flatnonzero(~common.reference & ~common.set_aside)
+    ranked = np.flatnonzero(~common.unranked & ~common.set_aside)
     if len(ranked) < 2 or not common.ranked_on.any():
         return found
     crossing = table.crossing.only(common.ranked_on)

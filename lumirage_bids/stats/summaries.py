@@ -69,7 +69,7 @@ def folds(*, above: int, scored: int, mean: float) -> bool:
     return 100 * above > MAY_LACK_PERCENT * scored or mean > FOLDING_LIMIT_PERCENT
 
 
-def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collection[str] = FLOORS) -> pd.DataFrame:
+def summarise(pairs: pd.DataFrame, *, score: Score = DICE, unranked: Collection[str] = FLOORS) -> pd.DataFrame:
     """Sum up the scores of the pairs.
 
     Parameters
@@ -80,7 +80,7 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collectio
         ok and failed is that of a pair not run yet.
     score : Score
         What is summed up.
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors, and do not narrow the pairs in common.
 
     Returns
@@ -112,7 +112,7 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collectio
             if inside.empty:
                 continue
             common = pd.concat(
-                [sum_up_common(table.only(table.of(splits)), score, references) for table in side.values()]
+                [sum_up_common(table.only(table.of(splits)), score, unranked) for table in side.values()]
             )
             table = _sum_up(inside, score).merge(common, how="left", on=_ARM)
             tables.append(table.assign(labelling=labelling, split=name))
@@ -121,17 +121,17 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, references: Collectio
     return pd.concat(tables, ignore_index=True)[SUMMARY_COLUMNS]
 
 
-def sum_up_common(table: SideBySide, score: Score, references: Collection[str]) -> pd.DataFrame:
+def sum_up_common(table: SideBySide, score: Score, unranked: Collection[str]) -> pd.DataFrame:
     """Tell what each arm lacks, how often it is worse than no deformation, and how it does on the pairs in common.
 
     Parameters
     ----------
     table : SideBySide
         Of one class of pairs.
-    score, references
+    score, unranked
         As for `summarise`.
     """
-    common = common_pairs(table, references)
+    common = common_pairs(table, unranked)
     sides = (table.crossing.moving[common.ranked_on], table.crossing.fixed[common.ranked_on])
     subjects = len(np.unique(np.concatenate(sides)))
     floors = {arm.variant: place for place, arm in enumerate(table.arms) if arm.method == FLOOR}

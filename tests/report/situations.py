@@ -91,8 +91,8 @@ def verdicts(
     pairs: pd.DataFrame, known: Known | None = None, criteria: Criteria | None = None, **tables: object
 ) -> list[Verdict]:
     criteria = criteria or Criteria()
-    references = (known or Known()).references
-    return judge(score_tables(pairs, criteria=criteria, references=references, **tables), criteria, known=known)
+    unranked = (known or Known()).unranked
+    return judge(score_tables(pairs, criteria=criteria, unranked=unranked, **tables), criteria, known=known)
 
 
 def verdict(pairs: pd.DataFrame, known: Known | None = None, criteria: Criteria | None = None) -> Verdict:

@@ -34,7 +34,7 @@ def test_an_arm_may_lack_one_pair_in_twenty_and_no_more() -> None:
 
 def test_the_floor_is_no_competitor_and_narrows_nothing() -> None:
     table = common_pairs(side_by_side(failing(many(subjects=5, gains=GAINS), "identity", 20)))
-    assert table.reference.tolist() == [True, False, False]
+    assert table.unranked.tolist() == [True, False, False]
     assert not table.set_aside.any()
     assert table.pairs.all()
 

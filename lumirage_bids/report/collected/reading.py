@@ -69,7 +69,7 @@ class Collected:
                 name: [Agreement(**a) for a in each.agreements] for name, each in of.items() if each.agreements
             },
             planned=self.about.planned,
-            references=(FLOOR, *self.about.controls),
+            unranked=(FLOOR, *self.about.controls),
         )
 
     @property

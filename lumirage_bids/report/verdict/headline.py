@@ -92,7 +92,7 @@ def _present(scene: Scene) -> str:
 
 def _alone(scene: Scene, only: Standing) -> str:
     start = f"Only one method {_present(scene)}," if len(scene.competitors) == 1 else "Only one method can be ranked,"
-    floors = [r for r in scene.with_reference() if only.name in r.names()]
+    floors = [r for r in scene.with_unranked() if only.name in r.names()]
     told = f"{start} {only.name}: {_mean(scene, only)}"
     if not floors:
         return f"{told}. There is nothing to compare it with."
@@ -308,7 +308,7 @@ def _leads(first: Standing, r: Relation) -> bool:
 
 def _no_gain(scene: Scene, top: Sequence[str]) -> Iterator[str]:
     """Who of those at the top is not surely ahead of the start, or of a control."""
-    by_name = {name: [r for r in scene.with_reference() if name in r.names()] for name in top}
+    by_name = {name: [r for r in scene.with_unranked() if name in r.names()] for name in top}
     told = [
         against(scene, name, r)
         for name, found in by_name.items()

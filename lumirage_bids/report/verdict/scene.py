@@ -171,7 +171,7 @@ class Scene:
 
     @property
     def competitors(self) -> list[Standing]:
-        """Arms that are ranked or set aside, references left out."""
+        """Arms that are ranked or set aside: without the floor and controls."""
         return [s for s in self.standings if not s.reference]
 
     @property
@@ -216,15 +216,15 @@ class Scene:
             return None
         return most
 
-    def with_reference(self) -> list[Relation]:
+    def with_unranked(self) -> list[Relation]:
         """Relations of a ranked arm with a reference of its own variant."""
-        names, references = {s.name for s in self.ranked}, {s.name for s in self.standings if s.reference}
+        names, unranked = {s.name for s in self.ranked}, {s.name for s in self.standings if s.reference}
         own = [r for r in self.relations if r.row["variant_a"] == r.row["variant_b"]]
-        return [r for r in own if len(r.names() & names) == 1 and len(r.names() & references) == 1]
+        return [r for r in own if len(r.names() & names) == 1 and len(r.names() & unranked) == 1]
 
 
 def standings(
-    summary: pd.DataFrame, ranking: pd.DataFrame, pairs: pd.DataFrame, references: Sequence[str]
+    summary: pd.DataFrame, ranking: pd.DataFrame, pairs: pd.DataFrame, unranked: Sequence[str]
 ) -> list[Standing]:
     """One for each arm of a class of pairs.
 
@@ -234,7 +234,7 @@ def standings(
         Rows of the labelling, evaluation and class.
     pairs : DataFrame
         Rows of the labelling and class, for reasons.
-    references : sequence of str
+    unranked : sequence of str
         Methods that are no competitors.
     """
     labels = arm_labels(arms_of(summary))
@@ -245,7 +245,7 @@ def standings(
         for (variant, method), of in by_kind(failed, ["variant", "method"]).groupby(["variant", "method"])
     }
     return [
-        _standing(row, labels, places, by_arm.get(Arm(row["variant"], row["method"])), row["method"] in references)
+        _standing(row, labels, places, by_arm.get(Arm(row["variant"], row["method"])), row["method"] in unranked)
         for row in summary.to_dict("records")
     ]
 

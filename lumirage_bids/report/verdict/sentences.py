@@ -176,7 +176,7 @@ def _in_some(scene: Scene, r: Relation) -> str:
 
 def gains(scene: Scene) -> Iterator[str]:
     """Tell what each method gains over the floor of its own variant, and which do harm."""
-    own = [r for r in scene.with_reference() if FLOOR in (r.row["method_a"], r.row["method_b"])]
+    own = [r for r in scene.with_unranked() if FLOOR in (r.row["method_a"], r.row["method_b"])]
     if not own:
         return
     names = {s.name for s in scene.standings if not s.reference}
@@ -201,7 +201,7 @@ def gains(scene: Scene) -> Iterator[str]:
 def controls(scene: Scene) -> Iterator[str]:
     """Tell of each control which methods it is above, which it is below, and which it is not told apart from."""
     for control in (s for s in scene.standings if s.control):
-        own = [r for r in scene.with_reference() if control.name in r.names()]
+        own = [r for r in scene.with_unranked() if control.name in r.names()]
         above = [r for r in own if r.certain and r.better == control.name]
         below = [r for r in own if r.certain and r.worse == control.name]
         open_ = [r for r in own if not r.certain]
@@ -341,7 +341,7 @@ def ceiling(scene: Scene) -> Iterator[str]:
 
 def reach(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Say for whom results hold where one side of the pairs is one subject, of every class that a sentence uses."""
-    used = [("", r) for r in [*rows, *scene.with_reference()]]
+    used = [("", r) for r in [*rows, *scene.with_unranked()]]
     whole = {r.names(): r.row["n"] for r in scene.relations}
     used += [
         (f" of {name}", r) for name, r in single_splits(scene) if r.kind == "certain" and r.row["n"] < whole[r.names()]

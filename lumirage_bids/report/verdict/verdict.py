@@ -71,7 +71,7 @@ class Known:
         Labelling → what stands behind its headline.
     agreements : mapping of str to sequence of Agreement
         Labelling → how well its label maps agree with others of the same scans.
-    references : sequence of str
+    unranked : sequence of str
         Methods that are no competitors.
     planned : int or None
         Pairs that were to be done; None where nobody knows.
@@ -80,7 +80,7 @@ class Known:
     withheld: Mapping[str, str] = field(default_factory=dict)
     caveats: Mapping[str, str] = field(default_factory=dict)
     agreements: Mapping[str, Sequence[Agreement]] = field(default_factory=dict)
-    references: Sequence[str] = (FLOOR,)
+    unranked: Sequence[str] = (FLOOR,)
     planned: int | None = None
 
 
@@ -210,7 +210,7 @@ def _scene(
         planned=known.planned,
         done=len(tables.pairs[["moving", "fixed"]].drop_duplicates()),
         subjects=int(summary["n_subjects_common"].max()),
-        standings=standings(summary, ranks[ranks["split"] == split], inside, known.references),
+        standings=standings(summary, ranks[ranks["split"] == split], inside, known.unranked),
         relations=classes.get(split, []),
         by_class=[(name, r) for name, rows in classes.items() for r in rows],
         splits=frozenset(pairs["split"].unique()),
@@ -227,7 +227,7 @@ def _scene(
         caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
         rescans=_rescans(_of(tables.summary, labelling, how)),
         agreements=known.agreements.get(labelling, ()),
-        elsewhere=any(arm.method not in known.references and arm not in labels for arm in arms_of(tables.pairs)),
+        elsewhere=any(arm.method not in known.unranked and arm not in labels for arm in arms_of(tables.pairs)),
     )
 
 

@@ -38,7 +38,7 @@ class Scores:
     criteria : Criteria
     score : Score
         What is scored.
-    references : collection of str
+    unranked : collection of str
         Methods that are no competitors: the floor, and controls.
     landmarks : LandmarkScores, optional
         Errors of single landmarks, and where raters put them.
@@ -57,7 +57,7 @@ class Scores:
     volumes: Mapping[str, Mapping[int, float]] | None = None
     criteria: Criteria = field(default_factory=Criteria)
     score: Score = DICE
-    references: Collection[str] = FLOORS
+    unranked: Collection[str] = FLOORS
     landmarks: LandmarkScores | None = None
     every_pair: pd.DataFrame | None = None
     rungs: Mapping[str, Rung] = field(default_factory=dict)

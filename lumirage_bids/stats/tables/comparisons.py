@@ -173,4 +173,4 @@ class Comparisons(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return compare(scores.pairs, criteria=scores.criteria, score=scores.score, references=scores.references)
+        return compare(scores.pairs, criteria=scores.criteria, score=scores.score, unranked=scores.unranked)

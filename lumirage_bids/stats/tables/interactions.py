@@ -79,5 +79,5 @@ class Interactions(Statistic):
             made["comparisons"],
             criteria=scores.criteria,
             score=scores.score,
-            references=scores.references,
+            unranked=scores.unranked,
         )

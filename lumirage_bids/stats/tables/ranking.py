@@ -67,5 +67,5 @@ class Ranking(Statistic):
             scores.certain(made["comparisons"]),
             criteria=scores.criteria,
             score=scores.score,
-            references=scores.references,
+            unranked=scores.unranked,
         )

@@ -68,4 +68,4 @@ class Summary(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return summarise(scores.pairs, score=scores.score, references=scores.references)
+        return summarise(scores.pairs, score=scores.score, unranked=scores.unranked)

@@ -175,7 +175,7 @@ def test_a_win_rate_by_noise_is_not_told():
         assert "% of the pairs" not in words(verdict(equal(seed=seed)))
 
 
-CONTROLLED = Known(references=("identity", "curt"))
+CONTROLLED = Known(unranked=("identity", "curt"))
 
 
 def test_control_that_wins_takes_the_worth_of_the_score_and_is_not_ranked() -> None:

@@ -96,6 +96,7 @@ class ArmOfRun:
             "alignment": self.alignment.revision,
             "registration": self.method.revision or 1,
             "score": self.evaluation.revision,
+            **({"perturbation": worse.revision} if (worse := self.preparation.perturbation) else {}),
         }
 
     @property
@@ -175,10 +176,10 @@ def _arm(variant: Variant, name: str, *, sloppy: bool, after: tuple[str, ...] = 
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluated = evaluation(variant.evaluation)
-    if preparation.perturbation is not None and not method.computes:
+    if preparation.perturbation is not None and (method.control or not method.computes):
         raise UsageError(
-            f"Variant {variant.name} perturbs what methods see, and {name} registers nothing that it could see. Leave "
-            f"one of them out: --methods, --variants."
+            f"Variant {variant.name} perturbs what methods see, and {name} does not look at it. Leave one of them out: "
+            "--methods, --variants."
         )
     if sloppy:
         method, preparation, alignment = method.sloppy(), preparation.sloppy(), alignment.sloppy()
@@ -210,4 +211,6 @@ def _method(name: str, parameters: dict[str, object]) -> Method:
 
 
 def _native(table: Mapping[str, object]) -> Mapping[str, object]:
-    return {k: None if (k, v) == ("spacing", "native") else v for k, v in table.items()}
+    """A table with what TOML cannot say: "native" and "none" for nothing."""
+    nothing = {("spacing", "native"), ("perturbation", "none"), ("synthesis", "none")}
+    return {k: None if isinstance(v, str) and (k, v) in nothing else v for k, v in table.items()}

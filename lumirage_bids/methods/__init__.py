@@ -17,9 +17,9 @@ def methods() -> dict[str, type[Method]]:
 
 
 def controls(names: Mapping[str, str]) -> tuple[str, ...]:
-    """Those names, of names in a table → methods that they are, whose method is a control."""
+    """Those names, of names in a table → methods that they are, whose method is a control, in any capitals."""
     known = methods()
-    return tuple(name for name, kind in names.items() if kind in known and known[kind].control)
+    return tuple(name for name, kind in names.items() if (of := kind.lower()) in known and known[of].control)
 
 
 def method(name: str, **parameters: Any) -> Method:

@@ -77,16 +77,17 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         logger.warning("%s", note)
     if followed:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
-    every_pair, rungs = audited.pairs, find_rungs(audited.preparations)
-    if not set(every_pair["variant"]) <= set(rungs):  # else there is nothing but ladders to be told of
-        audited = audited.without([*rungs], "variant")
+    every_pair, rungs = audited.pairs, find_rungs(audited)
+    # Where there is nothing but ladders, all is told of them.
+    perturbed = [] if set(every_pair["variant"]) <= set(rungs) else [*rungs]
+    audited = audited.without(perturbed, "variant")
     volumes = mean_volumes(audited)
     tables = group_tables(
         audited.pairs,
         audited.structures,
         audited.luts,
         volumes,
-        surfaces={name: of[~of["variant"].isin(rungs)] for name, of in surfaces.items()},
+        surfaces={name: of[~of["variant"].isin(perturbed)] for name, of in surfaces.items()},
         landmarks=landmarks,
         criteria=criteria,
         unranked=(FLOOR, *audited.controls),
@@ -97,7 +98,9 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         notes = [*notes, NO_PICTURES]
         for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
             output.remove(file)  # of an earlier page
-    output.write_table("group/pairs.tsv", every_pair[list(score_table.COLUMNS)], score_table.COLUMNS)
+    for name, rows in (("pairs", tables.pairs), ("perturbed_pairs", every_pair[every_pair["variant"].isin(perturbed)])):
+        if name == "pairs" or len(rows):
+            output.write_table(f"group/{name}.tsv", rows[list(score_table.COLUMNS)], score_table.COLUMNS)
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(audited.labellers))}
     for name, table in made.items():
         output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
@@ -137,22 +140,27 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     return write_group_report(output, tables, context)
 
 
-def find_rungs(preparations: Mapping[str, Mapping[str, Any]]) -> dict[str, Rung]:
-    """Variants that perturb what methods see → what they are, and the variant that is the same without.
+def find_rungs(audited: AuditedRun) -> dict[str, Rung]:
+    """Variants that perturb what methods see → what they are, and the variant that is the same without, in all else."""
+    pairs = audited.pairs[["variant", "evaluation"]].drop_duplicates().groupby("variant")["evaluation"].agg(frozenset)
 
-    Parameters
-    ----------
-    preparations : mapping
-        Variant → fields of its preparation.
-    """
-    plain = {name: without for name, fields in preparations.items() if not (without := {**fields}).pop(_WORSE, None)}
+    def rest(variant: str) -> str:
+        """All that makes a ladder besides the perturbation."""
+        fields = {k: v for k, v in audited.preparations[variant].items() if k != _WORSE}
+        return repr((fields, audited.parameters.get(variant, {}), sorted(pairs.get(variant, ()))))
+
+    plain = {rest(name): name for name, fields in audited.preparations.items() if not fields.get(_WORSE)}
     found = {}
-    for variant, fields in preparations.items():
+    for variant, fields in audited.preparations.items():
         if worse := fields.get(_WORSE):
-            rest = {key: value for key, value in fields.items() if key != _WORSE}
-            base = next((name for name, its in plain.items() if its == rest), "")
-            unit = kinds()[worse["kind"]].unit if worse["kind"] in kinds() else ""
-            found[variant] = Rung(kind=worse["kind"], size=float(worse["size"]), unit=unit, base=base)
+            known, same = kinds(), rest(variant)
+            found[variant] = Rung(
+                kind=worse["kind"],
+                size=float(worse["size"]),
+                unit=known[worse["kind"]].unit if worse["kind"] in known else "",
+                base=plain.get(same, ""),
+                ladder=repr((same, worse.get("seed", 0))),
+            )
     return found
 
 

@@ -17,6 +17,7 @@ from lumirage_bids.audit import AuditedRun
 from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.text import and_join, count, voxels
+from lumirage_bids.spatial.perturbations import kinds
 from lumirage_bids.spatial.synthesis import REFERENCES
 from lumirage_bids.stats.classes import grids_of
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
@@ -88,6 +89,7 @@ def methods_text(run: DoneRun) -> list[str]:
         _design(run),
         *_laid_down(run.frozen),
         *_preparation(run),
+        *_perturbed(run),
         *_start(run),
         *_methods(run),
         *_labels(run),
@@ -161,9 +163,26 @@ def _version(run: DoneRun, package: str) -> str:
     return f" {found}" if found and found != "not installed" else ""
 
 
+def _perturbed(run: DoneRun) -> Iterator[str]:
+    """What the moving images of further variants were made worse by."""
+    sizes: dict[str, list[float]] = {}
+    for given in run.audited.preparations.values():
+        if worse := given.get("perturbation"):
+            sizes.setdefault(worse["kind"], []).append(worse["size"])
+    if sizes:
+        known = kinds()
+        units = {kind: known[kind].unit if kind in known else "" for kind in sizes}
+        told = [f"{kind} ({', '.join(f'{s:g}' for s in sorted({*of}))} {units[kind]})" for kind, of in sizes.items()]
+        yield (
+            "Besides, methods were given moving images that were perturbed after preparation and alignment, without "
+            f"which all else was done: {and_join(told)}."
+        )
+
+
 def _preparation(run: DoneRun) -> Iterator[str]:
-    for variant, given in run.audited.preparations.items():
-        which = f" (variant {variant})" if len(run.audited.preparations) > 1 else ""
+    plain = {name: of for name, of in run.audited.preparations.items() if not of.get("perturbation")}
+    for variant, given in (plain or run.audited.preparations).items():
+        which = f" (variant {variant})" if len(plain or run.audited.preparations) > 1 else ""
         spacing, together = given.get("spacing"), given.get("grid") == "reference"
         steps = [
             f"reoriented to {given.get('orientation', 'RAS')}",

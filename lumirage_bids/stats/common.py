@@ -50,7 +50,7 @@ def common_pairs(table: SideBySide, unranked: Collection[str] = FLOORS) -> Commo
     """Set the arms aside that lack pairs, and find the pairs that the others share."""
     scored = np.isfinite(table.dice)
     out = np.array([arm.method in unranked for arm in table.arms], dtype=np.bool_)
-    # What no arm could score is the data's fault, unless it failed and there is no unranked arm to tell whose fault it is.
+    # What no arm could score is the data's fault, unless it failed and no unranked arm tells whose fault it is.
     told = (table.ran & out).any(axis=1) | ~table.failed.any(axis=1)
     counted = scored.any(axis=1) | ~told
     lacks = (~scored[counted]).sum(axis=0)

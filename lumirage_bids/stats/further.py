@@ -49,8 +49,8 @@ class Taken(NamedTuple):
 def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collection[str] = FLOORS) -> list[Taken]:
     """The score that is judged, and the measures besides it that at least two arms have.
 
-    No deformation at all is perfectly smooth, and free: by what does not tell of accuracy, unranked methods are compared with
-    nobody.
+    No deformation at all is perfectly smooth, and free: by what does not tell of accuracy, unranked methods are
+    compared with nobody.
     """
     laid = []
     for labelling, rows in pairs.groupby("labelling", sort=False):

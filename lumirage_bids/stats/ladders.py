@@ -19,11 +19,23 @@ from lumirage_bids.stats.student import Floats
 from lumirage_bids.stats.summaries import sum_up_cells
 
 LADDER_COLUMNS = [
-    *("labelling", "evaluation", "perturbation", "unit", "method", "measure", "size", "n", "n_failed", "n_subjects"),
+    *(
+        "labelling",
+        "evaluation",
+        "variant",
+        "perturbation",
+        "unit",
+        "method",
+        "measure",
+        "size",
+        "n",
+        "n_failed",
+        "n_subjects",
+    ),
     *("mean", "ci_low", "ci_high", "change", "change_low", "change_high"),
 ]
 SLOPE_COLUMNS = [
-    *("labelling", "evaluation", "perturbation", "unit", "method", "measure", "sizes", "n", "n_subjects"),
+    *("labelling", "evaluation", "variant", "perturbation", "unit", "method", "measure", "sizes", "n", "n_subjects"),
     *("slope", "ci_low", "ci_high"),
 ]
 _ANYWHERE = (-float("inf"), float("inf"))
@@ -32,12 +44,25 @@ _AS_IT_IS = Score(worst=None)
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """A variant of a ladder: kind and size of its perturbation, and the same variant without one (empty for none)."""
+    """A variant of a ladder.
+
+    Attributes
+    ----------
+    kind : str
+    size : float
+    unit : str
+        Of the size.
+    base : str
+        The variant that is the same without a perturbation; empty for none.
+    ladder : str
+        The same for variants that differ in the size alone.
+    """
 
     kind: str
     size: float
     unit: str
     base: str
+    ladder: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +108,7 @@ def climb(pairs: pd.DataFrame, rungs: Mapping[str, Rung], *, criteria: Criteria 
     Returns
     -------
     DataFrame
-        With `LADDER_COLUMNS`; a row per labelling × kind × method × measure × size, 0 for none. Pairs are those of
+        With `LADDER_COLUMNS`; a row per labelling × ladder × method × measure × size, 0 for none. Pairs are those of
         different subjects that all methods were run on at all sizes. A pair that failed counts 0 in Dice, and is left
         out of other measures. Intervals are those of means over subjects (`lumirage_bids.stats.design`).
     """
@@ -143,12 +168,14 @@ def _ladders(pairs: pd.DataFrame, rungs: Mapping[str, Rung]) -> Iterator[tuple[d
         return
     rows = pairs[pairs["split"] != SAME_SUBJECT]
     for (labelling, evaluation), of in rows.groupby(["labelling", "evaluation"], sort=False):
-        for kind, base in dict.fromkeys((rung.kind, rung.base) for rung in rungs.values()):
-            found = {name: rung.size for name, rung in rungs.items() if (rung.kind, rung.base) == (kind, base)}
+        for kind, base, ladder_of in dict.fromkeys((rung.kind, rung.base, rung.ladder) for rung in rungs.values()):
+            same = (kind, base, ladder_of)
+            found = {name: rung.size for name, rung in rungs.items() if (rung.kind, rung.base, rung.ladder) == same}
             here = {name: size for name, size in {base: 0.0, **found}.items() if (of["variant"] == name).any()}
             unit = next(rung.unit for rung in rungs.values() if rung.kind == kind)
             if set(here) - {base} and (ladder := _ladder(of, here)) is not None:
                 about = {"labelling": str(labelling), "evaluation": str(evaluation), "perturbation": kind, "unit": unit}
+                about["variant"] = base if base in here else min(here, key=here.__getitem__)
                 yield about, ladder
 
 

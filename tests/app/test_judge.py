@@ -261,7 +261,7 @@ def test_failures_without_a_status_count_as_those_with_one(tmp_path, capsys):
 
 
 def test_controls_are_not_ranked_by_their_own_name_or_by_the_users(tmp_path, capsys):
-    for name, asked in (("curt", []), ("shuffled", ["--control", "shuffled"])):
+    for name, asked in (("curt", []), ("CURT", []), ("shuffled", ["--control", "shuffled"])):
         file = written(table({"identity": 0.4, "syn": 0.6, name: 0.8}), tmp_path)
         assert main(["judge", str(file), *asked, "--json"]) == 0
         (found,) = json.loads(capsys.readouterr().out)["verdicts"]

@@ -18,7 +18,7 @@ NAMES = list(statistics())
 
 def scores() -> Scores:
     pairs, structures = score_table(variants=("base", "noisy"))
-    rungs = {"noisy": Rung(kind="noise", size=0.1, unit="of the brain's intensity range", base="base")}
+    rungs = {"noisy": Rung(kind="noise", size=0.1, unit="of the brain's intensity range", base="base", ladder="base")}
     return Scores(pairs=pairs, structures=structures, landmarks=landmark_scores(pairs), rungs=rungs)
 
 

@@ -31,7 +31,9 @@ def out(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scores(out: Path) -> pd.DataFrame:
-    pairs = pd.read_csv(out / "group/pairs.tsv", sep="\t")
+    tables = [pd.read_csv(out / f"group/{name}.tsv", sep="\t") for name in ("pairs", "perturbed_pairs")]
+    assert set(tables[0]["variant"]) == {"plain"}
+    pairs = pd.concat(tables)
     return pairs.pivot_table(index=["method", "fixed"], columns="variant", values="dice_mean")
 
 
@@ -60,6 +62,23 @@ def test_verdict_and_comparisons_are_about_the_unharmed_alone_and_ladders_have_t
         (scores(out).loc["identity", "turned"] - scores(out).loc["identity", "plain"]).mean(), abs=1e-5
     )
     assert set(pd.read_csv(out / "group/slopes.tsv", sep="\t")["sizes"]) == {"0; 25", "0; 0.3"}
+    assert "rotation (25 degrees)" in (out / "group/CITATION.md").read_text("utf-8")
     page = (out / "group/report.html").read_text("utf-8")
     assert 'id="robustness"' in page
     assert "What methods bear" in page
+
+
+def test_judge_and_collect_take_the_folder(out: Path, tmp_path: Path) -> None:
+    told = run_program(["judge", out / "group/pairs.tsv"])
+    assert told.code == 0, told.said
+    assert "(turned)" not in told.out
+    done = run_program(["collect", out / "group", tmp_path / "page"])
+    assert done.code == 0, done.said
+
+
+def test_what_does_not_look_at_images_is_refused(demo_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "ladder.toml").write_text(LADDER)
+    more = ("--protocol", tmp_path / "ladder.toml", "--methods", "curt", "--dry-run")
+    done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), *more])
+    assert done.code == 64
+    assert "Variant turned perturbs what methods see, and curt does not look at it." in done.said

@@ -80,3 +80,19 @@ def test_without_ladders_the_tables_are_empty() -> None:
     assert list(slopes(ladder(), {}).columns) == SLOPE_COLUMNS
     assert slopes(ladder(), {}).empty
     assert slopes(ladder(), {"low": Rung(kind="noise", size=1.0, unit="mm", base="")}).empty
+
+
+def test_ladders_that_differ_in_something_else_are_told_apart() -> None:
+    pairs = ladder()
+    rigid = pairs.assign(variant="rigid-" + pairs["variant"], dice_mean=pairs["dice_mean"] - 0.1)
+    rungs = {
+        f"{of}{name}": Rung(kind="noise", size=rung.size, unit="mm", base=f"{of}plain", ladder=of)
+        for of in ("", "rigid-")
+        for name, rung in RUNGS.items()
+    }
+    found = climb(pd.concat([pairs, rigid]), rungs)
+    dice = found[found["measure"] == "dice_mean"].set_index(["variant", "method", "size"])
+    for variant in ("plain", "rigid-plain"):
+        assert dice.loc[(variant, "identity", 4), "change"] == pytest.approx(0, abs=1e-12)
+        assert dice.loc[(variant, "syn", 4), "change"] == pytest.approx(-0.2)
+    assert set(slopes(pd.concat([pairs, rigid]), rungs)["sizes"]) == {"0; 1; 4"}

@@ -204,6 +204,14 @@ def _spacing(of: _Rows) -> str:
     return "native" if spacing is None else f"{spacing:g} mm"
 
 
+def _tell_perturbed(of: _Rows) -> str:
+    """What the moving images were made worse by."""
+    if of.variant not in of.facts.preparations:
+        return ""
+    worse = of.preparation_of("perturbation")
+    return f"{worse['kind']}, size {worse['size']:g}" if worse else "none"
+
+
 def _tell_synthesised(of: _Rows) -> str:
     """Which scans images were made of, among those that were scored."""
     if of.variant not in of.facts.preparations:
@@ -329,6 +337,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "voxel size": _spacing,
     "spacing in the headers": lambda of: "kept",
     "images synthesised": _tell_synthesised,
+    "images perturbed": _tell_perturbed,
     "skull": _skull,
     "field of view": _field_of_view,
     "intensities": _intensities,

@@ -46,17 +46,18 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
     """
     known = columns()
     shown = [m for m in rows["measure"].unique() if known[m].tells == "accuracy"]
-    kinds = list(rows["perturbation"].unique())
+    ladders = list(rows[["variant", "perturbation"]].drop_duplicates().itertuples(index=False, name=None))
+    several = len({variant for variant, _ in ladders}) > 1
     methods = list(rows["method"].unique())
-    panels = [(kind, measure) for measure in shown for kind in kinds]
+    panels = [(*ladder, measure) for measure in shown for ladder in ladders]
     height = -(-len(panels) // _IN_A_ROW)
     with journal_style():
         figure = new_figure(WIDTH, 1.0 + _ROW * height)
         grid = figure.subplots(height, min(_IN_A_ROW, len(panels)), squeeze=False).ravel()
-        for axes, (kind, measure) in zip(grid, panels, strict=False):
-            here = rows[(rows["perturbation"] == kind) & (rows["measure"] == measure)]
+        for axes, (variant, kind, measure) in zip(grid, panels, strict=False):
+            here = rows[(rows["perturbation"] == kind) & (rows["variant"] == variant) & (rows["measure"] == measure)]
             _draw(axes, here, methods)
-            axes.set_title(f"{kind}")
+            axes.set_title(f"{kind} ({variant})" if several else kind)
             axes.set_xlabel(str(here["unit"].iloc[0]))
             axes.set_ylabel(known[measure].title)
         for axes in grid[len(panels) :]:

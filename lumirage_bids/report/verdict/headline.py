@@ -57,7 +57,9 @@ def _core(scene: Scene) -> Iterator[str]:
         n = int(own["n_pairs"] - own["n_failed"])
         over = f"{count(n)} pair{'s' if n != 1 else ''}"
         told = f"{scene.words.mean} {scene.words.value(own['mean'])} over {over}"
-        yield f"Only {own['name']} {_present(scene)}: {told}. There is nothing to compare it with."
+        others = [s.name for s in scene.standings if s.control]
+        beside = f" beside the control{'s' * (len(others) > 1)} {and_join(others)}" if others else ""
+        yield f"Only {own['name']} {_present(scene)}{beside}: {told}. There is no method to compare it with."
     elif not ranked and any(not s.set_aside for s in competitors):
         yield (
             "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "

@@ -35,6 +35,6 @@ class Crop(Kind):
             up, inside = up[::-1], inside[::-1]
         taken = np.flatnonzero(inside.any(axis=(1, 2)))
         height = taken[-1] + 1 - taken[0]
-        up[: taken[0] + round(size * height)] = 0
+        up[: taken[0] + round(size * height)] = min(0.0, float(image.array.min()))
         up = up[::-1] if image.affine[2, axis] < 0 else up
         return replace(image, array=np.ascontiguousarray(np.moveaxis(up, 0, axis)))

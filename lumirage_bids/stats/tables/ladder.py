@@ -14,6 +14,10 @@ from lumirage_bids.stats.tables._entries import ARONOW, COMMON, ENDS, SUBJECTS, 
 from lumirage_bids.stats.tables.base import Made, Scores, Statistic
 
 LADDER: dict[str, Entry] = {
+    "variant": {
+        "Description": "Variant that the ladder begins with: without a perturbation, or, where that was not run, with "
+        "the smallest"
+    },
     "perturbation": {"Description": "Kind of perturbation of the moving image that methods saw"},
     "unit": {"Description": "What its size is in"},
     "measure": {"Description": "Column of pairs.tsv, in its unit"},

@@ -207,3 +207,9 @@ def test_control_between_and_control_that_nothing_tells_apart() -> None:
     assert "curt, a control that registers nothing, is not told apart for certain from syn." in words(
         verdict(noise, CONTROLLED)
     )
+
+
+def test_the_start_beside_a_control_is_not_said_to_be_alone() -> None:
+    found = verdict(table({"identity": 0.5, "curt": 0.8}), CONTROLLED)
+    assert found.headline.startswith("Only identity was run beside the control curt: mean Dice 0.")
+    assert found.headline.endswith("There is no method to compare it with.")

@@ -164,7 +164,9 @@ def _how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--mem-mb", type=values.megabytes, dest="mem", metavar="MB", help="the same in MB")
     group.add_argument("--pair-timeout", type=values.positive, metavar="S", help="stop a pair after so many seconds")
     group.add_argument("--use-plugin", type=Path, metavar="FILE", help="Nipype plugin file (YAML), for clusters")
-    group.add_argument("-w", "--work-dir", type=Path, metavar="DIR", help="scratch folder (default: OUT_DIR/work)")
+    group.add_argument(
+        "-w", "--work-dir", type=values.folder, metavar="DIR", help="scratch folder (default: OUT_DIR/work)"
+    )
     group.add_argument("--clean-workdir", action="store_true", help="accepted: work folders are removed in any case")
     group.add_argument("--notrack", action="store_true", help="accepted: nothing is ever tracked")
     group.add_argument(

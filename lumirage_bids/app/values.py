@@ -28,6 +28,13 @@ def positive(text: str) -> float:
     return value
 
 
+def folder(text: str) -> Path:
+    """A folder; an empty name, as of a variable that is not set, would be the one where the user is."""
+    if not text.strip():
+        raise ValueError
+    return Path(text)
+
+
 class Memory(float):
     """Gigabytes, with what was written for them; a number without a unit may have been meant otherwise."""
 

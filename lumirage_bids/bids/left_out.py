@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -12,8 +11,8 @@ from pathlib import Path
 from lumirage_bids.bids.choices import is_magnitude
 from lumirage_bids.bids.filters import Filter, selects
 from lumirage_bids.bids.foreign import is_foreign
-from lumirage_bids.bids.look_up_tables import decode
 from lumirage_bids.bids.names import natural_key, parse_name
+from lumirage_bids.bids.sidecars import read_participants
 
 NAMED = 3
 """Most images that a reason names."""
@@ -87,13 +86,8 @@ def _folders(root: Path) -> Iterator[tuple[str, Path]]:
 
 def _participants(root: Path) -> Iterator[str]:
     """Subjects of participants.tsv; none where it cannot be read, which costs nothing but their names."""
-    try:
-        lines = decode((root / "participants.tsv").read_bytes()).splitlines()
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return
-    for row in rows:
-        match = re.fullmatch(r"(?:sub-)?([0-9A-Za-z+]+)", (row.get("participant_id") or "").strip())
+    for row in read_participants(root):
+        match = re.fullmatch(r"(?:sub-)?([0-9A-Za-z+]+)", row.get("participant_id", "").strip())
         if match:
             yield match[1]
 

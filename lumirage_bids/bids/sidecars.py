@@ -75,6 +75,25 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
     return content
 
 
+def read_participants(root: Path) -> list[dict[str, str]]:
+    """Rows of ``participants.tsv``, keys in small letters; none where there is no such table or it cannot be read."""
+    try:
+        content = (root / "participants.tsv").read_bytes()
+    except OSError:
+        return []
+    try:
+        text = decode(content)
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # labels and names of species are in letters that all of these share
+    lines = text.splitlines()
+    delimiter = "\t" if lines and "\t" in lines[0] else ","
+    try:
+        rows = list(csv.DictReader(lines, delimiter=delimiter))
+    except csv.Error:
+        return []
+    return [{str(k).strip().lower(): v for k, v in cells.items() if isinstance(v, str)} for cells in rows]
+
+
 def read_species(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Species that ``participants.tsv`` names; none where there is no such table or column.
 
@@ -85,20 +104,9 @@ def read_species(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     unsaid : dict
         Subject → the word that stands there in place of one (`UNSAID`).
     """
-    try:
-        content = (root / "participants.tsv").read_bytes()
-    except OSError:
-        return {}, {}
-    try:
-        text = decode(content)
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")  # names of species are in letters that all of these share
     said: dict[str, str] = {}
     unsaid: dict[str, str] = {}
-    lines = text.splitlines()
-    delimiter = "\t" if lines and "\t" in lines[0] else ","
-    for cells in csv.DictReader(lines, delimiter=delimiter):
-        row = {str(key).strip().lower(): value for key, value in cells.items() if isinstance(value, str)}
+    for row in read_participants(root):
         name, species = (row.get(key, "").strip() for key in ("participant_id", "species"))
         if name and species:
             (unsaid if species.lower() in UNSAID else said)[name.removeprefix("sub-")] = species

@@ -70,6 +70,15 @@ def test_a_bad_list_of_participants_costs_nothing(tmp_path: Path, content: bytes
     assert not look(tmp_path, "sub-1/anat/sub-1_T1w.nii").left_out
 
 
+@pytest.mark.parametrize(
+    "content", ["participant_id\tname\nsub-1\tJürgen\nsub-4\tUta\n", "Participant_ID,name\nsub-1,Jürgen\nsub-4,Uta\n"]
+)
+def test_a_list_of_participants_in_latin_1_or_with_commas_names_them_too(tmp_path: Path, content: str) -> None:
+    (tmp_path / "participants.tsv").write_bytes(content.encode("latin-1"))
+    found = reasons(look(tmp_path, "sub-1/anat/sub-1_T1w.nii"))
+    assert found == {"4": "in participants.tsv, but without a folder"}
+
+
 def test_a_part_that_is_asked_for_is_taken(tmp_path: Path) -> None:
     parts = [f"sub-1/anat/sub-1_part-{part}_T1w.nii" for part in ("imag", "mag", "phase", "real")]
     assert [s.entities["part"] for s in look(tmp_path, *parts).scans] == ["mag"]

@@ -135,8 +135,13 @@ def _seen_from(world: np.ndarray, transform: Transform) -> Transform:
 
 
 def _onwards(transform: Transform, motion: np.ndarray) -> Transform:
-    """A map to a world as one to that world moved, and so its inverse."""
-    own, inverse = transform.then(Transform((motion,))), transform.inverse
+    """A map to a world as one to that world moved, and so its inverse; there and back again leaves nothing behind."""
+    moved, inverse = transform.then(Transform((motion,))), transform.inverse
+    own = Transform(
+        tuple(
+            s for s in moved.steps if not (isinstance(s, np.ndarray) and np.allclose(s, np.eye(4), rtol=0, atol=1e-9))
+        )
+    )
     return own if inverse is None else replace(own, inverse=Transform((np.linalg.inv(motion),)).then(inverse))
 
 

@@ -14,7 +14,9 @@ from lumirage_bids.base.failures import Failure
 from lumirage_bids.execution.register_pairs import PairAtWork, _why
 from lumirage_bids.execution.score_pair import Side
 from lumirage_bids.methods.base import Context, Method
+from lumirage_bids.methods.identity import Identity
 from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.perturbations import Perturbation
 from lumirage_bids.spatial.preparation import Preparation, Prepared, on_common_grid
 from lumirage_bids.spatial.transforms import Transform
 from tests.random_volumes import affine
@@ -121,3 +123,41 @@ def test_a_pair_that_lacked_memory_says_how_much() -> None:
     assert _why(error) == Failure(
         "out of memory", "out of memory: MemoryError: Unable to allocate 8.00 GiB for an array"
     )
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_turned_head_is_registered_where_it_is_turned_to(tmp_path: Path, together: bool) -> None:
+    """The map is between the scans all the same, and what goes on from the start alone begins with nothing."""
+    worse = Perturbation(kind="rotation", size=20)
+    arms: list[Any] = []
+    for method in (Identity(), Shifting()):
+        arms.append(
+            SimpleNamespace(
+                method=method, name=method.name, label="x", code={}, preparation=Preparation(perturbation=worse)
+            )
+        )
+        arms[-1].stages = tuple(arms)
+    work = at_work(Shifting(), tmp_path, together=together)
+    work.batch.arm, work.batch.moving = arms[-1], SimpleNamespace(name="sub-01_T1w")
+    transform, _ = work.register()
+    ((_, moving, context),) = GIVEN
+    assert context.initial is not None
+    assert context.initial.steps == ()
+    plain = at_work(Shifting(), tmp_path, together=together)
+    unharmed = (plain.moving.seen.image if together else None) or replace(
+        plain.moving.image, affine=np.linalg.inv(plain.start) @ plain.moving.image.affine
+    )
+    turned = worse.of(unharmed, replace(unharmed, array=np.ones(unharmed.shape, np.float32)), "sub-01_T1w")
+    motion = turned.affine @ np.linalg.inv(unharmed.affine)
+    assert together or np.allclose(moving.affine, turned.affine)
+    # A point that the method shifts in what it sees, told in the scans' own worlds.
+    point = np.array([7.0, 8.0, 9.0])
+    seen = np.linalg.inv(motion) @ [*(point + SHIFT), 1]
+    if together:
+        of_fixed, of_moving = work.fixed.alignment @ [*point, 1], work.moving.alignment @ seen
+    else:
+        of_fixed, of_moving = np.array([*point, 1]), work.start @ seen
+    total = transform.then(Transform((work.start,)))
+    np.testing.assert_allclose(total.apply(of_fixed[:3]), of_moving[:3], atol=1e-6)
+    assert transform.inverse is not None
+    np.testing.assert_allclose(transform.inverse.apply(transform.apply(of_fixed[:3])), of_fixed[:3], atol=1e-9)

@@ -171,9 +171,8 @@ def _experiment(content: Mapping[str, Any]) -> Experiment:
     if odd := [index for of in labellings.values() for index in of.structures if not index.isdecimal()]:
         raise ValueError(f"structure {odd[0]!r} has no number")
     arms = tuple(ArmOfExperiment(**arm) for arm in content["arms"])
-    return Experiment(
-        **{**given, "criteria": criteria, "labellings": labellings, "arms": arms, "notes": tuple(content["notes"])}
-    )
+    lists = {key: tuple(content.get(key, ())) for key in ("notes", "controls")}
+    return Experiment(**{**given, **lists, "criteria": criteria, "labellings": labellings, "arms": arms})
 
 
 def arms_of_run(output: Output, pairs: pd.DataFrame) -> tuple[ArmOfExperiment, ...]:

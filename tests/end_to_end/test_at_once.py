@@ -13,7 +13,7 @@ from tests.end_to_end.faults import check_whole, results, start
     "labels",
     [
         pytest.param((["01"], ["02", "03"]), id="different", marks=pytest.mark.slow),
-        pytest.param((["01", "02", "03"],) * 2, id="the same"),
+        pytest.param((["01", "02", "03"],) * 2, id="the same", marks=pytest.mark.slow),
     ],
 )
 def test_two_runs_at_once(

@@ -80,6 +80,7 @@ def scored(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_labelling_is_scored_against_its_reference(dataset: Path, scored: Path) -> None:
     out = scored
     table = pd.read_csv(out / "group" / "labellers.tsv", sep="\t")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+from lumirage_bids.stats.classes import splits_of
 from lumirage_bids.stats.design import FEWEST_FOR_SIZES, Crossing, design
 from lumirage_bids.stats.effects import influences, size_intervals
 from lumirage_bids.stats.groups import groups_of
@@ -16,11 +18,12 @@ def crossing(moving: object, fixed: object, split: list[str] | None = None, **gi
     moving, fixed = np.asarray(moving), np.asarray(fixed)
     n = int(max(moving.max(), fixed.max())) + 1
     names = split or ["T1w to T1w"] * len(moving)
-    found = groups_of([(f"s{m}", f"s{f}", s) for m, f, s in zip(moving, fixed, names, strict=True)])
+    ends = splits_of(pd.DataFrame({"split": names}))
+    found = groups_of([(f"s{m}", f"s{f}", s) for m, f, s in zip(moving, fixed, names, strict=True)], ends)
     splits = sorted(set(names))
     made = {
         "subjects": [f"s{i}" for i in range(n)],
-        **{"moving": moving, "fixed": fixed, "splits": splits},
+        **{"moving": moving, "fixed": fixed, "splits": {name: ends[name] for name in splits}},
         "split": np.array([splits.index(name) for name in names]),
         "groups": [found.get(f"s{i}", "") for i in range(n)],
     }
@@ -113,7 +116,7 @@ def two_sequences(first: int, n: int) -> Crossing:
 
 def test_directions_merged_hang_on_the_smaller_group():
     shape = two_sequences(3, 12)
-    across = np.array([name in ("A to B", "B to A") for name in np.array(shape.splits)[shape.split]])
+    across = np.array([name in ("A to B", "B to A") for name in np.array(list(shape.splits))[shape.split]])
     laid = design(shape, across)
     assert (laid.told, laid.smallest, laid.n_subjects) == ("A 3, B 9", 3, 12)
     effect = np.where(np.arange(12) < 3, np.random.default_rng(0).normal(size=12), 0)

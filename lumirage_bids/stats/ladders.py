@@ -18,24 +18,13 @@ from lumirage_bids.stats.score import Score
 from lumirage_bids.stats.student import Floats
 from lumirage_bids.stats.summaries import sum_up_cells
 
+_LADDER = ("labelling", "evaluation", "variant", "perturbation", "unit", "method", "measure")
 LADDER_COLUMNS = [
-    *(
-        "labelling",
-        "evaluation",
-        "variant",
-        "perturbation",
-        "unit",
-        "method",
-        "measure",
-        "size",
-        "n",
-        "n_failed",
-        "n_subjects",
-    ),
+    *(*_LADDER, "size", "n", "n_failed", "n_subjects"),
     *("mean", "ci_low", "ci_high", "change", "change_low", "change_high"),
 ]
 SLOPE_COLUMNS = [
-    *("labelling", "evaluation", "variant", "perturbation", "unit", "method", "measure", "sizes", "n", "n_subjects"),
+    *(*_LADDER, "sizes", "n", "n_subjects"),
     *("slope", "ci_low", "ci_high"),
 ]
 _ANYWHERE = (-float("inf"), float("inf"))
@@ -117,7 +106,7 @@ def climb(pairs: pd.DataFrame, rungs: Mapping[str, Rung], *, criteria: Criteria 
     for about, ladder in _ladders(pairs, rungs):
         for name, scores in zip(ladder.measures, ladder.scores, strict=True):
             base = scores[:, :1] if ladder.sizes[0] == 0 else np.full_like(scores[:, :1], np.nan)
-            found = _cells(ladder, scores, criteria)
+            found = _cells(ladder, scores, criteria, measures.columns()[name].lies or _ANYWHERE)
             changes = _cells(ladder, scores - base, criteria)
             found = found.assign(
                 **about,
@@ -158,8 +147,8 @@ def slopes(pairs: pd.DataFrame, rungs: Mapping[str, Rung], *, criteria: Criteria
     return pd.concat(parts, ignore_index=True)[SLOPE_COLUMNS] if parts else pd.DataFrame(columns=SLOPE_COLUMNS)
 
 
-def _cells(ladder: _Ladder, scores: Floats, criteria: Criteria) -> pd.DataFrame:
-    return sum_up_cells(ladder.pairs, scores, criteria, _ANYWHERE)
+def _cells(ladder: _Ladder, scores: Floats, criteria: Criteria, lies: tuple[float, float] = _ANYWHERE) -> pd.DataFrame:
+    return sum_up_cells(ladder.pairs, scores, criteria, lies)
 
 
 def _ladders(pairs: pd.DataFrame, rungs: Mapping[str, Rung]) -> Iterator[tuple[dict[str, str], _Ladder]]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -38,3 +40,14 @@ def test_whole_rows_are_left_as_they_are() -> None:
 
 def test_columns_whose_names_are_not_there_are_not_made() -> None:
     assert list(fill_in(OLD[["moving"]])) == ["moving", "moving_subject", "moving_contrast"]
+
+
+def test_tables_of_many_pieces_are_filled_in_without_a_warning() -> None:
+    rows = pd.DataFrame({"moving": ["sub-1_T1w"], "fixed": ["sub-2_T2w"], "split": ["T1w to T2w"]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for index in range(150):
+            rows[f"dice_{index}"] = 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fill_in(rows)["moving_subject"].tolist() == ["1"]

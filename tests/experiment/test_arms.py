@@ -166,3 +166,29 @@ def test_what_a_start_lacks_is_told_before_the_run_begins(tmp_path: Path) -> Non
     (need,) = needs(dry, Context())
     assert "method greedy: it goes on from lapirn" in need
     assert dry.arms[-1].training == lapirn.TRAINING
+
+
+LADDER = """
+[preparation]
+perturbation = {kind = "noise", size = 0.1}
+[methods.greedy]
+[variants.noisy]
+[variants.noisier.preparation]
+perturbation = {kind = "noise", size = 0.2}
+[variants.plain.preparation]
+perturbation = "none"
+"""
+
+
+def test_a_ladder_shares_alignments_and_none_of_its_registrations(tmp_path: Path) -> None:
+    made = plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, LADDER))
+    assert {a.variants for a in made.aligning} == {("noisy", "noisier", "plain")}
+    hashes = [registered(made)[f"{variant}+greedy"] for variant in ("noisy", "noisier", "plain")]
+    assert len(set.union(*hashes)) == 3 * 2
+    unharmed = plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, "[methods.greedy]\n"))
+    assert registered(unharmed)["greedy"] == registered(made)["plain+greedy"]
+
+
+def test_a_ladder_of_what_does_not_look_at_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Variant noisy perturbs what methods see, and curt does not look at it"):
+        plan(tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, LADDER), methods=("curt",))

@@ -156,3 +156,12 @@ def test_synthesised_images_are_a_difference():
     assert (set(found["ours"]), set(found["published"])) == (told, {"none"})
     assert {"greedy", "syn", "vfa"} <= set(found["method"])
     assert "images synthesised" not in differing("nimh-ood", "vfa", "published")
+
+
+def test_perturbed_images_are_a_difference():
+    table, facts = run_of("nimh-t1w")
+    worse = {"kind": "noise", "size": 0.4, "seed": 0}
+    given = {"default": {**facts.preparations["default"], "perturbation": worse}}
+    told = published_differences(table, "nimh-t1w", RunFacts(preparations=given, parameters=facts.parameters))
+    assert set(told[told["field"] == "images perturbed"]["ours"]) == {"noise, size 0.4"}
+    assert "images perturbed" not in set(differences_of("nimh-t1w")["field"])

@@ -77,6 +77,20 @@ def background(image: Volume) -> float:
     return float(values[counts.argmax()])
 
 
+def _in_background(image: Volume, value: float) -> Mask:
+    """Where an image has its background's value, or another one that is as frequent: padding around padding.
+
+    The darkest value and the commonest of the six faces are asked; no single value makes up as much of a brain.
+    """
+    values, counts = np.unique(_faces(image), return_counts=True)
+    found = np.asarray(image.array == value)
+    for other in {float(image.array.min()), float(values[counts.argmax()])} - {value}:
+        same = image.array == other
+        if same.mean() >= MIN_BACKGROUND:
+            found |= same
+    return found
+
+
 def skull_stripped_region(image: Volume) -> Mask | None:
     """The brain of a skull-stripped image, recognised by its data; None for any other image.
 
@@ -121,7 +135,7 @@ def _find_declared(scan: Scan, image: Volume) -> Mask:
         It is not: there is neither a background of one value, nor noise around a brain.
     """
     value = background(image)
-    region = largest_piece(image.array != value)
+    region = largest_piece(~_in_background(image, value))
     full = region.mean() > MAX_FILLED
     if not full and litres(region, image.affine) <= BRAIN_LITRES[1]:
         return region

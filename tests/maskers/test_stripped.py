@@ -11,7 +11,7 @@ import pytest
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers import brain_mask
 from lumirage_bids.maskers._regions import largest_piece
-from lumirage_bids.maskers.stripped import skull_stripped_region
+from lumirage_bids.maskers.stripped import Stripped, skull_stripped_region
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import bounding_box, crop, reorient, resample_isotropic
 from lumirage_bids.spatial.images import Volume
@@ -176,3 +176,20 @@ def test_a_head_among_noise_is_taken_for_no_brain() -> None:
     assert skull_stripped_region(image) is None
     with pytest.raises(BadDataError, match=r"no brain stands out from noise.*--derivatives"):
         brain_mask(scan(skull_stripped=True), image, Context())
+
+
+@pytest.mark.parametrize("rim", [0.0, 7.0])
+def test_two_values_around_a_brain_are_both_background_where_it_is_said_to_be_one(rim: float) -> None:
+    """Scaled to [-1, 1], so that what was 0 is -1, and padded with something else."""
+    image, truth = whole_head()
+    scaled = np.where(truth.array, image.array / image.array.max(), -1).astype(np.float32)
+    # Of a size at which the whole box could be a brain.
+    padded = Volume(array=scaled, affine=image.affine @ np.diag([0.6, 0.6, 0.6, 1]))
+    for axis in range(3):
+        ends = np.moveaxis(padded.array, axis, 0)
+        ends[:4] = rim
+        ends[-4:] = rim
+    inside = truth.array & (padded.array != rim)
+    found = Stripped().find(scan(skull_stripped=True), padded, Context())
+    assert found is not None
+    assert dice(found.mask, inside > 0) > 0.99

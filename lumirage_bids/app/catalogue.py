@@ -60,9 +60,8 @@ def _about_measure(kind: type[Measure]) -> Iterator[str]:
     yield f"It needs: {', '.join(kind.needs)}."
     for name, column in kind.columns.items():
         unit = {"": "a count", "1": "without unit"}.get(column.unit, column.unit)
-        better = "neither way is better" if column.better == "none" else f"{column.better} is {column.in_words}"
         yield ""
-        yield f"{name}: {unit}, {better}"
+        yield f"{name}: {unit}, {column.direction}"
         yield textwrap.fill(f"{column.description}.", WIDTH, initial_indent="  ", subsequent_indent="  ")
         if column.margin is not None:
             yield f"  Differences in its mean within ± {column.margin:g} are of no consequence."

@@ -68,7 +68,19 @@ class Column:
         >>> Column(description="A distance", title="D, mm", unit="mm", better="lower").units
         'mm, lower is better'
         """
-        return self.unit if self.better == "none" else f"{self.unit}, {self.better} is {self.in_words}"
+        return self.unit if self.better == "none" else f"{self.unit}, {self.direction}"
+
+    @property
+    def direction(self) -> str:
+        """Which of its values are the better ones.
+
+        Examples
+        --------
+        >>> of = {"description": "", "unit": "s", "title": "Time, s"}
+        >>> Column(better="lower", in_words="faster", **of).direction, Column(better="none", **of).direction
+        ('lower is faster', 'neither way is better')
+        """
+        return "neither way is better" if self.better == "none" else f"{self.better} is {self.in_words}"
 
     @property
     def called(self) -> str:

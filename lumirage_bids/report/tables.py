@@ -266,7 +266,7 @@ def measure_table(summed: pd.DataFrame) -> Table:
     most = data.groupby(key)["n_common"].max()
     wide = wide.assign(
         title=[about[name].title for name in wide["measure"]],
-        direction=[f"{about[name].better} is {about[name].in_words}" for name in wide["measure"]],
+        direction=[about[name].direction for name in wide["measure"]],
         tells=[about[name].tells for name in wide["measure"]],
         margin=[f"{about[name].margin:g}" for name in wide["measure"]],
         n=[most[tuple(row)] for row in wide[key].itertuples(index=False)],
@@ -295,7 +295,7 @@ def further_table(further: pd.DataFrame) -> Table:
     data = further.assign(
         names=_comparison_names(further),
         title=[about[name].title for name in further["measure"]],
-        direction=[f"{about[name].better} is {about[name].in_words}" for name in further["measure"]],
+        direction=[about[name].direction for name in further["measure"]],
         difference=[f"{significant(value)}" for value in further["mean_difference"]],
         interval=[
             f"{significant(low)} to {significant(high)}" if np.isfinite(low) else MISSING

@@ -12,26 +12,15 @@ from lumirage_bids.measures.surface import Surface
 from lumirage_bids.stats.summaries import STRUCTURE_COLUMNS, per_structure
 from lumirage_bids.stats.tables._entries import COMMON, Entry
 from lumirage_bids.stats.tables.base import Made, Scores, Statistic
-from lumirage_bids.stats.tables.structures import STRUCTURE_ENTRIES
+from lumirage_bids.stats.tables.structures import structure_entries
 
 _MM = "mm, lower is better"
 _LIES = (0.0, float("inf"))
-_VALUES = ("mean", "median", "q25", "q75", "ci_low", "ci_high")
-_SHARED = {**COMMON, **STRUCTURE_ENTRIES}
 _ENTRIES: dict[str, Entry] = {
-    **_SHARED,
-    **{
-        name: {
-            **_SHARED[name],
-            "Description": _SHARED[name]["Description"].replace("Dice", "95 % Hausdorff distance").replace(
-                "within 0 and 1", "from 0 up"
-            ),
-            "Units": _MM,
-        }
-        for name in _VALUES
-    },
-    "std": {"Description": "Standard deviation of a sample", "Units": "mm"},
-}  # fmt: skip
+    **COMMON,
+    **structure_entries("95 % Hausdorff distance", _MM, "from 0 up"),
+    **{name: {**COMMON[name], "Units": units} for name, units in (("q25", _MM), ("q75", _MM), ("std", "mm"))},
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,9 +68,7 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
             continue
         tables = []
         for labelling, how, here, table, where in laid:
-            array = np.full(table.dice.shape, np.nan)
-            array[where] = scores_of(here, known[0])
-            of = replace(table, dice=array)
+            of = replace(table, dice=table.filled(where, scores_of(here, known[0])))
             tables.append((labelling, how, of if about.tells == "accuracy" else of.without(unranked)))
         if any(np.isfinite(of.dice).any(axis=0).sum() > 1 for _, _, of in tables):
             found.append(Taken(column, about, replace(known[0], worst=None), tables))

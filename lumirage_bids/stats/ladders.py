@@ -12,7 +12,7 @@ from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.measures.dice_initial import DiceInitial
-from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.classes import Arm, scores_of
 from lumirage_bids.stats.pairing import SideBySide, pivot
 from lumirage_bids.stats.score import Score
 from lumirage_bids.stats.student import Floats
@@ -28,7 +28,6 @@ SLOPE_COLUMNS = [
     *("slope", "ci_low", "ci_high"),
 ]
 _ANYWHERE = (-float("inf"), float("inf"))
-_AS_IT_IS = Score(worst=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,18 +181,16 @@ def _ladder(rows: pd.DataFrame, sizes: Mapping[str, float]) -> _Ladder | None:
         and name in rows
         and rows[name].notna().any()
     ]
-    tables = [pivot(rows.assign(dice_mean=rows[name]), _AS_IT_IS)[0] for name in wanted]
-    if not tables:
-        return None
-    arms = tables[0].arms
+    table, where = pivot(rows)
+    arms = table.arms
     methods = [m for m in dict.fromkeys(arm.method for arm in arms) if all(Arm(v, m) in arms for v in order)]
     taken = np.array([[arms.index(Arm(variant, method)) for method in methods] for variant in order], dtype=np.intp)
-    together = np.asarray(tables[0].ran[:, taken.ravel()].all(axis=1))
-    if not methods or not together.any():
+    together = np.asarray(table.ran[:, taken.ravel()].all(axis=1))
+    if not wanted or not methods or not together.any():
         return None
-    kept = tables[0].only(together)
+    kept = table.only(together)
     failed = kept.failed[:, taken]
-    scores = np.stack([table.dice[together][:, taken] for table in tables])
+    scores = np.stack([table.filled(where, scores_of(rows, Score(column=name)))[together][:, taken] for name in wanted])
     for name, of in zip(wanted, scores, strict=True):
         if (worst := known[name].worst) is not None:
             of[failed] = worst

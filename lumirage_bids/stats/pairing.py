@@ -59,6 +59,12 @@ class SideBySide:
         scored = np.isfinite(self.dice)
         return np.asarray(self.failed | (self.ran & ~scored & scored.any(axis=1, keepdims=True)))
 
+    def filled(self, where: tuple[Indices, Indices], values: pd.Series[float]) -> Floats:
+        """Values of rows, of whose places `pivot` tells, pair by arm; NaN where there is no row."""
+        array = np.full(self.dice.shape, np.nan)
+        array[where] = values
+        return array
+
     def only(self, pairs: Mask) -> SideBySide:
         """Keep some pairs."""
         parts = {part: getattr(self, part)[pairs] for part in ("dice", "ran", "failed")}

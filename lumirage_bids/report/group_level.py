@@ -24,6 +24,7 @@ from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.experiment.followed import Followed, follow
 from lumirage_bids.experiment.planned_pairs import asked_pairs, read_planned
 from lumirage_bids.experiment.software import software_notes
+from lumirage_bids.measures.dice import Dice
 from lumirage_bids.measures.surface import Surface
 from lumirage_bids.output import agreements, paths, placements, score_table
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
@@ -179,7 +180,7 @@ class ReadRun(NamedTuple):
         Whether they follow the frozen plan that the folder is held to, if there is one.
     landmarks : LandmarkScores
     surfaces : dict of str to DataFrame
-        Labelling → surface distances of structures; only those that have any.
+        Labelling → surface distances of structures, where there are any.
     """
 
     audited: AuditedRun
@@ -207,10 +208,13 @@ def read_run(output: Output) -> ReadRun:
         )
     pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
     key = ["variant", "method", "evaluation", "moving", "fixed", "split", "status", *FACTS]
-    structures = {
-        name: table[[*key, *(c for c in table.columns if score_table.structure_index(c) is not None)]]
-        for name, table in rows.items()
-    }
+    structures, surfaces = (
+        {
+            name: table[[*key, *(c for c in table.columns if score_table.structure_index(c, prefix) is not None)]]
+            for name, table in rows.items()
+        }
+        for prefix in (Dice.structures, Surface.structures)
+    )
     tables_of_names = {name: output / paths.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
@@ -218,11 +222,6 @@ def read_run(output: Output) -> ReadRun:
         (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
     )
     landmarks = LandmarkScores(errors=_landmark_errors(rows), placements=placements.collect(output))
-    surfaces = {
-        name: table[[*key, *found]]
-        for name, table in rows.items()
-        if (found := [c for c in table.columns if score_table.structure_index(c, Surface.structures) is not None])
-    }
     return ReadRun(read_audited_run(output, pairs, structures, luts), notes, first, followed, landmarks, surfaces)
 
 

@@ -121,7 +121,7 @@ def tables(out: Path) -> None:
     from lumirage_bids.bids.look_up_tables import read_lut
     from lumirage_bids.stats.agreement import agreement
     from lumirage_bids.stats.comparisons import compare
-    from lumirage_bids.stats.further import compare_further, sum_up_measures
+    from lumirage_bids.stats.further import compare_further, sum_up_measures, taken_measures
     from lumirage_bids.stats.structures import structure_differences
     from lumirage_bids.stats.summaries import failures, per_structure, summarise
 
@@ -143,12 +143,14 @@ def tables(out: Path) -> None:
         failures(pairs)
     with timed("comparisons"):
         compare(pairs)
+    with timed("laying out measures"):
+        taken = taken_measures(pairs)
     with timed("measures"):
-        sum_up_measures(pairs)
+        sum_up_measures(taken)
     with timed("further_comparisons"):
-        compare_further(pairs)
+        compare_further(taken)
     with timed("agreement"):
-        agreement(pairs)
+        agreement(taken)
     with timed("per_structure"):
         per_structure(rows, luts)
     with timed("structure_differences"):

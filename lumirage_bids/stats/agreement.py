@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -12,11 +12,10 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import pair_classes
-from lumirage_bids.stats.common import FLOORS, common_pairs
+from lumirage_bids.stats.common import common_pairs
 from lumirage_bids.stats.design import Designs, Mask
-from lumirage_bids.stats.further import Taken, taken_measures
+from lumirage_bids.stats.further import Taken, TakenMeasures
 from lumirage_bids.stats.pairing import SideBySide
-from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats
 
 #: Arms below which a tau over arms says next to nothing: of three it can only be -1, -1/3, 1/3 or 1.
@@ -40,19 +39,12 @@ class _Values:
     least: float
 
 
-def agreement(
-    pairs: pd.DataFrame,
-    *,
-    criteria: Criteria | None = None,
-    score: Score = DICE,
-    unranked: Collection[str] = FLOORS,
-) -> pd.DataFrame:
+def agreement(taken: TakenMeasures, *, criteria: Criteria | None = None) -> pd.DataFrame:
     """Compare the orders that every two measures put the arms in.
 
     Parameters
     ----------
-    pairs, score, unranked
-        As for `lumirage_bids.stats.further.compare_further`.
+    taken : TakenMeasures
     criteria : Criteria, optional
         Level of the intervals.
 
@@ -72,11 +64,12 @@ def agreement(
     Kendall 1945, Biometrika 33:239–251, doi:10.1093/biomet/33.3.239 (ties).
     """
     criteria = criteria or Criteria()
-    found = taken_measures(pairs, score, unranked)
     rows = [
         {"labelling": labelling, "evaluation": evaluation, **row}
-        for place, (labelling, evaluation, _) in enumerate(found[0].tables)
-        for row in _compare_measures([(each, each.tables[place][2].without(unranked)) for each in found], criteria)
+        for place, (labelling, evaluation, _) in enumerate(taken.judged.tables)
+        for row in _compare_measures(
+            [(each, each.tables[place][2].without(taken.unranked)) for each in taken.all], criteria
+        )
     ]
     return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
 

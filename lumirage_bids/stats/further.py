@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.bids.splits import Splits
 from lumirage_bids.measures import Column
 from lumirage_bids.stats.classes import evaluations_of, pair_classes, scores_of, splits_of_each
 from lumirage_bids.stats.common import FLOORS
@@ -46,11 +47,46 @@ class Taken(NamedTuple):
         return table.assign(**dict(zip(_ABOUT, (self.column, self.about.unit, self.about.better), strict=True)))
 
 
-def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collection[str] = FLOORS) -> list[Taken]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TakenMeasures:
+    """What statistics of several measures are made from; see `taken_measures`.
+
+    Attributes
+    ----------
+    judged : Taken
+        The score that is judged.
+    others : list of Taken
+    splits : mapping
+        Splits of each labelling and evaluation.
+    unranked : collection of str
+        Methods that are no competitors.
+    """
+
+    judged: Taken
+    others: Sequence[Taken]
+    splits: Mapping[tuple[str, str], Splits]
+    unranked: Collection[str]
+
+    @property
+    def all(self) -> list[Taken]:
+        """The score that is judged, and the others."""
+        return [self.judged, *self.others]
+
+
+def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collection[str] = FLOORS) -> TakenMeasures:
     """The score that is judged, and the measures besides it that at least two arms have.
 
     No deformation at all is perfectly smooth, and free: by what does not tell of accuracy, unranked methods are
     compared with nobody.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As for `lumirage_bids.stats.comparisons.compare`; measures that it has no column of are not taken.
+    score : Score
+        What is judged.
+    unranked : collection of str
+        Methods that are no competitors.
     """
     laid = []
     for labelling, rows in pairs.groupby("labelling", sort=False):
@@ -61,7 +97,8 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
     if score != DICE:
         own = Column(description="The score that was judged", title="Score", unit="", better=score.better)
     judged = DICE.column if score == DICE else JUDGED
-    found = [Taken(judged, own, score, [(labelling, how, table) for labelling, how, _, table, _ in laid])]
+    first = Taken(judged, own, score, [(labelling, how, table) for labelling, how, _, table, _ in laid])
+    found = []
     for column, about in measures.compared_columns().items():
         known = known_score(column)
         if known is None or column == score.column or column not in pairs:
@@ -72,28 +109,17 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
             tables.append((labelling, how, of if about.tells == "accuracy" else of.without(unranked)))
         if any(np.isfinite(of.dice).any(axis=0).sum() > 1 for _, _, of in tables):
             found.append(Taken(column, about, replace(known[0], worst=None), tables))
-    return found
+    return TakenMeasures(judged=first, others=found, splits=splits_of_each(pairs), unranked=unranked)
 
 
-def compare_further(
-    pairs: pd.DataFrame,
-    *,
-    criteria: Criteria | None = None,
-    score: Score = DICE,
-    unranked: Collection[str] = FLOORS,
-) -> pd.DataFrame:
+def compare_further(taken: TakenMeasures, *, criteria: Criteria | None = None) -> pd.DataFrame:
     """Compare every two arms by every measure besides the one that is judged.
 
     Parameters
     ----------
-    pairs : DataFrame
-        As for `lumirage_bids.stats.comparisons.compare`; measures that it has no column of are not taken.
+    taken : TakenMeasures
     criteria : Criteria, optional
         Level of intervals and tests; margins are those of the measures.
-    score : Score
-        What is judged.
-    unranked : collection of str
-        Methods that are no competitors.
 
     Returns
     -------
@@ -104,28 +130,22 @@ def compare_further(
     """
     criteria = criteria or Criteria()
     compared = []
-    for each in taken_measures(pairs, score, unranked)[1:]:
+    for each in taken.others:
         own = replace(criteria, margin=each.about.margin or criteria.margin)
-        table = compare_tables(each.tables, criteria=own, score=each.score, unranked=unranked, primary=True)
+        table = compare_tables(each.tables, criteria=own, score=each.score, unranked=taken.unranked, primary=True)
         compared.append(each.name_rows(table))
     if not compared:
         return pd.DataFrame(columns=FURTHER_COLUMNS)
-    family = one_family(compared, [splits_of_each(pairs)] * len(compared))
+    family = one_family(compared, [taken.splits] * len(compared))
     return pd.concat(family.comparisons, ignore_index=True)[FURTHER_COLUMNS]
 
 
-def sum_up_measures(
-    pairs: pd.DataFrame,
-    *,
-    criteria: Criteria | None = None,
-    score: Score = DICE,
-    unranked: Collection[str] = FLOORS,
-) -> pd.DataFrame:
+def sum_up_measures(taken: TakenMeasures, *, criteria: Criteria | None = None) -> pd.DataFrame:
     """Sum up every measure that methods are compared by, the one that is judged first.
 
     Parameters
     ----------
-    pairs, criteria, score, unranked
+    taken, criteria
         As for `compare_further`.
 
     Returns
@@ -136,8 +156,8 @@ def sum_up_measures(
     """
     found = [
         (place, each.name_rows(rows))
-        for each in taken_measures(pairs, score, unranked)
-        for place, rows in enumerate(_sum_up_each(each, criteria or Criteria(), unranked))
+        for each in taken.all
+        for place, rows in enumerate(_sum_up_each(each, criteria or Criteria(), taken.unranked))
     ]
     tables = [rows for _, rows in sorted(found, key=lambda one: one[0])]
     return pd.concat(tables, ignore_index=True)[MEASURE_COLUMNS] if tables else pd.DataFrame(columns=MEASURE_COLUMNS)

@@ -8,13 +8,14 @@ import pytest
 from scipy.stats import kendalltau
 
 from lumirage_bids.stats.agreement import AGREEMENT_COLUMNS, agreement, tau_b
+from lumirage_bids.stats.further import taken_measures
 from tests.report.situations import of, some, table
 
 FOUR = {"identity": 0.4, "a": 0.5, "b": 0.55, "c": 0.58, "d": 0.6}
 
 
 def two(pairs: pd.DataFrame, first: str, second: str) -> dict[str, float]:
-    found = agreement(pairs)
+    found = agreement(taken_measures(pairs))
     (row,) = found[(found["measure_1"] == first) & (found["measure_2"] == second)].to_dict("records")
     return row
 
@@ -90,7 +91,7 @@ def test_arms_that_lack_a_measure_take_no_part_and_pairs_that_all_lack_are_left_
 
 def test_rescans_take_no_part_and_one_method_has_no_agreement():
     pairs = table(groups={"T1w": 4}, rescanned=2).assign(hd95_mm=1.0)
-    found = agreement(pairs)
+    found = agreement(taken_measures(pairs))
     assert list(found.columns) == AGREEMENT_COLUMNS
     assert set(found["split"]) == {"different subjects"}
-    assert agreement(pairs[of(pairs, "syn") | of(pairs, "identity")]).empty
+    assert agreement(taken_measures(pairs[of(pairs, "syn") | of(pairs, "identity")])).empty

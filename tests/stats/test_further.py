@@ -9,7 +9,13 @@ import pytest
 from lumirage_bids.measures import compared_columns
 from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.further import FURTHER_COLUMNS, MEASURE_COLUMNS, compare_further, sum_up_measures
+from lumirage_bids.stats.further import (
+    FURTHER_COLUMNS,
+    MEASURE_COLUMNS,
+    compare_further,
+    sum_up_measures,
+    taken_measures,
+)
 from lumirage_bids.stats.holm import holm
 from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.tables import Scores, make
@@ -39,7 +45,7 @@ def test_dice_is_the_same_to_the_last_bit_whatever_else_is_taken(pairs: pd.DataF
 
 
 def test_all_other_measures_are_one_family(pairs: pd.DataFrame) -> None:
-    few, many = (compare_further(measured(pairs, names)) for names in (["hd95_mm", "tre_mm"], OTHERS))
+    few, many = (compare_further(taken_measures(measured(pairs, names))) for names in (["hd95_mm", "tre_mm"], OTHERS))
     assert list(few.columns) == FURTHER_COLUMNS
     np.testing.assert_allclose(few["p_holm"], holm(few["p"]))
     np.testing.assert_allclose(many["p_holm"], holm(many["p"]))
@@ -50,7 +56,7 @@ def test_all_other_measures_are_one_family(pairs: pd.DataFrame) -> None:
 
 
 def test_each_has_its_own_margin_and_numbers_of_compare(pairs: pd.DataFrame) -> None:
-    found = compare_further(measured(pairs, OTHERS)).set_index("measure")
+    found = compare_further(taken_measures(measured(pairs, OTHERS))).set_index("measure")
     for name, column in compared_columns().items():
         if name != DICE.column:
             assert set(found.loc[[name], "equivalence_margin"]) == {column.margin}
@@ -63,8 +69,8 @@ def test_each_has_its_own_margin_and_numbers_of_compare(pairs: pd.DataFrame) -> 
 @pytest.mark.parametrize("seed", range(5))
 def test_of_what_is_better_lower_the_lower_one_wins(seed: int) -> None:
     pairs = measured(table(groups={"T1w": 4}, seed=seed), OTHERS, seed=seed)
-    found = compare_further(pairs)
-    turned = compare_further(pairs.assign(**{name: -pairs[name] for name in OTHERS}))
+    found = compare_further(taken_measures(pairs))
+    turned = compare_further(taken_measures(pairs.assign(**{name: -pairs[name] for name in OTHERS})))
     for name in OTHERS:
         score, _ = known_score(name) or (DICE, None)
         assert score.sign == -1, "no other measure is better where it is higher yet"
@@ -78,11 +84,11 @@ def test_of_what_is_better_lower_the_lower_one_wins(seed: int) -> None:
 
 
 def test_no_deformation_is_compared_with_nobody_by_what_it_has_for_nothing(pairs: pd.DataFrame) -> None:
-    found = compare_further(measured(pairs, OTHERS))
+    found = compare_further(taken_measures(measured(pairs, OTHERS)))
     floor = found["method_a"].isin(FLOORS) | found["method_b"].isin(FLOORS)
     told = {name for name, column in compared_columns().items() if column.tells == "accuracy"} - {DICE.column}
     assert set(found.loc[floor, "measure"]) == told
-    summed = sum_up_measures(measured(pairs, OTHERS))
+    summed = sum_up_measures(taken_measures(measured(pairs, OTHERS)))
     assert set(summed.loc[summed["method"].isin(FLOORS), "measure"]) == told | {DICE.column}
 
 
@@ -90,31 +96,32 @@ def test_what_is_the_same_for_every_labelling_is_one_test() -> None:
     pairs = table({"greedy": 0.6, "syn": 0.65}, groups={"T1w": 5}, labellings=("a", "b"))
     half = len(pairs) // 2
     values = np.random.default_rng(0).normal(2, 0.2, half)
-    found = compare_further(measured(pairs, []).assign(tre_mm=np.tile(values, 2)))
+    found = compare_further(taken_measures(measured(pairs, []).assign(tre_mm=np.tile(values, 2))))
     assert len(found) == 2
     np.testing.assert_array_equal(found["p_holm"], found["p"])
-    by_label = compare_further(measured(pairs, []).assign(hd95_mm=np.random.default_rng(0).normal(2, 0.2, 2 * half)))
+    distances = np.random.default_rng(0).normal(2, 0.2, 2 * half)
+    by_label = compare_further(taken_measures(measured(pairs, []).assign(hd95_mm=distances)))
     assert by_label["p_holm"].min() > by_label["p"].min()
 
 
 def test_it_is_over_the_class_of_pairs_that_the_verdict_is_about() -> None:
     pairs = measured(table(groups={"A": 3, "B": 3}, rescanned=2), ["hd95_mm"])
-    assert set(compare_further(pairs)["split"]) == {"different subjects"}
-    assert set(sum_up_measures(pairs)["split"]) == {"different subjects"}
+    assert set(compare_further(taken_measures(pairs))["split"]) == {"different subjects"}
+    assert set(sum_up_measures(taken_measures(pairs))["split"]) == {"different subjects"}
 
 
 def test_a_measure_that_one_arm_has_alone_is_compared_with_none(pairs: pd.DataFrame) -> None:
     alone = measured(pairs, ["inverse_consistency_mm"])
     alone.loc[~of(alone, "syn"), "inverse_consistency_mm"] = np.nan
-    assert compare_further(alone).empty
-    assert list(compare_further(alone).columns) == FURTHER_COLUMNS
-    assert set(sum_up_measures(alone)["measure"]) == {DICE.column}
+    assert compare_further(taken_measures(alone)).empty
+    assert list(compare_further(taken_measures(alone)).columns) == FURTHER_COLUMNS
+    assert set(sum_up_measures(taken_measures(alone))["measure"]) == {DICE.column}
 
 
 def test_means_that_are_set_side_by_side_are_over_the_same_pairs(pairs: pd.DataFrame) -> None:
     some_lack = measured(pairs, ["hd95_mm", "tre_mm"])
     some_lack.loc[of(some_lack, "syn") & some(some_lack, 0.5), "tre_mm"] = np.nan
-    summed = sum_up_measures(some_lack)
+    summed = sum_up_measures(taken_measures(some_lack))
     assert list(summed.columns) == MEASURE_COLUMNS
     rows = summed.set_index(["measure", "method"])
     own = some_lack[of(some_lack, "greedy")]
@@ -127,7 +134,7 @@ def test_means_that_are_set_side_by_side_are_over_the_same_pairs(pairs: pd.DataF
 def test_no_interval_goes_beyond_what_a_measure_can_be(pairs: pd.DataFrame) -> None:
     rare = measured(pairs, ["folding_percent"]).assign(folding_percent=0.0)
     rare.loc[rare["moving"] == rare["moving"][0], "folding_percent"] = 0.5
-    rows = sum_up_measures(rare)
+    rows = sum_up_measures(taken_measures(rare))
     folding = rows[rows["measure"] == "folding_percent"]
     assert (folding["ci_low"] == 0).all()
     assert (folding["ci_high"] > folding["mean"]).all()

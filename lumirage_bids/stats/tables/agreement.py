@@ -55,4 +55,4 @@ class Agreement(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return agreement(scores.pairs, criteria=scores.criteria, score=scores.score, unranked=scores.unranked)
+        return agreement(scores.taken, criteria=scores.criteria)

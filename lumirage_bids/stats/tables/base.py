@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.common import FLOORS
+from lumirage_bids.stats.further import TakenMeasures, taken_measures
 from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE, Score
@@ -62,6 +64,11 @@ class Scores:
     every_pair: pd.DataFrame | None = None
     rungs: Mapping[str, Rung] = field(default_factory=dict)
     judge: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+
+    @cached_property
+    def taken(self) -> TakenMeasures:
+        """The measures that the score table has, laid out once for all statistics of several."""
+        return taken_measures(self.pairs, self.score, self.unranked)
 
     def certain(self, comparisons: pd.DataFrame) -> pd.DataFrame:
         """Those comparisons that are certain."""

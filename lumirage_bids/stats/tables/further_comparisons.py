@@ -33,4 +33,4 @@ class FurtherComparisons(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return compare_further(scores.pairs, criteria=scores.criteria, score=scores.score, unranked=scores.unranked)
+        return compare_further(scores.taken, criteria=scores.criteria)

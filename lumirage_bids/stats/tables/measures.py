@@ -39,4 +39,4 @@ class Measures(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return sum_up_measures(scores.pairs, criteria=scores.criteria, score=scores.score, unranked=scores.unranked)
+        return sum_up_measures(scores.taken, criteria=scores.criteria)

@@ -6,6 +6,7 @@ import numpy as np
 
 from lumirage_bids.report.figures.agreement import agreement_matrix, measures_in_order
 from lumirage_bids.stats.agreement import agreement
+from lumirage_bids.stats.further import taken_measures
 from tests.report.situations import of, table
 
 
@@ -16,7 +17,7 @@ def texts(figure):
 def made(methods: int):
     pairs = table({"identity": 0.4, **{f"m{i}": 0.5 + i / 50 for i in range(methods)}}, groups={"T1w": 5})
     distance = 6 - 4 * pairs["dice_mean"] + np.random.default_rng(0).normal(0, 0.1, len(pairs))
-    return agreement(pairs.assign(hd95_mm=distance, runtime_s=10.0 + 5 * of(pairs, "m0")))
+    return agreement(taken_measures(pairs.assign(hd95_mm=distance, runtime_s=10.0 + 5 * of(pairs, "m0"))))
 
 
 def test_measures_of_accuracy_come_first():

@@ -73,8 +73,7 @@ def background(image: Volume) -> float:
     """
     if (image.array == 0).mean() >= MIN_BACKGROUND:
         return 0.0
-    values, counts = np.unique(_faces(image), return_counts=True)
-    return float(values[counts.argmax()])
+    return _commonest_on_faces(image)
 
 
 def _in_background(image: Volume, value: float) -> Mask:
@@ -82,9 +81,8 @@ def _in_background(image: Volume, value: float) -> Mask:
 
     The darkest value and the commonest of the six faces are asked; no single value makes up as much of a brain.
     """
-    values, counts = np.unique(_faces(image), return_counts=True)
     found = np.asarray(image.array == value)
-    for other in {float(image.array.min()), float(values[counts.argmax()])} - {value}:
+    for other in {float(image.array.min()), _commonest_on_faces(image)} - {value}:
         same = image.array == other
         if same.mean() >= MIN_BACKGROUND:
             found |= same
@@ -111,6 +109,11 @@ def above_noise(image: Volume) -> Mask:
     middle = np.median(around)
     deviation = 1.4826 * np.median(np.abs(around - middle))
     return np.asarray((np.abs(image.array - middle) > NOISE * deviation) & (deviation > 0), dtype=bool)
+
+
+def _commonest_on_faces(image: Volume) -> float:
+    values, counts = np.unique(_faces(image), return_counts=True)
+    return float(values[counts.argmax()])
 
 
 def _faces(image: Volume) -> npt.NDArray[Any]:

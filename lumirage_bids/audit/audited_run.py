@@ -18,7 +18,7 @@ from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, read_labellers, read_records
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
-from lumirage_bids.stats.classes import arm_names
+from lumirage_bids.stats.classes import FLOOR, arm_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,6 +181,11 @@ class AuditedRun:
         """Methods of the table that are controls, whatever a protocol calls them."""
         names = [str(name) for name in self.pairs["method"].unique()]
         return registration.controls({name: self.methods.get(name, name) for name in names})
+
+    @cached_property
+    def unranked(self) -> tuple[str, ...]:
+        """Methods that are no competitors: the floor, and controls."""
+        return (FLOOR, *self.controls)
 
     def without(self, names: Collection[str], column: Literal["method", "variant"] = "method") -> AuditedRun:
         """The same without the rows of some methods or variants."""

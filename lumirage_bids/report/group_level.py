@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lumirage_bids.audit import AUDIT, audit_table, few_classes, mean_volumes, read_audited_run, withheld
+from lumirage_bids.audit import AUDIT, audit_table, few_classes, withheld
 from lumirage_bids.audit.published import (
     DIFFERENCES,
     PUBLISHED,
@@ -19,16 +19,10 @@ from lumirage_bids.audit.published import (
     published_comparison,
     published_differences,
 )
-from lumirage_bids.base.errors import MissingInputError
-from lumirage_bids.bids.look_up_tables import read_lut
-from lumirage_bids.experiment.followed import Followed, follow
+from lumirage_bids.experiment.followed import Followed
 from lumirage_bids.experiment.planned_pairs import asked_pairs, read_planned
-from lumirage_bids.experiment.software import software_notes
-from lumirage_bids.measures.dice import Dice
-from lumirage_bids.measures.surface import Surface
-from lumirage_bids.output import agreements, paths, placements, score_table
+from lumirage_bids.output import agreements, score_table
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
-from lumirage_bids.output.fill_in import FACTS
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, dated_records, read_criteria, read_records, versions
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
@@ -37,13 +31,11 @@ from lumirage_bids.report.group_page import MissingScan, ReportContext, group_ta
 from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
+from lumirage_bids.report.read_run import read_run
 from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import Agreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
-from lumirage_bids.spatial.perturbations import kinds
 from lumirage_bids.stats.classes import FLOOR
-from lumirage_bids.stats.ladders import Rung
-from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.tables import statistics
 
 if TYPE_CHECKING:
@@ -51,7 +43,6 @@ if TYPE_CHECKING:
     from lumirage_bids.base.criteria import Criteria
     from lumirage_bids.report.group_page import GroupTables
 
-_WORSE = "perturbation"
 logger = logging.getLogger("lumirage")
 
 
@@ -71,35 +62,20 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     MissingInputError
         There are no rows.
     """
-    audited, notes, first_score, followed, landmarks, surfaces = read_run(output)
-    before, criteria = read_criteria(dated_records(output), first_score)
+    run = read_run(output)
+    before, criteria = read_criteria(dated_records(output), run.first_score)
+    followed, notes, audited = run.followed, run.notes, run.audited
     loud = [*criteria_note(before, criteria), *(followed.notes if followed else [])]
     for note in loud:
         logger.warning("%s", note)
     if followed:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
-    every_pair, rungs = audited.pairs, find_rungs(audited)
-    # Where there is nothing but ladders, all is told of them.
-    perturbed = [] if set(every_pair["variant"]) <= set(rungs) else [*rungs]
-    audited = audited.without(perturbed, "variant")
-    volumes = mean_volumes(audited)
-    tables = group_tables(
-        audited.pairs,
-        audited.structures,
-        audited.luts,
-        volumes,
-        surfaces={name: of[~of["variant"].isin(perturbed)] for name, of in surfaces.items()},
-        landmarks=landmarks,
-        criteria=criteria,
-        unranked=(FLOOR, *audited.controls),
-        every_pair=every_pair,
-        rungs=rungs,
-    )
+    tables = group_tables(run.scores(criteria))
     if not pictures:
         notes = [*notes, NO_PICTURES]
         for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
             output.remove(file)  # of an earlier page
-    for name, rows in (("pairs", tables.pairs), ("perturbed_pairs", every_pair[every_pair["variant"].isin(perturbed)])):
+    for name, rows in (("pairs", tables.pairs), ("perturbed_pairs", run.perturbed_pairs)):
         if name == "pairs" or len(rows):
             output.write_table(f"group/{name}.tsv", rows[list(score_table.COLUMNS)], score_table.COLUMNS)
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(audited.labellers))}
@@ -139,100 +115,6 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         pictures=read_pictures(output, audited, pictures=pictures),
     )
     return write_group_report(output, tables, context)
-
-
-def find_rungs(audited: AuditedRun) -> dict[str, Rung]:
-    """Variants that perturb what methods see → what they are, and the variant that is the same without, in all else."""
-    pairs = audited.pairs[["variant", "evaluation"]].drop_duplicates().groupby("variant")["evaluation"].agg(frozenset)
-
-    def rest(variant: str) -> str:
-        """All that makes a ladder besides the perturbation."""
-        fields = {k: v for k, v in audited.preparations[variant].items() if k != _WORSE}
-        return repr((fields, audited.parameters.get(variant, {}), sorted(pairs.get(variant, ()))))
-
-    plain = {rest(name): name for name, fields in audited.preparations.items() if not fields.get(_WORSE)}
-    found = {}
-    for variant, fields in audited.preparations.items():
-        if worse := fields.get(_WORSE):
-            known, same = kinds(), rest(variant)
-            found[variant] = Rung(
-                kind=worse["kind"],
-                size=float(worse["size"]),
-                unit=known[worse["kind"]].unit if worse["kind"] in known else "",
-                base=plain.get(same, ""),
-                ladder=repr((same, worse.get("seed", 0))),
-            )
-    return found
-
-
-class ReadRun(NamedTuple):
-    """What the group level reads of a run.
-
-    Attributes
-    ----------
-    audited : AuditedRun
-        The rows, and what is known of how they came about.
-    notes : list of str
-        What was left out.
-    first_score : str
-        When scores began.
-    followed : Followed or None
-        Whether they follow the frozen plan that the folder is held to, if there is one.
-    landmarks : LandmarkScores
-    surfaces : dict of str to DataFrame
-        Labelling → surface distances of structures, where there are any.
-    """
-
-    audited: AuditedRun
-    notes: list[str]
-    first_score: str
-    followed: Followed | None
-    landmarks: LandmarkScores
-    surfaces: dict[str, pd.DataFrame]
-
-
-def read_run(output: Output) -> ReadRun:
-    """Collect the rows and what is known of how they came about.
-
-    Raises
-    ------
-    MissingInputError
-        There are none.
-    """
-    rows, notes = score_table.current(output)
-    followed = follow(output, rows)
-    notes += software_notes(output, rows, None)
-    if not rows:
-        raise MissingInputError(
-            f"{output} holds no scores. Run 'lumirage BIDS_DIR {output} participant' to its end first."
-        )
-    pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
-    key = ["variant", "method", "evaluation", "moving", "fixed", "split", "status", *FACTS]
-    structures, surfaces = (
-        {
-            name: table[[*key, *(c for c in table.columns if score_table.structure_index(c, prefix) is not None)]]
-            for name, table in rows.items()
-        }
-        for prefix in (Dice.structures, Surface.structures)
-    )
-    tables_of_names = {name: output / paths.look_up_table(name) for name in rows}
-    # A labelling that failed on every scan has rows that say so, and no table.
-    luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
-    first = min(
-        (str(t) for t in (table["finished"].dropna().min() for table in rows.values()) if pd.notna(t)), default=""
-    )
-    landmarks = LandmarkScores(errors=_landmark_errors(rows), placements=placements.collect(output))
-    return ReadRun(read_audited_run(output, pairs, structures, luts), notes, first, followed, landmarks, surfaces)
-
-
-def _landmark_errors(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Errors of single landmarks, a row an arm and pair: they are the same in the rows of every labelling."""
-    key = ["variant", "method", "moving", "fixed", "split", "status", *FACTS]
-    tables = [t[[*key, *(c for c in t.columns if score_table.landmark_name(c))]] for t in rows.values()]
-    found = pd.concat(tables, ignore_index=True)
-    # Of a pair that failed with one labelling, the row of another one has them.
-    order = (found.drop(columns=key).isna().all(axis=1)).argsort(kind="stable")
-    return found.iloc[order].drop_duplicates(key[:4]).sort_index(kind="stable").reset_index(drop=True)
 
 
 def _context(
@@ -323,7 +205,7 @@ def _bounds_of(planned: int | None, audited: AuditedRun, labellers: pd.DataFrame
             for name, rows in whole.groupby("labelling", sort=False)
         },
         planned=planned,
-        unranked=(FLOOR, *audited.controls),
+        unranked=audited.unranked,
     )
 
 

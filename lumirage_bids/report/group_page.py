@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -40,13 +40,8 @@ from lumirage_bids.report.tables import (
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, grids_of, primary_rows, told_once
-from lumirage_bids.stats.common import FLOORS
-from lumirage_bids.stats.ladders import Rung
-from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
-
-#: What stands on every page and picture of a run with ``--sloppy``.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,53 +63,12 @@ class GroupTables(Tables):
     per_structure: pd.DataFrame
 
 
-def group_tables(
-    pairs: pd.DataFrame,
-    structures: Mapping[str, pd.DataFrame],
-    luts: Mapping[str, Mapping[int, str]],
-    volumes: Mapping[str, Mapping[int, float]] | None = None,
-    *,
-    surfaces: Mapping[str, pd.DataFrame] | None = None,
-    landmarks: LandmarkScores | None = None,
-    criteria: Criteria | None = None,
-    unranked: Collection[str] = FLOORS,
-    every_pair: pd.DataFrame | None = None,
-    rungs: Mapping[str, Rung] | None = None,
-) -> GroupTables:
-    """Sum up, compare and rank the scores of a run.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        The score table.
-    structures, luts
-        As of `GroupTables`.
-    volumes : mapping, optional
-        Labelling → index → mean volume, mm³.
-    surfaces : mapping, optional
-        As of `lumirage_bids.stats.tables.Scores`.
-    landmarks : LandmarkScores, optional
-    criteria : Criteria, optional
-    unranked : collection of str
-        Methods that are no competitors.
-    every_pair, rungs
-        As of `lumirage_bids.stats.tables.Scores`.
-    """
-    criteria = criteria or Criteria()
-    scores = Scores(
-        pairs=pairs,
-        structures=structures,
-        surfaces=surfaces or {},
-        luts=luts,
-        volumes=volumes,
-        landmarks=landmarks,
-        criteria=criteria,
-        unranked=unranked,
-        every_pair=every_pair,
-        rungs=rungs or {},
-    )
+def group_tables(scores: Scores) -> GroupTables:
+    """Sum up, compare and rank the scores of a run."""
     made = tables_of(scores, of_runs=True)
-    return GroupTables(**vars(made), structures=structures, luts=luts, per_structure=made.made["structures"])
+    return GroupTables(
+        **vars(made), structures=scores.structures, luts=scores.luts, per_structure=made.made["structures"]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

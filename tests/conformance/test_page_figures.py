@@ -15,7 +15,7 @@ from lumirage_bids.report.group_page import group_tables
 from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.ladders import Rung
-from lumirage_bids.stats.tables import statistics
+from lumirage_bids.stats.tables import Scores, statistics
 from tests.stats.made_up import landmark_scores, score_table
 
 KINDS = page_figures()
@@ -27,7 +27,7 @@ def shown(*, rows: bool = True) -> Shown:
     pairs, structures = score_table(subjects=4, variants=("base", "fine"), structures=9)
     indices = range(1, 10)
     if not rows:
-        none = {"tables": group_tables(pairs.head(0), {}, {}), "audit": None, "pictures": Pictures()}
+        none = {"tables": group_tables(Scores(pairs=pairs.head(0))), "audit": None, "pictures": Pictures()}
         return Shown(**none, parameters={}, known=Known())  # type: ignore[arg-type]
     volumes = {"braincolor": {i: 100.0 * i for i in indices}}
     plane = np.zeros((8, 8))
@@ -42,7 +42,8 @@ def shown(*, rows: bool = True) -> Shown:
         contrasts={"braincolor": {i: 0.1 * i for i in indices}},
         information={"braincolor": dict.fromkeys(pairs["fixed"].unique(), 0.5)},
     )
-    tables = group_tables(pairs, structures, {}, volumes, landmarks=landmark_scores(pairs), rungs=RUNGS)
+    scores = Scores(pairs=pairs, structures=structures, volumes=volumes, landmarks=landmark_scores(pairs), rungs=RUNGS)
+    tables = group_tables(scores)
     parameters = {name: {"step": step} for step, name in enumerate(("base", "fine"))}
     return Shown(tables=tables, audit=audit, pictures=pictures, parameters=parameters, known=Known())
 

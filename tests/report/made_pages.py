@@ -13,6 +13,7 @@ from lxml import html
 
 from lumirage_bids.report.figures.slices import Planes
 from lumirage_bids.report.group_page import GroupTables, ReportContext, group_tables
+from lumirage_bids.stats.tables import Scores
 from tests.stats.made_up import score_table
 
 EVIL = '<script>alert("1")</script>'
@@ -20,8 +21,7 @@ EVIL = '<script>alert("1")</script>'
 
 def tables(luts: dict[str, dict[int, str]] | None = None, **kind: object) -> GroupTables:
     pairs, structures = score_table(**kind)  # type: ignore[arg-type]
-    luts = luts or {}
-    return group_tables(pairs, structures, luts)
+    return group_tables(Scores(pairs=pairs, structures=structures, luts=luts or {}))
 
 
 def context(**given: object) -> ReportContext:

@@ -13,6 +13,7 @@ from lumirage_bids.audit.published import DIFFERENCES, published_comparison, pub
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.audit_section import audit_section, differences_table, published_table
 from lumirage_bids.report.group_page import ReportContext, group_tables, write_group_report
+from lumirage_bids.stats.tables import Scores
 from tests.audit.made_up import conditions
 from tests.audit.published.runs import differences_of, run_of
 
@@ -32,7 +33,7 @@ def test_the_page_says_once_what_differs():
 @pytest.mark.parametrize("there", [True, False])
 def test_the_page_shows_findings_or_says_that_there_are_none(tmp_path, there):
     c = conditions({"evaluation": "native, nearest"} if there else {}, gains={"identity": 0, "<b>evil": 0.1})
-    tables = group_tables(c.pairs, c.structures, c.luts)
+    tables = group_tables(Scores(pairs=c.pairs, structures=c.structures, luts=c.luts))
     created = datetime(2026, 1, 2, tzinfo=UTC)
     c = replace(c, training={"<b>evil": "none"})
     about = {"dataset": "D", "protocol": "default", "command": "x", "created": created, "versions": {}}

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lumirage_bids.audit import AuditedRun
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_records
-from lumirage_bids.report.group_level import criteria_note, find_rungs, pairs_asked
-from tests.report.situations import table
+from lumirage_bids.report.group_level import criteria_note, pairs_asked
 
 SUBJECTS = "123456"
 PAIRS = [(f"sub-{a}_T1w", f"sub-{b}_T1w") for a in SUBJECTS for b in SUBJECTS if a != b]
@@ -60,27 +58,3 @@ def test_runs_of_several_subjects_ask_for_the_pairs_of_all_of_them(tmp_path):
     output = ran(tmp_path, "20260101T000000Z-c")
     whole = pairs_asked(output, read_records(output))
     assert (whole.pairs, whole.notes) == (20, ())
-
-
-def test_a_rung_begins_with_the_variant_that_is_the_same_in_all_else():
-    worse = {"kind": "noise", "size": 0.2, "seed": 0}
-    preparations = {
-        "plain": {"spacing": 2.0},
-        "noisy": {"spacing": 2.0, "perturbation": worse},
-        "rigid-noisy": {"spacing": 2.0, "perturbation": worse},
-        "other-seed": {"spacing": 2.0, "perturbation": {**worse, "seed": 1}},
-        "coarse-noisy": {"spacing": 3.0, "perturbation": worse},
-        "reference-noisy": {"spacing": 2.0, "perturbation": worse},
-    }
-    parameters = {name: {"alignment transform": "affine"} for name in preparations}
-    parameters["rigid-noisy"] = {"alignment transform": "rigid"}
-    pairs = table(variants=tuple(preparations), groups={"T1w": 3})
-    pairs.loc[pairs["variant"] == "reference-noisy", "evaluation"] = "reference"
-    found = find_rungs(AuditedRun(pairs=pairs, preparations=preparations, parameters=parameters))
-    assert {name: rung.base for name, rung in found.items()} == {
-        **{"noisy": "plain", "rigid-noisy": "", "other-seed": "plain", "coarse-noisy": "", "reference-noisy": ""}
-    }
-    assert len({rung.ladder for rung in found.values()}) == len(found)
-    assert {(rung.kind, rung.size, rung.unit) for rung in found.values()} == {
-        ("noise", 0.2, "of the brain's intensity range")
-    }

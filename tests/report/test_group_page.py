@@ -21,6 +21,7 @@ from lumirage_bids.report.group_figures import Pictures, Shown, draw_figures, pa
 from lumirage_bids.report.group_page import GroupTables, MissingScan, group_tables, write_group_report
 from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
+from lumirage_bids.stats.tables import Scores
 from tests.report.made_pages import EVIL, check_self_contained, check_structure, context, cut, random_volume, tables
 from tests.stats.made_up import score_table
 
@@ -210,8 +211,7 @@ def test_thin_tables_are_met_with_words(tmp_path: Path, kind: dict[str, object],
 
 def empty() -> GroupTables:
     full, _ = score_table()
-    none = full.head(0)
-    return group_tables(none, {}, {})
+    return group_tables(Scores(pairs=full.head(0)))
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup
 
 from lumirage_bids.report.figures.style import journal_style, mark
@@ -88,12 +89,17 @@ def save_figure(figure: Figure, output: Output, name: str) -> list[Path]:
 
 def png_data_uri(figure: Figure) -> str:
     """Encode a figure as a PNG (150 dpi, 256 colours) for the ``src`` of an image; for figures that hold images."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(_render(figure, "png", SCREEN_DPI))) as image:
-        # Greys and a few line colours: a palette holds them in a third of the bytes.
-        image.convert("RGB").quantize(256).save(buffer, "png", optimize=True)
+    figure.set_dpi(SCREEN_DPI)
+    canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
+    with journal_style():
+        canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    image = Image.fromarray(pixels).convert("RGB")
+    # Greys and a few line colours: a palette holds them in a third of the bytes.
+    image.quantize(256).save(buffer, "png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lumirage_bids import __version__
 from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import read_alignment, read_prepared
 from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES, ScanView, pair_views
-from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, page_source, write_subject_report
 from lumirage_bids.spatial.transforms import Transform, warp
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def write_subject_pages(
     plan: Plan, rows: Mapping[str, pd.DataFrame], output: Output, *, pictures: bool, sloppy: bool
 ) -> None:
-    """Write ``sub-*.html`` for the moving subjects of this run."""
+    """Write ``sub-*.html`` for the moving subjects of this run, but those that are there, made from the same."""
     scans: dict[str, set[Scan]] = {}
     for pair in plan.runnable:
         scans.setdefault(pair.moving.subject, set()).add(pair.moving)
@@ -33,6 +35,9 @@ def write_subject_pages(
     pairs = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     for subject, moving in sorted(scans.items()):
         mine = pairs[pairs["moving_subject"] == subject]
+        made_from = _digest_sources(plan, sorted(moving, key=lambda s: s.name), mine, output, (pictures, sloppy))
+        if made_from == page_source(output, subject):
+            continue
         page = SubjectPage(
             subject=subject,
             scans=[_scan_panel(s, plan, output, pictures=pictures) for s in sorted(moving, key=lambda s: s.name)],
@@ -40,8 +45,21 @@ def write_subject_pages(
             pair_panels=list(_pair_panels(mine, plan, output)) if pictures else [],
             without_pictures="" if pictures else NO_PICTURES,
             sloppy=sloppy,
+            made_from=made_from,
         )
         write_subject_report(output, page)
+
+
+def _digest_sources(
+    plan: Plan, scans: Sequence[Scan], pairs: pd.DataFrame, output: Output, looks: tuple[bool, ...]
+) -> str:
+    """Digest of all that a subject's page shows: to draw its pictures takes longer than many a run's other work."""
+    arms = {arm.label: arm.hash for arm in plan.arms}
+    labels = [(of.name, of.source) for of in plan.labels]
+    variants = dict.fromkeys(arm.variant for arm in plan.arms)
+    prepared = [[output.read_sidecar(paths.prepared_image(s, v)) for v in variants] for s in scans]
+    rows = pairs.to_csv(index=False)
+    return digest(__version__, arms, labels, plan.reference.name, prepared, rows, looks)
 
 
 def _scan_panel(scan: Scan, plan: Plan, output: Output, *, pictures: bool) -> ScanPanel:

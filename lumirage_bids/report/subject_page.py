@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,8 @@ class SubjectPage:
         Whether to mark the page and the figures as not for publication.
     without_pictures : str
         Why there are no figures at all; empty where there are.
+    made_from : str
+        Digest of what is shown, which `page_source` finds again.
     """
 
     subject: str
@@ -63,6 +66,7 @@ class SubjectPage:
     pair_panels: Sequence[Panel] = ()
     sloppy: bool = False
     without_pictures: str = ""
+    made_from: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,7 @@ def write_subject_report(output: Output, page: SubjectPage) -> Path:
     content = render(
         "subject.html",
         title=f"sub-{page.subject}",
+        made_from=page.made_from,
         sloppy=SLOPPY if page.sloppy else "",
         scans=[(scan, _pictures(scan.figures, page.sloppy)) for scan in page.scans],
         pairs=_pair_table(page.pairs) if len(page.pairs) else None,
@@ -102,6 +107,14 @@ def write_subject_report(output: Output, page: SubjectPage) -> Path:
     name = f"sub-{page.subject}.html"
     output.write_text(name, content)
     return output / name
+
+
+def page_source(output: Output, subject: str) -> str:
+    """Digest of what the page that is there was made from; empty where there is none."""
+    page = output / f"sub-{subject}.html"
+    text = page.read_text("utf-8", errors="replace") if page.is_file() else ""
+    found = re.search(r'<meta name="made-from" content="(\w+)">', text)
+    return found[1] if found else ""
 
 
 def _pictures(panels: Sequence[Panel], sloppy: bool) -> list[_Picture]:

@@ -108,12 +108,12 @@ def test_nothing_temporary_is_left(finished_run: Path) -> None:
 
 
 def test_a_second_run_does_nothing(finished_run: Path, demo_dataset: Path) -> None:
-    kept = {p: p.stat().st_mtime_ns for p in finished_run.glob("sub-*/**/*") if p.is_file()}
+    kept = {p: p.stat().st_mtime_ns for p in finished_run.rglob("sub-*") if p.is_file()}
     assert kept
     done = run_program([demo_dataset, finished_run, "participant", *options(demo_dataset)])
     assert done.code == 0, done.said
     assert "12 done already, 0 to do" in done.out
-    assert {p: p.stat().st_mtime_ns for p in finished_run.glob("sub-*/**/*") if p.is_file()} == kept
+    assert {p: p.stat().st_mtime_ns for p in finished_run.rglob("sub-*") if p.is_file()} == kept
 
 
 def test_other_plugin_subset_and_graph(demo_dataset: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from lxml import html
 
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.slices import ContourLayer, View, plane_rows
-from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, page_source, write_subject_report
 from tests.report.made_pages import EVIL, check_self_contained, check_structure, cut, random_volume
 from tests.stats.made_up import score_table
 
@@ -32,7 +32,9 @@ def test_subject_page(tmp_path: Path):
 
 
 def test_subject_page_without_anything(tmp_path: Path):
-    shown = SubjectPage(subject="00", scans=[], pairs=score_table()[0].head(0))
+    shown = SubjectPage(subject="00", scans=[], pairs=score_table()[0].head(0), made_from="abc123")
+    assert page_source(Output(tmp_path), "00") == ""
     text = write_subject_report(Output(tmp_path), shown).read_text("utf-8")
     assert "No scan of this subject was prepared." in text
     assert "has not been registered to any other yet" in text
+    assert page_source(Output(tmp_path), "00") == "abc123"

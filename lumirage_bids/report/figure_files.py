@@ -15,6 +15,7 @@ from markupsafe import Markup
 from lumirage_bids.report.figures.style import journal_style, mark
 
 if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from lumirage_bids.output.folder import Output
@@ -80,35 +81,42 @@ def save_figure(figure: Figure, output: Output, name: str) -> list[Path]:
     CannotWriteError
         If the folder cannot be written.
     """
-    files = [Path(f"{name}.svg"), Path(f"{name}.png")]
-    for file in files:
-        with output.replacing(file) as temporary:
-            temporary.write_bytes(_render(figure, file.suffix[1:], PRINT_DPI))
-    return files
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    svg, png = Path(f"{name}.svg"), Path(f"{name}.png")
+    canvas = _canvas(figure)
+    with journal_style():
+        with output.replacing(svg) as temporary, temporary.open("wb") as stream:
+            FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})  # type: ignore[no-untyped-call]
+        figure.set_dpi(PRINT_DPI)
+        with output.replacing(png) as temporary, temporary.open("wb") as stream:
+            canvas.print_png(stream, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    return [svg, png]
 
 
 def png_data_uri(figure: Figure) -> str:
     """Encode a figure as a PNG (150 dpi, 256 colours) for the ``src`` of an image; for figures that hold images."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    figure.set_dpi(SCREEN_DPI)
-    canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
+    canvas, buffer = _canvas(figure), io.BytesIO()
     with journal_style():
+        figure.set_dpi(SCREEN_DPI)
         canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    image = Image.fromarray(pixels).convert("RGB")
     # Greys and a few line colours: a palette holds them in a third of the bytes.
-    image.quantize(256).save(buffer, "png")
+    Image.fromarray(pixels).convert("RGB").quantize(256).save(buffer, "png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _render(figure: Figure, kind: str, dpi: int) -> bytes:
-    buffer = io.BytesIO()
-    metadata = {"svg": {"Date": None}, "png": {"Software": None}}[kind]
-    with journal_style():
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
-    return buffer.getvalue()
+def _canvas(figure: Figure) -> FigureCanvasAgg:
+    """Where a figure is drawn once it is laid out, for good: `savefig` would lay it out again for each file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    if (engine := figure.get_layout_engine()) is not None:
+        with journal_style():
+            engine.execute(figure)
+        figure.set_layout_engine("none")
+    return FigureCanvasAgg(figure)
 
 
 def svg_markup(svg: str, prefix: str, alt: str) -> Markup:

@@ -1,5 +1,16 @@
-"""LUMirage: evaluate deformable image registration on BIDS datasets under identical conditions."""
+"""LUMirage: evaluate deformable image registration on BIDS datasets under identical conditions.
 
-from __future__ import annotations
+What scripts and notebooks need is here by name, and loaded when it is first asked for; ``__init__.pyi`` lists it.
+
+Examples
+--------
+>>> import lumirage_bids as lm
+>>> lm.method("greedy").step
+0.5
+"""
+
+import lazy_loader
 
 __version__ = "0.2.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -42,8 +42,9 @@ def _tell(text: str) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    command = commands.COMMANDS.get(arguments[0]) if arguments else None
+    plain = surroundings.settle_extensions(arguments)
+    command = commands.COMMANDS.get(plain[0]) if plain else None
     if command is None and {"-h", "--help"} & set(arguments):
         options.parser(commands.overview()).print_help()
         return 0
-    return command.main(arguments[1:]) if command else commands.evaluate(arguments)
+    return command.main(plain[1:]) if command else commands.evaluate(arguments)

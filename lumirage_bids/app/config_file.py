@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from lumirage_bids.base import extensions
 from lumirage_bids.base.errors import LumirageError, MissingInputError, UsageError
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.settings import Settings
@@ -14,7 +15,7 @@ from lumirage_bids.experiment.settings import Settings
 NOT_AGAIN = frozenset(
     {
         *("command", "weights", "notes", "warnings", "dry_run", "print_needed_files", "print_work"),
-        *("reports_only", "redo", "only"),
+        *("reports_only", "redo", "only", "extension"),
     }
 )
 """What belongs to a call, not to what was run; what ``--only`` named is recorded for both sides too."""
@@ -46,6 +47,11 @@ def defaults(file: Path, *, with_protocol: bool) -> dict[str, Any]:
     given = record.get("settings")
     if not isinstance(given, dict) or not {"bids_dir", "out_dir", "level"} <= given.keys():
         raise UsageError(f"--config-file {file} is no record of a run: no [settings]. Give one of OUT_DIR/config/.")
+    if lacking := [name for name in given.get("extension", []) if Path(name) not in extensions.files()]:
+        raise UsageError(
+            f"--config-file {file}: that run had --extension {' --extension '.join(lacking)}, which is code and is not "
+            "run because a record says so. Give it too."
+        )
     if with_protocol:
         _check_protocol(file, str(given.get("protocol", "default")), record.get("protocol"))
     kinds = {field.name: str(field.type) for field in fields(Settings) if field.name not in NOT_AGAIN}

@@ -25,6 +25,8 @@ from lumirage_bids.stats.given_table import DICE_COLUMN, ScoreTable, read_score_
 from lumirage_bids.stats.score import DICE, Score, known_score
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lumirage_bids.report.text import Wording
     from lumirage_bids.report.verdict.verdict import Tables, Verdict
 
@@ -52,7 +54,7 @@ class Question:
 
     Attributes
     ----------
-    table : Path
+    table : Path or DataFrame
     score : str
         Column that is judged.
     named : bool
@@ -61,19 +63,60 @@ class Question:
     criteria : Criteria
     controls : tuple of str
         Methods that register nothing and are not ranked.
-    as_json : bool
-    out : Path or None
-        Folder for tables and figures.
     """
 
-    table: Path
+    table: Path | pd.DataFrame
     score: str
     named: bool
     higher_is_better: bool
     criteria: Criteria
     controls: tuple[str, ...] = ()
-    as_json: bool
-    out: Path | None
+
+    @property
+    def called(self) -> str:
+        """How texts call the table."""
+        return str(self.table) if isinstance(self.table, Path) else "the table"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The verdict on a table.
+
+    Attributes
+    ----------
+    asked : Question
+    table : ScoreTable
+        As it was read.
+    tables : Tables
+        Statistics.
+    verdicts : list of Verdict
+        One for each labelling and evaluation.
+    words : Wording
+        How the score is spoken of.
+    """
+
+    asked: Question
+    table: ScoreTable
+    tables: Tables
+    verdicts: list[Verdict]
+    words: Wording
+
+    def __str__(self) -> str:
+        """The verdict in words, for a terminal."""
+        return "\n".join(_lines(self.asked, self.table, self.verdicts))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The verdict as data; a number that is not known is null."""
+        return {
+            "table": self.asked.called,
+            "score": self.asked.score,
+            "better": "higher" if self.asked.higher_is_better else "lower",
+            "criteria": asdict(self.asked.criteria),
+            "pairs": self.table.planned,
+            "notes": list(self.table.notes),
+            "verdicts": [json_value(asdict(verdict)) for verdict in self.verdicts],
+        }
 
 
 def define(p: argparse.ArgumentParser) -> None:
@@ -108,18 +151,27 @@ def define(p: argparse.ArgumentParser) -> None:
     p.add_argument("--out", type=Path, metavar="DIR", help="write comparisons, ranking and figures there")
 
 
-def question(a: argparse.Namespace) -> Question:
-    """What is asked, from the arguments of the command.
+def ask(
+    table: Path | pd.DataFrame,
+    score: str | None,
+    *,
+    better: str | None,
+    margin: float | None,
+    threshold: float,
+    confidence: float,
+    controls: tuple[str, ...],
+) -> Question:
+    """What is asked; direction and margin of our own measures are known.
 
     Raises
     ------
     UsageError
-        An argument is missing, or has a value that is not allowed.
+        Something is missing, or has a value that is not allowed.
     """
-    score = a.score or DICE.column
+    named, score = score is not None, score or DICE.column
     known = _known_score(score)
-    better = a.better or (known and known[0].better)
-    margin = a.margin if a.margin is not None else known and known[1]
+    better = better or (known and known[0].better)
+    margin = margin if margin is not None else known and known[1]
     if known and better != known[0].better:
         what = "a Dice" if is_dice(score) else "a measure"
         raise UsageError(
@@ -132,18 +184,16 @@ def question(a: argparse.Namespace) -> Question:
         raise UsageError(
             f"--score {score}: say which difference is of no consequence, in the unit of the score: --margin X."
         )
-    for name, value in (("margin", margin), ("threshold", a.threshold), ("confidence", a.confidence)):
+    for name, value in (("margin", margin), ("threshold", threshold), ("confidence", confidence)):
         if complaint := why_not(name, value):
             raise UsageError(f"--{name} {value:g} is not allowed; {complaint}.")
     return Question(
-        table=a.table,
+        table=table,
         score=score,
-        named=a.score is not None,
+        named=named,
         higher_is_better=better == "higher",
-        criteria=Criteria(margin=margin, threshold=a.threshold, confidence=a.confidence),
-        controls=tuple(a.control),
-        as_json=a.json,
-        out=a.out,
+        criteria=Criteria(margin=margin, threshold=threshold, confidence=confidence),
+        controls=controls,
     )
 
 
@@ -165,17 +215,33 @@ def is_dice(score: str) -> bool:
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge a table and print what is found; the return value is the exit code."""
-    asked = question(arguments)
-    table = read_score_table(asked.table, asked.score, named=asked.named)
-    known = _bounds_of(table, asked)
-    tables, words = judge_table(table, asked, known)
-    found = verdicts_on(tables, asked, words, known)
-    print(json.dumps(as_data(asked, table, found), indent=2) if asked.as_json else tell(asked, table, found))
-    if asked.out is not None:
-        ranked = ranked_labellings(tables.ranking, known.withheld)
-        tables = replace(tables, made={**tables.made, "ranking": ranked})
-        write_out(Output(asked.out.absolute()), tables, words, tell(asked, table, found))
+    a = arguments
+    limits = {"margin": a.margin, "threshold": a.threshold, "confidence": a.confidence}
+    judged = judge_table(ask(a.table, a.score, better=a.better, controls=tuple(a.control), **limits))
+    print(json.dumps(judged.data, indent=2) if a.json else judged)
+    if a.out is not None:
+        write_out(Output(a.out.absolute()), judged.tables, judged.words, str(judged))
     return 0
+
+
+def judge_table(asked: Question) -> Judged:
+    """Read a table, make its statistics, and say what they carry.
+
+    Raises
+    ------
+    MissingInputError, BadDataError, UsageError
+        There is no such table, it is none of scores, or lacks what was named.
+    """
+    table = read_score_table(asked.table, asked.score, named=asked.named)
+    known, score = _bounds_of(table, asked), score_of(asked, table)
+    words = wording(
+        asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
+    )
+    tables = score_tables(table.pairs, criteria=asked.criteria, score=score, unranked=known.unranked)
+    verdicts = judge(tables, asked.criteria, words, known)
+    ranked = ranked_labellings(tables.ranking, known.withheld)
+    tables = replace(tables, made={**tables.made, "ranking": ranked})
+    return Judged(asked=asked, table=table, tables=tables, verdicts=verdicts, words=words)
 
 
 def score_of(asked: Question, table: ScoreTable) -> Score:
@@ -187,23 +253,9 @@ def score_of(asked: Question, table: ScoreTable) -> Score:
     return Score(better="higher" if asked.higher_is_better else "lower", worst=None if math.isnan(worst) else worst)
 
 
-def judge_table(table: ScoreTable, asked: Question, known: Known) -> tuple[Tables, Wording]:
-    """Statistics of a table, and how its score is spoken of."""
-    score = score_of(asked, table)
-    words = wording(
-        asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
-    )
-    return score_tables(table.pairs, criteria=asked.criteria, score=score, unranked=known.unranked), words
-
-
-def verdicts_on(tables: Tables, asked: Question, words: Wording, known: Known) -> list[Verdict]:
-    """Verdicts as the page has them."""
-    return judge(tables, asked.criteria, words, known)
-
-
 def _bounds_of(table: ScoreTable, asked: Question) -> Known:
     """What bounds the verdict besides scores; where the table lies in an output folder, labels' sources as well."""
-    folder = asked.table.absolute().parent
+    folder = asked.table.absolute().parent if isinstance(asked.table, Path) else Path()
     records = read_records(Output(folder.parent)) if folder.name == "group" else []
     return Known(
         planned=table.planned,
@@ -245,18 +297,13 @@ def _few_structures(table: ScoreTable) -> dict[str, str]:
     }
 
 
-def tell(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> str:
-    """The verdict in words, for a terminal."""
-    return "\n".join(_lines(asked, table, found))
-
-
 def _lines(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> list[str]:
     c = asked.criteria
     subjects = len({*table.pairs["subject_moving"], *table.pairs["subject_fixed"]})
     told = f"{table.planned} ordered pair{'s' * (table.planned != 1)}"
     told += f" of {subjects} subject{'s' * (subjects != 1)}" if subjects else ", none of them done"
     lines = [
-        f"{asked.table}: {told}. Score: {asked.score}, "
+        f"{asked.called}: {told}. Score: {asked.score}, "
         f"{'higher' if asked.higher_is_better else 'lower'} is better. Criteria: margin {c.margin:g}, |d_z| "
         f"{c.threshold:g}, {c.level} intervals.",
         *(f"Note: {note}" for note in table.notes),
@@ -267,16 +314,3 @@ def _lines(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> list
         lines += ["", title[0].upper() + title[1:] if not where else title, verdict.headline]
         lines += [f"- {sentence}" for sentence in verdict.sentences]
     return lines if found else [*lines, "", "No pair of different scans is done, so there is nothing to say."]
-
-
-def as_data(asked: Question, table: ScoreTable, found: Sequence[Verdict]) -> dict[str, Any]:
-    """The verdict as data; a number that is not known is null."""
-    return {
-        "table": str(asked.table),
-        "score": asked.score,
-        "better": "higher" if asked.higher_is_better else "lower",
-        "criteria": asdict(asked.criteria),
-        "pairs": table.planned,
-        "notes": list(table.notes),
-        "verdicts": [json_value(asdict(verdict)) for verdict in found],
-    }

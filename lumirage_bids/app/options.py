@@ -17,6 +17,7 @@ from lumirage_bids import __version__
 from lumirage_bids.app import values
 from lumirage_bids.app.config_file import defaults
 from lumirage_bids.app.resources import MachineShares, check_memory, share_out
+from lumirage_bids.base import extensions
 from lumirage_bids.base.devices import resolve_device
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.experiment.settings import Settings
@@ -110,6 +111,12 @@ def _what(group: argparse._ArgumentGroup) -> None:
         *("--derivatives", "-d"),
         metavar="[NAME=]PATH",
         help="datasets with label maps, masks (default NAME: the program that made it)",
+    )
+    group.add_argument(
+        "--extension",
+        action="append",
+        metavar="FILE.py",
+        help="Python file with methods, labellers, maskers, measures of your own; its code is run",
     )
     group.add_argument("--max-pairs", type=values.positive_int, metavar="N", help="a random subset of the pairs")
     group.add_argument("--seed", "--random-seed", type=int, default=0, metavar="N", help="of that subset")
@@ -266,6 +273,7 @@ def _settings(a: argparse.Namespace, level: str, argv: Sequence[str]) -> Setting
         session_id=values.labels(a.session_id, "ses-"),
         bids_filter_file=values.absolute_file(a.bids_filter_file, ".json") if a.bids_filter_file else None,
         derivatives=derivatives,
+        extension=tuple(extensions.files()),
         max_pairs=a.max_pairs,
         seed=a.seed,
         variants=tuple(dict.fromkeys(a.variants)),

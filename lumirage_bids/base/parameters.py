@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.extensions import complain, find_classes
 
 T = TypeVar("T")
 
@@ -183,10 +184,10 @@ def _counts(declared: Field[Any], owner: object) -> bool:
 
 
 def discover(package: str, base: type[T]) -> dict[str, type[T]]:
-    """Concrete subclasses of a base class in the modules of a package, by their ``name``, sorted.
+    """Concrete subclasses of a base class in the modules of a package, by their ``name``, sorted; and those of others.
 
     Modules whose names begin with an underscore are helpers and are not searched, nor are classes that a module only
-    imports.
+    imports. A name that is taken stays with what has it here.
     """
     found: dict[str, type[T]] = {}
     folder = importlib.import_module(package)
@@ -198,6 +199,10 @@ def discover(package: str, base: type[T]) -> dict[str, type[T]]:
             own = isinstance(value, type) and value.__module__ == f"{package}.{module.name}"
             if own and issubclass(value, base) and "name" in vars(value):
                 found[vars(value)["name"]] = value
+    for origin, other in find_classes(package.rpartition(".")[2], base):
+        name = vars(other).get("name", "")
+        if found.setdefault(name, other) is not other:
+            complain(f"{origin}: there is a '{name}' already")
     return dict(sorted(found.items()))
 
 

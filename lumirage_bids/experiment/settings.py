@@ -30,6 +30,8 @@ class Settings:
         Memory that all workers together may use, GB; None for 90 % of what there is.
     pair_timeout : float or None
         Seconds after which a pair is stopped and recorded as failed.
+    extension : tuple of Path
+        Files of code with plug-ins of the user's own.
     freeze : Path or None
         Frozen plan that the run is held to; a dry run writes it where it is not there.
     weights : Path or None
@@ -54,6 +56,7 @@ class Settings:
     session_id: tuple[str, ...] = ()
     bids_filter_file: str | None = None
     derivatives: Mapping[str, Path] = field(default_factory=dict)
+    extension: tuple[Path, ...] = ()
     max_pairs: int | None = None
     seed: int = 0
     variants: tuple[str, ...] = ()

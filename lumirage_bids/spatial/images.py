@@ -77,7 +77,7 @@ def step_lengths(affine: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(axis=0)), dtype=np.float64)
 
 
-def read_image(path: Path, *, fill: bool = True) -> Volume:
+def read_image(path: Path | str, *, fill: bool = True) -> Volume:
     """Read an image.
 
     Voxels that are not finite become as dark as the darkest one, and a warning tells how many they are.
@@ -102,6 +102,7 @@ def read_image(path: Path, *, fill: bool = True) -> Volume:
         It cannot be read, is truncated, has several volumes, colours or complex numbers, an axis shorter than two
         voxels, a singular affine, or the same value everywhere.
     """
+    path = Path(path)
     array, affine, steps = _read(path)
     array = array if steps else _single(array)  # integers are kept as they were read
     finite = np.isfinite(array)
@@ -155,7 +156,7 @@ def read_grid(path: Path) -> tuple[Shape, FloatArray]:
     return (x, y, z), np.asarray(image.affine, dtype=np.float64)
 
 
-def read_labels(path: Path) -> Volume:
+def read_labels(path: Path | str) -> Volume:
     """Read a label map.
 
     Parameters
@@ -176,6 +177,7 @@ def read_labels(path: Path) -> Volume:
         As for `read_image`; or a value is negative or further from an integer than 0.001 and half of the step of
         scaled integers; or all labels are 0.
     """
+    path = Path(path)
     values, affine, steps = _read(path, as_stored=True)
     labels = values if values.dtype.kind in "biu" else _rounded(values, path, steps)
     if labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:
@@ -187,7 +189,7 @@ def read_labels(path: Path) -> Volume:
     return Volume(array=np.ascontiguousarray(labels, dtype=np.int32), affine=affine)
 
 
-def read_mask(path: Path) -> Volume:
+def read_mask(path: Path | str) -> Volume:
     """Read a brain mask: a map as `read_labels` reads, of which all that is not 0 is brain.
 
     Raises
@@ -195,6 +197,7 @@ def read_mask(path: Path) -> Volume:
     MissingInputError, BadDataError
         As for `read_labels`; the message speaks of a mask.
     """
+    path = Path(path)
     try:
         return read_labels(path)
     except BadDataError:

@@ -34,7 +34,7 @@ _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def read_transform(
-    path: Path, format: Format = "auto", *, fixed: Volume | None = None, moving: Volume | None = None
+    path: Path | str, format: Format = "auto", *, fixed: Volume | None = None, moving: Volume | None = None
 ) -> Transform:
     """Read a transform that any registration program wrote.
 
@@ -62,6 +62,7 @@ def read_transform(
     UsageError
         The format is not told by the file, or the grids are not given.
     """
+    path = Path(path)
     if not path.exists():
         raise MissingInputError(f"There is no transform file {path}.")
     kind = _format(path) if format == "auto" else format
@@ -91,7 +92,7 @@ def _format(path: Path) -> Literal["itk", "learn2reg", "fsl"]:
     return "fsl" if path.suffix in {".mat", ".txt"} and is_matrix(path) else "itk"
 
 
-def write_itk(transform: Transform, path: Path) -> None:
+def write_itk(transform: Transform, path: Path | str) -> None:
     """Write a transform as ITK does (LPS+, maps fixed points to moving points, as `Transform` does).
 
     Parameters
@@ -110,7 +111,7 @@ def write_itk(transform: Transform, path: Path) -> None:
     """
     import SimpleITK
 
-    folded = Transform().then(transform)
+    path, folded = Path(path), Transform().then(transform)
     linear = not any(isinstance(step, DisplacementField) for step in folded.steps)
     allowed = (".txt", ".tfm", ".h5") if linear else (".h5",)
     if path.suffix not in allowed:

@@ -38,7 +38,7 @@ class _Row:
     system: str
 
 
-def read_points(path: Path) -> PointSet:
+def read_points(path: Path | str) -> PointSet:
     """Read points.
 
     Parameters
@@ -57,6 +57,7 @@ def read_points(path: Path) -> PointSet:
         It is no such file, does not say its coordinate system, puts a name at two places, or a coordinate is no finite
         number.
     """
+    path = Path(path)
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:

@@ -71,12 +71,12 @@ class ScoreTable:
     counted: bool = True
 
 
-def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
+def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> ScoreTable:
     """Read a TSV or CSV of scores.
 
     Parameters
     ----------
-    file : Path
+    given : Path or DataFrame
     score : str
         Column to judge.
     named : bool
@@ -91,7 +91,7 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
     UsageError
         The column that was named is not there.
     """
-    raw = _read(file)
+    file, raw = (given, _read(given)) if isinstance(given, Path) else (Path("the table"), _as_text(given))
     _check_columns(file, raw, score, named=named)
     for column in REQUIRED:
         if raw[column].isna().any():
@@ -112,8 +112,8 @@ def read_score_table(file: Path, score: str, *, named: bool) -> ScoreTable:
         table[f"subject_{side}"] = subjects
     same = table["subject_moving"] == table["subject_fixed"]
     _check_reserved(file, raw, same)
-    given = raw["split"].fillna("no split given") if "split" in raw else BETWEEN
-    table["split"] = table.assign(split=given)["split"].mask(same, RESCAN)
+    splits = raw["split"].fillna("no split given") if "split" in raw else BETWEEN
+    table["split"] = table.assign(split=splits)["split"].mask(same, RESCAN)
     itself = table["moving"] == table["fixed"]
     if itself.any():
         notes.append(f"{int(itself.sum())} rows of a scan with itself were left out.")
@@ -257,6 +257,17 @@ def _read(file: Path) -> pd.DataFrame:
     if table.empty:
         raise BadDataError(f"{file} has a header and no rows. Give a row for each method and pair.")
     return table
+
+
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Cells of a table at hand as they would stand in a file, whose first row is line 2."""
+    text = table.astype(object).map(str)
+    text.index, text.columns = pd.RangeIndex(2, len(table) + 2), text.columns.map(str)
+    if double := sorted(set(text.columns[text.columns.duplicated()])):
+        raise BadDataError(f"The table has two columns of one name: {', '.join(double)}. Give each a name of its own.")
+    if text.empty:
+        raise BadDataError("The table has no rows. Give a row for each method and pair.")
+    return text.mask(text.isin(MISSING))
 
 
 def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) -> None:

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "methods/fireants/mind_steps.py": KERNELS,
     "output/frozen.py": "tests/experiment/test_freeze.py: what is written is read again and compared",
     "report/collected/columns.py": "tests/report/collected/test_summing.py: everything that is told is explained",
+    "report/figures/atlases.py": FIGURES,
     "report/figures/base.py": FIGURES,
     "report/figures/pictures.py": FIGURES,
     "report/judged.py": "tests/app/test_judge.py: pages and tables of a table that was given",

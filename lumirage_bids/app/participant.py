@@ -14,7 +14,7 @@ from lumirage_bids.app.estimate import expected_voxels
 from lumirage_bids.app.run import Run
 from lumirage_bids.base import progress
 from lumirage_bids.base.errors import LumirageError, MissingInputError
-from lumirage_bids.execution import graphs
+from lumirage_bids.execution import downstream, graphs
 from lumirage_bids.execution.batch_files import Rows, forget
 from lumirage_bids.execution.prepare_scan import check_prepared
 from lumirage_bids.experiment import freeze, protocol, status
@@ -121,7 +121,9 @@ def _work(run: Run) -> None:
             forget(plan, settings.output, settings.redo)
             for batch in plan.batches:
                 Rows(batch, settings.output).forget_killed()
+            downstream.forget(plan, settings.output, settings.redo)
             graphs.run(graphs.registration_graph(plan, execution), execution)
+            graphs.run(graphs.downstream_graph(downstream.find_ready(plan, settings.output), execution), execution)
 
 
 def _conclude(run: Run) -> int:
@@ -148,15 +150,17 @@ def _conclude(run: Run) -> int:
         )  # fmt: skip
     unsaved = _count_unsaved(plan, output, settings.save)
     if unsaved:
-        logger.error("%d pair(s) have scores, but not all that --save asks for; the log says why.", unsaved)
-    return status.exit_code(mine["status"], mine["kind"]) or (1 if unsaved else 0)
+        logger.error("%d pair(s) have scores, but not all that is to be kept of them; the log says why.", unsaved)
+    not_composed = sum(len(job.products) for job in downstream.find_ready(plan, output))
+    if not_composed:
+        logger.error("%d table(s) of [downstream] could not be made; the log says why.", not_composed)
+    return status.exit_code(mine["status"], mine["kind"]) or (1 if unsaved or not_composed else 0)
 
 
 def _count_unsaved(plan: Plan, output: Output, save: str) -> int:
     """How many pairs have scores, but not all of what is to be saved."""
-    if save == "none":
-        return 0
-    batches = ((batch, Rows(batch, output)) for batch in plan.batches)
+    kept = (batch for batch in plan.batches if any(task.kinds_kept(save) for task in batch.tasks))
+    batches = ((batch, Rows(batch, output)) for batch in kept)
     return sum(rows.finished(t) and not rows.complete(t, save) for batch, rows in batches for t in batch.tasks)
 
 

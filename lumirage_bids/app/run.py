@@ -68,7 +68,7 @@ class Run:
                 freeze.hold(output, self.frozen)
             initialise(output, self.dataset, self.protocol.name, self.settings.sloppy)
             write_descriptions(output, self.plan)
-            score_table.note_conditions(output, self.plan.conditions)
+            score_table.note_conditions(output, {**self.plan.conditions, **self.plan.conditions_of_transforms})
             history.note_facts(output, self.plan.made_under)
             history.note_outdated(output, self.plan.again.outdated, frozenset(self.plan.expected.values()))
             output.write_json("scores.json", {**score_table.COLUMNS, **score_table.INTERNAL})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from configparser import RawConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError, UsageError
 from lumirage_bids.base.logs import quieten
+from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.plan import Plan, ScanJob
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output.folder import Output
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lumirage")
 PREPARING_GB = 4.0
 """What preparing or aligning a scan takes at most, besides labelling it."""
+COMPOSING_GB = 0.1
+"""What composing transforms and fusing labels takes for a million voxels, besides 0.5."""
 # Those of Nipype 1.11, so that a plugin file is checked before Nipype is configured and imported. SGEGraph is not among
 # them, nor is SLURMGraph: they go when their jobs are submitted, and what these did would never be looked at.
 PLUGINS = (
@@ -142,6 +145,19 @@ def registration_graph(plan: Plan, execution: Execution) -> Workflow:
         node.inputs.save = execution.save
         node.inputs.use_gpu = execution.context.device.startswith("cuda")
         workflow.add_nodes([node])
+    return workflow
+
+
+def downstream_graph(jobs: Sequence[DownstreamJob], execution: Execution) -> Workflow:
+    """One node a scan and arm; they do not depend on one another."""
+    from nipype import Node, Workflow
+
+    from lumirage_bids.execution.nodes import Compose
+
+    workflow = Workflow(name="downstream", base_dir=str(execution.work_dir))
+    for i, job in enumerate(jobs):
+        memory = 0.5 + COMPOSING_GB * execution.voxels / 1e6
+        workflow.add_nodes([_node(Node, Compose(), f"downstream_{i}", job, execution, memory)])
     return workflow
 
 

@@ -14,9 +14,11 @@ from typing import Any
 from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from lumirage_bids.base.logs import log_to
+from lumirage_bids.execution.downstream import run_downstream
 from lumirage_bids.execution.prepare_scan import align_scan, prepare_scan
 from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment import timings
+from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.plan import AlignmentJob, Batch, ScanJob, Task
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output.files import write_text
@@ -26,7 +28,7 @@ logger = logging.getLogger("lumirage")
 
 
 class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
-    job = traits.Any(mandatory=True, desc="what to do: ScanJob, AlignmentJob or Batch")
+    job = traits.Any(mandatory=True, desc="what to do: ScanJob, AlignmentJob, Batch or DownstreamJob")
     output = traits.Any(mandatory=True, desc="the output folder")
     context = traits.Any(mandatory=True, desc="device, threads, seed")
     progress_dir = traits.Str(mandatory=True, desc="where it is noted what is under way")
@@ -121,6 +123,18 @@ class Register(_Interface):
             progress.started(task)
 
         run_batch(job, output, replace(context, work_dir=scratch), save, started, progress.left_out())
+
+
+class Compose(_Interface):
+    """What is found out of transforms about one scan, under one arm."""
+
+    def work(self, output: Output, context: Context) -> None:
+        """Do the job."""
+        job: DownstreamJob = self.inputs.job
+        begin = time.perf_counter()
+        run_downstream(job, output, context)
+        seconds = time.perf_counter() - begin
+        logger.debug("%s, %s: transforms composed, %.1f s", job.scan.name, job.arm.label, seconds)
 
 
 class Progress:

@@ -27,6 +27,7 @@ from lumirage_bids.bids.landmarks import placed_points
 from lumirage_bids.bids.look_up_tables import is_mixed, only_named
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.execution.synthesise import synthesise
+from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import versions_here
@@ -438,9 +439,11 @@ def check_prepared(plan: Plan) -> None:
         )
 
 
-def note_failure(job: ScanJob | AlignmentJob, output: Output, why: Failure) -> None:
+def note_failure(job: ScanJob | AlignmentJob | DownstreamJob, output: Output, why: Failure) -> None:
     """Note that a process ended before it had made its files."""
-    if isinstance(job, AlignmentJob):
+    if isinstance(job, DownstreamJob):
+        files = job.digests
+    elif isinstance(job, AlignmentJob):
         files = dict.fromkeys(job.files, job.hash)
     else:
         files = {file: value for name, _, value in job.variants for file in prepared_files(job.scan, name)}

@@ -335,7 +335,8 @@ class PairAtWork:
         return {arm: {k: v for m in of_arm for k, v in values[m].items()} for arm, of_arm in asked.items()}
 
     def keep(self, arm: ArmOfRun, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
-        """Write what ``--save`` asks for: moved labels on the fixed native grid, moved image, transforms."""
+        """Write what is to be kept: moved labels on the fixed native grid, moved image, transforms."""
+        kinds = self.task.kinds_kept(self.save)
         total = transform.then(Transform((self.start,)))
         scan, target = self.batch.moving, self.fixed.scan
         meta: dict[str, object] = {
@@ -343,7 +344,7 @@ class PairAtWork:
             "SpatialReference": paths.raw_uri(target),
             "Hash": self.task.registration_hash,
         }
-        if self.save in {"labels", "all"}:
+        if "labels" in kinds:
             how, threads = arm.evaluation.transfer, self.context.threads
             for name in scored:
                 shape, affine = self.fixed.grids[name]
@@ -351,11 +352,11 @@ class PairAtWork:
                 about = {**meta, **_about_moved(arm.evaluation)}
                 with self.output.publishing(paths.moved_labels(scan, target, arm.label, name), about) as file:
                     write_image(Volume(array=array, affine=affine), file, np.int32)
-        if self.save in {"images", "all"}:
+        if "images" in kinds:
             about = {**meta, "SkullStripped": arm.preparation.skull_strip}
             with self.output.publishing(paths.moved_image(scan, target, arm.label), about) as file:
                 write_image(warp(self.moving.image, total, self.fixed.image, self.context.threads), file, np.float32)
-        if self.save in {"transforms", "all"}:
+        if "transforms" in kinds:
             files = {paths.transform(scan, target, arm.label): total}
             if transform.inverse is not None:
                 back = Transform((np.linalg.inv(self.start),)).then(transform.inverse)

@@ -99,6 +99,8 @@ class Protocol:
         Method → what of it was chosen on the pairs that are evaluated, as its author declares.
     statistics : Criteria
         What counts as a difference.
+    downstream : int or None
+        How many scans are drawn whose transforms are composed and whose labels are fused; None for none.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Protocol:
     template: Table | None = None
     tuned: Mapping[str, str] = field(default_factory=dict)
     statistics: Criteria = field(default_factory=Criteria)
+    downstream: int | None = None
     text: str = ""
 
     def variant(self, name: str) -> Variant:

@@ -77,6 +77,7 @@ def freeze(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -> 
                 "arms": {arm.label: _arm(arm) for arm in plan.arms},
                 "scans": {name: _scan(scan, plan) for name, scan in sorted(scans.items())},
                 "pairs": pairs,
+                **({"downstream": sorted(s.name for s in plan.drawn)} if plan.drawn else {}),
             }
         ),
     )

@@ -13,6 +13,7 @@ from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.experiment.again import look_back
 from lumirage_bids.experiment.arms import ArmOfRun, choose_arms
 from lumirage_bids.experiment.declared import Protocol
+from lumirage_bids.experiment.downstream import FEWEST_SCANS, draw
 from lumirage_bids.experiment.labels_of_run import choose_labels
 from lumirage_bids.experiment.pairs import choose_pairs, sample_subjects
 from lumirage_bids.experiment.plan import Done, Plan, is_present
@@ -169,11 +170,22 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         save=settings.save,
     )
     _check_redo(arms, settings)
-    tasks = [
+    groups = share_registrations(arms)
+    tasks = [(own, builder.task(pair, own)) for own in groups for pair in runnable if settings.stage != "prepare"]
+    drawn = _draw(pairs, protocol.downstream, settings.seed)
+    among = [s for s in drawn if is_present(s, names)]
+    # Whoever registers them; not where images are made worse on purpose.
+    composing = [
         (own, builder.task(pair, own))
-        for own in share_registrations(arms)
-        for pair in runnable
-        if settings.stage != "prepare"
+        for own in groups
+        for pair in pairs
+        if own[0].preparation.perturbation is None and pair.moving in among and pair.fixed in among
+    ]
+    downstream = tuple(builder.downstream(drawn, among, composing, settings.redo))
+    composed = {(job.arm.label, pair) for job in downstream for pair in job.registrations}
+    tasks = [
+        (own, replace(task, composed=not composed.isdisjoint((arm.label, _ends(task.pair)) for arm in own)))
+        for own, task in tasks
     ]
     batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
     involved = builder.find_involved(runnable, None if settings.stage == "prepare" else batches)
@@ -209,7 +221,31 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
             for (arm, name), value in t.hashes.items()
         },
         left_out=dataset.left_out,
+        drawn=drawn,
+        downstream=downstream,
     )
+
+
+def _draw(pairs: Sequence[Pair], size: int | None, seed: int) -> tuple[Scan, ...]:
+    """Scans whose transforms are composed.
+
+    Raises
+    ------
+    UsageError
+        There are too few.
+    """
+    drawn = draw(pairs, size, seed)
+    if size is not None and len(drawn) < FEWEST_SCANS:
+        raise UsageError(
+            f"[downstream] scans = {size}: it takes {FEWEST_SCANS} scans of different subjects that are all registered "
+            f"to one another both ways, and [pairs] has no more than {len(drawn)}. Leave [downstream] out, or take "
+            "more pairs."
+        )
+    return drawn
+
+
+def _ends(pair: Pair) -> tuple[str, str]:
+    return pair.moving.name, pair.fixed.name
 
 
 def missing_synthesis(arms: Iterable[ArmOfRun], scans: Collection[Scan]) -> Iterator[str]:

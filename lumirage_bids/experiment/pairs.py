@@ -22,7 +22,7 @@ def sample_subjects(scans: Sequence[Scan], seed: int, size: int | None) -> tuple
     subjects = {s.subject for s in scans if not s.template}
     if size is None or size >= len(subjects):
         return tuple(scans)
-    chosen = set(sorted(subjects, key=lambda subject: _rank(seed, subject))[:size])
+    chosen = set(sorted(subjects, key=lambda subject: rank(seed, subject))[:size])
     return tuple(s for s in scans if s.template or s.subject in chosen)
 
 
@@ -67,11 +67,12 @@ def choose_pairs(scans: Sequence[Scan], rule: PairRule, seed: int, limit: int | 
 
 def _subset(pairs: list[Pair], seed: int, size: int) -> list[Pair]:
     """Random subset of at most so many pairs, in the order in which they came."""
-    chosen = set(sorted(pairs, key=lambda p: _rank(seed, p.moving.name, p.fixed.name))[:size])
+    chosen = set(sorted(pairs, key=lambda p: rank(seed, p.moving.name, p.fixed.name))[:size])
     return [p for p in pairs if p in chosen]
 
 
-def _rank(seed: int, *names: Hashable) -> bytes:
+def rank(seed: int, *names: Hashable) -> bytes:
+    """Place of something with these names in a random order."""
     return hashlib.sha256("\n".join(map(str, (seed, *names))).encode()).digest()
 
 

@@ -12,10 +12,12 @@ from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.left_out import LeftOut
 from lumirage_bids.bids.scans import File, Pair, Scan
 from lumirage_bids.experiment.arms import ArmOfRun
+from lumirage_bids.experiment.downstream import DownstreamJob, digest_of_draw
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.output import agreements, paths
+from lumirage_bids.output.downstream import DRAWN
 from lumirage_bids.output.history import Facts
 from lumirage_bids.spatial.preparation import Preparation
 
@@ -79,14 +81,28 @@ class Task:
     ----------
     hashes : mapping
         (arm label, labelling) → hash of the row.
+    composed : bool
+        Whether its transform is needed after scoring, so that it is kept whatever ``--save`` says.
     """
 
     pair: Pair
     registration_hash: str
     hashes: Mapping[tuple[str, str], str]
+    composed: bool = False
+
+    def kinds_kept(self, save: str) -> frozenset[str]:
+        """What is to be kept of it: labels, images, transforms.
+
+        Parameters
+        ----------
+        save : str
+            ``--save``.
+        """
+        asked = {"none": (), "all": ("labels", "images", "transforms")}.get(save, (save,))
+        return frozenset((*asked, *["transforms"] * self.composed))
 
     def is_kept(self, save: str, failed: Container[str], noted: Callable[[Path], str | None]) -> bool:
-        """Whether what ``--save`` asks for of this finished pair is there; what failed has nothing to save.
+        """Whether what is to be kept of this finished pair is there; of what failed there is nothing.
 
         Parameters
         ----------
@@ -102,7 +118,7 @@ class Task:
         return all(
             noted(file) == self.registration_hash
             for arm, names in scored.items()
-            for file in paths.files_kept(self.pair.moving, self.pair.fixed, arm, save, names)
+            for file in paths.files_kept(self.pair.moving, self.pair.fixed, arm, self.kinds_kept(save), names)
         )
 
 
@@ -134,9 +150,9 @@ class Batch:
         return digest(self.moving.key, [sorted(t.hashes.items()) for t in self.tasks])
 
 
-def conditions(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun) -> str:
-    """Digest of what the rows of an arm and a labelling must share to be summed up together."""
-    return digest(arm.hash, reference.name, labels.conditions)
+def conditions(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun | None = None) -> str:
+    """Digest of what the rows of an arm, and of a labelling if they are of one, must share to be summed up together."""
+    return digest(arm.hash, reference.name, *([labels.conditions] if labels else []))
 
 
 def facts(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun) -> Facts:
@@ -247,6 +263,10 @@ class Plan:
         (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
     left_out : tuple of LeftOut
         Subjects of the dataset no image of whom fits the filters.
+    drawn : tuple of Scan
+        Scans that the protocol's ``[downstream]`` draws.
+    downstream : tuple of DownstreamJob
+        What is left to be found out of the transforms among them, whoever registers them.
     """
 
     scans: tuple[Scan, ...]
@@ -269,6 +289,8 @@ class Plan:
     made: Mapping[str, Mapping[Path, str]]
     expected: Mapping[tuple[str, str, str, str], str]
     left_out: tuple[LeftOut, ...] = ()
+    drawn: tuple[Scan, ...] = ()
+    downstream: tuple[DownstreamJob, ...] = ()
 
     @property
     def n_todo(self) -> int:
@@ -288,6 +310,12 @@ class Plan:
             if a.reference == b.name
         }
         return scored | against
+
+    @property
+    def conditions_of_transforms(self) -> dict[str, str]:
+        """``arm`` → digest of the conditions of its transforms; and which scans were drawn to compose them."""
+        drawn = {DRAWN: digest_of_draw(self.drawn)} if self.drawn else {}
+        return {arm.label: conditions(arm, self.reference) for arm in self.arms} | drawn
 
     @property
     def made_under(self) -> dict[str, Facts]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.scans import Pair, Scan, fingerprint
 from lumirage_bids.experiment.arms import ArmOfRun
+from lumirage_bids.experiment.downstream import FEWEST_ATLASES, DownstreamJob, digest_of_draw
+from lumirage_bids.experiment.downstream import REVISION as DOWNSTREAM
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.experiment.plan import AlignmentJob, Batch, Done, ScanJob, Task, prepared_files
 from lumirage_bids.maskers import Masking
@@ -209,6 +211,62 @@ class PlanBuilder:
         files = [fingerprint(f) for f in method.files(Context(pair=pair, weights=self.weights))]
         # Contrast and seed are known from sidecars and the command line, not from the images.
         return (method.similarity_for(multimodal=pair.multimodal), self.seed if method.uses_seed else None), files
+
+    def downstream(
+        self,
+        drawn: Sequence[Scan],
+        here: Sequence[Scan],
+        tasks: Sequence[tuple[tuple[ArmOfRun, ...], Task]],
+        redo: Container[str],
+    ) -> Iterator[DownstreamJob]:
+        """What is left to be found out of the transforms among scans.
+
+        Parameters
+        ----------
+        drawn, here : sequence of Scan
+            Those that were drawn, and those of them that are here.
+        tasks : sequence
+            Of all ordered pairs of the latter.
+        redo : container of str
+            Methods that are to be done again on purpose.
+        """
+        own: dict[str, list[Task]] = {}
+        for group, task in tasks:
+            for arm in group:
+                own.setdefault(arm.label, []).append(task)
+        for arm in (arm for arm in self.arms if arm.label in own):
+            for scan in here:
+                others = tuple(s for s in here if s is not scan)
+                job = self._downstream(scan, others, arm, own[arm.label], digest_of_draw(drawn))
+                job = job.knowing(self.done.failed)
+                job = job if arm.rests_on(redo) else job.left(self._is_made)
+                if job.products:
+                    yield job
+
+    def _downstream(
+        self, scan: Scan, others: tuple[Scan, ...], arm: ArmOfRun, tasks: Sequence[Task], drawn: str
+    ) -> DownstreamJob:
+        pairs = {(t.pair.moving.name, t.pair.fixed.name): t for t in tasks}
+        registrations = {ends: t.registration_hash for ends, t in pairs.items()}
+        of = (DOWNSTREAM, drawn, arm.variant, arm.name, scan.name, sorted(registrations.items()))
+        products, labels = {paths.consistency(scan, arm.label): digest(*of)}, []
+        for i, labelling in enumerate(self.labels):
+            if len(others) >= FEWEST_ATLASES and all(labelling.has(s) for s in (scan, *others)):
+                hashes = [self.label_hash(s, i) for s in (scan, *others)]
+                products[paths.fusion(scan, arm.label, labelling.name)] = digest(*of, arm.evaluation.transfer, hashes)
+                labels.append(labelling)
+        return DownstreamJob(
+            scan=scan,
+            others=others,
+            arm=arm,
+            reference=self.reference,
+            registrations=registrations,
+            rows={e: [v for (of_arm, _), v in t.hashes.items() if of_arm == arm.label] for e, t in pairs.items()},
+            products=products,
+            labels=tuple(labels),
+            inputs={k: v for s in (scan, *others) for k, v in self.made(s, arm.variant).items()},
+            drawn=drawn,
+        )
 
     def batches(
         self, tasks: Sequence[tuple[tuple[ArmOfRun, ...], Task]], nprocs: int, redo: Container[str]

@@ -11,10 +11,11 @@ from lumirage_bids.base.criteria import Criteria, why_not
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.bids.names import LABEL
 from lumirage_bids.experiment.declared import DeclaredLabelling, PairRule, Protocol, Table, Variant
+from lumirage_bids.experiment.downstream import FEWEST_SCANS
 
 SECTIONS = (
     "scans", "masks", "labellings", "preparation", "alignment", "template", "evaluation", "methods", "variants",
-    "pairs", "tuned", "statistics",
+    "pairs", "tuned", "statistics", "downstream",
 )  # fmt: skip
 
 
@@ -111,7 +112,12 @@ class _Reader:
             template=self.template(top["template"]),
             tuned={key: self.get("tuned", top["tuned"], key, str) for key in top["tuned"]},
             statistics=self.criteria(top["statistics"]),
+            downstream=self.downstream(top["downstream"]),
         )
+
+    def downstream(self, table: Table) -> int | None:
+        self.known("downstream", table, "scans")
+        return self.at_least("downstream", table, "scans", FEWEST_SCANS)
 
     def criteria(self, table: Table) -> Criteria:
         self.known("statistics", table, "margin", "threshold", "confidence")

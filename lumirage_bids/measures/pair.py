@@ -16,7 +16,7 @@ from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform, warp
 
 LabelArray = npt.NDArray[np.integer]
-Need = Literal["labels", "prepared", "field", "points", "images", "cost"]
+Need = Literal["labels", "prepared", "field", "points", "images", "cost", "detour"]
 """What a measure may look at: a part of `RegisteredPair`, by its name."""
 
 
@@ -132,6 +132,25 @@ class Images:
         return warp(self.moving, self.transform, self.fixed, self.threads)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detour:
+    """Where points of the fixed brain end by transforms one after another, and where they ought to.
+
+    Attributes
+    ----------
+    ends, meant : array, shape (n, 3)
+        World coordinates (RAS+, mm): as the transforms take them, and as they would if transforms agreed.
+    """
+
+    ends: npt.NDArray[np.float64]
+    meant: npt.NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Mean distance between the two, mm."""
+        return float(np.linalg.norm(self.ends - self.meant, axis=1).mean())
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunCost:
     """What the registration took: wall time, s, and peak memory, GB; NaN where that is not known."""
@@ -191,3 +210,8 @@ class RegisteredPair:
     def cost(self) -> RunCost:
         """What the registration took, where it took place here."""
         return cast("RunCost", self.parts["cost"])
+
+    @property
+    def detour(self) -> Detour:
+        """There and back by the registration of the reverse pair, for pairs whose transforms are kept."""
+        return cast("Detour", self.parts["detour"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from lumirage_bids.bids.scans import Scan
@@ -159,16 +159,26 @@ def inverse_transform(moving: Scan, fixed: Scan, arm: str) -> Path:
     return path(moving, "xfm", ".h5", from_=fixed.key, to=moving.suffix, mode="image", desc=arm)
 
 
-def files_kept(moving: Scan, fixed: Scan, arm: str, save: str, labellings: Iterable[str]) -> list[Path]:
-    """What ``--save`` asks for of a pair; without the inverse, which not every method gives."""
+def files_kept(moving: Scan, fixed: Scan, arm: str, kinds: Container[str], labellings: Iterable[str]) -> list[Path]:
+    """What is kept of a pair: labels, images, transforms; without the inverse, which not every method gives."""
     files = []
-    if save in {"labels", "all"}:
+    if "labels" in kinds:
         files += [moved_labels(moving, fixed, arm, name) for name in labellings]
-    if save in {"images", "all"}:
+    if "images" in kinds:
         files.append(moved_image(moving, fixed, arm))
-    if save in {"transforms", "all"}:
+    if "transforms" in kinds:
         files.append(transform(moving, fixed, arm))
     return files
+
+
+def consistency(scan: Scan, arm: str) -> Path:
+    """How far chains of transforms that begin at a scan end from where they ought to."""
+    return path(scan, "consistency", ".tsv", desc=arm)
+
+
+def fusion(scan: Scan, arm: str, labelling: str) -> Path:
+    """Scores of a scan's labels that were made of other scans' labels."""
+    return path(scan, "fusion", ".tsv", seg=labelling, desc=arm)
 
 
 def sidecar(file: Path) -> Path:

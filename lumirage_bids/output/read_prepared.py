@@ -18,6 +18,7 @@ from lumirage_bids.output.files import read_json
 from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.images import Volume, read_grid, read_image, read_labels
 from lumirage_bids.spatial.itk import read_itk
+from lumirage_bids.spatial.transforms import Transform
 
 T = TypeVar("T")
 Wanted = Mapping[Path, str] | None
@@ -191,3 +192,8 @@ def read_alignment(output: Output, scan: Scan, reference: Scan, variant: str, wa
     for step in transform.steps:
         matrix = np.asarray(step) @ matrix
     return matrix
+
+
+def read_transform(output: Output, moving: Scan, fixed: Scan, arm: str, wanted: Wanted = None) -> Transform:
+    """What a registration found, alignment included: the fixed scan's world to the moving scan's."""
+    return _read(read_itk, output, paths.transform(moving, fixed, arm), moving, wanted)

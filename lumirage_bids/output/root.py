@@ -29,6 +29,8 @@ scores.json
 status.tsv
 status.json
 *_agreement.json
+*_consistency.*
+*_fusion.*
 *_placements.json
 *_scores.tsv
 *_slices.npz

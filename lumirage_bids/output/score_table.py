@@ -193,7 +193,7 @@ def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.Da
     wanted = output.read_json(CONDITIONS)
     outdated, facts = history.read_outdated(output), history.read_facts(output)
     rows, notes = {}, []
-    order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted))
+    order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted if "/" in key))
     collected = collect(output, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
         table = collected[name]

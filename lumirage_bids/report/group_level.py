@@ -22,6 +22,7 @@ from lumirage_bids.audit.published import (
 from lumirage_bids.experiment.followed import Followed
 from lumirage_bids.experiment.planned_pairs import asked_pairs, read_planned
 from lumirage_bids.output import agreements, score_table
+from lumirage_bids.output.downstream import CHAINS, FUSED, Downstream
 from lumirage_bids.output.experiment import Experiment, Labelled, arms_of_run, write_experiment
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy, dated_records, read_criteria, read_records, versions
@@ -78,6 +79,10 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     for name, rows in (("pairs", tables.pairs), ("perturbed_pairs", run.perturbed_pairs)):
         if name == "pairs" or len(rows):
             output.write_table(f"group/{name}.tsv", rows[list(score_table.COLUMNS)], score_table.COLUMNS)
+    found = run.downstream
+    for name, of, columns in (("triples", found.triples, CHAINS), ("fused", found.fused, FUSED)):
+        if len(of):
+            output.write_table(f"group/{name}.tsv", of, columns)
     made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(audited.labellers))}
     for name, table in made.items():
         output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
@@ -86,7 +91,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
     asked = pairs_asked(output, read_records(output))
     context = replace(
-        _context(output, command, [*loud, *asked.notes, *notes], audited, tables.comparisons, followed),
+        _context(output, command, [*loud, *asked.notes, *notes], audited, tables.comparisons, followed, found),
         criteria=criteria,
         known=_bounds_of(asked.pairs, audited, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
@@ -124,6 +129,7 @@ def _context(
     audited: AuditedRun,
     comparisons: pd.DataFrame,
     followed: Followed | None,
+    found: Downstream,
 ) -> ReportContext:
     about = read_own_description(output)
     records = read_records(output)
@@ -142,6 +148,7 @@ def _context(
         template="templateflow" in about.get("DatasetLinks", {}),
         sloppy=bool(about.get("Sloppy")),
         frozen=followed.digest if followed and not followed.deviations else "",
+        downstream=found,
     )
     return ReportContext(
         dataset=run.dataset,

@@ -17,6 +17,7 @@ from lumirage_bids.measures import Column, compared_columns, have_values
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection, differences_table, published_table
+from lumirage_bids.report.downstream_tables import atlas_tables, transitivity_tables
 from lumirage_bids.report.figure_files import SLOPPY, Drawing, draw
 from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures
 from lumirage_bids.report.judged import tables_of
@@ -216,6 +217,8 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         further=further_table(tables.further_comparisons) if len(tables.further_comparisons) else None,
         structures=_structure_tables(tables),
         landmarks=landmark_table(tables.made["landmarks"]) if len(tables.made["landmarks"]) else None,
+        transitivity=transitivity_tables(tables.made["downstream"], tables.made["downstream_comparisons"]),
+        atlases=atlas_tables(tables.made["downstream"], tables.made["downstream_comparisons"]),
         robust=bool(len(tables.made["ladder"])),
         pairs=pair_tables(tables.pairs),
         failures=failure_table(tables.pairs) if len(failed) else None,

@@ -15,6 +15,7 @@ import pandas as pd
 from lumirage_bids import labellers, maskers, measures, methods
 from lumirage_bids.audit import AuditedRun
 from lumirage_bids.base.publications import Publication, publications
+from lumirage_bids.output.downstream import Downstream, nothing
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.text import and_join, count, voxels
 from lumirage_bids.spatial.perturbations import kinds
@@ -64,6 +65,8 @@ class DoneRun:
         Whether images were coarse and iterations few, to try things out.
     frozen : str
         Digest of the plan that was laid down before there were scores, and that all rows follow; empty for none.
+    downstream : Downstream
+        What was found out of transforms after scoring.
     """
 
     dataset: str
@@ -77,6 +80,7 @@ class DoneRun:
     template: bool = False
     sloppy: bool = False
     frozen: str = ""
+    downstream: Downstream = field(default_factory=nothing)
 
 
 def methods_text(run: DoneRun) -> list[str]:
@@ -94,6 +98,7 @@ def methods_text(run: DoneRun) -> list[str]:
         *_methods(run),
         *_labels(run),
         _scores(run),
+        *_downstream(run.downstream),
         *_statistics(run.comparisons),
     ]
 
@@ -359,6 +364,23 @@ def _tell_transfer(run: DoneRun, evaluation: str, grid: str, transfer: str, *, s
         f"{run.reference or 'the reference'}, where they were compared, and the moving one there once more through the "
         f"deformation, each time by {by}, the same for all methods{which}."
     )
+
+
+def _downstream(found: Downstream) -> Iterator[str]:
+    """What transforms among drawn scans were composed for."""
+    scans = count(found.chains["scan"].nunique())
+    if len(found.triples):
+        yield (
+            f"Transforms among {scans} scans, drawn at random, were composed: over every ordered triple, the error of "
+            "going by way of the second scan was the mean distance, over the brain of the first, from where the direct "
+            "registration to the third leads. Intervals are a jackknife over subjects."
+        )
+    if len(found.fused):
+        yield (
+            f"Each of these {scans} scans was held out in turn: the labels of the others were carried to it by each "
+            "method, fused by majority vote and by STAPLE for several labels [@warfield2004; @rohlfing2004], and "
+            "compared with its own by Dice overlap, over the structures that all of them have."
+        )
 
 
 def _statistics(comparisons: pd.DataFrame) -> Iterator[str]:

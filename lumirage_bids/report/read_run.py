@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -16,7 +16,8 @@ from lumirage_bids.experiment.followed import Followed, follow
 from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.measures.dice import Dice
 from lumirage_bids.measures.surface import Surface
-from lumirage_bids.output import paths, placements, score_table
+from lumirage_bids.output import downstream, paths, placements, score_table
+from lumirage_bids.output.downstream import Downstream, nothing
 from lumirage_bids.output.fill_in import FACTS
 from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.perturbations import kinds
@@ -45,6 +46,8 @@ class RunRead:
     landmarks : LandmarkScores
     surfaces : dict of str to DataFrame
         Labelling → surface distances of structures, where there are any.
+    downstream : Downstream
+        What was found out of transforms after scoring.
     """
 
     every: AuditedRun
@@ -53,6 +56,7 @@ class RunRead:
     followed: Followed | None
     landmarks: LandmarkScores
     surfaces: dict[str, pd.DataFrame]
+    downstream: Downstream = field(default_factory=nothing)
 
     @cached_property
     def rungs(self) -> dict[str, Rung]:
@@ -86,6 +90,7 @@ class RunRead:
             landmarks=self.landmarks,
             every_pair=self.every.pairs,
             rungs=self.rungs,
+            downstream=self.downstream,
         )
 
 
@@ -104,6 +109,8 @@ def read_run(output: Output) -> RunRead:
         raise MissingInputError(
             f"{output} holds no scores. Run 'lumirage BIDS_DIR {output} participant' to its end first."
         )
+    found = downstream.collect(output)
+    rows = {name: found.add_both_ways(table) for name, table in rows.items()}
     pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
     tables_of_names = {name: output / paths.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
@@ -115,6 +122,7 @@ def read_run(output: Output) -> RunRead:
         followed=followed,
         landmarks=LandmarkScores(errors=_landmark_errors(rows), placements=placements.collect(output)),
         surfaces=_single_structures(rows, Surface.structures),
+        downstream=found,
     )
 
 

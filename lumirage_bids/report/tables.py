@@ -187,7 +187,7 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
     return make_table("ranking-table", caption, ranking.assign(spans=spans), columns)
 
 
-def _comparison_names(table: pd.DataFrame) -> list[str]:
+def comparison_names(table: pd.DataFrame) -> list[str]:
     """Name each row “b − a”."""
     arms = [table[[f"variant_{x}", f"method_{x}"]].set_axis(["variant", "method"], axis="columns") for x in ("a", "b")]
     labels = arm_labels(arms_of(pd.concat(arms)))
@@ -197,7 +197,7 @@ def _comparison_names(table: pd.DataFrame) -> list[str]:
 
 def comparison_table(comparisons: pd.DataFrame) -> Table:
     """Lay out the comparisons, each named “b − a”."""
-    names = _comparison_names(comparisons)
+    names = comparison_names(comparisons)
     spans = {name: _spans(comparisons, name) for name in ("ci", "d_z", "worst_case_ci")}
     data = comparisons.assign(names=names, **{f"{name}_span": ends for name, ends in spans.items()})
     margins = "".join(f"{margin:g}" for margin in comparisons["equivalence_margin"].unique()[:1])
@@ -293,7 +293,7 @@ def further_table(further: pd.DataFrame) -> Table:
     """Lay out the comparisons by other measures, each named “b − a”."""
     about = measures.compared_columns()
     data = further.assign(
-        names=_comparison_names(further),
+        names=comparison_names(further),
         title=[about[name].title for name in further["measure"]],
         direction=[about[name].direction for name in further["measure"]],
         difference=[f"{significant(value)}" for value in further["mean_difference"]],
@@ -412,7 +412,7 @@ def structure_difference_table(differences: pd.DataFrame, labelling: str, name: 
     caption = (
         f"Structures that each difference comes from, {labelling}: the {most} largest parts. Pairs of rescans left out."
     )
-    data = rows.assign(names=_comparison_names(rows), ci_span=_spans(rows, "ci"))
+    data = rows.assign(names=comparison_names(rows), ci_span=_spans(rows, "ci"))
     return make_table(name, caption, data, columns)
 
 

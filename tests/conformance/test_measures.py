@@ -13,7 +13,7 @@ import lumirage_bids.measures
 from lumirage_bids.base.publications import publications
 from lumirage_bids.measures import Measure, RegisteredPair, columns, measure, measures
 from lumirage_bids.measures.base import Column, Need, Values
-from lumirage_bids.measures.pair import ComparedLabels, Deformation, Images, Points, RunCost
+from lumirage_bids.measures.pair import ComparedLabels, Deformation, Detour, Images, Points, RunCost
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.images import Volume
@@ -63,6 +63,7 @@ def pair(transform: Transform, *, structures: tuple[int, ...] = (1, 2)) -> Regis
             ),
             "images": Images(fixed=image, moving=image, transform=transform, mask=mask),
             "cost": RunCost(seconds=2.0, memory_gb=0.5),
+            "detour": Detour(ends=transform.apply(points), meant=points),
         }
     )
 

@@ -16,7 +16,7 @@ from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.tables import Scores, statistics
-from tests.stats.made_up import landmark_scores, score_table
+from tests.stats.made_up import downstream_scores, landmark_scores, score_table
 
 KINDS = page_figures()
 RUNGS = {"fine": Rung(kind="noise", size=0.1, unit="of the brain's intensity range", base="base")}
@@ -42,7 +42,9 @@ def shown(*, rows: bool = True) -> Shown:
         contrasts={"braincolor": {i: 0.1 * i for i in indices}},
         information={"braincolor": dict.fromkeys(pairs["fixed"].unique(), 0.5)},
     )
-    scores = Scores(pairs=pairs, structures=structures, volumes=volumes, landmarks=landmark_scores(pairs), rungs=RUNGS)
+    landmarks, downstream = landmark_scores(pairs), downstream_scores(5)
+    more = {"landmarks": landmarks, "rungs": RUNGS, "downstream": downstream}
+    scores = Scores(pairs=pairs, structures=structures, volumes=volumes, **more)  # type: ignore[arg-type]
     tables = group_tables(scores)
     parameters = {name: {"step": step} for step, name in enumerate(("base", "fine"))}
     return Shown(tables=tables, audit=audit, pictures=pictures, parameters=parameters, known=Known())

@@ -11,7 +11,7 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.group_figures import SECTIONS
 from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.tables import Scores, make, statistics
-from tests.stats.made_up import landmark_scores, score_table
+from tests.stats.made_up import downstream_scores, landmark_scores, score_table
 
 NAMES = list(statistics())
 
@@ -19,7 +19,8 @@ NAMES = list(statistics())
 def scores() -> Scores:
     pairs, structures = score_table(variants=("base", "noisy"))
     rungs = {"noisy": Rung(kind="noise", size=0.1, unit="of the brain's intensity range", base="base", ladder="base")}
-    return Scores(pairs=pairs, structures=structures, landmarks=landmark_scores(pairs), rungs=rungs)
+    landmarks, downstream = landmark_scores(pairs), downstream_scores(5)
+    return Scores(pairs=pairs, structures=structures, landmarks=landmarks, rungs=rungs, downstream=downstream)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from lumirage_bids.report.methods_text import (
 )
 from lumirage_bids.spatial.synthesis import REFERENCES
 from lumirage_bids.stats.comparisons import compare
-from tests.stats.made_up import score_table
+from tests.stats.made_up import downstream_scores, score_table
 
 KINDS = [*methods.methods().values(), *labellers.labellers().values()]
 
@@ -187,3 +187,10 @@ def test_images_that_a_program_made_are_told_and_it_is_cited():
     assert any("T2w and FLAIR scans replaced by the T1w image that mri_synthsr" in p for p in told)
     assert "iglesias2023" in {reference.key for reference in find_cited(told)}
     assert "iglesias2023" not in {reference.key for reference in find_cited(methods_text(run))}
+
+
+def test_what_transforms_were_composed_for_is_told_where_they_were():
+    told = " ".join(methods_text(facts(pairs_of(), downstream=downstream_scores(5))))
+    assert "Transforms among 5 scans" in told
+    assert "STAPLE for several labels [@warfield2004; @rohlfing2004]" in told
+    assert "STAPLE" not in " ".join(methods_text(facts(pairs_of())))

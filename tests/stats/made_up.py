@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
+from lumirage_bids.output.downstream import CHAINS, FUSED, Downstream
 from lumirage_bids.output.placements import COLUMNS
 from lumirage_bids.stats.landmarks import LandmarkScores
 
@@ -90,3 +92,23 @@ def landmark_scores(pairs: pd.DataFrame, *, landmarks: int = 3, raters: int = 3,
         rows.append((*about, "", *places.mean(axis=0)))
         rows += [(*about, f"rater{r}", *place) for r, place in enumerate(places)]
     return LandmarkScores(errors=errors, placements=pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def downstream_scores(subjects: int, methods: Sequence[str] = ("identity", "greedy", "syn")) -> Downstream:
+    """What transforms among some scans might show, better with each method; the first one deforms nothing."""
+    random = np.random.default_rng(subjects)
+    names = [f"sub-{i + 1}_T1w" for i in range(subjects)]
+    chains, fused = [], []
+    for place, method in enumerate(methods):
+        arm = {"variant": "base", "method": method}
+        for scan, via, to in product(names, repeat=3):
+            if via not in (scan, to):
+                error = place * (0.5 + random.gamma(2.0, 0.2))
+                chains.append({**arm, "scan": scan, "via": via, "to": to, "error_mm": error})
+        for scan, fusion in product(names, ("majority", "staple")):
+            atlases = " ".join(name for name in names if name != scan)
+            single = 0.5 + 0.05 * place + random.normal(0, 0.02)
+            made = {"labelling": "braincolor", "fusion": fusion, "scan": scan, "atlases": atlases, "n_structures": 9.0}
+            fused.append({**arm, **made, "dice": single + 0.08 + random.normal(0, 0.01), "dice_single": single})
+    tables = (pd.DataFrame(rows, columns=list(of)) for rows, of in ((chains, CHAINS), (fused, FUSED)))
+    return Downstream(**dict(zip(("chains", "fused"), tables, strict=True)))

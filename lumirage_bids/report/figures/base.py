@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: Sections of the page that show figures, and tables of statistics that ask for it, by their ids.
 SECTIONS = (
-    *("audit", "summary", "violins", "comparisons", "measures", "variants", "structures", "landmarks", "robustness"),
-    "images",
+    *("audit", "summary", "violins", "comparisons", "measures", "variants", "structures", "landmarks", "atlases"),
+    *("robustness", "images"),
 )
 
 

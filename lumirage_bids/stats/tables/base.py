@@ -11,6 +11,7 @@ from typing import ClassVar
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.output.downstream import Downstream, nothing
 from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.further import TakenMeasures, taken_measures
 from lumirage_bids.stats.ladders import Rung
@@ -48,6 +49,8 @@ class Scores:
         The score table with the variants whose moving images are perturbed; `pairs` is without them.
     rungs : mapping of str to Rung
         Perturbed variant → what it is.
+    downstream : Downstream
+        What was found out of transforms after scoring.
     judge : callable, optional
         Comparisons → those of which a verdict says "for certain"; by their p-values alone where none is given.
     """
@@ -63,6 +66,7 @@ class Scores:
     landmarks: LandmarkScores | None = None
     every_pair: pd.DataFrame | None = None
     rungs: Mapping[str, Rung] = field(default_factory=dict)
+    downstream: Downstream = field(default_factory=nothing)
     judge: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
     @cached_property

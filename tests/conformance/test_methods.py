@@ -91,6 +91,7 @@ NEEDS = {
     "command": ("argv",),
     "lapirn": ("LapIRN_disp_fea7.pth", "LUMIRAGE_WEIGHTS", "github.com/cwmok/LapIRN"),
     "precomputed": ("path",),
+    "python": ("function",),
     "torchscript": ("model", "torch.jit.save"),
     "vfa": ("vfa-run", "github.com/yihao6/vfa"),
 }

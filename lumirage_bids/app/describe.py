@@ -42,11 +42,15 @@ def needed_files(plan: Plan, dataset: Dataset) -> list[str]:
 
 
 def list_work(plan: Plan) -> list[tuple[str, str]]:
-    """What is left to do, for scripts: ``prepare`` and ``align`` with a scan, ``register`` with a moving subject."""
+    """What is left to do, for scripts: ``prepare`` and ``align`` with a scan, ``register`` with a moving subject.
+
+    ``compose`` with any subject where all is registered, and transforms are to be composed.
+    """
     return [
         *(("prepare", job.scan.name) for job in plan.preparing),
         *(("align", job.scan.name) for job in plan.aligning),
         *(("register", subject) for subject in _movers(plan)),
+        *(("compose", job.scan.subject) for job in plan.downstream[:1] if not plan.batches),
     ]
 
 

@@ -101,6 +101,7 @@ class Run:
                 "pairs_to_draw_from": plan.n_pairs,
                 "pairs_asked": len(plan.asked),
                 "pairs_present": plan.n_present,
+                **({"drawn": [s.name for s in plan.drawn]} if plan.drawn else {}),
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
                 "left_out": [asdict(subject) for subject in plan.left_out],
                 "warnings": [f"WARNING: {text}" for text in (*self.settings.warnings, *warnings(plan))],

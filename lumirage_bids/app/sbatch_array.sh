@@ -22,7 +22,7 @@ scans=0 subjects=()
 while IFS=$'\t' read -r what name; do
     case $what in
         prepare | align) scans=$((scans + 1)) ;;
-        register) subjects+=("$name") ;;
+        register | compose) subjects+=("$name") ;;
     esac
 done <<< "$work"
 jobs=$((${#subjects[@]} < JOBS ? ${#subjects[@]} : JOBS))

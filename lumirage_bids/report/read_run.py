@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,7 +20,9 @@ from lumirage_bids.output import downstream, paths, placements, score_table
 from lumirage_bids.output.downstream import Downstream, nothing
 from lumirage_bids.output.fill_in import FACTS
 from lumirage_bids.output.folder import Output
+from lumirage_bids.output.record import read_records
 from lumirage_bids.spatial.perturbations import kinds
+from lumirage_bids.stats.classes import arm_labels, arms_of
 from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.landmarks import LandmarkScores
 from lumirage_bids.stats.tables import Scores
@@ -115,15 +117,29 @@ def read_run(output: Output) -> RunRead:
     tables_of_names = {name: output / paths.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}
+    every = read_audited_run(output, pairs, _single_structures(rows, Dice.structures), luts)
+    drawn = [name for record in read_records(output)[-1:] for name in record["plan"].get("drawn", ())]
     return RunRead(
-        every=read_audited_run(output, pairs, _single_structures(rows, Dice.structures), luts),
-        notes=notes,
+        every=every,
+        notes=[*notes, *tell_lacking(every, found, drawn)],
         first_score=_first_score(rows),
         followed=followed,
         landmarks=LandmarkScores(errors=_landmark_errors(rows), placements=placements.collect(output)),
         surfaces=_single_structures(rows, Surface.structures),
         downstream=found,
     )
+
+
+def tell_lacking(every: AuditedRun, found: Downstream, drawn: Sequence[str]) -> Iterator[str]:
+    """Say of which arms not all transforms among the drawn scans were composed."""
+    plain = [arm for arm in arms_of(every.pairs) if not every.preparations.get(arm.variant, {}).get(_WORSE)]
+    begins = found.chains.groupby(["variant", "method"])["scan"].nunique().to_dict()
+    for arm, label in arm_labels(plain).items():
+        if (n := int(begins.get(tuple(arm), 0))) < len(drawn):
+            yield (
+                f"[downstream]: transforms of {label} were composed for {n} of {len(drawn)} drawn scans. The others "
+                "wait for transforms, which the participant level makes and composes, or for files that are not here."
+            )
 
 
 def find_rungs(audited: AuditedRun) -> dict[str, Rung]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lumirage_bids.app.describe import list_work
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment.downstream import draw
@@ -65,6 +66,7 @@ def test_transforms_are_kept_of_the_pairs_of_those_drawn_until_all_is_found_out(
     saved = with_transforms(done, made)
     assert planned(tmp_path, **asked, done=saved).n_todo == 0
     products = {file: value for job in made.downstream for file, value in job.digests.items()}
+    assert list_work(planned(tmp_path, **asked, done=saved)) == [("compose", made.drawn[0].subject)]
     # Transforms are not asked for any more once there is nothing left to find out.
     whole = replace(done, files={**done.files, **products})
     after = planned(tmp_path, **asked, done=whole)

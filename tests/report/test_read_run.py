@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from lumirage_bids.audit import AuditedRun
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.report.read_run import RunRead, find_rungs
+from lumirage_bids.report.read_run import RunRead, find_rungs, tell_lacking
 from lumirage_bids.stats.landmarks import LandmarkScores
 from tests.report.situations import table
+from tests.stats.made_up import downstream_scores, score_table
 
 
 def test_a_rung_begins_with_the_variant_that_is_the_same_in_all_else():
@@ -54,3 +57,18 @@ def test_what_is_perturbed_is_compared_only_where_there_is_nothing_else(variants
     assert set(run.perturbed_pairs["variant"]) == set(variants[1:])
     assert scores.every_pair is pairs
     assert set(scores.rungs) == {"noisy"}
+
+
+def test_it_is_told_where_transforms_wait_to_be_composed():
+    pairs, _ = score_table(variants=("base",))
+    found = downstream_scores(5, ("identity", "syn"))
+    drawn = sorted(found.chains["scan"].unique())
+    every = AuditedRun(pairs=pairs)
+    arms = set(pairs["method"])
+    assert {"identity", "syn"} < arms
+    notes = list(tell_lacking(every, found, drawn))
+    assert len(notes) == len(arms) - 2
+    assert all("for 0 of 5 drawn scans" in note for note in notes)
+    some = replace(found, chains=found.chains[found.chains["scan"] != drawn[0]])
+    assert "transforms of syn were composed for 4 of 5 drawn scans" in " ".join(tell_lacking(every, some, drawn))
+    assert not list(tell_lacking(every, found, ()))

@@ -22,7 +22,7 @@ from lumirage_bids.bids.found_maps import GivenDatasets, Layout, Pattern, Source
 from lumirage_bids.bids.index_cache import IndexCache, Tree, read_tree
 from lumirage_bids.bids.left_out import NAMED, LeftOut, find_left_out, list_names
 from lumirage_bids.bids.look_up_tables import find_lut, read_lut
-from lumirage_bids.bids.names import long_name, natural_key, parse_name
+from lumirage_bids.bids.names import long_name, natural_key, parse_lesion_name, parse_name
 from lumirage_bids.bids.scans import File, LabelMapFile, Scan
 from lumirage_bids.bids.sidecars import Sidecars, read_description, read_sidecars, read_species, sequence, truth
 
@@ -55,8 +55,8 @@ class Query:
         Entities (short or long names) → value, best first: which of several scans of a subject, session and contrast.
     label_patterns : mapping
         Labelling → path pattern below the dataset, with ``{subject}``, ``{session}``, ``{suffix}`` or any entity.
-    mask_pattern, brain_pattern : str or None
-        The same for brain masks and for skull-stripped images to be used in place of the scans.
+    mask_pattern, brain_pattern, lesion_pattern : str or None
+        The same for brain masks, for skull-stripped images to be used in place of the scans, and for lesion masks.
     derivatives : mapping
         Name → root of derivative datasets, besides those in the dataset's ``derivatives`` folder.
     labellings : tuple of str
@@ -74,6 +74,7 @@ class Query:
     label_patterns: Mapping[str, str] = field(default_factory=dict)
     mask_pattern: str | None = None
     brain_pattern: str | None = None
+    lesion_pattern: str | None = None
     derivatives: Mapping[str, Path] = field(default_factory=dict)
     labellings: tuple[str, ...] = ()
     layouts: Mapping[str, Layout] = field(default_factory=dict)
@@ -165,6 +166,10 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
     scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
     choices, more = (*choices, *its_choices), [*more, *its_notes]
+    lesions = _lesion_source(root, query, datasets, native, t1w, images)
+    scans = [replace(scan, lesion=lesions.find(scan)) for scan in scans]
+    if told := lesions.summary(len(scans), "Lesion masks:"):
+        more.append(f"{told}.")
     species, unsaid = read_species(root)
     scans = [_of_species(scan, species.get(scan.subject, "")) for scan in scans]
     return Dataset(
@@ -176,7 +181,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
             *notes,
             *more,
             *_species_notes(unsaid, {scan.subject for scan in scans}),
-            *(note for source in (*sources.values(), masks) for note in source.notes()),
+            *(note for source in (*sources.values(), masks, lesions) for note in source.notes()),
             *derivatives.without_maps(scans, {path for s in (*sources.values(), masks) for path in s.told}),
         ),
         derivatives=datasets,
@@ -270,6 +275,20 @@ def _sources(
     return sources, Source.mask(mask, derivatives), brain
 
 
+def _lesion_source(
+    root: Path,
+    query: Query,
+    datasets: Mapping[str, Path],
+    native: Mapping[str, Layout],
+    t1w: Sequence[Scan],
+    images: Sequence[Path],
+) -> Source:
+    """Where lesion masks are to be looked for: beside the scans, too."""
+    pattern = Pattern(query.lesion_pattern, "the lesion mask") if query.lesion_pattern else None
+    everywhere = {"": root, **{name: path for name, path in datasets.items() if name not in native}}
+    return Source.lesion(pattern, GivenDatasets(everywhere, t1w=t1w, images=images))
+
+
 def _candidates(
     root: Path, filters: Filter, database_dir: Path | None
 ) -> tuple[list[Scan], list[Scan], list[Path], list[str]]:
@@ -288,6 +307,7 @@ def _candidates(
         with closing(layout.session):
             check_keys(filters, layout.get_entities(metadata=True))
             files = {Path(f.path).relative_to(root): f for f in layout.get(extension=[".nii", ".nii.gz"])}
+            files = {path: file for path, file in files.items() if not parse_lesion_name(path.name)}
             right = {path: file for path, file in files.items() if _in_place(path)}
 
             def fitting(wanted: Filter) -> list[Scan]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, InputOutputError, MissingInputError, UsageError
 from lumirage_bids.bids.foreign import how_to_convert, is_converted, is_foreign
-from lumirage_bids.bids.names import ENTITIES, long_name, natural_key, parse_name, same_value
+from lumirage_bids.bids.names import ENTITIES, long_name, natural_key, parse_lesion_name, parse_name, same_value
 from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.spatial.grids import same_grid
 from lumirage_bids.spatial.images import Volume, read_grid
@@ -182,10 +182,11 @@ class GivenDatasets:
                 if others and not told & {*foreign}:
                     yield f"Not used from derivatives {name!r}: {others}"
                 continue
-            masks = any(suffix == "mask" and not is_foreign(path.name) for path, suffix in there.items())
+            masks = [path.name for path, suffix in there.items() if suffix == "mask" and not is_foreign(path.name)]
+            lesions = bool(masks) and all(map(parse_lesion_name, masks))
             yield (
                 f"No label map (…_dseg.nii.gz) of the {len(scans)} scan(s) is in derivatives {name!r}, {root}"
-                + ("; brain masks are." if masks else ".")
+                + (f"; {'lesion' if lesions else 'brain'} masks are." if masks else ".")
                 + (f" {others}" if others else "")
             )
 
@@ -230,6 +231,10 @@ class GivenDatasets:
         """Name of the dataset that a file was found in."""
         return next(name for name, root in self.datasets.items() if root == file.dataset)
 
+    def where(self, file: File) -> str:
+        """The same in words; the raw dataset has no name."""
+        return f"derivatives {name!r}" if (name := self.name(file)) else "the dataset itself"
+
 
 def _grid(path: Path) -> Volume | None:
     """An image's grid without its voxels; None where it cannot be read."""
@@ -252,7 +257,7 @@ def labelling_of(entities: Mapping[str, str], entity: str) -> str | None:
 def _images(folder: Path) -> list[tuple[Path, dict[str, str], str]]:
     """Images of any format (dangling links too) of a folder with the entities and suffix of their names."""
     names = (name for name in names_in(folder) if re.search(r"\.nii(\.gz)?$", name) or is_foreign(name))
-    parsed = ((folder / name, parse_name(name)) for name in names)
+    parsed = ((folder / name, parse_lesion_name(name) or parse_name(name)) for name in names)
     return [(path, *parts) for path, parts in parsed if parts]
 
 
@@ -384,6 +389,13 @@ class Source:
         """Brain masks."""
         return cls("brain mask", pattern=pattern, derivatives=derivatives, suffix="mask", entity="desc", value="brain")
 
+    @classmethod
+    def lesion(cls, pattern: Pattern | None, derivatives: GivenDatasets) -> Source:
+        """Lesion masks."""
+        return cls(
+            "lesion mask", pattern=pattern, derivatives=derivatives, suffix="mask", entity="label", value="lesion"
+        )
+
     def find(self, scan: Scan) -> File | None:
         """Find the best file for a scan."""
         if self.pattern and (file := self.pattern.find(scan)):
@@ -400,14 +412,14 @@ class Source:
             self._by_grid.append((scan, files[0]))
         self._sharing.setdefault(files[0].path, []).append(scan)
         entity = "desc" if f"_desc-{self.value}_" in files[0].path.name else self.entity
-        self._counts[f"{entity}-{self.value} from derivatives {self.derivatives.name(files[0])!r}"] += 1
+        self._counts[f"{entity}-{self.value} from {self.derivatives.where(files[0])}"] += 1
         return files[0]
 
-    def summary(self, n_scans: int) -> str:
+    def summary(self, n_scans: int, what: str = "existing maps") -> str:
         """Tell where files were found and for how many scans; empty where none were."""
         total = sum(self._counts.values())
         parts = [f"{text} ({n})" if len(self._counts) > 1 else text for text, n in self._counts.items()]
-        return f"existing maps {' and '.join(parts)} for {total} of {n_scans} scans" if parts else ""
+        return f"{what} {' and '.join(parts)} for {total} of {n_scans} scans" if parts else ""
 
     @property
     def told(self) -> set[Path]:

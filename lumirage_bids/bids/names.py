@@ -75,6 +75,33 @@ def parse_name(name: str) -> tuple[dict[str, str], str] | None:
     return entities, suffix
 
 
+def parse_lesion_name(name: str) -> tuple[dict[str, str], str] | None:
+    """Entities and suffix of a lesion mask as BIDS names it, ``label-lesion_mask``; None for any other file.
+
+    Older names say the same: suffix ``roi``, the scan's own suffix in the middle, which is ``space-`` now,
+    ``desc-lesion`` for ``label-lesion``; and nothing but the scan's name with ``roi`` behind it.
+
+    Examples
+    --------
+    >>> parse_lesion_name("sub-1_T1w_label-lesion_roi.nii.gz")
+    ({'sub': '1', 'space': 'T1w', 'label': 'lesion'}, 'mask')
+    >>> parse_lesion_name("sub-1_FLAIR_roi.nii.gz")
+    ({'sub': '1', 'space': 'FLAIR', 'label': 'lesion'}, 'mask')
+    >>> parse_lesion_name("sub-1_desc-brain_mask.nii.gz") is None
+    True
+    """
+    parts = name.split(".", 1)[0].split("_")
+    own = next((part for part in parts[:-1] if part in ANAT_SUFFIXES), None)
+    parsed = parse_name("_".join(f"space-{part}" if part == own else part for part in parts))
+    if parsed is None or parsed[1] not in {"mask", "roi"}:
+        return None
+    entities = dict(parsed[0])
+    said = entities.pop("label", None) or entities.pop("desc", None)
+    if said == "lesion" or (said is None and own and parsed[1] == "roi"):
+        return {**entities, "label": "lesion"}, "mask"
+    return None
+
+
 def long_name(entity: str) -> str:
     """Long name of an entity given by its short or long name.
 

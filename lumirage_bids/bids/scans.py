@@ -97,6 +97,8 @@ class Scan(File):
         Brain mask found for this scan.
     brain : File or None
         Skull-stripped image to be used in place of ``path`` (Ultracortex ships these).
+    lesion : File or None
+        Lesion mask found for this scan.
     landmarks : File or None
         File of landmarks found for this scan.
     raters : tuple of File
@@ -122,6 +124,7 @@ class Scan(File):
     labels: Mapping[str, LabelMapFile] = field(default_factory=lambda: MappingProxyType({}))
     mask: File | None = None
     brain: File | None = None
+    lesion: File | None = None
     landmarks: File | None = None
     raters: tuple[File, ...] = ()
     template: bool = False
@@ -146,7 +149,7 @@ class Scan(File):
 
     def needs(self, labellings: tuple[str, ...] = ()) -> list[File]:
         """Files without whose content this scan cannot be registered."""
-        files = [*self._own(), *([self.landmarks] if self.landmarks else [])]
+        files = [*self._own(), *filter(None, (self.lesion, self.landmarks))]
         for label_file in (self.labels[name] for name in labellings if name in self.labels):
             files.append(label_file)
             if label_file.lut:

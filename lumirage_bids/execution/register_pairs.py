@@ -25,7 +25,7 @@ from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Task
 from lumirage_bids.experiment.software import UNKNOWN, made_with
 from lumirage_bids.measures import RegisteredPair, take
-from lumirage_bids.measures.pair import Deformation, Images, Need, Points, RunCost
+from lumirage_bids.measures.pair import Deformation, Images, Lesions, Need, Points, RunCost
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.files import replacing
@@ -118,12 +118,21 @@ def _why(error: Exception) -> Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sight:
-    """What a method is given; `world` maps the world that it sees, where that is the reference's, to the fixed one."""
+    """What a method is given; `world` maps the world that it sees, where that is the reference's, to the fixed one.
+
+    `lesions` are the fixed and the moving scan's where the method sees them.
+    """
 
     fixed: Prepared
     moving: Prepared
     start: np.ndarray | None
     world: np.ndarray | None = None
+    lesions: tuple[Volume | None, Volume | None] = (None, None)
+
+
+def _moved(volume: Volume | None, motion: np.ndarray) -> Volume | None:
+    """A lesion, if there is one, in another world."""
+    return volume and replace(volume, affine=motion @ volume.affine)
 
 
 def _seen_from(world: np.ndarray, transform: Transform) -> Transform:
@@ -260,6 +269,8 @@ class PairAtWork:
                 pair=self.task.pair,
                 fixed_mask=sight.fixed.mask,
                 moving_mask=sight.moving.mask,
+                fixed_lesion=sight.lesions[0] if arm.method.masks_lesions else None,
+                moving_lesion=sight.lesions[1] if arm.method.masks_lesions else None,
                 start=sight.start,
                 initial=initial,
             )
@@ -287,7 +298,8 @@ class PairAtWork:
         """
         fixed, moving = self.fixed.seen, self.moving.seen
         if fixed is not None and moving is not None and arm.method.computes:
-            return _Sight(fixed=fixed, moving=moving, start=None, world=self.fixed.alignment)
+            ours, theirs = (_moved(side.lesion, np.linalg.inv(side.alignment)) for side in (self.fixed, self.moving))
+            return _Sight(fixed=fixed, moving=moving, start=None, world=self.fixed.alignment, lesions=(ours, theirs))
         image, mask = (
             replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
         )
@@ -295,6 +307,7 @@ class PairAtWork:
             fixed=Prepared(image=self.fixed.image, mask=self.fixed.mask),
             moving=Prepared(image=image, mask=mask),
             start=self.start,
+            lesions=(self.fixed.lesion, _moved(self.moving.lesion, np.linalg.inv(self.start))),
         )
 
     def _perturb(self, arm: ArmOfRun, sight: _Sight) -> tuple[_Sight, np.ndarray | None]:
@@ -311,7 +324,8 @@ class PairAtWork:
         if sight.world is not None:  # on the grid that all share, what moves is interpolated
             worse, mask = resample(worse, image.shape, image.affine), replace(image, array=mask_on(mask, image))
         start = None if sight.start is None else sight.start @ np.linalg.inv(motion)
-        return replace(sight, moving=Prepared(image=worse, mask=mask), start=start), motion
+        lesions = (sight.lesions[0], _moved(sight.lesions[1], motion))
+        return replace(sight, moving=Prepared(image=worse, mask=mask), start=start, lesions=lesions), motion
 
     def gather(
         self, transform: Transform, total: Transform, cost: Cost, landmarks: Correspondence | None
@@ -322,6 +336,10 @@ class PairAtWork:
             "field": Deformation(transform=transform, mask=brain, affine=image.affine, threads=threads),
             "images": Images(fixed=image, moving=self.moving.image, transform=total, mask=brain, threads=threads),
         }
+        if self.fixed.lesion is not None or self.moving.lesion is not None:
+            ours, theirs = self.fixed.lesion, self.moving.lesion
+            start = Transform((self.start,))
+            parts["lesions"] = Lesions(fixed=ours, moving=theirs, start=start, transform=total, threads=threads)
         if landmarks is not None:
             parts["points"] = Points(transform=total, **vars(landmarks))
         if took := {name: cost[column] for name, column in _TOOK.items() if column in cost}:

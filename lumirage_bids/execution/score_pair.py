@@ -10,6 +10,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.base.failures import Failure
+from lumirage_bids.bids.lesions import read_lesion
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.experiment.evaluation import Evaluation
@@ -42,7 +43,8 @@ class Side:
 
     `at_reference` holds the label maps on the reference's prepared grid, where they are compared there, by labelling
     and way of transfer. `at_edge` is the largest share of the brain's largest section on a face of its image,
-    NaN where it was not looked for. `seen` is the prepared scan on the grid that all are brought onto, where they are.
+    NaN where it was not looked for. `lesion` is its lesion mask, on a grid of its own. `seen` is the prepared scan on
+    the grid that all are brought onto, where they are.
     """
 
     scan: Scan
@@ -55,6 +57,7 @@ class Side:
     failures: Mapping[str, Failure]
     alignment: np.ndarray
     at_edge: float = 0.0
+    lesion: Volume | None = None
     seen: Prepared | None = None
 
 
@@ -98,6 +101,7 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
         failures=failures,
         alignment=alignment,
         at_edge=float("nan") if at_edge is None else max(at_edge.values(), default=0.0),
+        lesion=read_lesion(scan, image),
         seen=seen,
     )
 
@@ -139,6 +143,7 @@ def _at_reference(
         start=out.then(back),
         transfer=how,
         threads=threads,
+        to_fixed=out,
     )
 
 

@@ -109,10 +109,11 @@ class _Looking:
         if old.registration != task.registration_hash:
             scans = dict.fromkeys((*ends, self.batch.reference))
             changed = [s.name for s in scans if self._is_other(prepared_files(s, arm.variant)[0])]
-            what = ("the image or the brain mask of", "an image, a brain mask, the seed, or a file of the method")
+            other = "an image, a brain or lesion mask, the seed, or a file of the method"
+            what = ("the image or the brain mask of", other)
         else:
             changed = [s.name for s in ends if self._is_other(paths.label_map(s, labels.name))]
-            what = ("the label map of", "a label map, a table of landmarks, or the sequence of a scan")
+            what = ("the label map of", "a label map, a lesion mask, a table of landmarks, or the sequence of a scan")
         return f"{what[0]} {', '.join(changed)} changed" if changed else f"{what[1]} changed"
 
     def _is_other(self, file: Path) -> bool:

@@ -110,6 +110,7 @@ class Protocol:
     prefer: tuple[Mapping[str, str], ...] = ()
     mask_pattern: str | None = None
     brain_pattern: str | None = None
+    lesion_pattern: str | None = None
     landmark_pattern: str | None = None
     rater_pattern: str | None = None
     masks: Table = field(default_factory=dict)

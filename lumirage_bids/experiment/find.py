@@ -38,6 +38,7 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
         label_patterns={n: p for n, p in patterns.items() if n in wanted},
         mask_pattern=protocol.mask_pattern,
         brain_pattern=protocol.brain_pattern,
+        lesion_pattern=protocol.lesion_pattern,
         derivatives=settings.derivatives,
         labellings=tuple(n for n in wanted if _may_exist(n, protocol)),
         layouts=labellers.layouts(),

@@ -124,6 +124,8 @@ class _Reader:
         yield scan.brain or scan
         if scan.mask and "existing" in (masker.name for masker in self.plan.masking.maskers):
             yield scan.mask
+        if scan.lesion:
+            yield scan.lesion
 
     def about_tables(self, labels: LabellingOfRun, pair: Pair) -> Iterator[LumirageError]:
         for path in (path for scan in (pair.moving, pair.fixed) for path in _tables(labels, scan)):

@@ -142,6 +142,7 @@ def _scan(scan: Scan, plan: Plan) -> dict[str, Any]:
     told = {
         "image": (scan.brain or scan).relative,
         "mask": scan.mask and scan.mask.relative,
+        "lesion": scan.lesion and scan.lesion.relative,
         "landmarks": scan.landmarks and scan.landmarks.relative,
         "t1w": scan.t1w and scan.t1w.relative,
         "mask_from": scan.lender and scan.lender.relative,

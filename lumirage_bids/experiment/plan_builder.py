@@ -189,6 +189,8 @@ class PlanBuilder:
         depends = (*own, ends, names, *arm.own_code, *zip(before, revisions, strict=True))
         if (worse := arm.preparation.perturbation) is not None:
             depends = (*depends, worse, worse.revision)
+        if any(stage.method.masks_lesions for stage in arm.stages):
+            depends = (*depends, *_lesions(pair))
         registered = digest(arm.revisions["registration"], *depends)
         hashes = {
             (arm.label, labelling.name): digest(
@@ -199,6 +201,7 @@ class PlanBuilder:
                 pair.split,
                 [self.label_hash(s, i) for s in scans],
                 [s.landmarks.fingerprint for s in scans if s.landmarks is not None],
+                *_lesions(pair),
             )
             for arm in arms
             for i, labelling in enumerate(self.labels)
@@ -294,6 +297,12 @@ class PlanBuilder:
         scans = (moving, self.reference, *(t.pair.fixed for t in tasks))
         inputs = dict(item for scan in scans for item in self.made(scan, arms[0].variant).items())
         return Batch(moving=moving, arms=arms, reference=self.reference, tasks=tasks, labels=self.labels, inputs=inputs)
+
+
+def _lesions(pair: Pair) -> list[object]:
+    """What a digest tells of the lesion masks of a pair; nothing where there are none, as in earlier versions."""
+    found = [(side, s.lesion.fingerprint) for side, s in (("moving", pair.moving), ("fixed", pair.fixed)) if s.lesion]
+    return ["lesions", found] if found else []
 
 
 def chunk_size(n: int, nprocs: int) -> int:

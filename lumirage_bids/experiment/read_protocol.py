@@ -65,7 +65,7 @@ class _Reader:
         self.known("", table, "description", *SECTIONS)
         top = {s: self.get("", table, s, dict, {}) for s in SECTIONS}
         scans, pairs = top["scans"], top["pairs"]
-        self.known("scans", scans, "filter", "prefer", "mask", "brain", "landmarks", "raters")
+        self.known("scans", scans, "filter", "prefer", "mask", "brain", "lesion", "landmarks", "raters")
         alignment = dict(top["alignment"])
         reference = self.get("alignment", alignment, "reference", str, "first")
         alignment.pop("reference", None)
@@ -98,6 +98,7 @@ class _Reader:
             prefer=tuple(self.preference(p) for p in self.get("scans", scans, "prefer", list, [])),
             mask_pattern=self.pattern("scans", scans, "mask"),
             brain_pattern=self.pattern("scans", scans, "brain"),
+            lesion_pattern=self.pattern("scans", scans, "lesion"),
             landmark_pattern=self.pattern("scans", scans, "landmarks"),
             rater_pattern=self.pattern("scans", scans, "raters"),
             masks=top["masks"],

@@ -181,3 +181,30 @@ def landmark_errors(
         raise BadDataError("A landmark's coordinates are not finite; leave it out of both lists.")
     errors: FloatArray = np.linalg.norm(transform.apply(fixed) - moving, axis=1)
     return errors
+
+
+def within(region: npt.NDArray[np.bool_], spacing: npt.ArrayLike, reach: float) -> npt.NDArray[np.bool_]:
+    """Grow a region: voxels whose centres are at most so far from that of one of its voxels.
+
+    Parameters
+    ----------
+    region : array of bool, shape (X, Y, Z)
+    spacing : array, shape (3,)
+        Voxel size along each axis, mm.
+    reach : float
+        mm.
+
+    Examples
+    --------
+    >>> within(np.array([[[True, False, False, False]]]), (1, 1, 1.5), 3.0)
+    array([[[ True,  True,  True, False]]])
+    """
+    from scipy.ndimage import distance_transform_edt, find_objects
+
+    steps = np.asarray(spacing, dtype=np.float64)
+    pads = np.ceil(reach / steps).astype(int)
+    grown = np.zeros_like(region)
+    for box in find_objects(region.astype(np.uint8)):
+        wider = tuple(slice(max(0, s.start - pad), s.stop + pad) for s, pad in zip(box, pads, strict=True))
+        grown[wider] = distance_transform_edt(~region[wider], sampling=steps) <= reach
+    return grown

@@ -16,7 +16,7 @@ from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform, warp
 
 LabelArray = npt.NDArray[np.integer]
-Need = Literal["labels", "prepared", "field", "points", "images", "cost", "detour"]
+Need = Literal["labels", "prepared", "field", "points", "lesions", "images", "cost", "detour"]
 """What a measure may look at: a part of `RegisteredPair`, by its name."""
 
 
@@ -38,6 +38,8 @@ class ComparedLabels:
         Number of threads; no influence on the result.
     structures : array, shape (n,)
         Indices that are scored, the same for every method.
+    to_fixed : Transform
+        World of the grid to the fixed scan's own, which is the same but where labels are compared elsewhere.
     """
 
     fixed: Volume
@@ -47,6 +49,7 @@ class ComparedLabels:
     transfer: Literal["linear", "nearest"] = "linear"
     threads: int = 1
     structures: npt.NDArray[np.int64] = field(default_factory=lambda: np.array([], np.int64))
+    to_fixed: Transform = field(default_factory=Transform)
 
     @property
     def spacing(self) -> npt.NDArray[np.float64]:
@@ -114,6 +117,42 @@ class Points:
     moving: npt.NDArray[np.float64]
     transform: Transform
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lesions:
+    """Lesions of a pair, at least one.
+
+    Attributes
+    ----------
+    fixed, moving : Volume or None
+        1 in the lesion, else 0, float32, on grids of their own in the worlds of the two scans; None for a scan without.
+    start, transform : Transform
+        Fixed world to moving world: by the alignment alone, the same for every method; and as registered.
+    threads : int
+        Number of threads; no influence on the result.
+    """
+
+    fixed: Volume | None
+    moving: Volume | None
+    start: Transform
+    transform: Transform
+    threads: int = 1
+
+    def on(self, grid: Volume, to_fixed: Transform) -> npt.NDArray[np.bool_]:
+        """Voxels of a grid of which at least half lies in a lesion, the moving one's as the start places it.
+
+        Parameters
+        ----------
+        grid : Volume
+            Its array is not looked at.
+        to_fixed : Transform
+            World of the grid to the fixed one.
+        """
+        ways = ((self.fixed, to_fixed), (self.moving, to_fixed.then(self.start)))
+        placed = [warp(lesion, way, grid, self.threads).array >= 0.5 for lesion, way in ways if lesion is not None]
+        found: npt.NDArray[np.bool_] = np.any(placed, axis=0)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -200,6 +239,11 @@ class RegisteredPair:
     def points(self) -> Points:
         """Landmarks, where both scans have them."""
         return cast("Points", self.parts["points"])
+
+    @property
+    def lesions(self) -> Lesions:
+        """Lesions, where one of the scans has any."""
+        return cast("Lesions", self.parts["lesions"])
 
     @property
     def images(self) -> Images:

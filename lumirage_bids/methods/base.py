@@ -81,6 +81,9 @@ class Context:
         The scans that the images are of, for methods that look something up by name or choose by contrast.
     fixed_mask, moving_mask : Volume or None
         Brain masks on the grids of the images, the moving one's affine with the start too.
+    fixed_lesion, moving_lesion : Volume or None
+        Lesion masks in the worlds of the images, on grids of their own (`mask_on` brings one onto an image's); None
+        where the scan has none, and for methods that do not say `Method.masks_lesions`.
     start : array, shape (4, 4), or None
         The start that the moving image's affine holds: fixed world to native moving world (RAS+, mm); None for the
         identity.
@@ -98,6 +101,8 @@ class Context:
     pair: Pair | None = None
     fixed_mask: Volume | None = None
     moving_mask: Volume | None = None
+    fixed_lesion: Volume | None = None
+    moving_lesion: Volume | None = None
     start: npt.NDArray[np.float64] | None = None
     initial: Transform | None = None
 
@@ -241,6 +246,11 @@ class Method(ABC):
         Empty where the method does not iterate, or it is not known.
         """
         return ()
+
+    @property
+    def masks_lesions(self) -> bool:
+        """Whether the method is given lesion masks, to leave what lies in them out of what it optimises."""
+        return False
 
     @property
     def begins_with(self) -> str:

@@ -51,6 +51,11 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "Description": "Peak memory of start_from alone; memory_gb is that of both",
         "Units": "GB (10^9 bytes)",
     },
+    "lesion_masked": {
+        "Description": "Whose lesion the method was given, to leave it out of what it optimises: both, moving or fixed "
+        "scan's; none where it saw lesions as they are; n/a where neither scan has a lesion mask, and where the "
+        "transform was made elsewhere"
+    },
     "input": {"Description": "Images that the method saw"},
     "evaluation": {
         "Description": "Grid that the labels were compared on, and nearest where they were carried over by nearest "

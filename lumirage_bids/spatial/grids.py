@@ -271,9 +271,15 @@ def mask_on(mask: Volume, image: Volume) -> npt.NDArray[np.bool_]:
     BadDataError
         Nothing of it lies inside the image.
     """
-    array = mask.array > 0
-    if not same_grid(mask, image):
-        array = resample(replace(mask, array=array), image.shape, image.affine).array >= 0.5
+    array = region_on(mask, image)
     if not array.any():
         raise BadDataError("the brain mask and the image do not overlap; check the headers of both")
+    return array
+
+
+def region_on(region: Volume, image: Volume) -> npt.NDArray[np.bool_]:
+    """Region on the grid of an image: at least half of a voxel inside; nothing where it lies elsewhere."""
+    array: npt.NDArray[np.bool_] = region.array > 0
+    if not same_grid(region, image):
+        array = resample(replace(region, array=array), image.shape, image.affine).array >= 0.5
     return array

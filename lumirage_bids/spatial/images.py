@@ -189,8 +189,8 @@ def read_labels(path: Path | str) -> Volume:
     return Volume(array=np.ascontiguousarray(labels, dtype=np.int32), affine=affine)
 
 
-def read_mask(path: Path | str) -> Volume:
-    """Read a brain mask: a map as `read_labels` reads, of which all that is not 0 is brain.
+def read_mask(path: Path | str, of: str = "brain", *, may_be_empty: bool = False) -> Volume:
+    """Read a mask: a map as `read_labels` reads, of which all that is not 0 is brain, or what else it is of.
 
     Raises
     ------
@@ -201,11 +201,13 @@ def read_mask(path: Path | str) -> Volume:
     try:
         return read_labels(path)
     except BadDataError:
-        values = _read(path, as_stored=True)[0]
+        values, affine, _ = _read(path, as_stored=True)
+    if may_be_empty and not values.any():
+        return Volume(array=np.zeros(values.shape, np.int32), affine=affine)
     wrong = ~np.isfinite(values) | (values < 0) | (np.abs(values - np.rint(values)) > CLOSE)
     held = f"holds {values[wrong][0]:.6g}" if wrong.any() else "is 0 everywhere, or holds too large values"
     raise BadDataError(
-        f"{path}: the brain mask {held}; allowed: 0 outside the brain, 1 inside. Threshold it, or give another one"
+        f"{path}: the {of} mask {held}; allowed: 0 outside the {of}, 1 inside. Threshold it, or give another one"
     )
 
 

@@ -13,7 +13,7 @@ import lumirage_bids.measures
 from lumirage_bids.base.publications import publications
 from lumirage_bids.measures import Measure, RegisteredPair, columns, measure, measures
 from lumirage_bids.measures.base import Column, Need, Values
-from lumirage_bids.measures.pair import ComparedLabels, Deformation, Detour, Images, Points, RunCost
+from lumirage_bids.measures.pair import ComparedLabels, Deformation, Detour, Images, Lesions, Points, RunCost
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.images import Volume
@@ -52,6 +52,8 @@ def pair(transform: Transform, *, structures: tuple[int, ...] = (1, 2)) -> Regis
     maps = ComparedLabels(
         fixed=labels, moving=labels, transform=transform, start=transform, structures=np.array(structures, np.int64)
     )
+    lesion = Volume(array=np.zeros(SHAPE, np.float32), affine=AFFINE)
+    lesion.array[10:12, 6:9, 6:10] = 1
     points = np.argwhere(mask)[::50] @ AFFINE[:3, :3]
     return RegisteredPair(
         parts={
@@ -61,6 +63,7 @@ def pair(transform: Transform, *, structures: tuple[int, ...] = (1, 2)) -> Regis
             "points": Points(
                 fixed=points, moving=points, transform=transform, names=tuple(map(str, range(len(points))))
             ),
+            "lesions": Lesions(fixed=lesion, moving=lesion, start=Transform(), transform=transform),
             "images": Images(fixed=image, moving=image, transform=transform, mask=mask),
             "cost": RunCost(seconds=2.0, memory_gb=0.5),
             "detour": Detour(ends=transform.apply(points), meant=points),
@@ -89,7 +92,7 @@ def test_no_change_scores_best_and_a_wrong_one_worse(each: Measure) -> None:
     best, worse = (each.of(pair(transform)) for transform in (Transform((), inverse=Transform()), waves(4.0)))
     for name, column in each.columns.items():
         if column.better == "none":
-            assert best[name] == worse[name]
+            assert column.unit or best[name] == worse[name], "a count of what was there before"
         elif column.tells == "cost":
             assert column.better == "lower"
         else:

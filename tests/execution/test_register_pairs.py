@@ -18,7 +18,7 @@ from lumirage_bids.methods.identity import Identity
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.perturbations import Perturbation
 from lumirage_bids.spatial.preparation import Preparation, Prepared, on_common_grid
-from lumirage_bids.spatial.transforms import Transform
+from lumirage_bids.spatial.transforms import Transform, warp
 from tests.random_volumes import affine
 
 GIVEN: list[tuple[Volume, Volume, Context]] = []
@@ -161,3 +161,43 @@ def test_a_turned_head_is_registered_where_it_is_turned_to(tmp_path: Path, toget
     np.testing.assert_allclose(total.apply(of_fixed[:3]), of_moving[:3], atol=1e-6)
     assert transform.inverse is not None
     np.testing.assert_allclose(transform.inverse.apply(transform.apply(of_fixed[:3])), of_fixed[:3], atol=1e-9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masking(Shifting):
+    """The same, given lesion masks."""
+
+    @property
+    def masks_lesions(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("worse", [None, Perturbation(kind="rotation", size=20)])
+def test_lesions_lie_where_they_do_in_the_images_that_a_method_sees(
+    tmp_path: Path, together: bool, worse: Perturbation | None
+) -> None:
+    """A lesion as bright as the scan is, so that both are the same wherever they are taken."""
+    for method in (Masking(), Shifting()):
+        work = at_work(method, tmp_path, together=together)
+        work.batch.arm.preparation, work.batch.moving = Preparation(perturbation=worse), SimpleNamespace(name="sub-1")
+        sides = [replace(s, lesion=s.image) for s in (work.fixed, work.moving)]
+        replace(work, fixed=sides[0], moving=sides[1]).register()
+        fixed, moving, context = GIVEN.pop()
+        if method.masks_lesions:
+            for image, lesion in ((fixed, context.fixed_lesion), (moving, context.moving_lesion)):
+                placed = warp(lesion, Transform(), image).array
+                assert np.corrcoef(placed[4:-4, 4:-4, 4:-4].ravel(), image.array[4:-4, 4:-4, 4:-4].ravel())[0, 1] > 0.8
+        else:
+            assert context.fixed_lesion is context.moving_lesion is None
+
+
+def test_a_pair_with_a_lesion_has_it_to_be_measured(tmp_path: Path) -> None:
+    work = at_work(Shifting(), tmp_path, together=False)
+    transform, total = Transform(), Transform((work.start,))
+    assert not work.gather(transform, total, {}, None).has(("lesions",))
+    work = replace(work, moving=replace(work.moving, lesion=work.moving.mask))
+    lesions = work.gather(transform, total, {}, None).lesions
+    assert lesions.fixed is None
+    assert lesions.moving is work.moving.mask
+    np.testing.assert_allclose(lesions.start.apply([1.0, 2.0, 3.0]), (work.start @ [1, 2, 3, 1])[:3])

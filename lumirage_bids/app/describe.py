@@ -19,6 +19,7 @@ from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.methods.base import Context
 from lumirage_bids.methods.identity import Identity
 from lumirage_bids.report.text import count
+from lumirage_bids.stats.classes import FLOOR
 
 MOST = 10
 BYTES = 24
@@ -142,6 +143,7 @@ def warnings(plan: Plan) -> Iterator[str]:
             "local normalised cross-correlation, which expects the same contrast: read those rows with care."
         )
     yield from _find_unsynthesised(plan)
+    yield from _tell_lesions(plan)
     if plan.left_out:
         yield f"no scan fits the filter for {len(plan.left_out)} subject(s): {list_names(plan.left_out)}."
     pairs = plan.runnable or plan.asked  # before anything is fetched it is not too late to choose
@@ -153,6 +155,20 @@ def warnings(plan: Plan) -> Iterator[str]:
             f"the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
             "that those that are whole heads get none from there where none can be made of themselves. To "
             f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
+        )
+
+
+def _tell_lesions(plan: Plan) -> Iterator[str]:
+    """Which methods see lesions that others, or none, leave out."""
+    having = {s.name for p in plan.runnable for s in (p.moving, p.fixed) if s.lesion}
+    arms = [a for a in plan.arms if a.method.computes and a.name != FLOOR]
+    seeing, masked = (sorted({a.name for a in arms if a.method.masks_lesions is way}) for way in (False, True))
+    if having and seeing:
+        others = f", {', '.join(masked)} {'leaves' if len(masked) == 1 else 'leave'} them out" if masked else ""
+        yield (
+            f"{len(having)} scan(s) have a lesion mask: {', '.join(seeing)} {'sees' if len(seeing) == 1 else 'see'} "
+            f"the lesions as they are{others}. Methods that have the parameter leave them out with mask_lesions = true "
+            "(docs/lesions.md)."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -12,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.errors import UsageError
+from lumirage_bids.base.parameters import added
 from lumirage_bids.methods.base import Cost, Method
 from lumirage_bids.methods.fireants.deformable import tenth
 from lumirage_bids.methods.programs.call import scratch
-from lumirage_bids.spatial.grids import reorient
+from lumirage_bids.spatial.grids import region_on, reorient
 from lumirage_bids.spatial.itk import read_itk, write_itk
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
@@ -66,6 +68,8 @@ class AntsSyn(Method):
     fifth_level_above : int
         Four levels become five where the fixed image has more voxels than this along an axis: shrunk by 10, 6, 4, 2
         and 1, smoothed by 5, 3, 2, 1 and 0 voxels, the first number of iterations twice. 0 for never.
+    mask_lesions : bool
+        Whether ANTs is given masks (``--masks``) of all that is no lesion, for those scans that have a lesion mask.
 
     References
     ----------
@@ -95,6 +99,7 @@ class AntsSyn(Method):
     winsorise: tuple[float, float] = (0.005, 0.995)
     precision: Literal["double", "single"] = "double"
     fifth_level_above: int = 256
+    mask_lesions: bool = added(False, since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse values that ANTs would fail on."""
@@ -119,6 +124,11 @@ class AntsSyn(Method):
                 raise UsageError(f"{field} is {getattr(self, field)!r}; allowed: {allowed}.")
 
     @property
+    def masks_lesions(self) -> bool:
+        """Whether lesions are left out."""
+        return self.mask_lesions
+
+    @property
     def effort(self) -> tuple[tuple[int, int], ...]:
         """Levels of an image that is not large."""
         return tuple((factor, n) for n, factor, _ in self.pyramid((0, 0, 0)))
@@ -135,13 +145,19 @@ class AntsSyn(Method):
         """Register; see `Method.register`."""
         # ITK reads it once, when it first needs threads; a process registers with one number of them.
         os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(context.threads)
+        valid = [
+            None if lesion is None else replace(image, array=~region_on(lesion, image))
+            for image, lesion in ((fixed, context.fixed_lesion), (moving, context.moving_lesion))
+        ]
         with scratch(context) as folder:
-            return self._run(fixed, moving, folder)
+            return self._run(fixed, moving, valid, folder)
 
-    def _run(self, fixed: Volume, moving: Volume, folder: Path) -> Transform:
+    def _run(self, fixed: Volume, moving: Volume, valid: Sequence[Volume | None], folder: Path) -> Transform:
+        """Register; `valid` are the voxels of the two images that count, None for all."""
         import ants
 
         fixed, moving = reorient(fixed), reorient(moving)
+        valid = [mask and reorient(mask) for mask in valid]
         frame = fixed.affine @ np.diag([*1 / fixed.spacing, 1.0])
         level, between = remove_shear(np.linalg.solve(frame, moving.affine))
         write_itk(Transform.affine(between), folder / "start.txt")
@@ -149,7 +165,11 @@ class AntsSyn(Method):
             _ants_image(fixed.array, np.diag([*fixed.spacing, 1.0]), self.precision),
             _ants_image(moving.array, level, self.precision),
         ]
-        ants.registration(self._arguments(images, fixed.shape, folder), None)
+        masks = [
+            mask and _ants_image(mask.array, own, "single").clone("unsigned char")
+            for mask, own in zip(valid, (np.diag([*fixed.spacing, 1.0]), level), strict=True)
+        ]
+        ants.registration([*self._arguments(images, fixed.shape, folder), *_masks(masks)], None)
         # ANTs applies the field first and the initial transform to what it gives; both fields lie on the fixed grid.
         there, back = (self._field(read_itk(folder / f"1{n}Warp.nii.gz"), frame) for n in ("", "Inverse"))
         return replace(there, inverse=back)
@@ -212,6 +232,15 @@ class AntsSyn(Method):
         seconds = {"cc": 4.7 * (self.radius / 2) ** 2, "mattes": 1.1, "meansquares": 1.0}[self.metric]
         bytes_per_voxel = 540 if self.precision == "double" else 340
         return Cost(seconds=5 + voxels * 1e-6 + work * seconds, memory_gb=0.4 + voxels * bytes_per_voxel * 1e-9)
+
+
+def _masks(masks: Sequence[Any | None]) -> list[str]:
+    """What antsRegistration is told of the masks of the fixed and the moving image."""
+    from ants.internal import get_pointer_string
+
+    if not any(mask is not None for mask in masks):
+        return []
+    return ["--masks", f"[{','.join('NA' if mask is None else get_pointer_string(mask) for mask in masks)}]"]
 
 
 def remove_shear(affine: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -14,7 +14,7 @@ from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import added, aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
 from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch
-from lumirage_bids.spatial.grids import mask_on, resample
+from lumirage_bids.spatial.grids import mask_on, region_on, resample
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_transform
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from lumirage_bids.spatial.transforms import Transform
 
 PLACEHOLDERS = (
-    "fixed", "moving", "fixed_mask", "moving_mask", "output", "output_prefix", "threads", "device", "seed", "work_dir",
+    "fixed", "moving", "fixed_mask", "moving_mask", "fixed_lesion", "moving_lesion",
+    "output", "output_prefix", "threads", "device", "seed", "work_dir",
 )  # fmt: skip
 
 
@@ -38,7 +39,8 @@ class Command(Method):
     ----------
     argv : tuple of str
         Program and arguments, in which these are replaced: ``{fixed}``, ``{moving}`` (prepared images, float32, .nii),
-        ``{fixed_mask}``, ``{moving_mask}`` (brain masks, .nii), ``{output}``, ``{output_prefix}`` (the same up to the
+        ``{fixed_mask}``, ``{moving_mask}`` (brain masks, .nii), ``{fixed_lesion}``, ``{moving_lesion}`` (1 in a lesion,
+        0 everywhere for a scan without one, .nii), ``{output}``, ``{output_prefix}`` (the same up to the
         first dot), ``{work_dir}``, ``{threads}``, ``{device}``, ``{seed}``. ``{{`` stands for a brace. Other paths must
         be given in full. When the program changes, a file that is given so, or a program or script that a script among
         these calls, the pairs are registered again.
@@ -91,6 +93,11 @@ class Command(Method):
         """Whether the program is told the seed."""
         return any("seed" in _fields(part) for part in self.argv)
 
+    @property
+    def masks_lesions(self) -> bool:
+        """Whether the program is told where lesions are."""
+        return any({"fixed_lesion", "moving_lesion"} & {*_fields(part)} for part in self.argv)
+
     def missing(self, context: Context) -> str | None:
         """The command, or its program."""
         if not self.argv:
@@ -119,8 +126,17 @@ class Command(Method):
             moving = resample(moving, fixed.shape, fixed.affine)
             if masks["moving_mask"]:
                 masks["moving_mask"] = Volume(array=mask_on(masks["moving_mask"], fixed), affine=fixed.affine)
+        lesions = {
+            f"{side}_lesion": Volume(
+                array=np.zeros(image.shape, bool) if lesion is None else region_on(lesion, image), affine=image.affine
+            )
+            for side, image, lesion in (
+                ("fixed", fixed, context.fixed_lesion),
+                ("moving", moving, context.moving_lesion),
+            )
+        }
         with scratch(context) as folder:
-            argv = self._fill({"fixed": fixed, "moving": moving, **masks}, context, folder)
+            argv = self._fill({"fixed": fixed, "moving": moving, **masks, **lesions}, context, folder)
             (folder / self.output).parent.mkdir(parents=True, exist_ok=True)
             run_program(argv, context, folder)
             return read_transform(made_file(folder / self.output, argv), self.format, fixed=fixed, moving=moving)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lumirage_bids.app.describe import describe, needs
+from lumirage_bids.app.describe import describe, needs, warnings
 from lumirage_bids.base.errors import MissingInputError
+from lumirage_bids.bids.scans import File
 from lumirage_bids.labellers.synthseg import SynthSeg
 from tests.bids.trees import make
 from tests.conftest import run_program
@@ -117,3 +118,11 @@ def test_what_no_scan_here_is_synthesised_of_is_told_and_what_it_depends_on_and_
     told = said('["T1w"]\ndepends = ["/nonexistent/weights"]')
     assert "no scan here" not in told
     assert "depends names /nonexistent/weights, which is not there" in told
+
+
+def test_lesions_that_methods_see_are_told(tmp_path: Path) -> None:
+    lesion = File(path=tmp_path / "1_lesion.nii", dataset=tmp_path)
+    scans = [replace(scan(tmp_path, "1"), lesion=lesion), scan(tmp_path, "2")]
+    (told,) = (text for text in warnings(plan(tmp_path, scans)) if "lesion" in text)
+    assert told.startswith("1 scan(s) have a lesion mask: greedy sees the lesions as they are. ")
+    assert not [text for text in warnings(plan(tmp_path, [*scans[1:], scan(tmp_path, "3")])) if "lesion" in text]

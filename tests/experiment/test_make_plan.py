@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from lumirage_bids.app.describe import needs, warnings
 from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
+from lumirage_bids.bids.scans import File
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.make_plan import check_content, choose_reference, make_plan
-from lumirage_bids.experiment.plan import Done
+from lumirage_bids.experiment.plan import Done, Task
 from lumirage_bids.experiment.plan_builder import chunk_size
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.base import Context
@@ -322,3 +324,30 @@ def test_a_program_that_is_not_there_is_told_with_where_it_is_to_be_had(tmp_path
     # Nobody needs it where no scan is of such a contrast.
     assert plan(tmp_path, scans, protocol=mine).preparing
     assert not list(needs(plan(tmp_path, scans, protocol=mine, dry_run=True), Context()))
+
+
+def test_a_lesion_mask_is_scored_with_and_registered_with_where_a_method_masks_it(tmp_path: Path) -> None:
+    """Nothing else depends on it, and without one every digest is what it was."""
+    own = tmp_path / "own.toml"
+    own.write_text('extends = "default"\ndescription = "x"\n[methods.masked]\nmethod = "greedy"\nmask_lesions = true\n')
+    lesion = File(path=tmp_path / "lesion.nii", dataset=tmp_path)
+    found = []
+    for content in (None, "a", "ab"):
+        scans = [scan(tmp_path, s) for s in "12"]
+        if content:
+            lesion.path.write_text(content)
+            scans[0] = replace(scans[0], lesion=lesion)
+        made = plan(tmp_path, scans, protocol=str(own), methods=("greedy", "masked"))
+        by_arm: dict[str, list[Task]] = {}
+        for batch in made.batches:
+            by_arm.setdefault(batch.arm.name, []).extend(batch.tasks)
+        found.append(
+            {
+                arm: ([t.registration_hash for t in of], [h for t in of for h in t.hashes.values()])
+                for arm, of in by_arm.items()
+            }
+        )
+    for one, other in combinations(found, 2):
+        assert one["greedy"][0] == other["greedy"][0]
+        assert not set(one["masked"][0]) & set(other["masked"][0])
+        assert all(not set(one[arm][1]) & set(other[arm][1]) for arm in one)

@@ -47,22 +47,27 @@ def test_moving_image_can_be_handed_over_as_it_is_with_masks_and_settings(tmp_pa
     keep.mkdir()
     program = """
 import os, shutil, sys, pathlib
-*files, out, keep = sys.argv[1:7]
+*files, out, keep = sys.argv[1:9]
 for f in files: shutil.copy(f, keep)
 pathlib.Path(out).write_text('#Insight Transform File V1.0\\nTransform: TranslationTransform_double_3_3\\n'
     'Parameters: 1 2 3\\nFixedParameters:\\n')
 names = 'OMP_NUM_THREADS', 'ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'
-pathlib.Path(keep, 'said').write_text(' '.join([*sys.argv[7:], *(os.environ[n] for n in names), os.getcwd()]))
+pathlib.Path(keep, 'said').write_text(' '.join([*sys.argv[9:], *(os.environ[n] for n in names), os.getcwd()]))
 """
     made = method(
         "command", grid="own", output="deep/t.txt",
         argv=[
             sys.executable, script(tmp_path, program), "{fixed}", "{moving}", "{fixed_mask}", "{moving_mask}",
+            "{fixed_lesion}", "{moving_lesion}",
             "{output}", str(keep), "{{{seed}}}", "{threads}", "{device}", "{output_prefix}", "{work_dir}",
         ],
     )  # fmt: skip
     masks = {f"{n}_mask": replace(v, array=v.array > 0.5) for n, v in (("fixed", fixed), ("moving", moving))}
+    masks["moving_lesion"] = replace(moving, array=moving.array > 0.9)
     found = made.register(fixed, moving, Context(threads=3, seed=7, **masks))
+    masks["fixed_lesion"] = replace(fixed, array=np.zeros(fixed.shape, bool))
+    assert made.masks_lesions
+    assert not method("command", argv=["x", "{fixed}", "{output}"]).masks_lesions
     np.testing.assert_allclose(found.apply([0, 0, 0]), [-1, -2, 3])
     import nibabel
 

@@ -42,6 +42,10 @@ class Deformable(Method):
         Name of another method, one of the program's or a ``[methods.NAME]`` of the protocol, that is run first and
         whose result is optimised on from: a network's, for instance optimisation. Each scale begins with it as its own
         grid shows it; run time is that of both. Empty for the common start alone.
+    mask_lesions : bool
+        Whether what lies in a lesion of either scan, wherever the warp takes it, is left out of the similarity:
+        windows, histograms and descriptors take nothing from there (cost function masking, Brett 2001), and what
+        smoothing takes at reduced scales is filled in from around. Without a lesion mask nothing changes.
     """
 
     scales: tuple[int, ...] = (8, 4, 2, 1)
@@ -54,6 +58,7 @@ class Deformable(Method):
     max_tolerance_iters: int = 100
     multimodal: Literal["mind", "mind-lncc", "mi"] = added("mind", since="0.2.0")
     start_from: str = added("", since="0.2.0")
+    mask_lesions: bool = added(False, since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse parameters that FireANTs would fail on, or silently change."""
@@ -81,6 +86,11 @@ class Deformable(Method):
         return self.start_from
 
     @property
+    def masks_lesions(self) -> bool:
+        """Whether lesions are left out."""
+        return self.mask_lesions
+
+    @property
     def effort(self) -> tuple[tuple[int, int], ...]:
         """Scales and iterations."""
         return tuple(zip(self.scales, self.iterations, strict=True))
@@ -98,7 +108,8 @@ class Deformable(Method):
         # Where auto may take the dearest of all, a run must have room for it.
         times, more_bytes = _DEARER.get(self.similarity_for(multimodal=self.multimodal == "mind-lncc"), (1.0, 0))
         started = 48 if self.start_from else 0  # the start, and what is made of it for a scale
-        seconds, bytes_per_voxel = times * seconds, bytes_per_voxel + more_bytes + started
+        masked = 2.0 if self.mask_lesions else 1.0  # where there are lesions, on a CPU; mind and mind-lncc take longer
+        seconds, bytes_per_voxel = masked * times * seconds, bytes_per_voxel + more_bytes + started
         if device.startswith("cuda"):
             return Cost(seconds=5 + work * seconds / 50, memory_gb=1.5 + voxels * bytes_per_voxel * 1e-9)
         return Cost(seconds=3 + work * seconds, memory_gb=0.6 + voxels * bytes_per_voxel * 1e-9)

@@ -12,6 +12,10 @@ With M the mean over the window (zeros outside the image), images I and J, and a
 M is its own adjoint, so with a = 2c / (vw + s) and b = ∂ncc/∂v (zero where v is held at s) the gradient is
 −[ J M(a) + 2 I M(b) − M(a M(J) + 2 b M(I)) ] / N.
 
+With a weight u of every voxel, from 0 in a lesion to 1, M becomes M(u ·) / (1 − M(1 − u)), so that windows hold no
+voxel of a lesion, and the loss the mean weighted by u: a and b are multiplied by u / (1 − M(1 − u)), the gradient by
+u N / Σu.
+
 References
 ----------
 Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with cross-correlation.
@@ -31,6 +35,9 @@ SMOOTH = 1e-5
 """The constant s, FireANTs': keeps windows without contrast from counting. It fits intensities from 0 to 1; beside
 those that are not normalised it is nothing, or too much."""
 
+LEAST_SHARE = 1e-6
+"""Share of a window at least, in the lesion or not, by which its sums are divided; those within weigh nothing."""
+
 
 class LocalNormalisedCrossCorrelation(torch.nn.Module):
     """Negative mean of the squared local normalised cross-correlation of two images, −1 to 0.
@@ -45,12 +52,18 @@ class LocalNormalisedCrossCorrelation(torch.nn.Module):
         super().__init__()
         self.radius = (window - 1) // 2
 
-    def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Compare two images of shape (batch, channels, Z, Y, X); returns a scalar."""
+    def forward(
+        self, predicted: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Compare two images of shape (batch, channels, Z, Y, X), with a weight a voxel for all; returns a scalar."""
         if predicted.shape != target.shape:
             raise ValueError(f"Images to compare differ in shape: {tuple(predicted.shape)}, {tuple(target.shape)}")
-        pairs = zip(predicted.flatten(0, 1), target.flatten(0, 1), strict=True)
-        losses: list[torch.Tensor] = [_Loss.apply(p, t, self.radius) for p, t in pairs]  # type: ignore[no-untyped-call]
+        weights = [None] * len(predicted) if weight is None else [own[0] for own in weight]
+        losses: list[torch.Tensor] = [
+            _Loss.apply(p, t, self.radius, own)  # type: ignore[no-untyped-call]
+            for of_pair, of_other, own in zip(predicted, target, weights, strict=True)
+            for p, t in zip(of_pair, of_other, strict=True)
+        ]
         return torch.stack(losses).mean()
 
 
@@ -58,18 +71,23 @@ class _Loss(torch.autograd.Function):
     """The loss of one channel; its gradient is made on the way forward, while the statistics are at hand."""
 
     @staticmethod
-    def forward(ctx: Any, image: torch.Tensor, other: torch.Tensor, radius: int) -> torch.Tensor:
+    def forward(
+        ctx: Any, image: torch.Tensor, other: torch.Tensor, radius: int, weight: torch.Tensor | None
+    ) -> torch.Tensor:
         """Return the loss of two arrays of shape (Z, Y, X) and keep the gradients that will be asked for."""
-        compute = _on_cpu if fits_kernels(image) else _with_torch
-        loss, gradients = compute(image.detach(), other.detach(), radius, ctx.needs_input_grad[:2])
+        images, needed = (image.detach(), other.detach()), ctx.needs_input_grad[:2]
+        if weight is not None:
+            loss, gradients = _weighted(*images, radius, needed, weight)
+        else:
+            loss, gradients = (_on_cpu if fits_kernels(image) else _with_torch)(*images, radius, needed)
         ctx.save_for_backward(*gradients)
         return loss
 
     @staticmethod
-    def backward(ctx: Any, *outputs: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
+    def backward(ctx: Any, *outputs: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
         """Scale the kept gradients."""
         first, second = (None if g is None else g * outputs[0] for g in ctx.saved_tensors)
-        return first, second, None
+        return first, second, None, None
 
 
 Gradients = tuple[torch.Tensor | None, torch.Tensor | None]
@@ -79,9 +97,22 @@ def _with_torch(
     image: torch.Tensor, other: torch.Tensor, radius: int, needed: tuple[bool, bool]
 ) -> tuple[torch.Tensor, Gradients]:
     """Loss and gradients by torch's own operations: any device, any precision."""
+    return _weighted(image, other, radius, needed, None)
+
+
+def _weighted(
+    image: torch.Tensor, other: torch.Tensor, radius: int, needed: tuple[bool, bool], weight: torch.Tensor | None
+) -> tuple[torch.Tensor, Gradients]:
+    """The same with weights, if there are any."""
     images = torch.stack([image, other])
     stack = torch.cat([images, images * images, (image * other)[None]])
-    means, squares, product = torch.split(_box(stack, radius), [2, 2, 1])
+    total: torch.Tensor | int = image.numel()
+    if weight is None:
+        sums, scale = _box(stack, radius), None
+    else:
+        share = (1 - _box(1 - weight[None], radius)[0]).clamp(min=LEAST_SHARE)
+        sums, scale, total = _box(weight * stack, radius) / share, weight / share, weight.sum()
+    means, squares, product = torch.split(sums, [2, 2, 1])
     cross = product[0] - means[0] * means[1]
     variances = squares - means * means
     flat = variances <= SMOOTH
@@ -96,11 +127,13 @@ def _with_torch(
         its = 1 - own
         by_var = (-ncc * variances[its] / denominator).masked_fill(flat[own], 0)
         mixed = by_cross * means[its] + 2 * by_var * means[own]
-        a, b, ab = _box(torch.stack([by_cross, by_var, mixed]), radius)
-        total: torch.Tensor = ab - images[its] * a - 2 * images[own] * b
-        return total / image.numel()
+        terms = torch.stack([by_cross, by_var, mixed])
+        a, b, ab = _box(terms if scale is None else terms * scale, radius)
+        whole: torch.Tensor = ab - images[its] * a - 2 * images[own] * b
+        return (whole if weight is None else whole * weight) / total
 
-    return -ncc.mean(), (gradient(0), gradient(1))
+    loss = -ncc.mean() if weight is None else -(weight * ncc).sum() / total
+    return loss, (gradient(0), gradient(1))
 
 
 def _box(stack: torch.Tensor, radius: int) -> torch.Tensor:

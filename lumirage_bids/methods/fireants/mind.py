@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 LIMITS = (1e-3, 1e3)
 """Least and largest variance, as a multiple of its mean over the image."""
 
+RADIUS, DILATION = 2, 2
+"""Of the patch, and of the neighbourhood, voxels."""
+REACH = RADIUS + DILATION
+"""Voxels along each axis from which a descriptor takes intensities."""
+
 LARGEST = 16
 """Largest radius and dilation, voxels."""
 
@@ -96,30 +101,41 @@ class MindSsc(torch.nn.Module):
         Distance of a voxel's six neighbours, voxels.
     """
 
-    def __init__(self, radius: int = 2, dilation: int = 2) -> None:
+    def __init__(self, radius: int = RADIUS, dilation: int = DILATION) -> None:
         super().__init__()
         for name, value, least in (("radius", radius, 0), ("dilation", dilation, 1)):
             if not least <= value <= LARGEST:
                 raise UsageError(f"The {name} of MIND-SSC is {value!r}; allowed: {least} to {LARGEST} voxels.")
         self.radius, self.dilation = radius, dilation
 
-    def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Compare two images of shape (batch, channels, Z, Y, X); returns a scalar."""
+    def forward(
+        self, predicted: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Compare two images of shape (batch, channels, Z, Y, X); returns a scalar.
+
+        Of the voxels that weigh 0, in a tensor of shape (batch, 1, Z, Y, X), no descriptor that counts takes anything.
+        """
         if predicted.shape != target.shape:
             raise ValueError(f"Images to compare differ in shape: {tuple(predicted.shape)}, {tuple(target.shape)}")
         pairs = zip(predicted.flatten(0, 1), target.flatten(0, 1), strict=True)
-        return torch.stack([self._loss(*pair) for pair in pairs]).mean()
+        weights = [None] * len(predicted) if weight is None else [own[0] for own in weight]
+        each = [own for own in weights for _ in range(predicted.shape[1])]
+        return torch.stack([self._loss(*pair, own) for pair, own in zip(pairs, each, strict=True)]).mean()
 
-    def _loss(self, image: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    def _loss(self, image: torch.Tensor, other: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         """Compare two arrays of shape (Z, Y, X)."""
-        if fits_kernels(image) and fits_kernels(other):
+        if weight is None and fits_kernels(image) and fits_kernels(other):
             loss: torch.Tensor = _Loss.apply(image, other, self.radius, self.dilation)  # type: ignore[no-untyped-call]
             return loss
         first, second = (descriptor(each, self.radius, self.dilation) for each in (image, other))
-        return (first - second).square().mean()
+        if weight is None:
+            return (first - second).square().mean()
+        reach = self.radius + self.dilation
+        counts = 1 - functional.max_pool3d(1 - weight[None], 2 * reach + 1, stride=1, padding=reach)[0]
+        return ((first - second).square().mean(0) * counts).sum() / counts.sum()
 
 
-def descriptor(image: torch.Tensor, radius: int = 2, dilation: int = 2) -> torch.Tensor:
+def descriptor(image: torch.Tensor, radius: int = RADIUS, dilation: int = DILATION) -> torch.Tensor:
     """Describe an image of shape (Z, Y, X) by torch's own operations, on any device, in any precision.
 
     Returns
@@ -142,7 +158,7 @@ def descriptor(image: torch.Tensor, radius: int = 2, dilation: int = 2) -> torch
     return torch.exp(-distances / variance.clamp(unit * LIMITS[0], unit * LIMITS[1]))
 
 
-def describe(image: torch.Tensor, radius: int = 2, dilation: int = 2) -> torch.Tensor:
+def describe(image: torch.Tensor, radius: int = RADIUS, dilation: int = DILATION) -> torch.Tensor:
     """Describe an image that is not optimised, as `descriptor` does; by compiled loops where they can.
 
     Returns

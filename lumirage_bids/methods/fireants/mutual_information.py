@@ -29,16 +29,19 @@ class MutualInformation(torch.nn.Module):
         super().__init__()
         self.samples = samples
 
-    def forward(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Compare two images of one shape with values from 0 to 1; returns a scalar."""
+    def forward(
+        self, predicted: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Compare two images of one shape with values from 0 to 1, a weight for each voxel; returns a scalar."""
         stride = max(1, target.numel() // self.samples) | 1 if self.samples else 1  # odd: visits all columns of a grid
         one, other = (image.reshape(-1)[::stride].clamp(0, 1) for image in (predicted, target))
+        own = None if weight is None else weight.expand_as(target).reshape(-1)[::stride]
         if not other.requires_grad:
-            return _negative_information(one, other)
-        return (_negative_information(one, other) + _negative_information(other, one)) / 2
+            return _negative_information(one, other, own)
+        return (_negative_information(one, other, own) + _negative_information(other, one, own)) / 2
 
 
-def _negative_information(spread: torch.Tensor, binned: torch.Tensor) -> torch.Tensor:
+def _negative_information(spread: torch.Tensor, binned: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
     """Negative mutual information of two rows of intensities, differentiable by the first."""
     position = spread * (BINS - 4) + 1.5
     lower = position.detach().floor()
@@ -46,6 +49,8 @@ def _negative_information(spread: torch.Tensor, binned: torch.Tensor) -> torch.T
     spline = torch.stack(
         [(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, 3 * (1 + f - f**2) * f + 1, f**3], dim=1
     ) / (6 * spread.numel())  # fmt: skip
+    if weight is not None:
+        spline = spline * (weight * (weight.numel() / weight.sum()))[:, None]
     row = (binned.detach() * BINS).long().clamp(max=BINS - 1)
     cell = (row * BINS + lower.long() - 1)[:, None] + torch.arange(4, device=row.device)
     joint = spline.new_zeros(BINS * BINS).index_add(0, cell.reshape(-1), spline.reshape(-1)).reshape(BINS, BINS)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.methods.fireants import engine
+from lumirage_bids.methods.fireants.lesions import WithoutLesions, fill_in, lesion_channel
 from lumirage_bids.methods.fireants.library import (
     batch,
     centre,
@@ -24,7 +25,7 @@ from lumirage_bids.methods.fireants.library import (
     to_world,
 )
 from lumirage_bids.methods.fireants.lncc import LocalNormalisedCrossCorrelation
-from lumirage_bids.methods.fireants.mind import MindSsc, describe
+from lumirage_bids.methods.fireants.mind import REACH, MindSsc, describe
 from lumirage_bids.methods.fireants.mutual_information import MutualInformation
 from lumirage_bids.methods.fireants.warm_start import WarmStart
 from lumirage_bids.spatial.preparation import rescale
@@ -95,13 +96,20 @@ def optimise(
     """
     device = prepare_torch(context)
     similarity = method.similarity_for(multimodal=context.pair is not None and context.pair.multimodal)
-    channels = [_channels(v, similarity) for v in (fixed, moving)]
+    lesions = (context.fixed_lesion, context.moving_lesion)
+    images = [fill_in(*each) for each in zip((fixed, moving), lesions, strict=True)]
+    channels = [_channels(v, similarity) for v in images]
+    loss = _loss(similarity, method.window)
+    if any(lesion is not None for lesion in lesions):
+        loss, reach = WithoutLesions(loss), REACH if similarity == "mind-lncc" else 0
+        for own, volume, lesion in zip(channels, images, lesions, strict=True):
+            own.append(lesion_channel(volume, lesion, reach))
     with quiet():
         origin = centre(fixed)
         images = [batch(*each, origin=origin, device=device, copies=copies) for each in channels]
         registration = kind(
             list(method.scales), list(method.iterations), *images,
-            loss_type="custom", custom_loss=_loss(similarity, method.window), loss_params={},
+            loss_type="custom", custom_loss=loss, loss_params={},
             smooth_warp_sigma=0, smooth_grad_sigma=0, max_tolerance_iters=method.max_tolerance_iters,
             progress_bar=False,
         )  # fmt: skip

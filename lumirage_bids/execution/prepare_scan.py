@@ -52,6 +52,7 @@ from lumirage_bids.output.read_prepared import (
     read_structures,
     structures_if_whole,
 )
+from lumirage_bids.spatial.fill import seen
 from lumirage_bids.spatial.grids import outside_share
 from lumirage_bids.spatial.histograms import histogram
 from lumirage_bids.spatial.images import Volume, read_image, write_image
@@ -114,8 +115,10 @@ class _Source:
 
     @cached_property
     def at_edge(self) -> dict[str, float]:
-        """Where the brain reaches the image's edge."""
-        return {} if self.mask[1].masker == "none" else brain_at_edge(self.mask[0])
+        """Where the brain reaches the edge of what the image shows."""
+        mask = self.mask[0]
+        shown = replace(mask, array=(mask.array > 0) & seen(self.image.array))
+        return {} if self.mask[1].masker == "none" else brain_at_edge(shown)
 
     def synthesised(self, synthesis: Synthesis) -> Volume:
         """The image that a program makes of it, for all variants that ask for the same."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError
-from lumirage_bids.methods.alignment import ABRUPT
 from lumirage_bids.output.folder import Output
-from lumirage_bids.spatial.fill import DARKEST, FAR_BELOW
-from lumirage_bids.spatial.grids import end_shares
+from lumirage_bids.spatial.ends import cut_planes
+from lumirage_bids.spatial.fill import DARKEST, FAR_BELOW, faces
 from lumirage_bids.spatial.images import read_image
 from lumirage_bids.spatial.preparation import FOREGROUND
 
@@ -34,12 +34,12 @@ def is_outdated(output: Output, file: Path) -> bool:
     if about["MaskSource"] in ("template", "T1w-template"):
         return True
     try:
-        array = read_image(output / file).array
+        image = read_image(output / file)
     except (BadDataError, MissingInputError):
         return False  # it is made again anyhow
-    faces = np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
-    raised = about.get("SkullStripped", True) and np.median(faces) > 0
-    cut = (end_shares(array > FOREGROUND)[0] >= ABRUPT).any()
+    array = image.array
+    raised = about.get("SkullStripped", True) and np.median(faces(array)) > 0
+    cut = len(cut_planes(replace(image, array=array > FOREGROUND))) > 0
     return bool(raised or cut or _is_flattened(array))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from lumirage_bids.maskers._head import Head
 from lumirage_bids.maskers._regions import is_compact, litres
 from lumirage_bids.maskers.base import Mask
+from lumirage_bids.spatial.fill import seen
 from lumirage_bids.spatial.grids import resample
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def implausible(mask: Mask, image: Volume, *, explained: float | None = None) ->
 
 
 def carry(mask: Volume, image: Volume) -> tuple[Mask, list[str]]:
-    """Resample a mask onto an image's grid, at least half of a voxel inside; and what is wrong with where it lies."""
+    """Resample a mask onto an image's grid, at least half of a voxel inside, where that is seen; and what is wrong."""
     inside = replace(mask, array=(mask.array > 0).astype(np.float32))
     on_grid = np.asarray(resample(inside, image.shape, image.affine).array >= 0.5, dtype=bool)
     share = litres(on_grid, image.affine) / litres(mask.array > 0, mask.affine)
-    return on_grid, [] if share >= MIN_INSIDE else [f"only {share:.0%} of it lie inside the image"]
+    return on_grid & seen(image.array), [] if share >= MIN_INSIDE else [f"only {share:.0%} of it lie inside the image"]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._outline import beneath_outline
 from lumirage_bids.maskers._regions import is_compact, largest_piece, litres
 from lumirage_bids.maskers.base import Found, Mask, Masker
-from lumirage_bids.spatial.grids import end_shares
+from lumirage_bids.spatial.ends import flat_ends
+from lumirage_bids.spatial.fill import commonest_on_faces, faces
+from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.images import Volume
 
 BRAIN_LITRES = (0.02, 2.2)
 """Volumes of primate brains with their CSF; macaques have about 0.1 l, the largest humans about 2 l."""
@@ -73,7 +73,7 @@ def background(image: Volume) -> float:
     """
     if (image.array == 0).mean() >= MIN_BACKGROUND:
         return 0.0
-    return _commonest_on_faces(image)
+    return commonest_on_faces(image.array)
 
 
 def _in_background(image: Volume, value: float) -> Mask:
@@ -82,7 +82,7 @@ def _in_background(image: Volume, value: float) -> Mask:
     The darkest value and the commonest of the six faces are asked; no single value makes up as much of a brain.
     """
     found = np.asarray(image.array == value)
-    for other in {float(image.array.min()), _commonest_on_faces(image)} - {value}:
+    for other in {float(image.array.min()), commonest_on_faces(image.array)} - {value}:
         same = image.array == other
         if same.mean() >= MIN_BACKGROUND:
             found |= same
@@ -102,22 +102,13 @@ def skull_stripped_region(image: Volume) -> Mask | None:
 
 def above_noise(image: Volume) -> Mask:
     """Where an image differs from the noise that there is on its six faces; nowhere where there is none."""
-    faces = _faces(image)
-    around = faces[faces != background(image)]
-    if around.size < MOST * faces.size:
+    outer = faces(image.array)
+    around = outer[outer != background(image)]
+    if around.size < MOST * outer.size:
         return np.zeros(image.shape, dtype=bool)
     middle = np.median(around)
     deviation = 1.4826 * np.median(np.abs(around - middle))
     return np.asarray((np.abs(image.array - middle) > NOISE * deviation) & (deviation > 0), dtype=bool)
-
-
-def _commonest_on_faces(image: Volume) -> float:
-    values, counts = np.unique(_faces(image), return_counts=True)
-    return float(values[counts.argmax()])
-
-
-def _faces(image: Volume) -> npt.NDArray[Any]:
-    return np.concatenate([np.take(image.array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
 
 
 def _find_surrounded(inside: Mask) -> Mask | None:
@@ -166,7 +157,7 @@ def _brain_like(region: Mask, image: Volume) -> bool:
     """Whether a region has the volume of a primate brain, is compact, and has a brain's outline."""
     if not _size_fits(region, image):
         return False
-    shares, at_edge = end_shares(region)
-    is_cut = bool((shares > np.where(at_edge, MAX_FACE, MAX_PLANE)).any())
+    ends = flat_ends(Volume(array=region, affine=image.affine))
+    is_cut = any(end.share > (MAX_FACE if end.at_edge else MAX_PLANE) for end in ends)
     like_head = beneath_outline(image, region)
     return not is_cut if like_head is None else like_head <= (CUT if is_cut else WHOLE)

@@ -10,19 +10,14 @@ import numpy.typing as npt
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.measures.information import boundary_contrast, mutual_information
 from lumirage_bids.measures.overlap import volumes
-from lumirage_bids.spatial.grids import bounding_box, end_shares, mask_on, same_grid
+from lumirage_bids.spatial.ends import flat_ends
+from lumirage_bids.spatial.grids import bounding_box, mask_on, same_grid
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform
 
-AT_EDGE = 0.05
-"""Share of a brain's largest section from which a section at the edge of the image tells of a brain that goes on."""
-PLANE = 0.3
-"""The same within the image: brains end in planes of up to 0.2, at voxels of 4 mm; what ends in larger ones was cut and
-then padded."""
 MUCH_OUTSIDE = 0.02
 """Share of what is labelled that may lie outside the brain mask without a word."""
-OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 DIGITS = 4
 """Significant digits that are kept."""
 
@@ -144,17 +139,14 @@ def brain_at_edge(mask: Volume) -> dict[str, float]:
     -------
     dict
         Side (R, L, A, P, S or I) → area of the brain on that side's face of the image, as a share of its largest
-        section along that axis; only sides with at least `AT_EDGE`. Where it ends before the face, the area in which it
-        ends, from `PLANE` on: so do brains that were cut and then padded.
+        section along that axis; only sides with at least `AT_EDGE`. Where it ends before the face in a plane, the area
+        in which it ends, from `PLANE` on: so do brains that were cut and then padded or turned. A plane that is tilted
+        between two sides or three has the letters of these, as ``IA``.
     """
-    from nibabel.orientations import aff2axcodes
-
-    shares, at_edge = end_shares(mask.array > 0)
-    far = aff2axcodes(mask.affine)
-    return {
-        (far[axis] if end else OPPOSITE[far[axis]]): float(f"{shares[axis, end]:.2g}")
-        for axis, end in np.argwhere(shares >= np.where(at_edge, AT_EDGE, PLANE))
-    }
+    found: dict[str, float] = {}
+    for end in flat_ends(mask):
+        found[end.side] = max(float(f"{end.share:.2g}"), found.get(end.side, 0.0))
+    return found
 
 
 def _edge_areas(

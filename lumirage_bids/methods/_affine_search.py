@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import ndimage
 from torch.nn import functional
 
 from lumirage_bids.methods.fireants.engine import Smoothing
 from lumirage_bids.methods.fireants.library import MINIMUM_SIZE, batch, prepare_torch, quiet
 from lumirage_bids.methods.fireants.mutual_information import MutualInformation
+from lumirage_bids.spatial.grids import ROUNDING
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.preparation import FOREGROUND
 
@@ -20,8 +23,9 @@ with quiet():
     from fireants.registration.rigid import RigidRegistration
 
 if TYPE_CHECKING:
-    from lumirage_bids.methods.alignment import Alignment, Cut
+    from lumirage_bids.methods.alignment import Alignment
     from lumirage_bids.methods.base import Context
+    from lumirage_bids.spatial.ends import Planes
 
 Matrix = npt.NDArray[np.float64]
 
@@ -86,24 +90,44 @@ def known_in(*images: torch.Tensor) -> torch.Tensor:
     return known
 
 
-def with_unknown(volume: Volume, cut: Cut, reach: float) -> tuple[Volume, Volume]:
-    """Lengthen a volume where it is cut by what its last plane shows, and mark what is unknown there by 1.
+def with_unknown(volume: Volume, cuts: Planes, reach: float) -> tuple[Volume, Volume]:
+    """Lengthen a volume beyond the planes that cut it by the nearest of what is seen; mark what is unknown by 1.
+
+    A voxel is unknown that does not lie within all planes as a whole.
 
     Parameters
     ----------
+    cuts : array
+        Planes in the volume's world.
     reach : float
         By how much it is lengthened at least, mm.
     """
+    if not len(cuts):
+        return volume, replace(volume, array=np.zeros(volume.shape, dtype=np.float32))
+    across = cuts[:, :3] @ volume.affine[:3, :3]  # along the axes of the grid, one voxel
+    share = across / volume.spacing
     sides = []
-    for n, spacing, (first, last) in zip(volume.shape, volume.spacing, cut, strict=True):
-        more = int(np.ceil(reach / spacing))
-        before, after = (more if is_cut else 0 for is_cut in (first, last))
+    for n, spacing, outwards in zip(volume.shape, volume.spacing, share.T, strict=True):
+        before, after = (
+            int(np.ceil(reach * max(0.0, way.max()) / spacing - ROUNDING)) for way in (-outwards, outwards)
+        )
         lacking = max(0, MINIMUM_SIZE - n - before - after)
-        sides.append((before, after + lacking if last else after))
-    unknown = np.pad(np.zeros(volume.shape, dtype=np.float32), sides, constant_values=1)
+        sides.append((before, after + lacking if after else after))
     affine = np.array(volume.affine, dtype=np.float64)
     affine[:3, 3] -= affine[:3, :3] @ [before for before, _ in sides]
-    return Volume(array=np.pad(volume.array, sides, mode="edge"), affine=affine), Volume(array=unknown, affine=affine)
+    array = np.pad(volume.array, sides)
+    x, y, z = (np.arange(n, dtype=np.float64) for n in array.shape)
+    unknown = np.zeros(array.shape, dtype=bool)
+    for (*normal, offset), (a, b, c) in zip(cuts, across, strict=True):
+        left = offset - normal @ affine[:3, 3] - np.abs([a, b, c]).sum() * (0.5 - ROUNDING)
+        unknown |= a * x[:, None, None] + b * y[:, None] + c * z > left
+    if unknown.all():  # a slab, thinner than what is mixed with its surroundings
+        unknown[:] = False
+    nearest = ndimage.distance_transform_edt(
+        unknown, sampling=volume.spacing, return_distances=False, return_indices=True
+    )
+    seen = Volume(array=array[tuple(nearest)], affine=affine)
+    return seen, replace(seen, array=unknown.astype(np.float32))
 
 
 class Search:
@@ -113,8 +137,8 @@ class Search:
     ----------
     fixed, moving : Volume
         Values from 0 to 1.
-    cuts : tuple of array of bool, shape (3, 2)
-        On which sides of either nothing is known of what is beyond.
+    cuts : tuple of array
+        Planes of either beyond which nothing is known.
     centres : tuple of array, shape (3,)
         Where coordinates are zero in the two worlds, mm.
     unit : float
@@ -126,7 +150,7 @@ class Search:
         *,
         fixed: Volume,
         moving: Volume,
-        cuts: tuple[Cut, Cut],
+        cuts: tuple[Planes, Planes],
         centres: tuple[Matrix, Matrix],
         unit: float,
         alignment: Alignment,
@@ -136,12 +160,12 @@ class Search:
         device = prepare_torch(context)
         self.loss: torch.nn.Module = SoftDice() if alignment.on == "mask" else MutualInformation(SAMPLES)
         volumes = [[fixed], [moving]]
-        if any(cut.any() for cut in cuts):
+        if any(map(len, cuts)):
             self.loss = KnownOnly(self.loss)
             far = float((np.array(fixed.shape) * fixed.spacing).max())  # nothing of the reference comes to lie beyond
             volumes = [
-                list(with_unknown(v, cut, reach))
-                for v, cut, reach in zip((fixed, moving), cuts, (NEAR * fixed.spacing.max(), far), strict=True)
+                list(with_unknown(v, planes, reach))
+                for v, planes, reach in zip((fixed, moving), cuts, (NEAR * fixed.spacing.max(), far), strict=True)
             ]
         with quiet():
             self.fixed, self.moving = (

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.methods.base import Context
 from lumirage_bids.methods.fireants.deformable import check_pyramid, tenth
-from lumirage_bids.spatial.grids import bounding_box, end_shares
+from lumirage_bids.spatial.ends import Planes, cut_planes
+from lumirage_bids.spatial.grids import bounding_box
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.preparation import FOREGROUND, ground
 
@@ -27,15 +28,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("lumirage")
 
 Matrix = npt.NDArray[np.float64]
-Cut = npt.NDArray[np.bool_]
-"""On which sides of a box, shape (3, 2), more of what it holds lies beyond."""
 
 WORSE = 0.02
 """Loss of foreground overlap (Dice) at which a result is not believed."""
-
-ABRUPT = 0.3
-"""Share of its largest plane with which a foreground ends where the image does: what is beyond was not seen. Brains end
-in planes of up to 0.2 at voxels of 4 mm."""
 
 SHIFTS = (0.15, 0.3, 0.45, 0.6)
 """How far the centre of mass of a foreground that is cut may lie off, in radii of the reference."""
@@ -128,8 +123,9 @@ def align(
 
     Notes
     -----
-    Where a foreground ends abruptly, as a brain does that reaches the edge of its image, nothing is known of what is
-    beyond: positions there do not count, in either volume. Everywhere else the outside of a volume is background.
+    Where a foreground ends in a plane, as a brain does that is cut by the edge of its image or obliquely, nothing is
+    known of what is beyond: positions there do not count, in either volume. Everywhere else the outside of a volume is
+    background.
 
     A rigid or affine result that is not finite, changes volume by more than a factor of about three (from what the
     sizes of the foregrounds suggest too, for brains of two species), or makes the foregrounds overlap less than the
@@ -139,7 +135,7 @@ def align(
     alignment, context = alignment or Alignment(), context or Context()
     if alignment.start == "none":
         return np.eye(4)
-    (fixed, cut), (moving, its_cut) = (
+    (fixed, cuts), (moving, its_cuts) = (
         _foreground(v, name, alignment) for v, name in ((reference, "reference"), (scan, "scan"))
     )
     here, there = centre_of_mass(fixed), centre_of_mass(moving)
@@ -150,11 +146,11 @@ def align(
     radius, other = (float(np.sqrt(np.trace(_covariance(v)))) for v in (fixed, moving))
     scales = [1.0, other / radius] if alignment.transform == "affine" else [1.0]
     search = Search(
-        fixed=fixed, moving=moving, cuts=(cut, its_cut), centres=(here, there), unit=radius, alignment=alignment,
+        fixed=fixed, moving=moving, cuts=(cuts, its_cuts), centres=(here, there), unit=radius, alignment=alignment,
         context=context,
     )  # fmt: skip
     starts = _starts(fixed, moving, scales)
-    shifted = [*_shifted_starts(fixed, cut, 1.0), *_shifted_starts(moving, its_cut, -1.0)]
+    shifted = [*_shifted_starts(cuts, 1.0), *_shifted_starts(its_cuts, -1.0)]
     if shifted:  # the axes and the size of a part tell nothing of those of the whole
         starts = [starts[0][:1], *shifted]
     result = _if_plausible(
@@ -202,14 +198,13 @@ def _starts(fixed: Volume, moving: Volume, scales: list[float]) -> list[list[Mat
     return [[m @ np.diag([s, s, s, 1.0]) for m, s in product(ms, scales)] for ms in ([np.eye(4)], turned)]
 
 
-def _shifted_starts(volume: Volume, cut: Cut, sign: float) -> list[list[Matrix]]:
-    """Starts for a foreground that is cut, whose centre of mass lies too far from the cut: one group for each side."""
+def _shifted_starts(cuts: Planes, sign: float) -> list[list[Matrix]]:
+    """Starts for a foreground that is cut, whose centre of mass lies too far from the cut: one group for each plane."""
     groups = []
-    for axis, end in np.argwhere(cut):
-        away = (1.0 if end == 0 else -1.0) * volume.affine[:3, axis] / volume.spacing[axis]
+    for normal in cuts[:, :3]:
         groups.append([np.eye(4) for _ in SHIFTS])
         for start, shift in zip(groups[-1], SHIFTS, strict=True):
-            start[:3, 3] = sign * shift * away
+            start[:3, 3] = -sign * shift * normal
     return groups
 
 
@@ -248,14 +243,14 @@ def _rotation(matrix: Matrix) -> float:
     return float(np.degrees(np.arccos(np.clip((np.trace(left @ right) - 1) / 2, -1, 1))))
 
 
-def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume, Cut]:
+def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume, Planes]:
     """Cut out the box around the foreground, scale it to [0, 1] and reduce it to about `max_voxels`.
 
     Returns
     -------
     volume : Volume
-    cut : array of bool, shape (3, 2)
-        On which sides the foreground goes on beyond what was seen; there the box ends where the foreground does.
+    cuts : array
+        Planes beyond which the foreground goes on unseen.
     """
     array = np.asarray(volume.array, dtype=np.float32)
     if not np.isfinite(array).all():
@@ -264,14 +259,13 @@ def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume
     inside = array > FOREGROUND
     if not inside.any():
         raise BadDataError(f"The {name} to be aligned has no foreground: all values are equal or not above zero.")
-    cut = end_shares(inside)[0] >= ABRUPT
     box = []
-    for axis, (first, last) in enumerate(bounding_box(inside)):
+    for n, (first, last) in zip(array.shape, bounding_box(inside), strict=True):
         margin = 2 + (last - 1 - first) // 10
-        low, high = (0 if is_cut else margin for is_cut in cut[axis])
-        box.append(slice(max(0, first - low), min(array.shape[axis], last + high)))
+        box.append(slice(max(0, first - margin), min(n, last + margin)))
     most = np.inf if alignment.max_voxels == "all" else alignment.max_voxels
-    return _reduced(array[tuple(box)], [b.start for b in box], volume, most, cut), cut
+    reduced = _reduced(array[tuple(box)], [b.start for b in box], volume, most)
+    return reduced, cut_planes(Volume(array=inside, affine=volume.affine))
 
 
 def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -282,15 +276,13 @@ def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.clip(array / np.float32(top), 0, 1)
 
 
-def _reduced(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: float, cut: Cut) -> Volume:
+def _reduced(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: float) -> Volume:
     """Average blocks so that about `max_voxels`, as nearly cubic as can be, remain; `first` is its first voxel.
 
-    A block that the far end does not fill is filled with background, or is left out where that end is cut.
+    Blocks that the far end does not fill are filled with background.
     """
     side = (np.prod(np.multiply(array.shape, volume.spacing)) / max_voxels) ** (1 / 3)
     factors = [max(1, round(side / s)) for s in volume.spacing]
-    whole = [n - n % f if ends[1] else n for n, f, ends in zip(array.shape, factors, cut, strict=True)]
-    array = array[tuple(slice(0, n) for n in whole)]
     array = np.pad(array, [(0, -n % f) for n, f in zip(array.shape, factors, strict=True)])
     blocks = [n for size, f in zip(array.shape, factors, strict=True) for n in (size // f, f)]
     affine = np.asarray(volume.affine, dtype=np.float64).copy()

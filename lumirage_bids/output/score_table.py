@@ -32,8 +32,9 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "reason": {"Description": "The same in words"},
     **{name: column.entry for name, column in measures.columns().items()},
     "brain_at_edge_percent": {
-        "Description": "Largest area of a brain of the pair on a face of its image, as a share of that brain's largest "
-        "section; above 0 a part of it may be missing, which cannot be matched; n/a for pairs of versions before 0.2.0",
+        "Description": "Largest area in which a brain of the pair is cut, by a face of its image or in a plane within, "
+        "as a share of that brain's largest section; above 0 a part of it may be missing, which cannot be matched; n/a "
+        "for pairs of versions before 0.2.0",
         "Units": "percent, 0 for brains that are whole",
     },
     "similarity": {"Description": "Image similarity that the method maximised"},

@@ -89,8 +89,48 @@ def _limit(array: npt.NDArray[Any], extreme: float, sign: int) -> float | None:
 
 
 def _share_of_faces(region: npt.NDArray[np.bool_]) -> float:
-    faces = [np.take(region, end, axis).ravel() for axis in range(3) for end in (0, -1)]
-    return float(np.concatenate(faces).mean())
+    return float(faces(region).mean())
+
+
+def faces(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values on the six faces of an image, shape (N,)."""
+    return np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
+
+
+def commonest_on_faces(array: npt.NDArray[Any]) -> float:
+    """Value that most voxels on the six faces of an image have."""
+    values, counts = np.unique(faces(array), return_counts=True)
+    return float(values[counts.argmax()])
+
+
+def seen(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where an image shows something: not where one value reaches in from its faces, as empty or filled space does.
+
+    These values are the darkest, the brightest, and the commonest on the faces.
+
+    Parameters
+    ----------
+    array : array, shape (X, Y, Z)
+
+    Examples
+    --------
+    >>> head = np.arange(1.0, 8001.0).reshape(20, 20, 20)
+    >>> head[:3] = 0
+    >>> seen(head).any(axis=(1, 2)).tolist() == [False] * 3 + [True] * 17
+    True
+    """
+    from scipy import ndimage
+
+    nothing = np.zeros(array.shape, dtype=bool)
+    for value in {float(array.min()), float(array.max()), commonest_on_faces(array)}:
+        same = array == value
+        if same.mean() >= MUCH:
+            pieces, number = ndimage.label(same)
+            reached = np.zeros(number + 1, dtype=bool)
+            reached[faces(pieces)] = True
+            reached[0] = False
+            nothing |= reached[pieces]
+    return ~nothing
 
 
 def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:

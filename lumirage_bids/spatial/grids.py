@@ -151,39 +151,6 @@ def bounding_box(mask: npt.NDArray[np.generic]) -> Box:
     return box
 
 
-def end_shares(region: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """How abruptly a region ends along each axis, and where it does so at the edge of the grid.
-
-    Parameters
-    ----------
-    region : array of bool, shape (X, Y, Z)
-
-    Returns
-    -------
-    shares : array, shape (3, 2)
-        Area of the first and the last plane that the region enters, as a share of the largest plane's; 0 for an empty
-        one.
-    at_edge : array of bool, shape (3, 2)
-        Whether that plane is the grid's outermost.
-
-    Examples
-    --------
-    >>> region = np.zeros((6, 6, 6), bool)
-    >>> region[2:4, 2:4, 2:] = region[3, 3, 1] = True
-    >>> end_shares(region)[0][2].tolist(), end_shares(region)[1][2].tolist()
-    ([0.25, 1.0], [False, True])
-    """
-    shares, at_edge = np.zeros((3, 2)), np.zeros((3, 2), dtype=bool)
-    for axis in range(3):
-        areas = region.sum(axis=tuple({0, 1, 2} - {axis}))
-        entered = np.flatnonzero(areas)
-        if entered.size:
-            ends = entered[[0, -1]]
-            shares[axis] = areas[ends] / areas.max()
-            at_edge[axis] = ends == (0, len(areas) - 1)
-    return shares, at_edge
-
-
 def crop(volume: Volume, box: Box, margin: float = 0.0) -> Volume:
     """Cut out a box, widened by a margin (mm) on each side as far as the grid goes."""
     extra = np.ceil(margin / volume.spacing - 1e-6).astype(np.int64)

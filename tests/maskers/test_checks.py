@@ -52,3 +52,14 @@ def test_a_carried_mask_that_lies_outside_the_image_is_refused() -> None:
     aside = truth.affine.copy()
     aside[:3, 3] += 500
     assert "0% of it lie inside" in carry(replace(truth, affine=aside), image)[1][0]
+
+
+def test_a_mask_that_is_carried_ends_where_the_image_does() -> None:
+    image, truth = whole_head(bias=0.0)
+    filled = image.array.copy()
+    middle = filled.shape[2] // 2
+    filled[:, :, :middle] = filled.min()
+    found, problems = carry(truth, replace(image, array=filled))
+    assert not problems
+    assert not found[:, :, :middle].any()
+    assert (found == (truth.array > 0))[:, :, middle:].mean() > 0.999

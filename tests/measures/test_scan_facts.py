@@ -81,3 +81,11 @@ def test_where_a_brain_reaches_the_edge_is_told_by_anatomy(axes: str) -> None:
     assert brain_at_edge(reorient(padded, axes)) == {"I": 0.86}
     ball = (np.indices((30, 30, 30)) - 14.5) ** 2
     assert brain_at_edge(Volume(array=ball.sum(0) < 100, affine=mask.affine)) == {}
+
+
+def test_a_brain_that_is_cut_between_two_sides_is_told_by_both() -> None:
+    grid = np.indices((40, 40, 40)) - 19.5
+    mask = Volume(array=((grid**2).sum(0) < 300) & (grid[1] - grid[2] < 10), affine=np.eye(4))
+    ((sides, share),) = brain_at_edge(mask).items()
+    assert set(sides) == {"A", "I"}
+    assert share == pytest.approx(1 - 50 / 300, abs=0.05)

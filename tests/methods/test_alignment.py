@@ -20,6 +20,8 @@ Array = npt.NDArray[np.float64]
 
 RADII = np.array([62.0, 80.0, 52.0])
 
+NOT_CUT = np.zeros((0, 4))
+
 
 def head(points: Array, contrast: float = 1.0) -> Array:
     """An asymmetric head of human size around the origin, in mm; another contrast has another order of intensities."""
@@ -147,6 +149,18 @@ def test_what_an_image_does_not_show_does_not_count(of_reference: Any, of_scan: 
     assert error(found, pose) < 1.5
 
 
+@pytest.mark.parametrize("which", ["reference", "scan"])
+def test_what_lies_beyond_an_oblique_cut_does_not_count(which: str) -> None:
+    """Cut in a plane that follows no axis of the grid, and filled, as by resampling onto another grid."""
+    pose = rigid((8, -6, 5), (20, 10, -30), scale=1.05)
+    images = {"reference": volume(), "scan": volume(pose)}
+    image = images[which]
+    across = np.moveaxis(np.indices(image.shape), 0, -1) @ np.array([0.1, 0.25, -1.0])
+    seen = across <= np.quantile(across[image.array > 0.05], 0.7)
+    images[which] = replace(image, array=np.where(seen, image.array, 0).astype(np.float32))
+    assert error(align(images["reference"], images["scan"], alignment=QUICK), pose) < 2.5
+
+
 def test_an_affine_change_of_intensity_changes_no_alignment() -> None:
     pose = rigid((8, -6, 5), (20, 10, -30))
     reference, scan = (replace(v, array=np.rint(1000 * v.array)) for v in (volume(), volume(pose)))
@@ -189,7 +203,7 @@ def test_implausible_result_falls_back_to_the_translation(caplog: pytest.LogCapt
 
     centre = centre_of_mass(volume())
     search = Search(
-        fixed=volume(), moving=volume(), cuts=(np.zeros((3, 2), bool),) * 2, centres=(centre, centre), unit=50.0,
+        fixed=volume(), moving=volume(), cuts=(NOT_CUT,) * 2, centres=(centre, centre), unit=50.0,
         alignment=QUICK, context=Context(),
     )  # fmt: skip
     np.testing.assert_array_equal(
@@ -210,7 +224,7 @@ def test_a_part_of_a_brain_is_not_turned_by_half() -> None:
     spacing = np.diag([1.0, 1.0, 1.0, 1.0])
     sphere = Volume(array=ball, affine=spacing)  # fits itself however it is turned
     for is_cut in (False, True):
-        cuts = (np.zeros((3, 2), bool), np.full((3, 2), [is_cut, False]))
+        cuts = (NOT_CUT, np.array([[0.0, 0.0, 1.0, 128.5]])[: int(is_cut)])
         search = Search(
             fixed=sphere, moving=sphere, cuts=cuts, centres=(np.full(3, 64.0),) * 2, unit=50.0, alignment=QUICK,
             context=Context(),

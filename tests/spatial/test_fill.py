@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from lumirage_bids.spatial.fill import without_fill, without_outer_fill
+from lumirage_bids.spatial.fill import seen, without_fill, without_outer_fill
 
 SHAPE = (40, 44, 36)
 
@@ -91,3 +91,14 @@ def test_an_image_without_a_mask_has_nothing_around_its_brain() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(without_fill(image, np.ones(image.shape, bool)), image)
+
+
+@pytest.mark.parametrize("value", [0, -1024, 9999])
+def test_filled_space_is_told_from_what_is_dark(value: float) -> None:
+    image = head() + 1
+    beyond = np.indices(image.shape).sum(0) < 0.5 * image.shape[0]
+    image[beyond] = value
+    inner = tuple(n // 2 for n in image.shape)
+    image[inner] = value
+    assert seen(image)[inner]
+    np.testing.assert_array_equal(seen(image), ~beyond)

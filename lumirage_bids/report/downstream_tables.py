@@ -33,8 +33,8 @@ def atlas_tables(summed: pd.DataFrame, comparisons: pd.DataFrame) -> list[Table]
         ShownColumn(key="gain", title="Gain", kind="difference"),
     ]
     caption = (
-        "Dice of labels that the other drawn scans make together, against the scan's own. The interval is over the "
-        "held-out scans, and holds for such sets of atlases."
+        "Dice of labels that the other drawn scans make together, against the scan's own. Intervals and p-values are "
+        "over the held-out scans, whose atlases overlap: take them for rather too sure."
     )
     data = rows.assign(
         arm=arm_names(rows), way=[_way(measure) for measure in rows["measure"]], ci_span=_spans_of(rows, 3)

@@ -113,13 +113,15 @@ def derivatives(items: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
     Raises
     ------
     UsageError
-        A name is no word, or given twice.
+        A name is no word, or given to two datasets.
     """
     found: dict[str, Path] = {}
     notes = []
     for item in items:
         name, equals, path = item.partition("=")
         if not equals or (not name.isidentifier() and Path(item).exists()):
+            if Path(item).absolute() in found.values():
+                continue  # given twice
             path, name = item, _name_of(Path(item))
             name = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in found)
             notes.append(f"Derivatives {path} are called {name}; for another name give --derivatives NAME={path}.")
@@ -127,7 +129,7 @@ def derivatives(items: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
             raise UsageError(
                 f"--derivatives {item}: give NAME=PATH, with a name of letters, digits and underscores, or PATH."
             )
-        if name in found:
+        if found.get(name, Path(path).absolute()) != Path(path).absolute():
             raise UsageError(f"--derivatives names '{name}' twice; give each dataset a name of its own.")
         found[name] = Path(path).absolute()
     return found, notes

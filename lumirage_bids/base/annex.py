@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 KEY = re.compile(r"[A-Z0-9_]+(-[A-Za-z][0-9]+)*--.+")
 LARGEST_POINTER = 32 * 1024  # bytes; git-annex takes nothing larger for one
+
+
+KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}  # fmt: skip
+"""What may lie in place of a file, by type; to open some of these is to wait for ever."""
+
+
+def in_place_of_file(path: Path) -> str:
+    """What lies in place of a file, links followed: ``a named pipe``; empty where it is one, or nothing is there."""
+    try:
+        return KINDS.get(stat.S_IFMT(path.stat().st_mode), "")
+    except OSError:
+        return ""
 
 
 def has_content(path: Path) -> bool:

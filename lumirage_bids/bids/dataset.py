@@ -182,6 +182,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
             *more,
             *_species_notes(unsaid, {scan.subject for scan in scans}),
             *(note for source in (*sources.values(), masks, lesions) for note in source.notes()),
+            *_alike_notes(offered),
             *derivatives.without_maps(scans, {path for s in (*sources.values(), masks) for path in s.told}),
         ),
         derivatives=datasets,
@@ -217,6 +218,15 @@ def most_sensible(offered: Mapping[str, int]) -> str | None:
         return -offered[name], known, natural_key(name)
 
     return min((name for name, n in offered.items() if n > 1), key=rank, default=None)
+
+
+def _alike_notes(offered: Mapping[str, int]) -> Iterator[str]:
+    """Tell of labellings whose names differ in capitals alone: they may be one that was misspelt, or two."""
+    for name in sorted(offered):
+        alike = sorted(other for other in offered if other.lower() == name.lower())
+        if alike[1:] and name == alike[0]:
+            each = " and ".join(f"{other} ({offered[other]} scans)" for other in alike)
+            yield f"Labellings whose names differ in capitals alone are not taken for one: {each}."
 
 
 def datalad_get_line(root: Path, files: Iterable[File]) -> str:
@@ -316,7 +326,7 @@ def _candidates(
             found = fitting(filters)
             t1w = fitting(T1W) if any(scan.suffix != "T1w" for scan in found) else []
     notes = [*kept_notes, *_misplaced_note([path for path in files if path not in right])]
-    notes += _foreign_note(root, tree.foreign)
+    notes += [*_foreign_note(root, tree.foreign), *_order_note(list(right))]
     if not found:
         suffixes = [path.name.split(".")[0].rpartition("_")[2] for path in right]
         counts = ", ".join(f"{suffixes.count(s)} {s}" for s in sorted(set(suffixes))) or "none"
@@ -343,6 +353,17 @@ def _misplaced_note(misplaced: list[Path]) -> list[str]:
     return [
         f"Left out: {len(misplaced)} image(s) without a BIDS name, or in a folder of another subject or session: "
         f"{misplaced[0]}{', …' if misplaced[1:] else ''}."
+    ]
+
+
+def _order_note(images: Sequence[Path]) -> list[str]:
+    """Tell of names that do not begin with their subject and session, as BIDS has it; they are read all the same."""
+    odd = [path for path in images if not path.name.startswith("_".join(path.parts[:-2]))]
+    if not odd:
+        return []
+    return [
+        f"Odd, but read: {len(odd)} image(s) whose names do not begin with subject and session, as BIDS has it: "
+        f"{odd[0]}{', …' if odd[1:] else ''}."
     ]
 
 

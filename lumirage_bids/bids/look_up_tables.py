@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from lumirage_bids.base.annex import in_place_of_file
 from lumirage_bids.base.errors import BadDataError, InputOutputError, MissingInputError
 from lumirage_bids.bids.found_maps import names_in
 from lumirage_bids.bids.names import parse_name
@@ -76,15 +77,18 @@ def read_lut(path: Path) -> dict[int, str]:
     MissingInputError
         The file does not exist, or its content has not been fetched.
     BadDataError
-        A column is missing, or an index is not a whole number from 0 or occurs twice; names the line.
+        A column is missing or there twice with other cells, or an index is not a whole number from 0 or has two names;
+        names the line.
     InputOutputError
         The file system failed.
     """
     try:
+        if other := in_place_of_file(path):
+            raise BadDataError(f"Look-up table {path} cannot be read: it is {other}.")
         text = decode(path.read_bytes())
     except FileNotFoundError:
         raise MissingInputError(f"There is no look-up table {path}, or its content has not been fetched.") from None
-    except (IsADirectoryError, NotADirectoryError) as error:
+    except NotADirectoryError as error:
         raise BadDataError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
     except OSError as error:
         raise InputOutputError(f"Look-up table {path} cannot be read: {error.strerror}.") from None
@@ -144,6 +148,11 @@ def _structures(path: Path, header: list[str], rows: Iterable[tuple[int, list[st
     for number, cells in rows:
         where = f"Look-up table {path}, line {number}"
         row = dict(zip(header, cells, strict=False))
+        for column in ("index", "name"):
+            told = {cell for head, cell in zip(header, cells, strict=False) if head == column}
+            if len(told) > 1:
+                there = " and ".join(map(repr, sorted(told)))
+                raise BadDataError(f"{where}: several columns are called {column!r}, here with {there}. Keep one.")
         if not {"index", "name"} <= row.keys():
             raise BadDataError(f"{where}: {len(cells)} cell(s), so that index or name is not among them.")
         index, name = row["index"], row["name"]
@@ -152,7 +161,7 @@ def _structures(path: Path, header: list[str], rows: Iterable[tuple[int, list[st
         # pandas writes 1.0 where another row has no index.
         if not (match := re.fullmatch(r"([0-9]{1,9})(\.0*)?", index, re.ASCII)):
             raise BadDataError(f"{where}: index {index!r:.40} is not a whole number from 0 to 999999999.")
-        if (found := int(match[1])) in seen:
+        if seen.get(found := int(match[1]), name) != name:
             raise BadDataError(f"{where}: index {index} occurs twice ({seen[found]!r} and {name!r}). Keep one.")
         seen[found] = name
     seen.pop(0, None)

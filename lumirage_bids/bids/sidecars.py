@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lumirage_bids.base.annex import is_pointer
+from lumirage_bids.base.annex import in_place_of_file, is_pointer
 from lumirage_bids.base.errors import InvalidDatasetError, MissingInputError
 from lumirage_bids.bids.look_up_tables import decode
 from lumirage_bids.bids.scans import normalise_sequence
@@ -77,6 +77,8 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
 
 def read_participants(root: Path) -> list[dict[str, str]]:
     """Rows of ``participants.tsv``, keys in small letters; none where there is no such table or it cannot be read."""
+    if in_place_of_file(root / "participants.tsv"):
+        return []
     try:
         content = (root / "participants.tsv").read_bytes()
     except OSError:
@@ -174,6 +176,9 @@ def read_sidecars(paths: Iterable[Path], entities: Container[str]) -> Sidecars:
     """
     contents, reasons, mended = {}, {}, {}
     for path in paths:
+        if other := in_place_of_file(path):
+            reasons[path] = f"{other} in place of a file"
+            continue
         try:
             found, odd = _parse(path.read_bytes())
             if not isinstance(found, dict):

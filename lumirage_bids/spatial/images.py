@@ -19,7 +19,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.base.annex import has_content
+from lumirage_bids.base.annex import has_content, in_place_of_file
 from lumirage_bids.base.errors import BadDataError, CannotWriteError, InputOutputError, MissingInputError
 
 if TYPE_CHECKING:
@@ -339,10 +339,12 @@ def check_packing(path: Path) -> None:
     Raises
     ------
     BadDataError
-        It is though its name does not say so, or the reverse.
+        It is though its name does not say so, or the reverse; or it is no file at all but a folder or a named pipe.
     OSError
         It cannot be opened.
     """
+    if other := in_place_of_file(path):
+        raise BadDataError(f"{path}: is {other}, not a file; put the image there, or remove it")
     with path.open("rb", buffering=0) as file:
         first = file.read(4)
     if path.name.endswith(".nii") and first.startswith(b"\x1f\x8b"):

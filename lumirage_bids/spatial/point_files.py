@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lumirage_bids.base.annex import in_place_of_file
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.spatial.points import PointSet
 
@@ -58,6 +59,8 @@ def read_points(path: Path | str) -> PointSet:
         number.
     """
     path = Path(path)
+    if other := in_place_of_file(path):
+        raise BadDataError(f"Landmarks {path} cannot be read: it is {other}, not a file.")
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from lumirage_bids.base.annex import LARGEST_POINTER, has_content, is_pointer, key_of_link
+from lumirage_bids.base.annex import LARGEST_POINTER, has_content, in_place_of_file, is_pointer, key_of_link
 
 KEYS = ["SHA256E-s63439200--319c4c1c.nii", "MD5-s5--0a", "WORM-s3-m1489--a b.nii.gz", "URL--http&c%%x.org%a"]
 
@@ -57,3 +58,12 @@ def test_a_link_tells_its_key(tmp_path: Path, key: str) -> None:
     link.symlink_to(f"../.git/annex/objects/kV/Wj/{key}/{key}")
     other.symlink_to("a.nii")
     assert [key_of_link(p) for p in (link, other, tmp_path / "c.nii")] == [key, None, None]
+
+
+def test_what_lies_in_place_of_a_file_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    found = {name: in_place_of_file(tmp_path / name) for name in ("pipe", "link", "file", "absent", ".")}
+    assert found == {"pipe": "a named pipe", "link": "a named pipe", "file": "", "absent": "", ".": "a folder"}
+    assert in_place_of_file(Path(os.devnull)) == "a device"

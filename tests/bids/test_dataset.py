@@ -292,3 +292,11 @@ def test_a_t1w_scan_that_is_here_lends_in_place_of_a_preferred_one_that_is_not(t
     (scan,) = look(absent, T2W, prefer=({"acq": "b"},)).scans
     assert scan.lender is not None
     assert (scan.lender.name, scan.lends) == ("sub-1_acq-b_T1w", False)
+
+
+def test_names_that_do_not_begin_with_the_subject_are_read_and_told(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii")
+    put(root / "sub-2" / "anat" / "acq-x_sub-2_T1w.nii", "")
+    dataset = look(root)
+    assert len(dataset.scans) == 2
+    assert [note for note in dataset.notes if "do not begin" in note and "acq-x_sub-2_T1w.nii" in note]

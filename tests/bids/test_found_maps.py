@@ -289,3 +289,11 @@ def test_maps_in_other_formats_are_told_also_beside_maps_that_can_be_used(tmp_pa
     (note,) = other.notes
     assert note.startswith("Not used from derivatives 'd': 2 map(s) are no NIfTI files: ")
     assert "nib-convert" in note
+
+
+def test_labellings_that_differ_in_capitals_alone_are_told(tmp_path: Path) -> None:
+    root = make(tmp_path, "sub-1_T1w.nii", "sub-2_T1w.nii")
+    given = {"d": make(root / "derivatives/d", *(f"sub-1_seg-{n}_dseg.nii" for n in ("demo", "Demo", "other")))}
+    (said,) = [note for note in look(root, labellings=("demo",), derivatives=given).notes if "capitals" in note]
+    assert "Demo (1 scans) and demo (1 scans)" in said
+    assert "other" not in said

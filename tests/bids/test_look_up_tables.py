@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_lut_keeps_order_and_drops_background(tmp_path: Path) -> None:
         ("index\tname\n-1\ta\n", "line 2"),
         ("index\tname\n1\n", r"line 2: 1 cell\(s\), so that index or name"),
         ("index\tname\n\n1\ta\n1\tb\n", "line 4: index 1 occurs twice"),
+        ("index\tname\tname\n1\ta\ta\n2\ta\tb\n", "line 3: several columns are called 'name', here with 'a' and 'b'"),
         ("index\tname\n0\tBackground\n", "no structure"),
         ("index\tname\nn/a\tno index\n3\t\n", "no structure"),
         ("index\tname\n1\ta\x00b\nx\tb\n", "line"),
@@ -48,6 +50,12 @@ def test_wrong_lut(tmp_path: Path, text: str, said: str) -> None:
     put(tmp_path / "l.tsv", text)
     with pytest.raises(errors.BadDataError, match=said):
         read_lut(tmp_path / "l.tsv")
+
+
+@pytest.mark.parametrize("text", ["index\tname\n1\ta\n2\tb\n1\ta\n", "index\tname\tname\n1\ta\ta\n2\tb\tb\n"])
+def test_what_is_said_twice_alike_is_read(tmp_path: Path, text: str) -> None:
+    put(tmp_path / "l.tsv", text)
+    assert read_lut(tmp_path / "l.tsv") == {1: "a", 2: "b"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -129,3 +137,9 @@ def test_freesurfers_own_table_serves_maps_without_a_nearer_one(tmp_path: Path) 
     assert find_lut(file, "x") == made / "seg-x_dseg.tsv"
     put(made / "sub-1/anat/FreeSurferColorLUT.txt", FREESURFER)
     assert find_lut(file, "x") == made / "sub-1/anat/FreeSurferColorLUT.txt"
+
+
+def test_a_pipe_in_place_of_a_table_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "l.tsv")
+    with pytest.raises(errors.BadDataError, match="a named pipe"):
+        read_lut(tmp_path / "l.tsv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base import errors
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset
-from lumirage_bids.bids.sidecars import read_description, read_sidecars, read_species
+from lumirage_bids.bids.sidecars import read_description, read_participants, read_sidecars, read_species
 from tests.bids.trees import look, make, names, put
 
 T1W = {"t1w": {"suffix": "T1w"}}
@@ -213,3 +214,12 @@ def test_species_that_are_named_or_not_asked_for_are_not_noted(tmp_path: Path, c
     make(tmp_path / "d", "sub-1_T1w.nii")
     (tmp_path / "d" / "participants.tsv").write_text(f"participant_id\t{column}", "utf-8")
     assert not [n for n in look(tmp_path / "d").notes if "species" in n]
+
+
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    for name in ("T1w.json", "participants.tsv"):
+        os.mkfifo(tmp_path / name)
+    assert read_sidecars([tmp_path / "T1w.json"], ()).unusable == {
+        tmp_path / "T1w.json": "a named pipe in place of a file"
+    }
+    assert read_participants(tmp_path) == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumirage_bids.base.errors import BadDataError, CannotWriteError, MissingInputError
-from lumirage_bids.spatial.images import Volume, read_image, read_labels, write_image
+from lumirage_bids.spatial.images import Volume, check_packing, read_grid, read_image, read_labels, write_image
 from tests.other_user import NOBODY_KNOWS, in_a_fork, only_root
 from tests.random_volumes import RAMP, affine, noise, seeds
 
@@ -367,3 +369,11 @@ def test_files_that_are_packed_otherwise_than_they_are_called_are_told_how_to_be
         read_image(tmp_path / "a.nii")
     with pytest.raises(BadDataError, match=r"b\.nii\.gz: is not packed by gzip; rename it to b\.nii"):
         read_image(tmp_path / "b.nii.gz")
+
+
+@pytest.mark.parametrize(("make", "said"), [(os.mkfifo, "a named pipe"), (os.mkdir, "a folder")])
+def test_what_is_no_file_is_told_and_not_waited_for(make: Callable[[Path], None], said: str, tmp_path: Path) -> None:
+    make(tmp_path / "a.nii.gz")
+    for read in (read_image, read_grid, check_packing):
+        with pytest.raises(BadDataError, match=rf"a\.nii\.gz: is {said}, not a file"):
+            read(tmp_path / "a.nii.gz")

@@ -21,6 +21,10 @@ less far changes no mask of deepbet: Dice 0.99 and more on a real head."""
 MOST = 0.5
 """Share of what surrounds a brain from which one value is no tissue."""
 
+JITTER, NEARLY = 5.0, 0.01
+"""How far values that surround a brain may lie from their median to be one value: in median distances from it, and in
+ranges of the brain's intensities. What is rounded, resampled or has a little noise added is a little off."""
+
 MUCH = 0.01
 """Share of an image from which its lowest or highest value may be fill."""
 
@@ -137,7 +141,8 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
     """Intensities of which those that tell of nothing that was seen are as dark as others.
 
     These are values so far below a brain's that they would flatten it (`FAR_BELOW`); and a value that most of what
-    surrounds the brain has and that is brighter than the brain's darkest, which would shine into it when resampled.
+    surrounds the brain has, or nearly has, and that is brighter than the brain's darkest, which would shine into it
+    when resampled.
 
     Parameters
     ----------
@@ -153,7 +158,7 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
     """
     around = array[~brain]
     fill = np.median(around) if around.size else np.nan  # a value that most have is their median
-    filled = array == fill if (around == fill).sum() > MOST * around.size else np.zeros_like(brain)
+    filled = _near(array, fill, around, array[brain])
     seen = brain & ~filled  # masks have filled holes, or reach beyond a stripped brain
     low, high = np.percentile(array[seen if seen.any() else brain], (DARKEST, 99))
     reach = FAR_BELOW * (high - low)
@@ -171,3 +176,15 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
         outside[0] = False
         array = np.where(outside[pieces], low, array).astype(array.dtype)
     return array
+
+
+def _near(
+    array: npt.NDArray[Any], fill: float, around: npt.NDArray[Any], tissue: npt.NDArray[Any]
+) -> npt.NDArray[np.bool_]:
+    """Where an image has the value, or nearly, that most of what is `around` its brain has; nowhere if it has none."""
+    if not around.size:
+        return np.zeros(array.shape, dtype=bool)
+    reach = JITTER * np.median(np.abs(around - fill))
+    if reach > NEARLY * np.subtract(*np.percentile(tissue, (99, DARKEST))):
+        return np.zeros(array.shape, dtype=bool)
+    return np.asarray(np.abs(array - fill) <= reach if reach else array == fill)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.spatial.fill import seen, without_fill, without_outer_fill
@@ -102,3 +103,26 @@ def test_filled_space_is_told_from_what_is_dark(value: float) -> None:
     image[inner] = value
     assert seen(image)[inner]
     np.testing.assert_array_equal(seen(image), ~beyond)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1e-3, 5e-3])
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+def test_the_background_of_a_z_scored_brain_does_not_shine_into_a_wide_mask(jitter: float, kind: str) -> None:
+    """It is the brain's mean, and nearly one value alone, where an image was resampled or dithered."""
+    rng = np.random.default_rng(1)
+    plain = head()
+    brain = plain > 40
+    noise = rng.standard_normal(plain.shape) if kind == "normal" else rng.uniform(-1, 1, plain.shape)
+    scored = np.where(brain, (plain - plain[brain].mean()) / plain[brain].std(), 0) + jitter * noise
+    wide = ndimage.binary_dilation(brain, iterations=2)
+    got = without_fill(scored.astype(np.float32), wide)
+    rim = wide & ~ndimage.binary_dilation(brain)
+    assert (got[rim] < np.percentile(got[brain], 1)).mean() > 0.98
+    kept = got[brain] == scored[brain].astype(np.float32)
+    assert kept.mean() > 0.99
+
+
+def test_noise_around_a_brain_is_no_fill() -> None:
+    plain = head()
+    brain = plain > 40
+    np.testing.assert_array_equal(without_fill(plain, brain), plain)

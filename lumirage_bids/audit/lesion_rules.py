@@ -23,8 +23,8 @@ def unequal_lesions(c: AuditedRun) -> Iterator[Finding]:
         ways: dict[str, set[bool]] = {c.methods.get(m, m): set() for m in masked}
         for method, share in masked.items():
             ways[c.methods.get(method, method)].add(share > 0)
-        # Two settings of one method are compared on purpose; others beside them are not.
-        if len(ways) > 1 and len(set().union(*ways.values())) > 1:
+        # Two settings of one method are compared on purpose, and so are those of several; one without the other is not.
+        if len(set(map(frozenset, ways.values()))) > 1:
             yield Finding(
                 id="unequal-lesions",
                 severity="serious",

@@ -36,6 +36,8 @@ def test_two_settings_of_one_method_are_compared_on_purpose():
     assert ids(c) == set()
     beside = replace(run(greedy="none", mine="moving", syn="none"), methods={"mine": "greedy"})
     assert ids(beside) == {"unequal-lesions"}
+    both = run(greedy="none", mine="moving", syn="none", yours="both")
+    assert ids(replace(both, methods={"mine": "greedy", "yours": "syn"})) == set()
 
 
 def test_lesions_that_no_method_left_out():

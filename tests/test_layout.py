@@ -12,6 +12,7 @@ LARGEST = 60
 """Lines of a module that needs no test file of its own: what is so short is tested where it is used."""
 
 DOCTESTS = "its doctests say all of it"
+METHODS = "tests/conformance/test_methods.py: every method, by the maps that it finds"
 KERNELS = "compiled loops, compared with their definitions through the module above them"
 MEASURES = "tests/conformance/test_measures.py: every measure; the kernels have test files of their own"
 STATISTICS = "tests/conformance/test_statistics.py: every statistic; what they tabulate has test files of its own"
@@ -42,6 +43,10 @@ ELSEWHERE = {
     "methods/fireants/box_sums.py": KERNELS,
     "methods/fireants/mind_kernels.py": KERNELS,
     "methods/fireants/mind_steps.py": KERNELS,
+    "methods/dipy_syn.py": METHODS,
+    "methods/elastix.py": METHODS,
+    "methods/picsl_greedy.py": METHODS,
+    "methods/programs/one_grid.py": METHODS,
     "output/frozen.py": "tests/experiment/test_freeze.py: what is written is read again and compared",
     "report/collected/columns.py": "tests/report/collected/test_summing.py: everything that is told is explained",
     "report/figures/atlases.py": FIGURES,

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import added
 from lumirage_bids.methods.base import Cost, Method
-from lumirage_bids.methods.fireants.deformable import tenth
 from lumirage_bids.methods.programs.call import scratch
+from lumirage_bids.methods.programs.pyramid import check_values, fewer, million_voxels, rule_for
 from lumirage_bids.spatial.grids import region_on, reorient
 from lumirage_bids.spatial.itk import read_itk, write_itk
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
@@ -107,10 +106,7 @@ class AntsSyn(Method):
         rules = {
             "radius": (self.radius >= 1, "at least 1"),
             "bins": (self.bins >= 5, "at least 5"),
-            "iterations": (
-                1 <= len(self.iterations) <= 9 and min(self.iterations) >= 0 and any(self.iterations),
-                "one to nine whole numbers of at least 0, not all 0",
-            ),
+            "iterations": rule_for(self.iterations),
             "convergence_threshold": (0 < self.convergence_threshold < 1, "above 0 and below 1"),
             "convergence_window": (self.convergence_window >= 2, "at least 2"),
             "grad_step": (self.grad_step > 0, "above 0"),
@@ -119,9 +115,7 @@ class AntsSyn(Method):
             "winsorise": (0 <= low < high <= 1, "two numbers from 0 to 1, the lower one first"),
             "fifth_level_above": (self.fifth_level_above >= 0, "at least 0"),
         }
-        for field, (fine, allowed) in rules.items():
-            if not fine:
-                raise UsageError(f"{field} is {getattr(self, field)!r}; allowed: {allowed}.")
+        check_values(self, rules)
 
     @property
     def masks_lesions(self) -> bool:
@@ -222,13 +216,11 @@ class AntsSyn(Method):
 
     def sloppy(self) -> Self:
         """Return the same with a tenth of the iterations, at least one at each level that has any."""
-        pairs = zip(self.iterations, tenth(self.iterations), strict=True)
-        return replace(self, iterations=tuple(min(n, less) for n, less in pairs))
+        return replace(self, iterations=fewer(self.iterations))
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores with images of 5.8 million voxels; ANTs has no use for a GPU."""
-        levels = len(self.iterations)
-        work = sum(n * voxels / 8 ** (levels - 1 - level) for level, n in enumerate(self.iterations)) / 1e6
+        work = million_voxels(self.iterations, voxels)
         seconds = {"cc": 4.7 * (self.radius / 2) ** 2, "mattes": 1.1, "meansquares": 1.0}[self.metric]
         bytes_per_voxel = 540 if self.precision == "double" else 340
         return Cost(seconds=5 + voxels * 1e-6 + work * seconds, memory_gb=0.4 + voxels * bytes_per_voxel * 1e-9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import permutations, product
 from pathlib import Path
@@ -13,19 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.called_files import called_files, check_depends, files_below, tell_absent
-from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.parameters import aside
-from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
-from lumirage_bids.methods.networks.grid import NetworkGrid, field_on, network_grid, padded_grid
+from lumirage_bids.methods.base import Cost, OwnInput, Trained
+from lumirage_bids.methods.networks.grid import NetworkGrid, network_grid, padded_grid
 from lumirage_bids.methods.programs.call import made_file, run_program, scratch
-from lumirage_bids.spatial.grids import reorient, resample
-from lumirage_bids.spatial.images import Volume
+from lumirage_bids.methods.programs.one_grid import Array, Displacements, Images, OnOneGrid
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
-    from lumirage_bids.spatial.transforms import Transform
-
-Array = npt.NDArray[np.float32]
+    from lumirage_bids.spatial.images import Volume
 
 SHIFT = (4, -3, 2)
 """Voxels by which an image is moved to see what a function returns for it."""
@@ -34,7 +31,7 @@ FOUND, CLEAR = 0.5, 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Python(Method):
+class Python(OnOneGrid):
     """Calls a Python function, in a process of its own: a network with its authors' code, or a script of yours.
 
     The function is called as ``function(fixed=…, moving=…, spacing=…, device=…, threads=…)``. The images are float32
@@ -128,38 +125,38 @@ class Python(Method):
         return self.similarity
 
     @property
-    def own_input(self) -> OwnInput:
+    def own_input(self) -> OwnInput | None:
         """What the function sees."""
         grid = self._grid()
-        return grid.seen() if grid else OwnInput(words="moving image resampled to the fixed grid")
+        return grid.seen() if grid else super().own_input
 
-    def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
-        """Register; see `Method.register`."""
-        if complaint := self.missing(context):
-            raise MissingInputError(f"The method 'python' cannot run: {complaint}.")
-        fixed, wanted = reorient(fixed), self._grid()
-        grid = network_grid(fixed, wanted) if wanted else padded_grid(fixed, self.multiple)
-        here, there = (resample(image, grid.shape, grid.affine).array for image in (fixed, moving))
+    def place(self, fixed: Volume) -> Volume:
+        """The grid that was asked for."""
+        grid = self._grid()
+        return network_grid(fixed, grid) if grid else padded_grid(fixed, self.multiple)
+
+    def displace(self, images: Images, context: Context) -> Displacements:
+        """Ask the function."""
         if self.check:
-            self._check(here, grid, context)
-        return field_on(grid, self._call(here, there, grid.spacing, context) / grid.spacing.astype(np.float32))
+            self._check(images, context)
+        return Displacements(self._call(images, context))
 
-    def _call(self, fixed: Array, moving: Array, spacing: npt.NDArray[np.float64], context: Context) -> Array:
+    def _call(self, images: Images, context: Context) -> Array:
         """What the function returns, mm."""
         child = str(Path(__file__).with_name("_python_child.py"))
         with scratch(context) as folder:
-            np.savez(folder / "images.npz", fixed=fixed, moving=moving, spacing=spacing)
+            np.savez(folder / "images.npz", **vars(images))
             argv = [sys.executable, child, self.function, "images.npz", "field.npy"]
             argv += [context.device, str(context.threads)]
             run_program(argv, context, folder)
             field = np.load(made_file(folder / "field.npy", argv))
-        wanted = (*fixed.shape, 3)
+        wanted = (*images.fixed.shape, 3)
         if field.shape != wanted or not np.isfinite(field).all():
             got = f"shape {field.shape}" if field.shape != wanted else "values that are not finite"
             raise BadDataError(f"{self.function} returned {got}; a finite displacement of shape {wanted} is needed, mm")
         return np.asarray(field, dtype=np.float32)
 
-    def _check(self, image: Array, grid: Volume, context: Context) -> None:
+    def _check(self, images: Images, context: Context) -> None:
         """Refuse a function that does not find a known shift; asked once a process.
 
         Raises
@@ -169,11 +166,10 @@ class Python(Method):
         """
         if self.function in _believed():
             return
-        shift = np.array(SHIFT)
-        field = self._call(image, _shifted(image, SHIFT), grid.spacing, context)
-        inside = image > 0.2 * image.max()
-        answer = np.median(field[inside], axis=0)
-        if complaint := tell_wrong(answer, shift * grid.spacing, grid.spacing):
+        image, spacing = images.fixed, images.spacing
+        field = self._call(replace(images, moving=_shifted(image, SHIFT)), context)
+        answer = np.median(field[image > 0.2 * image.max()], axis=0)
+        if complaint := tell_wrong(answer, np.array(SHIFT) * spacing, spacing):
             raise BadDataError(
                 f"{self.function} does not find a known shift: {complaint} It must return, for each voxel of the fixed "
                 "image, where its anatomy is in the moving image minus where the voxel is, mm along x, y, z. Say "

@@ -14,8 +14,8 @@ AT_EDGE = 0.05
 
 PLANE = 0.3
 """The same within the image: what ends in larger planes was cut, and then padded or turned. Of 29 whole brains, human
-and macaque, none ends in a plane of more than 0.21 at voxels of up to 3 mm, 0.25 at 4 mm, 0.27 at 5 mm (macaques' half
-of that) and 0.34 at 6 mm, whichever way it lies."""
+and macaque, none ends in a plane of more than 0.25 at voxels of up to 4 mm, 0.27 at 5 mm (macaques' half of that) and
+0.34 at 6 mm, whichever way it lies."""
 
 POINTS = 40_000
 """About as many voxels of a region are looked at: of 3 mm in a human brain."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Outcome, options, run_program
 
+pytestmark = pytest.mark.slow  # four starts of the program
 THREE = 'extends = "default"\n[downstream]\nscans = 3\n'
 
 

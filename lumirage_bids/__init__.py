@@ -6,7 +6,7 @@ Examples
 --------
 >>> import lumirage_bids as lm
 >>> lm.method("greedy").step
-0.5
+0.75
 """
 
 import lazy_loader

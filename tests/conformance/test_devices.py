@@ -43,7 +43,7 @@ def test_pytorch_computes_what_the_compiled_loops_do(similarity: str, monkeypatc
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize(("name", "similarity"), itertools.product(("greedy", "syn"), SIMILARITIES))
+@pytest.mark.parametrize(("name", "similarity"), [*itertools.product(("greedy", "syn"), SIMILARITIES)])
 def test_a_gpu_computes_what_the_cpu_does(name: str, similarity: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")

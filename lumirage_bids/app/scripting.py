@@ -115,7 +115,7 @@ def register(
         prepare(image, mask, preparation or Preparation()) for (image, _), mask in zip(both, masks, strict=True)
     )
     start = align(there.image, here.image, alignment=alignment, context=context)
-    seen, region = (replace(v, affine=np.linalg.inv(start) @ v.affine) for v in (here.image, here.mask))
+    seen, region = (v.moved(np.linalg.inv(start)) for v in (here.image, here.mask))
     known = replace(context, fixed_mask=there.mask, moving_mask=region, start=start)
     return made.register(there.image, seen, known).then(Transform.affine(start))
 

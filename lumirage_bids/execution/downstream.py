@@ -21,9 +21,8 @@ from lumirage_bids.experiment.done import what_is_done
 from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan, conditions
-from lumirage_bids.measures.both_ways import BothWays
 from lumirage_bids.measures.overlap import dice, scored_structures
-from lumirage_bids.measures.pair import Detour, LabelArray, RegisteredPair
+from lumirage_bids.measures.pair import Detour, LabelArray
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
 from lumirage_bids.output.downstream import CHAINS, FUSED, dictionary
@@ -36,6 +35,7 @@ from lumirage_bids.output.read_prepared import (
     read_transform,
 )
 from lumirage_bids.spatial.fusion import FUSIONS
+from lumirage_bids.spatial.grids import voxel_centres
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform
@@ -71,7 +71,7 @@ def find_ready(plan: Plan, output: Output) -> tuple[DownstreamJob, ...]:
 
 def run_downstream(job: DownstreamJob, output: Output, context: Context) -> None:
     """Make what is left of a job, unless another run has done so meanwhile; what cannot be read is told of."""
-    work = Downstream(job=job, output=output, context=context)
+    work = ScanAtWork(job=job, output=output, context=context)
     for file, value in job.digests.items():
         with output.lock(f"downstream-{value}"):
             if output.hash_of(file) == value:
@@ -87,7 +87,7 @@ def run_downstream(job: DownstreamJob, output: Output, context: Context) -> None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Downstream:
+class ScanAtWork:
     """One scan among others, under one arm."""
 
     job: DownstreamJob
@@ -119,7 +119,7 @@ class Downstream:
     def points(self) -> Points:
         """Voxel centres of the scan's brain, world coordinates (RAS+, mm)."""
         mask = read_prepared_mask(self.output, self.job.scan, self.job.arm.variant, self.job.inputs)
-        return np.argwhere(mask.array > 0) @ mask.affine[:3, :3].T + mask.affine[:3, 3]
+        return voxel_centres(mask.array > 0, mask.affine)
 
     def chain(self) -> Iterator[dict[str, Any]]:
         """Carry the brain's points to each scan by way of each other one, and back."""
@@ -182,4 +182,4 @@ def _error(ends: Points | None, meant: Points | None) -> float:
     """Mean distance, mm; NaN where a registration failed."""
     if ends is None or meant is None:
         return float("nan")
-    return BothWays().of(RegisteredPair(parts={"detour": Detour(ends=ends, meant=meant)}))["both_ways_mm"]
+    return Detour(ends=ends, meant=meant).error

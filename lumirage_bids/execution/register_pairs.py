@@ -130,11 +130,6 @@ class _Sight:
     lesions: tuple[Volume | None, Volume | None] = (None, None)
 
 
-def _moved(volume: Volume | None, motion: np.ndarray) -> Volume | None:
-    """A lesion, if there is one, in another world."""
-    return volume and replace(volume, affine=motion @ volume.affine)
-
-
 def _seen_from(world: np.ndarray, transform: Transform) -> Transform:
     """A map within the reference's world as one within the fixed scan's, and so its inverse."""
     to, back = Transform((np.linalg.inv(world),)), Transform((world,))
@@ -298,16 +293,14 @@ class PairAtWork:
         """
         fixed, moving = self.fixed.seen, self.moving.seen
         if fixed is not None and moving is not None and arm.method.computes:
-            ours, theirs = (_moved(side.lesion, np.linalg.inv(side.alignment)) for side in (self.fixed, self.moving))
+            ours, theirs = (s.lesion and s.lesion.moved(np.linalg.inv(s.alignment)) for s in (self.fixed, self.moving))
             return _Sight(fixed=fixed, moving=moving, start=None, world=self.fixed.alignment, lesions=(ours, theirs))
-        image, mask = (
-            replace(v, affine=np.linalg.inv(self.start) @ v.affine) for v in (self.moving.image, self.moving.mask)
-        )
+        back, lesion = np.linalg.inv(self.start), self.moving.lesion
         return _Sight(
             fixed=Prepared(image=self.fixed.image, mask=self.fixed.mask),
-            moving=Prepared(image=image, mask=mask),
+            moving=Prepared(image=self.moving.image.moved(back), mask=self.moving.mask.moved(back)),
             start=self.start,
-            lesions=(self.fixed.lesion, _moved(self.moving.lesion, np.linalg.inv(self.start))),
+            lesions=(self.fixed.lesion, lesion and lesion.moved(back)),
         )
 
     def _perturb(self, arm: ArmOfRun, sight: _Sight) -> tuple[_Sight, np.ndarray | None]:
@@ -320,11 +313,12 @@ class PairAtWork:
         if np.array_equal(worse.affine, image.affine):
             return replace(sight, moving=replace(sight.moving, image=worse)), None
         motion = worse.affine @ np.linalg.inv(image.affine)
-        mask = replace(mask, affine=motion @ mask.affine)
+        mask = mask.moved(motion)
         if sight.world is not None:  # on the grid that all share, what moves is interpolated
             worse, mask = resample(worse, image.shape, image.affine), replace(image, array=mask_on(mask, image))
         start = None if sight.start is None else sight.start @ np.linalg.inv(motion)
-        lesions = (sight.lesions[0], _moved(sight.lesions[1], motion))
+        ours, theirs = sight.lesions
+        lesions = (ours, theirs and theirs.moved(motion))
         return replace(sight, moving=Prepared(image=worse, mask=mask), start=start, lesions=lesions), motion
 
     def gather(

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from lumirage_bids.spatial.grids import pad_to, resample, resample_isotropic
+from lumirage_bids.spatial.grids import pad_to, resample, resample_isotropic, voxel_centres
 from lumirage_bids.spatial.images import Volume
 
 Matrix = npt.NDArray[np.float64]
@@ -259,7 +259,7 @@ def _centre(region: npt.NDArray[np.bool_], affine: Matrix) -> Matrix:
 
 def _upper_centre(head: npt.NDArray[np.bool_], affine: Matrix) -> Matrix:
     """World position of the centre of mass of the uppermost part of the head, mm, shape (3,)."""
-    points = np.argwhere(head) @ affine[:3, :3].T + affine[:3, 3]
+    points = voxel_centres(head, affine)
     vertex = np.percentile(points[:, 2], 99.9)
     return np.asarray(points[points[:, 2] > vertex - HEIGHT].mean(axis=0), dtype=np.float64)
 

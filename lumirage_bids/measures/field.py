@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError
+from lumirage_bids.spatial.grids import voxel_centres
 from lumirage_bids.spatial.transforms import Shape, Transform, for_slabs, inverse_affine, mapped_grid
 
 DeterminantArray = npt.NDArray[np.float32]
@@ -86,7 +87,7 @@ def inverse_consistency(transform: Transform, mask: MaskArray, affine: npt.Array
     if transform.inverse is None:
         return float("nan")
     matrix = np.asarray(affine, dtype=np.float64)
-    points = np.argwhere(mask != 0) @ matrix[:3, :3].T + matrix[:3, 3]
+    points = voxel_centres(mask, matrix)
     back = transform.inverse.apply(transform.apply(points))
     return float(np.linalg.norm(back - points, axis=1).mean())
 

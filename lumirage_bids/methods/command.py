@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -127,9 +127,7 @@ class Command(Method):
             if masks["moving_mask"]:
                 masks["moving_mask"] = Volume(array=mask_on(masks["moving_mask"], fixed), affine=fixed.affine)
         lesions = {
-            f"{side}_lesion": Volume(
-                array=np.zeros(image.shape, bool) if lesion is None else region_on(lesion, image), affine=image.affine
-            )
+            f"{side}_lesion": replace(image, array=region_on(lesion, image))
             for side, image, lesion in (
                 ("fixed", fixed, context.fixed_lesion),
                 ("moving", moving, context.moving_lesion),

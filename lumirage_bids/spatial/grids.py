@@ -134,6 +134,11 @@ def resample_isotropic(volume: Volume, spacing: float) -> Volume:
     return resample(volume, *grid_for(volume.shape, volume.affine, spacing))
 
 
+def voxel_centres(region: npt.NDArray[Any], affine: FloatArray) -> FloatArray:
+    """World points (RAS+, mm) of the centres of a region's voxels, in the order of the array; shape (N, 3)."""
+    return np.asarray(np.argwhere(region) @ affine[:3, :3].T + affine[:3, 3], dtype=np.float64)
+
+
 def bounding_box(mask: npt.NDArray[np.generic]) -> Box:
     """Smallest box around all voxels that are not 0.
 
@@ -244,8 +249,10 @@ def mask_on(mask: Volume, image: Volume) -> npt.NDArray[np.bool_]:
     return array
 
 
-def region_on(region: Volume, image: Volume) -> npt.NDArray[np.bool_]:
-    """Region on the grid of an image: at least half of a voxel inside; nothing where it lies elsewhere."""
+def region_on(region: Volume | None, image: Volume) -> npt.NDArray[np.bool_]:
+    """Region on the grid of an image: at least half of a voxel inside; nothing where it lies elsewhere, or is none."""
+    if region is None:
+        return np.zeros(image.shape, dtype=bool)
     array: npt.NDArray[np.bool_] = region.array > 0
     if not same_grid(region, image):
         array = resample(replace(region, array=array), image.shape, image.affine).array >= 0.5

@@ -10,7 +10,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,10 @@ class Volume:
     def spacing(self) -> npt.NDArray[np.float64]:
         """Distance between voxel centres along each axis, mm, shape (3,)."""
         return step_lengths(self.affine)
+
+    def moved(self, motion: npt.NDArray[np.floating]) -> Volume:
+        """The same voxels elsewhere: `motion`, shape (4, 4), takes its world to the new one (RAS+, mm)."""
+        return replace(self, affine=np.asarray(motion @ self.affine, dtype=np.float64))
 
 
 def step_lengths(affine: FloatArray) -> FloatArray:

@@ -248,7 +248,7 @@ def on_common_grid(prepared: Prepared, alignment: FloatArray, shape: Shape, affi
         Of `common_grid`.
     """
     back = np.linalg.inv(alignment)
-    image, mask = (replace(v, affine=back @ v.affine) for v in (prepared.image, prepared.mask))
+    image, mask = (v.moved(back) for v in (prepared.image, prepared.mask))
     seen = image if same_grid(image, Volume(array=np.broadcast_to(False, shape), affine=affine)) else None
     if seen is None:
         seen = resample(image, shape, affine)

@@ -24,7 +24,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.ndimage import binary_dilation, gaussian_filter
 
@@ -64,7 +63,7 @@ class WithoutLesions(torch.nn.Module):
 
 def fill_in(image: Volume, lesion: Volume | None) -> Volume:
     """An image whose lesion is as its surroundings are: a voxel is the mean of those around, deep in it of these."""
-    inside = _inside(image, lesion)
+    inside = region_on(lesion, image)
     if not inside.any():
         return image
     outside = (~inside).astype(np.float32)
@@ -78,11 +77,7 @@ def fill_in(image: Volume, lesion: Volume | None) -> Volume:
 
 def lesion_channel(image: Volume, lesion: Volume | None, reach: int = 0) -> Volume:
     """A lesion on the grid of its image, 1 in it and so many voxels around, else 0; without one all 0."""
-    inside = _inside(image, lesion)
+    inside = region_on(lesion, image)
     if reach:
         inside = binary_dilation(inside, np.ones([2 * reach + 1] * 3, bool))
     return replace(image, array=inside.astype(np.float32))
-
-
-def _inside(image: Volume, lesion: Volume | None) -> npt.NDArray[np.bool_]:
-    return np.zeros(image.shape, bool) if lesion is None else region_on(lesion, image)

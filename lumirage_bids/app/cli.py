@@ -42,7 +42,7 @@ def _tell(text: str) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    plain = surroundings.settle_extensions(arguments)
+    plain = options.without_extensions(arguments)
     command = commands.COMMANDS.get(plain[0]) if plain else None
     if command is None and {"-h", "--help"} & set(arguments):
         options.parser(commands.overview()).print_help()

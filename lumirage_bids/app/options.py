@@ -200,6 +200,21 @@ def _how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--stop-on-first-crash", action="store_true", help="end when Nipype meets an error of its own")
 
 
+def without_extensions(argv: Sequence[str]) -> list[str]:
+    """Load the files of ``--extension``, before anything asks what plug-ins there are; return the other arguments.
+
+    Raises
+    ------
+    LumirageError
+        One cannot be had: see `lumirage_bids.base.extensions.use`.
+    """
+    first = Parser(prog="lumirage", add_help=False, allow_abbrev=False)
+    first.add_argument("--extension", type=Path, action="append", default=[])
+    known, rest = first.parse_known_args(argv)
+    extensions.use(known.extension)
+    return list(rest)
+
+
 def settings(argv: Sequence[str]) -> tuple[Settings, ...]:
     """Settings from the arguments of the main command, one of each level that is asked for.
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from lumirage_bids.app.checks import temporary_folder
-from lumirage_bids.base import extensions
-from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.progress import ENDING, Interrupt
 
 
@@ -54,24 +50,6 @@ def settle_folder() -> None:
     except FileNotFoundError:
         os.chdir("/")
         sys.path[:] = filter(None, sys.path)  # nothing more is imported from the current folder
-
-
-def settle_extensions(arguments: Sequence[str]) -> list[str]:
-    """Load the files of ``--extension``, before anything asks what plug-ins there are; return the other arguments.
-
-    Raises
-    ------
-    LumirageError
-        One cannot be had: see `lumirage_bids.base.extensions.use`.
-    """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--extension", type=Path, action="append", default=[])
-    try:
-        known, rest = parser.parse_known_args(arguments)
-    except SystemExit:
-        raise UsageError("--extension: give a Python file after it.") from None
-    extensions.use(known.extension)
-    return rest
 
 
 def settle_libraries() -> None:

@@ -19,7 +19,7 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 
@@ -108,17 +108,26 @@ def find_classes(group: str, base: type[T]) -> Iterator[tuple[str, type[T]]]:
         Concrete, with a ``name`` of its own.
     """
     for file in files():
-        module = _load(file)
-        for value in vars(module).values():
-            own = isinstance(value, type) and value.__module__ == module.__name__
-            if own and issubclass(value, base) and "name" in vars(value) and not inspect.isabstract(value):
-                yield str(file), value
+        yield from ((str(file), found) for found in classes_in(_load(file), base))
     for point in _points(group):
         value = _load_point(point)
-        if isinstance(value, type) and issubclass(value, base) and not inspect.isabstract(value):
+        if is_plug_in(value, base):
             yield _origin(point), value
         elif value is not None:
             complain(f"{_origin(point)} is {value!r}, and not a {base.__name__} with all that it needs")
+
+
+def classes_in(module: ModuleType, base: type[T]) -> Iterator[type[T]]:
+    """Plug-ins of a module, without those that it only imports."""
+    for value in vars(module).values():
+        if is_plug_in(value, base) and value.__module__ == module.__name__:
+            yield value
+
+
+def is_plug_in(value: object, base: type[T]) -> TypeGuard[type[T]]:
+    """Whether something is a class derived from `base` that is whole and has a ``name`` of its own."""
+    is_kind = isinstance(value, type) and issubclass(value, base)
+    return is_kind and "name" in vars(value) and not inspect.isabstract(value)
 
 
 def _load(file: Path) -> ModuleType:

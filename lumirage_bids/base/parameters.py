@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from lumirage_bids.base.errors import UsageError
-from lumirage_bids.base.extensions import complain, find_classes
+from lumirage_bids.base.extensions import classes_in, complain, find_classes
 
 T = TypeVar("T")
 
@@ -194,13 +194,10 @@ def discover(package: str, base: type[T]) -> dict[str, type[T]]:
     for module in pkgutil.iter_modules(folder.__path__):
         if module.name.startswith("_"):
             continue
-        content = vars(importlib.import_module(f"{package}.{module.name}"))
-        for value in content.values():
-            own = isinstance(value, type) and value.__module__ == f"{package}.{module.name}"
-            if own and issubclass(value, base) and "name" in vars(value):
-                found[vars(value)["name"]] = value
+        own = classes_in(importlib.import_module(f"{package}.{module.name}"), base)
+        found.update((vars(value)["name"], value) for value in own)
     for origin, other in find_classes(package.rpartition(".")[2], base):
-        name = vars(other).get("name", "")
+        name = vars(other)["name"]
         if found.setdefault(name, other) is not other:
             complain(f"{origin}: there is a '{name}' already")
     return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""A user's function in a process of its own; run as a script: ``FUNCTION IMAGES FIELD DEVICE THREADS``."""
+"""A user's function in a process of its own; run as a script: ``IMAGES FIELD FUNCTION DEVICE THREADS``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def find(function: str) -> Callable[..., Any]:
     return getattr(loaded, name)  # type: ignore[no-any-return]
 
 
-def main(function: str, images: str, field: str, device: str, threads: str) -> None:
+def main(images: str, field: str, function: str, device: str, threads: str) -> None:
     """Call the function with the images, and save what it returns."""
     sys.path.pop(0)  # our own folder, whose modules are called as those of others may be
     with np.load(images) as given:

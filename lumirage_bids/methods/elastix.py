@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from lumirage_bids.methods.base import Cost
-from lumirage_bids.methods.programs.call import made_file, run_program, scratch
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, absent
+from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, absent, run_child
 from lumirage_bids.methods.programs.pyramid import check_values
 
 if TYPE_CHECKING:
@@ -86,13 +81,9 @@ class Elastix(OnOneGrid):
 
         It gets one thread: with two it finds something else.
         """
-        child = str(Path(__file__).with_name("_elastix_child.py"))
-        told = [self.final_spacing, self.resolutions, self.iterations, self.samples, context.seed]
-        with scratch(context) as folder:
-            np.savez(folder / "images.npz", **vars(images))
-            argv = [sys.executable, child, "images.npz", "field.npy", *map(str, told)]
-            run_program(argv, context, folder, {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"})
-            return Displacements(np.load(made_file(folder / "field.npy", argv)))
+        told = (self.final_spacing, self.resolutions, self.iterations, self.samples, context.seed)
+        one_thread = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
+        return Displacements(run_child("_elastix_child.py", images, told, context, one_thread))
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores; samples count more than voxels; it has no use for a GPU."""

@@ -17,8 +17,7 @@ from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.parameters import aside
 from lumirage_bids.methods.base import Cost, OwnInput, Trained
 from lumirage_bids.methods.networks.grid import NetworkGrid, network_grid, padded_grid
-from lumirage_bids.methods.programs.call import made_file, run_program, scratch
-from lumirage_bids.methods.programs.one_grid import Array, Displacements, Images, OnOneGrid
+from lumirage_bids.methods.programs.one_grid import Array, Displacements, Images, OnOneGrid, run_child
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
@@ -143,18 +142,12 @@ class Python(OnOneGrid):
 
     def _call(self, images: Images, context: Context) -> Array:
         """What the function returns, mm."""
-        child = str(Path(__file__).with_name("_python_child.py"))
-        with scratch(context) as folder:
-            np.savez(folder / "images.npz", **vars(images))
-            argv = [sys.executable, child, self.function, "images.npz", "field.npy"]
-            argv += [context.device, str(context.threads)]
-            run_program(argv, context, folder)
-            field = np.load(made_file(folder / "field.npy", argv))
+        field = run_child("_python_child.py", images, (self.function, context.device, context.threads), context)
         wanted = (*images.fixed.shape, 3)
         if field.shape != wanted or not np.isfinite(field).all():
             got = f"shape {field.shape}" if field.shape != wanted else "values that are not finite"
             raise BadDataError(f"{self.function} returned {got}; a finite displacement of shape {wanted} is needed, mm")
-        return np.asarray(field, dtype=np.float32)
+        return field
 
     def _check(self, images: Images, context: Context) -> None:
         """Refuse a function that does not find a known shift; asked once a process.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +17,7 @@ import numpy.typing as npt
 from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.methods.base import Method, OwnInput
 from lumirage_bids.methods.networks.grid import field_on, padded_grid
+from lumirage_bids.methods.programs.call import made_file, run_program, scratch
 from lumirage_bids.spatial.grids import reorient, resample
 
 if TYPE_CHECKING:
@@ -78,6 +82,29 @@ class OnOneGrid(Method):
     @abstractmethod
     def displace(self, images: Images, context: Context) -> Displacements:
         """Find how far the point of the moving image lies from each voxel of the fixed one that shows the same."""
+
+
+def run_child(
+    script: str, images: Images, told: Sequence[object], context: Context, environment: Mapping[str, str] | None = None
+) -> Array:
+    """Let a script beside the methods find displacements, in a process of its own; what it saves, whatever its shape.
+
+    Parameters
+    ----------
+    script : str
+        Its name; it is called with the file of the images, that to save to, and what it is `told`.
+    images : Images
+    told : sequence
+    context : Context
+    environment : mapping, optional
+        Variables besides the caller's.
+    """
+    child = str(Path(__file__).parents[1] / script)
+    with scratch(context) as folder:
+        np.savez(folder / "images.npz", **vars(images))
+        argv = [sys.executable, child, "images.npz", "field.npy", *map(str, told)]
+        run_program(argv, context, folder, environment or {})
+        return np.asarray(np.load(made_file(folder / "field.npy", argv)), dtype=np.float32)
 
 
 def absent(package: str, extra: str) -> str | None:

@@ -33,14 +33,15 @@ def write_subject_pages(
     columns = list(score_table.COLUMNS)
     tables = [t[columns] for t in rows.values()]
     pairs = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    for subject, moving in sorted(scans.items()):
+    for subject, found in sorted(scans.items()):
+        moving = sorted(found, key=lambda s: s.name)
         mine = pairs[pairs["moving_subject"] == subject]
-        made_from = _digest_sources(plan, sorted(moving, key=lambda s: s.name), mine, output, (pictures, sloppy))
+        made_from = _digest_sources(plan, moving, mine, output, (pictures, sloppy))
         if made_from == page_source(output, subject):
             continue
         page = SubjectPage(
             subject=subject,
-            scans=[_scan_panel(s, plan, output, pictures=pictures) for s in sorted(moving, key=lambda s: s.name)],
+            scans=[_scan_panel(s, plan, output, pictures=pictures) for s in moving],
             pairs=mine,
             pair_panels=list(_pair_panels(mine, plan, output)) if pictures else [],
             without_pictures="" if pictures else NO_PICTURES,

@@ -159,8 +159,8 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
     around = array[~brain]
     fill = np.median(around) if around.size else np.nan  # a value that most have is their median
     filled = _near(array, fill, around, array[brain])
-    seen = brain & ~filled  # masks have filled holes, or reach beyond a stripped brain
-    low, high = np.percentile(array[seen if seen.any() else brain], (DARKEST, 99))
+    tissue = brain & ~filled  # masks have filled holes, or reach beyond a stripped brain
+    low, high = np.percentile(array[tissue if tissue.any() else brain], (DARKEST, 99))
     reach = FAR_BELOW * (high - low)
     far = array < low - reach
     if far.any():

@@ -13,10 +13,10 @@ from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.experiment.again import look_back
 from lumirage_bids.experiment.arms import ArmOfRun, choose_arms
 from lumirage_bids.experiment.declared import Protocol
-from lumirage_bids.experiment.downstream import FEWEST_SCANS, draw
+from lumirage_bids.experiment.downstream import FEWEST_SCANS, DownstreamJob, draw
 from lumirage_bids.experiment.labels_of_run import choose_labels
 from lumirage_bids.experiment.pairs import choose_pairs, sample_subjects
-from lumirage_bids.experiment.plan import Done, Plan, is_present
+from lumirage_bids.experiment.plan import Done, Plan, Task, is_present
 from lumirage_bids.experiment.plan_builder import PlanBuilder
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import masking
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lumirage_bids.bids.dataset import Dataset
 
 NOTHING_DONE = Done()
+
+Work = tuple[tuple[ArmOfRun, ...], Task]
+"""A task and the arms that share its registration."""
 
 
 def _choose_asked(pairs: Sequence[Pair], n_scans: int, settings: Settings) -> tuple[Pair, ...]:
@@ -182,12 +185,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         if own[0].preparation.perturbation is None and pair.moving in among and pair.fixed in among
     ]
     downstream = tuple(builder.downstream(drawn, among, composing, settings.redo))
-    composed = {(job.arm.label, pair) for job in downstream for pair in job.registrations}
-    tasks = [
-        (own, replace(task, composed=not composed.isdisjoint((arm.label, _ends(task.pair)) for arm in own)))
-        for own, task in tasks
-    ]
-    batches, n_done = builder.batches(tasks, settings.nprocs, settings.redo)
+    batches, n_done = builder.batches(_with_composed(tasks, downstream), settings.nprocs, settings.redo)
     involved = builder.find_involved(runnable, None if settings.stage == "prepare" else batches)
     # Jobs of an array that prepare the same scans begin with their own, so that they do not wait for one another.
     own = {p.moving for p in runnable} if settings.participant_label else set()
@@ -244,8 +242,16 @@ def _draw(pairs: Sequence[Pair], size: int | None, seed: int) -> tuple[Scan, ...
     return drawn
 
 
-def _ends(pair: Pair) -> tuple[str, str]:
-    return pair.moving.name, pair.fixed.name
+def _with_composed(tasks: list[Work], downstream: Collection[DownstreamJob]) -> list[Work]:
+    """Tasks, those marked whose transforms are composed."""
+    if not downstream:
+        return tasks
+    wanted = {(job.arm.label, pair) for job in downstream for pair in job.registrations}
+
+    def is_wanted(own: tuple[ArmOfRun, ...], pair: Pair) -> bool:
+        return any((arm.label, (pair.moving.name, pair.fixed.name)) in wanted for arm in own)
+
+    return [(own, replace(task, composed=is_wanted(own, task.pair))) for own, task in tasks]
 
 
 def missing_synthesis(arms: Iterable[ArmOfRun], scans: Collection[Scan]) -> Iterator[str]:

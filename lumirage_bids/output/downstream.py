@@ -97,6 +97,8 @@ def dictionary(columns: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def collect(output: Output) -> Downstream:
     """All that was found out under the latest conditions, of the scans that the latest run drew."""
     wanted = output.read_json(CONDITIONS)
+    if DRAWN not in wanted:
+        return nothing()
 
     def read(pattern: str, columns: dict[str, dict[str, Any]]) -> pd.DataFrame:
         tables = [_current(output, file, wanted) for file in output.find(f"sub-*/**/{pattern}")]

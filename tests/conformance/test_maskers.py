@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,65 +13,49 @@ from lumirage_bids.base.publications import publications
 from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.maskers import Masker, brain_mask, masker, maskers, masking
 from lumirage_bids.methods.base import Context
-from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume, write_image
-from tests.labellers.phantom import scan
-from tests.maskers.heads import dice, whole_head
+from lumirage_bids.testing import MaskerLaws
+from lumirage_bids.testing.small_brain import scan
+from lumirage_bids.testing.whole_head import dice, whole_head
 
 NAMES = sorted(maskers())
+FINDING = [name for name in NAMES if name != "none"]
 MINUTES = {"T1w", "template"}
 """Maskers whose runs on a synthetic head take too long for the default suite."""
 
 
-@pytest.fixture(params=[pytest.param(n, marks=[pytest.mark.slow] if n in MINUTES else []) for n in NAMES])
-def made_by(request: pytest.FixtureRequest) -> Masker:
-    found = masker(request.param)
-    if complaint := found.missing(Context()):
-        pytest.skip(complaint)
-    return found
+class TestNone(MaskerLaws):
+    masker = masker("none")
+    least_dice = 0.0
 
 
-def case(made_by: Masker, folder: Path, axes: str, scale: float, offset: float) -> tuple[Scan, Volume, Volume]:
-    """A scan of the kind that a masker is for, its image and the true brain, stored along `axes`."""
-    head, truth = (reorient(v, axes) for v in whole_head(bias=0.0))
-    array = np.where(truth.array, head.array, 0) if made_by.name == "skull-stripped" else head.array
-    image = replace(head, array=(scale * array + offset).astype(np.float32))
-    write_image(truth, folder / "m.nii.gz", np.uint8)
-    given = File(path=folder / "m.nii.gz", dataset=folder)
-    write_image(whole_head(bias=0.0)[0], folder / "sub-1_T1w.nii.gz")
-    lent = scan("T2w", folder, lender=scan("T1w", folder, mask=given))
-    return {"existing": scan(mask=given), "T1w": lent, "given-T1w": lent}.get(made_by.name, scan()), image, truth
+class TestMaskers(MaskerLaws):
+    @pytest.fixture(params=[pytest.param(n, marks=[pytest.mark.slow] if n in MINUTES else []) for n in FINDING])
+    def made_by(self, request: pytest.FixtureRequest) -> Masker:
+        found = masker(request.param)
+        if complaint := found.missing(Context()):
+            pytest.skip(complaint)
+        return found
 
-
-def test_the_brain_is_found_whatever_storage_and_intensity(made_by: Masker, tmp_path: Path) -> None:
-    masks = []
-    for axes, scale, offset in (("RAS", 1.0, 0.0), ("PSL", 0.01, -5.0)):
-        here, image, truth = case(made_by, tmp_path, axes, scale, offset)
-        before = image.array.copy()
-        assert made_by.suits(here)
-        found = made_by.find(here, image, Context())
-        assert found is not None
-        assert found.mask.dtype == bool
-        assert found.mask.shape == image.shape
-        assert found.masker == made_by.name or found.of_t1w
-        np.testing.assert_array_equal(image.array, before)
-        if made_by.name != "none":
-            assert dice(found.mask, truth.array > 0) > 0.88
-        masks.append(reorient(Volume(array=found.mask, affine=image.affine)).array)
-    assert dice(*masks) > 0.995
+    def given(self, made_by: Masker, head: Volume, truth: Volume, folder: Path) -> tuple[Scan, Volume]:
+        write_image(truth, folder / "m.nii.gz", np.uint8)
+        mask = File(path=folder / "m.nii.gz", dataset=folder)
+        write_image(whole_head(bias=0.0)[0], folder / "sub-1_T1w.nii.gz")
+        lent = scan("T2w", folder, lender=scan("T1w", folder, mask=mask))
+        asked = {"existing": scan(mask=mask), "T1w": lent, "given-T1w": lent}.get(made_by.name, scan())
+        if made_by.name == "skull-stripped":
+            head = replace(head, array=np.where(truth.array, head.array, 0))
+        return asked, head
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_description(name: str) -> None:
+def test_a_masker_is_called_by_its_name_and_says_what_is_missing(name: str) -> None:
     kind = maskers()[name]
     assert kind.name == name
-    assert kind.summary
-    assert "\n" not in kind.summary
     assert {"digest_name", "revision"} <= vars(kind).keys()
     assert set(kind.references) <= publications().keys()
     complaint = kind().missing(Context())
     assert complaint is None or complaint.strip()
-    assert masker(name, **{f.name: f.default for f in fields(kind)}) == masker(name)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lumirage_bids.spatial.images import write_image
+from lumirage_bids.testing.small_brain import brain
 from tests.labellers.imported import NAME
-from tests.labellers.phantom import brain
 
 
 @pytest.fixture

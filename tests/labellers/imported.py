@@ -9,7 +9,7 @@ import numpy as np
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset
 from lumirage_bids.labellers import layouts
 from lumirage_bids.spatial.images import write_image
-from tests.labellers.phantom import brain
+from lumirage_bids.testing.small_brain import brain
 
 NAME = "sub-{}_ses-1_run-1_T1w"
 

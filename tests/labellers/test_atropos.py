@@ -15,7 +15,7 @@ from lumirage_bids.labellers import labeller, segment_checked
 from lumirage_bids.labellers.atropos import Atropos, limit
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
-from tests.labellers.phantom import MEANS, brain, dice, scan
+from lumirage_bids.testing.small_brain import MEANS, brain, dice, scan
 
 
 def agreement(labels: Volume, truth: Volume) -> list[float]:

@@ -14,7 +14,7 @@ from lumirage_bids.labellers import segment_checked
 from lumirage_bids.labellers.carried import Carried
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume, write_image
-from tests.labellers.phantom import brain, dice, label_file, scan
+from lumirage_bids.testing.small_brain import brain, dice, label_file, scan
 
 POSE = np.array([[0.995, -0.0998, 0, 12], [0.0998, 0.995, 0, -7], [0, 0, 1, 20], [0, 0, 0, 1]])
 NOT_NEEDED = Context()

@@ -17,7 +17,7 @@ from lumirage_bids.labellers import labeller, segment_checked
 from lumirage_bids.labellers._deepatropos_child import list_needed
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import same_grid
-from tests.labellers.phantom import brain, dice, scan
+from lumirage_bids.testing.small_brain import brain, dice, scan
 from tests.labellers.standins import ANTSPYNET
 
 

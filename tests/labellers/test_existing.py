@@ -13,7 +13,7 @@ from lumirage_bids.labellers.existing import Existing
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import grid_for, resample
 from lumirage_bids.spatial.images import Volume, write_image
-from tests.labellers.phantom import brain, label_file, scan
+from lumirage_bids.testing.small_brain import brain, label_file, scan
 
 
 def test_map_keeps_its_own_grid_and_names(tmp_path: Path) -> None:

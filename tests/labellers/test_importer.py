@@ -15,8 +15,8 @@ from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.labellers import reader, segment_checked
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import same_grid
+from lumirage_bids.testing.small_brain import brain
 from tests.labellers.imported import NAME, leave, look
-from tests.labellers.phantom import brain
 
 
 def test_labels_are_read_as_they_are_with_the_packages_names(raw: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.labellers import labellings, layouts, named_structures
-from tests.labellers.phantom import brain, scan
+from lumirage_bids.testing.small_brain import brain, scan
 
 
 def test_layouts_are_those_of_the_labellers() -> None:

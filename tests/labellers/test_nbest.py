@@ -8,8 +8,8 @@ import pytest
 
 from lumirage_bids.maskers import brain_mask
 from lumirage_bids.methods.base import Context
+from lumirage_bids.testing.small_brain import brain
 from tests.labellers.imported import NAME, leave, look
-from tests.labellers.phantom import brain
 
 
 @pytest.mark.parametrize(("above", "channel"), [("", ""), ("data", ""), ("", "_0000"), ("data", "_0000")])

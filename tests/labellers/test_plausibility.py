@@ -8,7 +8,7 @@ from lumirage_bids.labellers.atropos import Atropos
 from lumirage_bids.labellers.plausibility import absent_structures, check_labels
 from lumirage_bids.spatial.grids import grid_for, resample
 from lumirage_bids.spatial.images import Volume
-from tests.labellers.phantom import brain
+from lumirage_bids.testing.small_brain import brain
 
 NAMES = {1: "CSF", 2: "GM", 3: "WM"}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lumirage_bids.labellers import reader
 from lumirage_bids.labellers._program import packaged_table
+from lumirage_bids.testing.small_brain import brain
 from tests.labellers.imported import NAME, leave, look
-from tests.labellers.phantom import brain
 
 
 def test_a_table_beside_the_maps_comes_first(raw: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from lumirage_bids.maskers._checks import MAX_ALIKE, MAX_DEPTH, MIN_DEPTH, carry
 from lumirage_bids.maskers._head import Head
 from lumirage_bids.spatial.grids import resample
 from lumirage_bids.spatial.images import Volume
-from tests.maskers.heads import whole_head
+from lumirage_bids.testing.whole_head import whole_head
 
 
 def changed(truth: Volume, scale: float, image: Volume) -> np.ndarray:

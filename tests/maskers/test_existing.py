@@ -13,8 +13,8 @@ from lumirage_bids.maskers import brain_mask
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume, write_image
-from tests.labellers.phantom import label_file, scan
-from tests.maskers.heads import whole_head
+from lumirage_bids.testing.small_brain import label_file, scan
+from lumirage_bids.testing.whole_head import whole_head
 
 
 def test_mask_file_comes_first_through_its_header(tmp_path: Path) -> None:

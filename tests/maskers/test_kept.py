@@ -13,7 +13,7 @@ from lumirage_bids.maskers._kept import keep
 from lumirage_bids.maskers.base import Found
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
-from tests.labellers.phantom import scan
+from lumirage_bids.testing.small_brain import scan
 
 IMAGE = Volume(array=np.zeros((4, 5, 6), np.float32), affine=np.diag([2.0, -1.0, 1.5, 1.0]))
 

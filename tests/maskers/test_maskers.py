@@ -14,8 +14,8 @@ from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers import Masker, Masking, brain_mask, masking
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
-from tests.labellers.phantom import scan
-from tests.maskers.heads import whole_head
+from lumirage_bids.testing.small_brain import scan
+from lumirage_bids.testing.whole_head import whole_head
 
 
 @pytest.mark.parametrize("fill", [-1024, -32768, 99999])

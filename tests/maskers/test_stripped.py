@@ -15,8 +15,8 @@ from lumirage_bids.maskers.stripped import Stripped, skull_stripped_region
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import bounding_box, crop, reorient, resample_isotropic
 from lumirage_bids.spatial.images import Volume
-from tests.labellers.phantom import scan
-from tests.maskers.heads import dice, whole_head
+from lumirage_bids.testing.small_brain import scan
+from lumirage_bids.testing.whole_head import dice, whole_head
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -15,8 +15,8 @@ from lumirage_bids.maskers.t1w import OfT1w
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume, write_image
-from tests.labellers.phantom import scan
-from tests.maskers.heads import dice, whole_head
+from lumirage_bids.testing.small_brain import scan
+from lumirage_bids.testing.whole_head import dice, whole_head
 
 POSE = np.eye(4)
 POSE[:3, :3] = _template_fit._about_x(-9.0)

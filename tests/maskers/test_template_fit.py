@@ -7,8 +7,8 @@ import numpy as np
 from lumirage_bids.maskers import _template_fit, brain_mask, masking
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.grids import reorient
-from tests.labellers.phantom import scan
-from tests.maskers.heads import dice, whole_head
+from lumirage_bids.testing.small_brain import scan
+from lumirage_bids.testing.whole_head import dice, whole_head
 
 TEMPLATE = masking({"order": ["existing", "skull-stripped", "T1w", "template"]})
 

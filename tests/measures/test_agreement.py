@@ -13,7 +13,7 @@ from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
-from tests.labellers.phantom import brain, dice
+from lumirage_bids.testing.small_brain import brain, dice
 
 MANUAL = {1: "Left cortex", 2: "Left white matter", 3: "Right cortex"}
 FREESURFER = {3: "Left-Cortex", 2: "left white_matter", 42: "Right cortex", 41: "Right white matter"}

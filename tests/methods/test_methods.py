@@ -43,7 +43,7 @@ def test_toml_values_become_the_annotated_types() -> None:
 @pytest.mark.parametrize(
     ("name", "parameters", "said"),
     [
-        ("gredy", {}, "Known: ants_syn, ants_syn_quick, command, curt, dipy_syn, elastix, greedy"),
+        ("gredy", {}, "Known: ants_syn, ants_syn_quick, command, convexadam, curt, dipy_syn, elastix, greedy"),
         ("identity", {"step": 1}, "Allowed: none"),
         ("greedy", {"step": "fast"}, "method greedy: step = 'fast' is not allowed; it must be a number"),
         ("greedy", {"step": True}, "it must be a number"),

@@ -1,10 +1,11 @@
-"""A small brain of known anatomy: an ellipsoid of folded grey and white matter in CSF."""
+"""A small brain of known tissues: an ellipsoid of folded grey and white matter in CSF; and scans of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.bids.scans import LabelMapFile, Scan
@@ -16,9 +17,10 @@ MEANS = {
     "T2w": (0.0, 190.0, 85.0, 58.0),
     "FLAIR": (0.0, 18.0, 95.0, 72.0),
 }
+"""Intensity of background, CSF, grey and white matter, by contrast."""
 
 
-def tissues(size: int = 36) -> np.ndarray:
+def tissues(size: int = 36) -> npt.NDArray[np.int64]:
     """Tissue of each voxel, shape (size,) * 3: about 25 % CSF around folded grey (45 %) and white matter (30 %)."""
     axis = (np.arange(size) - (size - 1) / 2) / (size * 0.45)
     x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
@@ -26,11 +28,22 @@ def tissues(size: int = 36) -> np.ndarray:
     # Folds, not shells: a bias field must not be able to explain the anatomy.
     folds = gaussian_filter(np.random.default_rng(11).standard_normal((size,) * 3), 2.0)
     white = folds > np.quantile(folds[radius < 0.92], 0.6)
-    return np.select([radius >= 1, radius >= 0.92, white], [0, 1, 3], 2)
+    return np.asarray(np.select([radius >= 1, radius >= 0.92, white], [0, 1, 3], 2))
 
 
 def brain(suffix: str = "T1w", *, axes: str = "RAS", bias: float = 0.0, spacing: float = 1.0) -> tuple[Volume, Volume]:
-    """Image and tissue map, both stored along `axes`."""
+    """Image and tissue map, both stored along `axes`.
+
+    Parameters
+    ----------
+    suffix : str
+        One of `MEANS`.
+    axes : str
+    bias : float
+        Logarithm of the factor by which intensities differ between the middle and either end.
+    spacing : float
+        mm.
+    """
     labels = tissues()
     rng = np.random.default_rng(7)
     array = np.array(MEANS[suffix])[labels] + 4 * rng.standard_normal(labels.shape)
@@ -50,8 +63,10 @@ def scan(suffix: str = "T1w", folder: Path = Path("/data"), **more: object) -> S
 
 
 def label_file(folder: Path, name: str, lut: Path | None = None) -> LabelMapFile:
+    """A label map of such a scan."""
     return LabelMapFile(path=folder / name, dataset=folder, lut=lut)
 
 
-def dice(a: np.ndarray, b: np.ndarray, index: int) -> float:
+def dice(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic], index: int) -> float:
+    """Overlap of one structure of two label maps on one grid."""
     return float(2 * ((a == index) & (b == index)).sum() / ((a == index).sum() + (b == index).sum()))

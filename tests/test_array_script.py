@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import lumirage_bids
-from tests.conftest import options, run_program
+from tests.conftest import options, run_here, run_program
 
 SCRIPT = Path(lumirage_bids.__file__).parent / "app" / "sbatch_array.sh"
 # Notes what it is given, and answers as a cluster of a federation does.
@@ -89,13 +89,13 @@ def test_the_command_prints_the_script() -> None:
 
 def test_the_script_reads_the_table_of_work_not_the_story(demo_dataset: Path, tmp_path: Path) -> None:
     asked = [demo_dataset, tmp_path / "out", "participant", "--dry-run", "--fixed-label", "03", *options(demo_dataset)]
-    done = run_program([*asked, "--print-work"])
+    done = run_here([*asked, "--print-work"])
     rows = [line.split("\t") for line in done.out.splitlines()]
     assert rows[0] == ["work", "of"]
     assert [of for what, of in rows[1:] if what == "register"] == ["01", "02"]
     assert [what for what, _ in rows].count("prepare") == 3
     assert "Pairs: " in done.err
-    both = run_program([*asked, "--print-work", "--print-needed-files"])
+    both = run_here([*asked, "--print-work", "--print-needed-files"])
     assert both.code == 64
 
 

@@ -12,14 +12,14 @@ from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.scans import File
 from lumirage_bids.labellers.synthseg import SynthSeg
 from tests.bids.trees import make
-from tests.conftest import run_program
+from tests.conftest import run_here
 from tests.small_plan import asked, dataset, plan, scan
 
 
 def test_a_dry_run_says_which_side_was_named(demo_dataset: Path, tmp_path: Path) -> None:
     """And how many pairs and scans that makes; --only names both, --exclude-participant-label neither."""
     told = {
-        what: run_program([demo_dataset, tmp_path / "out", "participant", "group", "--dry-run", *what.split()]).out
+        what: run_here([demo_dataset, tmp_path / "out", "participant", "group", "--dry-run", *what.split()]).out
         for what in ("--participant-label 02,03", "--only 02 03", "--exclude-participant-label 01 77")
     }
     one, both, neither = told.values()
@@ -70,7 +70,7 @@ def test_a_plan_to_be_looked_at_says_what_is_needed(tmp_path: Path) -> None:
 def test_scans_of_different_kinds_are_told_before_anything_is_fetched(tmp_path: Path) -> None:
     names = ("!sub-1_T1w.nii", "!sub-2_rec-SCIC_T1w.nii", "!sub-3_rec-SCIC_T1w.nii")
     root = make(tmp_path / "bids", *names)
-    done = run_program([root, tmp_path / "out", "participant", "--dry-run"])
+    done = run_here([root, tmp_path / "out", "participant", "--dry-run"])
     assert "0 can run" in done.out
     assert (
         "WARNING: the T1w scans are of different reconstructions: no rec- in 1 (sub-1_T1w), rec-SCIC in 2" in done.out
@@ -79,7 +79,7 @@ def test_scans_of_different_kinds_are_told_before_anything_is_fetched(tmp_path: 
 
 def test_how_to_get_what_is_not_here_is_told_once(tmp_path: Path) -> None:
     root = make(tmp_path / "bids", "!sub-1_T1w.nii", "!sub-2_T1w.nii")
-    done = run_program([root, tmp_path / "out", "participant", "--dry-run"])
+    done = run_here([root, tmp_path / "out", "participant", "--dry-run"])
     assert done.code == 66, done.said
     assert "A RUN WOULD BE REFUSED: Some content of each of the 2 pairs is not here." in done.out
     assert done.out.count("datalad get") == 1

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from tests.conftest import options, run_program
+from tests.conftest import options, run_here, run_program
 
 
 @dataclass
@@ -104,7 +104,7 @@ def test_bad_input(name: str, demo_dataset: Path, tmp_path: Path) -> None:
     change(case)
     before = snapshot(tmp_path)
     bids = tmp_path / "data" / "bids"
-    done = run_program([case.bids, case.out, "participant", *options(bids), *case.arguments])
+    done = run_here([case.bids, case.out, "participant", *options(bids), *case.arguments])
     assert done.code == code, done.said
     assert "Traceback" not in done.said
     for word in words:
@@ -121,15 +121,15 @@ def test_one_bad_scan_costs_its_own_pairs(demo_dataset: Path, tmp_path: Path) ->
     case = Case(bids=tmp_path / "bids", out=tmp_path / "out")
     shutil.copytree(demo_dataset, case.bids)
     four_dimensional(case)
-    done = run_program([case.bids, case.out, "participant", *options(case.bids), "--methods", "identity"])
+    done = run_here([case.bids, case.out, "participant", *options(case.bids), "--methods", "identity"])
     assert done.code == 1, done.said
     rows = (case.out / "status.tsv").read_text().splitlines()[1:]
     assert len(rows) == 6
     assert all(("failed\tbad data\tbad data: " in row) == ("sub-02" in row) for row in rows)
-    again = run_program([case.bids, case.out, "participant", *options(case.bids), "--methods", "identity"])
+    again = run_here([case.bids, case.out, "participant", *options(case.bids), "--methods", "identity"])
     assert again.code == 1
     assert "6 done already, 0 to do" in again.out
-    assert run_program([case.bids, case.out, "group"]).code == 0
+    assert run_here([case.bids, case.out, "group"]).code == 0
 
 
 @pytest.mark.parametrize("level", ["participant", "group"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import Outcome, options, run_program
+from tests.conftest import Outcome, options, run_here
 
 pytestmark = pytest.mark.slow  # four starts of the program
 THREE = 'extends = "default"\n[downstream]\nscans = 3\n'
@@ -23,14 +23,14 @@ def out(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = run(demo_dataset, folder / "out", "--participant-label", *subjects)
         assert done.code == 0, done.said
         assert len(list(folder.rglob("*_xfm.h5"))) == kept
-    done = run_program([demo_dataset, folder / "out", "group"])
+    done = run_here([demo_dataset, folder / "out", "group"])
     assert done.code == 0, done.said
     return folder / "out"
 
 
 def run(demo_dataset: Path, out: Path, *more: object) -> Outcome:
     protocol = ("--protocol", out.parent / "three.toml", "--methods", "greedy")
-    return run_program([demo_dataset, out, "participant", *options(demo_dataset), *protocol, *more])
+    return run_here([demo_dataset, out, "participant", *options(demo_dataset), *protocol, *more])
 
 
 def read(out: Path, name: str) -> pd.DataFrame:

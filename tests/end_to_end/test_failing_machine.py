@@ -17,7 +17,7 @@ import pytest
 
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
-from tests.conftest import Outcome, options, run_program
+from tests.conftest import Outcome, options, run_here, run_program
 from tests.end_to_end.faults import SLOW, check_whole, command, notes, protocol, results, start, wait_for
 
 SAVE = ("--save", "all")
@@ -25,7 +25,7 @@ CGROUP = Path("/sys/fs/cgroup/memory")
 
 
 def run(dataset: Path, out: Path, *more: object) -> Outcome:
-    return run_program([dataset, out, "participant", *options(dataset), *more])
+    return run_here([dataset, out, "participant", *options(dataset), *more])
 
 
 def status(out: Path) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def test_files_that_were_left_empty_or_cut_short(
     for pattern in ("sub-02/anat/*_desc-prepared_T1w.nii.gz", "sub-01/anat/*_xfm.txt"):
         (file,) = out.glob(pattern)
         os.truncate(file, file.stat().st_size // 2)
-    group = run_program([demo_dataset, out, "group"])
+    group = run_here([demo_dataset, out, "group"])
     assert group.code == 66, group.said
     assert "dataset_description.json is torn" in group.said
     # That a file is not empty but damaged is seen when it is read, so each of the two takes a run.

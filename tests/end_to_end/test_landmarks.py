@@ -17,7 +17,7 @@ from lumirage_bids.spatial.images import read_grid
 from lumirage_bids.spatial.itk import write_itk
 from lumirage_bids.spatial.point_files import read_points
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
-from tests.conftest import Outcome, run_program
+from tests.conftest import Outcome, run_here
 
 HEAD = "# Markups fiducial file version = 4.10\n# CoordinateSystem = {}\n# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID\n"  # noqa: E501
 NAMES = [f"{i} point {i}" for i in range(1, 33)]
@@ -49,7 +49,7 @@ class Study:
         maps = self.root / "derivatives" / "truth"
         options = ("--protocol", self.protocol, "--derivatives", f"truth={maps}", "--nprocs", "1")
         methods = ("--methods", "identity", "precomputed", "--device", "cpu", "--omp-nthreads", "1")
-        return run_program([self.root, self.out, "participant", *options, *methods, *more])
+        return run_here([self.root, self.out, "participant", *options, *methods, *more])
 
 
 def name(subject: str, what: str) -> str:
@@ -118,7 +118,7 @@ def study(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Study
 def finished(study: Study) -> Study:
     done = study.run("--participant-label", "C002", "C003", "--fixed-label", "C001", "--save", "transforms")
     assert done.code == 0, done.said
-    group = run_program([study.root, study.out, "group", "--no-pictures"])
+    group = run_here([study.root, study.out, "group", "--no-pictures"])
     assert group.code == 0, group.said
     return study
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import options, run_program
+from tests.conftest import options, run_here
 
 LADDER = """
 extends = "default"
@@ -25,7 +25,7 @@ def out(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("robust")
     (folder / "ladder.toml").write_text(LADDER)
     more = ("--protocol", folder / "ladder.toml", "--methods", "greedy", "--participant-label", "01")
-    done = run_program([demo_dataset, folder / "out", "participant", "group", *options(demo_dataset), *more])
+    done = run_here([demo_dataset, folder / "out", "participant", "group", *options(demo_dataset), *more])
     assert done.code == 0, done.said
     return folder / "out"
 
@@ -69,16 +69,16 @@ def test_verdict_and_comparisons_are_about_the_unharmed_alone_and_ladders_have_t
 
 
 def test_judge_and_collect_take_the_folder(out: Path, tmp_path: Path) -> None:
-    told = run_program(["judge", out / "group/pairs.tsv"])
+    told = run_here(["judge", out / "group/pairs.tsv"])
     assert told.code == 0, told.said
     assert "(turned)" not in told.out
-    done = run_program(["collect", out / "group", tmp_path / "page"])
+    done = run_here(["collect", out / "group", tmp_path / "page"])
     assert done.code == 0, done.said
 
 
 def test_what_does_not_look_at_images_is_refused(demo_dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "ladder.toml").write_text(LADDER)
     more = ("--protocol", tmp_path / "ladder.toml", "--methods", "curt", "--dry-run")
-    done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), *more])
+    done = run_here([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), *more])
     assert done.code == 64
     assert "Variant turned perturbs what methods see, and curt does not look at it." in done.said

@@ -17,7 +17,7 @@ from lumirage_bids.app.cli import main
 from lumirage_bids.measures.surface import Surface
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
-from tests.conftest import options, run_program
+from tests.conftest import options, run_here, run_program
 
 
 def table(file: Path) -> pd.DataFrame:
@@ -129,7 +129,7 @@ def test_other_plugin_subset_and_graph(demo_dataset: Path, tmp_path: Path) -> No
 
 
 def test_a_dry_run_writes_nothing(demo_dataset: Path, tmp_path: Path) -> None:
-    done = run_program([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), "--dry-run"])
+    done = run_here([demo_dataset, tmp_path / "out", "participant", *options(demo_dataset), "--dry-run"])
     assert done.code == 0, done.said
     assert "Pairs: 6 in the protocol, 6 asked for, 6 can run" in done.out
     assert not (tmp_path / "out").exists()
@@ -177,11 +177,11 @@ def test_a_dry_run_ends_as_the_run_would(
 def test_runs_by_participant_add_up(finished_run: Path, demo_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     common = [demo_dataset, out, "participant", *options(demo_dataset)]
-    assert run_program([*common, "--stage", "prepare"]).code == 0
+    assert run_here([*common, "--stage", "prepare"]).code == 0
     for subject in ("01", "02", "03"):
-        done = run_program([*common, "--stage", "register", "--participant-label", subject])
+        done = run_here([*common, "--stage", "register", "--participant-label", subject])
         assert done.code == 0, done.said
-    assert run_program([demo_dataset, out, "group"]).code == 0
+    assert run_here([demo_dataset, out, "group"]).code == 0
     exact = [c for c in score_table.COLUMNS if c not in {"runtime_s", "memory_gb"}]
     whole, parts = (table(o / "group" / "pairs.tsv")[exact] for o in (finished_run, out))
     pd.testing.assert_frame_equal(whole, parts)
@@ -194,6 +194,7 @@ def test_saved_transforms_are_scored_again_without_registering(finished_run: Pat
         file.unlink()
     damaged, *_ = finished_run.glob("sub-01/anat/*_to-02*_desc-greedy_xfm.h5")
     damaged.write_bytes(b"x")
+    # In a process of its own: what its processes say is heard.
     done = run_program([*common, "--participant-label", "01"])
     assert done.code == 0, done.said
     assert done.said.count("It is made again.") == 1
@@ -221,7 +222,7 @@ def test_a_pair_is_registered_once_and_judged_in_two_ways(demo_dataset: Path, tm
     mine = tmp_path / "mine.toml"
     mine.write_text(TWO_EVALUATIONS)
     common = [*options(demo_dataset), "--protocol", mine, "--participant-label", "01", "--save", "labels"]
-    done = run_program([demo_dataset, tmp_path / "both", "participant", *common])
+    done = run_here([demo_dataset, tmp_path / "both", "participant", *common])
     assert done.code == 0, done.said
     assert "0 done already, 4 to do" in done.out
     rows = score_table.collect(Output(tmp_path / "both"))["demo"]
@@ -233,9 +234,9 @@ def test_a_pair_is_registered_once_and_judged_in_two_ways(demo_dataset: Path, tm
     assert (both.loc["own", "dice_mean"] != both.loc["there", "dice_mean"]).all()
     assert len(list((tmp_path / "both").glob("sub-01/**/*desc-there+greedy_dseg.nii.gz"))) == 2
     # The other way was added to a run that had one: what was there stays, and is not made otherwise.
-    first = run_program([demo_dataset, tmp_path / "one", "participant", *common, "--variants", "there"])
+    first = run_here([demo_dataset, tmp_path / "one", "participant", *common, "--variants", "there"])
     assert first.code == 0, first.said
-    then = run_program([demo_dataset, tmp_path / "one", "participant", *common])
+    then = run_here([demo_dataset, tmp_path / "one", "participant", *common])
     assert then.code == 0, then.said
     later = score_table.collect(Output(tmp_path / "one"))["demo"].set_index(["variant", "method", "fixed"])
     pd.testing.assert_series_equal(later["dice_mean"].sort_index(), both["dice_mean"].sort_index())
@@ -256,14 +257,14 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     mine.write_text(plain)
     common = [demo_dataset, out, "participant", *options(demo_dataset), "--protocol", mine]
     common += ["--participant-label", "01", "--fixed-label", "02"]
-    assert run_program([*common, "--save", "transforms"]).code == 0
+    assert run_here([*common, "--save", "transforms"]).code == 0
     key = ["method", "fixed"]
     before = score_table.collect(Output(out))["demo"].set_index(key)
     mine.write_text(f"{plain}[evaluation]\nsurface = true\n")
-    told = run_program([*common, "--dry-run"]).out
+    told = run_here([*common, "--dry-run"]).out
     assert "of these only scored again, from their saved transforms: 2" in told
     assert "1 row(s) of greedy, variant default, labelling demo: evaluation surface False → True" in told
-    assert run_program(common).code == 0
+    assert run_here(common).code == 0
     after = latest_rows(out, key)
     assert after["hd95_mm"].gt(0).all()
     single = [c for c in after if score_table.structure_index(c, Surface.structures) is not None]
@@ -272,7 +273,7 @@ def test_a_further_measure_registers_nothing_again_where_transforms_were_kept(
     assert after.loc["greedy", "runtime_s"].equals(before.loc["greedy", "runtime_s"])
     np.testing.assert_allclose(after["dice_mean"], before["dice_mean"].reindex(after.index), atol=1e-3)
     # Made again on purpose, the saved transform is not taken for a registration.
-    done = run_program([*common, "--redo", "greedy"])
+    done = run_here([*common, "--redo", "greedy"])
     assert done.code == 0, done.said
     assert "asked for by --redo" in done.said
     redone = latest_rows(out, key)
@@ -320,13 +321,13 @@ def test_redo_forgets_all_that_rests_on_a_registration(demo_dataset: Path, tmp_p
     mine.write_text(COPIED.format(script=script).replace('"{output}"', '"{output}", "{fixed}"'))
     common = [demo_dataset, out, "participant", *options(demo_dataset), "--protocol", mine]
     common += ["--methods", "copy", "--participant-label", "01", "--fixed-label", "02", "--save", "transforms"]
-    done = run_program(common)
+    done = run_here(common)
     assert done.code == 0, done.said
     first = score_table.collect(Output(out))["demo"].set_index(["variant", "method"])["dice_mean"]
     before = pictures(out)
     shift.write_text("3")
-    assert "18 done already" not in run_program([*common, "--dry-run"]).out
-    assert run_program([*common, "--redo", "copy", "--variants", "a"]).code == 0
+    assert "18 done already" not in run_here([*common, "--dry-run"]).out
+    assert run_here([*common, "--redo", "copy", "--variants", "a"]).code == 0
     part = score_table.collect(Output(out))["demo"].set_index(["variant", "method"])["dice_mean"]
     assert part["a", "copy"] < first["a", "copy"] - 0.1
     assert ("b", "copy") not in part.index
@@ -334,7 +335,7 @@ def test_redo_forgets_all_that_rests_on_a_registration(demo_dataset: Path, tmp_p
     after = pictures(out)
     assert after.keys() == before.keys()
     assert any((after[name] != before[name]).any() for name in after)
-    done = run_program(common)
+    done = run_here(common)
     assert done.code == 0, done.said
     whole = score_table.collect(Output(out))["demo"].set_index(["variant", "method"])["dice_mean"]
     assert whole["a", "copy"] == part["a", "copy"]
@@ -347,7 +348,7 @@ def test_pages_without_pictures_show_no_brain(finished_run: Path, demo_dataset: 
     shutil.copytree(finished_run, out)
     assert list(out.glob("group/figures/pairs-*"))
     for level, more in (("participant", ["--reports-only", *options(demo_dataset)]), ("group", [])):
-        done = run_program([demo_dataset, out, level, "--no-pictures", *more])
+        done = run_here([demo_dataset, out, level, "--no-pictures", *more])
         assert done.code == 0, done.said
     for page in (*out.glob("sub-*.html"), out / "group" / "report.html"):
         text = page.read_text()

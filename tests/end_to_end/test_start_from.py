@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import options, run_program
+from tests.conftest import options, run_here
 from tests.end_to_end.test_run import table
 
 PROTOCOL = f"""
@@ -56,11 +56,11 @@ def run(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--save",
         "transforms",
     ]
-    done = run_program([demo_dataset, folder / "out", "participant", *options(demo_dataset), *more])
+    done = run_here([demo_dataset, folder / "out", "participant", *options(demo_dataset), *more])
     assert done.code == 1, done.said
     assert "Method onward, variant default: FireANTs greedy" in done.out
     assert "; goes on from first: FireANTs SyN" in done.out
-    done = run_program([demo_dataset, folder / "out", "group"])
+    done = run_here([demo_dataset, folder / "out", "group"])
     assert done.code == 0, done.said
     return folder / "out"
 
@@ -113,10 +113,10 @@ def test_scoring_again_from_the_saved_transform_keeps_what_both_took(
     protocol = run.parent / "mine.toml"
     protocol.write_text(PROTOCOL + "[evaluation]\nsurface = true\n")
     more = ["--protocol", protocol, "--methods", "onward", "--only", "01", "02"]
-    done = run_program([demo_dataset, run, "participant", *options(demo_dataset), *more])
+    done = run_here([demo_dataset, run, "participant", *options(demo_dataset), *more])
     assert done.code == 0, done.said
     assert "of these only scored again, from their saved transforms: 4" in done.out
-    assert run_program([demo_dataset, run, "group"]).code == 0
+    assert run_here([demo_dataset, run, "group"]).code == 0
     again = table(run / "group" / "pairs.tsv").set_index(["method", "moving", "fixed"]).loc["onward"]
     for column in ("runtime_s", "start_runtime_s", "start_memory_gb"):
         assert list(again[column]) == pytest.approx(list(pairs.loc["onward"][column]), rel=1e-3)

@@ -121,7 +121,7 @@ def _in_module(name: str, usage: str, summary: str) -> Subcommand:
     """A command whose ``define`` and ``run`` are those of the module of its name beside this one."""
 
     def module() -> ModuleType:
-        return importlib.import_module(f"lumirage_bids.app.{name}")
+        return importlib.import_module(f"lumirage_bids.app.{name.replace('-', '_')}")
 
     return _command(name, usage, summary, lambda parser: module().define(parser), lambda given: module().run(given))
 
@@ -145,6 +145,7 @@ COMMANDS = {
         ),
         _in_module("judge", "TABLE.tsv", "the verdict on a table of scores, without images"),
         _in_module("points", "POINTS OUT", "carry landmarks through a transform, the right way round"),
+        _in_module("check-model", "MODEL.pt", "say which conventions a network by TorchScript has"),
         _command(
             "sbatch", "", "print a script that submits an array of jobs to SLURM", lambda parser: None, _print_script
         ),

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lumirage_bids.spatial.images import Volume
     from lumirage_bids.spatial.transforms import Transform
 
+Arguments = Literal["moving,fixed", "fixed,moving"]
+Units = Literal["voxels", "mm", "normalised", "unit"]
+Components = Literal["xyz", "zyx"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Torchscript(Method):
@@ -71,20 +75,22 @@ class Torchscript(Method):
     orientation: str = "RAS"
     spacing: float | tuple[float, float, float] = 1.0
     normalisation: Normalisation = "minmax"
-    arguments: Literal["moving,fixed", "fixed,moving"] = "moving,fixed"
+    arguments: Arguments = "moving,fixed"
     stacked: bool = False
     output: int = 0
-    units: Literal["voxels", "mm", "normalised", "unit"] = "voxels"
-    components: Literal["xyz", "zyx"] = "xyz"
+    units: Units = "voxels"
+    components: Components = "xyz"
     training: Trained = aside("unknown")
 
     def __post_init__(self) -> None:
         """Refuse what is no grid."""
-        self._grid()
+        assert self.grid
         if self.output < 0:
             raise UsageError(f"output is {self.output}; allowed: a whole number, counted from 0.")
 
-    def _grid(self) -> NetworkGrid:
+    @property
+    def grid(self) -> NetworkGrid:
+        """Where the network looks at the images."""
         return NetworkGrid(shape=self.shape, orientation=self.orientation, spacing=self.spacing)
 
     def missing(self, context: Context) -> str | None:
@@ -108,23 +114,26 @@ class Torchscript(Method):
     @property
     def own_input(self) -> OwnInput:
         """What the network sees."""
-        return self._grid().seen(f"normalisation {self.normalisation}")
+        return self.grid.seen(f"normalisation {self.normalisation}")
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
-        from lumirage_bids.methods.fireants.library import prepare_torch
-
         if complaint := self.missing(context):
             raise MissingInputError(f"torchscript cannot run: {complaint}.")
+        grid = _network_grid.network_grid(fixed, self.grid)
+        return _network_grid.field_on(grid, self.in_voxels(self.returned(fixed, moving, grid, context)))
+
+    def returned(self, fixed: Volume, moving: Volume, grid: Volume, context: Context) -> npt.NDArray[np.float32]:
+        """What the network makes of two images on its grid: a displacement as it has them, shape (3, *shape)."""
+        from lumirage_bids.methods.fireants.library import prepare_torch
+
         device = prepare_torch(context)
-        grid = _network_grid.network_grid(fixed, self._grid())
         volumes = {"fixed": fixed, "moving": moving}
         images = [
             _network_grid.network_input(volumes[name], grid, self.normalisation, name)
             for name in self.arguments.split(",")
         ]
-        field = self._run(self.files(context)[0], images, device)
-        return _network_grid.field_on(grid, self._in_voxels(field))
+        return self._run(self.files(context)[0], images, device)
 
     def _run(self, file: Path, images: list[npt.NDArray[np.float32]], device: torch.device) -> npt.NDArray[np.float32]:
         """Displacement as the network gives it, shape (3, *shape)."""
@@ -151,7 +160,7 @@ class Torchscript(Method):
             )
         return np.asarray(result[0].float().cpu().numpy(), dtype=np.float32)
 
-    def _in_voxels(self, field: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def in_voxels(self, field: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Displacement in the network's units and order, (3, *shape), as voxels in the axes' order, (*shape, 3)."""
         between = np.array(self.shape) - 1
         voxels = {

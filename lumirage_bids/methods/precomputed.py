@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.base.parameters import aside
+from lumirage_bids.base.parameters import added, aside
+from lumirage_bids.methods._submission import Ends, ends, fields, unpacked
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
+from lumirage_bids.methods.programs.call import scratch
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.itk import read_transform
 from lumirage_bids.spatial.transforms import Transform
@@ -33,8 +35,12 @@ class Precomputed(Method):
         File of a pair, in full, in which ``{fixed}`` and ``{moving}`` are replaced by the scans' names (file names
         without extension), ``{fixed_subject}``, ``{moving_subject}``, ``{fixed_session}`` and ``{moving_session}`` by
         their BIDS labels: ``/fields/disp_{fixed_subject}_{moving_subject}.nii.gz``.
+    submission : str
+        Instead of it: folder or zip of a submission to LUMIR or Learn2Reg, in full, whose files ``disp_FIXED_MOVING``
+        (``.nii.gz``, ``.npz``; wherever they lie in it) are named by the labels of the subjects, with zeros before
+        them or without.
     format : str
-        Whose conventions the files follow; auto goes by the file.
+        Whose conventions the files follow; auto goes by the file, and is ``learn2reg`` for a submission.
     space : str
         ``native``: the files map the fixed scan to the moving scan as they are in the dataset, any affine part
         included; the start plays no part. ``prepared``: they map the prepared fixed image to the prepared moving image
@@ -58,9 +64,14 @@ class Precomputed(Method):
     space: Literal["native", "prepared"] = "native"
     similarity: str = "n/a"
     training: Trained = aside("unknown")
+    submission: str = added("", since="0.2.0")
 
     def __post_init__(self) -> None:
         """Refuse a path with placeholders that there are not, or with the same file for all pairs."""
+        if self.path and self.submission:
+            raise UsageError("path and submission are both given; give the one that there is.")
+        if self.submission and not Path(self.submission).is_absolute():
+            raise UsageError(f"submission is {self.submission!r}; give it in full: {Path(self.submission).absolute()}.")
         try:
             parts = list(string.Formatter().parse(self.path))
         except ValueError as error:
@@ -89,17 +100,21 @@ class Precomputed(Method):
         return self.space == "prepared"
 
     def missing(self, context: Context) -> str | None:
-        """The path."""
+        """The path, or the submission."""
+        if self.submission:
+            return None if Path(self.submission).exists() else f"there is no submission {self.submission}"
         if self.path:
             return None
         return (
             'it is not said where the files are; say path = "/fields/disp_{fixed_subject}_{moving_subject}.nii.gz" '
-            "in [methods.precomputed]"
+            'in [methods.precomputed], or submission = "/folder/or.zip"'
         )
 
     def files(self, context: Context) -> tuple[Path, ...]:
-        """File of the pair."""
-        return (self.file(context.pair),) if self.path and context.pair else ()
+        """File of the pair; of one in a zip the zip."""
+        if not context.pair or not (self.path or self.submission):
+            return ()
+        return (self.file(context.pair),)
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Return what the user says of the files."""
@@ -111,13 +126,17 @@ class Precomputed(Method):
         return OwnInput(words=f"{self.space} scans, by whoever made the files")
 
     def file(self, pair: Pair) -> Path:
-        """Path of a pair's file.
+        """Path of a pair's file; of one in a zip the zip.
 
         Raises
         ------
         UsageError
             If a name that goes into it could lead elsewhere, or is asked for and not there.
+        MissingInputError, BadDataError
+            The submission is not there or none.
         """
+        if self.submission:
+            return self._submitted(pair)
         values = {**_names("fixed", pair.fixed), **_names("moving", pair.moving)}
         for _, name, _, _ in string.Formatter().parse(self.path):
             value = values.get(name or "", "-")
@@ -126,6 +145,13 @@ class Precomputed(Method):
             if value in {".", ".."} or any(c in value for c in "/\\\0"):
                 raise UsageError(f"{{{name}}} is {value!r}, which cannot be a part of a file name.")
         return Path(self.path.format_map(values))
+
+    def _submitted(self, pair: Pair) -> Path:
+        submission = Path(self.submission)
+        name = fields(submission).get(_ends(pair))
+        if name is None:
+            return submission / f"disp_{pair.fixed.subject}_{pair.moving.subject}.nii.gz"
+        return submission / name if submission.is_dir() else submission
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Read the pair's transform; see `Method.register`."""
@@ -137,17 +163,26 @@ class Precomputed(Method):
                 f"There is no file {file} for {context.pair.moving.name} to {context.pair.fixed.name}; make it, or "
                 "correct path."
             )
+        sides = {"fixed": fixed, "moving": moving}
+        if self.space == "native":
+            sides = {"fixed": grid_of_scan(context.pair.fixed), "moving": grid_of_scan(context.pair.moving)}
+        with scratch(context) as folder:
+            if file == Path(self.submission):
+                file = unpacked(file, fields(file)[_ends(context.pair)], folder)
+            kind = "learn2reg" if self.submission and self.format == "auto" else self.format
+            whole = read_transform(file, kind, **sides)
         if self.space == "prepared":
-            return read_transform(file, self.format, fixed=fixed, moving=moving)
-        whole = read_transform(
-            file, self.format, fixed=grid_of_scan(context.pair.fixed), moving=grid_of_scan(context.pair.moving)
-        )
+            return whole
         # The start comes after what a method finds; here it is in the file already.
         return whole if context.start is None else whole.then(Transform.affine(np.linalg.inv(context.start)))
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Reading and decompressing one field."""
         return Cost(seconds=0.5 + voxels * 1e-6, memory_gb=0.3 + voxels * 60e-9)
+
+
+def _ends(pair: Pair) -> Ends:
+    return ends(pair.fixed.subject, pair.moving.subject)
 
 
 def _names(role: str, scan: Scan) -> dict[str, str]:

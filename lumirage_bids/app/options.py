@@ -103,7 +103,7 @@ def _what(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--protocol", default="default", metavar="NAME|FILE.toml", help="the experiment (default: default)"
     )
-    _list(group, "--methods", metavar="NAME", help="instead of the protocol's")
+    _list(group, "--methods", metavar="NAME", help="instead of the protocol's; +NAME: besides")
     _list(group, "--labellings", metavar="NAME", help="instead of the protocol's")
     _list(group, "--variants", metavar="NAME", help="only these of the protocol's; some are run on request alone")
     _list(

@@ -45,7 +45,7 @@ def run(settings: Settings) -> int:
     if settings.use_plugin is not None:
         graphs.read_plugin_file(settings.use_plugin)  # before anything is written
     dataset, plan = find(settings, experiment)
-    check_same_experiment(settings.output, experiment.name, dataset.name, sloppy=settings.sloppy)
+    check_same_experiment(settings.output, experiment, dataset.name, sloppy=settings.sloppy)
     made_with = checks.made_by_version(settings.output)
     frozen, about_frozen = freeze.consider(plan, experiment, dataset.name, settings)
     story = describe(plan, dataset, settings, expected_voxels(plan))

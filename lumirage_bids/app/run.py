@@ -63,10 +63,10 @@ class Run:
         output = self.settings.output
         with output.lock("root"):
             # Another first run may have begun since this one was planned.
-            check_same_experiment(output, self.protocol.name, self.dataset.name, sloppy=self.settings.sloppy)
+            name = check_same_experiment(output, self.protocol, self.dataset.name, sloppy=self.settings.sloppy)
             if self.frozen is not None:
                 freeze.hold(output, self.frozen)
-            initialise(output, self.dataset, self.protocol.name, self.settings.sloppy)
+            initialise(output, self.dataset, name, self.settings.sloppy)
             write_descriptions(output, self.plan)
             score_table.note_conditions(output, {**self.plan.conditions, **self.plan.conditions_of_transforms})
             history.note_facts(output, self.plan.made_under)

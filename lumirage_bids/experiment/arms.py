@@ -131,7 +131,7 @@ class ArmOfRun:
 
 def choose_arms(protocol: Protocol, settings: Settings) -> tuple[ArmOfRun, ...]:
     """Every variant with every method, `identity` first; parameters checked."""
-    names = settings.methods or protocol.default_methods
+    names = _asked(settings.methods, protocol.default_methods)
     names = ("identity", *dict.fromkeys(n for n in names if n != "identity"))
     variants = [protocol.variant(n) for n in settings.variants] or list(protocol.variants)
     arms = tuple(_arm(v, n, sloppy=settings.sloppy) for v, n in product(variants, names))
@@ -146,6 +146,18 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[ArmOfRun, ...]:
             )
         labels[arm.label] = arm
     return arms
+
+
+def _asked(methods: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Methods of a run: those that are named, or the protocol's; and those named with a plus.
+
+    Examples
+    --------
+    >>> _asked((), ("greedy",)), _asked(("syn",), ("greedy",)), _asked(("+syn",), ("greedy",))
+    (('greedy',), ('syn',), ('greedy', 'syn'))
+    """
+    added = tuple(name.removeprefix("+") for name in methods if name.startswith("+"))
+    return (*(tuple(name for name in methods if not name.startswith("+")) or default), *added)
 
 
 def _check_can_run(arms: Iterable[ArmOfRun], here: Context) -> None:

@@ -99,6 +99,8 @@ class Protocol:
         Method → what of it was chosen on the pairs that are evaluated, as its author declares.
     statistics : Criteria
         What counts as a difference.
+    extends : tuple of str
+        Names of the protocols that it is laid over, the nearest first.
     downstream : int or None
         How many scans are drawn whose transforms are composed and whose labels are fused; None for none.
     """
@@ -106,6 +108,7 @@ class Protocol:
     name: str
     description: str
     source: str = ""
+    extends: tuple[str, ...] = ()
     filter: str | Table = "t1w"
     prefer: tuple[Mapping[str, str], ...] = ()
     mask_pattern: str | None = None

@@ -99,8 +99,13 @@ def _of_t1w(labelling: str, protocol: Protocol) -> str | None:
     return labellers.labeller(given.labeller, **given.parameters).of_t1w if given else None
 
 
-def check_same_experiment(output: Output, protocol: str, dataset: str, *, sloppy: bool) -> None:
+def check_same_experiment(output: Output, protocol: Protocol, dataset: str, *, sloppy: bool) -> str:
     """Refuse to mix protocols, datasets, or sloppy with serious results, in one output folder.
+
+    Returns
+    -------
+    str
+        Name of the protocol of the experiment: that which the folder was made with, where this one extends it.
 
     Raises
     ------
@@ -109,11 +114,13 @@ def check_same_experiment(output: Output, protocol: str, dataset: str, *, sloppy
     """
     about = read_own_description(output)
     if not about:
-        return
-    if about.get("Protocol") != protocol:
+        return protocol.name
+    theirs = str(about.get("Protocol"))
+    if theirs not in {protocol.name, *protocol.extends}:
         raise UsageError(
-            f"OUT_DIR {output} was made with protocol '{about.get('Protocol')}', this run has '{protocol}'. "
-            "Give another output folder, or that protocol."
+            f"OUT_DIR {output} was made with protocol '{theirs}', this run has '{protocol.name}'. Give another output "
+            "folder, or that protocol. To add methods to it, name them (--methods +NAME), or give a protocol that "
+            f'begins with extends = "{theirs}".'
         )
     name = dataset_name(dataset, sloppy)
     if bool(about.get("Sloppy")) == sloppy and about.get("Name") != name:
@@ -121,3 +128,4 @@ def check_same_experiment(output: Output, protocol: str, dataset: str, *, sloppy
     if bool(about.get("Sloppy")) != sloppy:
         was = "with" if about.get("Sloppy") else "without"
         raise UsageError(f"OUT_DIR {output} was made {was} --sloppy. Give another output folder, or do the same.")
+    return theirs

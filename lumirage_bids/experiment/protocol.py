@@ -37,12 +37,12 @@ def load(name_or_path: str) -> Protocol:
     MissingInputError
         The file does not exist.
     """
-    name, table, text = _merge(name_or_path, ())
-    return replace(read_protocol(name_or_path, name, table), text=text)
+    (name, *extends), table, text = _merge(name_or_path, ())
+    return replace(read_protocol(name_or_path, name, table), text=text, extends=tuple(extends))
 
 
-def _merge(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str, Any], str]:
-    """Name, table and text of a protocol, laid over those of the protocol that it extends."""
+def _merge(name_or_path: str, children: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any], str]:
+    """Name and those that it extends, table and text of a protocol, laid over those of the protocol that it extends."""
     if name_or_path in children:
         raise UsageError(f"Protocols extend each other in a circle: {' → '.join((*children, name_or_path))}.")
     name, text, folder = _source(name_or_path)
@@ -54,15 +54,15 @@ def _merge(name_or_path: str, children: tuple[str, ...]) -> tuple[str, dict[str,
         table["pairs"]["file"] = str(folder / table["pairs"]["file"])
     parent = table.pop("extends", None)
     if parent is None:
-        return name, table, text
+        return (name,), table, text
     if not isinstance(parent, str):
         raise UsageError(f"Protocol {name_or_path}: extends = {parent!r} is not allowed; name a protocol or a file.")
     if parent.endswith(".toml"):
         parent = str(folder / parent)
-    _, below, its_text = _merge(parent, (*children, name_or_path))
+    names_below, below, its_text = _merge(parent, (*children, name_or_path))
     for section in REPLACED & table.keys():
         below.pop(section, None)
-    return name, _laid_over(table, below), f"{text}\n# Extends {parent}:\n\n{its_text}"
+    return (name, *names_below), _laid_over(table, below), f"{text}\n# Extends {parent}:\n\n{its_text}"
 
 
 def _laid_over(table: dict[str, Any], below: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_parameters_that_change_labels_mean_maps_made_with_them(parameter: str, 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"protocol": "lumir"}, "was made with protocol 'default', this run has 'lumir'"),
+        ({"protocol": protocol.load("lumir")}, "was made with protocol 'default', this run has 'lumir'"),
         ({"dataset": "other"}, "holds 'LUMirage evaluation of d', this run makes 'LUMirage evaluation of other'"),
         ({"sloppy": True}, "was made without --sloppy"),
     ],
@@ -61,9 +62,23 @@ def test_parameters_that_change_labels_mean_maps_made_with_them(parameter: str, 
 def test_an_output_folder_of_another_experiment_is_refused(
     changes: dict[str, object], told: str, tmp_path: Path
 ) -> None:
-    output, same = Output(tmp_path / "out"), {"protocol": "default", "dataset": "d", "sloppy": False}
+    output, same = Output(tmp_path / "out"), {"protocol": protocol.load("default"), "dataset": "d", "sloppy": False}
     check_same_experiment(output, **{**same, **changes})  # a new one may hold anything
     initialise(output, dataset(tmp_path, [scan(tmp_path, "1")]), "default", sloppy=False)
     check_same_experiment(output, **same)
     with pytest.raises(UsageError, match=told):
         check_same_experiment(output, **{**same, **changes})
+
+
+def test_a_protocol_goes_on_with_what_one_that_it_extends_began(tmp_path: Path) -> None:
+    (tmp_path / "more.toml").write_text('extends = "default"\n[methods.syn]\n')
+    (tmp_path / "most.toml").write_text('extends = "more.toml"\n[methods.dipy_syn]\n')
+    output = Output(tmp_path / "out")
+    initialise(output, dataset(tmp_path, [scan(tmp_path, "1")]), "default", sloppy=False)
+    for name in ("more", "most"):
+        given = protocol.load(str(tmp_path / f"{name}.toml"))
+        assert check_same_experiment(output, given, "d", sloppy=False) == "default"
+    shutil.rmtree(output.root)
+    initialise(output, dataset(tmp_path, [scan(tmp_path, "1")]), "most", sloppy=False)
+    with pytest.raises(UsageError, match=r"--methods \+NAME.*extends = .most."):
+        check_same_experiment(output, protocol.load("default"), "d", sloppy=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -18,9 +18,16 @@ from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.publications import publications
 from lumirage_bids.experiment import protocol
 from lumirage_bids.measures import Measure
-from lumirage_bids.methods.base import Context
+from lumirage_bids.methods.base import Context, Method
 
 WIDTH = 100
+GROUPS = {
+    "Floor and control": "none",
+    "Iterative": "iterative",
+    "Learned": "learned",
+    "Yours, and your files and programs": "yours",
+}
+"""What methods are listed under."""
 
 
 def show(what: str, name: str, weights: Path | None) -> str:
@@ -177,8 +184,8 @@ def list_known(what: str, weights: Path | None) -> int:
     context = Context(weights=weights)
     lines: list[tuple[str, str, str | None]]
     if what == "methods":
-        lines = [(name, kind.summary, kind().missing(context)) for name, kind in methods.methods().items()]
-    elif what == "labellings":
+        return _list_methods(context)
+    if what == "labellings":
         lines = [(name, cls.summary, cls().missing(context)) for name, cls in labellers.labellings().items()]
     elif what == "measures":
         lines = [
@@ -186,7 +193,33 @@ def list_known(what: str, weights: Path | None) -> int:
         ]
     else:
         lines = [(name, protocol.load(name).description, None) for name in protocol.names()]
-    width = max(len(name) for name, _, _ in lines)
+    _print_lines(lines, max(len(name) for name, _, _ in lines))
+    return 0
+
+
+def _list_methods(context: Context) -> int:
+    """Methods by what they are, those that are only there with an extension among the user's."""
+    known = methods.methods()
+    width = max(map(len, known))
+    for title, of_kind in GROUPS.items():
+        found = [
+            (name, kind.summary, kind().missing(context)) for name, kind in known.items() if _group(kind) == of_kind
+        ]
+        if found:
+            print(f"{title}:")
+            _print_lines(found, width)
+    return 0
+
+
+def _group(kind: type[Method]) -> str:
+    made = kind()
+    if made.training == "unknown" or not kind.__module__.startswith(f"{methods.__name__}."):
+        return "yours"
+    if made.training != "none":
+        return "learned"
+    return "iterative" if made.similarity_for(multimodal=False) != "n/a" else "none"
+
+
+def _print_lines(lines: Iterable[tuple[str, str, str | None]], width: int) -> None:
     for name, summary, missing in lines:
         print(f"{name:{width}}  {summary}" + (f"\n{'':{width}}  missing here: {missing}" if missing else ""))
-    return 0

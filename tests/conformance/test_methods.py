@@ -70,9 +70,11 @@ MOVING = [name for name in RUNNING if name != "identity" and not methods()[name]
 NEEDS = {
     "command": ("argv",),
     "lapirn": ("LapIRN_disp_fea7.pth", "LUMIRAGE_WEIGHTS", "github.com/cwmok/LapIRN"),
+    "multigradicon": ("unigradicon-register", "pip install unigradicon"),
     "precomputed": ("path",),
     "python": ("function",),
     "torchscript": ("model", "torch.jit.save"),
+    "unigradicon": ("unigradicon-register", "pip install unigradicon"),
     "vfa": ("vfa-run", "github.com/yihao6/vfa"),
 }
 """Methods that do not run with their defaults, and what their complaint must name."""

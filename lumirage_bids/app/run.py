@@ -71,7 +71,7 @@ class Run:
             score_table.note_conditions(output, {**self.plan.conditions, **self.plan.conditions_of_transforms})
             history.note_facts(output, self.plan.made_under)
             history.note_outdated(output, self.plan.again.outdated, frozenset(self.plan.expected.values()))
-            output.write_json("scores.json", {**score_table.COLUMNS, **score_table.INTERNAL})
+            score_table.note_columns(output)
         with output.replacing(f"config/{self.id}.toml") as temporary:
             import tomli_w
 

@@ -18,6 +18,7 @@ from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.output.folder import Output
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
+DICTIONARY = Path("scores.json")
 CONDITIONS = Path(".lumirage", "conditions.json")
 
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -198,7 +199,7 @@ def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.Da
     """
     wanted = output.read_json(CONDITIONS)
     outdated, facts = history.read_outdated(output), history.read_facts(output)
-    rows, notes = {}, []
+    rows, notes = {}, _left_out(output)
     order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted if "/" in key))
     collected = collect(output, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
@@ -229,6 +230,22 @@ def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.Da
         if any(fits):
             rows[name] = table[fits].reset_index(drop=True)
     return rows, notes
+
+
+def _left_out(output: Output) -> list[str]:
+    """What is said of columns of measures that are not known here."""
+    unknown = [name for name in output.read_json(DICTIONARY) if name not in COLUMNS and name not in INTERNAL]
+    if not unknown:
+        return []
+    return [
+        f"Left out: {', '.join(unknown)}. The participant level measured that by an extension that is not here; give "
+        "the group level the same --extension, or install the same package."
+    ]
+
+
+def note_columns(output: Output) -> None:
+    """Write what the columns of the rows are; those of extensions of earlier runs stay."""
+    output.write_json(DICTIONARY, {**output.read_json(DICTIONARY), **COLUMNS, **INTERNAL})
 
 
 def _keys(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:

@@ -148,3 +148,16 @@ def test_rows_of_a_version_that_knew_no_kinds_are_told_apart_by_their_words(tmp_
     read = score_table.collect(Output(tmp_path))["demo"].set_index("fixed")
     assert read.loc["sub-9_T1w", "kind"] == "timed out"
     assert read["kind"].isna().sum() == 1
+
+
+def test_measures_of_an_extension_that_is_not_here_are_said_to_be_left_out(tmp_path: Path) -> None:
+    output = Output(tmp_path)
+    score_table.note_columns(output)
+    assert score_table.current(output)[1] == []
+    output.write_json(
+        "scores.json", {**output.read_json("scores.json"), "reach_mm": {"Description": "of an extension"}}
+    )
+    score_table.note_columns(output)  # a later run without it
+    (note,) = score_table.current(output)[1]
+    assert note.startswith("Left out: reach_mm. ")
+    assert "--extension" in note

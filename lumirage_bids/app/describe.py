@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import permutations
+from math import prod
 
 from lumirage_bids.app.estimate import estimate
 from lumirage_bids.base.progress import duration
@@ -12,6 +14,7 @@ from lumirage_bids.bids.dataset import Dataset, datalad_get_line
 from lumirage_bids.bids.left_out import list_names
 from lumirage_bids.bids.names import natural_key
 from lumirage_bids.experiment import timings
+from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.labels_of_run import starts_from_maps
 from lumirage_bids.experiment.make_plan import missing_synthesis
 from lumirage_bids.experiment.plan import Plan
@@ -213,21 +216,36 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."
 
 
+def composing_seconds(jobs: Sequence[DownstreamJob], voxels: int) -> float:
+    """What it takes one core to compose transforms of images of so many voxels, and to fuse labels, s."""
+    fused = sum(len(job.products) - (job.consistency in job.products) for job in jobs)
+    chains = sum(len(job.registrations) for job in jobs if job.consistency in job.products)
+    return FUSED_S * fused + CHAINED_S * chains * voxels / 1e6
+
+
 def _downstream(plan: Plan, voxels: int) -> Iterator[str]:
     """Which scans are drawn whose transforms are composed, and what that takes on the disk."""
     if not plan.drawn:
         return
     n = len(plan.drawn) * (len(plan.drawn) - 1)
-    arms = [a for a in plan.arms if a.preparation.perturbation is None and not isinstance(a.method, Identity)]
-    fused = sum(len(job.products) - (job.consistency in job.products) for job in plan.downstream)
-    chains = sum(len(job.registrations) for job in plan.downstream if job.consistency in job.products)
-    seconds = FUSED_S * fused + CHAINED_S * chains * voxels / 1e6
+    kept = sum(
+        prod(seen.shape) if (seen := arm.method.own_input) and seen.shape else voxels
+        for arm in plan.arms
+        if arm.is_composed and not isinstance(arm.method, Identity)
+    )
+    seconds = composing_seconds(plan.downstream, voxels)
     yield (
         f"Downstream: {len(plan.drawn)} scans drawn; the transforms of their {n} ordered pairs are kept, "
-        f"about {n * len(arms) * voxels * BYTES / 1e9:.1f} GB in all; "
+        f"about {n * kept * BYTES / 1e9:.1f} GB in all; "
         f"{sum(len(job.products) for job in plan.downstream)} table(s) to do, about {duration(seconds)} of one core"
     )
     yield from _some("  ", [s.relative for s in plan.drawn])
+    asked = {(p.moving, p.fixed) for p in plan.asked}
+    if lacking := sum(pair not in asked for pair in permutations(plan.drawn, 2)):
+        yield (
+            f"  {lacking} of these {n} pairs are not asked for in this run (--only, --participant-label, "
+            "--fixed-label); what takes them is found out once a run has registered them"
+        )
 
 
 def _again(plan: Plan) -> Iterator[str]:

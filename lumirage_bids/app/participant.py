@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lumirage_bids import __version__
 from lumirage_bids.app import checks
-from lumirage_bids.app.describe import describe, list_work, needed_files
+from lumirage_bids.app.describe import composing_seconds, describe, list_work, needed_files
 from lumirage_bids.app.estimate import expected_voxels
 from lumirage_bids.app.run import Run
 from lumirage_bids.base import progress
@@ -123,7 +123,12 @@ def _work(run: Run) -> None:
                 Rows(batch, settings.output).forget_killed()
             downstream.forget(plan, settings.output, settings.redo)
             graphs.run(graphs.registration_graph(plan, execution), execution)
-            graphs.run(graphs.downstream_graph(downstream.find_ready(plan, settings.output), execution), execution)
+            ready = downstream.find_ready(plan, settings.output)
+            if ready:
+                seconds = composing_seconds(ready, expected_voxels(plan)) / settings.nprocs
+                n = sum(len(job.products) for job in ready)
+                logger.info("Downstream: composing transforms, %d table(s), about %s", n, progress.duration(seconds))
+            graphs.run(graphs.downstream_graph(ready, execution), execution)
 
 
 def _conclude(run: Run) -> int:

@@ -162,7 +162,10 @@ def start_name(arm: ArmOfRun) -> str:
     # Scans that share a grid were brought there by the start.
     if arm.method.takes_start or (arm.preparation.grid == "reference" and arm.method.computes):
         return arm.alignment.start
-    return "arrays" if arm.method.computes else "own"
+    if arm.method.computes:
+        return "arrays"
+    # Fields between scans as they are hold what the others find too, where these begin at the scans as they are.
+    return "none" if arm.alignment.start == "none" else "own"
 
 
 def lesions_masked(arm: ArmOfRun, pair: Pair) -> str:

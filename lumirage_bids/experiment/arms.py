@@ -124,6 +124,11 @@ class ArmOfRun:
         }
 
     @property
+    def is_composed(self) -> bool:
+        """Whether its transforms are composed where that is asked for: not of perturbed images, nor of a control."""
+        return self.preparation.perturbation is None and not self.method.control
+
+    @property
     def own_code(self) -> tuple[str, ...]:
         """The digest of the user's code, to be one more part of digests; nothing where there is none."""
         return (code_digest(self.code),) if self.code else ()

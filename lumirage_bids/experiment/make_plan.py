@@ -177,12 +177,12 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     tasks = [(own, builder.task(pair, own)) for own in groups for pair in runnable if settings.stage != "prepare"]
     drawn = _draw(pairs, protocol.downstream, settings.seed)
     among = [s for s in drawn if is_present(s, names)]
-    # Whoever registers them; not where images are made worse on purpose.
+    # Whoever registers them; not where images are made worse on purpose, nor controls, which register nothing.
     composing = [
         (own, builder.task(pair, own))
         for own in groups
         for pair in pairs
-        if own[0].preparation.perturbation is None and pair.moving in among and pair.fixed in among
+        if own[0].is_composed and pair.moving in among and pair.fixed in among
     ]
     downstream = tuple(builder.downstream(drawn, among, composing, settings.redo))
     batches, n_done = builder.batches(_with_composed(tasks, downstream), settings.nprocs, settings.redo)

@@ -28,13 +28,14 @@ class Diffeomorphism(Measure):
     seconds: ClassVar[float] = 0.13
     columns: ClassVar[Mapping[str, Column]] = {
         "ndv_percent": Column(
-            description="Share of the fixed brain mask's volume that the deformation does not map diffeomorphically, "
-            "by digital Jacobian determinants; n/a where the protocol does not ask for it",
+            description="Volume that the deformation turns inside out, by digital Jacobian determinants, in percent of "
+            "the fixed brain mask's, above 100 where it is larger; n/a where the protocol does not ask for it. LUMIR "
+            "masks by the moving brain",
             title="Non-diffeomorphic volume, %",
             unit="percent",
             better="lower",
             margin=0.1,
-            lies=(0.0, 100.0),
+            lies=(0.0, float("inf")),
             tells="deformation",
             reference="https://doi.org/10.1007/s11263-024-02047-1",
         )

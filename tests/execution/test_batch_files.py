@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.scans import File, Pair
-from lumirage_bids.execution.batch_files import Rows, lesions_masked
+from lumirage_bids.execution.batch_files import Rows, lesions_masked, start_name
 from lumirage_bids.experiment.done import _check_clock
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.methods import method
@@ -48,3 +48,12 @@ def test_a_row_says_whose_lesion_its_method_left_out(tmp_path: Path) -> None:
         assert lesions_masked(masking, pair) == told
         assert lesions_masked(seeing, pair) == lesions_masked(after, pair) == ("none" if told else "")
         assert lesions_masked(elsewhere, pair) == ""
+
+
+def test_fields_between_scans_as_they_are_begin_where_all_do_if_that_is_there(tmp_path: Path) -> None:
+    (arm,) = (arm for arm in plan(tmp_path, [scan(tmp_path, s) for s in "12"]).arms if arm.name == "greedy")
+    fields = replace(arm, method=method("precomputed", path="/x/{moving}_{fixed}.nii"))
+    assert start_name(arm) == arm.alignment.start
+    assert start_name(fields) == "own"
+    untouched = replace(arm.alignment, start="none")
+    assert start_name(replace(fields, alignment=untouched)) == start_name(replace(arm, alignment=untouched)) == "none"

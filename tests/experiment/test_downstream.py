@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids.app.describe import list_work
+from lumirage_bids.app.describe import describe, list_work
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment.downstream import draw
 from lumirage_bids.experiment.plan import Plan
-from tests.small_plan import finished, plan, scan, with_transforms
+from tests.small_plan import asked, dataset, finished, plan, scan, with_transforms
 
 
 def protocol(tmp_path: Path, scans: int = 4, more: str = "") -> str:
@@ -87,6 +88,34 @@ def test_of_three_scans_no_labels_are_fused_and_of_perturbed_images_nothing_is_a
     made = planned(tmp_path, protocol=protocol(tmp_path, 3, ladder))
     assert {job.arm.variant for job in made.downstream} == {"plain"}
     assert all([file.name.endswith("_consistency.tsv") for file in job.products] == [True] for job in made.downstream)
+
+
+def test_controls_are_not_composed(tmp_path: Path) -> None:
+    made = planned(tmp_path, protocol=protocol(tmp_path), methods=("identity", "curt", "greedy"))
+    assert {job.arm.name for job in made.downstream} == {"identity", "greedy"}
+    kept = {(b.arm.name, t.composed) for b in made.batches for t in b.tasks}
+    assert kept == {("identity", True), ("identity", False), ("greedy", True), ("greedy", False), ("curt", False)}
+
+
+def test_the_dry_run_says_what_is_kept_and_which_pairs_are_not_of_this_run(tmp_path: Path) -> None:
+    asked_for: dict[str, Any] = {"protocol": protocol(tmp_path), "dry_run": True}
+    scans = [scan(tmp_path, s) for s in "123456"]
+
+    def said(**more: Any) -> str:
+        changes = {**asked_for, **more}
+        return describe(
+            plan(tmp_path, scans, **changes), dataset(tmp_path, scans), asked(tmp_path, **changes), 1_000_000
+        )
+
+    whole = said(methods=("identity", "greedy"))
+    assert "12 ordered pairs are kept, about 0.3 GB in all" in whole
+    assert "not asked for in this run" not in whole
+    # A network keeps its transforms on its own grid: 160 x 192 x 144 voxels; a control none.
+    assert "about 1.6 GB in all" in said(methods=("identity", "greedy", "lapirn", "curt"))
+    drawn = planned(tmp_path, **asked_for).drawn
+    other = next(s for s in "123456" if s not in {d.subject for d in drawn})
+    part = said(participant_label=(other, drawn[0].subject), fixed_label=(other, drawn[0].subject))
+    assert "12 of these 12 pairs are not asked for in this run" in part
 
 
 def test_too_few_are_refused(tmp_path: Path) -> None:

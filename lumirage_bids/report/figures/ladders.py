@@ -31,7 +31,7 @@ _IN_A_ROW = 4
 
 
 def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
-    """Draw the mean of each measure that tells of accuracy over the size of each perturbation, a line a method.
+    """Draw means over the size of each perturbation, a line a method: measures of accuracy and of the deformation.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
         180 mm wide; a panel a kind and measure, four in a row. Bars are the 95 % intervals of the means.
     """
     known = columns()
-    shown = [m for m in rows["measure"].unique() if known[m].tells == "accuracy"]
+    shown = [m for m in rows["measure"].unique() if known[m].tells in {"accuracy", "deformation"}]
     ladders = list(rows[["variant", "perturbation"]].drop_duplicates().itertuples(index=False, name=None))
     several = len({variant for variant, _ in ladders}) > 1
     methods = list(rows["method"].unique())

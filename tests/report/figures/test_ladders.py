@@ -18,7 +18,7 @@ def test_a_panel_a_kind_and_measure_and_a_line_a_method_at_its_means() -> None:
     }
     figure = ladder_curves(climb(pairs.assign(hd95_mm=2.0), rungs), "manual")
     panels = {(axes.get_title(), axes.get_ylabel()): axes for axes in figure.axes}
-    assert list(panels) == [(k, m) for m in ("Dice", "HD95, mm") for k in ("noise", "rotation")]
+    assert list(panels) == [(k, m) for m in ("Dice", "Folding, %", "HD95, mm") for k in ("noise", "rotation")]
     turned = panels["rotation", "Dice"]
     assert turned.get_xlabel() == "degrees"
     lines = [bars[0] for bars in turned.containers]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,8 @@ spacing = {spacing}
 [labellings.{labelling}]
 [evaluation]
 surface = true
+[pairs]
+file = "pairs.tsv"
 [downstream]
 scans = {n}
 {methods}
@@ -86,12 +89,16 @@ def main() -> None:
     parser.add_argument("--derivatives", required=True, metavar="NAME=PATH")
     parser.add_argument("--labelling", required=True)
     parser.add_argument("--subjects", nargs="+", required=True)
+    parser.add_argument("--session", nargs="+", default=["1"], help="of which the scans are")
     parser.add_argument("--spacing", type=float, default=2.0)
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--table", type=Path)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     protocol = asked.folder / "results.toml"
+    # The draw for [downstream] is of the protocol's pairs, so these are named there.
+    pairs = ["moving\tfixed", *("\t".join(pair) for pair in permutations(asked.subjects, 2))]
+    (asked.folder / "pairs.tsv").write_text("\n".join(pairs) + "\n")
     sections = "\n".join(f"[methods.{name}]" for name in METHODS if name != "identity")
     protocol.write_text(
         PROTOCOL.format(
@@ -105,7 +112,18 @@ def main() -> None:
         command = [
             *(sys.executable, "-m", "lumirage_bids", str(asked.bids), str(asked.folder / "out"), "participant"),
             *("--protocol", str(protocol), "--derivatives", asked.derivatives, "--labellings", asked.labelling),
-            *("--only", *asked.subjects, "--methods", name, "--nprocs", "1", "--omp-nthreads", "1", "--device", "cpu"),
+            *(
+                "--session-id",
+                *asked.session,
+                "--methods",
+                name,
+                "--nprocs",
+                "1",
+                "--omp-nthreads",
+                "1",
+                "--device",
+                "cpu",
+            ),
         ]
         if code := subprocess.run(command, check=False).returncode:
             print(f"{name}: the run ended with exit code {code}", file=sys.stderr)

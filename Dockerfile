@@ -24,7 +24,7 @@ RUN python3 -m pip install --retries 1 --extra-index-url ${TORCH_INDEX} -c const
 # Only the installed package is left, so that what is compiled below is what runs.
 COPY lumirage_bids lumirage_bids
 RUN python3 -m pip install -c constraints.txt setuptools \
-    && python3 -m pip install --no-build-isolation -c constraints.txt . && rm -rf build *.egg-info lumirage_bids
+    && python3 -m pip install --no-build-isolation -c constraints.txt '.[greedy,dipy,convexadam]' && rm -rf build *.egg-info lumirage_bids
 
 # Licences of all that is in the image. FireANTs' own, and its README with the bibliography, must travel with it.
 RUN mkdir -p /licenses/fireants && cp LICENSE /licenses/ \

@@ -101,7 +101,7 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
         failures=failures,
         alignment=alignment,
         at_edge=float("nan") if at_edge is None else max(at_edge.values(), default=0.0),
-        lesion=read_lesion(scan, image),
+        lesion=read_lesion(scan),
         seen=seen,
     )
 

@@ -142,6 +142,8 @@ class Lesions:
     def on(self, grid: Volume, to_fixed: Transform) -> npt.NDArray[np.bool_]:
         """Voxels of a grid of which at least half lies in a lesion, the moving one's as the start places it.
 
+        Of a lesion that is too small for that, those that hold the largest share of it.
+
         Parameters
         ----------
         grid : Volume
@@ -150,8 +152,8 @@ class Lesions:
             World of the grid to the fixed one.
         """
         ways = ((self.fixed, to_fixed), (self.moving, to_fixed.then(self.start)))
-        placed = [warp(lesion, way, grid, self.threads).array >= 0.5 for lesion, way in ways if lesion is not None]
-        found: npt.NDArray[np.bool_] = np.any(placed, axis=0)
+        shares = [warp(lesion, way, grid, self.threads).array for lesion, way in ways if lesion is not None]
+        found: npt.NDArray[np.bool_] = np.any([(s > 0) & (s >= min(0.5, s.max())) for s in shares], axis=0)
         return found
 
 

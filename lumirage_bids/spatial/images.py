@@ -145,7 +145,7 @@ def _single(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def read_grid(path: Path) -> tuple[Shape, FloatArray]:
-    """Shape and affine (voxel indices to world coordinates, RAS+, mm) of an image of ours; voxels are not read.
+    """Shape and affine (voxel indices to world coordinates, RAS+, mm) of an image; voxels are not read.
 
     Raises
     ------
@@ -155,9 +155,9 @@ def read_grid(path: Path) -> tuple[Shape, FloatArray]:
     import nibabel
 
     with _explaining(path):
-        image = nibabel.load(path)
-    x, y, z = image.shape
-    return (x, y, z), np.asarray(image.affine, dtype=np.float64)
+        image = _one_volume(nibabel.load(path))
+        x, y, z = image.shape[:3]
+    return (x, y, z), _affine(path, image)
 
 
 def read_labels(path: Path | str) -> Volume:

@@ -79,12 +79,12 @@ def test_a_mask_lies_where_its_own_header_says(tmp_path: Path) -> None:
     stored = np.zeros(SHAPE, np.uint8)
     stored[2:5, 1:4, 3:6] = 1
     scan, image = scan_with(tmp_path, stored, LPS)
-    expected = read_lesion(scan, image)
+    expected = read_lesion(scan)
     ras = nib.as_closest_canonical(nib.Nifti1Image(stored, LPS))
     assert nib.aff2axcodes(ras.affine) == ("R", "A", "S")
     assert not np.array_equal(ras.get_fdata(), stored)
     scan, _ = scan_with(tmp_path, np.asarray(ras.dataobj) * 255, ras.affine)
-    turned = read_lesion(scan, image)
+    turned = read_lesion(scan)
     assert expected is not None
     assert turned is not None
     np.testing.assert_array_equal(region_on(expected, image), stored > 0)
@@ -92,17 +92,39 @@ def test_a_mask_lies_where_its_own_header_says(tmp_path: Path) -> None:
 
 
 def test_an_empty_mask_is_no_lesion(tmp_path: Path) -> None:
-    scan, image = scan_with(tmp_path, np.zeros(SHAPE, np.uint8), LPS)
-    assert read_lesion(scan, image) is None
-    assert read_lesion(replace(scan, lesion=None), image) is None
+    scan, _ = scan_with(tmp_path, np.zeros(SHAPE, np.uint8), LPS)
+    assert read_lesion(scan) is None
+    assert read_lesion(replace(scan, lesion=None)) is None
 
 
 def test_what_is_no_mask_of_the_scan_is_refused(tmp_path: Path) -> None:
-    scan, image = scan_with(tmp_path, np.full(SHAPE, 0.3, np.float32), LPS)
+    scan, _ = scan_with(tmp_path, np.full(SHAPE, 0.3, np.float32), LPS)
     with pytest.raises(BadDataError, match=r"the lesion mask holds 0\.3"):
-        read_lesion(scan, image)
+        read_lesion(scan)
     far = LPS.copy()
     far[0, 3] += 500
-    scan, image = scan_with(tmp_path, np.ones(SHAPE, np.uint8), far)
+    scan, _ = scan_with(tmp_path, np.ones(SHAPE, np.uint8), far)
     with pytest.raises(BadDataError, match="lies outside the image of sub-1_T1w"):
-        read_lesion(scan, image)
+        read_lesion(scan)
+
+
+@pytest.mark.parametrize("voxel", [(0, 0, 0), (7, 4, 3), tuple(n - 1 for n in SHAPE)])
+def test_a_lesion_of_one_small_voxel_anywhere_in_the_scan_is_one(tmp_path: Path, voxel: tuple[int, ...]) -> None:
+    """It may lie between the voxels of the prepared image, or in what that leaves out: only the scan counts."""
+    fine = LPS @ np.diag([0.3, 0.3, 0.3, 1])
+    fine[:3, 3] = (LPS @ [*voxel, 1])[:3] - fine[:3, :3] @ [2, 2, 2]
+    stored = np.zeros((5, 5, 5), np.uint8)
+    stored[2, 2, 2] = 1
+    scan, _ = scan_with(tmp_path, stored, fine)
+    lesion = read_lesion(scan)
+    assert lesion is not None
+    np.testing.assert_array_equal(lesion.array, stored)
+
+
+def test_a_scan_stored_with_a_fourth_axis_and_in_metres_has_its_lesion_all_the_same(tmp_path: Path) -> None:
+    scan, image = scan_with(tmp_path, np.ones(SHAPE, np.uint8), LPS)
+    metres = np.diag([1e-3, 1e-3, 1e-3, 1]) @ LPS
+    stored = nib.Nifti1Image(image.array[..., None], metres)
+    stored.header.set_xyzt_units("meter")
+    nib.save(stored, scan.path)
+    assert read_lesion(scan) is not None

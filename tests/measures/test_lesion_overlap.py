@@ -102,3 +102,13 @@ def test_a_region_is_grown_by_the_distance_of_its_voxels() -> None:
     nearest = np.linalg.norm(every[..., None, :] - inside, axis=-1).min(-1)
     np.testing.assert_array_equal(within(region, spacing, 4.0), nearest <= 4.0)
     assert not within(np.zeros_like(region), spacing, 4.0).any()
+
+
+def test_a_lesion_of_which_no_voxel_holds_half_has_surroundings() -> None:
+    """It fills an eighth of each of eight voxels."""
+    array = np.zeros((3, 3, 3), np.float32)
+    array[1, 1, 1] = 1
+    small = np.eye(4)
+    small[:3, 3] = (4.5, 4.5, 4.5)
+    near, away = measured(slice(8, 15), lesions(Volume(array=array, affine=small)))
+    assert near < away

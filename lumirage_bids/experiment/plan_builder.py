@@ -23,6 +23,9 @@ from lumirage_bids.spatial.synthesis import Synthesis
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Method
 
+LESIONS_MEASURED = 2
+"""How lesions are measured. A measure's own revision would have rows of pairs without lesions made again too."""
+
 
 class PlanBuilder:
     """Hashes, each computed once, and what they leave to do."""
@@ -201,7 +204,7 @@ class PlanBuilder:
                 pair.split,
                 [self.label_hash(s, i) for s in scans],
                 [s.landmarks.fingerprint for s in scans if s.landmarks is not None],
-                *_lesions(pair),
+                *_lesions(pair, LESIONS_MEASURED),
             )
             for arm in arms
             for i, labelling in enumerate(self.labels)
@@ -299,10 +302,10 @@ class PlanBuilder:
         return Batch(moving=moving, arms=arms, reference=self.reference, tasks=tasks, labels=self.labels, inputs=inputs)
 
 
-def _lesions(pair: Pair) -> list[object]:
+def _lesions(pair: Pair, *more: object) -> list[object]:
     """What a digest tells of the lesion masks of a pair; nothing where there are none, as in earlier versions."""
     found = [(side, s.lesion.fingerprint) for side, s in (("moving", pair.moving), ("fixed", pair.fixed)) if s.lesion]
-    return ["lesions", found] if found else []
+    return ["lesions", found, *more] if found else []
 
 
 def chunk_size(n: int, nprocs: int) -> int:

@@ -351,3 +351,17 @@ def test_a_lesion_mask_is_scored_with_and_registered_with_where_a_method_masks_i
         assert one["greedy"][0] == other["greedy"][0]
         assert not set(one["masked"][0]) & set(other["masked"][0])
         assert all(not set(one[arm][1]) & set(other[arm][1]) for arm in one)
+
+
+def test_another_way_to_measure_lesions_has_rows_of_pairs_with_lesions_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesion = File(path=tmp_path / "lesion.nii", dataset=tmp_path)
+    lesion.path.touch()
+    scans = [scan(tmp_path, s) for s in "123"]
+    scans[0] = replace(scans[0], lesion=lesion)
+    before = plan(tmp_path, scans).expected
+    monkeypatch.setattr("lumirage_bids.experiment.plan_builder.LESIONS_MEASURED", 3)
+    after = plan(tmp_path, scans).expected
+    changed = {key for key in before if before[key] != after[key]}
+    assert changed == {key for key in before if "sub-1_T1w" in key}

@@ -169,9 +169,9 @@ def _tell_lesions(plan: Plan) -> Iterator[str]:
     if having and seeing:
         others = f", {', '.join(masked)} {'leaves' if len(masked) == 1 else 'leave'} them out" if masked else ""
         yield (
-            f"{len(having)} scan(s) have a lesion mask: {', '.join(seeing)} {'sees' if len(seeing) == 1 else 'see'} "
-            f"the lesions as they are{others}. Methods that have the parameter leave them out with mask_lesions = true "
-            "(docs/lesions.md)."
+            f"{len(having)} scan(s) have a file of a lesion mask: {', '.join(seeing)} "
+            f"{'sees' if len(seeing) == 1 else 'see'} the lesions as they are{others}. Methods that have the parameter "
+            "leave them out with mask_lesions = true (docs/lesions.md)."
         )
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from lumirage_bids.base.failures import Failure
-from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
@@ -136,7 +135,6 @@ class Rows:
             "similarity": arm.method.similarity_for(multimodal=pair.multimodal),
             "start": start_name(arm.stages[0]),
             **({"start_from": ", ".join(s.name for s in arm.stages[-2::-1])} if arm.first else {}),
-            **({"lesion_masked": masked} if (masked := lesions_masked(arm, pair)) else {}),
             "input": str(arm.method.own_input or input_name(arm.preparation)),
             "evaluation": arm.evaluation.words,
             "hash": task.hashes[key],
@@ -166,16 +164,6 @@ def start_name(arm: ArmOfRun) -> str:
         return "arrays"
     # Fields between scans as they are hold what the others find too, where these begin at the scans as they are.
     return "none" if arm.alignment.start == "none" else "own"
-
-
-def lesions_masked(arm: ArmOfRun, pair: Pair) -> str:
-    """Whose lesions an arm's registration leaves out, for the column of that name; empty where that means nothing."""
-    having = [side for side, scan in (("moving", pair.moving), ("fixed", pair.fixed)) if scan.lesion]
-    if not having or not arm.method.computes:
-        return ""
-    if not all(stage.method.masks_lesions for stage in arm.stages):
-        return "none"
-    return "both" if len(having) == 2 else having[0]
 
 
 def input_name(preparation: Preparation) -> str:

@@ -180,14 +180,15 @@ class PairAtWork:
         scored = [labels for labels in both if labels.name not in failures]
         new: dict[Key, score_table.Row] = {}
         for arm in self.batch.arms:
-            own = {**values[arm.label], **facts, "brain_at_edge_percent": cut}
+            masked = lesion_masked(arm, self.moving, self.fixed)
+            own = {**values[arm.label], **facts, **masked, "brain_at_edge_percent": cut}
             for labels in both:
                 key = (arm.label, labels.name)
                 if labels in scored:
                     row = score(labels, self.moving, self.fixed, total, arm.evaluation, self.context.threads, pair)
                     new[key] = {**own, **row}
                 else:
-                    new[key] = score_table.failed_row(failures[labels.name])
+                    new[key] = {**masked, **score_table.failed_row(failures[labels.name])}
             self.keep(arm, transform, [labels.name for labels in scored], cost)
         self.add_slices(rows, [labels.name for labels in scored], total)
         rows.add(self.task, new)
@@ -376,6 +377,18 @@ class PairAtWork:
             for relative, map_ in files.items():
                 with self.output.publishing(relative, {**meta, **cost}) as file, replacing(file) as temporary:
                     write_itk(map_, temporary)
+
+
+def lesion_masked(arm: ArmOfRun, moving: Side, fixed: Side) -> dict[str, str]:
+    """Whose lesions an arm's registration was given to leave out, for the column of that name, where it has one.
+
+    A file of a mask that is empty is no lesion, and only who has read it knows.
+    """
+    having = [name for name, side in (("moving", moving), ("fixed", fixed)) if side.lesion is not None]
+    if not having or not arm.method.computes:
+        return {}
+    given = having if all(stage.method.masks_lesions for stage in arm.stages) else ["none"]
+    return {"lesion_masked": "both" if len(given) == 2 else given[0]}
 
 
 def _together(costs: Sequence[Cost], packages: Sequence[tuple[str, ...]]) -> Cost:

@@ -55,8 +55,8 @@ COLUMNS: dict[str, dict[str, Any]] = {
     },
     "lesion_masked": {
         "Description": "Whose lesion the method was given, to leave it out of what it optimises: both, moving or fixed "
-        "scan's; none where it saw lesions as they are; n/a where neither scan has a lesion mask, and where the "
-        "transform was made elsewhere"
+        "scan's; none where it saw lesions as they are; n/a where neither scan has a lesion, where the transform was "
+        "made elsewhere, and where the pair was not registered"
     },
     "input": {"Description": "Images that the method saw"},
     "evaluation": {

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lumirage_bids.base.failures import Failure
-from lumirage_bids.bids.scans import File, Pair
-from lumirage_bids.execution.batch_files import Rows, lesions_masked, start_name
+from lumirage_bids.execution.batch_files import Rows, start_name
 from lumirage_bids.experiment.done import _check_clock
 from lumirage_bids.experiment.plan import Batch
 from lumirage_bids.methods import method
@@ -31,23 +30,6 @@ def test_a_table_that_lost_its_last_row_says_nothing_of_the_clock(batch: Batch, 
     (table,) = score_table.collect(Output(tmp_path)).values()
     assert len(table) == 0
     _check_clock(table)
-
-
-def test_a_row_says_whose_lesion_its_method_left_out(tmp_path: Path) -> None:
-    lesion = File(path=tmp_path / "lesion.nii", dataset=tmp_path)
-    plain, healthy = scan(tmp_path, "1"), scan(tmp_path, "2")
-    ill, other = (replace(s, lesion=lesion) for s in (plain, healthy))
-    pairs = {"": (plain, healthy), "moving": (ill, healthy), "fixed": (plain, other), "both": (ill, other)}
-    arms = [arm for arm in plan(tmp_path, [plain, healthy]).arms if arm.name == "greedy"]
-    (seeing,) = arms
-    masking = replace(seeing, method=replace(seeing.method, mask_lesions=True))
-    after = replace(masking, first=seeing)
-    elsewhere = replace(seeing, method=method("precomputed", path="/x/{moving}_{fixed}.nii"))
-    for told, (moving, fixed) in pairs.items():
-        pair = Pair(moving=moving, fixed=fixed)
-        assert lesions_masked(masking, pair) == told
-        assert lesions_masked(seeing, pair) == lesions_masked(after, pair) == ("none" if told else "")
-        assert lesions_masked(elsewhere, pair) == ""
 
 
 def test_fields_between_scans_as_they_are_begin_where_all_do_if_that_is_there(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.failures import Failure
-from lumirage_bids.execution.register_pairs import PairAtWork, _why
+from lumirage_bids.execution.register_pairs import PairAtWork, _why, lesion_masked
 from lumirage_bids.execution.score_pair import Side
 from lumirage_bids.methods.base import Context, Method
 from lumirage_bids.methods.identity import Identity
@@ -201,3 +201,20 @@ def test_a_pair_with_a_lesion_has_it_to_be_measured(tmp_path: Path) -> None:
     assert lesions.fixed is None
     assert lesions.moving is work.moving.mask
     np.testing.assert_allclose(lesions.start.apply([1.0, 2.0, 3.0]), (work.start @ [1, 2, 3, 1])[:3])
+
+
+def test_a_row_says_whose_lesion_its_method_was_given(tmp_path: Path) -> None:
+    """Of what was read: a file that holds an empty mask is no lesion."""
+    healthy = side(1, together=False)
+    ill = replace(healthy, lesion=healthy.mask)
+    seeing, masking, elsewhere = (
+        SimpleNamespace(method=SimpleNamespace(masks_lesions=masks, computes=computes))
+        for masks, computes in ((False, True), (True, True), (False, False))
+    )
+    seeing.stages, masking.stages = (seeing,), (masking,)
+    after = SimpleNamespace(method=masking.method, stages=(seeing, masking))
+    sides = {None: (healthy, healthy), "moving": (ill, healthy), "fixed": (healthy, ill), "both": (ill, ill)}
+    for told, (moving, fixed) in sides.items():
+        arms: list[Any] = [seeing, after, masking, elsewhere]
+        found = [lesion_masked(arm, moving, fixed).get("lesion_masked") for arm in arms]
+        assert found == ["none" if told else None, "none" if told else None, told, None]

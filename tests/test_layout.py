@@ -47,6 +47,7 @@ ELSEWHERE = {
     "methods/dipy_syn.py": METHODS,
     "methods/elastix.py": METHODS,
     "methods/picsl_greedy.py": METHODS,
+    "methods/plastimatch.py": METHODS,
     "methods/programs/gradicon.py": "tests/methods/test_unigradicon.py: both its networks",
     "methods/programs/one_grid.py": METHODS,
     "output/frozen.py": "tests/experiment/test_freeze.py: what is written is read again and compared",

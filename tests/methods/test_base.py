@@ -18,7 +18,18 @@ def test_what_a_method_was_trained_on_is_a_table_or_a_word_and_changes_no_digest
     assert digest(told) == digest(method("command")) == digest(method("command", training="none"))
     assert {name: made.training for name in methods() if isinstance((made := method(name)).training, str)} == {
         **dict.fromkeys(
-            ("ants_syn", "ants_syn_quick", "convexadam", "dipy_syn", "elastix", "greedy", "picsl_greedy", "syn"), "none"
+            (
+                "ants_syn",
+                "ants_syn_quick",
+                "convexadam",
+                "dipy_syn",
+                "elastix",
+                "greedy",
+                "picsl_greedy",
+                "plastimatch",
+                "syn",
+            ),
+            "none",
         ),
         **dict.fromkeys(("curt", "identity"), "none"),
         **dict.fromkeys(("command", "precomputed", "python", "torchscript"), "unknown"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ _FCSV_COLUMNS = ("id", "x", "y", "z", "ow", "ox", "oy", "oz", "vis", "sel", "loc
 _SYSTEMS = {"0": "RAS", "RAS": "RAS", "1": "LPS", "LPS": "LPS"}
 _SIGNS = {"RAS": (1.0, 1.0, 1.0), "LPS": (-1.0, -1.0, 1.0)}
 _AXES = {("x", "y", "z"): "RAS", ("r", "a", "s"): "RAS", ("l", "p", "s"): "LPS"}
+# Slicer 5 writes two cells after those of the header: whether a point is placed (undefined, preview, defined, missing),
+# and whether it was made by itself (discourse.slicer.org/t/32318).
+_STATUS, _PLACED, _FLAGS = ("0", "1", "2", "3"), "2", ("0", "1")
 _SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
@@ -48,15 +52,15 @@ def read_points(path: Path | str) -> PointSet:
         By its ending: a Slicer list (``.fcsv``, of Slicer 4.6 and newer; Slicer's ``label`` names a point, its
         ``desc`` describes it), Slicer markups (``.json``, ``.mrk.json``), or a table (``.tsv``, ``.csv``) with a
         column ``name`` or ``label`` and the coordinates, whose names say how they are meant: ``x, y, z`` and
-        ``r, a, s`` are RAS+, ``l, p, s`` are LPS+; mm.
+        ``r, a, s`` are RAS+, ``l, p, s`` are LPS+; mm. Points that the file says were not placed are left out.
 
     Raises
     ------
     MissingInputError
         The file cannot be read.
     BadDataError
-        It is no such file, does not say its coordinate system, puts a name at two places, or a coordinate is no finite
-        number.
+        It is no such file, does not say its coordinate system, puts a name at two places, has a row with more cells
+        than columns, or a coordinate is no finite number.
     """
     path = Path(path)
     if other := in_place_of_file(path):
@@ -69,7 +73,7 @@ def read_points(path: Path | str) -> PointSet:
         raise BadDataError(f"Landmarks {path} are no UTF-8 text: {error}.") from None
     try:
         return _points(list(_reader(path)(text)))
-    except (ValueError, csv.Error) as error:
+    except (ValueError, csv.Error, RecursionError) as error:
         raise BadDataError(f"Landmarks {path}: {error}") from None
 
 
@@ -164,7 +168,12 @@ def _read_fcsv(text: str) -> Iterator[_Row]:
     if lacking := [name for name in ("x", "y", "z") if name not in columns]:
         raise ValueError(f"no column {', '.join(lacking)}.")
     for cells in csv.reader(rows):
-        row = dict(zip(columns, cells, strict=False))
+        row, more = dict(zip(columns, cells, strict=False)), cells[len(columns) :]
+        if len(more) == 2 and more[0] in _STATUS and more[1] in _FLAGS:
+            if more[0] != _PLACED:
+                continue
+        elif more:
+            raise ValueError(_too_long(cells, columns))
         name = row.get("label") or row.get("desc") or row.get("id", "")
         place = tuple(row.get(axis, "") for axis in ("x", "y", "z"))
         yield _Row(name=name, description=row.get("desc", ""), position=place, system=system)
@@ -180,15 +189,20 @@ def _read_json(text: str) -> Iterator[_Row]:
         unit = markup.get("coordinateUnits", "mm")
         if (unit[0] if isinstance(unit, list) and unit else unit) != "mm":
             raise ValueError(f"coordinateUnits is {unit!r:.40}, which must be mm.")
-        for point in markup.get("controlPoints", []):
+        points = markup.get("controlPoints", [])
+        if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
+            raise ValueError("controlPoints is no list of points.")
+        for point in points:
             if point.get("positionStatus", "defined") != "defined":
                 continue  # named, and not placed yet
-            name, description = (str(point.get(key) or "") for key in ("label", "description"))
-            place = tuple(point.get("position") or ())
+            name, description, own = (
+                "" if (said := point.get(key)) is None else str(said) for key in ("label", "description", "id")
+            )
+            place = point.get("position")
             yield _Row(
-                name=name or description or str(point.get("id", "")),
+                name=name or description or own,
                 description=description,
-                position=place,
+                position=tuple(place) if isinstance(place, list) else (),
                 system=system,
             )
 
@@ -209,13 +223,33 @@ def _read_table(text: str, separator: str) -> Iterator[_Row]:
             "columns x, y, z, t, as antsApplyTransformsToPoints has them, are LPS+, and x, y, z here RAS+: rename them "
             "to l, p, s if they are LPS+, else to r, a, s."
         )
+    read = {name, *axes, "defined", "description", "desc"}
+    if twice := [column for column, n in Counter(columns).items() if n > 1 and column in read]:
+        raise ValueError(f"column {', '.join(twice)} is there twice. Drop one.")
     for row in reader:
+        if None in row:
+            raise ValueError(_too_long([*(row[column] for column in columns), *row[None]], columns))
+        placed = str(row.get("defined", "1")).strip()
+        if placed not in _FLAGS:
+            raise ValueError(
+                f"defined is {placed!r:.20} of {row[name]!r:.40}, which must be 1, or 0 if it was not placed."
+            )
+        if placed == "0":
+            continue
         yield _Row(
             name=row[name] or "",
             description=row.get("description") or row.get("desc") or "",
             position=tuple(row[axis] for axis in axes),
             system=_AXES[axes],
         )
+
+
+def _too_long(cells: Sequence[str], columns: Sequence[str]) -> str:
+    """Complain of a row whose values may each stand in another's column."""
+    return (
+        f"the row {','.join(cells)!r:.60} has {len(cells)} cells for {len(columns)} columns. Write decimals with a "
+        "point, and text that holds the separator in quotation marks."
+    )
 
 
 def _numbers(points: PointSet) -> Iterator[tuple[str, str, list[str]]]:

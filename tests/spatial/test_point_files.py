@@ -60,6 +60,13 @@ def markups(**changes: object) -> dict[str, object]:
     return {"type": "Fiducial", "coordinateSystem": "LPS", "coordinateUnits": "mm", "controlPoints": points} | changes
 
 
+NO_POINTS: tuple[object, ...] = (None, 7, {"label": "AC"}, ["AC", "PC"])
+
+
+def place(position: object) -> dict[str, object]:
+    return markups(controlPoints=[{"label": "AC", "position": position}])
+
+
 @pytest.mark.parametrize(("name", "system", "sign"), [("a.json", "RAS", 1), ("a.mrk.json", "LPS", -1)])
 def test_markups(tmp_path: Path, name: str, system: str, sign: int) -> None:
     path = file(tmp_path, json.dumps({"markups": [markups(coordinateSystem=system)]}), name)
@@ -75,6 +82,20 @@ def test_columns_of_tables_say_the_coordinate_system(tmp_path: Path) -> None:
         ("b.csv", "label,l,p,s,description\nAC,-1,-2,3,\n"),
     ):
         assert read_points(file(tmp_path, text, name)).coordinates.tolist() == [[1, 2, 3]]
+
+
+def test_points_that_were_never_placed_are_none(tmp_path: Path) -> None:
+    """Slicer writes 0, 0, 0 for them, in whatever format."""
+    table = "label,l,p,s,defined,selected,visible,locked,description\nAC,1,2,3,1,1,1,0,\nPC,0,0,0,0,1,1,0,\n"
+    rows = "".join(f"{n},{n},2,3,0,0,0,1,1,1,0,p{n},,,{n},0\n" for n in range(4))
+    assert read_points(file(tmp_path, table, "a.csv")).names == ("AC",)
+    assert read_points(file(tmp_path, HEAD.format("5.2", "LPS") + COLUMNS + rows)).names == ("p2",)
+
+
+def test_a_label_may_be_a_number(tmp_path: Path) -> None:
+    points = [{"label": n, "description": "d", "position": [n, 0, 0]} for n in (0, 1)]
+    path = file(tmp_path, json.dumps({"markups": [markups(controlPoints=points)]}), "a.json")
+    assert read_points(path).names == ("0", "1")
 
 
 @pytest.mark.parametrize("ending", EXTENSIONS)
@@ -106,6 +127,16 @@ def test_a_list_that_old_slicers_read_the_right_way_round() -> None:
         ("a.json", json.dumps({"markups": [markups(coordinateSystem="IJK")]}), "which must be RAS"),
         ("a.csv", "x,y,z,t,label\n1,2,3,0,AC\n", "antsApplyTransformsToPoints"),
         ("a.tsv", "name\tx\ty\tz\n\t1\t2\t3\n", "has no name"),
+        ("a.csv", "name,x,y,z\na,1,5,2,5,3,5\n", "7 cells for 4 columns"),
+        ("a.csv", "name,x,y,z,description\na,1,5,2,3,\n", "6 cells for 5 columns"),
+        ("a.csv", "name,x,y,z,x\na,1,2,3,4\n", "column x is there twice"),
+        ("a.csv", "label,l,p,s,defined\na,1,2,3,perhaps\n", "defined is 'perhaps' of 'a'"),
+        ("a.fcsv", HEAD.format("4.6", "0") + COLUMNS + "1,1,5,2,3,0,0,0,1,1,1,0,1,AC,\n", "15 cells for 14 columns"),
+        ("a.fcsv", HEAD.format("4.6", "0") + COLUMNS + "1,1,5,2,5,3,0,0,0,1,1,1,0,1,AC,\n", "16 cells for 14 columns"),
+        ("a.fcsv", HEAD.format("4.6", "0") + "1,1,2,3,0,0,0,1,1,1,0,1,AC,,4,0\n", "16 cells for 14 columns"),
+        *(("a.json", json.dumps({"markups": [markups(controlPoints=v)]}), "no list of points") for v in NO_POINTS),
+        *(("a.json", json.dumps({"markups": [place(v)]}), "no finite number") for v in (7, "123", {"x": 1}, None)),
+        ("a.json", "[" * 100_000, "a.json: "),
     ],
 )
 def test_what_is_not_said_is_not_guessed(tmp_path: Path, name: str, text: str, words: str) -> None:

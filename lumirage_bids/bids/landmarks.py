@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,6 +150,12 @@ def _by_name(points: PointSet) -> dict[str, np.ndarray]:
     return dict(zip(points.names, points.coordinates, strict=True))
 
 
+def _places_of(names: Sequence[str], path: Path) -> dict[str, np.ndarray]:
+    """Where a file has points of these names."""
+    its = read_landmarks(path)
+    return {name: its[other] for name, other in _alike(names, its).items()}
+
+
 def placed_points(scan: Scan) -> dict[str, dict[str, object]]:
     """What was placed on a scan: of each of its landmarks the place that counts, and those of single raters.
 
@@ -167,7 +173,7 @@ def placed_points(scan: Scan) -> dict[str, dict[str, object]]:
     if scan.landmarks is None:
         return {}
     points = read_points(scan.landmarks.path)
-    raters = {rater_of(file): _by_name(read_points(file.path)) for file in scan.raters if file.present}
+    raters = {rater_of(file): _places_of(points.names, file.path) for file in scan.raters if file.present}
     return {
         name: {
             "Description": text,
@@ -195,21 +201,51 @@ class Correspondence:
 
 
 def corresponding_points(fixed: Scan, moving: Scan) -> Correspondence | None:
-    """Landmarks that two scans share, matched by name; None where a scan has no file of landmarks.
+    """Landmarks that two scans share, as `matched` has them; None where a scan has no file of landmarks.
 
     Raises
     ------
     MissingInputError
         A file cannot be read.
     BadDataError
-        A file cannot be used, or the two have no name in common.
+        A file cannot be used, or `matched` refuses the two.
     """
     if moving.landmarks is None or fixed.landmarks is None:
         return None
-    ours, theirs = (read_landmarks(file.path) for file in (fixed.landmarks, moving.landmarks))
-    common = tuple(name for name in ours if name in theirs)
-    if not common:
-        raise BadDataError(f"The landmarks of {fixed.name} and {moving.name} have no name in common.")
+    return matched(fixed.name, read_points(fixed.landmarks.path), moving.name, read_points(moving.landmarks.path))
+
+
+def matched(fixed_name: str, fixed: PointSet, moving_name: str, moving: PointSet) -> Correspondence:
+    """Match points of two scans by name, whose capitals may differ; a name is as the fixed scan's file has it.
+
+    Raises
+    ------
+    BadDataError
+        They have no name in common; or their descriptions say that two names are exchanged.
+    """
+    same = _alike(fixed.names, moving.names)
+    if not same:
+        raise BadDataError(f"The landmarks of {fixed_name} and {moving_name} have no name in common.")
+    ours, theirs = (dict(zip(s.names, map(str.casefold, s.descriptions), strict=True)) for s in (fixed, moving))
+    for name, other in same.items():
+        one, two = ours[name], theirs[other]
+        # Descriptions of one point may differ in words; each being that of another point is no matter of words.
+        if one and two and one != two and one in theirs.values() and two in ours.values():
+            raise BadDataError(
+                f"The landmarks of {fixed_name} and {moving_name} contradict each other: {name!r:.40} is described as "
+                f"{one!r:.40} and as {two!r:.40}, and both have a point of either. Name each point alike in both."
+            )
+    places, its = _by_name(fixed), _by_name(moving)
     return Correspondence(
-        names=common, fixed=np.array([ours[n] for n in common]), moving=np.array([theirs[n] for n in common])
+        names=tuple(same),
+        fixed=np.array([places[name] for name in same]),
+        moving=np.array([its[other] for other in same.values()]),
     )
+
+
+def _alike(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """Each name's counterpart: the same, or one that differs in capitals alone."""
+    known = dict.fromkeys(others)
+    left = {other.casefold(): other for other in known if other not in set(names)}
+    found = {name: name if name in known else left.pop(name.casefold(), None) for name in names}
+    return {name: other for name, other in found.items() if other is not None}

@@ -11,7 +11,7 @@ from typing import Any
 
 from lumirage_bids.base.annex import has_content
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError
-from lumirage_bids.bids.landmarks import read_landmarks
+from lumirage_bids.bids.landmarks import matched
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import File, LabelMapFile, Pair, Scan
 from lumirage_bids.experiment.arms import ArmOfRun
@@ -19,6 +19,8 @@ from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import check_packing
+from lumirage_bids.spatial.point_files import read_points
+from lumirage_bids.spatial.points import PointSet
 
 LISTED = 5
 """Most reasons that are listed."""
@@ -107,7 +109,7 @@ class _Reader:
     def __init__(self, plan: Plan, weights: Path | None) -> None:
         self.plan, self.weights = plan, weights
         self.table = cache(lambda path: _read(read_lut, path))
-        self.landmarks = cache(lambda path: _read(read_landmarks, path))
+        self.points = cache(_points)
         self.image = cache(_packed_otherwise)
         self.asked: dict[str, dict[Path, bool]] = {}
 
@@ -136,10 +138,13 @@ class _Reader:
         files = [scan.landmarks for scan in (pair.fixed, pair.moving) if scan.landmarks is not None]
         if len(files) < 2:
             return ()
-        (ours, problem), (theirs, its_problem) = (self.landmarks(file.path) for file in files)
-        if problem is None and its_problem is None and not set(ours) & set(theirs):
-            problem = BadDataError(f"The landmarks of {pair.fixed.name} and {pair.moving.name} share no name.")
-        return tuple(filter(None, (problem, its_problem)))
+        ours, theirs = (self.points(file.path) for file in files)
+        if isinstance(ours, PointSet) and isinstance(theirs, PointSet):
+            try:
+                matched(pair.fixed.name, ours, pair.moving.name, theirs)
+            except BadDataError as error:
+                return (error,)
+        return tuple(found for found in (ours, theirs) if isinstance(found, LumirageError))
 
     def lacks_files(self, arm: ArmOfRun, pair: Pair) -> bool:
         """Whether a file that a method reads for a pair is not there; told together by `about_files`."""
@@ -164,6 +169,14 @@ def _read(read: Callable[[Path], Mapping[Any, object]], path: Path) -> tuple[Col
         return tuple(read(path)), None
     except (BadDataError, MissingInputError) as error:
         return (), error
+
+
+def _points(path: Path) -> PointSet | LumirageError:
+    """What a file of points holds, or what is wrong with it."""
+    try:
+        return read_points(path)
+    except (BadDataError, MissingInputError) as error:
+        return error
 
 
 def _packed_otherwise(path: Path) -> LumirageError | None:

@@ -38,6 +38,34 @@ def test_points_are_matched_by_name(tmp_path: Path) -> None:
     assert points.moving.tolist() == [[10, 0, 0], [10, -25.5, 4]]
 
 
+def test_names_that_differ_in_capitals_alone_are_one(tmp_path: Path) -> None:
+    fixed = scan(tmp_path, "1", HEADER + "AC\t0\t0\t0\npc\t1\t0\t0\nPC\t2\t0\t0\n")
+    moving = scan(tmp_path, "2", HEADER + "ac\t3\t0\t0\nPC\t4\t0\t0\n")
+    points = corresponding_points(fixed, moving)
+    assert points is not None
+    assert dict(zip(points.names, points.moving[:, 0], strict=True)) == {"AC": 3, "PC": 4}
+
+
+def described(*points: tuple[str, str]) -> str:
+    rows = (f"{name}\t{i}\t0\t0\t{text}\n" for i, (name, text) in enumerate(points))
+    return "name\tx\ty\tz\tdescription\n" + "".join(rows)
+
+
+def test_names_that_descriptions_say_are_exchanged_are_refused(tmp_path: Path) -> None:
+    fixed = scan(tmp_path, "1", described(("1", "AC"), ("2", "PC"), ("3", "PMJ")))
+    for wrong in ((("1", "PC"), ("2", "AC")), (("1", "pc"), ("2", "PMJ"), ("3", "culmen"))):
+        with pytest.raises(BadDataError, match=r"contradict each other: '[12]' is described as '(ac|pc)' and"):
+            corresponding_points(fixed, scan(tmp_path, "2", described(*wrong)))
+    for other in (
+        (("1", "ac"), ("2", "posterior commissure")),
+        (("1", ""), ("2", "")),
+        (("1", "AC"), ("2", "PMJ"), ("3", "PMJ")),  # a slip of the pen: the point is there, and is the third
+    ):
+        found = corresponding_points(fixed, scan(tmp_path, "2", described(*other)))
+        assert found is not None
+        assert len(found.names) == len(other)
+
+
 def test_without_a_file_on_both_sides_there_are_no_points(tmp_path: Path) -> None:
     one, other = scan(tmp_path, "1", HEADER + "AC\t0\t0\t0\n"), scan(tmp_path, "2", None)
     assert corresponding_points(one, other) is None

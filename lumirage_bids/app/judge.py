@@ -91,14 +91,17 @@ class Judged:
         Statistics.
     verdicts : list of Verdict
         One for each labelling and evaluation.
+    score : Score
+        What was judged.
     words : Wording
-        How the score is spoken of.
+        How it is spoken of.
     """
 
     asked: Question
     table: ScoreTable
     tables: Tables
     verdicts: list[Verdict]
+    score: Score
     words: Wording
 
     def __str__(self) -> str:
@@ -220,7 +223,7 @@ def run(arguments: argparse.Namespace) -> int:
     judged = judge_table(ask(a.table, a.score, better=a.better, controls=tuple(a.control), **limits))
     print(json.dumps(judged.data, indent=2) if a.json else judged)
     if a.out is not None:
-        write_out(Output(a.out.absolute()), judged.tables, judged.words, str(judged))
+        write_out(Output(a.out.absolute()), judged.tables, judged.words, judged.score, str(judged))
     return 0
 
 
@@ -238,19 +241,23 @@ def judge_table(asked: Question) -> Judged:
         asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
     )
     tables = score_tables(table.pairs, criteria=asked.criteria, score=score, unranked=known.unranked)
-    verdicts = judge(tables, asked.criteria, words, known)
+    verdicts = judge(tables, asked.criteria, words, known, score)
     ranked = ranked_labellings(tables.ranking, known.withheld)
     tables = replace(tables, made={**tables.made, "ranking": ranked})
-    return Judged(asked=asked, table=table, tables=tables, verdicts=verdicts, words=words)
+    return Judged(asked=asked, table=table, tables=tables, verdicts=verdicts, score=score, words=words)
 
 
 def score_of(asked: Question, table: ScoreTable) -> Score:
     """What is scored: which direction is better, and what a pair without a score gets at worst."""
     if is_dice(asked.score):
         return DICE
-    known = table.pairs["dice_mean"]
+    known = table.pairs[asked.score]
     worst = min(0.0, float(known.min())) if asked.higher_is_better else float(known.max())
-    return Score(better="higher" if asked.higher_is_better else "lower", worst=None if math.isnan(worst) else worst)
+    return Score(
+        column=asked.score,
+        better="higher" if asked.higher_is_better else "lower",
+        worst=None if math.isnan(worst) else worst,
+    )
 
 
 def _bounds_of(table: ScoreTable, asked: Question) -> Known:

@@ -89,11 +89,11 @@ class Column:
         Examples
         --------
         >>> of = {"description": "", "unit": "mm", "better": "lower"}
-        >>> Column(title="HD95, mm", **of).called, Column(title="Folding, %", **of).called
-        ('HD95', 'folding')
+        >>> [Column(title=title, **of).called for title in ("HD95, mm", "Folding, %", "Dice")]
+        ['HD95', 'folding', 'Dice']
         """
         name = self.title.rpartition(", ")[0] or self.title
-        return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+        return name if name[1:2].isupper() or name.startswith("Dice") else name[:1].lower() + name[1:]
 
     def with_unit(self, number: str) -> str:
         """A number with the unit that stands in the title.

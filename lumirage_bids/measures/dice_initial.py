@@ -28,6 +28,7 @@ class DiceInitial(Measure):
             title="Initial Dice",
             unit="1",
             better="higher",
+            lies=(0.0, 1.0),
         )
     }
 

@@ -32,6 +32,7 @@ class DicePrepared(Measure):
             title="Dice, prepared",
             unit="1",
             better="higher",
+            lies=(0.0, 1.0),
         )
     }
 

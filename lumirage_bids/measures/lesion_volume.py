@@ -49,12 +49,14 @@ class LesionVolume(Measure):
             title="Moving lesion's volume, %",
             unit="percent",
             better="none",
+            lies=(-100.0, float("inf")),
         ),
         "fixed_lesion_volume_percent": Column(
             description="The same of the fixed scan's lesion, carried to the moving scan",
             title="Fixed lesion's volume, %",
             unit="percent",
             better="none",
+            lies=(-100.0, float("inf")),
         ),
         "lesion_volume_change": Column(
             description="Absolute natural logarithm of the factor by which the deformation changes a lesion's volume, "

@@ -40,7 +40,7 @@ def score_tables(
         Labelling → index → name.
     criteria : Criteria
     score : Score
-        What is scored, in column ``dice_mean``.
+        What is scored.
     unranked : collection of str
         Methods that are no competitors.
     """
@@ -53,7 +53,7 @@ def tables_of(scores: Scores, *, of_runs: bool) -> Tables:
     """Make every statistic, with `of_runs` also those that take what only a run knows."""
 
     def certain(comparisons: pd.DataFrame) -> pd.DataFrame:
-        return certain_rows(comparisons, scores.pairs, scores.criteria, scores.score.sign)
+        return certain_rows(comparisons, scores.pairs, scores.criteria, scores.score)
 
     made = make(replace(scores, judge=certain), of_runs=of_runs)
     named = {f.name: made[f.name] for f in fields(Tables) if f.name in made}
@@ -66,7 +66,7 @@ def _structures(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in pairs.groupby("labelling", sort=False)}
 
 
-def write_out(output: Output, tables: Tables, words: Wording, verdict: str) -> None:
+def write_out(output: Output, tables: Tables, words: Wording, score: Score, verdict: str) -> None:
     """Write the verdict, the tables with their dictionaries, and figures.
 
     Raises
@@ -78,7 +78,9 @@ def write_out(output: Output, tables: Tables, words: Wording, verdict: str) -> N
     for name, table in tables.made.items():
         if len(table):
             output.write_table(f"{name}.tsv", table, _spoken(statistics()[name].columns, words))
-    _draw(output, tables, words)
+    # Figures draw Dice, or what stands in its place.
+    shown = tables.pairs.assign(**{DICE.column: tables.pairs[score.column]})
+    _draw(output, replace(tables, pairs=shown), words)
 
 
 def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[str, dict[str, str]]:

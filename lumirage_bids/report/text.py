@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from lumirage_bids.measures import columns
+
 MISSING = "–"
 
 
@@ -46,9 +48,11 @@ class Wording:
     Attributes
     ----------
     noun : str
-        What is scored, as it follows a number: ``Dice``, ``hd95_mm``.
+        What is scored: ``Dice``, ``HD95``.
+    amount : str
+        The same as it follows a number, with the unit: ``Dice``, ``mm HD95``.
     mean : str
-        The mean of it: ``mean Dice``.
+        The mean of it: ``mean Dice``, ``mean HD95 (mm)``.
     higher_is_better : bool
     digits : int
         Decimals: a tenth of the margin is seen.
@@ -59,6 +63,7 @@ class Wording:
     """
 
     noun: str = "Dice"
+    amount: str = "Dice"
     mean: str = "mean Dice"
     higher_is_better: bool = True
     digits: int = 3
@@ -113,8 +118,9 @@ def wording(column: str, *, higher_is_better: bool, margin: float, worst: float 
 
     Examples
     --------
-    >>> wording("hd95_mm", higher_is_better=False, margin=1.0, worst=40.0).value(3.14159)
-    '3.1'
+    >>> words = wording("hd95_mm", higher_is_better=False, margin=1.0, worst=40.0)
+    >>> words.value(3.14159), words.noun, words.amount, words.mean
+    ('3.1', 'HD95', 'mm HD95', 'mean HD95 (mm)')
     """
     digits, none = max(0, 1 - math.floor(math.log10(margin))), _NOTHING * margin
     if column == "dice_mean":
@@ -122,7 +128,27 @@ def wording(column: str, *, higher_is_better: bool, margin: float, worst: float 
     told = "" if worst is None else "0" if worst == 0 else f"{_write(worst, digits + 1)} (the worst seen)"
     if worst and abs(worst) >= 0.001:
         told = f"{significant(worst)} (the worst seen)"
-    return Wording(noun=column, mean=column, higher_is_better=higher_is_better, digits=digits, worst=told, nothing=none)
+    noun, amount, mean = _names(column)
+    return Wording(
+        noun=noun,
+        amount=amount,
+        mean=mean,
+        higher_is_better=higher_is_better,
+        digits=digits,
+        worst=told,
+        nothing=none,
+    )
+
+
+def _names(column: str) -> tuple[str, str, str]:
+    """What a column is called by itself, behind a number, and as a mean; one that is none of ours by its own name."""
+    known = columns().get(column)
+    if known is None:
+        return column, column, column
+    unit = known.title.rpartition(", ")[0] and known.title.rpartition(", ")[2]
+    if not unit:
+        return known.called, f"in {known.called}", f"mean {known.called}"
+    return known.called, f"{unit} {known.called}", f"mean {known.called} ({unit})"
 
 
 def span(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:

@@ -21,8 +21,6 @@ from lumirage_bids.stats.pairing import SideBySide, pivot
 from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.summaries import sum_up_cells, sum_up_common
 
-#: What the score that is judged is called where it is another one than Dice.
-JUDGED = "score"
 _ABOUT = ("measure", "unit", "better")
 FURTHER_COLUMNS = [*_ABOUT, *COMPARISON_COLUMNS]
 MEASURE_COLUMNS = [
@@ -93,11 +91,9 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
         for how in evaluations_of(rows):
             here = rows[rows["evaluation"] == how]
             laid.append((str(labelling), how, here, *pivot(here, score)))
-    own = measures.columns()[DICE.column]
-    if score != DICE:
-        own = Column(description="The score that was judged", title="Score", unit="", better=score.better)
-    judged = DICE.column if score == DICE else JUDGED
-    first = Taken(judged, own, score, [(labelling, how, table) for labelling, how, _, table, _ in laid])
+    own = measures.columns().get(measures.structure_column(score.column) or score.column)
+    own = own or Column(description="The score that was judged", title=score.column, unit="", better=score.better)
+    first = Taken(score.column, own, score, [(labelling, how, table) for labelling, how, _, table, _ in laid])
     found = []
     for column, about in measures.compared_columns().items():
         known = known_score(column)

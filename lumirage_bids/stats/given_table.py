@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.measures import compared_columns
+from lumirage_bids.measures import columns, compared_columns, structure_column
 from lumirage_bids.stats.classes import arm_labels, arms_of
 from lumirage_bids.stats.given_subjects import given_subjects
-from lumirage_bids.stats.score import nothing, step_of
+from lumirage_bids.stats.score import DICE, nothing, step_of
 
 REQUIRED = ("method", "moving", "fixed")
 OPTIONAL = (
@@ -25,8 +25,6 @@ OPTIONAL = (
 )
 STATES = ("ok", "failed", "missing", "pending")
 MISSING = ("", "n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "null", "None")
-MEASURES = {*compared_columns()} - {"dice_mean"}
-"""Columns of our own measures, which agree with a score or do not."""
 OF_DICE = {"n_structures", "dice_initial"}
 """Columns of our own tables that bear on a verdict on Dice alone."""
 #: What pairs of different subjects are called where a table has no column split.
@@ -39,6 +37,7 @@ FLOOR = "identity"
 #: Names of columns that hold a Dice: a mean, or that of the structure of an index.
 DICE_COLUMN = re.compile(r"dice(_mean|_[0-9]+)?")
 _STRUCTURE = re.compile(r"dice_[0-9]+")
+_MEAN_DICE = (DICE.column, "dice")  # names of a mean Dice
 #: Share of the rows, percent, that may have another mean than that of the structures given.
 _MAY_DIFFER_PERCENT = 5
 #: Standard errors, of half a rounding at most, by which a method's mean may be another than that of its structures.
@@ -52,7 +51,8 @@ class ScoreTable:
     Attributes
     ----------
     pairs : DataFrame
-        A row per variant × method × labelling × pair, with ``subject_moving`` and ``subject_fixed``.
+        A row per variant × method × labelling × pair, with ``subject_moving`` and ``subject_fixed``, and the score in
+        the column that `held_in` names.
     planned : int
         Pairs in the table, those without any score too.
     notes : sequence of str
@@ -69,6 +69,17 @@ class ScoreTable:
     notes: Sequence[str]
     structures: Mapping[str, int] = field(default_factory=dict)
     counted: bool = True
+
+
+def held_in(score: str) -> str:
+    """Column of the table as it is read that holds a score: whatever is called a Dice stands where our own does.
+
+    Examples
+    --------
+    >>> held_in("dice"), held_in("tre_mm")
+    ('dice_mean', 'tre_mm')
+    """
+    return DICE.column if DICE_COLUMN.fullmatch(score) else score
 
 
 def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> ScoreTable:
@@ -101,10 +112,11 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
     notes: list[str] = []
     table = raw[list(REQUIRED)].copy()
     table["method"] = _with_floor(table["method"], notes)
-    table["dice_mean"] = _numbers(file, raw[score], score)
-    table["status"] = _states(file, raw, table["dice_mean"])
+    held = held_in(score)
+    table[held] = _numbers(file, raw[score], score)
+    table["status"] = _states(file, raw, table[held], _failing(raw, table[held], held))
     table["kind"], table["reason"] = raw.get("kind"), raw.get("reason")
-    if table["dice_mean"].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
+    if table[held].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
         raise _empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
         table[column] = raw[column].fillna(default) if column in raw else default
@@ -120,19 +132,22 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
     table = table[~itself]
     _check_repeats(file, table)
     _check_splits(file, table)
-    notes += _lacking_notes(table)
+    notes += _lacking_notes(table, held)
     planned = len(table[["moving", "fixed"]].drop_duplicates())
     done = table[~table["status"].isin(("missing", "pending"))]
     if len(done) < len(table):
         notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
         notes += _not_begun(table, done)
-    is_mean = score in ("dice_mean", "dice")
-    more = [c for c in raw.columns if c in MEASURES - {score}]
-    more += [c for c in raw.columns if c in OF_DICE or _STRUCTURE.fullmatch(c)] if is_mean else []
-    done = done.assign(**{column: _numbers(file, raw[column], column) for column in more})
+    is_mean = score in _MEAN_DICE
+    more = {c: c for c in raw.columns if c in compared_columns()}
+    if dice := [c for c in _MEAN_DICE if c in raw]:
+        more[DICE.column] = dice[0]
+    more.pop(held, None)
+    more |= {c: c for c in raw.columns if c in OF_DICE or _STRUCTURE.fullmatch(c)} if is_mean else {}
+    done = done.assign(**{name: _numbers(file, raw[column], column) for name, column in more.items()})
     single = [c for c in more if _STRUCTURE.fullmatch(c)]
     structures = _structures(done, single) if is_mean else {}
-    counted = _make_up_the_mean(done, single)
+    counted = not single or _make_up_the_mean(done, single)
     if not counted:
         notes.append(
             f"{score} is not the mean of the {len(single)} columns dice_<index>, so they are left aside: what single "
@@ -140,14 +155,14 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
         )
         done = done.drop(columns=single)
     if "status" not in raw:
-        done = _with_absent(done, notes)
+        done = _with_absent(done, held, notes)
     pairs = done.reset_index(drop=True)
     return ScoreTable(pairs=pairs, planned=planned, notes=notes, structures=structures, counted=counted)
 
 
-def _lacking_notes(table: pd.DataFrame) -> Iterator[str]:
+def _lacking_notes(table: pd.DataFrame, held: str) -> Iterator[str]:
     """Tell of rows of which status and score do not go together."""
-    scored, ok = table["dice_mean"].notna(), table["status"] == "ok"
+    scored, ok = table[held].notna(), table["status"] == "ok"
     if n := int(((table["status"] == "failed") & scored).sum()):
         yield f"{n} failed rows have a score, which does not count."
     by_any = scored & ok
@@ -195,7 +210,7 @@ def _make_up_the_mean(done: pd.DataFrame, named: Sequence[str]) -> bool:
     return bool((of_arms.mean().abs() <= rounding * np.minimum(1, _CHANCE / np.sqrt(of_arms.size()))).all())
 
 
-def _with_absent(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+def _with_absent(table: pd.DataFrame, held: str, notes: list[str]) -> pd.DataFrame:
     """Add a row without a score for each pair that a method has no row of: nobody said that it is still to be done."""
     arm, pair = ["labelling", "evaluation", "variant", "method"], ["moving", "fixed"]
     own = [*pair, "split", "subject_moving", "subject_fixed"]
@@ -206,7 +221,7 @@ def _with_absent(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         every = here[own].drop_duplicates(pair).merge(arms, how="cross")
         rows = [pd.MultiIndex.from_frame(of[["labelling", "variant", "method", *pair]]) for of in (every, table)]
         there = rows[0].isin(rows[1])
-        added.append(every[~there].assign(status="ok", dice_mean=np.nan))
+        added.append(every[~there].assign(status="ok", **{held: np.nan}))
     absent = pd.concat(added, ignore_index=True) if added else pd.DataFrame()
     if absent.empty:
         return table
@@ -276,12 +291,12 @@ def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) 
         raise BadDataError(
             f"{file} lacks column(s) {', '.join(lacking)}. It has: {columns}. Needed: method, moving, fixed."
         )
-    if score in table:
-        return
     known = [c for c in table.columns if c not in (*REQUIRED, *OPTIONAL)]
+    if score in known:
+        return
     choice = f"one of: {', '.join(known)}" if known else "there is no other column, so add one"
     if named:
-        raise UsageError(f"--score {score}: {file} has no such column; {choice}.")
+        raise UsageError(f"--score {score}: {file} has no such column{' of scores' * (score in table)}; {choice}.")
     raise BadDataError(f"{file} has no column {score}. Name the scores with --score NAME; {choice}.")
 
 
@@ -311,17 +326,30 @@ def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]
         raise BadDataError(
             f"{file}, line {line}: {column} is {value!r}, which is no number.{comma} No score: leave it empty."
         )
-    if DICE_COLUMN.fullmatch(column):
-        beyond = (numbers < 0) | (numbers > 1)
+    about = columns().get(DICE.column if DICE_COLUMN.fullmatch(column) else structure_column(column) or column)
+    if about is not None and about.lies is not None:
+        low, high = about.lies
+        beyond = (numbers < low) | (numbers > high)
         if beyond.any():
             line, value = int(cells.index[beyond][0]), cells[beyond].iloc[0]
-            raise BadDataError(f"{file}, line {line}: {column} is {value}; Dice lies in 0 to 1. Divide percent by 100.")
+            percent = high == 1 and numbers[beyond].iloc[0] > 1
+            lies = f"lies in {low:g} to {high:g}" if np.isfinite(high) else f"is {low:g} or more"
+            do = "Divide percent by 100." if percent else "Leave the cell empty where it was not measured."
+            raise BadDataError(f"{file}, line {line}: {column} is {value}; {about.called} {lies}. {do}")
     return numbers
 
 
-def _states(file: Path, table: pd.DataFrame, scores: pd.Series[float]) -> pd.Series[str]:
-    """State of each row; without a column for it, what has no score failed."""
-    by_score = pd.Series("ok", index=table.index).mask(scores.isna(), "failed")
+def _failing(raw: pd.DataFrame, scores: pd.Series[float], held: str) -> pd.Series[bool]:
+    """Rows that failed where none says so: without a Dice, or another score that any method has of the pair."""
+    if held == DICE.column:
+        return scores.isna()
+    pair = [raw[column] for column in ("labelling", "moving", "fixed") if column in raw]
+    return scores.isna() & scores.notna().groupby(pair, dropna=False).transform("any")
+
+
+def _states(file: Path, table: pd.DataFrame, scores: pd.Series[float], failing: pd.Series[bool]) -> pd.Series[str]:
+    """State of each row; without a column for it, by which of them are `failing`."""
+    by_score = pd.Series("ok", index=table.index).mask(failing, "failed")
     if "status" not in table:
         return by_score
     states = table["status"].str.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -75,7 +76,7 @@ def test_a_score_of_which_less_is_better(tmp_path, capsys):
     options = ["--score", "hd95_mm", "--better", "lower", "--margin", "0.5"]
     assert main(["judge", str(file), *options]) == 0
     told = capsys.readouterr().out
-    assert "Lowest (best) mean: syn, hd95_mm 4." in told or "Lowest (best) mean: syn, hd95_mm 3." in told
+    assert re.search(r"Lowest \(best\) mean: syn, mean HD95 \(mm\) [34]\.", told)
     assert "syn is below (better than) greedy by" in told
     assert "Dice" not in told
     out = tmp_path / "out"
@@ -294,3 +295,36 @@ def test_a_method_alone_in_its_evaluation_was_not_the_only_one_run(tmp_path, cap
     assert "Only one method is here, greedy" in told
     assert "Only one method is here, syn" in told
     assert "was run" not in told
+
+
+@pytest.mark.parametrize("called", ["dice_mean", "dice"])
+def test_dice_is_told_of_as_any_other_measure_where_another_score_is_judged(called, tmp_path, capsys):
+    pairs = table(subject=0.002)
+    pairs = pairs.assign(tre_mm=3 + 10 * pairs["dice_mean"]).rename(columns={"dice_mean": called})
+    file = written(pairs, tmp_path, [*KEYS, called, "tre_mm"])
+    assert main(["judge", str(file), "--score", "tre_mm", "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"mean: greedy, mean TRE \(mm\) 9\..*; but syn is better than greedy by Dice \(0\.0", told)
+    assert "certain by TRE: Dice turns 1" in told
+    assert re.search(r"greedy is below \(better than\) syn by 0\.\d\d mm TRE over 132 pairs", told)
+    summed = pd.read_csv(tmp_path / "out" / "measures.tsv", sep="\t")
+    assert list(summed.groupby("measure", sort=False)["unit"].first().items()) == [("tre_mm", "mm"), ("dice_mean", "1")]
+    compared = pd.read_csv(tmp_path / "out" / "agreement.tsv", sep="\t")
+    assert compared[["measure_1", "measure_2"]].to_numpy().tolist() == [["tre_mm", "dice_mean"]]
+    assert (tmp_path / "out" / "figures" / "scores-1-scores.svg").exists()
+
+
+def test_pairs_that_nobody_has_the_score_of_are_no_failures(tmp_path, capsys):
+    pairs = table(subject=0.002)
+    pairs["hd95_mm"] = (12 - 10 * pairs["dice_mean"]).where(~pairs["moving"].isin(pairs["moving"].unique()[:3]))
+    for columns in ([*KEYS, "hd95_mm", "dice_mean"], [*KEYS, "status", "hd95_mm", "dice_mean"]):
+        assert main(["judge", str(written(pairs, tmp_path, columns)), "--score", "hd95_mm"]) == 0
+        told = capsys.readouterr().out
+        assert "33 of 132 pairs have no HD95 of any method. Lowest (best) mean: syn" in told
+        assert "Lacking" not in told
+
+
+def test_what_tells_of_a_row_is_no_score(tmp_path, capsys):
+    file = written(table().assign(variant=1), tmp_path, [*KEYS, "dice_mean", "variant"])
+    assert main(["judge", str(file), "--score", "variant", "--better", "lower", "--margin", "1"]) == 64
+    assert "has no such column of scores; one of: dice_mean" in capsys.readouterr().err

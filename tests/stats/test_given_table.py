@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError, UsageError
+from lumirage_bids.measures import columns
 from lumirage_bids.stats.given_table import read_score_table
 
 HEADER = ("method", "moving", "fixed", "dice_mean")
@@ -216,3 +217,25 @@ def test_structures_that_agree_by_rounding_alone_are_not_those_of_the_score(tmp_
     assert not found.counted
     assert "dice_1" not in found.pairs
     assert read(written(tmp_path, rows[:61])).counted
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("hd95_mm", "-1", "HD95 is 0 or more. Leave the cell empty where it was not measured."),
+        ("folding_percent", "300", "folding lies in 0 to 100. Leave the cell empty"),
+        ("sdlogj", "-0.5", "SD of log J is 0 or more."),
+        ("dice_near_lesion", "50", "Dice near lesions lies in 0 to 1. Divide percent by 100."),
+        ("dice_initial", "-1", "initial Dice lies in 0 to 1. Leave the cell empty"),
+        ("dice_3", "81", "Dice lies in 0 to 1. Divide percent by 100."),
+    ],
+)
+def test_a_value_that_no_measure_has_is_refused_wherever_it_stands(tmp_path, column, value, told):
+    rows = [(*HEADER, column), *((*row, "0.5") for row in ROWS[:2]), (*ROWS[2], value)]
+    with pytest.raises(BadDataError) as error:
+        read(written(tmp_path, rows))
+    assert f"line 4: {column} is {value}; {told}" in str(error.value)
+
+
+def test_every_measure_with_a_direction_says_where_its_values_lie():
+    assert [name for name, column in columns().items() if column.better != "none" and not column.lies] == []

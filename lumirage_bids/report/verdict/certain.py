@@ -36,7 +36,7 @@ def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
 
 def _difference(scene: Scene, r: Relation) -> str:
     size, n = scene.words.size(r.difference), count(r.row["n"])
-    what = f"{r.better} is {scene.words.above} {r.worse} by {size} {scene.words.noun} over {n} pairs"
+    what = f"{r.better} is {scene.words.above} {r.worse} by {size} {scene.words.amount} over {n} pairs"
     inside = [
         f"{scene.criteria.level} interval {scene.words.interval(r.low, r.high)}, from {subjects(r)}",
         f"p = {p_value(r.row['p_holm'])} after Holm's correction".replace("= <", "<"),

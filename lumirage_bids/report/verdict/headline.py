@@ -28,6 +28,9 @@ def lacking(scene: Scene) -> Iterator[str]:
         yield f"Not finished: {left} planned pairs are not done by any method."
     if scene.absent:
         yield f"Not here: {few(list(scene.absent))}, without any pair of this labelling."
+    if scene.unscored:
+        every = scene.unscored + max(s.planned for s in scene.standings)
+        yield f"{count(scene.unscored)} of {count(every)} pairs have no {scene.words.noun} of any method."
     aside = [s for s in scene.competitors if s.set_aside]
     failing, unfinished = ([s for s in aside if (s.unfinished > s.failed) is wanted] for wanted in (False, True))
     if failing:
@@ -217,7 +220,7 @@ def _not_shown_to_count(scene: Scene, name: str, small: Sequence[Relation]) -> s
     criteria = scene.criteria
     missed = [
         *(
-            [f"margin {criteria.margin:g} {scene.words.noun}"]
+            [f"margin {criteria.margin:g} {scene.words.amount}"]
             if any(not criteria.beyond(r.difference) for r in small)
             else []
         ),
@@ -239,7 +242,7 @@ def _undecided(scene: Scene, first: Standing, level: Sequence[Relation], several
     if largest.known:
         size += f", {scene.criteria.level} interval {scene.words.interval(largest.low, largest.high)}"
     of_what = "largest difference" if len(level) > 1 else "difference"
-    margin = f"{scene.criteria.margin:g} {scene.words.noun}"
+    margin = f"{scene.criteria.margin:g} {scene.words.amount}"
     if kinds == {"identical"}:
         return f"Identical: {names} have the same score in every pair, {_mean(scene, first)}. No winner."
     if kinds <= {"identical", "equivalent"}:

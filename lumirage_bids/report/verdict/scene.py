@@ -13,10 +13,10 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.measures import compared_columns
 from lumirage_bids.report.text import Wording, and_join, count
 from lumirage_bids.report.verdict.relations import Relation, Row, relation
-from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class, scores_of
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.reasons import NOT_TOLD, by_kind, in_words
-from lumirage_bids.stats.score import DICE
+from lumirage_bids.stats.score import Score
 
 _REASONS = 3  # kinds of failure that are told of an arm
 
@@ -42,7 +42,7 @@ class Standing:
     reference : bool
         Whether it is no competitor: the start itself, or a control.
     planned, failed, unfinished : int
-        Pairs; those without a score; those that other arms have and this one lacks.
+        Pairs that any arm has a score of or failed on; those without one; those that this arm was not run on.
     broken : bool
         Whether any of these was reported to have failed, and is not just without a structure to score.
     set_aside : bool
@@ -113,6 +113,8 @@ class Scene:
         Pairs that any arm has a row of, of any labelling: not every labelling has every scan.
     subjects : int
         Of the pairs that all ranked arms scored.
+    unscored : int
+        Pairs of the class that no arm has a score of, though none failed: nobody lacks them.
     standings : sequence of Standing
         In the order of the tables.
     relations : sequence of Relation
@@ -147,6 +149,7 @@ class Scene:
     planned: int | None
     done: int
     subjects: int
+    unscored: int
     standings: Sequence[Standing]
     relations: Sequence[Relation]
     by_class: Sequence[tuple[str, Relation]]
@@ -224,7 +227,7 @@ class Scene:
 
 
 def standings(
-    summary: pd.DataFrame, ranking: pd.DataFrame, pairs: pd.DataFrame, unranked: Sequence[str]
+    summary: pd.DataFrame, ranking: pd.DataFrame, pairs: pd.DataFrame, unranked: Sequence[str], unscored: pd.DataFrame
 ) -> list[Standing]:
     """One for each arm of a class of pairs.
 
@@ -236,18 +239,34 @@ def standings(
         Rows of the labelling and class, for reasons.
     unranked : sequence of str
         Methods that are no competitors.
+    unscored : DataFrame
+        Those of `pairs` that nobody has a score of, see `find_unscored`.
     """
     labels = arm_labels(arms_of(summary))
+    nobody = len(unscored[["moving", "fixed"]].drop_duplicates())
+    tried = unscored.groupby(["variant", "method"]).size()
     places = {Arm(row["variant"], row["method"]): row for row in ranking.to_dict("records")}
     failed = pairs[pairs["status"] != "ok"]
     by_arm = {
         Arm(str(variant), str(method)): _told(of)
         for (variant, method), of in by_kind(failed, ["variant", "method"]).groupby(["variant", "method"])
     }
-    return [
-        _standing(row, labels, places, by_arm.get(Arm(row["variant"], row["method"])), row["method"] in unranked)
-        for row in summary.to_dict("records")
-    ]
+    found = []
+    for row in summary.to_dict("records"):
+        arm = Arm(row["variant"], row["method"])
+        own = int(tried.get(arm, 0))
+        row |= {
+            **{"n_pairs": row["n_pairs"] - own, "n_failed": row["n_failed"] - own},
+            "n_unfinished": row["n_unfinished"] - (nobody - own),
+        }
+        found.append(_standing(row, labels, places, by_arm.get(arm), row["method"] in unranked))
+    return found
+
+
+def find_unscored(pairs: pd.DataFrame, score: Score) -> pd.DataFrame:
+    """Rows of pairs that no arm has a score of, though none failed: the data lacks what is scored."""
+    told = scores_of(pairs, score).notna() | (pairs["status"] != "ok")
+    return pairs[~told.groupby([pairs["moving"], pairs["fixed"]]).transform("any")]
 
 
 def _told(reasons: pd.DataFrame) -> str:
@@ -290,8 +309,7 @@ def relate(
     pairs: pd.DataFrame,
     labels: Mapping[Arm, str],
     criteria: Criteria,
-    sign: int,
-    column: str = DICE.column,
+    score: Score,
 ) -> list[Relation]:
     """Sort the comparisons of one labelling, evaluation and class.
 
@@ -303,26 +321,28 @@ def relate(
     labels : mapping
         Names of the arms.
     criteria : Criteria
-    sign : {1, -1}
-        1 where a higher score is better.
-    column : str
-        That of the scores.
+    score : Score
     """
     rows = comparisons[comparisons["n"] > 0].to_dict("records")
-    return [relation(row, labels, criteria, sign=sign, failures_differ=_differ(row, pairs, column)) for row in rows]
+    differ = [_differ(row, pairs, score.column) for row in rows]
+    return [
+        relation(row, labels, criteria, sign=score.sign, failures_differ=differs)
+        for row, differs in zip(rows, differ, strict=True)
+    ]
 
 
-def certain_rows(comparisons: pd.DataFrame, pairs: pd.DataFrame, criteria: Criteria, sign: int) -> pd.DataFrame:
-    """Comparisons of which a verdict says "for certain"; the arguments are those of `related`."""
+def certain_rows(comparisons: pd.DataFrame, pairs: pd.DataFrame, criteria: Criteria, score: Score) -> pd.DataFrame:
+    """Comparisons of which a verdict says "for certain"; the arguments are those of `relate`."""
     labels = arm_labels(arms_of(pairs))
     likely = (comparisons["p_holm"] < criteria.alpha).to_numpy(dtype=np.bool_).copy()
     for place in np.flatnonzero(likely):
         row = comparisons.iloc[place].to_dict()
-        likely[place] = relation(row, labels, criteria, sign=sign, failures_differ=_differ(row, pairs)).certain
+        differ = _differ(row, pairs, score.column)
+        likely[place] = relation(row, labels, criteria, sign=score.sign, failures_differ=differ).certain
     return comparisons[likely]
 
 
-def _differ(row: Row, pairs: pd.DataFrame, column: str = DICE.column) -> bool:
+def _differ(row: Row, pairs: pd.DataFrame, column: str) -> bool:
     """Whether two arms lack scores of different pairs."""
     lacking = [row[f"n_failed_{x}"] + row[f"n_unfinished_{x}"] for x in "ab"]
     if lacking[0] != lacking[1] or not lacking[0]:

@@ -88,7 +88,7 @@ def interactions(scene: Scene) -> Iterator[str]:
 def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Tell what is equivalent, what is not shown to count, and what is open; certain ones of single splits too."""
     by_kind = {kind: [r for r in rows if r.kind == kind] for kind in ("identical", "equivalent", "small")}
-    margin = f"{scene.criteria.margin:g} {scene.words.noun}"
+    margin = f"{scene.criteria.margin:g} {scene.words.amount}"
     if by_kind["identical"]:
         yield f"The same score in every pair: {_pairs_of(by_kind['identical'])}."
     if by_kind["equivalent"]:
@@ -137,7 +137,7 @@ def _neutral(scene: Scene, r: Relation) -> str:
     sign = 1 if scene.words.higher_is_better else -1
     signed = r.row["mean_difference"]
     b, a = (r.better, r.worse) if sign * signed >= 0 else (r.worse, r.better)
-    what = f"{b} − {a} {scene.words.size(signed, sign=True)} {scene.words.noun} over {_n(r)}"
+    what = f"{b} − {a} {scene.words.size(signed, sign=True)} {scene.words.amount} over {_n(r)}"
     if not r.known:
         return what
     ends = (r.row["ci_low"], r.row["ci_high"])
@@ -290,7 +290,7 @@ def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     needed = float(r.row["n_for_margin"])
     take = f"about {count(math.ceil(needed))}" if math.isfinite(needed) else f"more than {count(MOST_SUBJECTS)}"
     yield (
-        f"To see a difference of {scene.criteria.margin:g} {scene.words.noun} between any two of them take "
+        f"To see a difference of {scene.criteria.margin:g} {scene.words.amount} between any two of them take "
         f"{take} subjects, all with all; here are "
         f"{count(r.row['n_subjects'])}.{varies}"
     )

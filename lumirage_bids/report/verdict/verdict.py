@@ -13,7 +13,7 @@ from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import Wording, compared_where
 from lumirage_bids.report.verdict.headline import headline
 from lumirage_bids.report.verdict.relations import Relation
-from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, relate, standings
+from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, find_unscored, relate, standings
 from lumirage_bids.report.verdict.sentences import sentences
 from lumirage_bids.stats.classes import (
     ALL,
@@ -28,7 +28,7 @@ from lumirage_bids.stats.classes import (
     named,
     primary_class,
 )
-from lumirage_bids.stats.score import known_score
+from lumirage_bids.stats.score import DICE, Score, known_score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,7 @@ def judge(
     criteria: Criteria | None = None,
     words: Wording | None = None,
     known: Known | None = None,
+    score: Score = DICE,
 ) -> list[Verdict]:
     """Say which methods differ, by how much, in which class of pairs and how surely.
 
@@ -129,6 +130,8 @@ def judge(
     criteria : Criteria, optional
     words : Wording, optional
     known : Known, optional
+    score : Score
+        What is judged.
 
     Returns
     -------
@@ -138,7 +141,7 @@ def judge(
     criteria, words, known = criteria or Criteria(), words or Wording(), known or Known()
     plain = evaluations_of(tables.summary) == ["native"] if len(tables.summary) else True
     found = []
-    for scene in _scenes(tables, criteria, words, known):
+    for scene in _scenes(tables, criteria, words, known, score):
         where = "all pairs" if scene.split == ALL else f"pairs of {scene.split}"
         if set(tables.pairs.loc[tables.pairs["labelling"] == scene.labelling, "split"].unique()) == {SAME_SUBJECT}:
             where = "rescans alone, each subject with itself"
@@ -175,13 +178,13 @@ def ranked_labellings(ranking: pd.DataFrame, withheld: Mapping[str, str]) -> pd.
     return ranking[~ranking["labelling"].isin(barred)]
 
 
-def _scenes(tables: Tables, criteria: Criteria, words: Wording, known: Known) -> list[Scene]:
+def _scenes(tables: Tables, criteria: Criteria, words: Wording, known: Known, score: Score) -> list[Scene]:
     found = []
     for name, rows in tables.summary.groupby("labelling", sort=False):
         labelling, split = str(name), primary_class(rows["split"])
         for how in evaluations_of(rows):
             mine = rows[(rows["split"] == split) & (rows["evaluation"] == how)]
-            found.append(_scene(tables, labelling, how, split, mine, criteria, words, known))
+            found.append(_scene(tables, labelling, how, split, mine, criteria, words, known, score))
     return found
 
 
@@ -194,15 +197,16 @@ def _scene(
     criteria: Criteria,
     words: Wording,
     known: Known,
+    score: Score,
 ) -> Scene:
     labels = arm_labels(arms_of(summary))
-    sign = 1 if words.higher_is_better else -1
     pairs = tables.pairs[(tables.pairs["labelling"] == labelling) & (tables.pairs["evaluation"] == how)]
     here = _of(tables.comparisons, labelling, how)
     classes = {
-        str(name): relate(rows, pairs, labels, criteria, sign) for name, rows in here.groupby("split", sort=False)
+        str(name): relate(rows, pairs, labels, criteria, score) for name, rows in here.groupby("split", sort=False)
     }
     inside, ranks = in_class(pairs, labelling, split), _of(tables.ranking, labelling, how)
+    unscored = find_unscored(inside, score)
     return Scene(
         labelling=labelling,
         evaluation=how,
@@ -210,7 +214,8 @@ def _scene(
         planned=known.planned,
         done=len(tables.pairs[["moving", "fixed"]].drop_duplicates()),
         subjects=int(summary["n_subjects_common"].max()),
-        standings=standings(summary, ranks[ranks["split"] == split], inside, known.unranked),
+        unscored=len(unscored[["moving", "fixed"]].drop_duplicates()),
+        standings=standings(summary, ranks[ranks["split"] == split], inside, known.unranked, unscored),
         relations=classes.get(split, []),
         by_class=[(name, r) for name, rows in classes.items() for r in rows],
         splits=frozenset(pairs["split"].unique()),
@@ -238,7 +243,7 @@ def _relations_by_measure(
     if table.empty:
         return {}
     return {
-        str(measure): relate(rows, pairs, labels, replace(criteria, margin=known[1]), known[0].sign, str(measure))
+        str(measure): relate(rows, pairs, labels, replace(criteria, margin=known[1]), known[0])
         for measure, rows in table[table["split"] == split].groupby("measure", sort=False)
         if (known := known_score(str(measure))) and known[1] is not None
     }

@@ -164,7 +164,7 @@ def test_where_lower_is_judged_others_agree_or_not():
     score = Score(better="lower", worst=9.0)
     say = wording("my_error", higher_is_better=False, margin=0.1, worst=9.0)
     criteria = Criteria(margin=0.1)
-    (found,) = judge(score_tables(pairs, criteria=criteria, score=score), criteria, say)
+    (found,) = judge(score_tables(pairs, criteria=criteria, score=score), criteria, say, score=score)
     assert found.headline.startswith("Lowest (best) mean: syn, my_error ")
     assert re.search(r"; but greedy is better than syn by TRE \(\d", found.headline)
     assert re.search(r"certain by my_error: TRE turns 1", words(found))

@@ -18,7 +18,8 @@ from lumirage_bids.report.verdict.verdict import Known, Tables
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.tables import statistics
 
-#: Columns of pairs.tsv that a verdict is made from, or that tell which scans they are of; most of the table is not.
+#: Columns of pairs.tsv that every verdict is made from, or that tell which scans they are of; those of the measures
+#: that are compared come besides, and most of the table is neither.
 PAIRS = (
     *("variant", "method", "labelling", "evaluation", "split", "moving", "fixed", "status", "reason"),
     *("dice_mean", "dice_initial", "hash"),
@@ -124,14 +125,15 @@ def _read(path: Path, folder: Path) -> Collected:
     about = read_experiment(folder)
     if about is None:  # it was there a moment ago
         raise MissingInputError(f"{folder / FILE} is gone. Give the same command again when the folder is whole.")
-    pairs = fill_in(_table(folder, "pairs", PAIRS, more=FACTS, only=True))
+    comparing = tuple(statistics()["further_comparisons"].columns)
+    further = _table(folder, "further_comparisons", comparing, optional=True)
+    scores = dict.fromkeys((*PAIRS, *map(str, further["measure"].unique())))  # a verdict asks whose are not there
+    pairs = fill_in(_table(folder, "pairs", tuple(scores), more=FACTS, only=True))
     if pairs.empty:
         raise BadDataError(
             f"{folder / 'pairs.tsv'} has no rows. Run 'lumirage BIDS_DIR OUT_DIR participant' to its end."
         )
     made = {name: _table(folder, name, tuple(statistics()[name].columns)) for name in _NEEDED}
-    comparing = tuple(statistics()["further_comparisons"].columns)
-    further = _table(folder, "further_comparisons", comparing, optional=True)
     if wrong := why_not_whole(pairs, made["summary"], [made["comparisons"], further]):
         raise BadDataError(f"The tables of {folder} do not fit each other: {wrong}. {_again(folder)}")
     return Collected(

@@ -12,6 +12,7 @@ from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageErro
 from lumirage_bids.output.experiment import Experiment, Labelled, write_experiment
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.collected.reading import read_all
+from lumirage_bids.report.collected.summing import sum_up
 from lumirage_bids.report.judged import score_tables
 from lumirage_bids.stats.tables import statistics
 from tests.report.situations import table
@@ -20,8 +21,11 @@ from tests.report.situations import table
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Group tables of an experiment whose variant looks like a number."""
-    out = tmp_path_factory.mktemp("out")
     pairs = table(groups={"T1w": 4}, variants=("0.6",)).assign(hash="h", surface_mm=1.0, hd95_mm=2.0)
+    return written(tmp_path_factory.mktemp("out"), pairs)
+
+
+def written(out, pairs):
     output = Output(out)
     labelled = Labelled(withheld="", caveat="few", agreements=({"reference": "r", "dice": 0.9, "scans": 2},))
     about = Experiment(dataset="D", protocol="p", criteria=Criteria(), labellings={"manual": labelled}, arms=())
@@ -54,6 +58,17 @@ def test_what_is_read_is_what_was_written(out):
     assert found.known.caveats == {"manual": "few"}
     assert found.known.agreements["manual"][0].dice == 0.9
     assert found.tables.comparisons["hangs_on_subject"].dtype == bool
+
+
+@pytest.mark.parametrize("measure", ["tre_mm", "dice_near_lesion"])
+def test_a_measure_of_some_scans_alone_has_its_verdict(tmp_path, measure):
+    """Arms lack it of the same number of pairs, so that a verdict asks of which."""
+    pairs = table(groups={"T1w": 8}).assign(hash="h")
+    some = pairs["moving"].isin(sorted(set(pairs["moving"]))[:4])
+    (found,) = read_all([written(tmp_path, pairs.assign(**{measure: (1 - pairs["dice_mean"]).where(some)}))])
+    (verdict,) = sum_up([found]).verdicts[0]
+    assert verdict.headline
+    assert measure in found.tables.pairs
 
 
 def test_nothing_but_group_tables_is_read(out):

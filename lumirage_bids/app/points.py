@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_extension(arguments.out)
     if not arguments.points.exists():
         raise MissingInputError(f"There is no file of points {arguments.points}.")
-    if arguments.out.absolute() == arguments.points.absolute():
+    if arguments.out.exists() and arguments.out.samefile(arguments.points):  # another spelling, or a link
         raise UsageError(f"{arguments.out} would replace the points themselves. Give another file to be written.")
     points = read_points(arguments.points)
     transform = _transform(arguments)

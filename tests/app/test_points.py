@@ -69,7 +69,10 @@ def test_points_outside_the_field_are_told_of(tmp_path: Path, saved: Path, capsy
     [
         (("{}/in.tsv", "{}/out.tsv", "--transform", "{}/x.h5"), 64, "--of"),
         (("{}/in.tsv", "{}/out.txt", "--of", "fixed", "--transform", "{}/x.h5"), 64, "must end with one of"),
-        (("{}/in.tsv", "{}/in.tsv", "--of", "fixed", "--transform", "{}/x.h5"), 64, "would replace the points"),
+        *(
+            (("{}/in.tsv", "{}/" + same, "--of", "fixed", "--transform", "{}/x.h5"), 64, "would replace the points")
+            for same in ("in.tsv", "folder/../in.tsv", "link.tsv")
+        ),
         (("{}/no.tsv", "{}/out.tsv", "--of", "fixed", "--transform", "{}/x.h5"), 66, "no file of points"),
         (("{}/in.tsv", "{}/out.tsv", "--of", "fixed", "--transform", "{}/x.h5"), 66, "no transform file"),
     ],
@@ -78,6 +81,8 @@ def test_what_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     (tmp_path / "in.tsv").write_text(FIXED)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.tsv").symlink_to("in.tsv")
     assert main(["points", *(a.format(tmp_path) for a in arguments)]) == code
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out.tsv").exists()

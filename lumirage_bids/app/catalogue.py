@@ -38,7 +38,7 @@ def show(what: str, name: str, weights: Path | None) -> str:
     what : str
         ``methods``, ``labellings``, ``measures`` or ``protocols``.
     name : str
-        As the list has it.
+        As the list has it; of a measure also one of its columns.
     weights : Path or None
         Folder of network weights.
 
@@ -51,8 +51,10 @@ def show(what: str, name: str, weights: Path | None) -> str:
         _check(what, name, {n: n for n in protocol.names()})
         return protocol.source(name).rstrip()
     if what == "measures":
-        _check(what, name, measures.measures())
-        return "\n".join(_about_measure(measures.measures()[name]))
+        known_measures = measures.measures()
+        of_column = {column: kind for kind in known_measures.values() for column in kind.columns}
+        _check(what, name, known_measures, of_column)
+        return "\n".join(_about_measure({**of_column, **known_measures}[name]))
     known: Mapping[str, Any] = methods.methods() if what == "methods" else _labellings()
     _check(what, name, known)
     head = [f"[{what}.{name}]"]
@@ -93,9 +95,11 @@ def _labellings() -> dict[str, Any]:
     return {**labellers.labellings(), **of_any, **freesurfers}
 
 
-def _check(what: str, name: str, known: Mapping[str, object]) -> None:
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
+def _check(what: str, name: str, known: Mapping[str, object], more: Iterable[str] = ()) -> None:
+    """Refuse a name that is not known, nor among others that are as good."""
+    allowed = dict.fromkeys((*known, *more))
+    if name not in allowed:
+        close = difflib.get_close_matches(name, allowed, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise UsageError(f"lumirage {what}: there is no {name!r}.{hint} Known: {', '.join(known)}.")
 

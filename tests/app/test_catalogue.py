@@ -54,6 +54,14 @@ def test_a_measure_says_what_its_columns_are_and_how_it_is_asked_for(name: str) 
         assert publications()[key].url in text
 
 
+def test_a_measure_is_found_by_each_of_its_columns() -> None:
+    for name, kind in measures().items():
+        for column in kind.columns:
+            assert column in measures() or show("measures", column, None) == show("measures", name, None)
+    with pytest.raises(UsageError, match="Did you mean 'hd95_mm'"):
+        show("measures", "hd95", None)
+
+
 @pytest.mark.parametrize("name", protocol.names())
 def test_a_protocol_printed_is_that_protocol(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.toml"

@@ -104,7 +104,7 @@ class Run:
                 **({"drawn": [s.name for s in plan.drawn]} if plan.drawn else {}),
                 "missing": [{"name": s.name, "get": self.get_line(s)} for s in plan.missing],
                 "left_out": [asdict(subject) for subject in plan.left_out],
-                "warnings": [f"WARNING: {text}" for text in (*self.settings.warnings, *warnings(plan))],
+                "warnings": [*self.settings.warnings, *warnings(plan)],
                 "choices": [c.reason + ": " + c.chosen + " over " + ", ".join(c.others) for c in self.dataset.choices],
                 "notes": list(self.dataset.notes),
             },

@@ -157,7 +157,7 @@ def _context(
         created=datetime.now(UTC),
         versions=run.versions,
         missing=[MissingScan(**scan) for scan in plan.get("missing", [])],
-        notes=[*notes, *plan.get("warnings", [])],
+        notes=[*notes, *warnings_of(plan)],
         methods_text=methods_text(run),
         arms=dict(_tell_arms(run.arms)),
         parameters=audited.parameters,
@@ -242,6 +242,11 @@ def pairs_asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Planned
 def _part(asked: int, pairs: int) -> tuple[str, ...]:
     told = f"{count(asked)} of the protocol's {count(pairs)} pairs were asked for: runs named subjects."
     return (told,) if asked < pairs else ()
+
+
+def warnings_of(plan: Mapping[str, Any]) -> list[str]:
+    """What a run was warned of, by the plan of its record; those of version 0.1 put the dry run's word before each."""
+    return [str(text).removeprefix("WARNING: ") for text in plan.get("warnings", [])]
 
 
 def criteria_note(before: Criteria, now: Criteria) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_records
-from lumirage_bids.report.group_level import criteria_note, pairs_asked
+from lumirage_bids.report.group_level import criteria_note, pairs_asked, warnings_of
 
 SUBJECTS = "123456"
 PAIRS = [(f"sub-{a}_T1w", f"sub-{b}_T1w") for a in SUBJECTS for b in SUBJECTS if a != b]
@@ -20,6 +20,11 @@ def test_a_change_of_criteria_is_told_loudly():
     (note,) = criteria_note(Criteria(), Criteria(margin=0.05))
     assert note.startswith("CRITERIA CHANGED AFTER SCORES EXISTED: the first scores were made under margin 0.01,")
     assert "this page uses margin 0.05, threshold |d_z| 0.2, 95 % intervals." in note
+
+
+def test_a_warning_of_the_dry_run_is_a_note_of_the_page():
+    assert warnings_of({"warnings": ["WARNING: 2 scan(s) …", "3 scan(s) …"]}) == ["2 scan(s) …", "3 scan(s) …"]
+    assert warnings_of({}) == []
 
 
 def ran(folder: Path, name: str, *, moving: str = "", fixed: str = "", asked: int = 30) -> Output:

@@ -144,7 +144,7 @@ def test_landmarks_are_found_by_their_names(tmp_path: Path) -> None:
     assert not set(first.raters) & set(first.needs())
     assert not dataset.scans[1].landmarks.present
     how_many, absent = dataset.notes[-2:]
-    assert how_many == "Landmarks: of 2 of 4 scans, and as 0 to 2 single raters placed them."
+    assert how_many == "Landmarks: of 2 of 4 scans, and as 0 to 2 raters a scan placed them."
     assert absent.startswith("What raters placed on 1 of these scans is not here; ")
     assert absent.endswith("rater02_afids.fcsv")
     assert "datalad get -d" in absent
@@ -170,7 +170,7 @@ def test_the_protocol_finds_what_openneuro_has(tmp_path: Path) -> None:
     dataset = with_landmarks(look(tmp_path / "ds004470"), given.landmark_pattern, given.rater_pattern)
     assert len(dataset.scans) == 32
     assert all(scan.landmarks and len(scan.raters) == 3 and not scan.present for scan in dataset.scans)
-    assert dataset.notes[-1] == "Landmarks: of 32 of 32 scans, and as 3 single raters placed them."
+    assert dataset.notes[-1] == "Landmarks: of 32 of 32 scans, and as 3 raters a scan placed them."
 
 
 def test_what_a_run_put_down_of_landmarks_is_no_file_of_landmarks(tmp_path: Path) -> None:

@@ -148,11 +148,14 @@ def _words(guess: Guess) -> str:
 
 def _story(found: Guess, alike: Sequence[Guess], n_orientations: int) -> str:
     """What fits, and of what it could not be told."""
+    from lumirage_bids.methods.networks.conventions import NEAR
+
     lines = [f"\nIt fits: {100 * found.left:.0f} % of the known displacement is left."]
     for what in ("arguments", "orientation", "components", "units"):
         mine = getattr(found.method, what)
         others = dict.fromkeys(value for g in alike if (value := getattr(g.method, what)) != mine)
-        if what == "orientation" and len(others) + 1 == n_orientations > 1:
+        level = {g.method.orientation for g in alike if g.left <= found.left + NEAR} | {found.method.orientation}
+        if what == "orientation" and len(level) == n_orientations > 1:
             lines.append("Where the axes point does not matter to it.")
         elif others:
             lines.append(f"Not told apart: {what} {mine} and {', '.join(others)}. Take what its authors say.")

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from lumirage_bids.base.errors import LumirageError
+from lumirage_bids.base.errors import LumirageError, MissingInputError
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.lesions import read_lesion
 from lumirage_bids.bids.scans import Scan
@@ -22,6 +22,7 @@ from lumirage_bids.measures.pair import ComparedLabels
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
+    NotPreparedError,
     failure_of,
     native_grid,
     prepared_grid,
@@ -101,9 +102,25 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
         failures=failures,
         alignment=alignment,
         at_edge=float("nan") if at_edge is None else max(at_edge.values(), default=0.0),
-        lesion=read_lesion(scan),
+        lesion=lesion_of(scan),
         seen=seen,
     )
+
+
+def lesion_of(scan: Scan) -> Volume | None:
+    """A scan's lesion, if it has one.
+
+    Raises
+    ------
+    NotPreparedError
+        Its mask, or the scan itself, is no longer where it was when the run was planned.
+    BadDataError
+        It is no mask of this scan.
+    """
+    try:
+        return read_lesion(scan)
+    except MissingInputError as error:
+        raise NotPreparedError(f"input lost: {error}") from error
 
 
 def place_labels(

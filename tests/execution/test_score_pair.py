@@ -1,22 +1,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumirage_bids.execution.score_pair import Side, on_grid, place_prepared, score
+from lumirage_bids.bids.scans import File
+from lumirage_bids.execution.score_pair import Side, lesion_of, on_grid, place_prepared, score
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
+from lumirage_bids.experiment.status import is_final
 from lumirage_bids.labellers import labeller
 from lumirage_bids.measures import RegisteredPair, measure
 from lumirage_bids.measures.overlap import dice
+from lumirage_bids.output.read_prepared import NotPreparedError, failure_of
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
 from lumirage_bids.spatial.transforms import Transform
+from tests.small_plan import scan
 
 
 def labels() -> Volume:
@@ -129,3 +135,11 @@ def test_an_index_that_either_map_has_no_name_for_is_not_scored() -> None:
     for one, other in ((fixed, fewer), (fewer, fixed), (fewer, fewer)):
         row = score(MADE, one, other, Transform(), Evaluation(), 1)
         assert (row["n_structures"], "dice_2" in row, row["dice_3"]) == (2, False, 1.0)
+
+
+def test_a_lesion_mask_that_vanished_is_an_input_lost(tmp_path: Path) -> None:
+    """The same command tries it again."""
+    gone = File(path=tmp_path / "lesion.nii", dataset=tmp_path)
+    with pytest.raises(NotPreparedError, match=r"^input lost: .*lesion\.nii: no such file") as caught:
+        lesion_of(replace(scan(tmp_path, "1"), lesion=gone))
+    assert not is_final("failed", failure_of(caught.value).kind)

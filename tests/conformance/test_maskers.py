@@ -20,7 +20,7 @@ from lumirage_bids.testing.whole_head import dice, whole_head
 
 NAMES = sorted(maskers())
 FINDING = [name for name in NAMES if name != "none"]
-MINUTES = {"T1w", "template"}
+MINUTES = {"T1w", "given-T1w", "template"}
 """Maskers whose runs on a synthetic head take too long for the default suite."""
 
 

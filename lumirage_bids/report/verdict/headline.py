@@ -8,12 +8,11 @@ from typing import Any
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import FEW_NAMES, and_join, count, few, fixed, p_value
-from lumirage_bids.report.verdict.other_measures import objections, tell_agreement
-from lumirage_bids.report.verdict.relations import Relation
+from lumirage_bids.report.verdict.other_measures import mind, objections, tell_agreement
+from lumirage_bids.report.verdict.relations import Relation, as_far
 from lumirage_bids.report.verdict.scene import Scene, Standing
 
 _MOST = 5  # methods that are named with their numbers
-_FEW = 6  # subjects: fewer are said to be few
 
 
 def headline(scene: Scene) -> str:
@@ -101,13 +100,16 @@ def _alone(scene: Scene, only: Standing) -> str:
     told = f"{start} {only.name}: {_mean(scene, only)}"
     if not floors:
         return f"{told}. There is nothing to compare it with."
-    return f"{told}; {'; '.join(against(scene, only.name, r) for r in floors)}."
+    ahead = [r for r in floors if r.ahead and r.better == only.name]
+    more = objections(scene, [only.name], ahead) if scene.any_certain else ""
+    told += f"; {'; '.join(against(scene, only.name, r) for r in floors)}{more}."
+    return f"{told}{tell_agreement(scene, ahead)}" if ahead else told
 
 
 def against(scene: Scene, name: str, r: Relation) -> str:
     """How a method stands to a reference, with as much certainty as there is."""
     other = next(iter(r.names() - {name}))
-    other = f"the control {other}" if any(s.control and s.name == other for s in scene.standings) else other
+    other = scene.called(other)
     by = f" by {scene.words.size(r.difference)}"
     if r.ahead or r.kind == "small":
         where = scene.words.above if r.better == name else scene.words.below
@@ -130,12 +132,15 @@ def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
     if not found or all(r.kind == "unknown" for r in found.values()):
         return _unknown(scene, ranked, list(found.values()))
     if not level:
-        doubt = _doubt(scene, behind)
         others = "every other that is ranked" if any(s.set_aside for s in scene.competitors) else "every other"
-        every = f"{scene.words.above} {others}{doubt}: {_by_how_much(scene, behind)}"
-        every += f"{objections(scene, first.name, behind)}.{tell_agreement(scene, behind)}"
+        every = f"{scene.words.above} {others}{_each_by_how_much(scene, behind)}"
+        every += f"{objections(scene, [first.name], behind)}.{tell_agreement(scene, behind)}"
         return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}{_ifs(scene, first, behind)}"
-    others = f" {_behind(scene, first.name, level, behind)}" if behind else ""
+    others = (
+        f" {_behind(scene, first.name, level, behind)}"
+        if behind
+        else mind(scene, [first.name, *_others(first.name, level)])
+    )
     return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
 
 
@@ -146,8 +151,30 @@ def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence
     lower = {each.worse for each in behind}
     everyone = len(theirs) == len(top) * len(behind) and all(r.ahead and r.worse in lower for r in theirs)
     who = "Each of them" if everyone else name
-    told = f"{who} is {scene.words.above} {few(sorted(lower))}{_doubt(scene, [*behind, *(theirs * everyone)])}"
-    return f"{told}{objections(scene, name, behind)}."
+    groups = _by_doubt([*behind, *(theirs * everyone)])
+    parts = [f"{few(sorted({r.worse for r in of}))}{_doubt(scene, of)}" for of in groups]
+    ahead = [*behind, *(r for r in theirs if r.ahead and r.worse in lower)]
+    return f"{who} is {scene.words.above} {'; '.join(parts)}{objections(scene, [name, *top], ahead)}."
+
+
+def _by_doubt(relations: Sequence[Relation]) -> list[list[Relation]]:
+    """Relations by what makes them doubtful, those of one arm behind together, the certain ones first."""
+    of_worse: dict[str, list[Relation]] = {}
+    for r in relations:
+        of_worse.setdefault(r.worse, []).append(r)
+    groups: dict[tuple[bool, tuple[str, ...]], list[Relation]] = {}
+    for of in of_worse.values():
+        key = any(r.lacks_too_much for r in of), tuple(sorted({r.hangs_on for r in of if r.hangs_on}))
+        groups.setdefault(key, []).extend(of)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _each_by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
+    """How surely, and by how much; what only some of the differences hang on is told of these alone."""
+    groups = _by_doubt(behind)
+    if len(groups) == 1:
+        return f"{_doubt(scene, behind)}: {_by_how_much(scene, behind)}"
+    return f": {'; '.join(f'{_by_how_much(scene, of)}{_doubt(scene, of)}' for of in groups)}"
 
 
 def _by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
@@ -175,8 +202,10 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
     """Whether differences are certain, and what they hang on if not."""
     if any(r.lacks_too_much for r in relations):
         return " on the pairs that all scored, which is not certain where failures differ"
-    if hanging := list(dict.fromkeys(r.hangs_on for r in relations if r.hangs_on)):
-        return f", but not for certain: it hangs on {and_join(hanging)} alone"
+    if hanging := [r for r in relations if r.hangs_on]:
+        some = f" over {few([r.worse for r in hanging])}" if len(hanging) < len(relations) else ""
+        subjects = and_join(list(dict.fromkeys(r.hangs_on for r in hanging)))
+        return f", but not for certain{some}: it hangs on {subjects} alone"
     return surely(scene, relations)
 
 
@@ -185,15 +214,6 @@ def surely(scene: Scene, relations: Sequence[Relation]) -> str:
     if (fuller := scene.fuller(relations)) is not None:
         return f" on these pairs alone ({fuller.name}, set aside, scored {count(fuller.scored)})"
     return f" for certain{as_far(relations)}"
-
-
-def as_far(relations: Sequence[Relation]) -> str:
-    """How far certainty goes where it is from a few subjects."""
-    fewest, units = min(((int(r.row["n_subjects"]), r.units) for r in relations), default=(_FEW, ""))
-    if fewest < _FEW:
-        return f", as far as {fewest} {units} go"
-    smallest, units = min(((int(r.row["n_smallest"]), r.units) for r in relations), default=(_FEW, ""))
-    return f", with {smallest} {units} in the smallest group" if smallest < _FEW else ""
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:

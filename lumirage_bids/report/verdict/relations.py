@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,6 +119,19 @@ class Relation:
     def known(self) -> bool:
         """Whether an interval is known."""
         return math.isfinite(self.low)
+
+
+_FEW = 6  # subjects: fewer are said to be few
+
+
+def as_far(relations: Iterable[Relation]) -> str:
+    """How far certainty goes where it is from a few subjects."""
+    found = list(relations)
+    fewest, units = min(((int(r.row["n_subjects"]), r.units) for r in found), default=(_FEW, ""))
+    if fewest < _FEW:
+        return f", as far as {fewest} {units} go"
+    smallest, units = min(((int(r.row["n_smallest"]), r.units) for r in found), default=(_FEW, ""))
+    return f", with {smallest} {units} in the smallest group" if smallest < _FEW else ""
 
 
 def relation(row: Row, labels: Mapping[Arm, str], criteria: Criteria, *, sign: int, failures_differ: bool) -> Relation:

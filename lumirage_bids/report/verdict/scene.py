@@ -219,10 +219,20 @@ class Scene:
             return None
         return most
 
-    def with_unranked(self) -> list[Relation]:
-        """Relations of a ranked arm with a reference of its own variant."""
+    @property
+    def any_certain(self) -> bool:
+        """Whether any difference is certain: only then is anything said of other measures."""
+        return any(r.certain for r in self.relations)
+
+    def called(self, name: str) -> str:
+        """An arm in a sentence: of a control it is said that it is one."""
+        return f"the control {name}" if any(s.control and s.name == name for s in self.standings) else name
+
+    def with_unranked(self, relations: Sequence[Relation] | None = None) -> list[Relation]:
+        """Relations of a ranked arm with a reference of its own variant; by the score, or those of another measure."""
         names, unranked = {s.name for s in self.ranked}, {s.name for s in self.standings if s.reference}
-        own = [r for r in self.relations if r.row["variant_a"] == r.row["variant_b"]]
+        among = self.relations if relations is None else relations
+        own = [r for r in among if r.row["variant_a"] == r.row["variant_b"]]
         return [r for r in own if len(r.names() & names) == 1 and len(r.names() & unranked) == 1]
 
 

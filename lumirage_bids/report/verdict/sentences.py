@@ -9,7 +9,7 @@ from itertools import islice
 from lumirage_bids.report.text import and_join, count, few, fixed, p_value
 from lumirage_bids.report.verdict.certain import MOST, differences, doubts, single_splits, subjects
 from lumirage_bids.report.verdict.headline import against, hidden, surely, turning, turns
-from lumirage_bids.report.verdict.other_measures import order
+from lumirage_bids.report.verdict.other_measures import of_reference, order
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
@@ -191,6 +191,9 @@ def gains(scene: Scene) -> Iterator[str]:
     if worse:
         how = surely(scene, worse) if scene.fuller(worse) else ", for certain"
         yield f"{and_join([r.worse for r in worse])}: worse than no deformation at all{how}."
+    for floor in (s.name for s in scene.standings if s.method == FLOOR):
+        for measures, arms in ((measures, arms) for better, measures, arms in of_reference(scene, floor) if better):
+            yield f"{few(arms)}: worse than no deformation at all by {and_join(measures)}, for certain."
     none = [r for r in own if r.kind in ("open", "turned", "small", "equivalent", "identical")]
     for r in none[:MOST]:
         name = next(iter(r.names() & names))
@@ -213,6 +216,9 @@ def controls(scene: Scene) -> Iterator[str]:
             )
         if below:
             parts.append(f"is {scene.words.below} {few([r.better for r in below])}{surely(scene, below)}")
+        for better, measures, arms in of_reference(scene, control.name):
+            of = f"{few(arms)} by {and_join(measures)}, for certain"
+            parts.append(f"is better than {of}: that confirms nothing of them" if better else f"is worse than {of}")
         if open_:
             others = [next(iter(r.names() - {control.name})) for r in open_]
             parts.append(f"is not told apart for certain from {few(others)}")

@@ -104,7 +104,7 @@ def test_a_split_is_told_by_what_is_known_of_it():
 def test_a_further_measure_is_judged_by_its_own_margin():
     random = np.random.default_rng(0)
     pairs = table(subject=0.003)
-    pairs["hd95_mm"] = 3 + 0.02 * of(pairs, "syn") + random.normal(0, 0.001, len(pairs))
+    pairs["hd95_mm"] = 3 + 0.02 * of(pairs, "syn") + 2 * of(pairs, "identity") + random.normal(0, 0.001, len(pairs))
     found = verdict(pairs)
     assert "; but" not in found.headline
     assert "Other measures: by HD95 they are equivalent (0.02 mm)" in words(found)

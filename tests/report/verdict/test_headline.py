@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lumirage_bids.report.verdict.verdict import Known
+from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.report.judged import score_tables
+from lumirage_bids.report.verdict.verdict import Known, judge
 from tests.report.situations import fail, of, some, table, verdict, verdicts, words
 from tests.report.verdict.claims import claims, copied, equal, failing, rounded, turned
 
@@ -93,7 +96,7 @@ def test_what_a_winner_pays_stands_in_the_headline():
     syn = of(pairs, "syn")
     assert "; but" not in verdict(pairs).headline
     random = np.random.default_rng(0)
-    pairs["hd95_mm"] += random.normal(0, 0.1, len(pairs))
+    pairs["hd95_mm"] += random.normal(0, 0.1, len(pairs)) + 3 * of(pairs, "identity")
     pairs.loc[syn, "hd95_mm"] += 1
     pairs.loc[syn & some(pairs, 0.06), "folding_percent"] = 5.0
     found = verdict(pairs).headline
@@ -275,3 +278,17 @@ def test_a_mean_without_a_winner_is_nobodys_but_the_best():
     best = max(s.mean for s in found.standings)
     assert found.headline.startswith("No winner: the order of ")
     assert f"; mean Dice at best {best:.3f} over 30 pairs of 6 subjects." in found.headline
+
+
+def test_what_hangs_on_one_subject_is_said_of_that_difference_alone():
+    pairs = table({"identity": 0.45, "low": 0.55, "near": 0.6, "top": 0.65}, subject=0.003)
+    tables = score_tables(pairs, criteria=Criteria())
+    rows = tables.comparisons.astype({"hangs_on_subject": object, "without_subject": object})
+    one = (rows["method_a"] == "near") & (rows["method_b"] == "top")
+    rows.loc[one, ["hangs_on_subject", "without_subject"]] = [True, "sub-00"]
+    (found,) = judge(replace(tables, comparisons=rows))
+    assert re.search(
+        r"above every other: low by 0\.\d+ \([^)]*\) for certain; near by 0\.\d+ \([^)]*\), but not for certain: it "
+        r"hangs on sub-00 alone",
+        found.headline,
+    )

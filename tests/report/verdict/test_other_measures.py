@@ -10,7 +10,7 @@ import pytest
 
 from lumirage_bids.report.judged import score_tables
 from lumirage_bids.report.text import wording
-from lumirage_bids.report.verdict.verdict import Criteria, judge
+from lumirage_bids.report.verdict.verdict import Criteria, Known, judge
 from lumirage_bids.stats.score import Score
 from tests.report.situations import fail, of, some, table, verdict, words
 
@@ -24,8 +24,10 @@ def made(means: dict[str, float] | None = None, *, subjects: int = 8, **kind: ob
 
 
 def like_dice(pairs: pd.DataFrame, *, by: float = 10.0, **more: float) -> pd.Series:
-    """A distance that follows Dice; `more` adds to methods."""
-    found = 8 - by * pairs["dice_mean"] + np.random.default_rng(3).normal(0, 0.05, len(pairs))
+    """A distance that follows Dice, largest without deformation; `more` adds to methods."""
+    found = (
+        8 - by * pairs["dice_mean"] + 4 * of(pairs, "identity") + np.random.default_rng(3).normal(0, 0.05, len(pairs))
+    )
     return found + sum(plus * of(pairs, method) for method, plus in more.items())
 
 
@@ -94,7 +96,7 @@ def test_a_measure_that_is_nought_for_all_says_nothing():
     pairs = made()
     found = verdict(pairs.assign(folding_percent=0.0, ndv_percent=0.0, hd95_mm=0.0))
     assert "; but" not in found.headline
-    assert found.headline.endswith(" HD95 does not tell.")
+    assert found.headline.endswith(" HD95 is the same in every pair.")
     assert "HD95 finds equivalent 1 (syn and greedy)" in words(found)
     assert "for certain: higher" not in words(found)
 
@@ -137,7 +139,7 @@ def test_the_order_turns_among_those_that_do_not_win():
 def test_several_share_the_top_and_one_of_those_behind_is_better_elsewhere():
     pairs = made({"identity": 0.4, "a": 0.5, "b": 0.6, "c": 0.6})
     found = verdict(pairs.assign(tre_mm=like_dice(pairs, by=0, b=2.0, c=2.0)))
-    assert re.search(r"Each of them is above a for certain; but a is better than [bc] by TRE \(\d", found.headline)
+    assert re.search(r"Each of them is above a for certain; but a is better than b and c by TRE \(\d", found.headline)
 
 
 def test_what_a_winner_does_to_volume_and_takes_in_time():
@@ -170,6 +172,78 @@ def test_where_lower_is_judged_others_agree_or_not():
     assert re.search(r"certain by my_error: TRE turns 1", words(found))
 
 
+def test_every_one_that_shares_the_top_is_objected_to():
+    pairs = made({"identity": 0.4, "a": 0.5, "b": 0.6, "c": 0.6}).assign(folding_percent=0.02)
+    pairs.loc[of(pairs, "c"), "folding_percent"] = 4.0
+    pairs["tre_mm"] = like_dice(pairs, by=0, a=1.0, c=2.0)
+    assert re.search(
+        r"Each of them is above a for certain; but c folds more than 1 % of the brain in 56 of 56 pairs \(4\.00 % on "
+        r"average; a 0\.02 %\), and a is better than c by TRE \(1\.\d\d mm",
+        verdict(pairs).headline,
+    )
+    level = verdict(pairs[~of(pairs, "a")])
+    assert level.headline.endswith(" Mind: c folds more than 1 % of the brain in 56 of 56 pairs (4.00 % on average).")
+
+
+def test_a_winner_that_is_worse_than_no_deformation_by_another_measure():
+    pairs = made().assign(hd95_mm=lambda p: like_dice(p, identity=-7.0), tre_mm=like_dice)
+    found = verdict(pairs)
+    assert re.search(
+        r"; but identity is better than syn by HD95 \(\d\.\d\d mm, [^)]*\)\. TRE agrees\.$", found.headline
+    )
+    assert re.search(
+        r"HD95 agrees \(0\.\d\d mm\), but confirms nothing: identity is better than syn by it", words(found)
+    )
+    assert "HD95 confirms nothing of 1 (identity is better than syn); TRE shows the same." in words(found)
+    assert "greedy and syn: worse than no deformation at all by HD95, for certain." in found.sentences
+    alone = verdict(pairs[~of(pairs, "greedy")])
+    assert re.search(
+        r"syn is above identity by 0\.\d+ for certain; but identity is better than syn by HD95 \(\d\.\d\d mm, "
+        r"[^)]*\)\. TRE agrees\.$",
+        alone.headline,
+    )
+
+
+def test_no_measure_that_a_control_wins_by_confirms_anything():
+    pairs = made({"identity": 0.4, "syn": 0.6, "greedy": 0.65, "curt": 0.5})
+    pairs = pairs.assign(assd_mm=like_dice(pairs, curt=-4.0), tre_mm=like_dice(pairs))
+    found = verdict(pairs, Known(unranked=("identity", "curt")))
+    assert re.search(
+        r"; but the control curt is better than greedy by ASSD \(\d\.\d+ mm, [^)]*\)\. TRE agrees\.$", found.headline
+    )
+    assert "ASSD confirms nothing of 1 (the control curt is better than greedy); TRE shows the same." in words(found)
+    assert (
+        "curt, a control that registers nothing, is below syn and greedy for certain; it is better than syn and greedy "
+        "by ASSD, for certain: that confirms nothing of them; it is worse than syn and greedy by TRE, for certain."
+        in found.sentences
+    )
+
+
+def test_how_far_another_measure_reaches_is_told_where_it_has_fewer_pairs():
+    pairs = made(THREE, subjects=10)
+    few = pairs["moving"].isin(pairs["moving"].unique()[:3]) & pairs["fixed"].isin(pairs["moving"].unique()[:3])
+    pairs["tre_mm"] = like_dice(pairs, by=0, c=1.0).where(few)
+    found = verdict(pairs)
+    assert re.search(
+        r"; but a and b are better than c by TRE \(\d\.\d\d mm at most, 95 % interval [^,]*, over 6 pairs, as far as 3 "
+        r"subjects go\)",
+        found.headline,
+    )
+    pairs["tre_mm"] = like_dice(pairs, by=40).where(few)
+    found = verdict(pairs)
+    assert " TRE (over 6 pairs, as far as 3 subjects go) agrees." in found.headline
+    assert re.search(r"[Mm]easures? of accuracy.*TRE \(over 6 pairs, as far as 3 subjects go\)", words(found))
+    assert re.search(r"TRE agrees \(\d\.\d\d mm, over 6 pairs, as far as 3 subjects go\)", words(found))
+
+
+def test_a_measure_that_finds_them_equivalent_is_not_said_not_to_tell():
+    pairs = made(THREE)
+    pairs["tre_mm"] = 2 + 4 * of(pairs, "identity") + np.random.default_rng(2).normal(0, 0.01, len(pairs))
+    assert verdict(pairs).headline.endswith(" TRE finds them equivalent.")
+    pairs["tre_mm"] += 2 * of(pairs, "a")
+    assert verdict(pairs).headline.endswith(" TRE agrees of a, and finds equivalent b.")
+
+
 @pytest.mark.parametrize("method", ["greedy", "syn"])
 def test_one_method_alone_is_compared_with_the_start_and_no_more(method: str):
     pairs = made()
@@ -180,8 +254,6 @@ def test_one_method_alone_is_compared_with_the_start_and_no_more(method: str):
 
 
 def test_where_the_pages_have_no_verdict_nothing_is_said_of_others():
-    from lumirage_bids.report.verdict.verdict import Known
-
     pairs = made()
     known = Known(withheld={"manual": "The labels are classes of the intensities."})
     told = words(verdict(pairs.assign(hd95_mm=like_dice(pairs)), known))

@@ -19,7 +19,7 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_labellers, read_records
 from lumirage_bids.report.judged import score_tables, write_out
 from lumirage_bids.report.text import wording
-from lumirage_bids.report.verdict.verdict import Known, judge, ranked_labellings
+from lumirage_bids.report.verdict.verdict import Known, judge, ranked_labellings, withheld_of
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.given_table import DICE_COLUMN, ScoreTable, read_score_table
 from lumirage_bids.stats.score import DICE, Score, known_score
@@ -242,7 +242,7 @@ def judge_table(asked: Question) -> Judged:
     )
     tables = score_tables(table.pairs, criteria=asked.criteria, score=score, unranked=known.unranked)
     verdicts = judge(tables, asked.criteria, words, known, score)
-    ranked = ranked_labellings(tables.ranking, known.withheld)
+    ranked = ranked_labellings(tables.ranking, withheld_of(known, score))
     tables = replace(tables, made={**tables.made, "ranking": ranked})
     return Judged(asked=asked, table=table, tables=tables, verdicts=verdicts, score=score, words=words)
 

@@ -57,8 +57,8 @@ def labels_from_intensities(labellers: Mapping[str, MadeBy]) -> str:
         return ""
     return (
         f"The labels ({', '.join(labellers)}) are classes of the very intensities that the methods match: a method "
-        "that copies intensities scores well wherever it moves anatomy. They show that a run works, not which method "
-        "is better."
+        "that copies intensities scores well by them wherever it moves anatomy. Their overlap and surfaces show that a "
+        "run works, not which method is better; landmarks are no part of this."
     )
 
 
@@ -72,7 +72,7 @@ def intensity_labels(c: AuditedRun) -> Iterator[Finding]:
             id="labels-from-intensities",
             severity="critical" if alone else "note",
             what=f"{'All labels' if alone else 'Labels of ' + ', '.join(made)} are made from the intensities that are "
-            "registered.",
+            "registered: their overlap does not tell which method is better.",
             evidence=labels_from_intensities(made),
             remedy="Give label maps made otherwise (manual, SynthSeg, SLANT, …) with --derivatives.",
         )

@@ -20,7 +20,7 @@ from lumirage_bids.report.audit_section import AuditSection, differences_table, 
 from lumirage_bids.report.downstream_tables import atlas_tables, transitivity_tables
 from lumirage_bids.report.figure_files import SLOPPY, Drawing, draw
 from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures
-from lumirage_bids.report.judged import tables_of
+from lumirage_bids.report.judged import judge_run, tables_of
 from lumirage_bids.report.methods_text import citation_bibtex, citation_markdown, find_cited, pieces
 from lumirage_bids.report.pair_table import pair_tables
 from lumirage_bids.report.rendering import render
@@ -39,7 +39,7 @@ from lumirage_bids.report.tables import (
     whole_table,
 )
 from lumirage_bids.report.text import compared_where
-from lumirage_bids.report.verdict.verdict import Known, Tables, judge, ranked_labellings
+from lumirage_bids.report.verdict.verdict import Known, Tables, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, grids_of, primary_rows, told_once
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
@@ -205,7 +205,7 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         sloppy=SLOPPY if context.sloppy else "",
         context=context,
         facts=_facts(tables.pairs, context),
-        verdicts=judge(tables, context.criteria, known=known),
+        verdicts=judge_run(tables, context.criteria, known),
         criteria=context.criteria,
         floor=FLOOR,
         measures=_measures(tables.pairs),

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
+from typing import cast
 
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
+from lumirage_bids.measures import have_values
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.score_table import structure_index
-from lumirage_bids.report.text import Wording
+from lumirage_bids.report.text import Wording, wording
 from lumirage_bids.report.verdict.scene import certain_rows
-from lumirage_bids.report.verdict.verdict import Known, Tables
+from lumirage_bids.report.verdict.verdict import Known, Tables, Verdict, judge
 from lumirage_bids.stats.common import FLOORS
-from lumirage_bids.stats.score import DICE, Score
+from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.tables import Scores, make, statistics
+
+_LANDMARKS = "tre_mm"
 
 
 def score_tables(
@@ -47,6 +51,25 @@ def score_tables(
     wide = _structures(pairs) if structures is None else structures
     scores = Scores(pairs=pairs, structures=wide, luts=luts or {}, criteria=criteria, score=score, unranked=unranked)
     return tables_of(scores, of_runs=False)
+
+
+def judge_run(tables: Tables, criteria: Criteria, known: Known) -> list[Verdict]:
+    """The verdicts of a run; where no labels can tell which method is better, the first one goes on by landmarks."""
+    found, pairs = judge(tables, criteria, known=known), tables.pairs
+    if not found or not all(known.withheld.get(v.labelling) for v in found) or not have_values([_LANDMARKS], pairs):
+        return found
+    score, margin = cast("tuple[Score, float]", known_score(_LANDMARKS))
+    own = replace(criteria, margin=margin)
+    words = wording(_LANDMARKS, higher_is_better=False, margin=margin, worst=None)
+    of = pairs[pairs["labelling"] == found[0].labelling]
+    made = score_tables(of, {}, criteria=own, score=score, unranked=known.unranked)
+    told = judge(made, own, words, replace(known, caveats={}, agreements={}), score)[0]
+    first = replace(
+        found[0],
+        headline=f"{found[0].headline} By landmarks, which no labels bear on: {told.headline}",
+        sentences=(*found[0].sentences, *told.sentences),
+    )
+    return [first, *found[1:]]
 
 
 def tables_of(scores: Scores, *, of_runs: bool) -> Tables:

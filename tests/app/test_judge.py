@@ -186,6 +186,15 @@ def test_labels_from_intensities_get_no_verdict_where_the_table_lies_in_its_outp
         told = capsys.readouterr().out
         assert told.count("No verdict. The labels (tissue) are classes of the very intensities") == withheld
         assert told.count("Highest mean: syn") == 2 - withheld
+    tissue = pairs[of(pairs, "syn", labelling="tissue") | of(pairs, "greedy", labelling="tissue")]
+    tissue = tissue.assign(tre_mm=6 - 5 * tissue["dice_mean"], hd95_mm=6 - 5 * tissue["dice_mean"])
+    file = written(tissue, tmp_path / "out" / "group", [*columns, "tre_mm", "hd95_mm"], "pairs.tsv")
+    assert main(["judge", str(file), "--score", "tre_mm"]) == 0
+    told = capsys.readouterr().out
+    assert (
+        "Lowest (best) mean: syn, mean TRE (mm) " in told
+    )  # landmarks know nothing of labels, and labels confirm nothing
+    assert not re.search("No verdict|Dice|HD95", told)
 
 
 def test_other_measures_of_the_table_agree_or_not(tmp_path, capsys):

@@ -32,7 +32,8 @@ def test_labels_from_intensities_beside_others_are_noted():
     finding = found(beside)["labels-from-intensities"]
     assert (finding.severity, finding.what) == (
         "note",
-        "Labels of tissue are made from the intensities that are registered.",
+        "Labels of tissue are made from the intensities that are registered: their overlap does not tell which "
+        "method is better.",
     )
     assert finding.evidence.startswith("The labels (tissue) are classes")
 

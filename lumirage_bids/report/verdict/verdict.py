@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import Wording, compared_where
@@ -165,6 +166,16 @@ def _compared(pairs: pd.DataFrame, evaluation: str) -> str:
     return f"labels compared {compared_where(*known)}" if known else f"evaluation {named(evaluation)}"
 
 
+def _of_labels(column: str) -> bool:
+    """Whether a score may depend on the labels: whatever is none of our measures may."""
+    return column not in measures.columns() or measures.looks_at_labels(column)
+
+
+def withheld_of(known: Known, score: Score) -> Mapping[str, str]:
+    """Labelling → why there is no verdict by a score: what does not look at labels is judged whatever they are."""
+    return known.withheld if _of_labels(score.column) else {}
+
+
 def ranked_labellings(ranking: pd.DataFrame, withheld: Mapping[str, str]) -> pd.DataFrame:
     """Rows of a ranking whose labelling has a verdict: of others nobody is told to be first.
 
@@ -224,10 +235,16 @@ def _scene(
         ),
         interactions=_interactions(tables.interactions, labelling, how, labels),
         structures=_of(tables.structure_differences, labelling, how),
-        further=_relations_by_measure(_of(tables.further_comparisons, labelling, how), split, pairs, labels, criteria),
+        further={
+            measure: relations
+            for measure, relations in _relations_by_measure(
+                _of(tables.further_comparisons, labelling, how), split, pairs, labels, criteria
+            ).items()
+            if not (known.withheld.get(labelling) and _of_labels(measure))
+        },
         criteria=criteria,
         words=words,
-        withheld=known.withheld.get(labelling, ""),
+        withheld=withheld_of(known, score).get(labelling, ""),
         absent=_absent(tables.pairs, labelling),
         caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
         rescans=_rescans(_of(tables.summary, labelling, how)),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lumirage_bids.report.judged import score_tables
+from lumirage_bids.report.judged import judge_run, score_tables
 from lumirage_bids.report.text import wording
 from lumirage_bids.report.verdict.verdict import Criteria, Known, judge
 from lumirage_bids.stats.score import Score
@@ -251,6 +251,29 @@ def test_one_method_alone_is_compared_with_the_start_and_no_more(method: str):
     told = words(verdict(pairs[of(pairs, "identity") | of(pairs, method)]))
     assert "The order" not in told
     assert "Other measures" not in told
+
+
+def test_landmarks_are_judged_where_labels_carry_no_verdict():
+    known = Known(withheld={"manual": "The labels are classes of the intensities."})
+    pairs = made()
+    pairs = pairs.assign(hd95_mm=like_dice(pairs), tre_mm=like_dice(pairs, by=0, syn=1.0))
+    (found,) = judge_run(score_tables(pairs, criteria=Criteria()), Criteria(), known)
+    assert re.search(
+        r"^No verdict\. The labels are classes of the intensities\. By landmarks, which no labels bear on: Lowest "
+        r"\(best\) mean: greedy, mean TRE \(mm\) \d\.\d\d over 56 pairs of 8 subjects; below \(better than\) every "
+        r"other for certain: syn by \d\.\d\d \(95 % interval",
+        found.headline,
+    )
+    assert "HD95" not in words(found)
+    assert "Dice" not in words(found)
+    few = pairs["moving"].isin(pairs["moving"].unique()[:3]) & pairs["fixed"].isin(pairs["moving"].unique()[:3])
+    (found,) = judge_run(
+        score_tables(pairs.assign(tre_mm=pairs["tre_mm"].where(few)), criteria=Criteria()), Criteria(), known
+    )
+    assert "50 of 56 pairs have no TRE of any method." in found.headline
+    assert "for certain, as far as 3 subjects go" in found.headline
+    (none,) = judge_run(score_tables(pairs.drop(columns="tre_mm"), criteria=Criteria()), Criteria(), known)
+    assert "landmarks" not in none.headline
 
 
 def test_where_the_pages_have_no_verdict_nothing_is_said_of_others():

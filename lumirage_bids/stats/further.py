@@ -33,12 +33,16 @@ _ANY = (float("-inf"), float("inf"))
 
 
 class Taken(NamedTuple):
-    """A measure that a table has: which score it is, and labelling, evaluation and values side by side."""
+    """A measure that a table has: which score it is, and labelling, evaluation and values side by side.
+
+    `tables` are of what is compared, `shown` of what is summed up: a control's own values too.
+    """
 
     column: str
     about: Column
     score: Score
     tables: Sequence[tuple[str, str, SideBySide]]
+    shown: Sequence[tuple[str, str, SideBySide]]
 
     def name_rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table that says which measure it is of."""
@@ -93,18 +97,21 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
             laid.append((str(labelling), how, here, *pivot(here, score)))
     own = measures.columns().get(measures.structure_column(score.column) or score.column)
     own = own or Column(description="The score that was judged", title=score.column, unit="", better=score.better)
-    first = Taken(score.column, own, score, [(labelling, how, table) for labelling, how, _, table, _ in laid])
+    whole = [(labelling, how, table) for labelling, how, _, table, _ in laid]
+    first = Taken(score.column, own, score, whole, whole)
     found = []
     for column, about in measures.compared_columns().items():
         known = known_score(column)
         if known is None or column == score.column or column not in pairs:
             continue
-        tables = []
+        tables, shown = [], []
         for labelling, how, here, table, where in laid:
             of = replace(table, dice=table.filled(where, scores_of(here, known[0])))
-            tables.append((labelling, how, of if about.tells == "accuracy" else of.without(unranked)))
-        if any(np.isfinite(of.dice).any(axis=0).sum() > 1 for _, _, of in tables):
-            found.append(Taken(column, about, replace(known[0], worst=None), tables))
+            of_fit = about.tells == "accuracy"
+            tables.append((labelling, how, of if of_fit else of.without(unranked)))
+            shown.append((labelling, how, of if of_fit else of.without(FLOORS)))
+        if any(np.isfinite(of.dice).any(axis=0).sum() > 1 for _, _, of in shown):
+            found.append(Taken(column, about, replace(known[0], worst=None), tables, shown))
     return TakenMeasures(judged=first, others=found, splits=splits_of_each(pairs), unranked=unranked)
 
 
@@ -161,7 +168,7 @@ def sum_up_measures(taken: TakenMeasures, *, criteria: Criteria | None = None) -
 
 def _sum_up_each(each: Taken, criteria: Criteria, unranked: Collection[str]) -> Iterator[pd.DataFrame]:
     """Rows of a measure, for each labelling and evaluation."""
-    for labelling, how, whole in each.tables:
+    for labelling, how, whole in each.shown:
         ((split, members),) = pair_classes(whole.crossing.splits, primary=True).items()
         table = whole.only(whole.of(members))
         cells = sum_up_cells(table, table.dice[:, None], criteria, each.score.lies or _ANY)

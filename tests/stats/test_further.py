@@ -137,3 +137,15 @@ def test_no_interval_goes_beyond_what_a_measure_can_be(pairs: pd.DataFrame) -> N
     folding = rows[rows["measure"] == "folding_percent"]
     assert (folding["ci_low"] == 0).all()
     assert (folding["ci_high"] > folding["mean"]).all()
+
+
+def test_a_controls_own_values_are_shown_though_it_is_compared_by_none_of_them() -> None:
+    rows = table({"identity": 0.4, "greedy": 0.6, "curt": 0.5}, groups={"T1w": 6})
+    rows["folding_percent"] = np.where(of(rows, "curt"), 49.9, 0.1)
+    rows["inverse_consistency_mm"] = np.where(of(rows, "curt"), 0.0, np.nan)
+    rows.loc[of(rows, "greedy"), "inverse_consistency_mm"] = 0.3
+    taken = taken_measures(rows, unranked=("identity", "curt"))
+    summed = sum_up_measures(taken).set_index(["measure", "method"])["mean_common"]
+    assert summed["folding_percent"].to_dict() == pytest.approx({"greedy": 0.1, "curt": 49.9})
+    assert summed["inverse_consistency_mm"].to_dict() == pytest.approx({"greedy": 0.3, "curt": 0.0})
+    assert compare_further(taken).empty

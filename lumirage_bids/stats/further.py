@@ -58,6 +58,9 @@ class TakenMeasures:
     judged : Taken
         The score that is judged.
     others : list of Taken
+        What at least two arms have.
+    alone : list of Taken
+        What one arm has: there is nothing to compare.
     splits : mapping
         Splits of each labelling and evaluation.
     unranked : collection of str
@@ -66,6 +69,7 @@ class TakenMeasures:
 
     judged: Taken
     others: Sequence[Taken]
+    alone: Sequence[Taken]
     splits: Mapping[tuple[str, str], Splits]
     unranked: Collection[str]
 
@@ -76,7 +80,7 @@ class TakenMeasures:
 
 
 def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collection[str] = FLOORS) -> TakenMeasures:
-    """The score that is judged, and the measures besides it that at least two arms have.
+    """The score that is judged, and the measures besides it.
 
     No deformation at all is perfectly smooth, and free: by what does not tell of accuracy, unranked methods are
     compared with nobody.
@@ -99,7 +103,8 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
     own = own or Column(description="The score that was judged", title=score.column, unit="", better=score.better)
     whole = [(labelling, how, table) for labelling, how, _, table, _ in laid]
     first = Taken(score.column, own, score, whole, whole)
-    found = []
+    found: list[Taken] = []
+    alone: list[Taken] = []
     for column, about in measures.compared_columns().items():
         known = known_score(column)
         if known is None or column == score.column or column not in pairs:
@@ -110,9 +115,10 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
             of_fit = about.tells == "accuracy"
             tables.append((labelling, how, of if of_fit else of.without(unranked)))
             shown.append((labelling, how, of if of_fit else of.without(FLOORS)))
-        if any(np.isfinite(of.dice).any(axis=0).sum() > 1 for _, _, of in shown):
-            found.append(Taken(column, about, replace(known[0], worst=None), tables, shown))
-    return TakenMeasures(judged=first, others=found, splits=splits_of_each(pairs), unranked=unranked)
+        arms = max(int(np.isfinite(of.dice).any(axis=0).sum()) for _, _, of in shown)
+        if arms:
+            (found if arms > 1 else alone).append(Taken(column, about, replace(known[0], worst=None), tables, shown))
+    return TakenMeasures(judged=first, others=found, alone=alone, splits=splits_of_each(pairs), unranked=unranked)
 
 
 def compare_further(taken: TakenMeasures, *, criteria: Criteria | None = None) -> pd.DataFrame:
@@ -144,7 +150,7 @@ def compare_further(taken: TakenMeasures, *, criteria: Criteria | None = None) -
 
 
 def sum_up_measures(taken: TakenMeasures, *, criteria: Criteria | None = None) -> pd.DataFrame:
-    """Sum up every measure that methods are compared by, the one that is judged first.
+    """Sum up every measure that an arm has, the one that is judged first.
 
     Parameters
     ----------
@@ -159,7 +165,7 @@ def sum_up_measures(taken: TakenMeasures, *, criteria: Criteria | None = None) -
     """
     found = [
         (place, each.name_rows(rows))
-        for each in taken.all
+        for each in (*taken.all, *taken.alone)
         for place, rows in enumerate(_sum_up_each(each, criteria or Criteria(), taken.unranked))
     ]
     tables = [rows for _, rows in sorted(found, key=lambda one: one[0])]

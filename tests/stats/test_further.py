@@ -113,8 +113,10 @@ def test_a_measure_that_one_arm_has_alone_is_compared_with_none(pairs: pd.DataFr
     alone = measured(pairs, ["inverse_consistency_mm"])
     alone.loc[~of(alone, "syn"), "inverse_consistency_mm"] = np.nan
     assert compare_further(taken_measures(alone)).empty
+    told = sum_up_measures(taken_measures(alone))
+    assert set(told.loc[told["measure"] == "inverse_consistency_mm", "method"]) == {"syn"}
+    assert set(told["measure"]) == {DICE.column, "inverse_consistency_mm"}
     assert list(compare_further(taken_measures(alone)).columns) == FURTHER_COLUMNS
-    assert set(sum_up_measures(taken_measures(alone))["measure"]) == {DICE.column}
 
 
 def test_means_that_are_set_side_by_side_are_over_the_same_pairs(pairs: pd.DataFrame) -> None:

@@ -115,7 +115,7 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
             of_fit = about.tells == "accuracy"
             tables.append((labelling, how, of if of_fit else of.without(unranked)))
             shown.append((labelling, how, of if of_fit else of.without(FLOORS)))
-        arms = max(int(np.isfinite(of.dice).any(axis=0).sum()) for _, _, of in shown)
+        arms = max((int(np.isfinite(of.dice).any(axis=0).sum()) for _, _, of in shown), default=0)
         if arms:
             (found if arms > 1 else alone).append(Taken(column, about, replace(known[0], worst=None), tables, shown))
     return TakenMeasures(judged=first, others=found, alone=alone, splits=splits_of_each(pairs), unranked=unranked)

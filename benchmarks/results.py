@@ -1,4 +1,4 @@
-"""The table of docs/results.md: methods on all ordered pairs of some subjects, by a command that goes on where it was.
+"""A table of methods on all ordered pairs of some subjects, by a command that goes on where it was.
 
     python benchmarks/results.py BIDS FOLDER --derivatives braincolor=PATH --labelling braincolor \
         --subjects 1003 1006 1007 1008 1010 [--spacing 2] [--methods NAME ...] [--table FILE.md]

@@ -76,11 +76,6 @@ class ConvexAdam(OnOneGrid):
         }
         check_values(self, rules)
 
-    @property
-    def effort(self) -> tuple[tuple[int, int], ...]:
-        """Iterations of the gradient descent; the search looks at everything within its reach once."""
-        return ((max(1, round(self.fine_grid)), self.iterations),)
-
     def missing(self, context: Context) -> str | None:
         """The package, where it is not installed."""
         return absent("convexAdam", "convexadam")

@@ -84,7 +84,7 @@ class Torchscript(Method):
 
     def __post_init__(self) -> None:
         """Refuse what is no grid."""
-        assert self.grid
+        _ = self.grid
         if self.output < 0:
             raise UsageError(f"output is {self.output}; allowed: a whole number, counted from 0.")
 

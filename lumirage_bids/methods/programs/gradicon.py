@@ -125,10 +125,10 @@ class GradICON(Method):
         return replace(self, iterations=-(-self.iterations // 10))
 
     def cost(self, voxels: int, device: str) -> Cost:
-        """Measured with random weights on two CPU cores; a guess for a GPU."""
+        """The network alone was measured, on a CPU with random weights; its optimisation and a GPU are guesses."""
         gpu = device.startswith("cuda")
         seconds = 60 + 60 * self.iterations
         return Cost(
             seconds=seconds / (50 if gpu else 1) + voxels * 1e-6,
-            memory_gb=(16.0 if self.iterations else 8.0) + voxels * 60e-9,
+            memory_gb=(16.0 if self.iterations else 4.5) + voxels * 60e-9,
         )

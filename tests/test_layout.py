@@ -60,6 +60,7 @@ ELSEWHERE = {
     "report/text.py": DOCTESTS,
     "spatial/perturbations/__init__.py": "tests/conformance/test_perturbations.py: every kind",
     "testing/blob.py": METHODS,
+    "testing/whole_head.py": "tests/testing/test_maskers.py: its brain is known",
     "testing/small_brain.py": "tests/conformance/test_labellers.py: every labeller",
     "stats/tables/_entries.py": STATISTICS,
     "stats/tables/base.py": STATISTICS,

@@ -203,21 +203,19 @@ def list_known(what: str, weights: Path | None) -> int:
 
 def _list_methods(context: Context) -> int:
     """Methods by what they are, those that are only there with an extension among the user's."""
-    known = methods.methods()
+    known = {name: kind() for name, kind in methods.methods().items()}
     width = max(map(len, known))
-    for title, of_kind in GROUPS.items():
-        found = [
-            (name, kind.summary, kind().missing(context)) for name, kind in known.items() if _group(kind) == of_kind
-        ]
+    groups = {name: _group(made) for name, made in known.items()}
+    for title, group in GROUPS.items():
+        found = [(name, made.summary, made.missing(context)) for name, made in known.items() if groups[name] == group]
         if found:
             print(f"{title}:")
             _print_lines(found, width)
     return 0
 
 
-def _group(kind: type[Method]) -> str:
-    made = kind()
-    if made.training == "unknown" or not kind.__module__.startswith(f"{methods.__name__}."):
+def _group(made: Method) -> str:
+    if made.training == "unknown" or not type(made).__module__.startswith(f"{methods.__name__}."):
         return "yours"
     if made.training != "none":
         return "learned"

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError, UsageError
+from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.methods import Context
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--threads {arguments.threads}: at least 1.")
     context = Context(device=arguments.device, threads=arguments.threads)
     made = _described(arguments, context)
-    pair = known_pair(made.grid.spacing if isinstance(made.grid.spacing, float) else 1.0)
+    pair = known_pair(arguments.spacing)
     made, first = _called(made, wanted[0], pair, context)
     every = [*first, *(g for name in wanted[1:] for g in _answers(made, name, pair, context))]
     likeliest, _ = best(every)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             "it returns a displacement and no velocity or map."
         )
     print(_story(found, alike, len(wanted)))
-    print(_block(found.method, arguments.model))
+    print(_block(found.method))
     return 0
 
 
@@ -112,7 +112,7 @@ def _called(made: Torchscript, orientation: str, pair: Known, context: Context) 
     BadDataError
         It returns no displacement however it is called; the message is that of two tensors.
     """
-    refusals: list[LumirageError] = []
+    refusals: list[BadDataError] = []
     for stacked, output in product((False, True), OUTPUTS):
         called = replace(made, stacked=stacked, output=output)
         try:
@@ -151,10 +151,10 @@ def _story(found: Guess, alike: Sequence[Guess], n_orientations: int) -> str:
     from lumirage_bids.methods.networks.conventions import NEAR
 
     lines = [f"\nIt fits: {100 * found.left:.0f} % of the known displacement is left."]
+    level = {found.method.orientation, *(g.method.orientation for g in alike if g.left <= found.left + NEAR)}
     for what in ("arguments", "orientation", "components", "units"):
         mine = getattr(found.method, what)
         others = dict.fromkeys(value for g in alike if (value := getattr(g.method, what)) != mine)
-        level = {g.method.orientation for g in alike if g.left <= found.left + NEAR} | {found.method.orientation}
         if what == "orientation" and len(level) == n_orientations > 1:
             lines.append("Where the axes point does not matter to it.")
         elif others:
@@ -162,10 +162,10 @@ def _story(found: Guess, alike: Sequence[Guess], n_orientations: int) -> str:
     return "\n".join(lines)
 
 
-def _block(made: Torchscript, model: Path) -> str:
+def _block(made: Torchscript) -> str:
     """What a protocol says of the network: all that is not a default."""
     plain = type(made)()
-    found = {f.name: getattr(made, f.name) for f in fields(made) if getattr(made, f.name) != getattr(plain, f.name)}
-    values = {"method": "torchscript", **found, "model": str(model.absolute())}
+    told = {f.name: getattr(made, f.name) for f in fields(made) if getattr(made, f.name) != getattr(plain, f.name)}
+    values = {"method": "torchscript", **told}
     # What JSON has for texts, numbers, truth and lists is TOML.
     return "\n".join(["", "[methods.NAME]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())])

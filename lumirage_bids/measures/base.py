@@ -95,6 +95,18 @@ class Column:
         name = self.title.rpartition(", ")[0] or self.title
         return name if name[1:2].isupper() or name.startswith("Dice") else name[:1].lower() + name[1:]
 
+    @property
+    def shown_unit(self) -> str:
+        """The unit that stands in the title; empty where none does.
+
+        Examples
+        --------
+        >>> [Column(title=t, description="", unit="mm", better="lower").shown_unit for t in ("HD95, mm", "Dice")]
+        ['mm', '']
+        """
+        name, _, unit = self.title.rpartition(", ")
+        return unit if name else ""
+
     def with_unit(self, number: str) -> str:
         """A number with the unit that stands in the title.
 
@@ -103,8 +115,7 @@ class Column:
         >>> Column(title="HD95, mm", description="", unit="mm", better="lower").with_unit("0.5")
         '0.5 mm'
         """
-        _, comma, unit = self.title.rpartition(", ")
-        return f"{number} {unit}" if comma else number
+        return f"{number} {self.shown_unit}" if self.shown_unit else number
 
     @property
     def entry(self) -> dict[str, str]:

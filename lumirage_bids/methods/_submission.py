@@ -72,15 +72,13 @@ def _fields(submission: Path, stamp: int) -> Mapping[Ends, str]:
 
 
 def unpacked(submission: Path, name: str, folder: Path) -> Path:
-    """A field as a file: where it lies, or taken out of the zip into a folder.
+    """A field as a file, taken out of a zip into a folder.
 
     Raises
     ------
     BadDataError
         The zip is damaged.
     """
-    if submission.is_dir():
-        return submission / name
     target = folder / Path(name).name
     try:
         with zipfile.ZipFile(submission) as archive:

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.methods.base import Cost
 from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch
 from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid
 from lumirage_bids.methods.programs.pyramid import check_values, fewer, halved, million_voxels, rule_for
 from lumirage_bids.spatial.images import Volume, write_image
+from lumirage_bids.spatial.itk import read_itk
+from lumirage_bids.spatial.transforms import DisplacementField
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lumirage_bids.methods.base import Context
 
 PROGRAM = "plastimatch"
 BRIGHTEST = 1000
 """What the fixed image's brightest voxel becomes: it stops where gradients are small, and is made for CT."""
-_LPS = np.array([-1, -1, 1], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +91,9 @@ class Plastimatch(OnOneGrid):
             (folder / "command.txt").write_text(self.told(), "utf-8")
             argv = [PROGRAM, "register", "command.txt"]
             run_program(argv, context, folder)
-            return Displacements(_field(made_file(folder / "field.nii.gz", argv), images.fixed.shape))
+            (field,) = read_itk(made_file(folder / "field.nii.gz", argv)).steps
+        assert isinstance(field, DisplacementField)
+        return Displacements(np.asarray(field.vectors, dtype=np.float32))
 
     def told(self) -> str:
         """Its command file."""
@@ -114,13 +114,3 @@ class Plastimatch(OnOneGrid):
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores at 3 mm; it has no use for a GPU."""
         return Cost(seconds=2 + million_voxels(self.iterations, voxels) * 2, memory_gb=0.5 + voxels * 200e-9)
-
-
-def _field(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Displacements that were written as ITK has them, mm along the axes of the array, shape (X, Y, Z, 3)."""
-    import nibabel
-
-    vectors = np.squeeze(np.asarray(nibabel.load(file).dataobj, dtype=np.float32))
-    if vectors.shape != (*shape, 3):
-        raise BadDataError(f"{PROGRAM} wrote a field of shape {vectors.shape}; {(*shape, 3)} was expected")
-    return vectors * _LPS

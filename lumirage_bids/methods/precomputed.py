@@ -166,10 +166,12 @@ class Precomputed(Method):
         sides = {"fixed": fixed, "moving": moving}
         if self.space == "native":
             sides = {"fixed": grid_of_scan(context.pair.fixed), "moving": grid_of_scan(context.pair.moving)}
-        with scratch(context) as folder:
-            if file == Path(self.submission):
-                file = unpacked(file, fields(file)[_ends(context.pair)], folder)
-            kind = "learn2reg" if self.submission and self.format == "auto" else self.format
+        kind = "learn2reg" if self.submission and self.format == "auto" else self.format
+        if self.submission and file == Path(self.submission):  # a zip
+            with scratch(context) as folder:
+                field = unpacked(file, fields(file)[_ends(context.pair)], folder)
+                whole = read_transform(field, kind, **sides)
+        else:
             whole = read_transform(file, kind, **sides)
         if self.space == "prepared":
             return whole

@@ -145,7 +145,7 @@ def _names(column: str) -> tuple[str, str, str]:
     known = columns().get(column)
     if known is None:
         return column, column, column
-    unit = known.title.rpartition(", ")[0] and known.title.rpartition(", ")[2]
+    unit = known.shown_unit
     if not unit:
         return known.called, f"in {known.called}", f"mean {known.called}"
     return known.called, f"{unit} {known.called}", f"mean {known.called} ({unit})"

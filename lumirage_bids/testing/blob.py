@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lumirage_bids.spatial.grids import voxel_centres
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
@@ -51,8 +52,7 @@ def grid(shape: tuple[int, int, int] = (44, 48, 42), spacing: Any = SPACING, tur
 
 def world(volume: Volume) -> Array:
     """World points of all voxel centres, shape (X, Y, Z, 3)."""
-    index = np.moveaxis(np.indices(volume.shape), 0, -1)
-    return np.asarray(index @ volume.affine[:3, :3].T + volume.affine[:3, 3])
+    return voxel_centres(np.ones(volume.shape), volume.affine).reshape(*volume.shape, 3)
 
 
 def image(where: Volume, true_map: Map = lambda points: points) -> Volume:
@@ -88,7 +88,7 @@ def mirrored(volume: Volume, axis: int) -> Volume:
 
 def inside(fixed: Volume) -> Array:
     """World points of an image's foreground, shape (N, 3)."""
-    return world(fixed)[fixed.array > 0.2]
+    return voxel_centres(fixed.array > 0.2, fixed.affine)
 
 
 def error(transform: Transform, true_map: Map, fixed: Volume) -> float:

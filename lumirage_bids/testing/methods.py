@@ -11,12 +11,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+import lumirage_bids.testing.blob as blob  # noqa: PLR0402
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import from_table
 from lumirage_bids.methods.base import Context, Method
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.transforms import Transform
-from lumirage_bids.testing import blob
 
 
 @dataclass(frozen=True, kw_only=True)

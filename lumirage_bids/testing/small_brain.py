@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.bids.scans import LabelMapFile, Scan
+from lumirage_bids.measures import overlap
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
 
@@ -67,6 +68,6 @@ def label_file(folder: Path, name: str, lut: Path | None = None) -> LabelMapFile
     return LabelMapFile(path=folder / name, dataset=folder, lut=lut)
 
 
-def dice(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic], index: int) -> float:
+def dice(a: npt.NDArray[np.integer], b: npt.NDArray[np.integer], index: int) -> float:
     """Overlap of one structure of two label maps on one grid."""
-    return float(2 * ((a == index) & (b == index)).sum() / ((a == index).sum() + (b == index).sum()))
+    return float(overlap.dice(a, b, [index])[0])

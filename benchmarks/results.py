@@ -31,8 +31,8 @@ scans = {n}
 {methods}
 """
 METHODS = (
-    "identity", "greedy", "syn", "ants_syn", "ants_syn_quick", "picsl_greedy", "dipy_syn", "convexadam", "elastix",
-    "lapirn", "curt",
+    "identity", "greedy", "lapirn", "syn", "picsl_greedy", "dipy_syn", "plastimatch", "convexadam", "ants_syn_quick",
+    "curt", "ants_syn", "elastix",
 )  # fmt: skip
 REFERENCE = "greedy"
 """What the others are compared with; it stands for nothing but a name that is always there."""
@@ -112,18 +112,8 @@ def main() -> None:
         command = [
             *(sys.executable, "-m", "lumirage_bids", str(asked.bids), str(asked.folder / "out"), "participant"),
             *("--protocol", str(protocol), "--derivatives", asked.derivatives, "--labellings", asked.labelling),
-            *(
-                "--session-id",
-                *asked.session,
-                "--methods",
-                name,
-                "--nprocs",
-                "1",
-                "--omp-nthreads",
-                "1",
-                "--device",
-                "cpu",
-            ),
+            *("--session-id", *asked.session, "--methods", name, "--device", "cpu"),
+            *("--nprocs", "1", "--omp-nthreads", "1"),
         ]
         if code := subprocess.run(command, check=False).returncode:
             print(f"{name}: the run ended with exit code {code}", file=sys.stderr)

@@ -54,6 +54,7 @@ def found_by(made: Method, folder: Path) -> Transform:
 
 
 def test_all_ways_find_the_same(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
     monkeypatch.syspath_prepend(str(repository))
     monkeypatch.setenv(extensions.VARIABLE, "")
     extensions.use([repository / "plugin.py"])

@@ -24,7 +24,7 @@ test-browser: $(VENV)/installed
 	npm install --silent --no-save --prefix build axe-core@4
 	AXE_CORE=$(CURDIR)/build/node_modules/axe-core/axe.min.js $(BIN)/python -m pytest -m browser
 
-# Small: that the benchmarks run and write their tables. docs/performance.md says how to measure.
+# Small: that the benchmarks run and write their tables. docs/concepts/performance.md says how to measure.
 benchmark: $(VENV)/installed
 	mkdir -p build
 	$(BIN)/python benchmarks/label_transfer.py --side 72 --repeats 1 --out build/label_transfer.json

@@ -15,7 +15,7 @@ from lumirage_bids.experiment import protocol
 DOCS = Path(__file__).parent.parent / "docs"
 BLOCKS = [
     pytest.param(block, id=f"{page}-{number}")
-    for page in ("protocols.md", "methods.md", "recipes.md")
+    for page in ("reference/protocols.md", "reference/methods.md", "how-to/programs.md")
     for number, block in enumerate(re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL))
 ]
 
@@ -33,7 +33,7 @@ def test_toml_of_the_docs_is_a_protocol(block: str, tmp_path: Path) -> None:
 
 PYTHON = [
     pytest.param(block, id=f"{page}-{number}")
-    for page in ("measures.md", "outputs.md", "statistics.md")
+    for page in ("reference/measures.md", "reference/outputs.md", "concepts/statistics.md")
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL))
 ]
 

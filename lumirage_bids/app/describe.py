@@ -171,7 +171,7 @@ def _tell_lesions(plan: Plan) -> Iterator[str]:
         yield (
             f"{len(having)} scan(s) have a file of a lesion mask: {', '.join(seeing)} "
             f"{'sees' if len(seeing) == 1 else 'see'} the lesions as they are{others}. Methods that have the parameter "
-            "leave them out with mask_lesions = true (docs/lesions.md)."
+            "leave them out with mask_lesions = true (docs/how-to/lesions.md)."
         )
 
 

@@ -1,4 +1,4 @@
-"""The audit: from a run's conditions to findings of instrumentation bias; see docs/audit.md.
+"""The audit: from a run's conditions to findings of instrumentation bias; see docs/concepts/audit.md.
 
 A rule is a pure function from `AuditedRun` to findings. The group level reads conditions from derivatives alone.
 """

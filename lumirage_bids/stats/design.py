@@ -30,7 +30,7 @@ APART = "moving and fixed subjects"
 Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
-#: With fewer, intervals of effect sizes are so wide that they say nothing (docs/statistics.md).
+#: With fewer, intervals of effect sizes are so wide that they say nothing (docs/concepts/statistics.md).
 FEWEST_FOR_SIZES = 8
 # With fewer subjects, in all and in a group, what pairs have of their own is not told apart from what subjects have.
 _FEWEST_IN_ALL, _FEWEST_IN_GROUP = 10, 6

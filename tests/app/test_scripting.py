@@ -20,7 +20,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def test_the_docs_register_score_and_judge(demo_dataset: Path) -> None:
     pairs = table(groups={"T1w": 4}).rename(columns={"dice_mean": "error_mm"})
     told = {"folder": demo_dataset, "scores": pairs}
-    found = doctest.testfile(str(DOCS / "python.md"), module_relative=False, globs=told, optionflags=doctest.ELLIPSIS)
+    found = doctest.testfile(
+        str(DOCS / "how-to" / "python.md"), module_relative=False, globs=told, optionflags=doctest.ELLIPSIS
+    )
     assert (found.attempted > 6, found.failed) == (True, 0)
 
 

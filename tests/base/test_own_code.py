@@ -111,7 +111,10 @@ def test_bases_and_what_they_import_count_and_this_program_does_not(
     script(package / "helper.py", "SHIFT = 2\n")
     script(package / "sub" / "__init__.py", "from lumirage_bids.methods.networks.grid import NetworkGrid\n")
     script(package / "base.py", OWN.format(revision="", version="1") + "\nfrom counted_package.helper import SHIFT\n")
-    script(package / "method.py", "import torch, numpy as np\nfrom counted_package import base, sub\nclass Mine(base.Own): pass\n")
+    script(
+        package / "method.py",
+        "import torch, numpy as np\nfrom counted_package import base, sub\nclass Mine(base.Own): pass\n",
+    )
     monkeypatch.syspath_prepend(tmp_path)
     found = own_sources(__import__("counted_package.method").method.Mine)
     names = ("__init__.py", "base.py", "helper.py", "method.py", "sub/__init__.py")

@@ -34,7 +34,7 @@ def test_the_same_plan_gives_the_same_bytes_and_is_read_as_it_was_written(study:
 
 def test_anybody_can_compute_the_digest(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     study.run(dry_run=True)
-    docs = Path(__file__).parents[2] / "docs" / "preregistration.md"
+    docs = Path(__file__).parents[2] / "docs" / "how-to" / "preregister.md"
     (snippet,) = re.findall(r"```python\n(.*?)```", docs.read_text("utf-8"), re.DOTALL)
     monkeypatch.chdir(study.folder)
     exec(compile(snippet, "docs", "exec"), {})

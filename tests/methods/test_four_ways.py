@@ -17,7 +17,7 @@ from lumirage_bids.methods import Context, Method, method
 from lumirage_bids.spatial.transforms import Transform
 from lumirage_bids.testing import blob
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "networks.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "network.md").read_text("utf-8")
 SHAPE, SPACING = (32, 36, 30), 3.0
 FIXED, MOVING = blob.image(blob.grid(SHAPE, SPACING), blob.bent), blob.image(blob.grid((34, 32, 31), SPACING))
 pytestmark = pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit:DeprecationWarning")

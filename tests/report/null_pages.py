@@ -1,6 +1,6 @@
 """Pages of methods that are all equal, and how many of them claim anything.
 
-Run as a script it prints what docs/judge.md tells::
+Run as a script it prints what docs/concepts/verdict.md tells::
 
     python -m tests.report.null_pages 1000 [PROCESSES]
 """

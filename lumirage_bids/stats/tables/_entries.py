@@ -15,7 +15,7 @@ DICE = "1, higher is better"
 SIGNED = "1, positive where b is better"
 SUBJECTS = (
     "subjects are what is drawn from a population, in groups by sequence, each recurring in its pairs; t distribution "
-    "with df degrees of freedom, corrected for skewness (docs/statistics.md)"
+    "with df degrees of freedom, corrected for skewness (docs/concepts/statistics.md)"
 )
 COMMON: dict[str, Entry] = {
     "variant": score_table.COLUMNS["variant"],

@@ -1,4 +1,4 @@
-"""The tables of docs/protocols.md that set published conditions beside ours, made from data.
+"""The tables of docs/reference/protocols.md that set published conditions beside ours, made from data.
 
 ``python -m tests.audit.published.docs_tables`` writes them anew.
 """
@@ -12,7 +12,7 @@ from lumirage_bids.audit.published.differences import Condition, _ours, _Rows, p
 from lumirage_bids.output.fill_in import fill_in
 from tests.audit.published.runs import run_of
 
-PAGE = Path(__file__).parents[3] / "docs" / "protocols.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "protocols.md"
 FOR = {
     "": "", "iterative": " (greedy, syn)", "network": " (vfa)",
     "within": " (one sequence)", "across": " (two sequences)",

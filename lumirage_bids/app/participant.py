@@ -16,6 +16,7 @@ from lumirage_bids.base import progress
 from lumirage_bids.base.errors import LumirageError, MissingInputError
 from lumirage_bids.execution import downstream, graphs
 from lumirage_bids.execution.batch_files import Rows, forget
+from lumirage_bids.execution.plugin_file import check_scheduler, read_plugin_file
 from lumirage_bids.execution.prepare_scan import check_prepared
 from lumirage_bids.experiment import freeze, protocol, status
 from lumirage_bids.experiment.find import check_same_experiment, find
@@ -43,7 +44,9 @@ def run(settings: Settings) -> int:
     experiment = protocol.load(settings.protocol)
     checks.check_folders(settings)
     if settings.use_plugin is not None:
-        graphs.read_plugin_file(settings.use_plugin)  # before anything is written
+        read_plugin_file(settings.use_plugin)
+        if not settings.dry_run and not settings.reports_only:
+            check_scheduler(settings.use_plugin)
     dataset, plan = find(settings, experiment)
     check_same_experiment(settings.output, experiment, dataset.name, sloppy=settings.sloppy)
     made_with = checks.made_by_version(settings.output)
@@ -101,6 +104,8 @@ def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
         checks.check_writable(settings)
         if not settings.reports_only:
             check_content(plan, settings.named_subjects)
+            if settings.use_plugin is not None:
+                check_scheduler(settings.use_plugin)
             if settings.stage == "register":
                 check_prepared(plan)
     except LumirageError as error:

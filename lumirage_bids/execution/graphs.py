@@ -17,8 +17,9 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumirage_bids.base.errors import InputOutputError, MissingInputError, UsageError
+from lumirage_bids.base.errors import InputOutputError, UsageError
 from lumirage_bids.base.logs import quieten
+from lumirage_bids.execution.plugin_file import read_plugin_file
 from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.plan import Plan, ScanJob
 from lumirage_bids.methods.base import Context
@@ -32,12 +33,6 @@ PREPARING_GB = 4.0
 """What preparing or aligning a scan takes at most, besides labelling it."""
 COMPOSING_GB = 0.1
 """What composing transforms and fusing labels takes for a million voxels, besides 0.5."""
-# Those of Nipype 1.11, so that a plugin file is checked before Nipype is configured and imported. SGEGraph is not among
-# them, nor is SLURMGraph: they go when their jobs are submitted, and what these did would never be looked at.
-PLUGINS = (
-    "Condor", "CondorDAGMan", "Debug", "IPython", "LSF", "LegacyMultiProc", "Linear", "MultiProc", "OAR", "PBS",
-    "PBSGraph", "SGE", "SLURM", "SomaFlow",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,37 +265,3 @@ def gpus(device: str) -> tuple[str, ...]:
     import torch
 
     return tuple(f"cuda:{i}" for i in range(torch.cuda.device_count()))
-
-
-def read_plugin_file(path: Path) -> dict[str, Any]:
-    """Read a Nipype plugin file: YAML or JSON with ``plugin`` and ``plugin_args``, as fMRIPrep takes it.
-
-    Raises
-    ------
-    MissingInputError
-        There is no such file.
-    UsageError
-        It is no such file, or names a plugin that there is not.
-    """
-    import yaml
-
-    if not path.is_file():
-        raise MissingInputError(f"--use-plugin {path}: no such file. Give a Nipype plugin file (YAML).")
-    try:
-        table = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UsageError(f"--use-plugin {path} cannot be read as YAML: {error}") from None
-    if not isinstance(table, dict) or table.get("plugin") not in PLUGINS or set(table) - {"plugin", "plugin_args"}:
-        raise UsageError(
-            f"--use-plugin {path}: it needs 'plugin' (one of {', '.join(PLUGINS)}) and may have a table 'plugin_args'."
-        )
-    arguments = table.get("plugin_args") or {}
-    if not isinstance(arguments, dict):
-        raise UsageError(f"--use-plugin {path}: plugin_args = {arguments!r:.80} is not a table.")
-    for key in ("n_procs", "memory_gb"):
-        value = arguments.get(key, 1)
-        if not isinstance(value, int | float) or not value > 0:
-            raise UsageError(
-                f"--use-plugin {path}: {key} = {value!r:.80} is not allowed; it must be a positive number."
-            )
-    return {"plugin": table["plugin"], "plugin_args": arguments}

@@ -141,11 +141,7 @@ class Queue:
 
     def ask(self) -> bool:
         """Ask the controller for the list; False when it is busy or restarts, and nothing is known to have changed."""
-        # All: a partition may be hidden. The user's settings are for the user's eyes.
-        command = ["squeue", f"--user={os.getuid()}", "--all", "--noheader"]
-        command += ["--Format=JobID:12,State:20,RestartCnt:12,Name:200"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
-        done = _run(command, environment)
+        done = query()
         self._asked = time.monotonic()
         if done.returncode:
             self._warn("squeue", f"squeue: {one_line(done.stderr)}")
@@ -232,6 +228,15 @@ class Queue:
         if now - self._warned.get(what, float("-inf")) > WARN_S:
             logger.warning("%s", message)
             self._warned[what] = now
+
+
+def query() -> subprocess.CompletedProcess[str]:
+    """Have the controller list the user's jobs."""
+    # All: a partition may be hidden. The user's settings are for the user's eyes.
+    command = ["squeue", f"--user={os.getuid()}", "--all", "--noheader"]
+    command += ["--Format=JobID:12,State:20,RestartCnt:12,Name:200"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
+    return _run(command, environment)
 
 
 def _run(command: list[str], environment: dict[str, str], **more: Any) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ from lumirage_bids.bids.filters import check_filter, read_filter, ready_made, se
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.bids.sidecars import read_description, read_sidecars, sequence, truth
-from lumirage_bids.execution.graphs import read_plugin_file
+from lumirage_bids.execution.plugin_file import read_plugin_file
 from lumirage_bids.experiment import protocol, read_protocol
 from lumirage_bids.experiment.declared import PairRule, Protocol
 from lumirage_bids.experiment.evaluation import Evaluation

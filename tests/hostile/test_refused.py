@@ -13,7 +13,7 @@ from tests.hostile.world import CANARY, Case, World, run
 CASES: list[Case] = []
 Change = Callable[[World], object]
 
-DATASET, NOTHING, USAGE, DATA, MISSING, CANNOT_WRITE, IO = 16, 18, 64, 65, 66, 73, 74
+DATASET, NOTHING, USAGE, DATA, MISSING, CANNOT_WRITE, IO, NOT_NOW = 16, 18, 64, 65, 66, 73, 74, 75
 
 
 def case(name: str, code: int, *words: str) -> Callable[[Change], Change]:
@@ -501,6 +501,32 @@ for text, said in {
     @case(f"plugin: {text!r:.50}", USAGE, "plugin.yml", *said)
     def _(w: World, text: str = text) -> None:
         w.give("--use-plugin", w.file("plugin.yml", text))
+
+
+for plugin, said in {
+    "SLURM": ("sbatch or squeue or scancel", "lumirage sbatch"),
+    "SGE": ("qsub or qstat",),
+    "IPython": ("ipyparallel",),
+    "SomaFlow": ("soma.workflow",),
+}.items():
+
+    @case(f"plugin: {plugin} is not here", MISSING, "plugin.yml", plugin, *said)
+    def _(w: World, plugin: str = plugin) -> None:
+        w.environment["PATH"] = str(w.here)
+        w.give("--use-plugin", w.file("plugin.yml", f"plugin: {plugin}"))
+
+
+for complaint, code, advice in (
+    ("squeue: fatal: Could not establish a configuration source", MISSING, "where jobs can be submitted"),
+    ("slurm_load_jobs error: Unable to contact slurm controller", NOT_NOW, "same command again"),
+):
+
+    @case(f"plugin: {complaint}", code, "plugin.yml", complaint, advice)
+    def _(w: World, complaint: str = complaint) -> None:
+        for program in ("sbatch", "squeue", "scancel"):
+            w.file(program, f"#!/bin/sh\necho '{complaint}' >&2\nexit 1\n").chmod(0o755)
+        w.environment["PATH"] = f"{w.here}:{os.environ['PATH']}"
+        w.give("--use-plugin", w.file("plugin.yml", "plugin: SLURM"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)

@@ -20,6 +20,7 @@ FIGURES = "tests/conformance/test_page_figures.py: every figure of the page"
 PROTOCOLS = "tests/experiment/test_protocol.py: what is declared, by the TOML that says so"
 WHOLE = "tests/end_to_end: whole runs"
 ELSEWHERE = {
+    "methods/_pair_files.py": "tests/methods/test_precomputed.py: paths with placeholders",
     "app/commands.py": "tests/app/test_catalogue.py, tests/app/test_judge.py, tests/app/test_overview.py: each its own",
     "app/demo.py": "the dataset of tests/end_to_end and tests/hostile",
     "app/participant.py": WHOLE,

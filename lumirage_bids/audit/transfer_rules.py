@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, tell_couples
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.output.fill_in import fill_in
+from lumirage_bids.output.fill_in import GIVEN, fill_in
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,25 @@ def label_transfer(c: AuditedRun) -> Iterator[Finding]:
                 evidence=f"{int(near.sum())} of {len(of)} rows: {arms}.",
                 remedy="Use linear transfer (every label's mask interpolated, largest wins): nearest neighbour loses "
                 "up to half a voxel at every boundary, most for thin structures.",
+            )
+
+
+def given_labels(c: AuditedRun) -> Iterator[Finding]:
+    """Label maps that came carried over, beside those that were carried over here."""
+    for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
+        given = of["transfer"] == GIVEN
+        if given.any():
+            named = arm_labels(arms_of(of))
+            arms = ", ".join(named[arm] for arm in arms_of(of[given]))
+            yield Finding(
+                id="given-labels",
+                severity="serious",
+                what=f"Label maps of {labelling} came carried over for some methods: how they were interpolated, and "
+                "whether along the transform that was found, is not known.",
+                evidence=f"{int(given.sum())} of {len(of)} rows: {arms}.",
+                remedy="Score the transforms themselves (precomputed), so that all labels are carried over in one "
+                "way. The way of interpolation alone can be worth more than what methods differ by, and folding, "
+                "landmarks and the way back cannot be measured without a transform.",
             )
 
 
@@ -102,6 +121,6 @@ def _both_ways(rows: pd.DataFrame, some: pd.Series[bool]) -> bool:
     return set(rows["method"][some]) == set(rows["method"][~some])
 
 
-RULES = (label_transfer,)
+RULES = (label_transfer, given_labels)
 COMPARING = (reference_grid, carried_labels)
 """Rules that look at what is certain of comparisons too."""

@@ -19,6 +19,7 @@ from lumirage_bids.experiment import status
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
 from lumirage_bids.output import paths, score_table
+from lumirage_bids.output.fill_in import GIVEN
 from lumirage_bids.output.folder import Output
 from lumirage_bids.spatial.preparation import Preparation
 
@@ -147,7 +148,7 @@ class Rows:
             "fixed_contrast": pair.fixed.suffix,
             **dict(zip(("split_moving", "split_fixed"), pair.ends, strict=True)),
             "grid": arm.evaluation.on,
-            "transfer": arm.evaluation.transfer,
+            "transfer": GIVEN if arm.method.carries else arm.evaluation.transfer,
         }
 
 

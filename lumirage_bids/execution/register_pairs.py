@@ -169,14 +169,17 @@ class PairAtWork:
     def run(self, rows: Rows) -> None:
         """Register, carry over the labels of every labelling, score them and add the rows."""
         landmarks = self.landmarks()  # a bad table costs no registration
-        transform, cost = self.register()
+        carried = self.carried()
+        transform, cost = self.register() if carried is None else (Transform(), {})
         total = transform.then(Transform((self.start,)))
         cut = 100 * float(np.max([self.fixed.at_edge, self.moving.at_edge]))
         facts = {name: cost[name] for name in _BESIDES if name in cost}
-        pair = self.gather(transform, total, cost, landmarks)
+        pair = RegisteredPair(parts={}) if carried is not None else self.gather(transform, total, cost, landmarks)
         values = self.besides_labels(pair)
         failures = {**self.fixed.failures, **self.moving.failures}
-        both = [labels for labels in self.batch.labels if all(labels.has(s.scan) for s in (self.moving, self.fixed))]
+        sides = (self.moving, self.fixed)
+        known = [labels for labels in self.batch.labels if self.batch.arm.scores(labels.name)]
+        both = [labels for labels in known if all(labels.has(side.scan) for side in sides)]
         scored = [labels for labels in both if labels.name not in failures]
         new: dict[Key, score_table.Row] = {}
         for arm in self.batch.arms:
@@ -185,12 +188,13 @@ class PairAtWork:
             for labels in both:
                 key = (arm.label, labels.name)
                 if labels in scored:
-                    row = score(labels, self.moving, self.fixed, total, arm.evaluation, self.context.threads, pair)
+                    where = (labels, *sides, total, arm.evaluation, self.context.threads)
+                    row = score(*where, pair=pair, carried=carried)
                     new[key] = {**own, **row}
                 else:
                     new[key] = {**masked, **score_table.failed_row(failures[labels.name])}
-            self.keep(arm, transform, [labels.name for labels in scored], cost)
-        self.add_slices(rows, [labels.name for labels in scored], total)
+            self.keep(arm, transform, [labels.name for labels in scored], cost, carried)
+        self.add_slices(rows, [labels.name for labels in scored], total, carried)
         rows.add(self.task, new)
 
     def landmarks(self) -> Correspondence | None:
@@ -200,12 +204,18 @@ class PairAtWork:
         except MissingInputError as error:  # they were there when the run was planned
             raise NotPreparedError(f"input lost: {error}") from error
 
-    def add_slices(self, rows: Rows, names: Sequence[str], total: Transform) -> None:
+    def carried(self) -> Volume | None:
+        """Labels of the moving scan in the fixed scan's world, where the method has such, and no transform."""
+        method = self.batch.arm.method
+        return method.carried(self.task.pair) if method.carries else None
+
+    def add_slices(self, rows: Rows, names: Sequence[str], total: Transform, carried: Volume | None) -> None:
         """Keep the moved labels in three planes through the fixed brain, for each arm's pictures."""
         mask = self.fixed.mask
         index = middle(mask)
         for name in names:
-            planes = moved_planes(self.moving.labels[name], total, mask, index, self.context.threads)
+            labels, way = (self.moving.labels[name], total) if carried is None else (carried, Transform())
+            planes = moved_planes(labels, way, mask, index, self.context.threads)
             for arm in self.batch.arms:
                 rows.add_slices(arm.label, f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
 
@@ -347,7 +357,9 @@ class PairAtWork:
         values = {m: take([m], pair) for m in dict.fromkeys(m for of_arm in asked.values() for m in of_arm)}
         return {arm: {k: v for m in of_arm for k, v in values[m].items()} for arm, of_arm in asked.items()}
 
-    def keep(self, arm: ArmOfRun, transform: Transform, scored: Sequence[str], cost: Cost) -> None:
+    def keep(
+        self, arm: ArmOfRun, transform: Transform, scored: Sequence[str], cost: Cost, carried: Volume | None
+    ) -> None:
         """Write what is to be kept: moved labels on the fixed native grid, moved image, transforms."""
         kinds = self.task.kinds_kept(self.save)
         total = transform.then(Transform((self.start,)))
@@ -361,7 +373,8 @@ class PairAtWork:
             how, threads = arm.evaluation.transfer, self.context.threads
             for name in scored:
                 shape, affine = self.fixed.grids[name]
-                array = transfer_labels(self.moving.labels[name], total, shape, affine, threads=threads, method=how)
+                labels, way = (self.moving.labels[name], total) if carried is None else (carried, Transform())
+                array = transfer_labels(labels, way, shape, affine, threads=threads, method=how)
                 about = {**meta, **_about_moved(arm.evaluation)}
                 with self.output.publishing(paths.moved_labels(scan, target, arm.label, name), about) as file:
                     write_image(Volume(array=array, affine=affine), file, np.int32)

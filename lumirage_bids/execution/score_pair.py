@@ -205,6 +205,7 @@ def score(
     evaluation: Evaluation,
     threads: int,
     pair: RegisteredPair | None = None,
+    carried: Volume | None = None,
 ) -> score_table.Row:
     """Take the measures that look at labels.
 
@@ -214,6 +215,9 @@ def score(
         Fixed world to moving world, alignments included.
     pair : RegisteredPair, optional
         What else is known of the pair.
+    carried : Volume, optional
+        Labels of the moving scan in the fixed scan's world, where they were carried over elsewhere: they are looked at,
+        and `transform` is not.
     """
     where = (labels.name, moving, fixed, transform, evaluation, threads)
     maps = place_labels(*where)
@@ -224,9 +228,12 @@ def score(
     if indices.size == 0:
         why = Failure("bad data", "no structure is present in both label maps")
         return {**score_table.failed_row(why), "n_structures": 0}
-    parts = {"labels": replace(maps, structures=indices)}
+    if carried is not None and not np.isin(indices, carried.array).any():
+        why = Failure("bad data", "the label map that was carried over elsewhere holds none of the structures")
+        return {**score_table.failed_row(why), "n_structures": 0}
+    parts = {"labels": replace(maps, structures=indices, carried=carried)}
     if evaluation.grid == "prepared":
-        parts["prepared"] = replace(place_prepared(*where), structures=indices)
+        parts["prepared"] = replace(place_prepared(*where), structures=indices, carried=carried)
     whole = (pair or RegisteredPair(parts={})).having(**parts)
     return {"status": "ok", **take((m for m in evaluation.taken if m.looks_at_labels), whole)}
 

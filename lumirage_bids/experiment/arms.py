@@ -125,8 +125,12 @@ class ArmOfRun:
 
     @property
     def is_composed(self) -> bool:
-        """Whether its transforms are composed where that is asked for: not of perturbed images, nor of a control."""
-        return self.preparation.perturbation is None and not self.method.control
+        """Whether transforms are composed where asked for: not of perturbed images, not of controls or label maps."""
+        return self.preparation.perturbation is None and not self.method.control and not self.method.carries
+
+    def scores(self, labelling: str) -> bool:
+        """Whether its pairs are scored by a labelling: by all, unless its method has label maps of one and no more."""
+        return self.method.carries in ("", labelling)
 
     @property
     def own_code(self) -> tuple[str, ...]:
@@ -190,6 +194,11 @@ def _arm(variant: Variant, name: str, *, sloppy: bool, after: tuple[str, ...] = 
     if before and before not in variant.methods and before not in registration.methods():
         known = ", ".join(dict.fromkeys(n for n in (*variant.methods, *registration.methods()) if n not in circle))
         raise UsageError(f"[methods.{name}] start_from = {before!r}: there is no such method. Known: {known}.")
+    first = _arm(variant, before, sloppy=sloppy, after=circle) if before else None
+    if first is not None and first.method.carries:
+        raise UsageError(
+            f"[methods.{name}] start_from = {before!r}, which has label maps and no transforms. Name a method that has."
+        )
     preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluated = evaluation(variant.evaluation)
@@ -208,7 +217,7 @@ def _arm(variant: Variant, name: str, *, sloppy: bool, after: tuple[str, ...] = 
         alignment=alignment,
         evaluation=evaluated,
         code=read_code(method.code()),
-        first=_arm(variant, before, sloppy=sloppy, after=circle) if before else None,
+        first=first,
     )
 
 

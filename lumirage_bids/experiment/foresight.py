@@ -92,7 +92,7 @@ def foresee(plan: Plan, weights: Path | None, stage: str = "all") -> Foreseen:
         of_pair = () if stage == "prepare" else reader.about_landmarks(pair)
         for arm in plan.arms:
             absent = stage != "prepare" and reader.lacks_files(arm, pair)
-            for labels in scored:
+            for labels in (labels for labels in scored if arm.scores(labels.name)):
                 images = reader.about_images(labels, pair, arm)
                 problems = dict.fromkeys((*images, *reader.about_tables(labels, pair), *of_pair))
                 n_rows += 1

@@ -150,6 +150,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     arms = choose_arms(protocol, settings)
     labels = choose_labels(protocol, settings, dataset)
     names = tuple(labelling.name for labelling in labels)
+    _check_carried(arms, names)
     selected = [s for s in dataset.scans if s.template or not settings.session_id or s.session in settings.session_id]
     eligible = tuple(s for s in selected if any(labelling.has(s) for labelling in labels))
     scans = sample_subjects(eligible, settings.seed, protocol.pairs.subjects)
@@ -222,6 +223,15 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         drawn=drawn,
         downstream=downstream,
     )
+
+
+def _check_carried(arms: Sequence[ArmOfRun], names: Sequence[str]) -> None:
+    for arm in arms:
+        if arm.method.carries and arm.method.carries not in names:
+            raise UsageError(
+                f"[methods.{arm.name}] labelling = {arm.method.carries!r} is none of this run, which has "
+                f"{', '.join(names)}. Name that of the maps, or choose it by --labellings."
+            )
 
 
 def _draw(pairs: Sequence[Pair], size: int | None, seed: int) -> tuple[Scan, ...]:

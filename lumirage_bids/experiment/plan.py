@@ -83,12 +83,15 @@ class Task:
         (arm label, labelling) → hash of the row.
     composed : bool
         Whether its transform is needed after scoring, so that it is kept whatever ``--save`` says.
+    transformed : bool
+        Whether there is a transform: else labels are all that can be kept.
     """
 
     pair: Pair
     registration_hash: str
     hashes: Mapping[tuple[str, str], str]
     composed: bool = False
+    transformed: bool = True
 
     def kinds_kept(self, save: str) -> frozenset[str]:
         """What is to be kept of it: labels, images, transforms.
@@ -99,7 +102,8 @@ class Task:
             ``--save``.
         """
         asked = {"none": (), "all": ("labels", "images", "transforms")}.get(save, (save,))
-        return frozenset((*asked, *["transforms"] * self.composed))
+        kinds = frozenset((*asked, *["transforms"] * self.composed))
+        return kinds if self.transformed else kinds & {"labels"}
 
     def is_kept(self, save: str, failed: Container[str], noted: Callable[[Path], str | None]) -> bool:
         """Whether what is to be kept of this finished pair is there; of what failed there is nothing.

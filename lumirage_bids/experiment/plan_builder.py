@@ -208,9 +208,9 @@ class PlanBuilder:
             )
             for arm in arms
             for i, labelling in enumerate(self.labels)
-            if all(labelling.has(s) for s in scans)
+            if all(labelling.has(s) for s in scans) and arm.scores(labelling.name)
         }
-        return Task(pair=pair, registration_hash=registered, hashes=hashes)
+        return Task(pair=pair, registration_hash=registered, hashes=hashes, transformed=not arm.method.carries)
 
     def _of_pair(self, method: Method, pair: Pair) -> tuple[object, list[str]]:
         """What a method takes from a pair besides its images: contrast and seed, and files."""

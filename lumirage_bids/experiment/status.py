@@ -61,7 +61,7 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     unlabelled = {labels.name: [_lacking(p, labels) for p in plan.pairs] for labels in plan.labels}
     parts = []
     for arm in plan.arms:
-        for name in names:
+        for name in filter(arm.scores, names):
             part = pairs.assign(variant=arm.variant, method=arm.name, labelling=name)
             part["absent"] = part["absent"].where(part["absent"] != "", unlabelled[name])
             parts.append(part)

@@ -40,6 +40,9 @@ class ComparedLabels:
         Indices that are scored, the same for every method.
     to_fixed : Transform
         World of the grid to the fixed scan's own, which is the same but where labels are compared elsewhere.
+    carried : Volume or None
+        Labels of the moving scan in the fixed scan's world, where they were carried over elsewhere; `transform` then
+        says nothing.
     """
 
     fixed: Volume
@@ -50,6 +53,7 @@ class ComparedLabels:
     threads: int = 1
     structures: npt.NDArray[np.int64] = field(default_factory=lambda: np.array([], np.int64))
     to_fixed: Transform = field(default_factory=Transform)
+    carried: Volume | None = None
 
     @property
     def spacing(self) -> npt.NDArray[np.float64]:
@@ -59,16 +63,18 @@ class ComparedLabels:
     @cached_property
     def moved(self) -> LabelArray:
         """Labels of the moving scan, carried over as registered."""
-        return self._carry(self.transform)
+        if self.carried is not None:
+            return self._carry(self.to_fixed, self.carried)
+        return self._carry(self.transform, self.moving)
 
     @cached_property
     def initial(self) -> LabelArray:
         """Labels of the moving scan where the headers place them."""
-        return self._carry(self.start)
+        return self._carry(self.start, self.moving)
 
-    def _carry(self, way: Transform) -> LabelArray:
+    def _carry(self, way: Transform, labels: Volume) -> LabelArray:
         grid = (self.fixed.shape, self.fixed.affine)
-        return transfer_labels(self.moving, way, *grid, threads=self.threads, method=self.transfer)
+        return transfer_labels(labels, way, *grid, threads=self.threads, method=self.transfer)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -253,6 +253,15 @@ class Method(ABC):
         return False
 
     @property
+    def carries(self) -> str:
+        """Name of the labelling whose maps somebody has carried over already, and gave no transform; else empty."""
+        return ""
+
+    def carried(self, pair: Pair) -> Volume:
+        """Label map of the moving scan in the fixed scan's world, for a method that `carries` them and no other."""
+        raise NotImplementedError(f"{self.name} gives transforms")
+
+    @property
     def begins_with(self) -> str:
         """Name of the method of the protocol whose result this one goes on from; empty for none."""
         return ""

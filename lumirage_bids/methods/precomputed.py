@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -11,6 +10,7 @@ import numpy as np
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import added, aside
+from lumirage_bids.methods._pair_files import check_path, file_of_pair
 from lumirage_bids.methods._submission import Ends, ends, fields, unpacked
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
 from lumirage_bids.methods.programs.call import scratch
@@ -21,8 +21,6 @@ from lumirage_bids.spatial.transforms import Transform
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Pair, Scan
     from lumirage_bids.methods.base import Context
-
-PLACEHOLDERS = ("fixed", "moving", "fixed_subject", "moving_subject", "fixed_session", "moving_session")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,27 +70,8 @@ class Precomputed(Method):
             raise UsageError("path and submission are both given; give the one that there is.")
         if self.submission and not Path(self.submission).is_absolute():
             raise UsageError(f"submission is {self.submission!r}; give it in full: {Path(self.submission).absolute()}.")
-        try:
-            parts = list(string.Formatter().parse(self.path))
-        except ValueError as error:
-            raise UsageError(f"path is {self.path!r}: {error}; write {{{{ for a brace.") from None
-        if any(spec or conversion for _, _, spec, conversion in parts):
-            raise UsageError(
-                f"path is {self.path!r}; a placeholder is a name in braces, no more: BIDS labels are text."
-            )
-        found = {field for _, field, _, _ in parts if field is not None}
-        if unknown := found - set(PLACEHOLDERS):
-            raise UsageError(
-                f"path holds the placeholder {{{min(unknown)}}}; there are "
-                f"{', '.join(f'{{{p}}}' for p in PLACEHOLDERS)}."
-            )
-        if self.path and not Path(self.path).is_absolute():
-            raise UsageError(f"path is {self.path!r}; give it in full, from the root: {Path(self.path).absolute()}.")
-        if self.path and not ({"fixed", "fixed_subject"} & found and {"moving", "moving_subject"} & found):
-            raise UsageError(
-                f"path is {self.path!r}, the same file for different pairs; it must hold {{fixed}} or "
-                "{fixed_subject}, and {moving} or {moving_subject}."
-            )
+        if self.path:
+            check_path(self.path)
 
     @property
     def takes_start(self) -> bool:  # type: ignore[override]
@@ -137,14 +116,7 @@ class Precomputed(Method):
         """
         if self.submission:
             return self._submitted(pair)
-        values = {**_names("fixed", pair.fixed), **_names("moving", pair.moving)}
-        for _, name, _, _ in string.Formatter().parse(self.path):
-            value = values.get(name or "", "-")
-            if not value:
-                raise UsageError(f"path asks for {{{name}}}, but {pair.fixed.name} or {pair.moving.name} has none.")
-            if value in {".", ".."} or any(c in value for c in "/\\\0"):
-                raise UsageError(f"{{{name}}} is {value!r}, which cannot be a part of a file name.")
-        return Path(self.path.format_map(values))
+        return file_of_pair(self.path, pair)
 
     def _submitted(self, pair: Pair) -> Path:
         submission = Path(self.submission)
@@ -185,10 +157,6 @@ class Precomputed(Method):
 
 def _ends(pair: Pair) -> Ends:
     return ends(pair.fixed.subject, pair.moving.subject)
-
-
-def _names(role: str, scan: Scan) -> dict[str, str]:
-    return {role: scan.name, f"{role}_subject": scan.subject, f"{role}_session": scan.session or ""}
 
 
 def grid_of_scan(scan: Scan) -> Volume:

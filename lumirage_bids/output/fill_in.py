@@ -14,6 +14,8 @@ FACTS = (
 )
 """Columns that tell what names do, and that whatever keeps rows of a score table keeps besides."""
 
+GIVEN = "given"
+"""Transfer of label maps that were carried over elsewhere."""
 _LINEAR = "linear"
 _TRANSFERS = (_LINEAR, "nearest")
 _GRIDS = ("native", "prepared", "reference")

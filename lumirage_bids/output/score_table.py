@@ -75,7 +75,10 @@ COLUMNS: dict[str, dict[str, Any]] = {
     },
     "split_fixed": {"Description": "The same of the fixed scan"},
     "grid": {"Description": "Grid that the labels were compared on, as evaluation says: native or reference"},
-    "transfer": {"Description": "How labels were carried over, as evaluation says: linear or nearest"},
+    "transfer": {
+        "Description": "How labels were carried over: linear or nearest, as evaluation says; given for label maps "
+        "that were carried over elsewhere"
+    },
 }
 # Kept in the batches' own files only.
 INTERNAL: dict[str, dict[str, str]] = {

@@ -16,6 +16,7 @@ from lumirage_bids import labellers, maskers, measures, methods
 from lumirage_bids.audit import AuditedRun
 from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.downstream import Downstream, nothing
+from lumirage_bids.output.fill_in import GIVEN, fill_in
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.text import and_join, count, voxels
 from lumirage_bids.spatial.perturbations import kinds
@@ -330,10 +331,14 @@ def _labels(run: DoneRun) -> Iterator[str]:
 def _scores(run: DoneRun) -> str:
     pairs = run.audited.pairs
     grids = grids_of(pairs)
-    carried = " ".join(_tell_transfer(run, how, *known, several=len(grids) > 1) for how, known in grids.items())
+    theirs = list(pairs[fill_in(pairs)["transfer"] == GIVEN]["method"].unique())
+    told = [_tell_transfer(run, how, *known, len(grids) > 1, bool(theirs)) for how, known in grids.items()]
+    if theirs:
+        told.append(f"The label maps of {and_join(theirs)} had been carried over elsewhere; how is not known.")
+    carried = " ".join(told)
     elsewhere = any(grid != "native" for grid, _ in grids.values())
-    told = [kind for kind in measures.measures().values() if kind.phrase and measures.have_values(kind.columns, pairs)]
-    further = [f"{kind.phrase}{_cite(kind.references)}" for kind in told]
+    taken = [kind for kind in measures.measures().values() if kind.phrase and measures.have_values(kind.columns, pairs)]
+    further = [f"{kind.phrase}{_cite(kind.references)}" for kind in taken]
     also = f" Further measures: {and_join(further)}." if further else ""
     return (
         f"{carried} Dice overlap [@dice1945] "
@@ -344,8 +349,9 @@ def _scores(run: DoneRun) -> str:
     )
 
 
-def _tell_transfer(run: DoneRun, evaluation: str, grid: str, transfer: str, *, several: bool) -> str:
-    """How the labels of an evaluation came to where they were compared."""
+def _tell_transfer(run: DoneRun, evaluation: str, grid: str, transfer: str, several: bool, others: bool) -> str:
+    """How the labels of an evaluation came to where they were compared; `others` had theirs carried over elsewhere."""
+    alike = "the same for all other methods" if others else "the same for all methods"
     rows = run.audited.pairs
     which = (
         f" (variant {and_join(list(rows[rows['evaluation'] == evaluation]['variant'].unique()))})" if several else ""
@@ -357,12 +363,12 @@ def _tell_transfer(run: DoneRun, evaluation: str, grid: str, transfer: str, *, s
     if grid == "native":
         return (
             "The moving scan's native label map was carried to the fixed scan's native grid in one interpolation by "
-            f"{by}, the same for all methods{which}."
+            f"{by}, {alike}{which}."
         )
     return (
         f"Both scans' native label maps were carried through their alignments to the prepared grid of "
         f"{run.reference or 'the reference'}, where they were compared, and the moving one there once more through the "
-        f"deformation, each time by {by}, the same for all methods{which}."
+        f"deformation, each time by {by}, {alike}{which}."
     )
 
 

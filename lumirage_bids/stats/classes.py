@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lumirage_bids.bids.splits import SAME_SUBJECT, Splits
-from lumirage_bids.output.fill_in import fill_in
+from lumirage_bids.output.fill_in import GIVEN, fill_in
 from lumirage_bids.stats.score import DICE, Score
 
 ALL = "all"
@@ -96,7 +96,8 @@ def arm_names(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
 
 def grids_of(pairs: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """Evaluations of a score table, in the order of `evaluations_of`: grid and transfer of each that is one of ours."""
-    rows = fill_in(pairs.drop_duplicates("evaluation").reindex(columns=["evaluation", *_GRID])).dropna()
+    ours = pairs[pairs["transfer"] != GIVEN] if "transfer" in pairs else pairs
+    rows = fill_in(ours.drop_duplicates("evaluation").reindex(columns=["evaluation", *_GRID])).dropna()
     return {str(how): (str(grid), str(transfer)) for how, grid, transfer in rows.sort_values("evaluation").to_numpy()}
 
 

@@ -69,6 +69,7 @@ RUNNING = [name for name in methods() if name not in {*NEEDY, *SETTINGS}] + list
 MOVING = [name for name in RUNNING if name != "identity" and not methods()[name].control]
 NEEDS = {
     "command": ("argv",),
+    "label_maps": ("path", "labelling"),
     "lapirn": ("LapIRN_disp_fea7.pth", "LUMIRAGE_WEIGHTS", "github.com/cwmok/LapIRN"),
     "multigradicon": ("unigradicon-register", "pip install unigradicon"),
     "plastimatch": ("plastimatch", "apt-get install plastimatch"),

@@ -32,7 +32,7 @@ def test_what_a_method_was_trained_on_is_a_table_or_a_word_and_changes_no_digest
             "none",
         ),
         **dict.fromkeys(("curt", "identity"), "none"),
-        **dict.fromkeys(("command", "precomputed", "python", "torchscript"), "unknown"),
+        **dict.fromkeys(("command", "label_maps", "precomputed", "python", "torchscript"), "unknown"),
     }
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lumirage_bids import __version__
+from lumirage_bids.base.publications import publications
 
 REPOSITORY = Path(__file__).parent.parent
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
@@ -35,6 +39,46 @@ def test_every_dependency_is_pinned_within_what_is_allowed(text: str) -> None:
 
 def test_the_image_says_the_version() -> None:
     assert f"\nARG VERSION={__version__}\n" in (REPOSITORY / "Dockerfile").read_text("utf-8")
+
+
+def test_the_paper_has_one_title() -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text("utf-8"))
+    papers = [of for of in citation["references"] if of["type"] != "software"]
+    assert papers
+    for paper in papers:
+        entry = publications()[f"{paper['authors'][0]['family-names'].lower()}{paper['year']}"]
+        assert paper["title"] in entry.text
+        assert f"{paper['start']}" in entry.text
+        assert paper["url"] == entry.url
+
+
+def test_the_address_is_said_everywhere_or_nowhere() -> None:
+    """The one setting is [project.urls] in pyproject.toml."""
+    address = PROJECT.get("urls", {}).get("Source")
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text("utf-8"))
+    assert citation.get("repository-code") == address
+    badges = re.findall(r"\[!\[[^\]]*\]\([^)]*\)\]\(([^)]*)\)", (REPOSITORY / "README.md").read_text("utf-8"))
+    assert bool(badges) == bool(address)
+    if address:
+        assert any(badge.startswith(address) for badge in badges)
+
+
+def test_a_source_distribution_has_all_files(tmp_path: Path) -> None:
+    git = ["git", "-C", str(REPOSITORY), "ls-files", "-z"]
+    listed = subprocess.run(git, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a clone")
+    tree, made = tmp_path / "tree", tmp_path / "made"
+    made.mkdir()
+    files = [name for name in listed.stdout.split("\0") if (REPOSITORY / name).is_file()]
+    for name in files:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, tree / name)
+    build = f"from setuptools.build_meta import build_sdist; build_sdist({str(made)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=tree, capture_output=True, check=True)
+    with tarfile.open(next(made.iterdir())) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name for name in files if name not in packed} <= {".gitignore"}
 
 
 @pytest.mark.slow

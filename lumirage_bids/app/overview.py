@@ -21,7 +21,7 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_records
 from lumirage_bids.output.root import evaluated_dataset, read_own_description
 from lumirage_bids.report.text import count
-from lumirage_bids.stats.reasons import by_kind, in_words
+from lumirage_bids.stats.reasons import count_kinds, tell_kind
 
 #: Pauses between two pairs that are this many times the usual one are between runs, and not of the work.
 _PAUSE = 20
@@ -181,8 +181,8 @@ def _standing(
         unasked=aside,
     )
     reasons = Counter[str]()
-    for why in by_kind(mine[mine["status"] != "ok"]).to_dict("records"):
-        reasons[in_words(why)] += int(why["n"])
+    for why in count_kinds(mine[mine["status"] != "ok"]).to_dict("records"):
+        reasons[tell_kind(why)] += int(why["n"])
     return standing, reasons
 
 

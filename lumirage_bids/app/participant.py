@@ -26,7 +26,7 @@ from lumirage_bids.experiment.software import software_notes
 from lumirage_bids.experiment.structure_notes import log_structures
 from lumirage_bids.output import score_table
 from lumirage_bids.output.record import versions
-from lumirage_bids.stats.reasons import by_kind, in_words
+from lumirage_bids.stats.reasons import count_kinds, tell_kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,8 +148,8 @@ def _conclude(run: Run) -> int:
     write_subject_pages(plan, rows, output, pictures=not settings.no_pictures, sloppy=settings.sloppy)
     mine = status.of_run(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
-    for why in by_kind(undone, ["status"]).to_dict("records"):
-        logger.error("%d row(s) %s: %s", why["n"], why["status"], in_words(why))
+    for why in count_kinds(undone, ["status"]).to_dict("records"):
+        logger.error("%d row(s) %s: %s", why["n"], why["status"], tell_kind(why))
     logger.info("%d of %d rows are done. %s", (mine["status"] == "ok").sum(), len(mine), output / "status.tsv")
     for note in software_notes(output, rows, versions()):
         logger.warning("%s", note)

@@ -12,7 +12,7 @@ from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import multimodal
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
-from lumirage_bids.stats.reasons import by_kind, in_words
+from lumirage_bids.stats.reasons import count_kinds, tell_kind
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT, folds
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def unequal_failures(c: AuditedRun) -> Iterator[Finding]:
 
 def _reasons(failed: pd.DataFrame) -> str:
     """The most frequent kinds of failure in brackets; empty where there is none."""
-    told = [f"{in_words(row)}: {row['n']}" for row in by_kind(failed).head(3).to_dict("records")]
+    told = [f"{tell_kind(row)}: {row['n']}" for row in count_kinds(failed).head(3).to_dict("records")]
     return f" ({', '.join(told)})" if told else ""
 
 

@@ -40,7 +40,7 @@ from lumirage_bids.report.tables import (
 )
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, ranked_labellings
-from lumirage_bids.stats.classes import FLOOR, arms_of, grids_of, primary_rows, told_once
+from lumirage_bids.stats.classes import FLOOR, arms_of, grids_of, merge_same_pairs, primary_rows
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
 
@@ -210,9 +210,11 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         floor=FLOOR,
         measures=_measures(tables.pairs),
         evaluations=[compared_where(*known) for known in grids_of(tables.pairs).values()],
-        summary=summary_table(told_once(tables.summary, tables.pairs)) if len(tables.summary) else None,
+        summary=summary_table(merge_same_pairs(tables.summary, tables.pairs)) if len(tables.summary) else None,
         ranking=ranking_table(ranked) if len(ranked) else None,
-        comparisons=comparison_table(told_once(tables.comparisons, tables.pairs)) if len(tables.comparisons) else None,
+        comparisons=comparison_table(merge_same_pairs(tables.comparisons, tables.pairs))
+        if len(tables.comparisons)
+        else None,
         other_measures=measure_table(tables.made["measures"]) if len(tables.further_comparisons) else None,
         further=further_table(tables.further_comparisons) if len(tables.further_comparisons) else None,
         structures=_structure_tables(tables),

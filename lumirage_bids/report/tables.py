@@ -12,7 +12,7 @@ from lumirage_bids import measures
 from lumirage_bids.report.text import MISSING, WRITERS, count, significant, span
 from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
 from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS
-from lumirage_bids.stats.reasons import by_kind, in_words
+from lumirage_bids.stats.reasons import count_kinds, tell_kind
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT
 
@@ -439,8 +439,8 @@ def labeller_table(summary: pd.DataFrame) -> Table:
 def failure_table(pairs: pd.DataFrame) -> Table:
     """Lay out how many pairs failed, by method and kind of failure."""
     failed = pairs[pairs["status"] != "ok"]
-    data = by_kind(failed, ["method", "variant", "labelling"])
-    data["reason"] = [in_words(row) for row in data.to_dict("records")]
+    data = count_kinds(failed, ["method", "variant", "labelling"])
+    data["reason"] = [tell_kind(row) for row in data.to_dict("records")]
     columns = [
         ShownColumn(key="method", title="Method"),
         ShownColumn(key="variant", title="Variant"),

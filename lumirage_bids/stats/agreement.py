@@ -103,10 +103,10 @@ def _compare_measures(found: Sequence[tuple[Taken, SideBySide]], criteria: Crite
         arms = np.flatnonzero(first.ranked & second.ranked)
         if len(arms) > 1:
             told = {"split": split, "measure_1": first.name, "measure_2": second.name, "n_arms": len(arms)}
-            yield told | _over_arms(first, second, arms) | _in_pairs(first, second, arms, designs, criteria)
+            yield told | _compare_means(first, second, arms) | _compare_in_pairs(first, second, arms, designs, criteria)
 
 
-def _over_arms(first: _Values, second: _Values, arms: npt.NDArray[np.intp]) -> dict[str, object]:
+def _compare_means(first: _Values, second: _Values, arms: npt.NDArray[np.intp]) -> dict[str, object]:
     """Tau of the means over the pairs that all of these arms have both measures of."""
     both = np.isfinite(first.array[:, arms]).all(axis=1) & np.isfinite(second.array[:, arms]).all(axis=1)
     told: dict[str, object] = {"n_common": int(both.sum()), "n_couples": len(arms) * (len(arms) - 1) // 2}
@@ -117,7 +117,7 @@ def _over_arms(first: _Values, second: _Values, arms: npt.NDArray[np.intp]) -> d
     return told | {"n_turned": int((one * other < 0).sum()), "tau": tau}
 
 
-def _in_pairs(
+def _compare_in_pairs(
     first: _Values, second: _Values, arms: npt.NDArray[np.intp], designs: Designs, criteria: Criteria
 ) -> dict[str, object]:
     """Mean over pairs of tau between the arms that a pair has both measures of."""

@@ -22,12 +22,12 @@ _GRID = ("grid", "transfer")
 _ENDS = ("split_moving", "split_fixed")
 
 
-def named(name: str) -> str:
+def quote(name: str) -> str:
     """A name as it stands in a list of names or a difference: in quotes where it could be taken for two of them.
 
     Examples
     --------
-    >>> named("syn"), named("greedy and syn"), named("greedy − syn")
+    >>> quote("syn"), quote("greedy and syn"), quote("greedy − syn")
     ('syn', '“greedy and syn”', '“greedy − syn”')
     """
     return f"“{name}”" if any(between in name for between in (_AND, ", ", "; ", " − ", " - ")) else name
@@ -74,8 +74,8 @@ def arm_labels(arms: Iterable[Arm], aside: Collection[Arm] = ()) -> dict[Arm, st
     """
     arms = list(arms)
     several = len({arm.variant for arm in arms}) > 1
-    told = {arm: [named(arm.variant)] * several + ["set aside"] * (arm in aside) for arm in arms}
-    return {arm: named(arm.method) + (f" ({', '.join(words)})" if words else "") for arm, words in told.items()}
+    told = {arm: [quote(arm.variant)] * several + ["set aside"] * (arm in aside) for arm in arms}
+    return {arm: quote(arm.method) + (f" ({', '.join(words)})" if words else "") for arm, words in told.items()}
 
 
 def arm_codes(rows: pd.DataFrame, arms: Sequence[Arm]) -> npt.NDArray[np.intp]:
@@ -166,7 +166,7 @@ def splits_of_each(pairs: pd.DataFrame) -> dict[tuple[str, str], Splits]:
     }
 
 
-def told_once(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+def merge_same_pairs(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Rows of a table with a row per class, of classes that hold the same pairs the widest alone, which names them all.
 
     Parameters
@@ -202,7 +202,7 @@ def primary_rows(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["split"] == table["labelling"].map(primary)]
 
 
-def in_class(pairs: pd.DataFrame, labelling: str, name: str) -> pd.DataFrame:
+def rows_of_class(pairs: pd.DataFrame, labelling: str, name: str) -> pd.DataFrame:
     """Rows of a labelling whose pairs are of a class; none where the labelling has no such pairs."""
     rows = pairs[pairs["labelling"] == labelling]
     return rows[rows["split"].isin(pair_classes(splits_of(rows)).get(name, frozenset()))]

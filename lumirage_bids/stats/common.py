@@ -56,7 +56,7 @@ def common_pairs(table: SideBySide, unranked: Collection[str] = FLOORS) -> Commo
     lacks = (~scored[counted]).sum(axis=0)
     lacking = 100 * lacks / counted.sum() if counted.any() else np.full(len(table.arms), 100.0)
     aside = np.array(~out, dtype=np.bool_)
-    aside[~out] = _aside(scored[counted][:, ~out])
+    aside[~out] = _find_aside(scored[counted][:, ~out])
     ranked = ~out & ~aside
     pairs = np.asarray(scored[:, ranked].all(axis=1) & ranked.any())
     ranked_on = np.zeros(len(pairs), dtype=np.bool_)
@@ -64,7 +64,7 @@ def common_pairs(table: SideBySide, unranked: Collection[str] = FLOORS) -> Commo
     return Common(unranked=out, lacking_percent=lacking, set_aside=aside, pairs=pairs, ranked_on=ranked_on)
 
 
-def _aside(scored: Mask) -> Mask:
+def _find_aside(scored: Mask) -> Mask:
     """Which competitors are set aside, by the pairs that each scored, shape (pairs, competitors).
 
     What all of them lack favours none. Where every one lacks too much of the rest, those that lack the very same pairs
@@ -84,7 +84,7 @@ def _aside(scored: Mask) -> Mask:
     return aside
 
 
-def arms_aside(summary: pd.DataFrame, labelling: str) -> frozenset[Arm]:
+def find_aside(summary: pd.DataFrame, labelling: str) -> frozenset[Arm]:
     """Arms of a labelling that are set aside, in the class of pairs that a verdict is about.
 
     Parameters

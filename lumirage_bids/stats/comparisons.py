@@ -16,7 +16,7 @@ from lumirage_bids.stats.design import Design, Designs, Indices, Mask, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
-from lumirage_bids.stats.score import DICE, Score, nothing
+from lumirage_bids.stats.score import DICE, Score, rounding_of
 from lumirage_bids.stats.shares import Shares, subjects_needed, variance_shares
 from lumirage_bids.stats.student import Floats
 
@@ -137,8 +137,8 @@ def compare_tables(
             found, over = done[members]
             rows += [{**what, **row} for row in found]
             tests += [(labelling, evaluation, kept, place) for place, kept in enumerate(over)]
-    compared = _typed(pd.DataFrame(rows, columns=COMPARISON_COLUMNS), tests)
-    alpha = criteria.alpha / _tests_made(compared, tests)  # Holm's level for the first of so many
+    compared = _set_types(pd.DataFrame(rows, columns=COMPARISON_COLUMNS), tests)
+    alpha = criteria.alpha / _count_tests(compared, tests)  # Holm's level for the first of so many
     needed = [
         subjects_needed(cast(Shares, row["shares"]), criteria.margin, alpha) if "shares" in row else np.nan
         for row in rows
@@ -146,12 +146,12 @@ def compare_tables(
     return compared.assign(n_for_margin=needed)
 
 
-def _tests_made(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> int:
+def _count_tests(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> int:
     """Different tests of the table, at least 1."""
     return max(1, len({test for test, p in zip(tests, compared["p"], strict=True) if not np.isnan(p)}))
 
 
-def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFrame:
+def _set_types(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFrame:
     """Set the types of the columns, and correct for the number of tests."""
     compared["hangs_on_subject"] = compared["hangs_on_subject"].astype("bool")
     numbers = compared.columns.difference([*_TEXTS, *_COUNTS, "hangs_on_subject"], sort=False)
@@ -159,7 +159,7 @@ def _typed(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.DataFr
     for column in ("p", "p_equivalence"):
         compared[f"{column}_holm"] = holm_once(compared[column].to_numpy(dtype=np.float64), tests)
     # A hidden difference is one found by a search: each of the table's tests counts.
-    compared["hiding_p"] = np.minimum(1.0, compared["hiding_p"] * _tests_made(compared, tests))
+    compared["hiding_p"] = np.minimum(1.0, compared["hiding_p"] * _count_tests(compared, tests))
     # At worst, pairs count that the comparison itself is not over: classes of the same pairs may differ by these.
     worst = compared["ahead_at_worst_p"].to_numpy(dtype=np.float64)
     own = [(*test, n, p) for test, n, p in zip(tests, compared["n_ahead_lacks"], worst, strict=True)]
@@ -183,13 +183,13 @@ def _compare_class(
     common = common_pairs(table, unranked)
     rows, over = [], []
     for couple in combinations(range(len(table.arms)), 2):
-        laid = _laid(table, couple, designs, common)
+        laid = _lay_out(table, couple, designs, common)
         rows.append(_row(table, couple, laid, designs, criteria, score))
         over.append(places[laid.kept].tobytes())
     return rows, over
 
 
-def _laid(table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common) -> Design:
+def _lay_out(table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common) -> Design:
     """Lay out what two arms are compared on: ranked ones, and a reference with them, on what they are ranked on."""
     both = np.asarray(np.isfinite(table.dice)[:, couple].all(axis=1))
     chosen = list(couple)
@@ -220,14 +220,14 @@ def _row(
         **{"mean_a": _mean(a), "mean_b": _mean(b)},
         **usual,
         **plain_tests(a, b)._asdict(),
-        **_wins(_told_apart(a, b, table.nothing), score),
-        "p_win": _p_win(laid, _told_apart(table.dice[:, couple[0]], table.dice[:, couple[1]], table.nothing)),
+        **_wins(_subtract(a, b, table.nothing), score),
+        "p_win": _p_win(laid, _subtract(table.dice[:, couple[0]], table.dice[:, couple[1]], table.nothing)),
         **{f"worst_case_{name}": at_worst.get(key, np.nan) for name, key in _WORST_CASE.items()},
         "worst_case_n": at_worst.get("n", len(a)),
         **_ahead_at_worst(table, couple, designs, laid, usual, score),
         "equivalence_margin": criteria.margin,
-        **_of_design(laid),
-        **_of_subjects(table, laid, couple, usual, criteria),
+        **_describe_design(laid),
+        **_weigh_subjects(table, laid, couple, usual, criteria),
     }
 
 
@@ -264,7 +264,7 @@ def _sides(table: SideBySide, couple: tuple[int, int]) -> Iterator[tuple[str, Ar
     return zip("ab", (table.arms[arm] for arm in couple), strict=True)
 
 
-def _told_apart(a: Floats, b: Floats, least: float) -> Floats:
+def _subtract(a: Floats, b: Floats, least: float) -> Floats:
     """Differences b − a; what is only rounding is none."""
     difference = b - a
     return np.where(np.abs(difference) <= least, 0.0, difference)
@@ -288,7 +288,7 @@ def _p_win(laid: Design, difference: Floats) -> float:
     return float(laid.infer(won[:, None]).p()[0]) if told else float("nan")
 
 
-def _of_design(laid: Design) -> _Row:
+def _describe_design(laid: Design) -> _Row:
     """What the interval rests on."""
     return {
         "n_subjects": laid.n_subjects,
@@ -311,7 +311,7 @@ def _infer(laid: Design, scores: Floats, step: float, criteria: Criteria, score:
     sums = moments(own_a - own_a.mean(), own_b - own_b.mean()).sum(axis=0)
     observed = {
         k: float(v)
-        for k, v in effects(sums, float(own_b.mean() - own_a.mean()), n, nothing(own_a, own_b))._asdict().items()
+        for k, v in effects(sums, float(own_b.mean() - own_a.mean()), n, rounding_of(own_a, own_b))._asdict().items()
     }
     row |= observed
     if row["refused"]:
@@ -343,7 +343,7 @@ def _sizes(laid: Design, a: Floats, b: Floats, observed: dict[str, float], crite
     }
 
 
-def _of_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual: _Row, criteria: Criteria) -> _Row:
+def _weigh_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual: _Row, criteria: Criteria) -> _Row:
     """Where the differences come from, and whether one subject makes the verdict."""
     row: _Row = {"hangs_on_subject": False}
     if laid.refused or usual["refused"]:
@@ -354,10 +354,10 @@ def _of_subjects(table: SideBySide, laid: Design, couple: tuple[int, int], usual
     shares = variance_shares(table.crossing, used, difference)
     names = ("moving_percent", "fixed_percent", "pair_percent")
     row |= {**dict(zip(names, shares.percent, strict=True)), "shares": shares}
-    return row | _without_one(table, laid, difference, usual, criteria)
+    return row | _leave_one_out(table, laid, difference, usual, criteria)
 
 
-def _without_one(table: SideBySide, laid: Design, difference: Floats, usual: _Row, criteria: Criteria) -> _Row:
+def _leave_one_out(table: SideBySide, laid: Design, difference: Floats, usual: _Row, criteria: Criteria) -> _Row:
     """Leave single subjects out: the one that carries most of a difference, and one that may hide it."""
     crossing, values = table.crossing, difference[laid.kept]
     moving, fixed = crossing.moving[laid.kept], crossing.fixed[laid.kept]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy import special
 
 from lumirage_bids.bids.splits import Ends, Splits
-from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS, named
+from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS, quote
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
 from lumirage_bids.stats.student import Floats, Inference
 
@@ -153,10 +153,10 @@ class Design:
             small = int(self.sizes.argmin())
             name = self.names[small] if len(self.names) > 1 else ""
             verb = "takes" if self.smallest == 1 else "take"
-            who = _units(self.smallest, self.what) + (f" of {name}" if name else "")
+            who = _count_units(self.smallest, self.what) + (f" of {name}" if name else "")
             for side in ("moving", "fixed"):
-                if name == _in_role(DIFFERENT_SUBJECTS, side == "moving"):  # no sequences are known, only the side
-                    who = _units(self.smallest, f"{side} subjects")
+                if name == _name_role(DIFFERENT_SUBJECTS, side == "moving"):  # no sequences are known, only the side
+                    who = _count_units(self.smallest, f"{side} subjects")
             return f"{who} {verb} part, at least {FEWEST_SUBJECTS} are needed for an interval"
         if np.diag(self._moments)[:-1].min() < 1e-9:
             return "no split has pairs enough to tell how much they vary"
@@ -167,7 +167,7 @@ class Design:
         """Why there is no interval of an effect size; None where there is one."""
         if self.refused or len(self.group) >= FEWEST_FOR_SIZES:
             return self.refused
-        few = _units(len(self.group), self.what)
+        few = _count_units(len(self.group), self.what)
         return f"{few} take part, at least {FEWEST_FOR_SIZES} are needed for an interval of an effect size"
 
     @property
@@ -203,7 +203,7 @@ class Design:
     def couple(self) -> Indices:
         """Number of the couple of units of each pair, both directions alike."""
         first, second = np.minimum(self.moving, self.fixed), np.maximum(self.moving, self.fixed)
-        return _numbered(first * len(self.group) + second, len(self.group) ** 2)[1]
+        return _number(first * len(self.group) + second, len(self.group) ** 2)[1]
 
     @cached_property
     def _leverage(self) -> Floats:
@@ -268,14 +268,14 @@ class Design:
     def _without_pairs(self) -> Floats:
         """What turns groups' sums of squares into variances where pairs have nothing of their own."""
         moments = self._moments[:-1, :-1]
-        if _told_apart(moments):
+        if _is_solvable(moments):
             return np.asarray(np.linalg.inv(moments))
         return np.diag(1 / np.diag(moments))  # groups that always go together: each has the whole, which is too much
 
     @cached_property
     def _by_contributions(self) -> Mask:
         """Which groups' variance is taken with what their pairs have of their own, shape (groups,)."""
-        few = len(self.group) < _FEWEST_IN_ALL or bool(self.alone.all()) or not _told_apart(self._moments)
+        few = len(self.group) < _FEWEST_IN_ALL or bool(self.alone.all()) or not _is_solvable(self._moments)
         return np.asarray((self.sizes < _FEWEST_IN_GROUP) | few)
 
     @cached_property
@@ -436,7 +436,7 @@ class Design:
         if len(parts) > 1 and self.smallest < _FEWEST_IN_GROUP:
             sure = parts + pairs * share
             each = degrees * (sure / np.where(unsure > 0, unsure, 1.0)) ** 2
-            joined = min(joined, _averaged(sure / total, np.maximum(each, 1.0)))
+            joined = min(joined, _average_degrees(sure / total, np.maximum(each, 1.0)))
         return float(max(1.0, joined))
 
     def _excess(self, sums: Floats, squares: Floats) -> Floats:
@@ -469,13 +469,13 @@ def design(crossing: Crossing, used: Mask) -> Design:
     """
     kept = np.flatnonzero(used)
     while True:
-        laid = _laid_out(crossing, kept)
+        laid = _lay_out(crossing, kept)
         small = laid.sizes < FEWEST_SUBJECTS
         rest = kept[~(small[laid.group[laid.moving]] | small[laid.group[laid.fixed]])] if len(kept) else kept
         if len(rest) in (0, len(kept)):
             break
         kept = rest
-    return _with_left_out(crossing, np.flatnonzero(used), laid)
+    return _note_left_out(crossing, np.flatnonzero(used), laid)
 
 
 class Designs:
@@ -498,22 +498,22 @@ class Designs:
         return found
 
 
-def _with_left_out(crossing: Crossing, used: Indices, laid: Design) -> Design:
+def _note_left_out(crossing: Crossing, used: Indices, laid: Design) -> Design:
     """Tell the groups that were left out."""
     if len(laid.kept) == len(used):
         return laid
-    before = _laid_out(crossing, used)
+    before = _lay_out(crossing, used)
     out = [g for g, name in enumerate(before.names) if name not in laid.names]
-    told = [f"{before.names[g]} ({_units(before.sizes[g], before.what)})" for g in out]
+    told = [f"{before.names[g]} ({_count_units(before.sizes[g], before.what)})" for g in out]
     return replace(laid, left_out="; ".join(told), n_left_out=len(used) - len(laid.kept))
 
 
-def _laid_out(crossing: Crossing, kept: Indices) -> Design:
+def _lay_out(crossing: Crossing, kept: Indices) -> Design:
     """Lay out some pairs, however small their groups."""
     sides = [side[kept] for side in (crossing.moving, crossing.fixed)]
     size = len(crossing.subjects)
-    counts = [len(_numbered(side, size)[0]) for side in sides]
-    subjects, codes = _numbered(np.concatenate(sides), size)
+    counts = [len(_number(side, size)[0]) for side in sides]
+    subjects, codes = _number(np.concatenate(sides), size)
     moving, fixed = codes[: len(kept)], codes[len(kept) :]
     together = len(subjects) < sum(counts)
     group = [crossing.groups[subject] for subject in subjects]
@@ -528,24 +528,24 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
         holds_for = crossing.subjects[one[0]]
         places, moving = np.unique(varied, return_inverse=True)
         group, subjects, fixed, fewest = [group[place] for place in places], subjects[places], moving, max(counts)
-    elif unlinked(moving, fixed, len(subjects)):
+    elif is_unlinked(moving, fixed, len(subjects)):
         what = COUPLES if (moving != fixed).any() else what
         one, first, moving = np.unique(np.minimum(moving, fixed), return_index=True, return_inverse=True)
         subjects, fixed, fewest = subjects[one], moving, len(one)
-        called = [_either_way(*split) for split in crossing.splits.items()]
+        called = [_name_couples(*split) for split in crossing.splits.items()]
         group = [called[crossing.split[kept[place]]] for place in first]
     elif not together:
         role = np.bincount(moving, minlength=len(subjects)) > 0
         apart = {g for g, m in zip(group, role, strict=True) if m}.isdisjoint(
             g for g, m in zip(group, role, strict=True) if not m
         )
-        group = [name if apart else _in_role(name, bool(m)) for name, m in zip(group, role, strict=True)]
+        group = [name if apart else _name_role(name, bool(m)) for name, m in zip(group, role, strict=True)]
     names = sorted(set(group))
     return Design(
         kept=kept,
         moving=moving,
         fixed=fixed,
-        block=_numbered(crossing.split[kept], len(crossing.splits))[1],
+        block=_number(crossing.split[kept], len(crossing.splits))[1],
         units=subjects,
         group=np.array([names.index(name) for name in group], dtype=np.intp),
         names=names,
@@ -555,13 +555,13 @@ def _laid_out(crossing: Crossing, kept: Indices) -> Design:
     )
 
 
-def _averaged(shares: Floats, degrees: Floats) -> float:
+def _average_degrees(shares: Floats, degrees: Floats) -> float:
     """Degrees of freedom whose 95 % point of t is the average of those of several, weighed by shares of variance."""
     point = float((shares * special.stdtrit(degrees, _UPPER)).sum() / shares.sum())
     return float(special.stdtridf(_UPPER, point)) if point > _NORMAL_POINT else float("inf")
 
 
-def _numbered(codes: Indices, size: int) -> tuple[Indices, Indices]:
+def _number(codes: Indices, size: int) -> tuple[Indices, Indices]:
     """Different codes, in order, and the place of each among them, as `numpy.unique` does; codes lie below ``size``."""
     if size > 8 * len(codes) + 1000:  # a table of all codes would take more than sorting those that occur
         found, places = np.unique(codes, return_inverse=True)
@@ -571,29 +571,29 @@ def _numbered(codes: Indices, size: int) -> tuple[Indices, Indices]:
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
 
 
-def _told_apart(moments: Floats) -> bool:
+def _is_solvable(moments: Floats) -> bool:
     """Whether equations for variances have one solution."""
     scale = np.sqrt(np.maximum(np.diag(moments), 1e-12))
     return bool(np.linalg.cond(moments / np.outer(scale, scale)) < 1e6)
 
 
-def _units(n: int, what: str) -> str:
+def _count_units(n: int, what: str) -> str:
     """So many of what is drawn: "1 subject", "3 moving subjects", "4 couples"."""
     side = what.removesuffix(" subjects") if what in ("moving subjects", "fixed subjects") else ""
     noun = "couple" if what == COUPLES else "subject"
     return " ".join([str(n), *side.split(), f"{noun}s" if n != 1 else noun])
 
 
-def _either_way(split: str, ends: Ends | None) -> str:
+def _name_couples(split: str, ends: Ends | None) -> str:
     """Name of the couples of a split, in whichever direction."""
-    return split if ends is None or ends[0] == ends[1] else " and ".join(named(end) for end in sorted(ends))
+    return split if ends is None or ends[0] == ends[1] else " and ".join(quote(end) for end in sorted(ends))
 
 
-def _in_role(name: str, moving: bool) -> str:
+def _name_role(name: str, moving: bool) -> str:
     return f"{name} {'moving' if moving else 'fixed'}".strip()
 
 
-def unlinked(moving: Indices, fixed: Indices, subjects: int) -> bool:
+def is_unlinked(moving: Indices, fixed: Indices, subjects: int) -> bool:
     """Whether no subject is paired with two others, though three are with one: then couples are what is independent."""
     partner = np.full(subjects, -1)
     apart = moving != fixed

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from lumirage_bids.stats.score import nothing
+from lumirage_bids.stats.score import rounding_of
 from lumirage_bids.stats.student import Floats, Inference
 
 # How many times fewer degrees of freedom a spread's own error is taken to have, less one.
@@ -60,7 +60,7 @@ def effects(sums: Floats, shift: float, n: int, least: float = 0.0) -> Effects:
     n : int
         Pairs; variances are those of a sample, with n - 1, whatever the weights.
     least : float
-        Standard deviations that are no larger are none, see `lumirage_bids.stats.score.nothing`.
+        Standard deviations that are no larger are none, see `lumirage_bids.stats.score.rounding_of`.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def influences(a: Floats, b: Floats) -> Floats:
     """
     n, difference = len(a), b - a
     sums = moments(a - a.mean(), b - b.mean()).sum(axis=0)
-    sizes = effects(sums, float(b.mean() - a.mean()), n, nothing(a, b))
+    sizes = effects(sums, float(b.mean() - a.mean()), n, rounding_of(a, b))
     centred = difference - difference.mean()
     (own_a, own_b, own) = (x - x.mean() for x in (a, b, difference))
     var_a, var_b, var = (float((x**2).sum() / (n - 1)) for x in (own_a, own_b, own))
@@ -183,7 +183,7 @@ def plain_tests(a: Floats, b: Floats) -> PlainTests:
     Pairs are not independent: a subject recurs in many. Both p-values are too small.
     """
     difference = b - a
-    if len(difference) < 2 or difference.std(ddof=1) <= nothing(a, b):
+    if len(difference) < 2 or difference.std(ddof=1) <= rounding_of(a, b):
         return PlainTests(*[float("nan")] * 4)
     n = len(difference)
     t = float(difference.mean() / (difference.std(ddof=1) / np.sqrt(n)))

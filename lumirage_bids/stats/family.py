@@ -13,7 +13,7 @@ from lumirage_bids.bids.splits import Splits
 from lumirage_bids.measures import looks_at_labels
 from lumirage_bids.stats.classes import pair_classes
 from lumirage_bids.stats.holm import holm, holm_once
-from lumirage_bids.stats.interactions import either
+from lumirage_bids.stats.interactions import name_both
 
 _TESTS = ("p", "p_equivalence", "ahead_at_worst_p")
 _ARMS = ["variant_a", "method_a", "variant_b", "method_b"]
@@ -39,7 +39,7 @@ class OneFamily:
     tests: int
 
 
-def one_family(
+def correct_together(
     comparisons: Sequence[pd.DataFrame],
     splits: Sequence[Mapping[tuple[str, str], Splits]],
     interactions: Sequence[pd.DataFrame] = (),
@@ -58,7 +58,7 @@ def one_family(
         Of each experiment. They are a second family, over all experiments too; ``p_page`` and ``p_reversal_page`` are
         besides never below the smallest corrected p-value of the comparisons that they are about.
     together : DataFrame, optional
-        Rows of `lumirage_bids.stats.random_effects.over_experiments`: tests of the first family too.
+        Rows of `lumirage_bids.stats.random_effects.sum_up_experiments`: tests of the first family too.
     """
     pooled = pd.DataFrame({"p": [], "p_equivalence": []}) if together is None else together
     tests = [(place, *test) for place, of in enumerate(comparisons) for test in _tests(of, splits[place])]
@@ -128,7 +128,7 @@ def _gate(row: Mapping[Hashable, object], comparisons: pd.DataFrame) -> float:
         {
             name
             for couple in product(comparisons[column].unique(), repeat=2)
-            if either(*couple) == row[column]
+            if name_both(*couple) == row[column]
             for name in couple
         }
         for column in ("labelling", "variant_a")

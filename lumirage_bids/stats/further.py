@@ -16,7 +16,7 @@ from lumirage_bids.measures import Column
 from lumirage_bids.stats.classes import evaluations_of, pair_classes, scores_of, splits_of_each
 from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare_tables
-from lumirage_bids.stats.family import one_family
+from lumirage_bids.stats.family import correct_together
 from lumirage_bids.stats.pairing import SideBySide, pivot
 from lumirage_bids.stats.score import DICE, Score, known_score
 from lumirage_bids.stats.summaries import sum_up_cells, sum_up_common
@@ -145,7 +145,7 @@ def compare_further(taken: TakenMeasures, *, criteria: Criteria | None = None) -
         compared.append(each.name_rows(table))
     if not compared:
         return pd.DataFrame(columns=FURTHER_COLUMNS)
-    family = one_family(compared, [taken.splits] * len(compared))
+    family = correct_together(compared, [taken.splits] * len(compared))
     return pd.concat(family.comparisons, ignore_index=True)[FURTHER_COLUMNS]
 
 

@@ -43,7 +43,7 @@ def given_subjects(file: Path, table: pd.DataFrame, notes: list[str]) -> dict[st
     read = {**_read_subjects(file, unknown, notes), **known}
     found = {**given, **{side: table[side].map(read) for side in sides}}
     _check(file, table, found)
-    notes += _told_otherwise(known)
+    notes += _find_contradiction(known)
     return found
 
 
@@ -78,7 +78,7 @@ def _check(file: Path, table: pd.DataFrame, found: Mapping[str, pd.Series[str]])
         raise BadDataError(f"{file}: scan {scan} belongs to {subjects}. A scan is of one subject; mend the columns.")
 
 
-def _told_otherwise(known: Mapping[str, str]) -> list[str]:
+def _find_contradiction(known: Mapping[str, str]) -> list[str]:
     """Two scans of one subject by a column and of two by their names as in BIDS, or the other way round."""
     try:
         read = subjects_in(known)

@@ -16,7 +16,7 @@ from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageErro
 from lumirage_bids.measures import columns, compared_columns, structure_column
 from lumirage_bids.stats.classes import arm_labels, arms_of
 from lumirage_bids.stats.given_subjects import given_subjects
-from lumirage_bids.stats.score import DICE, nothing, step_of
+from lumirage_bids.stats.score import DICE, rounding_of, step_of
 
 REQUIRED = ("method", "moving", "fixed")
 OPTIONAL = (
@@ -52,7 +52,7 @@ class ScoreTable:
     ----------
     pairs : DataFrame
         A row per variant × method × labelling × pair, with ``subject_moving`` and ``subject_fixed``, and the score in
-        the column that `held_in` names.
+        the column that `column_of` names.
     planned : int
         Pairs in the table, those without any score too.
     notes : sequence of str
@@ -71,12 +71,12 @@ class ScoreTable:
     counted: bool = True
 
 
-def held_in(score: str) -> str:
+def column_of(score: str) -> str:
     """Column of the table as it is read that holds a score: whatever is called a Dice stands where our own does.
 
     Examples
     --------
-    >>> held_in("dice"), held_in("tre_mm")
+    >>> column_of("dice"), column_of("tre_mm")
     ('dice_mean', 'tre_mm')
     """
     return DICE.column if DICE_COLUMN.fullmatch(score) else score
@@ -102,7 +102,7 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
     UsageError
         The column that was named is not there.
     """
-    file, raw = (given, _read(given)) if isinstance(given, Path) else (Path("the table"), _as_text(given))
+    file, raw = (given, _read(given)) if isinstance(given, Path) else (Path("the table"), _write_as_text(given))
     _check_columns(file, raw, score, named=named)
     for column in REQUIRED:
         if raw[column].isna().any():
@@ -111,13 +111,13 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
             )
     notes: list[str] = []
     table = raw[list(REQUIRED)].copy()
-    table["method"] = _with_floor(table["method"], notes)
-    held = held_in(score)
+    table["method"] = _spell_floor(table["method"], notes)
+    held = column_of(score)
     table[held] = _numbers(file, raw[score], score)
-    table["status"] = _states(file, raw, table[held], _failing(raw, table[held], held))
+    table["status"] = _states(file, raw, table[held], _find_failing(raw, table[held], held))
     table["kind"], table["reason"] = raw.get("kind"), raw.get("reason")
     if table[held].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
-        raise _empty(file, raw, score)
+        raise _complain_of_empty(file, raw, score)
     for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
         table[column] = raw[column].fillna(default) if column in raw else default
     for side, subjects in given_subjects(file, raw, notes).items():
@@ -132,12 +132,12 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
     table = table[~itself]
     _check_repeats(file, table)
     _check_splits(file, table)
-    notes += _lacking_notes(table, held)
+    notes += _tell_lacking(table, held)
     planned = len(table[["moving", "fixed"]].drop_duplicates())
     done = table[~table["status"].isin(("missing", "pending"))]
     if len(done) < len(table):
         notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
-        notes += _not_begun(table, done)
+        notes += _tell_not_begun(table, done)
     is_mean = score in _MEAN_DICE
     more = {c: c for c in raw.columns if c in compared_columns()}
     if dice := [c for c in _MEAN_DICE if c in raw]:
@@ -155,12 +155,12 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
         )
         done = done.drop(columns=single)
     if "status" not in raw:
-        done = _with_absent(done, held, notes)
+        done = _add_absent(done, held, notes)
     pairs = done.reset_index(drop=True)
     return ScoreTable(pairs=pairs, planned=planned, notes=notes, structures=structures, counted=counted)
 
 
-def _lacking_notes(table: pd.DataFrame, held: str) -> Iterator[str]:
+def _tell_lacking(table: pd.DataFrame, held: str) -> Iterator[str]:
     """Tell of rows of which status and score do not go together."""
     scored, ok = table[held].notna(), table["status"] == "ok"
     if n := int(((table["status"] == "failed") & scored).sum()):
@@ -171,7 +171,7 @@ def _lacking_notes(table: pd.DataFrame, held: str) -> Iterator[str]:
         yield f"{n} rows have status ok and no score, where others have one: they count at worst, as failed ones do."
 
 
-def _not_begun(table: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
+def _tell_not_begun(table: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
     """Tell of methods of which no pair is done: no sentence is about them."""
     begun = set(arms_of(done))
     left = [name for arm, name in arm_labels(arms_of(table)).items() if begun and arm not in begun]
@@ -197,7 +197,7 @@ def _make_up_the_mean(done: pd.DataFrame, named: Sequence[str]) -> bool:
     known = (count > 0) & np.isfinite(means)
     if not known.any():
         return True
-    rounding = (step_of(means) + step_of(values)) / 2 + nothing(means)
+    rounding = (step_of(means) + step_of(values)) / 2 + rounding_of(means)
     apart = np.nansum(values[known], axis=1) / count[known] - means[known]
     differs = np.abs(apart) > rounding
     if "n_structures" in done:
@@ -210,7 +210,7 @@ def _make_up_the_mean(done: pd.DataFrame, named: Sequence[str]) -> bool:
     return bool((of_arms.mean().abs() <= rounding * np.minimum(1, _CHANCE / np.sqrt(of_arms.size()))).all())
 
 
-def _with_absent(table: pd.DataFrame, held: str, notes: list[str]) -> pd.DataFrame:
+def _add_absent(table: pd.DataFrame, held: str, notes: list[str]) -> pd.DataFrame:
     """Add a row without a score for each pair that a method has no row of: nobody said that it is still to be done."""
     arm, pair = ["labelling", "evaluation", "variant", "method"], ["moving", "fixed"]
     own = [*pair, "split", "subject_moving", "subject_fixed"]
@@ -274,7 +274,7 @@ def _read(file: Path) -> pd.DataFrame:
     return table
 
 
-def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+def _write_as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Cells of a table at hand as they would stand in a file, whose first row is line 2."""
     text = table.astype(object).map(str)
     text.index, text.columns = pd.RangeIndex(2, len(table) + 2), text.columns.map(str)
@@ -300,14 +300,14 @@ def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) 
     raise BadDataError(f"{file} has no column {score}. Name the scores with --score NAME; {choice}.")
 
 
-def _empty(file: Path, raw: pd.DataFrame, score: str) -> BadDataError:
+def _complain_of_empty(file: Path, raw: pd.DataFrame, score: str) -> BadDataError:
     """The complaint that no row has a score, though they are not said to have failed."""
     filled = [c for c in raw.columns if c not in (*REQUIRED, *OPTIONAL) and raw[c].notna().any()]
     choice = f", such as {', '.join(filled)}" if filled else ""
     return BadDataError(f"{file}: column {score} is empty, no row has a score. Name another with --score NAME{choice}.")
 
 
-def _with_floor(methods: pd.Series[str], notes: list[str]) -> pd.Series[str]:
+def _spell_floor(methods: pd.Series[str], notes: list[str]) -> pd.Series[str]:
     """Spell the start without deformation as our own tables do, whatever its capitals; it is no competitor."""
     other = (methods.str.lower() == FLOOR) & (methods != FLOOR)
     if not other.any():
@@ -339,7 +339,7 @@ def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]
     return numbers
 
 
-def _failing(raw: pd.DataFrame, scores: pd.Series[float], held: str) -> pd.Series[bool]:
+def _find_failing(raw: pd.DataFrame, scores: pd.Series[float], held: str) -> pd.Series[bool]:
     """Rows that failed where none says so: without a Dice, or another score that any method has of the pair."""
     if held == DICE.column:
         return scores.isna()

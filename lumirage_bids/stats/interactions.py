@@ -174,7 +174,7 @@ class _Asked:
             return
         a, b = score.sign * scores.T
         values, trimmed = score.sign * (b - a), np.full(len(scores), np.nan)
-        trimmed[used] = score.sign * (_trimmed(b[used]) - _trimmed(a[used]))
+        trimmed[used] = score.sign * (_trim(b[used]) - _trim(a[used]))
         yield self._question("trimming", (UNTRIMMED, TRIMMED), values, trimmed, (used, used), self._primary[0])
 
     def by_condition(self, first: Floats, second: Floats) -> Iterator[_Question]:
@@ -208,10 +208,10 @@ class _Asked:
     ) -> _Question:
         (labelling_1, variant_1), (labelling_2, variant_2) = self.cells
         a, b = self.methods
-        variant = either(variant_1, variant_2)
+        variant = name_both(variant_1, variant_2)
         where: _Row = {
-            "labelling": either(labelling_1, labelling_2),
-            "evaluation": either(*(self.evaluations[cell] for cell in self.cells)),
+            "labelling": name_both(labelling_1, labelling_2),
+            "evaluation": name_both(*(self.evaluations[cell] for cell in self.cells)),
             "split": split,
             **{f"{what}_a": value for what, value in Arm(variant, a)._asdict().items()},
             **{f"{what}_b": value for what, value in Arm(variant, b)._asdict().items()},
@@ -231,12 +231,12 @@ class _Asked:
         )
 
 
-def either(first: str, second: str) -> str:
+def name_both(first: str, second: str) -> str:
     """What a row of two conditions is called: by both where they differ."""
     return first if first == second else f"{first}{_BOTH}{second}"
 
 
-def _trimmed(values: Floats) -> Floats:
+def _trim(values: Floats) -> Floats:
     """Numbers whose mean is the trimmed mean, and whose spread is that of its error: the lowest drawn up, and scaled.
 
     References
@@ -269,7 +269,7 @@ def _answer(question: _Question, designs: Designs, step: float, criteria: Criter
     if laid[0] is laid[1]:
         both = laid[0].infer((question.values[1] - question.values[0])[:, None], step=step)
     else:
-        both = _apart(laid, question.values, found)
+        both = _infer_apart(laid, question.values, found)
     low, high = both.interval(criteria.confidence)
     row |= {"interaction": both.estimate[0], "se": both.se[0], "df": both.df[0], "p": both.p()[0]}
     turned = found[0].estimate[0] * found[1].estimate[0] < 0
@@ -277,7 +277,7 @@ def _answer(question: _Question, designs: Designs, step: float, criteria: Criter
     return row | {"ci_low": low[0], "ci_high": high[0], "p_reversal": reversal}
 
 
-def _apart(laid: Sequence[Design], values: Sequence[Floats], found: Sequence[Inference]) -> Inference:
+def _infer_apart(laid: Sequence[Design], values: Sequence[Floats], found: Sequence[Inference]) -> Inference:
     """Difference of means over two sets of pairs that have subjects in common: what each subject moves it by."""
     moves: dict[int, float] = {}
     group: dict[int, str] = {}

@@ -103,7 +103,7 @@ def disagreement(placements: pd.DataFrame) -> pd.DataFrame:
     for (_, landmark), of in placements.groupby(["scan", "landmark"], sort=False):
         places = of[["x", "y", "z"]].to_numpy(dtype=np.float64)
         counts = (of["rater"] == "").to_numpy()
-        apart, floor = _apart(places[counts][0], places[~counts])
+        apart, floor = _measure_spread(places[counts][0], places[~counts])
         rows.append((landmark, of["description"].iloc[0], apart, floor))
     columns = ["landmark", "description", "raters_mm", "floor_mm"]
     table = pd.DataFrame(rows, columns=columns).groupby("landmark", sort=False)
@@ -114,7 +114,7 @@ def disagreement(placements: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([found, pd.DataFrame([whole])], ignore_index=True)
 
 
-def _apart(counts: Floats, raters: Floats) -> tuple[float, float]:
+def _measure_spread(counts: Floats, raters: Floats) -> tuple[float, float]:
     """Mean distance of two raters, and what of it is left in the point that counts; NaN with fewer than two."""
     if len(raters) < 2:
         return float("nan"), float("nan")

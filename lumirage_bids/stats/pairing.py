@@ -17,7 +17,7 @@ from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of, splits_of
 from lumirage_bids.stats.design import Crossing, Indices, Mask
 from lumirage_bids.stats.groups import groups_of
-from lumirage_bids.stats.score import DICE, Score, nothing, step_of
+from lumirage_bids.stats.score import DICE, Score, rounding_of, step_of
 from lumirage_bids.stats.student import Floats
 
 
@@ -51,7 +51,7 @@ class SideBySide:
     @cached_property
     def nothing(self) -> float:
         """Differences that are no larger are what arithmetic leaves of none."""
-        return nothing(self.dice)
+        return rounding_of(self.dice)
 
     @cached_property
     def lost(self) -> Mask:

@@ -77,7 +77,7 @@ class Together:
         return float(max(special.stdtr(self.df, end) for end in ends))
 
 
-def together(estimate: npt.ArrayLike, se: npt.ArrayLike, *, confidence: float = 0.95) -> Together:
+def combine(estimate: npt.ArrayLike, se: npt.ArrayLike, *, confidence: float = 0.95) -> Together:
     """Sum up independent experiments whose true values may differ.
 
     Parameters
@@ -106,7 +106,7 @@ def together(estimate: npt.ArrayLike, se: npt.ArrayLike, *, confidence: float = 
 
     Examples
     --------
-    >>> found = together([0.03, 0.01, 0.02, 0.05], [0.01, 0.005, 0.01, 0.02])
+    >>> found = combine([0.03, 0.01, 0.02, 0.05], [0.01, 0.005, 0.01, 0.02])
     >>> f"{found.mean:.4f}, {found.low:.4f} to {found.high:.4f}; tau {found.tau:.4f}"
     '0.0216, -0.0012 to 0.0444; tau 0.0102'
     """
@@ -142,7 +142,7 @@ def together(estimate: npt.ArrayLike, se: npt.ArrayLike, *, confidence: float = 
     )
 
 
-def over_experiments(rows: pd.DataFrame, criteria: Criteria) -> pd.DataFrame:
+def sum_up_experiments(rows: pd.DataFrame, criteria: Criteria) -> pd.DataFrame:
     """Sum up what comparable experiments found of the same two arms.
 
     Parameters
@@ -163,16 +163,16 @@ def over_experiments(rows: pd.DataFrame, criteria: Criteria) -> pd.DataFrame:
         over all.
     """
     found = [
-        {**dict(zip(("group", *ARMS), key, strict=True)), **_summed(of, criteria)}
+        {**dict(zip(("group", *ARMS), key, strict=True)), **_sum_up(of, criteria)}
         for key, of in rows.groupby(["group", *ARMS], sort=False)
     ]
     return pd.DataFrame(found, columns=TOGETHER_COLUMNS)
 
 
-def _summed(rows: pd.DataFrame, criteria: Criteria) -> dict[str, float]:
+def _sum_up(rows: pd.DataFrame, criteria: Criteria) -> dict[str, float]:
     known = rows[(rows["se"] > 0) & (rows["df"] >= FEWEST_DEGREES)]
     of_datasets = known.groupby("dataset", sort=False)[["mean_difference", "se"]].mean()
-    found = together(of_datasets["mean_difference"], of_datasets["se"], confidence=criteria.confidence)
+    found = combine(of_datasets["mean_difference"], of_datasets["se"], confidence=criteria.confidence)
     numbers = vars(found)
     same = ("se", "df", "p", "tau", "tau_low", "tau_high", "i2", "i2_low", "i2_high", "p_same")
     return {

@@ -12,7 +12,7 @@ from lumirage_bids.stats.classes import pair_classes
 from lumirage_bids.stats.common import FLOORS, Common, common_pairs
 from lumirage_bids.stats.comparisons import tables_of
 from lumirage_bids.stats.pairing import SideBySide
-from lumirage_bids.stats.resampling import RESAMPLES, resampling
+from lumirage_bids.stats.resampling import RESAMPLES, draw_subjects
 from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats
 
@@ -25,7 +25,7 @@ RANKING_COLUMNS = [
 ]
 
 
-def ranking(
+def rank_arms(
     pairs: pd.DataFrame,
     certain: pd.DataFrame,
     *,
@@ -130,7 +130,7 @@ def _bootstrap(
     if len(ranked) < 2 or not common.ranked_on.any():
         return found
     crossing = table.crossing.only(common.ranked_on)
-    drawn = resampling(crossing.moving, crossing.fixed, resamples=resamples, seed=seed)
+    drawn = draw_subjects(crossing.moving, crossing.fixed, resamples=resamples, seed=seed)
     if drawn.subjects(np.ones(len(crossing.moving), dtype=np.bool_)) < FEWEST_FOR_RANKS:
         return found
     values = table.dice[np.ix_(common.ranked_on, ranked)]

@@ -12,7 +12,7 @@ from lumirage_bids.base.failures import KINDS, kind_by_words
 NOT_TOLD = "no reason given"
 
 
-def by_kind(failed: pd.DataFrame, keys: Sequence[str] = ()) -> pd.DataFrame:
+def count_kinds(failed: pd.DataFrame, keys: Sequence[str] = ()) -> pd.DataFrame:
     """Count failed pairs by kind.
 
     Parameters
@@ -48,14 +48,14 @@ def _kind(words: str) -> str:
     return words if kind == "error" else kind
 
 
-def in_words(row: Mapping[Hashable, Any]) -> str:
+def tell_kind(row: Mapping[Hashable, Any]) -> str:
     """Words of one kind of failure, and whether there are others of it.
 
     Examples
     --------
-    >>> in_words({"kind": "out of memory", "reason": "out of memory: 3.1 GB", "n_reasons": 7})
+    >>> tell_kind({"kind": "out of memory", "reason": "out of memory: 3.1 GB", "n_reasons": 7})
     'out of memory: 3.1 GB, and the like'
-    >>> in_words({"kind": "error", "reason": "ValueError: no voxel", "n_reasons": 2})
+    >>> tell_kind({"kind": "error", "reason": "ValueError: no voxel", "n_reasons": 2})
     'ValueError: no voxel, and other errors'
     """
     if row["n_reasons"] == 1:

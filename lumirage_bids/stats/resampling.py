@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from lumirage_bids.stats.design import COUPLES, Indices, Mask, unlinked
+from lumirage_bids.stats.design import COUPLES, Indices, Mask, is_unlinked
 from lumirage_bids.stats.student import Floats
 
 RESAMPLES = 1000
@@ -90,7 +90,9 @@ class Resampling:
         return min(varied, default=min(sides))
 
 
-def resampling(moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Resampling:
+def draw_subjects(
+    moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Resampling:
     """Draw the subjects of ordered pairs.
 
     Parameters
@@ -109,7 +111,7 @@ def resampling(moving: npt.ArrayLike, fixed: npt.ArrayLike, *, resamples: int = 
     sides = [np.asarray(moving), np.asarray(fixed)]
     subjects, codes = np.unique(np.concatenate(sides), return_inverse=True)
     first, second = codes[: len(sides[0])], codes[len(sides[0]) :]
-    couples = unlinked(first, second, len(subjects)) if len(codes) else False
+    couples = is_unlinked(first, second, len(subjects)) if len(codes) else False
     if couples:  # a couple is drawn as one: its subjects have no other partner
         sides = [np.minimum(first, second)] * 2
     found = [np.unique(side) for side in sides]

@@ -56,12 +56,12 @@ _ROUNDING = 1e-12
 _DIGITS = 9
 
 
-def nothing(*scores: npt.ArrayLike) -> float:
+def rounding_of(*scores: npt.ArrayLike) -> float:
     """Differences of these scores that are no larger are what arithmetic leaves of none, whatever the unit.
 
     Examples
     --------
-    >>> abs(0.3 - (0.1 + 0.2)) <= nothing([0.3]), 1e-10 <= nothing([2e-9, 1.9e-9])
+    >>> abs(0.3 - (0.1 + 0.2)) <= rounding_of([0.3]), 1e-10 <= rounding_of([2e-9, 1.9e-9])
     (True, False)
     """
     return _ROUNDING * max((float(np.nanmax(np.abs(of), initial=0.0)) for of in map(np.asarray, scores)), default=0.0)
@@ -79,7 +79,7 @@ def step_of(scores: npt.ArrayLike) -> float:
     found = found[np.isfinite(found)]
     largest = float(np.abs(found).max(initial=0.0))
     most = max(1, _DIGITS - 1 - (math.floor(math.log10(largest)) if largest else 0))
-    decimals = (k for k in range(most) if not (np.abs(found - found.round(k)) > nothing(found)).any())
+    decimals = (k for k in range(most) if not (np.abs(found - found.round(k)) > rounding_of(found)).any())
     return float(10.0 ** -next(decimals, most))
 
 

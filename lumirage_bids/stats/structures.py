@@ -16,7 +16,7 @@ from lumirage_bids.stats.classes import evaluations_of
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.holm import benjamini_hochberg
 from lumirage_bids.stats.pairing import StructureScores, structure_scores
-from lumirage_bids.stats.score import DIFFERENCE_LIES, nothing
+from lumirage_bids.stats.score import DIFFERENCE_LIES, rounding_of
 from lumirage_bids.stats.student import Floats
 from lumirage_bids.stats.summaries import names_of
 
@@ -58,7 +58,7 @@ def structure_differences(
         for evaluation in evaluations_of(wide):
             scores = structure_scores(wide[wide["evaluation"] == evaluation])
             between = ~scores.pairs.of([SAME_SUBJECT])
-            for table in _between_arms(scores.only(between) if between.any() else scores, criteria or Criteria()):
+            for table in _compare_arms(scores.only(between) if between.any() else scores, criteria or Criteria()):
                 names = names_of(table["index"], luts.get(labelling, {}))
                 tables.append(table.assign(labelling=labelling, evaluation=evaluation, name=names))
     if not tables:
@@ -66,7 +66,7 @@ def structure_differences(
     return pd.concat(tables, ignore_index=True)[STRUCTURE_DIFFERENCE_COLUMNS]
 
 
-def _between_arms(scores: StructureScores, criteria: Criteria) -> list[pd.DataFrame]:
+def _compare_arms(scores: StructureScores, criteria: Criteria) -> list[pd.DataFrame]:
     """Make a table for every two arms."""
     designs = Designs(scores.pairs.crossing)
     couples = combinations(range(len(scores.pairs.arms)), 2)
@@ -76,7 +76,7 @@ def _between_arms(scores: StructureScores, criteria: Criteria) -> list[pd.DataFr
 def _differences(scores: StructureScores, a: int, b: int, designs: Designs, criteria: Criteria) -> pd.DataFrame:
     """Make a row for each structure, the largest contribution first."""
     difference: Floats = scores.dice[..., b] - scores.dice[..., a]
-    known, least = np.isfinite(difference), nothing(scores.dice[..., [a, b]])
+    known, least = np.isfinite(difference), rounding_of(scores.dice[..., [a, b]])
     counted = known.sum(axis=1, keepdims=True)
     summed = np.where(known, difference, 0.0)
     pairs = max(1, int((counted > 0).sum()))
@@ -85,11 +85,11 @@ def _differences(scores: StructureScores, a: int, b: int, designs: Designs, crit
         **{f"{what}_a": value for what, value in scores.pairs.arms[a]._asdict().items()},
         **{f"{what}_b": value for what, value in scores.pairs.arms[b]._asdict().items()},
         **{"index": scores.index, "n": known.sum(axis=0)},
-        **_inferred(difference, designs, criteria, least),
+        **_infer(difference, designs, criteria, least),
         "d_z": _means(difference) / _spread(difference, least),
         "contribution": contribution,
         "contribution_percent": 100 * contribution / (contribution.sum() or np.nan),
-        "difference_without": _without(summed, known),
+        "difference_without": _leave_each_out(summed, known),
     }
     order = np.argsort(-np.abs(contribution), kind="stable")
     table = pd.DataFrame(columns).iloc[order].assign(rank=np.arange(1, len(order) + 1))
@@ -99,7 +99,7 @@ def _differences(scores: StructureScores, a: int, b: int, designs: Designs, crit
     return table.assign(dominates=(table["p_fdr"] < criteria.alpha) & alone & left)
 
 
-def _inferred(difference: Floats, designs: Designs, criteria: Criteria, least: float) -> dict[str, npt.NDArray[Any]]:
+def _infer(difference: Floats, designs: Designs, criteria: Criteria, least: float) -> dict[str, npt.NDArray[Any]]:
     """Mean difference of each structure, with intervals and p-values; NaN where there are too few subjects."""
     rows = []
     each = 1 - criteria.alpha / max(1, difference.shape[1])
@@ -117,7 +117,7 @@ def _inferred(difference: Floats, designs: Designs, criteria: Criteria, least: f
     return columns | {"p_fdr": benjamini_hochberg(columns["p"]), "n_subjects": subjects}
 
 
-def _without(summed: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+def _leave_each_out(summed: Floats, known: npt.NDArray[np.bool_]) -> Floats:
     """Difference in mean Dice without each structure."""
     total, count = summed.sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
     rest = count - known

@@ -56,8 +56,8 @@ class Inference:
             Between which the truth lies by definition: intervals end there at the furthest, and cover as much.
         """
         reach = special.stdtrit(self.df, (1 + confidence) / 2)
-        low = self.estimate - self.se * _plain(reach, self.skewness)
-        high = self.estimate - self.se * _plain(-reach, self.skewness)
+        low = self.estimate - self.se * _restore_skewness(reach, self.skewness)
+        high = self.estimate - self.se * _restore_skewness(-reach, self.skewness)
         if within is None:
             return np.asarray(low), np.asarray(high)
         return np.clip(low, *within), np.clip(high, *within)
@@ -80,10 +80,10 @@ class Inference:
     def _t(self, value: float) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             t = (self.estimate - value) / np.where(self.se > 0, self.se, np.nan)
-        return _corrected(t, self.skewness)
+        return _correct_skewness(t, self.skewness)
 
 
-def _corrected(t: npt.ArrayLike, skewness: Floats) -> Floats:
+def _correct_skewness(t: npt.ArrayLike, skewness: Floats) -> Floats:
     """Make a t statistic of skewed values one of symmetric ones.
 
     References
@@ -96,10 +96,10 @@ def _corrected(t: npt.ArrayLike, skewness: Floats) -> Floats:
     return np.asarray(t + skewness * near**2 / 3 + skewness**2 * near**3 / 27 + skewness / 6)
 
 
-def _plain(corrected: npt.ArrayLike, skewness: Floats) -> Floats:
-    """Inverse of `_corrected`."""
+def _restore_skewness(corrected: npt.ArrayLike, skewness: Floats) -> Floats:
+    """Inverse of `_correct_skewness`."""
     t = np.asarray(corrected, dtype=np.float64)
-    least, most = (_corrected(np.full_like(skewness, end), skewness) for end in (-_FAR, _FAR))
+    least, most = (_correct_skewness(np.full_like(skewness, end), skewness) for end in (-_FAR, _FAR))
     a = np.where(np.abs(skewness) < 1e-6, np.nan, skewness)
     near = np.where(np.isnan(a), t - skewness / 6 - skewness * t**2 / 3, 3 / a * (np.cbrt(1 + a * (t - a / 6)) - 1))
     return np.asarray(np.where(t > most, t - most + _FAR, np.where(t < least, t - least - _FAR, near)))

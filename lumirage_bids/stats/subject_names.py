@@ -64,7 +64,7 @@ def subjects_in(names: Iterable[str]) -> Subjects:
     several = [reading for reading in readings if len(set(reading.values())) > 1] or readings[:1]
     fewest, finest = several[0], several[-1]
     if len(set(fewest.values())) < len(set(finest.values())):
-        raise AmbiguousError(_two(labels, fewest, finest))
+        raise AmbiguousError(_show_two(labels, fewest, finest))
     found = {name: f"sub-{_start(label, len(fewest[label]))}" for name, label in labels.items()}
     longer = [name for name, label in labels.items() if len(fewest[label]) > 1]
     return Subjects(of=found, unlike_bids=longer[0] if longer else "")
@@ -94,7 +94,7 @@ def _start(label: str, parts: int) -> str:
     return label[: ends[parts - 1]] if parts <= len(ends) else label
 
 
-def _two(
+def _show_two(
     labels: Mapping[str, str], fewest: Mapping[str, tuple[str, ...]], finest: Mapping[str, tuple[str, ...]]
 ) -> str:
     """Two scans that are of one subject by one reading, and of two by the other."""

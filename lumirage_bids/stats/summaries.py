@@ -15,7 +15,7 @@ from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_cla
 from lumirage_bids.stats.common import FLOORS, MAY_LACK_PERCENT, common_pairs
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
-from lumirage_bids.stats.reasons import by_kind
+from lumirage_bids.stats.reasons import count_kinds
 from lumirage_bids.stats.score import DICE, DICE_LIES, Score
 from lumirage_bids.stats.student import Floats
 
@@ -167,7 +167,7 @@ def _sum_up(rows: pd.DataFrame, score: Score) -> pd.DataFrame:
     rows["bad"] = rows["score"].isna() | rows["below"] | rows["folding"]
     by_arm = rows.groupby(_ARM, sort=False)
     values = by_arm["score"]
-    kept = rows.loc[_kept(rows, score)].groupby(_ARM, sort=False)["score"]
+    kept = rows.loc[_find_kept(rows, score)].groupby(_ARM, sort=False)["score"]
     columns = {
         "evaluation": by_arm["evaluation"].first(),
         "n_pairs": by_arm.size(),
@@ -185,7 +185,7 @@ def _sum_up(rows: pd.DataFrame, score: Score) -> pd.DataFrame:
     return pd.DataFrame(columns).reindex(pd.MultiIndex.from_tuples(arms_of(rows), names=_ARM)).reset_index()
 
 
-def _kept(rows: pd.DataFrame, score: Score) -> pd.Series[bool]:
+def _find_kept(rows: pd.DataFrame, score: Score) -> pd.Series[bool]:
     """Which rows the trimmed statistics keep; of equal scores the first go."""
     scored = rows.dropna(subset="score").groupby(_ARM, sort=False)["score"]
     dropped = scored.transform("size") * TRIMMED_PERCENT // 100
@@ -205,13 +205,13 @@ def failures(pairs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A row per labelling × class of pairs × arm × kind that occurs, the most frequent first (see
-        `lumirage_bids.stats.reasons.by_kind`); ``percent`` is the share in all pairs of that arm and class.
+        `lumirage_bids.stats.reasons.count_kinds`); ``percent`` is the share in all pairs of that arm and class.
     """
     tables = []
     for labelling, of_labelling in pairs.groupby("labelling", sort=False):
         for name, splits in pair_classes(splits_of(of_labelling)).items():
             inside = of_labelling[of_labelling["split"].isin(splits)]
-            table = by_kind(inside[inside["status"] != "ok"], _ARM)
+            table = count_kinds(inside[inside["status"] != "ok"], _ARM)
             pairs_of_arm = inside.groupby(_ARM).size().rename("size").reset_index()
             share = 100 * table["n"] / table.merge(pairs_of_arm, how="left", on=_ARM)["size"].to_numpy()
             tables.append(table.assign(labelling=labelling, split=name, percent=share))

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from lumirage_bids.stats.random_effects import FEWEST_TO_PREDICT, Together, together
+from lumirage_bids.stats.random_effects import FEWEST_TO_PREDICT, Together, combine
 
 #: Subjects of the experiments, in turn.
 DESIGNS = {
@@ -25,7 +25,7 @@ def experiments(n: int, subjects: tuple[int, ...], tau: float, rng: np.random.Ge
     error = np.sqrt(12 / sizes)
     estimate = rng.normal(0, tau, n) + rng.normal(0, error)
     se = error * np.sqrt(rng.chisquare(sizes - 1) / (sizes - 1))
-    return together(estimate, se), float(rng.normal(0, tau))
+    return combine(estimate, se), float(rng.normal(0, tau))
 
 
 def coverage(n: int, subjects: tuple[int, ...], tau: float, draws: int, seed: int = 0) -> tuple[float, float, float]:

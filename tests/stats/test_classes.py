@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumirage_bids.bids.splits import Splits
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, grids_of, pair_classes, splits_of, told_once
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, grids_of, merge_same_pairs, pair_classes, splits_of
 from lumirage_bids.stats.summaries import summarise
 from tests.stats.made_up import score_table
 
@@ -62,8 +62,8 @@ def test_classes_of_the_same_pairs_are_told_once():
     pairs, _ = score_table(kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.21}, rescanned=2)
     summary = summarise(pairs)
     assert set(summary["split"]) == {"all", "different subjects", "T1w to T1w", "same subject"}
-    assert told_once(summary, pairs)["split"].unique().tolist() == [
+    assert merge_same_pairs(summary, pairs)["split"].unique().tolist() == [
         *("all", "different subjects: T1w to T1w", "same subject"),
     ]
     pairs, _ = score_table()
-    assert len(told_once(summarise(pairs), pairs)) == len(summarise(pairs))
+    assert len(merge_same_pairs(summarise(pairs), pairs)) == len(summarise(pairs))

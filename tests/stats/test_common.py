@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lumirage_bids.stats.classes import Arm
-from lumirage_bids.stats.common import arms_aside, common_pairs
+from lumirage_bids.stats.common import common_pairs, find_aside
 from lumirage_bids.stats.pairing import side_by_side
 from lumirage_bids.stats.summaries import summarise
 from tests.stats.made_up import many, score_table
@@ -57,8 +57,8 @@ def test_a_summary_tells_who_is_set_aside() -> None:
     pairs = failing(many(subjects=5, gains=GAINS), "syn", 8)
     summary = summarise(pairs)
     (labelling,) = summary["labelling"].unique()
-    assert arms_aside(summary, labelling) == {Arm("default", "syn")}
-    assert arms_aside(summary, "other") == frozenset()
+    assert find_aside(summary, labelling) == {Arm("default", "syn")}
+    assert find_aside(summary, "other") == frozenset()
 
 
 def losing(rows: pd.DataFrame, method: str, first: int, n: int) -> pd.DataFrame:

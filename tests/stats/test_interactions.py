@@ -106,13 +106,13 @@ def test_trimming_that_hides_a_methods_collapse_is_found():
 
 def test_the_error_of_a_trimmed_mean_is_that_of_the_literature():
     # Of one group of independent pairs: Yuen's standard error, winsorised on one side.
-    from lumirage_bids.stats.interactions import _trimmed
+    from lumirage_bids.stats.interactions import _trim
 
     x = np.random.default_rng(0).normal(size=200)
     dropped = 10
     winsorised = np.maximum(x, np.sort(x)[dropped])
-    assert _trimmed(x).mean() == pytest.approx(np.sort(x)[dropped:].mean())
-    assert stats.sem(_trimmed(x)) == pytest.approx(np.std(winsorised, ddof=1) / (0.95 * np.sqrt(200)))
+    assert _trim(x).mean() == pytest.approx(np.sort(x)[dropped:].mean())
+    assert stats.sem(_trim(x)) == pytest.approx(np.std(winsorised, ddof=1) / (0.95 * np.sqrt(200)))
 
 
 def test_conditions_with_too_few_subjects_are_refused():

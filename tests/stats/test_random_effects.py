@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.stats.random_effects import FEWEST_TO_PREDICT, TOGETHER_COLUMNS, over_experiments, together
+from lumirage_bids.stats.random_effects import FEWEST_TO_PREDICT, TOGETHER_COLUMNS, combine, sum_up_experiments
 from tests.stats.experiments import coverage
 
 #: Trials of a vaccine (Colditz et al. 1994, doi:10.1001/jama.1994.03510330076038): ill and well, treated and not.
@@ -34,11 +34,11 @@ def risks() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_intervals_of_the_variance_are_those_published():
-    found = together(*odds())
+    found = combine(*odds())
     # metafor-project.org/doku.php/analyses:vanhouwelingen2002, by the Q-profile method
     assert [round(tau**2, 4) for tau in (found.tau_low, found.tau_high)] == [0.1301, 1.1812]
     # Documentation of metafor's confint.rma.uni, log risk ratios
-    found = together(*risks())
+    found = combine(*risks())
     assert [round(tau**2, 4) for tau in (found.tau_low, found.tau_high)] == [0.1197, 1.1115]
     assert found.i2_low == pytest.approx(81.92, abs=0.005)
     assert found.i2_high == pytest.approx(97.678, abs=0.005)
@@ -49,7 +49,7 @@ def test_the_mean_is_another_programs():
 
     for estimate, se in (odds(), risks()):
         theirs = combine_effects(estimate, se**2, method_re="iterated", atol=1e-12, maxiter=500)
-        found = together(estimate, se)
+        found = combine(estimate, se)
         assert found.tau**2 == pytest.approx(theirs.tau2, rel=1e-9)
         assert found.mean == pytest.approx(theirs.mean_effect_re, rel=1e-9)
         assert found.se == pytest.approx(theirs.sd_eff_w_re_hksj, rel=1e-9)
@@ -62,7 +62,7 @@ def test_the_mean_is_another_programs():
 )
 def test_a_shift_and_a_scale_go_through(pairs, shift, scale):
     estimate, se = np.array(pairs).T
-    plain, moved = together(estimate, se), together(shift + scale * estimate, scale * se)
+    plain, moved = combine(estimate, se), combine(shift + scale * estimate, scale * se)
     assert moved.mean == pytest.approx(shift + scale * plain.mean, abs=1e-6)
     assert moved.high - moved.low == pytest.approx(scale * (plain.high - plain.low), rel=1e-5)
     assert moved.tau == pytest.approx(scale * plain.tau, abs=1e-4)
@@ -75,7 +75,7 @@ def test_a_shift_and_a_scale_go_through(pairs, shift, scale):
 
 
 def test_experiments_that_agree_by_chance_are_never_surer_than_each_together():
-    found = together([0.02, 0.02, 0.02], [0.01, 0.01, 0.01])
+    found = combine([0.02, 0.02, 0.02], [0.01, 0.01, 0.01])
     assert found.se == pytest.approx(0.01 / np.sqrt(3))
     assert (found.tau, found.tau_low, found.i2) == (0, 0, 0)
     assert found.low < 0 < found.high
@@ -83,7 +83,7 @@ def test_experiments_that_agree_by_chance_are_never_surer_than_each_together():
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_so_few_say_nothing_together(n):
-    found = together([0.02] * n, [0.001] * n)
+    found = combine([0.02] * n, [0.001] * n)
     assert found.n == n
     assert np.isnan([found.mean, found.low, found.p, found.tau, found.p_within(0.01)]).all()
 
@@ -103,18 +103,18 @@ def table(*rows: tuple[str, float, float, float]) -> pd.DataFrame:
 
 def test_experiments_on_one_dataset_count_as_one():
     rows = [("A", 0.01, 0.002, 9), ("A", 0.03, 0.004, 9), ("B", 0.02, 0.003, 9), ("C", 0.05, 0.003, 9)]
-    (found,) = over_experiments(table(*rows), Criteria()).to_dict("records")
+    (found,) = sum_up_experiments(table(*rows), Criteria()).to_dict("records")
     assert (found["n_experiments"], found["n_datasets"]) == (4, 3)
-    assert found["mean_difference"] == together([0.02, 0.02, 0.05], [0.003] * 3).mean
+    assert found["mean_difference"] == combine([0.02, 0.02, 0.05], [0.003] * 3).mean
 
 
 def test_an_error_that_few_subjects_tell_does_not_weigh():
     rows = [("A", 0.01, 0.002, 9), ("B", 0.5, 1e-6, 2), ("C", 0.02, 0.003, 9), ("D", 0.3, np.nan, np.nan)]
-    (found,) = over_experiments(table(*rows), Criteria()).to_dict("records")
+    (found,) = sum_up_experiments(table(*rows), Criteria()).to_dict("records")
     assert (found["n_experiments"], found["n_datasets"], found["n_aside"]) == (4, 2, 2)
     assert np.isnan(found["mean_difference"])
     assert (found["lowest"], found["highest"]) == (0.01, 0.5)
 
 
 def test_none_is_an_empty_table():
-    assert list(over_experiments(table(), Criteria()).columns) == TOGETHER_COLUMNS
+    assert list(sum_up_experiments(table(), Criteria()).columns) == TOGETHER_COLUMNS

@@ -9,7 +9,7 @@ from lumirage_bids.report.verdict.scene import certain_rows
 from lumirage_bids.stats.classes import primary_rows
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.ranking import RANKING_COLUMNS, ranking
+from lumirage_bids.stats.ranking import RANKING_COLUMNS, rank_arms
 from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.summaries import summarise
 from tests.stats.made_up import score_table
@@ -19,7 +19,7 @@ GAINS = {"identity": 0.0, "greedy": 0.2, "syn": 0.22, "poor": 0.1}
 
 
 def ranked(pairs: pd.DataFrame, **given: object) -> pd.DataFrame:
-    table = ranking(pairs, certain_rows(compare(pairs), pairs, Criteria(), DICE), **given)  # type: ignore[arg-type]
+    table = rank_arms(pairs, certain_rows(compare(pairs), pairs, Criteria(), DICE), **given)  # type: ignore[arg-type]
     assert list(table.columns) == RANKING_COLUMNS
     return primary_rows(table).set_index("method")
 
@@ -118,7 +118,7 @@ def test_lower_scores_may_be_better():
     lower = Score(column="hd", better="lower", worst=1.0)
     compared = compare(mirrored, score=lower)
     certain = certain_rows(compared, mirrored, Criteria(), lower)
-    table = primary_rows(ranking(mirrored, certain, score=lower)).set_index("method")
+    table = primary_rows(rank_arms(mirrored, certain, score=lower)).set_index("method")
     expected = ranked(pairs)
     pd.testing.assert_frame_equal(
         table.drop(columns=["mean", "mean_zero"]), expected.drop(columns=["mean", "mean_zero"]), check_exact=False
@@ -161,7 +161,7 @@ def test_ranks_are_not_resampled_from_a_few_subjects():
 def test_every_split_has_ranks_of_its_own():
     pairs, _ = score_table(subjects=16, gains=GAINS)
     pairs.loc[(pairs["split"] == "MPRAGE to MPRAGE") & (pairs["method"] == "poor"), "dice_mean"] += 0.3
-    table = ranking(pairs, certain_rows(compare(pairs), pairs, Criteria(), DICE)).set_index(["split", "method"])
+    table = rank_arms(pairs, certain_rows(compare(pairs), pairs, Criteria(), DICE)).set_index(["split", "method"])
     assert len(table) == 6 * 3  # all, both directions, four splits
     assert table.loc[("MPRAGE to MPRAGE", "poor"), ["rank", "rank_mean", "n_above"]].tolist() == [1, 1, 2]
     assert table.loc[("MP2RAGE to MP2RAGE", "poor"), ["rank", "rank_mean", "n_above"]].tolist() == [3, 3, 0]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lumirage_bids.stats.resampling import resampling
+from lumirage_bids.stats.resampling import draw_subjects
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -14,7 +14,7 @@ def all_pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_pair_weighs_the_product_of_its_subjects_draws_and_a_rescan_its_subjects_draw():
     moving, fixed = np.array(["a", "a", "b", "c"]), np.array(["b", "c", "a", "c"])
-    drawn = resampling(moving, fixed, resamples=50)
+    drawn = draw_subjects(moving, fixed, resamples=50)
     names = ["a", "b", "c"]
     got = drawn.sums(lambda part: np.eye(4)[part])
     assert drawn.weights[:3, 1:].sum(axis=0).tolist() == [3] * 50
@@ -25,19 +25,19 @@ def test_a_pair_weighs_the_product_of_its_subjects_draws_and_a_rescan_its_subjec
 
 
 def test_disjoint_sides_are_drawn_apart_and_a_single_subject_is_kept():
-    drawn = resampling(["a", "b", "b"], ["x", "x", "y"], resamples=200)
+    drawn = draw_subjects(["a", "b", "b"], ["x", "x", "y"], resamples=200)
     assert drawn.what == "moving and fixed subjects"
     assert (drawn.weights[:2].sum(axis=0) == 2).all()
     assert (drawn.weights[2:4].sum(axis=0) == 2).all()
     assert not (drawn.weights[0] == drawn.weights[2]).all()
-    atlas = resampling(["a", "b", "c"], ["x", "x", "x"])
+    atlas = draw_subjects(["a", "b", "c"], ["x", "x", "x"])
     assert (atlas.what, atlas.subjects(np.ones(3, bool))) == ("moving subjects", 3)
-    assert resampling(["a"], ["x"]).subjects(np.ones(1, bool)) == 1
+    assert draw_subjects(["a"], ["x"]).subjects(np.ones(1, bool)) == 1
 
 
 def test_the_side_with_fewer_subjects_counts():
     moving, fixed = all_pairs(12)
-    drawn = resampling(moving, fixed)
+    drawn = draw_subjects(moving, fixed)
     assert drawn.subjects(np.ones(len(moving), bool)) == 12
     assert drawn.subjects(moving < 3) == 3
     assert drawn.subjects(np.zeros(len(moving), bool)) == 0
@@ -47,11 +47,11 @@ def test_order_and_chunks_do_not_matter_and_the_seed_does(monkeypatch: pytest.Mo
     moving, fixed = all_pairs(15)
     values = np.random.default_rng(0).normal(size=(len(moving), 2))
     mixed = np.random.default_rng(1).permutation(len(moving))
-    once = resampling(moving, fixed).sums(lambda part: values[part])
-    again = resampling(moving[mixed], fixed[mixed]).sums(lambda part: values[mixed][part])
-    other = resampling(moving, fixed, seed=1).sums(lambda part: values[part])
+    once = draw_subjects(moving, fixed).sums(lambda part: values[part])
+    again = draw_subjects(moving[mixed], fixed[mixed]).sums(lambda part: values[mixed][part])
+    other = draw_subjects(moving, fixed, seed=1).sums(lambda part: values[part])
     monkeypatch.setattr("lumirage_bids.stats.resampling._CHUNK", 7)
-    chunked = resampling(moving, fixed).sums(lambda part: values[part])
+    chunked = draw_subjects(moving, fixed).sums(lambda part: values[part])
     assert once == pytest.approx(again)
     assert once == pytest.approx(chunked)
     assert once[1:] != pytest.approx(other[1:])
@@ -61,13 +61,13 @@ def test_missing_values_are_left_out_of_means():
     moving, fixed = all_pairs(4)
     values = np.arange(12.0)[:, None].repeat(2, axis=1)
     values[3:, 1] = np.nan
-    means = resampling(moving, fixed, resamples=10).means(lambda part: values[part])
+    means = draw_subjects(moving, fixed, resamples=10).means(lambda part: values[part])
     assert means[0].tolist() == [5.5, 1.0]
 
 
 def test_couples_without_a_subject_in_common_are_drawn_as_one():
     n = 12
-    drawn = resampling(np.arange(n), np.arange(n) + n, resamples=4000)
+    drawn = draw_subjects(np.arange(n), np.arange(n) + n, resamples=4000)
     assert drawn.what == "couples of subjects"
     assert drawn.subjects(np.ones(n, dtype=bool)) == n
     values = np.random.default_rng(0).normal(size=(n, 1))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lumirage_bids.stats.student import Inference, _corrected, _plain
+from lumirage_bids.stats.student import Inference, _correct_skewness, _restore_skewness
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.filterwarnings("error")
 @given(st.floats(-8, 8), st.floats(-1, 1))
 def test_the_correction_for_skewness_rises_and_is_undone(t: float, skewness: float):
     a = np.array(skewness)
-    assert _plain(_corrected(t, a), a) == pytest.approx(t, abs=1e-6)
-    assert _corrected(t + 0.01, a) > _corrected(t, a)
-    assert _corrected(-t, -a) == pytest.approx(-_corrected(t, a))
+    assert _restore_skewness(_correct_skewness(t, a), a) == pytest.approx(t, abs=1e-6)
+    assert _correct_skewness(t + 0.01, a) > _correct_skewness(t, a)
+    assert _correct_skewness(-t, -a) == pytest.approx(-_correct_skewness(t, a))
 
 
 def test_intervals_and_p_values_agree_with_the_t_distribution():

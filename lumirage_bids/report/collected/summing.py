@@ -15,8 +15,8 @@ from lumirage_bids.report.collected.reading import Collected
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.verdict import Verdict, judge
 from lumirage_bids.stats.classes import FLOOR, primary_class, splits_of_each
-from lumirage_bids.stats.family import OneFamily, one_family
-from lumirage_bids.stats.random_effects import ARMS, FEWEST_DEGREES, over_experiments
+from lumirage_bids.stats.family import OneFamily, correct_together
+from lumirage_bids.stats.random_effects import ARMS, FEWEST_DEGREES, sum_up_experiments
 
 TOO_FEW = "its error is known too badly"
 """Why an experiment of few subjects is not summed up with others."""
@@ -38,7 +38,7 @@ class Summed:
     couples : DataFrame
         Columns of `COUPLES`; a row per block and two arms.
     together : DataFrame
-        As of `over_experiments`, with ``p_holm`` and ``p_equivalence_holm``; one row per group and two arms.
+        As of `sum_up_experiments`, with ``p_holm`` and ``p_equivalence_holm``; one row per group and two arms.
     arms : DataFrame
         Columns of `ARMS_OF_PAGE`, and ``own``, what the experiment itself calls the method; a row per block and arm.
     """
@@ -76,11 +76,11 @@ def sum_up(experiments: Sequence[Collected]) -> Summed:
     same = comparable(experiments)
     couples = _couples(experiments, same)
     judged = couples[~couples["withheld"].astype(bool)]
-    together = over_experiments(judged.assign(se=judged["se"].where(judged["counted"])), criteria)
+    together = sum_up_experiments(judged.assign(se=judged["se"].where(judged["counted"])), criteria)
     tables = [each.tables for each in experiments]
     splits = [splits_of_each(of.pairs) for of in tables]
-    family = one_family([t.comparisons for t in tables], splits, [t.interactions for t in tables], together)
-    further = one_family([t.further_comparisons for t in tables], splits).comparisons
+    family = correct_together([t.comparisons for t in tables], splits, [t.interactions for t in tables], together)
+    further = correct_together([t.further_comparisons for t in tables], splits).comparisons
     corrected = [
         replace(
             of,

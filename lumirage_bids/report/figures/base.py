@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lumirage_bids.report.text import Wording
 from lumirage_bids.stats.classes import Arm, primary_class
-from lumirage_bids.stats.common import arms_aside
+from lumirage_bids.stats.common import find_aside
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -117,7 +117,7 @@ class Shown:
 
     def aside(self, labelling: str) -> Collection[Arm]:
         """Arms that are set aside, to be marked."""
-        return arms_aside(self.tables.summary, labelling)
+        return find_aside(self.tables.summary, labelling)
 
     def look(self, labelling: str) -> dict[str, Any]:
         """How a figure of scores speaks of them, and whom it marks."""

@@ -24,7 +24,7 @@ from lumirage_bids.report.figures.style import (
     new_figure,
     pairs_told,
 )
-from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class, scored_dice
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, rows_of_class, scored_dice
 
 _MEASURES = {"runtime_s": "Run time of a registration, s", "memory_gb": "Peak memory of a registration, GB"}
 _Floats = npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ def costs(pairs: pd.DataFrame, labelling: str, split: str) -> dict[Arm, Quartile
     labelling, split : str
         The labelling and class of pairs.
     """
-    rows = in_class(pairs, labelling, split)
+    rows = rows_of_class(pairs, labelling, split)
     table = rows.assign(dice=scored_dice(rows)).dropna(subset="dice")
     found = {}
     for arm in arms_of(table):

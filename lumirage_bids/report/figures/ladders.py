@@ -24,7 +24,7 @@ from lumirage_bids.report.figures.style import (
     new_figure,
     pairs_told,
 )
-from lumirage_bids.stats.classes import Arm, named
+from lumirage_bids.stats.classes import Arm, quote
 
 _ROW = 1.6  # inches
 _IN_A_ROW = 4
@@ -67,7 +67,7 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
         arms = [Arm("", method) for method in methods]
         colours, markers = arm_colours(arms), arm_markers(arms)
         marks = [Line2D([], [], marker=markers[a], color=colours[a], markersize=4) for a in arms]
-        legend_below(figure, marks, [named(method) for method in methods])
+        legend_below(figure, marks, [quote(method) for method in methods])
     return figure
 
 

@@ -24,7 +24,7 @@ from lumirage_bids.report.figures.style import (
     pairs_told,
 )
 from lumirage_bids.report.text import and_join, compared_where
-from lumirage_bids.stats.classes import Arm, arms_of, grids_of, in_class
+from lumirage_bids.stats.classes import Arm, arms_of, grids_of, rows_of_class
 from lumirage_bids.stats.variants import changes, ordered_variants, variant_effects
 
 _SPREAD = 0.5  # of a step between variants, over which the methods stand side by side
@@ -141,7 +141,7 @@ class Variants(OfLabelling):
         return (
             f"What each variant does to each method, {labelling}, pairs of class “{split}”. Left: mean Dice; right: "
             "its difference from the first variant, the base, on the same pairs. Under a variant's name stands what it "
-            f"changes. {_tell_evaluations(in_class(shown.tables.pairs, labelling, split))}"
+            f"changes. {_tell_evaluations(rows_of_class(shown.tables.pairs, labelling, split))}"
         )
 
     def alt(self, shown: Shown, labelling: str) -> str:
@@ -151,7 +151,7 @@ class Variants(OfLabelling):
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it where there are two variants of one method."""
         split, conditions = shown.split(labelling), _conditions(shown)
-        rows = in_class(shown.tables.pairs, labelling, split)
+        rows = rows_of_class(shown.tables.pairs, labelling, split)
         if rows["variant"].nunique() < 2:
             return None
         effects = variant_effects(rows, ordered_variants(list(rows["variant"].unique()), conditions))

@@ -29,7 +29,7 @@ from lumirage_bids.report.figures.style import (
 )
 from lumirage_bids.report.text import and_join
 from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, pair_classes, scored_dice, splits_of
-from lumirage_bids.stats.score import nothing
+from lumirage_bids.stats.score import rounding_of
 
 #: No violin shows more points than this; of more pairs, these are drawn evenly through their ranking.
 MAX_POINTS = 300
@@ -151,7 +151,7 @@ def _violin(axes: Axes, place: int, values: _Floats, colour: str) -> None:
     half = np.full(len(points), 0.12)
     # Few pairs have no shape; then the points are all there is to see.
     look: dict[str, Any] = {"color": colour, "markersize": 8.0, "alpha": 0.9}
-    if len(values) >= _FEWEST_FOR_SHAPE and values[-1] - values[0] > 1e3 * nothing(values):
+    if len(values) >= _FEWEST_FOR_SHAPE and values[-1] - values[0] > 1e3 * rounding_of(values):
         density = gaussian_kde(thin(values, _KDE_POINTS))
         levels = np.linspace(values[0], values[-1], 120)
         scale = _HALF_WIDTH / density(levels).max()

@@ -10,7 +10,7 @@ from lumirage_bids.report.text import and_join, count, fixed, p_value
 from lumirage_bids.report.verdict.other_measures import of_difference
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
-from lumirage_bids.stats.classes import named
+from lumirage_bids.stats.classes import quote
 from lumirage_bids.stats.design import APART
 
 #: What a single split may say of a difference that is shown over all pairs.
@@ -135,7 +135,7 @@ def _in_split(each: Relation, whole: Relation) -> str:
 def _in(splits: Sequence[str], all_splits: int) -> str:
     """Name splits, or count them where they are many."""
     if len(splits) <= MOST:
-        return and_join([named(split) for split in splits])
+        return and_join([quote(split) for split in splits])
     return f"{'each' if len(splits) == all_splits else str(len(splits))} of the {all_splits} splits"
 
 

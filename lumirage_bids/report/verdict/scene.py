@@ -13,9 +13,9 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.measures import compared_columns
 from lumirage_bids.report.text import Wording, and_join, count
 from lumirage_bids.report.verdict.relations import Relation, Row, relation
-from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, in_class, scores_of
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, rows_of_class, scores_of
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
-from lumirage_bids.stats.reasons import NOT_TOLD, by_kind, in_words
+from lumirage_bids.stats.reasons import NOT_TOLD, count_kinds, tell_kind
 from lumirage_bids.stats.score import Score
 
 _REASONS = 3  # kinds of failure that are told of an arm
@@ -259,7 +259,7 @@ def standings(
     failed = pairs[pairs["status"] != "ok"]
     by_arm = {
         Arm(str(variant), str(method)): _told(of)
-        for (variant, method), of in by_kind(failed, ["variant", "method"]).groupby(["variant", "method"])
+        for (variant, method), of in count_kinds(failed, ["variant", "method"]).groupby(["variant", "method"])
     }
     found = []
     for row in summary.to_dict("records"):
@@ -285,8 +285,8 @@ def _told(reasons: pd.DataFrame) -> str:
         return ""
     kinds = reasons.to_dict("records")
     if len(kinds) == 1:
-        return in_words(kinds[0])
-    told = [f"{in_words(row)} ({count(row['n'])})" for row in kinds[:_REASONS]]
+        return tell_kind(kinds[0])
+    told = [f"{tell_kind(row)} ({count(row['n'])})" for row in kinds[:_REASONS]]
     return "; ".join([*told, *(["other reasons"] if len(kinds) > _REASONS else [])])
 
 
@@ -357,7 +357,7 @@ def _differ(row: Row, pairs: pd.DataFrame, column: str) -> bool:
     lacking = [row[f"n_failed_{x}"] + row[f"n_unfinished_{x}"] for x in "ab"]
     if lacking[0] != lacking[1] or not lacking[0]:
         return bool(lacking[0] != lacking[1])
-    inside = in_class(pairs, str(row["labelling"]), str(row["split"]))
+    inside = rows_of_class(pairs, str(row["labelling"]), str(row["split"]))
     scored = inside[inside["status"] == "ok"].dropna(subset=column)
     of = [scored[(scored["variant"] == row[f"variant_{x}"]) & (scored["method"] == row[f"method_{x}"])] for x in "ab"]
     a, b = (set(zip(rows["moving"], rows["fixed"], strict=True)) for rows in of)

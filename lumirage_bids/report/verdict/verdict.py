@@ -25,9 +25,9 @@ from lumirage_bids.stats.classes import (
     arms_of,
     evaluations_of,
     grids_of,
-    in_class,
-    named,
     primary_class,
+    quote,
+    rows_of_class,
 )
 from lumirage_bids.stats.score import DICE, Score, known_score
 
@@ -163,7 +163,7 @@ def judge(
 def _compared(pairs: pd.DataFrame, evaluation: str) -> str:
     """Where label maps were compared; of a name that is none of ours nothing is known."""
     known = grids_of(pairs).get(evaluation)
-    return f"labels compared {compared_where(*known)}" if known else f"evaluation {named(evaluation)}"
+    return f"labels compared {compared_where(*known)}" if known else f"evaluation {quote(evaluation)}"
 
 
 def _of_labels(column: str) -> bool:
@@ -216,7 +216,7 @@ def _scene(
     classes = {
         str(name): relate(rows, pairs, labels, criteria, score) for name, rows in here.groupby("split", sort=False)
     }
-    inside, ranks = in_class(pairs, labelling, split), _of(tables.ranking, labelling, how)
+    inside, ranks = rows_of_class(pairs, labelling, split), _of(tables.ranking, labelling, how)
     unscored = find_unscored(inside, score)
     return Scene(
         labelling=labelling,
@@ -298,7 +298,7 @@ def _side(row: Mapping[Hashable, Any], x: str, labels: Mapping[Arm, str]) -> tup
     method = str(row[f"method_{x}"])
     both = [Arm(str(row[f"variant_{i}"]), method) for i in (1, 2)]
     names = frozenset(labels[arm] for arm in both if arm in labels)
-    return labels.get(both[0], named(method)) if both[0] == both[1] else named(method), names
+    return labels.get(both[0], quote(method)) if both[0] == both[1] else quote(method), names
 
 
 def _rescans(summary: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS, RANKING_COLUMNS, ranking
+from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS, RANKING_COLUMNS, rank_arms
 from lumirage_bids.stats.resampling import RESAMPLES
 from lumirage_bids.stats.tables._entries import COMMON, DICE, ENDS, LEARN2REG, Entry
 from lumirage_bids.stats.tables.base import Made, Scores, Statistic
@@ -62,7 +62,7 @@ class Ranking(Statistic):
 
     def of(self, scores: Scores, made: Made) -> pd.DataFrame:
         """One table."""
-        return ranking(
+        return rank_arms(
             scores.pairs,
             scores.certain(made["comparisons"]),
             criteria=scores.criteria,

@@ -8,7 +8,7 @@ import pytest
 from lumirage_bids.report.collected.columns import ARMS_OF_PAGE, COUPLES, KINDS, TOGETHER
 from lumirage_bids.report.collected.summing import sum_up
 from lumirage_bids.stats.comparisons import compare
-from lumirage_bids.stats.random_effects import TOGETHER_COLUMNS, together
+from lumirage_bids.stats.random_effects import TOGETHER_COLUMNS, combine
 from tests.report.collected.runs import scores, sent
 from tests.report.situations import fail, of, some
 
@@ -24,7 +24,7 @@ def test_the_mean_over_datasets_is_that_of_their_differences():
     summed = sum_up([sent(scores(seed), dataset=str(seed)) for seed in range(4)])
     (row,) = of_syn(summed.together).to_dict("records")
     own = of_syn(summed.couples)
-    wanted = together(own["mean_difference"], own["se"])
+    wanted = combine(own["mean_difference"], own["se"])
     assert (row["n_experiments"], row["n_datasets"], row["mean_difference"]) == (4, 4, wanted.mean)
     assert row["p_holm"] >= row["p"]
     assert set(summed.couples["finding"]) <= set(KINDS)

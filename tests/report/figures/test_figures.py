@@ -14,7 +14,7 @@ from lumirage_bids.report.figures.structures import structure_dots
 from lumirage_bids.report.figures.style import ABOVE, BELOW
 from lumirage_bids.report.figures.violins import dice_violins
 from lumirage_bids.stats.classes import Arm
-from lumirage_bids.stats.common import arms_aside
+from lumirage_bids.stats.common import find_aside
 from lumirage_bids.stats.comparisons import compare
 from lumirage_bids.stats.summaries import per_structure, summarise
 from tests.report.figures.drawn import cells, texts
@@ -41,7 +41,7 @@ def test_methods_that_are_set_aside_say_so_and_have_no_colour():
     pairs, wide = score_table(subjects=12, gains={"identity": 0.0, "syn": 0.2, "greedy": 0.1})
     failed = (pairs["method"] == "greedy") & (np.arange(len(pairs)) % 2 == 0)
     pairs = pairs.assign(status=np.where(failed, "failed", "ok"), dice_mean=pairs["dice_mean"].mask(failed))
-    aside = arms_aside(summarise(pairs), "braincolor")
+    aside = find_aside(summarise(pairs), "braincolor")
     assert aside == {Arm("default", "greedy")}
     table = compare(pairs)
     matrix = effect_matrix(table, "braincolor", "all", aside=aside)

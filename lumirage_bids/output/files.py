@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 # What file systems without locks answer: Lustre mounted without them, NFS without its lock daemon.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+
+#: Bytes of tables that are read at once.
+_TOGETHER = 1 << 24
 
 
 @contextmanager
@@ -110,10 +114,62 @@ def read_table(file: Path, dtype: Any = str, columns: Callable[[str], bool] | No
     """A table that `write_table` wrote, or some of its columns; empty where there is none or it is torn."""
     import pandas as pd  # not to be waited for by who asks for help
 
+    return next(read_tables([file], dtype, columns), pd.DataFrame())
+
+
+def read_tables(
+    files: Iterable[Path], dtype: Any = str, columns: Callable[[str], bool] | None = None
+) -> Iterator[pd.DataFrame]:
+    """The same of many, in order: those that follow each other with the same columns as one, up to some megabytes.
+
+    Most of what it takes to read a small table is spent once a call, whatever its size.
+    """
+    texts: list[bytes] = []
+    size = 0
+    for head, body in filter(None, map(_split, files)):
+        if texts and (head != texts[0] or size > _TOGETHER):
+            yield from _parse(texts, dtype, columns)
+            texts, size = [], 0
+        if not texts:
+            texts.append(head)
+        texts.append(body)
+        size += len(body)
+    if texts:
+        yield from _parse(texts, dtype, columns)
+
+
+def _split(file: Path) -> tuple[bytes, bytes] | None:
+    """Head and rows of a table, each to its last end of line; None where there is none or it is torn."""
     try:
-        return pd.read_csv(file, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dtype, usecols=columns)
-    except (FileNotFoundError, ValueError):  # empty, cut within a row, or not text
-        return pd.DataFrame()
+        text = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    head, end, body = text.partition(b"\n")
+    # Cut within quotes, what comes after it would be taken for quoted; zeros are what some file systems leave.
+    if not end or b"\0" in text or text.count(b'"') % 2:
+        return None
+    return head + end, body if body.endswith(b"\n") else body + b"\n"
+
+
+def _parse(texts: Sequence[bytes], dtype: Any, columns: Callable[[str], bool] | None) -> Iterator[pd.DataFrame]:
+    """Rows of several tables below one head, the first text; those of torn ones are found by halves, and left out."""
+    import pandas as pd
+
+    try:
+        yield pd.read_csv(
+            io.BytesIO(b"".join(texts)),
+            sep="\t",
+            na_values=["n/a"],
+            keep_default_na=False,
+            dtype=dtype,
+            usecols=columns,
+            low_memory=False,
+        )
+    except ValueError:  # not a table, or not text
+        head, *bodies = texts
+        half = len(bodies) // 2
+        for part in (bodies[:half], bodies[half:]) if half else ():
+            yield from _parse([head, *part], dtype, columns)
 
 
 @contextmanager

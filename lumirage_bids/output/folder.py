@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,12 @@ class Output:
     ) -> pd.DataFrame:
         """A table, or some of its columns; empty where there is none or it is torn."""
         return files.read_table(self / file, dtype, columns)
+
+    def read_tables(
+        self, tables: Iterable[Path], dtype: Any = str, columns: Callable[[str], bool] | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """The same of many, in order: those that follow each other with the same columns come as one."""
+        return files.read_tables((self / file for file in tables), dtype, columns)
 
     def hash_of(self, file: Path) -> str | None:
         """Digest in the sidecar of a file that is there."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lumirage_bids import measures
@@ -145,19 +146,31 @@ def read_rows(output: Output, file: Path) -> list[Row]:
     """Rows of one batch; empty where the file does not exist."""
     if not output.is_there(file):
         return []
-    return [{str(k): v for k, v in row.items()} for row in _read(output, file).to_dict("records")]
+    return [{str(k): v for k, v in row.items()} for row in _read(output, [file]).to_dict("records")]
 
 
-def _read(output: Output, file: Path, structures: bool = True) -> pd.DataFrame:
-    """One batch's rows; none from a file that a machine left torn when it went down."""
+def _read(output: Output, files: Iterable[Path], structures: bool = True) -> pd.DataFrame:
+    """Rows of batches; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "kind", "reason", "hash", *FACTS, *INTERNAL), str)
-    table = output.read_table(file, text, lambda column: structures or not _single_columns([column]))
+    tables = output.read_tables(files, text, lambda column: structures or not _single_columns([column]))
+    parts = [_with_kinds(table) for table in tables]
+    # Columns that an earlier version did not write are empty.
+    columns = dict.fromkeys([*COLUMNS, *INTERNAL, *(str(name) for part in parts for name in part)])
+    return fill_in(pd.DataFrame({name: _joined(parts, name) for name in columns}))
+
+
+def _with_kinds(table: pd.DataFrame) -> pd.DataFrame:
     if "status" in table and "kind" not in table:  # of a version before 0.2.0
         table["kind"] = None
         failed = table["status"] == "failed"
         table.loc[failed, "kind"] = [kind_by_words(str(reason)) for reason in table.loc[failed, "reason"]]
-    # Other columns that an earlier version did not write are empty.
-    return fill_in(table).reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *table.columns])))
+    return table
+
+
+def _joined(parts: Sequence[pd.DataFrame], column: str) -> pd.Series[Any]:
+    """One column of tables, which let it go: all of a large study would take its memory twice."""
+    found = [part.pop(column) if column in part else pd.Series(np.nan, index=part.index) for part in parts]
+    return pd.concat(found, ignore_index=True) if found else pd.Series(dtype=object)
 
 
 def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:
@@ -177,11 +190,10 @@ def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: boo
     dict
         Labelling → table with `COLUMNS`, `INTERNAL` and a column a structure or landmark.
     """
-    frames: dict[str, list[pd.DataFrame]] = {}
+    files: dict[str, list[Path]] = {}
     for file in (f for s in subjects for f in output.find(f"sub-{s}/**/*_scores.tsv")):
-        frames.setdefault(paths.entities_of(file)["seg"], []).append(_read(output, file, structures))
-    # A labelling's parts are let go once they are one table: all of a large study would take their memory twice.
-    return {name: _latest(pd.concat(frames.pop(name), ignore_index=True)) for name in sorted(frames)}
+        files.setdefault(paths.entities_of(file)["seg"], []).append(file)
+    return {name: _latest(_read(output, files[name], structures)) for name in sorted(files)}
 
 
 def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:

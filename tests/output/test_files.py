@@ -15,6 +15,7 @@ from lumirage_bids.output.files import (
     lock,
     read_json,
     read_table,
+    read_tables,
     replacing,
     write_json,
     write_table,
@@ -81,6 +82,21 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("")
     assert read_table(tmp_path / "t.tsv").empty
     assert read_table(tmp_path / "none.tsv").empty
+
+
+def test_many_tables_are_read_in_order_and_torn_ones_among_them_have_no_rows(tmp_path: Path) -> None:
+    whole, torn = ["a\tb\n1\t2\n", "a\tb\n"], ['a\tb\n"3\t4\n', "a\tb\n5\t6\n5\t6\t7\n"]
+    texts = [*whole, *torn, "a\tb\n8\tn/a", "b\tc\n9\t0\n", "a\tb\n5\t5\n"]
+    files = [tmp_path / f"{number}.tsv" for number in range(9)]
+    for file, text in zip(files, texts, strict=False):
+        file.write_text(text)
+    files[7].write_bytes(b"a\tb\n\xff\t1\n")  # the last is not there
+    parts = list(read_tables(files))
+    assert [list(part) for part in parts][-2:] == [["b", "c"], ["a", "b"]]
+    rows = pd.concat(parts, ignore_index=True).astype(object).where(lambda of: of.notna(), "-")
+    assert rows[["a", "b", "c"]].to_numpy().tolist() == [
+        *(["1", "2", "-"], ["8", "-", "-"], ["-", "9", "0"], ["5", "5", "-"]),
+    ]
 
 
 def test_what_json_does_not_know_is_null_or_plain() -> None:

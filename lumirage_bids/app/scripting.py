@@ -12,7 +12,7 @@ import numpy as np
 from lumirage_bids import maskers
 from lumirage_bids.app.judge import Judged, ask, judge_table
 from lumirage_bids.base.criteria import CONFIDENCE, THRESHOLD
-from lumirage_bids.base.errors import MissingInputError
+from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.experiment.protocol import load as load_protocol
 from lumirage_bids.methods import Context, Method
@@ -101,19 +101,23 @@ def register(
     Raises
     ------
     UsageError
-        There is no such method.
+        There is no such method, or the preparation is one that a run alone can do.
     LumirageError
         It cannot be done with these images, or what it needs is not here.
     """
     made = make_method(method) if isinstance(method, str) else method
     context = context or Context()
+    preparation = preparation or Preparation()
+    if preparation.grid != "own" or preparation.synthesis or preparation.perturbation:
+        raise UsageError(
+            "This registers two scans on their own grids, as they are: preparation with grid='reference', synthesis or "
+            "perturbation is for a run. Leave these out, or make a run of the two scans."
+        )
     if complaint := made.missing(context):
         raise MissingInputError(f"Method {made.name} cannot run: {complaint}.")
     both = ((fixed, fixed_mask), (moving, moving_mask))
     masks = [brain_mask(image, context=context) if mask is None else mask for image, mask in both]
-    there, here = (
-        prepare(image, mask, preparation or Preparation()) for (image, _), mask in zip(both, masks, strict=True)
-    )
+    there, here = (prepare(image, mask, preparation) for (image, _), mask in zip(both, masks, strict=True))
     start = align(there.image, here.image, alignment=alignment, context=context)
     seen, region = (v.moved(np.linalg.inv(start)) for v in (here.image, here.mask))
     known = replace(context, fixed_mask=there.mask, moving_mask=region, start=start)

@@ -51,6 +51,8 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
             f"The content of {file}, without which {root} is no {what}, is not here. To get it: "
             f"{shlex.join(['datalad', 'get', '-d', str(root), str(file)])}"
         )
+    if other := in_place_of_file(file):
+        raise InvalidDatasetError(f"{file} is {other}, not a file. Put a file there, for example {EXAMPLE}.")
     try:
         content = _clean(_parse(file.read_bytes())[0])
     except FileNotFoundError:

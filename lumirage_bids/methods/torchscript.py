@@ -202,5 +202,6 @@ def _load(file: Path, device: torch.device) -> torch.jit.ScriptModule:
 
 
 def _last_line(error: Exception) -> str:
-    """Keep what torch has to say, without where in its sources it said it."""
-    return [line for line in str(error).splitlines() if line.strip()][-1].strip()
+    """Keep what torch has to say, without where in its sources it said it, nor what it supposes of any file."""
+    last = [line for line in str(error).splitlines() if line.strip()][-1].strip()
+    return last.split(" This is an internal miniz error")[0].rstrip(".")

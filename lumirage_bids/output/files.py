@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from lumirage_bids.base.annex import in_place_of_file
 from lumirage_bids.base.errors import CannotWriteError
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def json_value(value: Any) -> Any:
 
 def read_json(file: Path) -> dict[str, Any]:
     """Content of a JSON file; empty where there is none or it is torn."""
+    if in_place_of_file(file):  # a pipe would be waited for
+        return {}
     try:
         content = json.loads(file.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):

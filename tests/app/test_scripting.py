@@ -11,6 +11,8 @@ import pytest
 
 import lumirage_bids as lm
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.base.parameters import from_table
+from lumirage_bids.spatial.preparation import Preparation
 from tests.methods.fireants.test_register import volume
 from tests.report.situations import table
 
@@ -47,6 +49,9 @@ def test_what_cannot_be_done_is_said() -> None:
     image = volume(2 * np.eye(3), 0.0)
     with pytest.raises(UsageError, match="There is no method 'gredy'"):
         lm.register(image, image, "gredy")
+    for given in ({"grid": "reference"}, {"perturbation": {"kind": "noise", "size": 0.1}}):
+        with pytest.raises(UsageError, match="make a run of the two scans"):
+            lm.register(image, image, preparation=from_table(Preparation, given, "[preparation]"))
     with pytest.raises(MissingInputError, match="torch"):
         lm.register(image, image, "torchscript")
     with pytest.raises(BadDataError, match="brain"):

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumirage_bids.base import errors
+from lumirage_bids.base.errors import InvalidDatasetError
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset
 from lumirage_bids.bids.sidecars import read_description, read_participants, read_sidecars, read_species
+from lumirage_bids.output.files import read_json
 from tests.bids.trees import look, make, names, put
 
 T1W = {"t1w": {"suffix": "T1w"}}
@@ -223,3 +225,7 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
         tmp_path / "T1w.json": "a named pipe in place of a file"
     }
     assert read_participants(tmp_path) == []
+    os.mkfifo(tmp_path / "dataset_description.json")
+    with pytest.raises(InvalidDatasetError, match=r"dataset_description\.json is a named pipe, not a file"):
+        read_description(tmp_path, "BIDS dataset")
+    assert read_json(tmp_path / "dataset_description.json") == {}

@@ -188,7 +188,7 @@ def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
         file.write_text("not a network")
     else:
         torch.save(Shift(STEP).state_dict(), file)
-    with pytest.raises(BadDataError, match=r"network\.pt cannot be loaded: .*torch\.jit\.save"):
+    with pytest.raises(BadDataError, match=r"network\.pt cannot be loaded: (?!.*miniz).*torch\.jit\.save"):
         moves(made(str(file)))
 
 

@@ -28,7 +28,7 @@ test-browser: $(VENV)/installed
 benchmark: $(VENV)/installed
 	mkdir -p build
 	$(BIN)/python benchmarks/label_transfer.py --side 72 --repeats 1 --out build/label_transfer.json
-	$(BIN)/python benchmarks/registration.py --side 48 --sloppy --out build/registration.json
+	$(BIN)/python benchmarks/peers.py --side 48 --sloppy --methods greedy fireants:greedy picsl_greedy --out build/peers.json
 	$(BIN)/python benchmarks/gpu.py --side 48 --device cpu --spacings 1 --sloppy --methods greedy --out build/gpu.json
 	$(BIN)/python benchmarks/app.py --sloppy --out build/app.json
 	$(BIN)/python benchmarks/group.py --subjects 8 --structures 3 --out build/group.json

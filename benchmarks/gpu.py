@@ -15,29 +15,21 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from registration import add_pair_options, pair_of, score
+from peers import add_pair_options, at_spacing, pair_of, score
 
 from lumirage_bids.methods import Context, method
 from lumirage_bids.methods.fireants import engine, register
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.preparation import Preparation, prepare
 from lumirage_bids.spatial.transforms import Transform
 
 KINDS = {"greedy": engine.GreedyWarp, "syn": engine.SynWarps}
 READERS = {"greedy": register.read_greedy, "syn": register.read_syn}
-
-
-def at_spacing(volume: Volume, spacing: float) -> Volume:
-    """Prepare an image as the app does, at a spacing."""
-    mask = replace(volume, array=(volume.array > 0).astype(np.uint8))
-    return prepare(volume, mask, Preparation(spacing=spacing)).image
 
 
 def timed(

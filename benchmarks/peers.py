@@ -1,15 +1,19 @@
-"""Deformable registration: this package's FireANTs methods beside FireANTs as it comes.
+"""Deformable registration of one pair: this package's FireANTs methods, FireANTs as it comes, and other programs.
 
-Both get the same images, the same start and the same parameters (the methods' defaults); stock FireANTs uses its own
-local cross-correlation, smoothing and optimiser. Each runs in a process of its own. `seconds` and `cpu_seconds` (over
-all threads; they tell on a busy machine) are for the registration up to the field, imports and compilation included;
-`peak_gb` is the most memory the process held. SyN's reverse warp is inverted by this package's iteration in both, as
-FireANTs' own inversion ignores that the grids differ. With labels, Dice is the mean over structures present in both.
+All get the same images and the same start; stock FireANTs (``fireants:greedy``, ``fireants:syn``) gets our parameters
+too, with its own local cross-correlation, smoothing and optimiser; the others have their defaults here, which are their
+authors'. Each runs in a process of its own. `seconds` and `cpu_seconds` (over all threads and programs called; they
+tell on a busy machine) are for the registration up to the field, imports and compilation included; `peak_gb` is the
+most memory that the process or a program called held. SyN's reverse warp is inverted by this package's iteration in
+both, as FireANTs' own inversion ignores that the grids differ. With labels, Dice is the mean over structures present in
+both; `folded_percent` is of the voxels above zero.
 
-    python benchmarks/registration.py --fixed F.nii.gz --moving M.nii.gz [--fixed-labels F --moving-labels M]
-        [--start centre_of_mass|aligned|none] [--methods greedy syn] [--threads 2] [--sloppy] [--out FILE.json]
+    python benchmarks/peers.py --fixed F.nii.gz --moving M.nii.gz [--fixed-labels F --moving-labels M] [--spacing 1]
+        [--start centre_of_mass|aligned|none] [--methods greedy fireants:greedy ...] [--threads 2] [--repeats 1]
+        [--sloppy] [--out FILE.json]
 
-Without images a synthetic pair is made, 128 voxels (or --side) a side. Linux and macOS, for the peak memory.
+Ratios are a method's numbers over those of the first one named. Without images a synthetic pair is made, 128 voxels (or
+--side) a side. With repeats the fastest counts. Linux and macOS, for the peak memory.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,15 +35,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lumirage_bids.measures.field import folding_percent, jacobian_determinant
 from lumirage_bids.measures.overlap import dice, scored_structures
 from lumirage_bids.methods import Context, Method, method
 from lumirage_bids.methods.alignment import Alignment, align
 from lumirage_bids.spatial.images import Volume, read_image, read_labels
 from lumirage_bids.spatial.label_transfer import transfer_labels
-from lumirage_bids.spatial.preparation import rescale, winsorise
+from lumirage_bids.spatial.preparation import Preparation, prepare
 from lumirage_bids.spatial.transforms import Transform
 
-COMPETITORS = ("fireants", "lumirage")
+STOCK = "fireants:"
+PEERS = (
+    "greedy", "syn", f"{STOCK}greedy", f"{STOCK}syn", "picsl_greedy", "dipy_syn", "convexadam", "ants_syn_quick",
+    "elastix", "ants_syn",
+)  # fmt: skip
+NUMBERS = ("seconds", "cpu_seconds", "peak_gb")
 
 
 def synthetic(side: int = 128) -> tuple[Volume, Volume, Volume, Volume]:
@@ -86,18 +97,29 @@ def stock(chosen: Method, fixed: Volume, moving: Volume, context: Context) -> Tr
     )  # fmt: skip
 
 
-def compete(name: str, chosen: Method, case: Path, threads: int) -> None:
+def compete(name: str, case: Path, threads: int, *, sloppy: bool) -> None:
     """Be one competitor: register, keep the transform beside the case, print the numbers as JSON."""
     with case.open("rb") as file:
         fixed, moving = pickle.load(file)
-    run: Callable[..., Transform] = stock if name == "fireants" else type(chosen).register
-    start, used = time.perf_counter(), time.process_time()
-    transform = run(chosen, fixed, moving, Context(threads=threads))
-    numbers = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - used}
+    chosen = method(name.removeprefix(STOCK))
+    chosen = chosen.sloppy() if sloppy else chosen
+    run: Callable[..., Transform] = stock if name.startswith(STOCK) else type(chosen).register
+    with tempfile.TemporaryDirectory() as folder:
+        start, used = time.perf_counter(), cpu_seconds()
+        transform = run(chosen, fixed, moving, Context(threads=threads, work_dir=Path(folder)))
+        numbers = {"seconds": time.perf_counter() - start, "cpu_seconds": cpu_seconds() - used}
     unit = 1 if sys.platform == "darwin" else 1024
-    numbers["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    held = [resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    numbers["peak_gb"] = max(held) * unit / 1e9
+    brain = fixed.array > 0
+    numbers["folded_percent"] = folding_percent(jacobian_determinant(transform, fixed.shape, fixed.affine), brain)
     case.with_suffix(".transform").write_bytes(pickle.dumps(transform))
     print(json.dumps(numbers))
+
+
+def cpu_seconds() -> float:
+    """Of this process and of all that it has called."""
+    return sum(use.ru_utime + use.ru_stime for use in map(resource.getrusage, (0, resource.RUSAGE_CHILDREN)))
 
 
 def score(transform: Transform, labels: tuple[Any, Any], start: npt.NDArray[np.float64]) -> float:
@@ -125,23 +147,29 @@ def add_pair_options(parser: argparse.ArgumentParser, side: int) -> None:
     parser.add_argument("--side", type=int, default=side, help="voxels a side of the synthetic pair")
 
 
+def at_spacing(volume: Volume, spacing: float | None) -> Volume:
+    """Prepare an image as the app does, at a spacing; what is above zero is the brain."""
+    mask = replace(volume, array=(volume.array > 0).astype(np.uint8))
+    return prepare(volume, mask, Preparation(spacing=spacing)).image
+
+
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Let every competitor run every method and score the results."""
+    """Let every competitor register the pair, and score the results."""
     images, labels = pair_of(options)
-    fixed, moving = (Volume(array=rescale(winsorise(v.array)), affine=v.affine) for v in images)
+    fixed, moving = (at_spacing(image, options.spacing) for image in images)
     start = align(fixed, moving, alignment=Alignment(start=options.start), context=Context(threads=options.threads))
     moving = Volume(array=moving.array, affine=np.linalg.inv(start) @ moving.affine)
     case = folder / "case.pickle"
     case.write_bytes(pickle.dumps((fixed, moving)))
     results = []
     for name in options.methods:
-        for competitor in options.competitors:
-            result = {"method": name, "competitor": competitor, **in_process(competitor, name, case, options)}
-            if labels and "failed" not in result:
-                transform = pickle.loads(case.with_suffix(".transform").read_bytes())
-                result["dice"] = score(transform, labels, start)
-            results.append(result)
-            print_row(result)
+        runs = [in_process(name, case, options) for _ in range(options.repeats)]
+        result = {"method": name, **min(runs, key=lambda run: run.get("seconds", float("inf")))}
+        if labels and "failed" not in result:
+            transform = pickle.loads(case.with_suffix(".transform").read_bytes())
+            result["dice"] = score(transform, labels, start)
+        results.append(result)
+        print_row(result)
     return {
         "shape": fixed.shape,
         "spacing_mm": fixed.spacing.tolist(),
@@ -155,10 +183,10 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def in_process(competitor: str, name: str, case: Path, options: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--compete", competitor, "--methods", name, "--case", str(case)]
-    command += ["--threads", str(options.threads), *(["--sloppy"] if options.sloppy else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def in_process(name: str, case: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Numbers of one competitor, or what it failed with."""
+    command = [sys.executable, __file__, "--compete", name, "--case", str(case), "--threads", str(options.threads)]
+    done = subprocess.run([*command, *["--sloppy"] * options.sloppy], capture_output=True, text=True, check=False)
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or [str(done.returncode)])[-1]}
     numbers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -166,44 +194,41 @@ def in_process(competitor: str, name: str, case: Path, options: argparse.Namespa
 
 
 def ratios(results: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """FireANTs' numbers over ours, for every method that both finished; Dice as ours minus FireANTs'."""
-    table: dict[str, dict[str, float]] = {}
-    for theirs in results:
-        for ours in results:
-            pair = (theirs["competitor"], ours["competitor"]) == COMPETITORS and theirs["method"] == ours["method"]
-            if not pair or "failed" in theirs or "failed" in ours:
-                continue
-            row = {key: theirs[key] / ours[key] for key in ("seconds", "cpu_seconds", "peak_gb")}
-            if "dice" in ours:
-                row["dice_gain"] = ours["dice"] - theirs["dice"]
-            table[ours["method"]] = row
+    """Numbers over those of the first; Dice less that of the first."""
+    first, *others = [result for result in results if "failed" not in result] or [{}]
+    table = {}
+    for other in others:
+        table[other["method"]] = {key: other[key] / first[key] for key in NUMBERS}
+        if "dice" in other:
+            table[other["method"]]["dice_gain"] = other["dice"] - first["dice"]
     return table
 
 
 def print_row(row: dict[str, Any]) -> None:
-    print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{v:<9}" for k, v in row.items()), flush=True)
+    """Names and numbers in one line."""
+    print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{v:<15}" for k, v in row.items()), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_options(parser, side=128)
     parser.add_argument("--start", choices=["aligned", "centre_of_mass", "none"], default="centre_of_mass")
-    parser.add_argument("--methods", nargs="+", choices=["greedy", "syn"], default=["greedy", "syn"])
-    parser.add_argument("--competitors", nargs="+", choices=COMPETITORS, default=list(COMPETITORS))
+    parser.add_argument("--spacing", type=float, help="resample to it, mm; by default as they are")
+    parser.add_argument("--methods", nargs="+", default=PEERS)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--sloppy", action="store_true", help="a tenth of the iterations")
     parser.add_argument("--out", type=Path, help="write the numbers here as JSON")
-    parser.add_argument("--compete", choices=COMPETITORS, help=argparse.SUPPRESS)
+    parser.add_argument("--compete", help=argparse.SUPPRESS)
     parser.add_argument("--case", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.compete:
-        chosen = method(options.methods[0])
-        compete(options.compete, chosen.sloppy() if options.sloppy else chosen, options.case, options.threads)
+        compete(options.compete, options.case, options.threads, sloppy=options.sloppy)
         return
     with tempfile.TemporaryDirectory() as folder:
         report = measure(options, Path(folder))
     for name, row in report["ratios"].items():
-        print_row({"FireANTs / ours": name, **row})
+        print_row({"method": f"{name} / {options.methods[0]}", **row})
     if options.out:
         options.out.write_text(json.dumps(report, indent=2) + "\n")
 

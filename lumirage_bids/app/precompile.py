@@ -11,7 +11,7 @@ from lumirage_bids.measures.pair import ComparedLabels, Deformation
 from lumirage_bids.measures.scan_facts import scan_facts
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
-from lumirage_bids.spatial.transforms import DisplacementField, Transform
+from lumirage_bids.spatial.transforms import DisplacementField, Transform, warp
 
 
 def precompile() -> None:
@@ -25,6 +25,7 @@ def precompile() -> None:
     transform = Transform((affine, field, affine))
     segments = Volume(array=(distance < 8).astype(np.int32), affine=affine)
     scan_facts(image, None, segments, {1: "ball"}, threads=1)
+    warp(image, transform, image)
     field_part = Deformation(transform=transform, mask=distance < 8, affine=affine)
     structures = scored_structures(segments.array, segments.array, [1])
     for how in ("linear", "nearest"):

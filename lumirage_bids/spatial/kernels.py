@@ -93,6 +93,29 @@ def map_field(points: FloatArray, vectors: FloatArray, to_voxel: FloatArray) -> 
 
 
 @compile_loop
+def interpolate(points: FloatArray, image: FloatArray, to_voxel: FloatArray, out: FloatArray) -> None:
+    """Write the linearly interpolated value of an image (X, Y, Z) at each of `points` (N, 3) into `out` (N,).
+
+    Beyond the outermost voxel centres it is 0.
+    """
+    nx, ny, nz = image.shape
+    for n in range(points.shape[0]):
+        x, y, z = _transformed(to_voxel, points[n, 0], points[n, 1], points[n, 2])
+        # Written so that NaN counts as outside.
+        if not (0.0 <= x <= nx - 1.0 and 0.0 <= y <= ny - 1.0 and 0.0 <= z <= nz - 1.0):
+            out[n] = 0.0
+            continue
+        i, j, k = int(x), int(y), int(z)
+        fx, fy, fz = x - i, y - j, z - k
+        i1, j1, k1 = min(i + 1, nx - 1), min(j + 1, ny - 1), min(k + 1, nz - 1)
+        v00 = image[i, j, k] * (1.0 - fz) + image[i, j, k1] * fz
+        v01 = image[i, j1, k] * (1.0 - fz) + image[i, j1, k1] * fz
+        v10 = image[i1, j, k] * (1.0 - fz) + image[i1, j, k1] * fz
+        v11 = image[i1, j1, k] * (1.0 - fz) + image[i1, j1, k1] * fz
+        out[n] = (v00 * (1.0 - fy) + v01 * fy) * (1.0 - fx) + (v10 * (1.0 - fy) + v11 * fy) * fx
+
+
+@compile_loop
 def _snapped(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Give the voxel coordinates of one point, rounded to multiples of ``1 / SNAP``."""
     x, y, z = _transformed(matrix, x, y, z)

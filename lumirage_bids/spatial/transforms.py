@@ -221,6 +221,29 @@ def displacement_on(
     return DisplacementField(vectors=vectors, affine=np.asarray(affine, dtype=np.float64))
 
 
+def sample(image: Volume, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Interpolate an image linearly at points of its world; beyond its outermost voxel centres it is 0.
+
+    Parameters
+    ----------
+    image : Volume
+        Intensities.
+    points : array, shape (..., 3)
+        World coordinates (RAS+, mm).
+
+    Returns
+    -------
+    array, shape (...), float32
+    """
+    from lumirage_bids.spatial import kernels
+
+    array = image.array if image.array.dtype == np.float64 else image.array.astype(np.float32, copy=False)
+    out = np.empty(points.shape[:-1], np.float32)
+    flat = np.ascontiguousarray(points).reshape(-1, 3)
+    kernels.interpolate(flat, np.ascontiguousarray(array), inverse_affine(image.affine), out.reshape(-1))
+    return out
+
+
 def warp(image: Volume, transform: Transform, grid: Volume, threads: int = 1) -> Volume:
     """Resample a moving image on a fixed grid by linear interpolation; outside the moving grid it is 0.
 
@@ -235,15 +258,10 @@ def warp(image: Volume, transform: Transform, grid: Volume, threads: int = 1) ->
     threads : int
         Number of threads.
     """
-    from scipy.ndimage import map_coordinates
-
-    to_voxel = inverse_affine(image.affine)
     out = np.empty(grid.shape, np.float32)
 
     def work(start: int, stop: int) -> None:
-        points = mapped_grid(transform, grid.shape, grid.affine, start, stop)
-        voxels = np.moveaxis(points @ to_voxel[:3, :3].T + to_voxel[:3, 3], -1, 0)
-        map_coordinates(image.array, voxels, out[start:stop], order=1, mode="constant")
+        out[start:stop] = sample(image, mapped_grid(transform, grid.shape, grid.affine, start, stop))
 
     for_slabs(work, grid.shape, threads)
     return replace(grid, array=out)

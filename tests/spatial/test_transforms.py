@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.spatial.transforms import DisplacementField, Transform, displacement_on
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.transforms import DisplacementField, Transform, displacement_on, sample, warp
 from tests.random_transforms import around, random_affine, random_chain, random_field, random_grid
 
 seeds = st.integers(0, 2**32 - 1)
@@ -33,6 +34,23 @@ def test_field_is_interpolated_linearly_and_is_nothing_outside(seed):
     assert 0 < inside.sum() < len(points)
     np.testing.assert_allclose(moved[inside], expected.T[inside], atol=1e-5)
     assert (moved[~inside] == 0).all()
+
+
+@given(seeds)
+@settings(max_examples=20)
+def test_images_are_interpolated_linearly_and_are_nothing_outside(seed):
+    rng = np.random.default_rng(seed)
+    shape, affine = random_grid(rng)
+    image = Volume(array=rng.uniform(1, 2, shape).astype(np.float32), affine=affine)
+    voxels = rng.uniform(-1, np.array(shape), (400, 3))
+    values = sample(image, voxels @ affine[:3, :3].T + affine[:3, 3])
+    np.testing.assert_allclose(values, map_coordinates(image.array, voxels.T, order=1), atol=1e-5)
+    assert 0 < np.count_nonzero(values) < len(values)
+    grid = Volume(array=np.empty((5, 6, 7)), affine=random_grid(rng)[1])
+    grid.affine[:3, 3] = affine[:3, 3]
+    world = np.moveaxis(np.indices(grid.shape), 0, -1) @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+    shift = Transform.affine(random_affine(rng))
+    np.testing.assert_allclose(warp(image, shift, grid).array, sample(image, shift.apply(world)), atol=1e-4)
 
 
 @given(seeds)

@@ -61,7 +61,7 @@ def audit(audited: AuditedRun, comparisons: pd.DataFrame | None = None, *, alpha
         Empty where no rule found anything.
     """
     controls = audited.controls
-    audited = audited.without(controls)
+    audited = audited.leave_out(controls)
     if comparisons is not None:
         comparisons = comparisons[~comparisons[["method_a", "method_b"]].isin(controls).any(axis=1)]
     orders = Orders(comparisons=comparisons, alpha=alpha)
@@ -78,7 +78,7 @@ def rules(kind: Literal["RULES", "COMPARING"]) -> Iterator[Callable[..., Iterato
 
 def name_unchecked(audited: AuditedRun) -> list[str]:
     """Say what could not be looked into, for lack of facts that participant runs note down."""
-    audited = audited.without(audited.controls)
+    audited = audited.leave_out(audited.controls)
     told = list(_effort_unknown(audited))
     for labelling in audited.pairs["labelling"].unique():
         rows = audited.pairs[audited.pairs["labelling"] == labelling]

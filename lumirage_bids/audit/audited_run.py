@@ -187,7 +187,7 @@ class AuditedRun:
         """Methods that are no competitors: the floor, and controls."""
         return (FLOOR, *self.controls)
 
-    def without(self, names: Collection[str], column: Literal["method", "variant"] = "method") -> AuditedRun:
+    def leave_out(self, names: Collection[str], column: Literal["method", "variant"] = "method") -> AuditedRun:
         """The same without the rows of some methods or variants."""
         if not names:
             return self

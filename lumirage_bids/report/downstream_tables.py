@@ -41,7 +41,7 @@ def atlas_tables(summed: pd.DataFrame, comparisons: pd.DataFrame) -> list[Table]
     )
     return [
         make_table("atlas-table", caption, data, columns),
-        *_compared("atlas-comparisons", comparisons[comparisons["measure"] != TRANSITIVITY], 3),
+        *_lay_out_comparisons("atlas-comparisons", comparisons[comparisons["measure"] != TRANSITIVITY], 3),
     ]
 
 
@@ -65,11 +65,11 @@ def transitivity_tables(summed: pd.DataFrame, comparisons: pd.DataFrame) -> list
     data = rows.assign(arm=arm_names(rows), ci_span=_spans_of(rows, 2))
     return [
         make_table("transitivity-table", caption, data, columns),
-        *_compared("transitivity-comparisons", comparisons[comparisons["measure"] == TRANSITIVITY], 2),
+        *_lay_out_comparisons("transitivity-comparisons", comparisons[comparisons["measure"] == TRANSITIVITY], 2),
     ]
 
 
-def _compared(name: str, rows: pd.DataFrame, digits: int) -> list[Table]:
+def _lay_out_comparisons(name: str, rows: pd.DataFrame, digits: int) -> list[Table]:
     if rows.empty:
         return []
     columns = [

@@ -140,10 +140,10 @@ def svg_markup(svg: str, prefix: str, alt: str) -> Markup:
     root = ET.fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):
-            if _local(child.tag) in ("metadata", "style"):
+            if _strip_namespace(child.tag) in ("metadata", "style"):
                 parent.remove(child)
     for element in root.iter():
-        element.tag = _local(element.tag)
+        element.tag = _strip_namespace(element.tag)
         _rename(element, prefix)
     width = float(root.attrib.pop("width").removesuffix("pt"))
     del root.attrib["height"]
@@ -155,7 +155,7 @@ def svg_markup(svg: str, prefix: str, alt: str) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode"))
 
 
-def _local(name: str) -> str:
+def _strip_namespace(name: str) -> str:
     return name.rpartition("}")[2]
 
 

@@ -100,13 +100,13 @@ def write_out(output: Output, tables: Tables, words: Wording, score: Score, verd
     output.write_text("verdict.txt", verdict + "\n")
     for name, table in tables.made.items():
         if len(table):
-            output.write_table(f"{name}.tsv", table, _spoken(statistics()[name].columns, words))
+            output.write_table(f"{name}.tsv", table, _reword(statistics()[name].columns, words))
     # Figures draw Dice, or what stands in its place.
     shown = tables.pairs.assign(**{DICE.column: tables.pairs[score.column]})
     _draw(output, replace(tables, pairs=shown), words)
 
 
-def _spoken(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[str, dict[str, str]]:
+def _reword(columns: Mapping[str, Mapping[str, str]], words: Wording) -> dict[str, dict[str, str]]:
     """A data dictionary that speaks of the score that was judged, in its unit."""
     if words.noun == "Dice":
         return {name: dict(entry) for name, entry in columns.items()}

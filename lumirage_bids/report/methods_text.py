@@ -92,9 +92,9 @@ def methods_text(run: DoneRun) -> list[str]:
     return [
         *tried,
         _design(run),
-        *_laid_down(run.frozen),
+        *_tell_frozen(run.frozen),
         *_preparation(run),
-        *_perturbed(run),
+        *_tell_perturbed(run),
         *_start(run),
         *_methods(run),
         *_labels(run),
@@ -169,7 +169,7 @@ def _version(run: DoneRun, package: str) -> str:
     return f" {found}" if found and found != "not installed" else ""
 
 
-def _perturbed(run: DoneRun) -> Iterator[str]:
+def _tell_perturbed(run: DoneRun) -> Iterator[str]:
     """What the moving images of further variants were made worse by."""
     sizes: dict[str, list[float]] = {}
     for given in run.audited.preparations.values():
@@ -227,7 +227,7 @@ def _intensities(given: Mapping[str, Any]) -> str:
     return "winsorised at percentiles {:g} and {:g} and scaled to [0, 1]".format(*given.get("percentiles", (1, 99)))
 
 
-def _laid_down(digest: str) -> Iterator[str]:
+def _tell_frozen(digest: str) -> Iterator[str]:
     if digest:
         yield (
             "Pairs, structures, all parameters, the seed and the criteria of the statistics were laid down in a file "
@@ -279,13 +279,13 @@ def _methods(run: DoneRun) -> Iterator[str]:
             : 1 if same else None
         ]
         trained = run.audited.training_of(name)
-        before = _going_on(run, name, list(rows["variant"].unique()))
+        before = _tell_start_of(run, name, list(rows["variant"].unique()))
         subject = "What it went on from" if before else "It"
         learned = "" if isinstance(trained, str) else f" {subject} was trained on {trained.words}."
         yield f"Method {name}{told}.{before}{driven}{learned}{''.join(listed[:1] if same else listed)}"
 
 
-def _going_on(run: DoneRun, name: str, variants: Sequence[str]) -> str:
+def _tell_start_of(run: DoneRun, name: str, variants: Sequence[str]) -> str:
     """What a method went on from, with its parameters and what is to be cited; empty for the start alone."""
     kinds, found = methods.methods(), []
     for variant in variants:

@@ -69,7 +69,7 @@ class RunRead:
     def audited(self) -> AuditedRun:
         """What is compared: the run without its perturbed variants, or all of it where there is nothing else."""
         alone = set(self.every.pairs["variant"]) <= set(self.rungs)
-        return self.every.without([] if alone else [*self.rungs], "variant")
+        return self.every.leave_out([] if alone else [*self.rungs], "variant")
 
     @cached_property
     def perturbed_pairs(self) -> pd.DataFrame:

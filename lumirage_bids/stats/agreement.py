@@ -68,7 +68,7 @@ def agreement(taken: TakenMeasures, *, criteria: Criteria | None = None) -> pd.D
         {"labelling": labelling, "evaluation": evaluation, **row}
         for place, (labelling, evaluation, _) in enumerate(taken.judged.tables)
         for row in _compare_measures(
-            [(each, each.tables[place][2].without(taken.unranked)) for each in taken.all], criteria
+            [(each, each.tables[place][2].leave_out(taken.unranked)) for each in taken.all], criteria
         )
     ]
     return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
@@ -94,11 +94,11 @@ def _compare_measures(found: Sequence[tuple[Taken, SideBySide]], criteria: Crite
     ((split, members),) = pair_classes(whole.crossing.splits, primary=True).items()
     inside, values = whole.of(members), []
     for each, of in found:
-        table = of.only(inside)
+        table = of.keep(inside)
         ranked = np.asarray(~common_pairs(table).set_aside & np.isfinite(table.dice).any(axis=0))
         array = each.score.sign * table.dice
         values.append(_Values(name=each.column, array=array, ranked=ranked, least=table.nothing))
-    designs = Designs(whole.only(inside).crossing)
+    designs = Designs(whole.keep(inside).crossing)
     for first, second in combinations(values, 2):
         arms = np.flatnonzero(first.ranked & second.ranked)
         if len(arms) > 1:

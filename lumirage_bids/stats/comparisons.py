@@ -178,7 +178,7 @@ def _compare_class(
     whole: SideBySide, inside: Mask, criteria: Criteria, score: Score, unranked: Collection[str]
 ) -> tuple[list[_Row], list[bytes]]:
     """Make a row for every two arms over some pairs of a table, and tell which of its pairs each is over."""
-    table, places = whole.only(inside), np.flatnonzero(inside)
+    table, places = whole.keep(inside), np.flatnonzero(inside)
     designs = Designs(table.crossing)
     common = common_pairs(table, unranked)
     rows, over = [], []
@@ -402,7 +402,7 @@ def _worth_leaving_out(
         return [int(one) for one in several]
     tried = [np.nanargmin(means), np.nanargmax(means)]
     if len(means) <= _MOST_TO_LOOK_AT:
-        sure = sign * laid.without_each(difference, moving, fixed, len(means))
+        sure = sign * laid.leave_each_out(difference, moving, fixed, len(means))
         order = several[np.argsort(sure[several], kind="stable")]
         tried += [*order[: _LEAST_SURE if len(several) <= _MANY else 2], order[-1]]
     return list(dict.fromkeys(int(one) for one in tried))

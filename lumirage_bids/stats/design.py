@@ -79,7 +79,7 @@ class Crossing:
     groups: Sequence[str]
     one_sided: str = ""
 
-    def only(self, pairs: Mask) -> Crossing:
+    def keep(self, pairs: Mask) -> Crossing:
         """Keep some pairs."""
         return replace(self, **{name: getattr(self, name)[pairs] for name in ("moving", "fixed", "split")})
 
@@ -336,7 +336,7 @@ class Design:
         scale = np.sqrt(alone * weight / np.maximum(squares, 1e-300))
         return np.asarray(sums * scale[self.group])
 
-    def without_each(self, values: Floats, moving: Indices, fixed: Indices, size: int) -> Floats:
+    def leave_each_out(self, values: Floats, moving: Indices, fixed: Indices, size: int) -> Floats:
         """About how many standard errors from 0 the mean lies without each subject: who is worth leaving out.
 
         Sums over units, without a subject's pairs, take the place of a new layout of the rest; what is found so is near

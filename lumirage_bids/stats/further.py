@@ -111,10 +111,10 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
             continue
         tables, shown = [], []
         for labelling, how, here, table, where in laid:
-            of = replace(table, dice=table.filled(where, scores_of(here, known[0])))
+            of = replace(table, dice=table.fill(where, scores_of(here, known[0])))
             of_fit = about.tells == "accuracy"
-            tables.append((labelling, how, of if of_fit else of.without(unranked)))
-            shown.append((labelling, how, of if of_fit else of.without(FLOORS)))
+            tables.append((labelling, how, of if of_fit else of.leave_out(unranked)))
+            shown.append((labelling, how, of if of_fit else of.leave_out(FLOORS)))
         arms = max((int(np.isfinite(of.dice).any(axis=0).sum()) for _, _, of in shown), default=0)
         if arms:
             (found if arms > 1 else alone).append(Taken(column, about, replace(known[0], worst=None), tables, shown))
@@ -176,7 +176,7 @@ def _sum_up_each(each: Taken, criteria: Criteria, unranked: Collection[str]) -> 
     """Rows of a measure, for each labelling and evaluation."""
     for labelling, how, whole in each.shown:
         ((split, members),) = pair_classes(whole.crossing.splits, primary=True).items()
-        table = whole.only(whole.of(members))
+        table = whole.keep(whole.of(members))
         cells = sum_up_cells(table, table.dice[:, None], criteria, each.score.lies or _ANY)
         common = sum_up_common(table, each.score, unranked)[
             ["variant", "method", "set_aside", "n_common", "mean_common"]

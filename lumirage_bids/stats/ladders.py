@@ -188,9 +188,9 @@ def _ladder(rows: pd.DataFrame, sizes: Mapping[str, float]) -> _Ladder | None:
     together = np.asarray(table.ran[:, taken.ravel()].all(axis=1))
     if not wanted or not methods or not together.any():
         return None
-    kept = table.only(together)
+    kept = table.keep(together)
     failed = kept.failed[:, taken]
-    scores = np.stack([table.filled(where, scores_of(rows, Score(column=name)))[together][:, taken] for name in wanted])
+    scores = np.stack([table.fill(where, scores_of(rows, Score(column=name)))[together][:, taken] for name in wanted])
     for name, of in zip(wanted, scores, strict=True):
         if (worst := known[name].worst) is not None:
             of[failed] = worst

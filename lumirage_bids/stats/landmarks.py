@@ -69,7 +69,7 @@ def per_landmark(scores: LandmarkScores, *, criteria: Criteria | None = None) ->
     values[:, 0] = _mean(values[:, 1:], axis=1)
     between = ~pairs.of([SAME_SUBJECT])
     if between.any():
-        pairs, values = pairs.only(between), values[between]
+        pairs, values = pairs.keep(between), values[between]
     worst_first = 1 + np.argsort(-_mean(_mean(values[:, 1:], axis=2), axis=0), kind="stable")
     order = [0, *worst_first.tolist()]
     names = [ALL_LANDMARKS, *columns]

@@ -59,18 +59,18 @@ class SideBySide:
         scored = np.isfinite(self.dice)
         return np.asarray(self.failed | (self.ran & ~scored & scored.any(axis=1, keepdims=True)))
 
-    def filled(self, where: tuple[Indices, Indices], values: pd.Series[float]) -> Floats:
+    def fill(self, where: tuple[Indices, Indices], values: pd.Series[float]) -> Floats:
         """Values of rows, of whose places `pivot` tells, pair by arm; NaN where there is no row."""
         array = np.full(self.dice.shape, np.nan)
         array[where] = values
         return array
 
-    def only(self, pairs: Mask) -> SideBySide:
+    def keep(self, pairs: Mask) -> SideBySide:
         """Keep some pairs."""
         parts = {part: getattr(self, part)[pairs] for part in ("dice", "ran", "failed")}
-        return replace(self, **parts, crossing=self.crossing.only(pairs))
+        return replace(self, **parts, crossing=self.crossing.keep(pairs))
 
-    def without(self, methods: Collection[str]) -> SideBySide:
+    def leave_out(self, methods: Collection[str]) -> SideBySide:
         """Leave out the arms of some methods."""
         kept = [place for place, arm in enumerate(self.arms) if arm.method not in methods]
         parts = {part: getattr(self, part)[:, kept] for part in ("dice", "ran", "failed")}
@@ -101,9 +101,9 @@ class StructureScores:
     index: npt.NDArray[np.int64]
     dice: Floats
 
-    def only(self, pairs: Mask) -> StructureScores:
+    def keep(self, pairs: Mask) -> StructureScores:
         """Keep some pairs."""
-        return self if pairs.all() else replace(self, pairs=self.pairs.only(pairs), dice=self.dice[pairs])
+        return self if pairs.all() else replace(self, pairs=self.pairs.keep(pairs), dice=self.dice[pairs])
 
 
 def structure_scores(wide: pd.DataFrame, prefix: str = Dice.structures) -> StructureScores:

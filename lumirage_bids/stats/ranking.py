@@ -66,7 +66,7 @@ def rank_arms(
         here = certain[(certain["labelling"] == labelling) & (certain["evaluation"] == evaluation)]
         ranks: dict[frozenset[str], pd.DataFrame] = {}
         for split, members in pair_classes(whole.crossing.splits).items():
-            table = whole.only(whole.of(members))
+            table = whole.keep(whole.of(members))
             common = common_pairs(table, unranked)
             if members not in ranks:
                 ranks[members] = _bootstrap(table, common, score, criteria, resamples, seed)
@@ -129,7 +129,7 @@ def _bootstrap(
     ranked = np.flatnonzero(~common.unranked & ~common.set_aside)
     if len(ranked) < 2 or not common.ranked_on.any():
         return found
-    crossing = table.crossing.only(common.ranked_on)
+    crossing = table.crossing.keep(common.ranked_on)
     drawn = draw_subjects(crossing.moving, crossing.fixed, resamples=resamples, seed=seed)
     if drawn.subjects(np.ones(len(crossing.moving), dtype=np.bool_)) < FEWEST_FOR_RANKS:
         return found

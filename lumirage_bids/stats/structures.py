@@ -58,7 +58,7 @@ def structure_differences(
         for evaluation in evaluations_of(wide):
             scores = structure_scores(wide[wide["evaluation"] == evaluation])
             between = ~scores.pairs.of([SAME_SUBJECT])
-            for table in _compare_arms(scores.only(between) if between.any() else scores, criteria or Criteria()):
+            for table in _compare_arms(scores.keep(between) if between.any() else scores, criteria or Criteria()):
                 names = names_of(table["index"], luts.get(labelling, {}))
                 tables.append(table.assign(labelling=labelling, evaluation=evaluation, name=names))
     if not tables:

@@ -112,7 +112,7 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, unranked: Collection[
             if inside.empty:
                 continue
             common = pd.concat(
-                [sum_up_common(table.only(table.of(splits)), score, unranked) for table in side.values()]
+                [sum_up_common(table.keep(table.of(splits)), score, unranked) for table in side.values()]
             )
             table = _sum_up(inside, score).merge(common, how="left", on=_ARM)
             tables.append(table.assign(labelling=labelling, split=name))
@@ -259,7 +259,7 @@ def per_structure(
         if not len(scores.index):
             continue
         between = ~scores.pairs.of([SAME_SUBJECT])
-        table = _of_labelling(scores.only(between) if between.any() else scores, criteria or Criteria(), lies)
+        table = _of_labelling(scores.keep(between) if between.any() else scores, criteria or Criteria(), lies)
         known = (volumes or {}).get(labelling, {})
         table["volume_mm3"] = [known.get(index, np.nan) for index in table["index"]]
         tables.append(table.assign(labelling=labelling, name=names_of(table["index"], luts.get(labelling, {}))))

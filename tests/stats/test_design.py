@@ -279,7 +279,7 @@ def test_what_is_left_without_each_subject_is_near_t():
         effect = random.normal(0.4, 1, (2, 14))
         values = effect[0][shape.moving] + effect[1][shape.fixed] + random.normal(size=14 * 13)
         laid = design(shape, whole(shape))
-        found = laid.without_each(values, shape.moving, shape.fixed, 14)
+        found = laid.leave_each_out(values, shape.moving, shape.fixed, 14)
         rest = [design(shape, (shape.moving != i) & (shape.fixed != i)).infer(values[:, None]) for i in range(14)]
         exact = np.array([r.estimate[0] / r.se[0] for r in rest])
         assert found == pytest.approx(exact, rel=0.25)

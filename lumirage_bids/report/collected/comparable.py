@@ -96,7 +96,7 @@ def refuse_mixture(experiments: Sequence[Collected]) -> None:
     BadDataError
         Their criteria differ, some are sloppy and others not, or two hold the same results; the message says which.
     """
-    if why := [*_criteria(experiments), *_sloppy(experiments), *_same_results(experiments)]:
+    if why := [*_criteria(experiments), *_tell_sloppy(experiments), *_same_results(experiments)]:
         raise BadDataError("These results cannot stand on one page:\n" + "\n".join(f"  {reason}" for reason in why))
 
 
@@ -115,7 +115,7 @@ def _criteria(experiments: Sequence[Collected]) -> Iterator[str]:
         )
 
 
-def _sloppy(experiments: Sequence[Collected]) -> Iterator[str]:
+def _tell_sloppy(experiments: Sequence[Collected]) -> Iterator[str]:
     sloppy = [str(each.given) for each in experiments if each.about.sloppy]
     if 0 < len(sloppy) < len(experiments):
         yield f"Made with --sloppy, not for publication, others not: {and_join(sloppy)}. Leave these out."
@@ -131,7 +131,7 @@ def _same_results(experiments: Sequence[Collected]) -> Iterator[str]:
             )
 
 
-def comparable(experiments: Sequence[Collected]) -> Comparable:
+def find_comparable(experiments: Sequence[Collected]) -> Comparable:
     """Say what of the experiments is the same thing, and what only has the same name."""
     methods, arms_apart = _arms(experiments)
     groups, sets_apart = _groups(experiments)
@@ -145,7 +145,7 @@ def _arms(experiments: Sequence[Collected]) -> tuple[dict[ArmKey, str], list[Apa
     for place, each in enumerate(experiments):
         for arm in each.about.arms:
             key = ArmKey(place, arm.variant, arm.method, arm.labelling)
-            named.setdefault((arm.variant, arm.method), []).append((key, _counting(arm.conditions)))
+            named.setdefault((arm.variant, arm.method), []).append((key, _keep_what_counts(arm.conditions)))
     variants = {variant for variant, _ in named}
     methods: dict[ArmKey, str] = {}
     apart = []
@@ -182,7 +182,7 @@ def _experiments(keys: Sequence[ArmKey]) -> tuple[int, ...]:
     return tuple(sorted({key.experiment for key in keys}))
 
 
-def _counting(facts: Facts) -> dict[str, Any]:
+def _keep_what_counts(facts: Facts) -> dict[str, Any]:
     """Conditions that mean Dice hangs on: not which further measures were taken, nor where the labels are from."""
     if not facts:
         return {}
@@ -199,7 +199,7 @@ def _groups(experiments: Sequence[Collected]) -> tuple[dict[Block, str], list[Ap
     kinds: dict[str, list[tuple[Labelled, Facts, list[int]]]] = {}
     for place, each in enumerate(experiments):
         for name, labelled in each.about.labellings.items():
-            made = next((_making(arm.conditions) for arm in each.about.arms if arm.labelling == name), {})
+            made = next((_tell_making(arm.conditions) for arm in each.about.arms if arm.labelling == name), {})
             of = kinds.setdefault(name, [])
             same = next((at for known, facts, at in of if not _why_other(known, facts, labelled, made)), None)
             if same is None:
@@ -234,7 +234,7 @@ def _groups(experiments: Sequence[Collected]) -> tuple[dict[Block, str], list[Ap
     return groups, apart
 
 
-def _making(facts: Facts) -> Facts:
+def _tell_making(facts: Facts) -> Facts:
     """How label maps come about, without the structures, which are compared by what was scored; empty if not known."""
     if not facts:
         return {}

@@ -28,10 +28,10 @@ from lumirage_bids.report.collected.columns import (
     TOGETHER,
 )
 from lumirage_bids.report.collected.sentences import (
-    alone,
     apart_sentence,
     arm_titles,
-    means_told,
+    has_means,
+    tell_single,
     title,
     titles,
     verdict_together,
@@ -118,8 +118,8 @@ def _put_in_place(made: Path, folder: Path) -> None:
 
 def _write(output: Output, summed: Summed, command: str) -> None:
     told = experiments(summed)
-    published, differing = (_of_all(summed, kind) for kind in ("published", "differences"))
-    numbered = {"couples": _numbered(summed.couples), "arms": _numbered(summed.arms)}
+    published, differing = (_gather(summed, kind) for kind in ("published", "differences"))
+    numbered = {"couples": _number(summed.couples), "arms": _number(summed.arms)}
     output.write_table("experiments.tsv", told, EXPERIMENTS)
     output.write_table("methods.tsv", numbered["arms"][list(ARMS_OF_PAGE)], ARMS_OF_PAGE)
     output.write_table("comparisons.tsv", numbered["couples"][list(COUPLES)], COUPLES)
@@ -136,12 +136,12 @@ def _write(output: Output, summed: Summed, command: str) -> None:
     output.write_json(RESULTS, _results(summed, together, told, numbered, published, command, created))
 
 
-def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+def _number(table: pd.DataFrame) -> pd.DataFrame:
     """With the numbers that experiments have on the page, from 1."""
     return table.assign(experiment=table["experiment"] + 1)
 
 
-def _of_all(summed: Summed, kind: str) -> pd.DataFrame:
+def _gather(summed: Summed, kind: str) -> pd.DataFrame:
     """A table of every experiment that has it, with the experiment first."""
     parts = []
     for number, each in enumerate(summed.experiments):
@@ -170,7 +170,7 @@ def _figures(summed: Summed) -> Iterator[ReportFigure]:
             f"Differences in mean Dice between every two methods in each experiment, {group}. Right of 0 the "
             "first-named is better; the grey band is the margin."
         )
-        if means_told(shown):
+        if has_means(shown):
             caption += " Diamonds: mean over datasets with its interval"
             caption += (
                 "; thin lines: where the true difference of a further dataset would lie."
@@ -217,11 +217,11 @@ def _page(
         },
         together=together,
         apart=[apart_sentence(each, summed) for each in summed.comparable.apart],
-        alone=alone(summed),
+        alone=tell_single(summed),
         shown=shown,
         criteria=summed.criteria,
         tests=summed.family.tests,
-        means=means_told(summed.together),
+        means=has_means(summed.together),
         several=every > 1,
         limits={"datasets": FEWEST_EXPERIMENTS, "further": FEWEST_TO_PREDICT, "degrees": FEWEST_DEGREES},
         experiments=experiment_table(told),

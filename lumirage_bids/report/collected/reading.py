@@ -135,7 +135,7 @@ def _read(path: Path, folder: Path) -> Collected:
         )
     made = {name: _table(folder, name, tuple(statistics()[name].columns)) for name in _NEEDED}
     if wrong := why_not_whole(pairs, made["summary"], [made["comparisons"], further]):
-        raise BadDataError(f"The tables of {folder} do not fit each other: {wrong}. {_again(folder)}")
+        raise BadDataError(f"The tables of {folder} do not fit each other: {wrong}. {_tell_remedy(folder)}")
     return Collected(
         given=path,
         about=about,
@@ -161,17 +161,17 @@ def _table(
     if not file.exists():
         if optional:
             return pd.DataFrame(columns=list(columns))
-        raise BadDataError(f"{file} is not there. {_again(folder)}")
+        raise BadDataError(f"{file} is not there. {_tell_remedy(folder)}")
     types: Mapping[str, type] | type = str if text else dict.fromkeys(_TEXTS, str)
     table = read_table(file, types, {*columns, *more}.__contains__ if only else None)
     if lacking := [column for column in columns if column not in table]:
         raise BadDataError(
-            f"{file} is torn or of another version: it lacks column(s) {', '.join(lacking[:5])}. {_again(folder)}"
+            f"{file} is torn or of another version: it lacks column(s) {', '.join(lacking[:5])}. {_tell_remedy(folder)}"
         )
     if not text and (wrong := not_numbers(table, columns, _TEXTS)):
-        raise BadDataError(f"{file} is torn or was edited: {wrong}. {_again(folder)}")
+        raise BadDataError(f"{file} is torn or was edited: {wrong}. {_tell_remedy(folder)}")
     return table
 
 
-def _again(folder: Path) -> str:
+def _tell_remedy(folder: Path) -> str:
     return f"Make the tables of {folder} again: lumirage BIDS_DIR OUT_DIR group."

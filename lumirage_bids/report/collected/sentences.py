@@ -43,7 +43,7 @@ def couple_titles(row: _Row, labels: Mapping[Arm, str]) -> tuple[str, str]:
     return labels[Arm(row["variant_a"], row["method_a"])], labels[Arm(row["variant_b"], row["method_b"])]
 
 
-def means_told(rows: pd.DataFrame) -> bool:
+def has_means(rows: pd.DataFrame) -> bool:
     """Whether any two methods have a mean over datasets."""
     return bool(rows["mean_difference"].notna().any())
 
@@ -56,7 +56,7 @@ def verdict_together(summed: Summed) -> dict[str, list[str]]:
         competing = rows[~rows["method_a"].isin(summed.floors)]
         shown = competing if len(competing) else rows
         told = [" ".join(_couple(summed, row, labels)) for row in shown.to_dict("records")]
-        found[str(group)] = [*told, *_partial(summed, str(group))]
+        found[str(group)] = [*told, *_tell_partial(summed, str(group))]
     return found
 
 
@@ -69,7 +69,7 @@ def _couple(summed: Summed, row: _Row, labels: Mapping[Arm, str]) -> Iterator[st
     else:
         yield _mean(row, a, b, summed.criteria)
         yield _tell_spread(row, summed.criteria)
-        yield _further(row, a, b, summed.criteria)
+        yield _tell_further(row, a, b, summed.criteria)
     if row["n_aside"]:
         out = of[~of["counted"].astype(bool)]
         why = and_join([f"{title(e, summed)} ({w})" for e, w in zip(out["experiment"], out["why_not"], strict=True)])
@@ -79,7 +79,7 @@ def _couple(summed: Summed, row: _Row, labels: Mapping[Arm, str]) -> Iterator[st
                 "A mean over datasets weighs them by how well the error of each is known, which is not told from so "
                 "few subjects; its own verdict stands, as its interval is as wide as they make it."
             )
-    yield from _turning(summed, of, a, b)
+    yield from _tell_turning(summed, of, a, b)
 
 
 def _rows_of(summed: Summed, row: _Row) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def _tell_spread(row: _Row, criteria: Criteria) -> str:
     )
 
 
-def _further(row: _Row, a: str, b: str, criteria: Criteria) -> str:
+def _tell_further(row: _Row, a: str, b: str, criteria: Criteria) -> str:
     low, high = row["further_low"], row["further_high"]
     if not math.isfinite(low):
         return f"What a further dataset would show is not told from fewer than {FEWEST_TO_PREDICT}."
@@ -152,7 +152,7 @@ def _further(row: _Row, a: str, b: str, criteria: Criteria) -> str:
     return f"{told}: the other order is not excluded."
 
 
-def _turning(summed: Summed, of: pd.DataFrame, a: str, b: str) -> Iterator[str]:
+def _tell_turning(summed: Summed, of: pd.DataFrame, a: str, b: str) -> Iterator[str]:
     """Say where an order is certain one way in one experiment and the other way in another."""
     certain = of[of["finding"] == "certain"]
     ahead = {x: list(certain.loc[certain["ahead"] == x, "experiment"]) for x in "ab"}
@@ -163,7 +163,7 @@ def _turning(summed: Summed, of: pd.DataFrame, a: str, b: str) -> Iterator[str]:
         )
 
 
-def _partial(summed: Summed, group: str) -> Iterator[str]:
+def _tell_partial(summed: Summed, group: str) -> Iterator[str]:
     """Name arms that ran in only some experiments of a group."""
     rows = summed.arms[summed.arms["group"] == group]
     arms = [Arm(*arm) for arm in rows[["variant", "own"]].drop_duplicates().itertuples(index=False, name=None)]
@@ -202,7 +202,7 @@ def apart_sentence(apart: Apart, summed: Summed) -> str:
     return f"{what}, and is shown apart: {'; '.join(parts)}."
 
 
-def alone(summed: Summed) -> list[str]:
+def tell_single(summed: Summed) -> list[str]:
     """Name label sets of which there is one experiment, which nothing is summed up with."""
     found: dict[str, list[Block]] = {}
     for block, group in summed.comparable.groups.items():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.collected.columns import ARMS_OF_PAGE, COUPLES
-from lumirage_bids.report.collected.comparable import ArmKey, Block, Comparable, comparable, refuse_mixture
+from lumirage_bids.report.collected.comparable import ArmKey, Block, Comparable, find_comparable, refuse_mixture
 from lumirage_bids.report.collected.reading import Collected
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.verdict import Verdict, judge
@@ -73,7 +73,7 @@ def sum_up(experiments: Sequence[Collected]) -> Summed:
     """
     refuse_mixture(experiments)
     criteria = experiments[0].about.criteria
-    same = comparable(experiments)
+    same = find_comparable(experiments)
     couples = _couples(experiments, same)
     judged = couples[~couples["withheld"].astype(bool)]
     together = sum_up_experiments(judged.assign(se=judged["se"].where(judged["counted"])), criteria)
@@ -91,7 +91,7 @@ def sum_up(experiments: Sequence[Collected]) -> Summed:
         for i, of in enumerate(tables)
     ]
     verdicts = [judge(of, criteria, known=each.known) for of, each in zip(corrected, experiments, strict=True)]
-    couples = _with_findings(couples, verdicts)
+    couples = _add_findings(couples, verdicts)
     return Summed(
         experiments=experiments,
         comparable=same,
@@ -104,7 +104,7 @@ def sum_up(experiments: Sequence[Collected]) -> Summed:
     )
 
 
-def _primary(table: pd.DataFrame) -> pd.DataFrame:
+def _keep_primary(table: pd.DataFrame) -> pd.DataFrame:
     """Rows over the class of pairs that a verdict is about."""
     of = [rows[rows["split"] == primary_class(rows["split"])] for _, rows in table.groupby("labelling", sort=False)]
     return pd.concat(of) if of else table
@@ -115,7 +115,7 @@ def _couples(experiments: Sequence[Collected], same: Comparable) -> pd.DataFrame
     rows = [
         row
         for place, each in enumerate(experiments)
-        for raw in _primary(each.tables.comparisons).to_dict("records")
+        for raw in _keep_primary(each.tables.comparisons).to_dict("records")
         if raw["n"] > 0 and (raw["method_a"] == raw["method_b"] or raw["variant_a"] == raw["variant_b"])
         for row in [_couple(place, each, raw, same)]
     ]
@@ -123,7 +123,7 @@ def _couples(experiments: Sequence[Collected], same: Comparable) -> pd.DataFrame
     for row in sorted(rows, key=lambda row: row["own_a"] != FLOOR):
         for x in "ab":
             order.setdefault((row[f"variant_{x}"], row[f"method_{x}"]), len(order))
-    return pd.DataFrame([_ordered(row, order) for row in rows], columns=[*COUPLES, *_OWN])
+    return pd.DataFrame([_put_in_order(row, order) for row in rows], columns=[*COUPLES, *_OWN])
 
 
 #: Besides: names of the methods in the experiment's own tables, whether a and b changed sides, and whether the
@@ -168,7 +168,7 @@ def _why_not(each: Collected, raw: Mapping[Hashable, Any]) -> str:
     return ""
 
 
-def _ordered(row: dict[str, Any], order: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+def _put_in_order(row: dict[str, Any], order: Mapping[tuple[str, str], int]) -> dict[str, Any]:
     """The same with the arm that comes first on the page as a, so that differences of experiments have one sign."""
     a, b = ((row[f"variant_{x}"], row[f"method_{x}"]) for x in "ab")
     if order[a] <= order[b]:
@@ -180,7 +180,7 @@ def _ordered(row: dict[str, Any], order: Mapping[tuple[str, str], int]) -> dict[
     return {**row, **swapped, **ends, "ci_low": -row["ci_high"], "ci_high": -row["ci_low"], "turned": True}
 
 
-def _with_findings(couples: pd.DataFrame, verdicts: Sequence[Sequence[Verdict]]) -> pd.DataFrame:
+def _add_findings(couples: pd.DataFrame, verdicts: Sequence[Sequence[Verdict]]) -> pd.DataFrame:
     """Add what the corrected tests say of every two arms."""
     of: dict[tuple[object, ...], Relation] = {
         (place, r.row["labelling"], r.row["evaluation"], *(r.row[arm] for arm in ARMS)): r
@@ -209,7 +209,7 @@ def _arms(experiments: Sequence[Collected], same: Comparable, couples: pd.DataFr
     }
     rows = []
     for place, each in enumerate(experiments):
-        for raw in _primary(each.tables.summary).to_dict("records"):
+        for raw in _keep_primary(each.tables.summary).to_dict("records"):
             labelling, how = str(raw["labelling"]), str(raw["evaluation"])
             gain = gains.get((place, labelling, how, raw["variant"], raw["method"]), {})
             rows.append(

@@ -36,10 +36,10 @@ def why_not_whole(pairs: pd.DataFrame, summary: pd.DataFrame, comparisons: Seque
     comparisons : sequence of DataFrame
         Tables with ``mean_difference``, ``ci_low`` and ``ci_high``.
     """
-    return next(_miscounted(pairs, summary), "") or next(filter(None, map(_outside, comparisons)), "")
+    return next(_find_miscounted(pairs, summary), "") or next(filter(None, map(_outside, comparisons)), "")
 
 
-def _miscounted(pairs: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
+def _find_miscounted(pairs: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
     """Arms whose pairs, failures or mean are not those of their summary."""
     told = summary.set_index([*_ARM, "split"])
     run = pairs[pairs["status"].isin(("ok", "failed"))]
@@ -47,14 +47,14 @@ def _miscounted(pairs: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
         splits = splits_of(pairs[pairs["labelling"] == labelling])
         for name, members in pair_classes(splits).items():
             for arm, own in rows[rows["split"].isin(members)].groupby(_ARM, sort=False):
-                yield from _of_arm(own["score"], told, (*map(str, arm), name))
+                yield from _find_wrong(own["score"], told, (*map(str, arm), name))
     seen = set(run[_ARM].itertuples(index=False, name=None))
     for arm in summary.loc[summary["n_pairs"] > 0, _ARM].itertuples(index=False, name=None):
         if arm not in seen:
             yield f"no pair of {' '.join(map(str, arm))} is there, whose mean is told"
 
 
-def _of_arm(scores: pd.Series[float], told: pd.DataFrame, key: tuple[str, ...]) -> Iterator[str]:
+def _find_wrong(scores: pd.Series[float], told: pd.DataFrame, key: tuple[str, ...]) -> Iterator[str]:
     if key not in told.index:
         yield f"{' '.join(key)} has {len(scores)} pairs and no summary"
         return

@@ -22,7 +22,7 @@ from lumirage_bids.report.figures.style import (
     legend_below,
     log_axis,
     new_figure,
-    pairs_told,
+    tell_pairs,
 )
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, rows_of_class, scored_dice
 
@@ -91,7 +91,7 @@ def dice_against_cost(
         headline(
             figure,
             f"What a registration costs and brings: {labelling}, {split}",
-            f"{pairs_told(cost.n for cost in of.values())}. Marks: medians over pairs; bars: quartiles. "
+            f"{tell_pairs(cost.n for cost in of.values())}. Marks: medians over pairs; bars: quartiles. "
             "Better is up and to the left.",
         )
         legend_below(figure, *grid[0].get_legend_handles_labels())

@@ -34,7 +34,7 @@ MAX_ROWS = 45
 _ROW = 0.22  # inches
 
 
-def differing_in_one(comparisons: pd.DataFrame) -> pd.DataFrame:
+def keep_differing_in_one(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Keep the comparisons of two methods in one variant, and of two variants of one method, that have pairs."""
     alike = (comparisons["variant_a"] == comparisons["variant_b"]) | (
         comparisons["method_a"] == comparisons["method_b"]
@@ -59,7 +59,7 @@ def paired_differences(
     pairs : DataFrame
         The score table.
     comparisons : DataFrame
-        Rows of `lumirage_bids.stats.comparisons.compare`, at least one of them kept by `differing_in_one`.
+        Rows of `lumirage_bids.stats.comparisons.compare`, at least one of them kept by `keep_differing_in_one`.
     labelling, split : str
         The labelling and class of pairs to draw.
     what : str
@@ -77,14 +77,14 @@ def paired_differences(
         one, hollow where there is none. Grey band: differences that count as equivalent.
     """
     rows = of_class(comparisons, labelling, split)
-    kept = differing_in_one(rows)
+    kept = keep_differing_in_one(rows)
     largest = kept["d_z"].abs().sort_values(ascending=False, kind="stable").index[:MAX_ROWS]
     shown = kept[kept.index.isin(largest)]
     # Methods against each other variant by variant; then each method's variants.
     across = shown["method_a"] == shown["method_b"]
     shown = pd.concat([shown[~across].sort_values("variant_a", kind="stable"), shown[across]])
     whole = side_by_side(pairs[pairs["labelling"] == labelling])
-    table = whole.only(whole.of(pair_classes(whole.crossing.splits).get(split, ())))
+    table = whole.keep(whole.of(pair_classes(whole.crossing.splits).get(split, ())))
     places = {arm: place for place, arm in enumerate(table.arms)}
     sign = 1 if higher_is_better else -1
     with journal_style():
@@ -98,7 +98,7 @@ def paired_differences(
             a, b = (Arm(row[f"variant_{x}"], row[f"method_{x}"]) for x in "ab")
             values = table.dice[:, places[b]] - table.dice[:, places[a]]
             several = rows["variant_a"].nunique() > 1 or len(kept) < len(rows)
-            names.append(_name(a, b, several=several) + _aside(a, b, aside))
+            names.append(_name(a, b, several=several) + _tell_aside(a, b, aside))
             drawn = values[design(table.crossing, np.isfinite(values)).kept]  # what the mean is over
             _row(axes, place, np.sort(drawn), row, sign)
         _finish(axes, names, shown, what, sign)
@@ -118,7 +118,7 @@ def _name(a: Arm, b: Arm, *, several: bool) -> str:
     return f"{b.method} − {a.method}" + f" ({a.variant})" * several
 
 
-def _aside(a: Arm, b: Arm, aside: Collection[Arm]) -> str:
+def _tell_aside(a: Arm, b: Arm, aside: Collection[Arm]) -> str:
     """Say which of two arms are set aside; both, or a method's variant, by name."""
     out = [arm for arm in (b, a) if arm in aside]
     if not out:
@@ -185,6 +185,6 @@ class Differences(OfLabelling):
     def draw(self, shown: Shown, labelling: str) -> Figure | None:
         """Draw it where arms differ in one thing."""
         split, rows = shown.split(labelling), shown.tables.comparisons
-        if not len(differing_in_one(of_class(rows, labelling, split))):
+        if not len(keep_differing_in_one(of_class(rows, labelling, split))):
             return None
         return paired_differences(shown.tables.pairs, rows, labelling, split, **shown.look(labelling))

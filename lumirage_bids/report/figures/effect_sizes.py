@@ -22,7 +22,7 @@ from lumirage_bids.report.figures.style import (
     headline,
     journal_style,
     new_figure,
-    pairs_told,
+    tell_pairs,
 )
 from lumirage_bids.report.text import compared_where, fixed
 from lumirage_bids.stats.classes import Arm, arm_labels, evaluations_of, grids_of, primary_class
@@ -121,7 +121,7 @@ def effect_matrix(
         axes.set_yticks(np.arange(len(arms) - 1) + 0.5, [labels[arm] for arm in arms[1:]])
         _colour_key(key, higher_is_better=higher_is_better)
         definition = (
-            f"{pairs_told(effect.n for effect in effects.values())}. d_z: mean of the paired differences in {what} "
+            f"{tell_pairs(effect.n for effect in effects.values())}. d_z: mean of the paired differences in {what} "
             f"({'higher' if higher_is_better else 'lower'} is better), row − column, over their standard deviation; "
             "in brackets its interval. Colour: its size at least, by the end of the interval nearer to 0; none "
             f"without an interval{', nor beside a method set aside' if set(arms) & set(aside) else ''}."
@@ -155,7 +155,7 @@ def _cells(
             style: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
             told = [*([_ends(effect)] if np.isfinite(effect.d) else []), *([f"n = {effect.n}"] if counted else [])]
             told = told if size >= _ROOM_FOR_MORE else []
-            text = _signed(effect.d) if np.isfinite(effect.d) else "–"
+            text = _write_signed(effect.d) if np.isfinite(effect.d) else "–"
             bold: dict[str, Any] = {"fontsize": min(9.0, 15 * size), "fontweight": "bold"}
             axes.text(j + 0.5, i + 0.5 - 0.13 * len(told), text, **style, **bold)
             for place, line in enumerate(told):
@@ -166,12 +166,14 @@ def _cells(
         spine.set_visible(False)
 
 
-def _signed(d: float) -> str:
+def _write_signed(d: float) -> str:
     return fixed(d, 2, sign=True)
 
 
 def _ends(effect: _Effect) -> str:
-    return f"({_signed(effect.low)}, {_signed(effect.high)})" if np.isfinite(effect.least) else "no interval"
+    return (
+        f"({_write_signed(effect.low)}, {_write_signed(effect.high)})" if np.isfinite(effect.least) else "no interval"
+    )
 
 
 def _colour_key(axes: Axes, *, higher_is_better: bool) -> None:

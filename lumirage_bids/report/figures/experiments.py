@@ -92,17 +92,17 @@ def _lines(
     a, b = names[row["variant_a"], row["method_a"]], names[row["variant_b"], row["method_b"]]
     yield f"{b} − {a}", None
     for each in couples[(couples[ARMS] == [row[arm] for arm in ARMS]).all(axis="columns")].to_dict("records"):
-        yield _short(experiments[each["experiment"]]), each
+        yield _shorten(experiments[each["experiment"]]), each
     if math.isfinite(row["mean_difference"]):
         yield f"mean over {row['n_datasets']} datasets", row
 
 
-def _short(title: str) -> str:
+def _shorten(title: str) -> str:
     """A title that leaves room for what is drawn: its middle left out, as its number stands at its end.
 
     Examples
     --------
-    >>> _short("Alpha (1)"), len(_short("a very long name of a dataset, with what it is a subset of (12)"))
+    >>> _shorten("Alpha (1)"), len(_shorten("a very long name of a dataset, with what it is a subset of (12)"))
     ('Alpha (1)', 40)
     """
     return title if len(title) <= _LONGEST else f"{title[: _LONGEST - 11].rstrip()}…{title[-10:]}"[:_LONGEST]

@@ -150,12 +150,12 @@ def _cloud(axes: Axes, table: pd.DataFrame, arms: list[Arm], alpha: float = 1.0)
 
 def _legend(figure: Figure, axes: Axes, arms: Mapping[Arm, str], *rho: list[float]) -> None:
     """Name the arms, in the order in which they were drawn, each with its correlations."""
-    told = [", ".join(_signed(x) for x in of) for of in zip(*rho, strict=True)]
+    told = [", ".join(_write_signed(x) for x in of) for of in zip(*rho, strict=True)]
     labels = [f"{label} (ρ {text})" for label, text in zip(arms.values(), told, strict=True)]
     legend_below(figure, axes.get_lines()[: len(arms)], labels)
 
 
-def _signed(rho: float) -> str:
+def _write_signed(rho: float) -> str:
     return f"{rho:+.2f}".replace("-", "−") if np.isfinite(rho) else "–"
 
 

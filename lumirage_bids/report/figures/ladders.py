@@ -22,7 +22,7 @@ from lumirage_bids.report.figures.style import (
     journal_style,
     legend_below,
     new_figure,
-    pairs_told,
+    tell_pairs,
 )
 from lumirage_bids.stats.classes import Arm, quote
 
@@ -62,7 +62,7 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
             axes.set_ylabel(known[measure].title)
         for axes in grid[len(panels) :]:
             axes.remove()
-        definition = f"Means over {pairs_told(rows['n'])}. {interval_words(bool(rows['ci_low'].notna().any()))}"
+        definition = f"Means over {tell_pairs(rows['n'])}. {interval_words(bool(rows['ci_low'].notna().any()))}"
         headline(figure, f"What methods bear: {labelling}", definition)
         arms = [Arm("", method) for method in methods]
         colours, markers = arm_colours(arms), arm_markers(arms)

@@ -20,7 +20,7 @@ from lumirage_bids.report.figures.style import (
     journal_style,
     legend_below,
     new_figure,
-    pairs_told,
+    tell_pairs,
 )
 from lumirage_bids.report.text import fixed, span
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of
@@ -62,7 +62,7 @@ def landmark_dots(landmarks: pd.DataFrame) -> Figure:
             axes.set_xlim(left=0)
             axes.set_xlabel(f"Mean error, mm, {better_words(False)}")
             name_rows(axes, [name_of(name, str(about["description"][name])) for name in part], length)
-        definition = f"Means over {pairs_told(rows['n'])}. {interval_words(bool(rows['ci_low'].notna().any()))}"
+        definition = f"Means over {tell_pairs(rows['n'])}. {interval_words(bool(rows['ci_low'].notna().any()))}"
         headline(figure, "Error of each landmark", definition)
         marks = [*legend_marks(arms), *([Patch(color=_FLOOR)] if floor else [])]
         legend_below(figure, marks, [*arm_labels(arms).values(), *(["left by raters alone"] if floor else [])])
@@ -87,7 +87,7 @@ def worst_words(landmarks: pd.DataFrame) -> str:
     judged = [arm for arm in arms_of(rows) if arm.method != FLOOR] or arms_of(rows)
     told = []
     for arm in judged[:_TOLD]:
-        worst = _of(rows, arm).sort_values("mean", ascending=False, kind="stable").iloc[0]
+        worst = _keep_arm(rows, arm).sort_values("mean", ascending=False, kind="stable").iloc[0]
         name = name_of(str(worst["landmark"]), str(worst["description"]))
         told.append(f"{labels[arm]}: {name}, {_with_interval(worst)}")
     more = f"; and {len(judged) - _TOLD} more methods in the table" if len(judged) > _TOLD else ""
@@ -105,7 +105,7 @@ def raters_words(landmarks: pd.DataFrame) -> str:
     )
 
 
-def _of(rows: pd.DataFrame, arm: Arm) -> pd.DataFrame:
+def _keep_arm(rows: pd.DataFrame, arm: Arm) -> pd.DataFrame:
     return rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
 
 

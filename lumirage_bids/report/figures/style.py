@@ -123,12 +123,12 @@ def log_axis(axis: XAxis) -> None:
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
-def pairs_told(n: Iterable[int]) -> str:
+def tell_pairs(n: Iterable[int]) -> str:
     """Say over how many pairs a figure's numbers are.
 
     Examples
     --------
-    >>> pairs_told([30, 30]), pairs_told([28, 30])
+    >>> tell_pairs([30, 30]), tell_pairs([28, 30])
     ('n = 30 pairs', 'n = 28 to 30 pairs')
     """
     few, many = min(found := list(n)), max(found)

@@ -21,7 +21,7 @@ from lumirage_bids.report.figures.style import (
     journal_style,
     legend_below,
     new_figure,
-    pairs_told,
+    tell_pairs,
 )
 from lumirage_bids.report.text import and_join, compared_where
 from lumirage_bids.stats.classes import Arm, arms_of, grids_of, rows_of_class
@@ -124,7 +124,7 @@ def _finish(axes: Axes, ticks: list[str], title: str) -> None:
 
 def _definition(effects: pd.DataFrame) -> str:
     return (
-        f"{pairs_told(effects['n'])}, those that a method scored in all its variants. Points: means. "
+        f"{tell_pairs(effects['n'])}, those that a method scored in all its variants. Points: means. "
         f"{interval_words(bool(effects['ci_low'].notna().any()))}"
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import and_join, count, fixed, p_value
-from lumirage_bids.report.verdict.other_measures import of_difference
+from lumirage_bids.report.verdict.other_measures import tell_support
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import quote
@@ -28,7 +28,7 @@ def differences(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Tell the certain differences, and those that one thing alone makes doubtful, in the order of `rows`."""
     found = [r for r in rows if r.ahead]
     for r in found[:MOST]:
-        parts = (_difference, doubts, _structure, _by_class, of_difference)
+        parts = (_difference, doubts, _structure, _tell_by_class, tell_support)
         yield "".join(part(scene, r) for part in parts)
     if len(found) > MOST:
         yield f"{len(found) - MOST} further differences are in the table."
@@ -111,19 +111,19 @@ def _structure(scene: Scene, r: Relation) -> str:
     )
 
 
-def _by_class(scene: Scene, r: Relation) -> str:
+def _tell_by_class(scene: Scene, r: Relation) -> str:
     """Say in which splits a difference is certain; nothing where there is one split only."""
     found = [(name, each) for name, each in single_splits(scene) if each.names() == r.names()]
     if len(found) < 2:
         return ""
     groups: dict[str, list[str]] = {}
     for name, each in found:
-        groups.setdefault(_in_split(each, r), []).append(name)
-    parts = [f"{words} {_in(groups[words], len(found))}" for words in _IN_SPLITS if words in groups]
+        groups.setdefault(_tell_split(each, r), []).append(name)
+    parts = [f"{words} {_name_splits(groups[words], len(found))}" for words in _IN_SPLITS if words in groups]
     return f" By split: {'; '.join(parts)}."
 
 
-def _in_split(each: Relation, whole: Relation) -> str:
+def _tell_split(each: Relation, whole: Relation) -> str:
     """What a split says of a difference that is shown over all pairs."""
     same = each.better == whole.better
     certain, turned, slight, slightly_turned, equivalent, identical, doubtful, unknown = _IN_SPLITS
@@ -132,7 +132,7 @@ def _in_split(each: Relation, whole: Relation) -> str:
     return {"equivalent": equivalent, "identical": identical, "unknown": unknown}.get(each.kind, doubtful)
 
 
-def _in(splits: Sequence[str], all_splits: int) -> str:
+def _name_splits(splits: Sequence[str], all_splits: int) -> str:
     """Name splits, or count them where they are many."""
     if len(splits) <= MOST:
         return and_join([quote(split) for split in splits])

@@ -9,7 +9,7 @@ from typing import Any
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import FEW_NAMES, and_join, count, few, fixed, p_value
 from lumirage_bids.report.verdict.other_measures import mind, objections, tell_agreement
-from lumirage_bids.report.verdict.relations import Relation, as_far
+from lumirage_bids.report.verdict.relations import Relation, tell_limit
 from lumirage_bids.report.verdict.scene import Scene, Standing
 
 _MOST = 5  # methods that are named with their numbers
@@ -17,10 +17,10 @@ _MOST = 5  # methods that are named with their numbers
 
 def headline(scene: Scene) -> str:
     """Say what lacks pairs, then who leads or why nobody does, then what bounds it."""
-    return " ".join([*lacking(scene), *_core(scene), *([] if scene.withheld else scene.caveats)])
+    return " ".join([*tell_lacking(scene), *_core(scene), *([] if scene.withheld else scene.caveats)])
 
 
-def lacking(scene: Scene) -> Iterator[str]:
+def tell_lacking(scene: Scene) -> Iterator[str]:
     """What lacks pairs: the run, arms that are set aside, those not finished, then those that lack a few."""
     if scene.planned is not None and scene.done < scene.planned:
         left = f"{count(scene.planned - scene.done)} of {count(scene.planned)}"
@@ -61,7 +61,7 @@ def _core(scene: Scene) -> Iterator[str]:
         told = f"{scene.words.mean} {scene.words.value(own['mean'])} over {over}"
         others = [s.name for s in scene.standings if s.control]
         beside = f" beside the control{'s' * (len(others) > 1)} {and_join(others)}" if others else ""
-        yield f"Only {own['name']} {_present(scene)}{beside}: {told}. There is no method to compare it with."
+        yield f"Only {own['name']} {_tell_only(scene)}{beside}: {told}. There is no method to compare it with."
     elif not ranked and any(not s.set_aside for s in competitors):
         yield (
             "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "
@@ -70,9 +70,9 @@ def _core(scene: Scene) -> Iterator[str]:
     elif not ranked:
         yield "No method scored enough of its pairs to be ranked."
     elif len(ranked) == 1:
-        yield _alone(scene, ranked[0])
+        yield _tell_alone(scene, ranked[0])
     else:
-        yield _led(scene, ranked)
+        yield _tell_lead(scene, ranked)
 
 
 def _mean(scene: Scene, s: Standing) -> str:
@@ -89,27 +89,27 @@ def _pairs(scene: Scene, s: Standing) -> str:
     return f"{count(s.n)} pair{'s' if s.n != 1 else ''} of {count(scene.subjects)} subject{'s' * (scene.subjects != 1)}"
 
 
-def _present(scene: Scene) -> str:
+def _tell_only(scene: Scene) -> str:
     """What is told of the only arm: it may have been run beside others, of other labellings or evaluations."""
     return "is here" if scene.elsewhere else "was run"
 
 
-def _alone(scene: Scene, only: Standing) -> str:
-    start = f"Only one method {_present(scene)}," if len(scene.competitors) == 1 else "Only one method can be ranked,"
-    floors = [r for r in scene.with_unranked() if only.name in r.names()]
+def _tell_alone(scene: Scene, only: Standing) -> str:
+    start = f"Only one method {_tell_only(scene)}," if len(scene.competitors) == 1 else "Only one method can be ranked,"
+    floors = [r for r in scene.find_with_unranked() if only.name in r.names()]
     told = f"{start} {only.name}: {_mean(scene, only)}"
     if not floors:
         return f"{told}. There is nothing to compare it with."
     ahead = [r for r in floors if r.ahead and r.better == only.name]
     more = objections(scene, [only.name], ahead) if scene.any_certain else ""
-    told += f"; {'; '.join(against(scene, only.name, r) for r in floors)}{more}."
+    told += f"; {'; '.join(set_against(scene, only.name, r) for r in floors)}{more}."
     return f"{told}{tell_agreement(scene, ahead)}" if ahead else told
 
 
-def against(scene: Scene, name: str, r: Relation) -> str:
+def set_against(scene: Scene, name: str, r: Relation) -> str:
     """How a method stands to a reference, with as much certainty as there is."""
     other = next(iter(r.names() - {name}))
-    other = scene.called(other)
+    other = scene.call(other)
     by = f" by {scene.words.size(r.difference)}"
     if r.ahead or r.kind == "small":
         where = scene.words.above if r.better == name else scene.words.below
@@ -123,41 +123,41 @@ def against(scene: Scene, name: str, r: Relation) -> str:
     }.get(r.kind, f"how surely {name} differs from {other} is not known: {r.row['refused']}")
 
 
-def _led(scene: Scene, ranked: Sequence[Standing]) -> str:
+def _tell_lead(scene: Scene, ranked: Sequence[Standing]) -> str:
     """Say who leads the methods, or that nobody does."""
     first, rest = ranked[0], ranked[1:]
-    found = {s.name: r for s in rest if (r := scene.between(first.name, s.name)) is not None}
+    found = {s.name: r for s in rest if (r := scene.find_relation(first.name, s.name)) is not None}
     behind = [r for r in found.values() if _leads(first, r)]
     level = [r for r in found.values() if r not in behind]
     if not found or all(r.kind == "unknown" for r in found.values()):
-        return _unknown(scene, ranked, list(found.values()))
+        return _tell_means(scene, ranked, list(found.values()))
     if not level:
         others = "every other that is ranked" if any(s.set_aside for s in scene.competitors) else "every other"
-        every = f"{scene.words.above} {others}{_each_by_how_much(scene, behind)}"
+        every = f"{scene.words.above} {others}{_tell_each(scene, behind)}"
         every += f"{objections(scene, [first.name], behind)}.{tell_agreement(scene, behind)}"
         return f"{scene.words.highest}: {first.name}, {_mean(scene, first)}; {every}{_ifs(scene, first, behind)}"
     others = (
-        f" {_behind(scene, first.name, level, behind)}"
+        f" {_tell_behind(scene, first.name, level, behind)}"
         if behind
         else mind(scene, [first.name, *_others(first.name, level)])
     )
     return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
 
 
-def _behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence[Relation]) -> str:
+def _tell_behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence[Relation]) -> str:
     """Who is behind, for certain, all that share the top or the first of them."""
     top = _others(name, level)
-    theirs = [r for other in top for each in behind if (r := scene.between(other, each.worse)) is not None]
+    theirs = [r for other in top for each in behind if (r := scene.find_relation(other, each.worse)) is not None]
     lower = {each.worse for each in behind}
     everyone = len(theirs) == len(top) * len(behind) and all(r.ahead and r.worse in lower for r in theirs)
     who = "Each of them" if everyone else name
-    groups = _by_doubt([*behind, *(theirs * everyone)])
+    groups = _sort_by_doubt([*behind, *(theirs * everyone)])
     parts = [f"{few(sorted({r.worse for r in of}))}{_doubt(scene, of)}" for of in groups]
     ahead = [*behind, *(r for r in theirs if r.ahead and r.worse in lower)]
     return f"{who} is {scene.words.above} {'; '.join(parts)}{objections(scene, [name, *top], ahead)}."
 
 
-def _by_doubt(relations: Sequence[Relation]) -> list[list[Relation]]:
+def _sort_by_doubt(relations: Sequence[Relation]) -> list[list[Relation]]:
     """Relations by what makes them doubtful, those of one arm behind together, the certain ones first."""
     of_worse: dict[str, list[Relation]] = {}
     for r in relations:
@@ -169,23 +169,24 @@ def _by_doubt(relations: Sequence[Relation]) -> list[list[Relation]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def _each_by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
+def _tell_each(scene: Scene, behind: Sequence[Relation]) -> str:
     """How surely, and by how much; what only some of the differences hang on is told of these alone."""
-    groups = _by_doubt(behind)
+    groups = _sort_by_doubt(behind)
     if len(groups) == 1:
-        return f"{_doubt(scene, behind)}: {_by_how_much(scene, behind)}"
-    return f": {'; '.join(f'{_by_how_much(scene, of)}{_doubt(scene, of)}' for of in groups)}"
+        return f"{_doubt(scene, behind)}: {_tell_size(scene, behind)}"
+    return f": {'; '.join(f'{_tell_size(scene, of)}{_doubt(scene, of)}' for of in groups)}"
 
 
-def _by_how_much(scene: Scene, behind: Sequence[Relation]) -> str:
+def _tell_size(scene: Scene, behind: Sequence[Relation]) -> str:
     parts = [
-        f"{r.worse} by {scene.words.size(r.difference)}{interval(scene, r)}{_faint(scene, r)}" for r in behind[:_MOST]
+        f"{r.worse} by {scene.words.size(r.difference)}{interval(scene, r)}{_tell_faint(scene, r)}"
+        for r in behind[:_MOST]
     ]
     more = [f"{len(behind) - _MOST} more by more"] if len(behind) > _MOST else []
     return ", ".join([*parts, *more])
 
 
-def _faint(scene: Scene, r: Relation) -> str:
+def _tell_faint(scene: Scene, r: Relation) -> str:
     """That a difference counts by the margin alone."""
     threshold = scene.criteria.threshold
     return f", d_z {fixed(r.d_z, 2)} below the threshold {threshold:g}" if r.d_z < threshold else ""
@@ -206,14 +207,14 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
         some = f" over {few([r.worse for r in hanging])}" if len(hanging) < len(relations) else ""
         subjects = and_join(list(dict.fromkeys(r.hangs_on for r in hanging)))
         return f", but not for certain{some}: it hangs on {subjects} alone"
-    return surely(scene, relations)
+    return tell_reach(scene, relations)
 
 
-def surely(scene: Scene, relations: Sequence[Relation]) -> str:
+def tell_reach(scene: Scene, relations: Sequence[Relation]) -> str:
     """How far what is certain goes: not beyond few subjects, nor beyond few of the pairs that can be registered."""
-    if (fuller := scene.fuller(relations)) is not None:
+    if (fuller := scene.find_fuller(relations)) is not None:
         return f" on these pairs alone ({fuller.name}, set aside, scored {count(fuller.scored)})"
-    return f" for certain{as_far(relations)}"
+    return f" for certain{tell_limit(relations)}"
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
@@ -221,12 +222,12 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
     small = [r for r in level if r.kind == "small"]
     rest = [r for r in level if r.kind != "small"]
     if not small:
-        return _undecided(scene, first, rest, several)
+        return _tell_undecided(scene, first, rest, several)
     told = _not_shown_to_count(scene, first.name, small)
     if all(r.kind in ("identical", "equivalent") for r in rest):
         alike = f"; {first.name} is equivalent to {few(_others(first.name, rest))}" if rest else ""
         return f"No winner: {told}{alike}; {_best(scene, first)}."
-    return f"{_undecided(scene, first, rest, several)} {told}."
+    return f"{_tell_undecided(scene, first, rest, several)} {told}."
 
 
 def _others(name: str, relations: Sequence[Relation]) -> list[str]:
@@ -253,9 +254,9 @@ def _not_shown_to_count(scene: Scene, name: str, small: Sequence[Relation]) -> s
     )
 
 
-def _undecided(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
+def _tell_undecided(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
     """Tell of methods of which no order is shown."""
-    names = _together(scene, first.name, level)
+    names = _name_level(scene, first.name, level)
     kinds = {r.kind for r in level}
     largest = max(level, key=lambda r: r.difference)
     size = scene.words.size(largest.difference)
@@ -270,7 +271,7 @@ def _undecided(scene: Scene, first: Standing, level: Sequence[Relation], several
         same = f" (the same in every pair: {few([first.name, *tied])})" if tied else ""
         return (
             f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
-            f"{surely(scene, [r for r in level if r.kind == 'equivalent']).strip()}{same}: {of_what} {size}; "
+            f"{tell_reach(scene, [r for r in level if r.kind == 'equivalent']).strip()}{same}: {of_what} {size}; "
             f"{_best(scene, first)}."
         )
     turned = [r for r in level if r.kind == "turned"]
@@ -281,11 +282,11 @@ def _undecided(scene: Scene, first: Standing, level: Sequence[Relation], several
         why += f" That they are {what} that both scored is not certain: failures differ."
     if largest.known and largest.kind == "open":
         size += f", p = {p_value(largest.row['p_holm'])} after Holm's correction".replace("= <", "<")
-    why += hidden(scene, largest)
+    why += tell_hidden(scene, largest)
     return f"No winner: the order of {names} is not certain; {of_what} {size}; {_best(scene, first)}.{why}"
 
 
-def hidden(scene: Scene, r: Relation) -> str:
+def tell_hidden(scene: Scene, r: Relation) -> str:
     """The one subject that an open difference is hidden by, with what it is without: a caveat, no claim."""
     if not r.hidden_by:
         return ""
@@ -296,16 +297,16 @@ def hidden(scene: Scene, r: Relation) -> str:
     )
 
 
-def _together(scene: Scene, first: str, level: Sequence[Relation]) -> str:
+def _name_level(scene: Scene, first: str, level: Sequence[Relation]) -> str:
     """Names of arms level with the first; where two of them are told apart from each other, each with the first."""
     others = _others(first, level)
-    between = [scene.between(a, b) for a, b in combinations(others, 2)]
+    between = [scene.find_relation(a, b) for a, b in combinations(others, 2)]
     if any(r is not None and r.ahead for r in between):
         return f"{first} and each of {few(others)}"
     return few([first, *others])
 
 
-def _unknown(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relation]) -> str:
+def _tell_means(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relation]) -> str:
     """Give the means where no interval can be had."""
     means = ", ".join(f"{s.name} {scene.words.value(s.mean)}" for s in ranked[:_MOST])
     more = f" and {len(ranked) - _MOST} more" if len(ranked) > _MOST else ""
@@ -321,9 +322,9 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
         n = max(int(r.row["n_left_out"]) for r in used)
         told.append(f"All of this is without the {count(n)} pairs of groups of too few subjects: {and_join(out)}.")
     told += _no_gain(scene, [first.name, *_others(first.name, [r for r in used if not _leads(first, r)])])
-    told += _fixed_alone(used)
-    told += _better_aside(scene, first)
-    told += list(turning(scene))[:2]
+    told += _tell_one_sided(used)
+    told += _tell_better_aside(scene, first)
+    told += list(tell_turning(scene))[:2]
     return "".join(f" {sentence}" for sentence in told)
 
 
@@ -333,9 +334,9 @@ def _leads(first: Standing, r: Relation) -> bool:
 
 def _no_gain(scene: Scene, top: Sequence[str]) -> Iterator[str]:
     """Who of those at the top is not surely ahead of the start, or of a control."""
-    by_name = {name: [r for r in scene.with_unranked() if name in r.names()] for name in top}
+    by_name = {name: [r for r in scene.find_with_unranked() if name in r.names()] for name in top}
     told = [
-        against(scene, name, r)
+        set_against(scene, name, r)
         for name, found in by_name.items()
         for r in found
         if r.kind != "unknown" and not (r.ahead and r.better == name)
@@ -347,12 +348,12 @@ def _no_gain(scene: Scene, top: Sequence[str]) -> Iterator[str]:
 
 def _two_changed(scene: Scene, used: Sequence[Relation]) -> Iterator[str]:
     """Arms of which two things differ, where no third arm tells which of the two makes a difference."""
-    mixed = list(dict.fromkeys(name for r in used if scene.confounded(r) for name in (r.better, r.worse)))
+    mixed = list(dict.fromkeys(name for r in used if scene.is_confounded(r) for name in (r.better, r.worse)))
     if mixed:
         yield f"Method and variant both differ between {few(mixed)}: which of the two makes a difference is not told."
 
 
-def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
+def _tell_one_sided(used: Sequence[Relation]) -> Iterator[str]:
     """The one subject, moving or fixed, that all pairs share and results hold for."""
     one = {"moving subjects": "fixed", "fixed subjects": "moving"}
     held = [(one[r.row["resampled"]], r.row["holds_for"]) for r in used if r.known and r.row["resampled"] in one]
@@ -360,7 +361,7 @@ def _fixed_alone(used: Sequence[Relation]) -> Iterator[str]:
         yield f"This holds for one {side} subject alone, {subject}."
 
 
-def _better_aside(scene: Scene, first: Standing) -> Iterator[str]:
+def _tell_better_aside(scene: Scene, first: Standing) -> Iterator[str]:
     """Arms set aside whose mean is ahead of the first's although what they lack counts as bad as can be."""
     sign = 1 if scene.words.higher_is_better else -1
     for s in scene.competitors:
@@ -383,7 +384,7 @@ def turns(row: Mapping[Hashable, Any], criteria: Criteria) -> bool:
     return bool(both and row["p_reversal_page"] < criteria.alpha)
 
 
-def turning(scene: Scene) -> Iterator[str]:
+def tell_turning(scene: Scene) -> Iterator[str]:
     """Orders that turn between two conditions, by their own test, and by what counts in both."""
     ranked = {s.name for s in scene.ranked}
     for row in scene.interactions.to_dict("records"):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from lumirage_bids.measures import compared_columns
 from lumirage_bids.report.text import Wording, and_join, count, few, fixed, wording
-from lumirage_bids.report.verdict.relations import Relation, Row, as_far
+from lumirage_bids.report.verdict.relations import Relation, Row, tell_limit
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT, folds
@@ -34,7 +34,7 @@ def objections(scene: Scene, names: Sequence[str], ahead: Sequence[Relation]) ->
     ahead : sequence of Relation
         Those of these arms with arms that are behind them.
     """
-    told = [*_folding(scene, names, ahead), *_tell_better_elsewhere(scene, names, ahead)]
+    told = [*_tell_folding(scene, names, ahead), *_tell_better_elsewhere(scene, names, ahead)]
     return f"; but {', and '.join(told)}" if told else ""
 
 
@@ -42,7 +42,7 @@ def mind(scene: Scene, names: Sequence[str]) -> str:
     """The same of arms that share the top, and that nobody is behind; a sentence of its own."""
     if not scene.any_certain:
         return ""
-    told = [*_folding(scene, names, []), *_tell_better_elsewhere(scene, names, [])]
+    told = [*_tell_folding(scene, names, []), *_tell_better_elsewhere(scene, names, [])]
     return f" Mind: {', and '.join(told)}." if told else ""
 
 
@@ -52,10 +52,10 @@ def tell_agreement(scene: Scene, behind: Sequence[Relation]) -> str:
     for measure, relations in scene.accuracy.items():
         found = [_find_same(relations, r) for r in behind]
         against = any(o is not None and o.ahead and o.better != r.better for r, o in zip(behind, found, strict=True))
-        if against or not any(found) or _above(scene, relations, behind[0].better, certain=False):
+        if against or not any(found) or _find_above(scene, relations, behind[0].better, certain=False):
             continue  # it stands among the objections; or nobody has it
-        called = _called(scene, measure, found)
-        kinds = ["certain" if o is not None and o.certain else _alike(o) for o in found]
+        called = _call(scene, measure, found)
+        kinds = ["certain" if o is not None and o.certain else _tell_alike(o) for o in found]
         of = {kind: [r.worse for r, k in zip(behind, kinds, strict=True) if k == kind] for kind in dict.fromkeys(kinds)}
         if len(of) > 1:
             said = [f"{verb} {few(of[kind])}" for kind, verb in _OF_SOME if kind in of]
@@ -74,7 +74,7 @@ def tell_agreement(scene: Scene, behind: Sequence[Relation]) -> str:
     return f" {'; '.join([*start, *told])}." if start or told else ""
 
 
-def of_difference(scene: Scene, r: Relation) -> str:
+def tell_support(scene: Scene, r: Relation) -> str:
     """Whether measures of accuracy agree with a certain difference: one number is weak evidence."""
     parts = []
     for measure, relations in scene.accuracy.items():
@@ -82,20 +82,20 @@ def of_difference(scene: Scene, r: Relation) -> str:
         if other is None:
             continue
         size = f"{compared_columns()[measure].with_unit(_words(measure).size(other.difference))}{_reach(scene, other)}"
-        if _alike(other):
+        if _tell_alike(other):
             parts.append(f"by {called} they are equivalent ({size})")
         elif other.ahead:
             verb = "agrees" if other.better == r.better else "says the opposite"
             how = "" if other.certain else ", though not for certain"
-            above = _above(scene, relations, r.better) if other.better == r.better else []
-            fooled = f", but confirms nothing: {_who(scene, above)} better than {r.better} by it" if above else ""
+            above = _find_above(scene, relations, r.better) if other.better == r.better else []
+            fooled = f", but confirms nothing: {_name_arms(scene, above)} better than {r.better} by it" if above else ""
             parts.append(f"{called} {verb}{how} ({size}){fooled}")
         else:
             parts.append(f"{called} does not tell")
     return f" Other measures: {', '.join(parts)}." if parts and r.certain else ""
 
 
-def of_reference(scene: Scene, name: str) -> Iterator[tuple[bool, list[str], list[str]]]:
+def weigh_unranked(scene: Scene, name: str) -> Iterator[tuple[bool, list[str], list[str]]]:
     """By which measures of accuracy a reference is better for certain than which arms, and by which it is worse.
 
     Yields
@@ -105,11 +105,11 @@ def of_reference(scene: Scene, name: str) -> Iterator[tuple[bool, list[str], lis
     """
     found: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for measure, relations in scene.accuracy.items() if scene.any_certain else ():
-        own = [o for o in scene.with_unranked(relations) if name in o.names() and o.certain]
+        own = [o for o in scene.find_with_unranked(relations) if name in o.names() and o.certain]
         for better in (True, False):
             arms = [o.worse if better else o.better for o in own if (o.better == name) is better]
             if arms:
-                found.setdefault((better, tuple(arms)), []).append(_called(scene, measure, own))
+                found.setdefault((better, tuple(arms)), []).append(_call(scene, measure, own))
     for (better, names), called in sorted(found.items(), key=lambda item: not item[0][0]):
         yield better, called, list(names)
 
@@ -128,14 +128,14 @@ def _holds(scene: Scene, certain: Sequence[Relation]) -> str:
     if not scene.accuracy:
         return f"No measure of accuracy besides {noun} was taken: one number is weak evidence."
     found = {m: [(r, _find_same(relations, r)) for r in certain] for m, relations in scene.accuracy.items()}
-    names = ", ".join(_called(scene, measure, [o for _, o in of]) for measure, of in found.items())
+    names = ", ".join(_call(scene, measure, [o for _, o in of]) for measure, of in found.items())
     if all(_confirms(scene, measure, r, o) for measure, of in found.items() for r, o in of):
         which = "the difference that is" if n == 1 else f"all {count(n)} differences that are"
         also = f"{'is' if n == 1 else 'are'} so by {'it' if len(found) == 1 else 'each of them'}"
         return f"The order holds by every other measure of accuracy ({names}): {which} certain by {noun} {also}."
     which = "the difference that is" if n == 1 else f"the {count(n)} differences that are"
     parts = [
-        f"{_called(scene, measure, [o for _, o in of])} {_shows(scene, measure, of)}" for measure, of in found.items()
+        f"{_call(scene, measure, [o for _, o in of])} {_shows(scene, measure, of)}" for measure, of in found.items()
     ]
     return f"Other measures of accuracy, of {which} certain by {noun}: {'; '.join(parts)}."
 
@@ -144,18 +144,20 @@ def _shows(scene: Scene, measure: str, found: Sequence[tuple[Relation, Relation 
     """How many differences a measure shows alike, and which it turns or does not tell."""
     same = [o for r, o in found if _confirms(scene, measure, r, o)]
     fooled = {
-        r.better: _above(scene, scene.accuracy[measure], r.better) for r, o in found if o is not None and o.certain
+        r.better: _find_above(scene, scene.accuracy[measure], r.better) for r, o in found if o is not None and o.certain
     }
     void = [r for r, o in found if o is not None and o.certain and o.better == r.better and o not in same]
     turned = [o for r, o in found if o is not None and o.certain and o.better != r.better]
-    equal = [r for r, o in found if _alike(o)]
-    open_ = [r for r, o in found if o is None or not (o.certain or _alike(o))]
+    equal = [r for r, o in found if _tell_alike(o)]
+    open_ = [r for r, o in found if o is None or not (o.certain or _tell_alike(o))]
     parts = [f"shows {'the same' if len(same) == len(found) else f'{count(len(same))} alike'}"] if same else []
     if turned:
         each = [f"{o.better} better than {o.worse} by {_size(scene, measure, o)}" for o in turned[:_MOST]]
         parts.append(f"turns {count(len(turned))} ({'; '.join(each)}{'; …' * (len(turned) > _MOST)})")
     if void:
-        each = [f"{_who(scene, fooled[name])} better than {name}" for name in dict.fromkeys(r.better for r in void)]
+        each = [
+            f"{_name_arms(scene, fooled[name])} better than {name}" for name in dict.fromkeys(r.better for r in void)
+        ]
         parts.append(f"confirms nothing of {count(len(void))} ({'; '.join(each)})")
     if len(open_) == len(found) > 1:
         return "tells of none"
@@ -185,7 +187,7 @@ def _tell_price(scene: Scene, certain: Sequence[Relation]) -> Iterator[str]:
         )
 
 
-def _folding(scene: Scene, names: Sequence[str], ahead: Sequence[Relation]) -> Iterator[str]:
+def _tell_folding(scene: Scene, names: Sequence[str], ahead: Sequence[Relation]) -> Iterator[str]:
     """Which arms fold, the first of them beside the others' numbers."""
     rows = {row["name"]: row for row in scene.summary.to_dict("records")}
     scored = {s.name: s.scored for s in scene.standings}
@@ -217,7 +219,7 @@ def _tell_better_elsewhere(scene: Scene, names: Sequence[str], ahead: Sequence[R
     """Measures of accuracy by which one behind, or a reference, is better, for certain or by one thing alone not."""
     behind = {name: {r.worse for r in ahead if r.better == name} for name in names}
     for measure, relations in scene.accuracy.items():
-        below = scene.with_unranked(relations)
+        below = scene.find_with_unranked(relations)
         found = [o for o in relations if o.worse in behind and (o.better in behind[o.worse] or o in below)]
         for kind, how in (("certain", ""), ("doubted", ", though not for certain")):
             of_worse = {name: [o for o in found if o.kind == kind and o.worse == name] for name in names}
@@ -227,32 +229,32 @@ def _tell_better_elsewhere(scene: Scene, names: Sequence[str], ahead: Sequence[R
             for better, of in groups.items():
                 size = _size(scene, measure, max(of, key=lambda o: o.difference), " at most" * (len(of) > 1))
                 worse = few(list(dict.fromkeys(o.worse for o in of)))
-                yield f"{_who(scene, better)} better than {worse} by {_name_of(measure)}{how} ({size})"
+                yield f"{_name_arms(scene, better)} better than {worse} by {_name_of(measure)}{how} ({size})"
 
 
-def _who(scene: Scene, names: Sequence[str]) -> str:
+def _name_arms(scene: Scene, names: Sequence[str]) -> str:
     """Arms and their verb."""
-    return f"{few([scene.called(name) for name in names])} {'are' if len(names) > 1 else 'is'}"
+    return f"{few([scene.call(name) for name in names])} {'are' if len(names) > 1 else 'is'}"
 
 
-def _above(scene: Scene, relations: Sequence[Relation], name: str, *, certain: bool = True) -> list[str]:
+def _find_above(scene: Scene, relations: Sequence[Relation], name: str, *, certain: bool = True) -> list[str]:
     """References that are better than an arm by a measure, which then confirms nothing of it."""
-    own = [o for o in scene.with_unranked(relations) if o.worse == name]
+    own = [o for o in scene.find_with_unranked(relations) if o.worse == name]
     return [o.better for o in own if o.certain or (o.ahead and not certain)]
 
 
 def _confirms(scene: Scene, measure: str, r: Relation, o: Relation | None) -> bool:
     """Whether a measure shows a difference too, and tells the better arm from those that register nothing."""
     same = o is not None and o.certain and o.better == r.better
-    return same and not _above(scene, scene.accuracy[measure], r.better)
+    return same and not _find_above(scene, scene.accuracy[measure], r.better)
 
 
-def _alike(o: Relation | None) -> str:
+def _tell_alike(o: Relation | None) -> str:
     """How two arms are shown to be alike; empty where they are not."""
     return o.kind if o is not None and o.kind in ("equivalent", "identical") else ""
 
 
-def _called(scene: Scene, measure: str, found: Sequence[Relation | None]) -> str:
+def _call(scene: Scene, measure: str, found: Sequence[Relation | None]) -> str:
     """Name of a measure, with how far it reaches where that is less far than the score does."""
     known = [o for o in found if o is not None]
     reach = _reach(scene, min(known, key=lambda o: int(o.row["n"]))) if known else ""
@@ -265,7 +267,7 @@ def _reach(scene: Scene, o: Relation) -> str:
     n = int(o.row["n"])
     if 100 * n >= (100 - MAY_LACK_PERCENT) * r.row["n"]:
         return ""
-    return f", over {count(n)} pair{'s' * (n != 1)}{as_far([o])}"
+    return f", over {count(n)} pair{'s' * (n != 1)}{tell_limit([o])}"
 
 
 def _find_same(relations: Sequence[Relation], r: Relation) -> Relation | None:

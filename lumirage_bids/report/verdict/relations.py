@@ -124,7 +124,7 @@ class Relation:
 _FEW = 6  # subjects: fewer are said to be few
 
 
-def as_far(relations: Iterable[Relation]) -> str:
+def tell_limit(relations: Iterable[Relation]) -> str:
     """How far certainty goes where it is from a few subjects."""
     found = list(relations)
     fewest, units = min(((int(r.row["n_subjects"]), r.units) for r in found), default=(_FEW, ""))
@@ -168,13 +168,13 @@ def relation(row: Row, labels: Mapping[Arm, str], criteria: Criteria, *, sign: i
         **{"d_z": abs(row["d_z"]), "d_z_low": d_z_low, "d_z_high": d_z_high},
         failures_differ=failures_differ,
         lacks_too_much=_lacks_too_much(row, criteria),
-        alike=_alike(row, criteria),
+        alike=_are_alike(row, criteria),
         hides=_hides(row, criteria),
         row=row,
     )
 
 
-def _alike(row: Row, criteria: Criteria) -> bool:
+def _are_alike(row: Row, criteria: Criteria) -> bool:
     return bool(row["tie_percent"] == 100 or row["p_equivalence_holm"] < criteria.alpha)
 
 
@@ -182,7 +182,7 @@ def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
     counts = _counts(row, criteria)
     sorted_out: tuple[tuple[bool, Kind], ...] = (
         (row["n"] == 0, "unknown"),
-        (_alike(row, criteria) and failures_differ, "open"),
+        (_are_alike(row, criteria) and failures_differ, "open"),
         (row["tie_percent"] == 100, "identical"),
         (not math.isfinite(row["ci_low"]), "unknown"),
         (row["p_equivalence_holm"] < criteria.alpha, "equivalent"),

@@ -194,16 +194,16 @@ class Scene:
 
         return sorted(relations, key=key)
 
-    def between(self, a: str, b: str) -> Relation | None:
+    def find_relation(self, a: str, b: str) -> Relation | None:
         """The relation of two arms; None where they were not compared."""
         return next((r for r in self.relations if r.names() == {a, b}), None)
 
-    def of_ranked(self) -> list[Relation]:
+    def find_of_ranked(self) -> list[Relation]:
         """Relations between arms that are ranked, or would be had they a pair in common."""
         names = {s.name for s in self.competitors if not s.set_aside}
         return [r for r in self.relations if r.names() <= names]
 
-    def confounded(self, r: Relation) -> bool:
+    def is_confounded(self, r: Relation) -> bool:
         """Whether two arms differ in method and variant, and no ranked arm between them tells which does it."""
         if not r.two_changed:
             return False
@@ -211,7 +211,7 @@ class Scene:
         between = {(r.row["variant_a"], r.row["method_b"]), (r.row["variant_b"], r.row["method_a"])}
         return not arms & between
 
-    def fuller(self, relations: Iterable[Relation]) -> Standing | None:
+    def find_fuller(self, relations: Iterable[Relation]) -> Standing | None:
         """An arm that is set aside, and yet scored many more pairs than these relations are over; None without."""
         most = max((s for s in self.competitors if s.set_aside), key=lambda s: s.scored, default=None)
         over = max((int(r.row["n"] + r.row["n_left_out"]) for r in relations), default=0)
@@ -224,11 +224,11 @@ class Scene:
         """Whether any difference is certain: only then is anything said of other measures."""
         return any(r.certain for r in self.relations)
 
-    def called(self, name: str) -> str:
+    def call(self, name: str) -> str:
         """An arm in a sentence: of a control it is said that it is one."""
         return f"the control {name}" if any(s.control and s.name == name for s in self.standings) else name
 
-    def with_unranked(self, relations: Sequence[Relation] | None = None) -> list[Relation]:
+    def find_with_unranked(self, relations: Sequence[Relation] | None = None) -> list[Relation]:
         """Relations of a ranked arm with a reference of its own variant; by the score, or those of another measure."""
         names, unranked = {s.name for s in self.ranked}, {s.name for s in self.standings if s.reference}
         among = self.relations if relations is None else relations
@@ -258,7 +258,7 @@ def standings(
     places = {Arm(row["variant"], row["method"]): row for row in ranking.to_dict("records")}
     failed = pairs[pairs["status"] != "ok"]
     by_arm = {
-        Arm(str(variant), str(method)): _told(of)
+        Arm(str(variant), str(method)): _tell_reasons(of)
         for (variant, method), of in count_kinds(failed, ["variant", "method"]).groupby(["variant", "method"])
     }
     found = []
@@ -279,7 +279,7 @@ def find_unscored(pairs: pd.DataFrame, score: Score) -> pd.DataFrame:
     return pairs[~told.groupby([pairs["moving"], pairs["fixed"]]).transform("any")]
 
 
-def _told(reasons: pd.DataFrame) -> str:
+def _tell_reasons(reasons: pd.DataFrame) -> str:
     """The most frequent kinds of failure, and how many pairs each where there are several; empty where none is told."""
     if list(reasons["reason"]) == [NOT_TOLD]:
         return ""

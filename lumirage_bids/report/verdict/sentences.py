@@ -8,8 +8,8 @@ from itertools import islice
 
 from lumirage_bids.report.text import and_join, count, few, fixed, p_value
 from lumirage_bids.report.verdict.certain import MOST, differences, doubts, single_splits, subjects
-from lumirage_bids.report.verdict.headline import against, hidden, surely, turning, turns
-from lumirage_bids.report.verdict.other_measures import of_reference, order
+from lumirage_bids.report.verdict.headline import set_against, tell_hidden, tell_reach, tell_turning, turns
+from lumirage_bids.report.verdict.other_measures import order, weigh_unranked
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import FLOOR
@@ -26,12 +26,12 @@ def sentences(scene: Scene) -> list[str]:
     """Say all that the numbers carry, failures and what is certain first."""
     if scene.withheld:
         return list(failures(scene))
-    rows = scene.by_place(r for r in scene.of_ranked() if not r.two_changed or scene.confounded(r))
+    rows = scene.by_place(r for r in scene.find_of_ranked() if not r.two_changed or scene.is_confounded(r))
     told = [
-        *apart(scene),
+        *rank_apart(scene),
         *differences(scene, rows),
         *order(scene, rows),
-        *islice(turning(scene), MOST),
+        *islice(tell_turning(scene), MOST),
         *interactions(scene),
         *level(scene, rows),
         *gains(scene),
@@ -44,7 +44,7 @@ def sentences(scene: Scene) -> list[str]:
     return [*told, *ceiling(scene), *reach(scene, rows)]
 
 
-def apart(scene: Scene) -> Iterator[str]:
+def rank_apart(scene: Scene) -> Iterator[str]:
     """Rank arms that lack too many pairs apart, with what is missing at worst."""
     aside = [s for s in scene.competitors if s.set_aside and s.failed >= s.unfinished and s.scored]
     if not aside or not scene.words.worst:
@@ -93,21 +93,21 @@ def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         yield f"The same score in every pair: {_pairs_of(by_kind['identical'])}."
     if by_kind["equivalent"]:
         yield (
-            f"Equivalent, their means differ by less than {margin} {surely(scene, by_kind['equivalent']).strip()} (two "
-            f"one-sided tests, Holm's correction): {_pairs_of(by_kind['equivalent'])}."
+            f"Equivalent, their means differ by less than {margin} {tell_reach(scene, by_kind['equivalent']).strip()} "
+            f"(two one-sided tests, Holm's correction): {_pairs_of(by_kind['equivalent'])}."
         )
-    yield from _each("not shown to count", [_not_shown_to_count(scene, r) for r in by_kind["small"]])
+    yield from _list_each("not shown to count", [_not_shown_to_count(scene, r) for r in by_kind["small"]])
     undecided = [
-        f"Not certain: {_neutral(scene, r)}.{_turned(scene, r)}{hidden(scene, r)}{_in_some(scene, r)}"
+        f"Not certain: {_neutral(scene, r)}.{_tell_turned(scene, r)}{tell_hidden(scene, r)}{_tell_in_splits(scene, r)}"
         for r in rows
         if r.kind in ("open", "turned")
     ]
-    yield from _each("not certain", undecided)
+    yield from _list_each("not certain", undecided)
     untested = [f"{_neutral(scene, r)}. No interval: {r.row['refused']}." for r in rows if r.kind == "unknown"]
-    yield from _each("without an interval", untested)
+    yield from _list_each("without an interval", untested)
 
 
-def _each(what: str, told: Sequence[str]) -> Iterator[str]:
+def _list_each(what: str, told: Sequence[str]) -> Iterator[str]:
     """The first sentences of a kind, and how many more there are."""
     yield from told[:MOST]
     if (more := len(told) - MOST) > 0:
@@ -119,16 +119,18 @@ def _not_shown_to_count(scene: Scene, r: Relation) -> str:
     size = f" d_z is {fixed(r.d_z, 2)}, below the threshold {threshold:g}." if r.d_z < threshold else ""
     if not r.shown:
         return f"Neither certain nor shown to count: {_neutral(scene, r)}.{size}{doubts(scene, r)}"
-    told = f"{r.better} is {scene.words.above} {r.worse}{surely(scene, [r])}, but that it counts is not shown"
+    told = f"{r.better} is {scene.words.above} {r.worse}{tell_reach(scene, [r])}, but that it counts is not shown"
     return f"{told}: {_neutral(scene, r)}.{size}{doubts(scene, r)}"
 
 
 def _pairs_of(rows: Sequence[Relation]) -> str:
-    names = [f"{r.row['method_b']} and {r.row['method_a']}" if r.better == r.worse else _both(r) for r in rows[:MOST]]
+    names = [
+        f"{r.row['method_b']} and {r.row['method_a']}" if r.better == r.worse else _name_both(r) for r in rows[:MOST]
+    ]
     return "; ".join([*names, *([f"{len(rows) - MOST} others"] if len(rows) > MOST else [])])
 
 
-def _both(r: Relation) -> str:
+def _name_both(r: Relation) -> str:
     return " and ".join(sorted((r.better, r.worse)))
 
 
@@ -151,7 +153,7 @@ def _n(r: Relation) -> str:
     return f"{count(r.row['n'])} pair{'s' if r.row['n'] != 1 else ''}"
 
 
-def _turned(scene: Scene, r: Relation) -> str:
+def _tell_turned(scene: Scene, r: Relation) -> str:
     worst = scene.words.size(r.row["worst_case_difference"], sign=True)
     at_worst = f"With failed pairs scored {scene.words.worst}"
     if r.kind == "turned":
@@ -164,7 +166,7 @@ def _turned(scene: Scene, r: Relation) -> str:
     return f"{told} {at_worst} {r.row['method_b']} − {r.row['method_a']} is {worst}." if differs else told
 
 
-def _in_some(scene: Scene, r: Relation) -> str:
+def _tell_in_splits(scene: Scene, r: Relation) -> str:
     """Single splits in which a difference is certain that is not over all."""
     found = [(n, each) for n, each in single_splits(scene) if each.names() == r.names() and each.certain]
     parts = [
@@ -176,7 +178,7 @@ def _in_some(scene: Scene, r: Relation) -> str:
 
 def gains(scene: Scene) -> Iterator[str]:
     """Tell what each method gains over the floor of its own variant, and which do harm."""
-    own = [r for r in scene.with_unranked() if FLOOR in (r.row["method_a"], r.row["method_b"])]
+    own = [r for r in scene.find_with_unranked() if FLOOR in (r.row["method_a"], r.row["method_b"])]
     if not own:
         return
     names = {s.name for s in scene.standings if not s.reference}
@@ -189,34 +191,34 @@ def gains(scene: Scene) -> Iterator[str]:
     yield f"Against the start without deformation ({FLOOR}), in {scene.words.noun}: {', '.join(parts)}."
     worse = [r for r in own if r.certain and r.worse in names]
     if worse:
-        how = surely(scene, worse) if scene.fuller(worse) else ", for certain"
+        how = tell_reach(scene, worse) if scene.find_fuller(worse) else ", for certain"
         yield f"{and_join([r.worse for r in worse])}: worse than no deformation at all{how}."
     for floor in (s.name for s in scene.standings if s.method == FLOOR):
-        for measures, arms in ((measures, arms) for better, measures, arms in of_reference(scene, floor) if better):
+        for measures, arms in ((measures, arms) for better, measures, arms in weigh_unranked(scene, floor) if better):
             yield f"{few(arms)}: worse than no deformation at all by {and_join(measures)}, for certain."
     none = [r for r in own if r.kind in ("open", "turned", "small", "equivalent", "identical")]
     for r in none[:MOST]:
         name = next(iter(r.names() & names))
-        told = against(scene, name, r)
+        told = set_against(scene, name, r)
         yield f"{told[0].upper() if told.startswith(('that ', 'how ')) else told[0]}{told[1:]}."
 
 
 def controls(scene: Scene) -> Iterator[str]:
     """Tell of each control which methods it is above, which it is below, and which it is not told apart from."""
     for control in (s for s in scene.standings if s.control):
-        own = [r for r in scene.with_unranked() if control.name in r.names()]
+        own = [r for r in scene.find_with_unranked() if control.name in r.names()]
         above = [r for r in own if r.certain and r.better == control.name]
         below = [r for r in own if r.certain and r.worse == control.name]
         open_ = [r for r in own if not r.certain]
         parts = []
         if above:
             parts.append(
-                f"is {scene.words.above} {few([r.worse for r in above])}{surely(scene, above)}: with these labels "
+                f"is {scene.words.above} {few([r.worse for r in above])}{tell_reach(scene, above)}: with these labels "
                 f"{scene.words.noun} does not tell registration from it"
             )
         if below:
-            parts.append(f"is {scene.words.below} {few([r.better for r in below])}{surely(scene, below)}")
-        for better, measures, arms in of_reference(scene, control.name):
+            parts.append(f"is {scene.words.below} {few([r.better for r in below])}{tell_reach(scene, below)}")
+        for better, measures, arms in weigh_unranked(scene, control.name):
             of = f"{few(arms)} by {and_join(measures)}, for certain"
             parts.append(f"is better than {of}: that confirms nothing of them" if better else f"is worse than {of}")
         if open_:
@@ -236,14 +238,14 @@ def _gain_interval(scene: Scene, r: Relation, better: bool) -> str:
 def ranks(scene: Scene) -> Iterator[str]:
     """Rank by significance and by resampling, where at least one difference between methods is certain."""
     ranked = scene.ranked
-    certain = [r for r in scene.of_ranked() if r.certain]
+    certain = [r for r in scene.find_of_ranked() if r.certain]
     if len(ranked) < 3 or not certain:
         return
     by_rank: dict[int, list[str]] = {}
     for s in ranked:
         by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
     places = [f"{rank}. {few(names)}" for rank, names in sorted(by_rank.items())]
-    how = surely(scene, certain) if scene.fuller(certain) else " for certain"
+    how = tell_reach(scene, certain) if scene.find_fuller(certain) else " for certain"
     told = f"Rank, one more than the methods that are ahead{how}: {'; '.join(places)}."
     firsts = [f"{s.name} {s.first_percent:.0f} %" for s in ranked if s.first_percent >= 1]
     alone = len(by_rank.get(1, [])) == 1 and firsts
@@ -292,7 +294,7 @@ def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         for column, what in (("moving", "moving subject"), ("fixed", "fixed subject"), ("pair", "single pair"))
         if math.isfinite(r.row[f"{column}_percent"])
     ]
-    varies = f" What {_both(r)} differ by varies with: {', '.join(parts)}." if parts else ""
+    varies = f" What {_name_both(r)} differ by varies with: {', '.join(parts)}." if parts else ""
     needed = float(r.row["n_for_margin"])
     take = f"about {count(math.ceil(needed))}" if math.isfinite(needed) else f"more than {count(MOST_SUBJECTS)}"
     yield (
@@ -347,7 +349,7 @@ def ceiling(scene: Scene) -> Iterator[str]:
 
 def reach(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
     """Say for whom results hold where one side of the pairs is one subject, of every class that a sentence uses."""
-    used = [("", r) for r in [*rows, *scene.with_unranked()]]
+    used = [("", r) for r in [*rows, *scene.find_with_unranked()]]
     whole = {r.names(): r.row["n"] for r in scene.relations}
     used += [
         (f" of {name}", r) for name, r in single_splits(scene) if r.kind == "certain" and r.row["n"] < whole[r.names()]

@@ -150,7 +150,7 @@ def judge(
             Verdict(
                 labelling=scene.labelling,
                 pairs=where,
-                evaluation="" if plain else _compared(tables.pairs, scene.evaluation),
+                evaluation="" if plain else _tell_compared(tables.pairs, scene.evaluation),
                 headline=headline(scene),
                 sentences=tuple(sentences(scene)),
                 standings=tuple(scene.standings),
@@ -160,20 +160,20 @@ def judge(
     return found
 
 
-def _compared(pairs: pd.DataFrame, evaluation: str) -> str:
+def _tell_compared(pairs: pd.DataFrame, evaluation: str) -> str:
     """Where label maps were compared; of a name that is none of ours nothing is known."""
     known = grids_of(pairs).get(evaluation)
     return f"labels compared {compared_where(*known)}" if known else f"evaluation {quote(evaluation)}"
 
 
-def _of_labels(column: str) -> bool:
+def _is_of_labels(column: str) -> bool:
     """Whether a score may depend on the labels: whatever is none of our measures may."""
     return column not in measures.columns() or measures.looks_at_labels(column)
 
 
 def withheld_of(known: Known, score: Score) -> Mapping[str, str]:
     """Labelling → why there is no verdict by a score: what does not look at labels is judged whatever they are."""
-    return known.withheld if _of_labels(score.column) else {}
+    return known.withheld if _is_of_labels(score.column) else {}
 
 
 def ranked_labellings(ranking: pd.DataFrame, withheld: Mapping[str, str]) -> pd.DataFrame:
@@ -212,11 +212,11 @@ def _scene(
 ) -> Scene:
     labels = arm_labels(arms_of(summary))
     pairs = tables.pairs[(tables.pairs["labelling"] == labelling) & (tables.pairs["evaluation"] == how)]
-    here = _of(tables.comparisons, labelling, how)
+    here = _keep_of(tables.comparisons, labelling, how)
     classes = {
         str(name): relate(rows, pairs, labels, criteria, score) for name, rows in here.groupby("split", sort=False)
     }
-    inside, ranks = rows_of_class(pairs, labelling, split), _of(tables.ranking, labelling, how)
+    inside, ranks = rows_of_class(pairs, labelling, split), _keep_of(tables.ranking, labelling, how)
     unscored = find_unscored(inside, score)
     return Scene(
         labelling=labelling,
@@ -234,20 +234,20 @@ def _scene(
             name=[labels[Arm(v, m)] for v, m in zip(summary["variant"], summary["method"], strict=True)]
         ),
         interactions=_interactions(tables.interactions, labelling, how, labels),
-        structures=_of(tables.structure_differences, labelling, how),
+        structures=_keep_of(tables.structure_differences, labelling, how),
         further={
             measure: relations
             for measure, relations in _relations_by_measure(
-                _of(tables.further_comparisons, labelling, how), split, pairs, labels, criteria
+                _keep_of(tables.further_comparisons, labelling, how), split, pairs, labels, criteria
             ).items()
-            if not (known.withheld.get(labelling) and _of_labels(measure))
+            if not (known.withheld.get(labelling) and _is_of_labels(measure))
         },
         criteria=criteria,
         words=words,
         withheld=withheld_of(known, score).get(labelling, ""),
-        absent=_absent(tables.pairs, labelling),
+        absent=_find_absent(tables.pairs, labelling),
         caveats=[known.caveats[labelling]] if labelling in known.caveats else [],
-        rescans=_rescans(_of(tables.summary, labelling, how)),
+        rescans=_rescans(_keep_of(tables.summary, labelling, how)),
         agreements=known.agreements.get(labelling, ()),
         elsewhere=any(arm.method not in known.unranked and arm not in labels for arm in arms_of(tables.pairs)),
     )
@@ -266,14 +266,14 @@ def _relations_by_measure(
     }
 
 
-def _absent(pairs: pd.DataFrame, labelling: str) -> list[str]:
+def _find_absent(pairs: pd.DataFrame, labelling: str) -> list[str]:
     """Arms that have no row of a labelling, by their names among all."""
     everyone = arm_labels(arms_of(pairs))
     here = set(arms_of(pairs[pairs["labelling"] == labelling]))
     return [name for arm, name in everyone.items() if arm not in here]
 
 
-def _of(table: pd.DataFrame, labelling: str, how: str) -> pd.DataFrame:
+def _keep_of(table: pd.DataFrame, labelling: str, how: str) -> pd.DataFrame:
     return table[(table["labelling"] == labelling) & (table["evaluation"] == how)] if len(table) else table
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.report.collected.comparable import Block, comparable, refuse_mixture
+from lumirage_bids.report.collected.comparable import Block, find_comparable, refuse_mixture
 from tests.report.collected.runs import STRUCTURES, scores, sent
 
 
@@ -17,7 +17,7 @@ def small(seed, **more):
 
 
 def test_experiments_made_alike_on_different_datasets_are_comparable():
-    found = comparable([sent(small(1), dataset="A"), sent(small(2), dataset="B")])
+    found = find_comparable([sent(small(1), dataset="A"), sent(small(2), dataset="B")])
     assert found.apart == ()
     assert found.datasets == ["A", "B"]
     assert set(found.methods.values()) == {"identity", "greedy", "syn"}
@@ -40,7 +40,7 @@ def test_experiments_made_alike_on_different_datasets_are_comparable():
     ],
 )
 def test_an_arm_of_the_same_name_under_other_conditions_is_shown_apart(changes, told):
-    found = comparable([sent(small(1), dataset="A"), sent(small(2), dataset="B", changes=changes)])
+    found = find_comparable([sent(small(1), dataset="A"), sent(small(2), dataset="B", changes=changes)])
     assert {each.name: each.reasons[0] for each in found.apart} == told
     assert all(each.experiments == ((0,), (1,)) for each in found.apart)
     letters = {key.experiment: name for key, name in found.methods.items() if key.method == "syn"}
@@ -50,7 +50,7 @@ def test_an_arm_of_the_same_name_under_other_conditions_is_shown_apart(changes, 
 def test_conditions_that_nobody_knows_equal_no_others():
     unknown = sent(small(2), dataset="B")
     arms = tuple(replace(arm, conditions={}) for arm in unknown.about.arms)
-    found = comparable([sent(small(1), dataset="A"), replace(unknown, about=replace(unknown.about, arms=arms))])
+    found = find_comparable([sent(small(1), dataset="A"), replace(unknown, about=replace(unknown.about, arms=arms))])
     assert {each.name for each in found.apart} == {"identity", "greedy", "syn"}
     assert all("not on record" in each.reasons[0] for each in found.apart)
 
@@ -68,7 +68,7 @@ def test_conditions_that_nobody_knows_equal_no_others():
     ],
 )
 def test_a_label_set_of_the_same_name_that_is_another_is_shown_apart(more, why):
-    found = comparable([sent(small(1), dataset="A"), sent(small(2), dataset="B", **more)])
+    found = find_comparable([sent(small(1), dataset="A"), sent(small(2), dataset="B", **more)])
     (apart,) = found.apart
     assert (apart.kind, apart.name, apart.reasons) == ("labelling", "manual", (why,))
     assert set(found.groups.values()) == {"manual [A]", "manual [B]"}
@@ -77,13 +77,15 @@ def test_a_label_set_of_the_same_name_that_is_another_is_shown_apart(more, why):
 def test_a_small_dataset_may_lack_a_rare_structure():
     many = {i: f"structure {i}" for i in range(1, 31)}
     fewer = {i: name for i, name in many.items() if i != 7}
-    found = comparable([sent(small(1), dataset="A", structures=many), sent(small(2), dataset="B", structures=fewer)])
+    found = find_comparable(
+        [sent(small(1), dataset="A", structures=many), sent(small(2), dataset="B", structures=fewer)]
+    )
     assert found.apart == ()
 
 
 def test_native_and_prepared_grids_are_apart():
     other = small(2).assign(evaluation="reference")
-    found = comparable([sent(small(1), dataset="A"), sent(other, dataset="B")])
+    found = find_comparable([sent(small(1), dataset="A"), sent(other, dataset="B")])
     assert found.groups == {
         Block(0, "manual", "native"): "manual",
         Block(1, "manual", "reference"): "manual, reference",
@@ -93,14 +95,14 @@ def test_native_and_prepared_grids_are_apart():
 
 
 def test_two_protocols_on_one_dataset_are_one_dataset():
-    found = comparable([sent(small(1), dataset="A"), sent(small(2), dataset="A", name="again")])
+    found = find_comparable([sent(small(1), dataset="A"), sent(small(2), dataset="A", name="again")])
     assert found.datasets == ["A", "A"]
 
 
 def test_the_same_scans_under_another_name_of_the_dataset_are_seen():
     first = small(1)
     again = first.assign(dice_mean=first["dice_mean"] + 0.01)
-    found = comparable([sent(first, dataset="A"), sent(again, dataset="A at site 2"), sent(small(3), dataset="C")])
+    found = find_comparable([sent(first, dataset="A"), sent(again, dataset="A at site 2"), sent(small(3), dataset="C")])
     assert found.datasets == ["A", "A", "C"]
     (apart,) = found.apart
     assert (apart.kind, apart.experiments) == ("dataset", ((0, 1),))
@@ -131,7 +133,7 @@ def test_two_sites_of_one_dataset_name_are_told(rename, told):
     other = small(2)
     if rename:
         other = other.assign(**{side: other[side].str.replace("sub-", "sub-x") for side in ("moving", "fixed")})
-    found = comparable(
+    found = find_comparable(
         [sent(small(1), dataset="A"), sent(other, dataset="A", name="site 2"), sent(small(3), dataset="B")]
     )
     (apart,) = found.apart
@@ -142,4 +144,4 @@ def test_two_sites_of_one_dataset_name_are_told(rename, told):
 def test_one_dataset_under_two_protocols_is_told_once_and_only_where_scores_differ():
     first = small(1)
     again = sent(first.assign(dice_mean=first["dice_mean"] + 0.01), dataset="A", name="again")
-    assert comparable([sent(first, dataset="A"), again]).apart == ()
+    assert find_comparable([sent(first, dataset="A"), again]).apart == ()

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lumirage_bids.report.collected.sentences import alone, apart_sentence, verdict_together
+from lumirage_bids.report.collected.sentences import apart_sentence, tell_single, verdict_together
 from lumirage_bids.report.collected.summing import sum_up
 from tests.report.collected.runs import scores, sent
 from tests.report.situations import fail, of, some
@@ -105,8 +105,8 @@ def test_one_protocol_more_on_a_dataset_is_told_by_its_name():
 
 def test_a_label_set_of_one_experiment_is_said_to_stand_by_itself():
     summed = sum_up([*many([0.03, 0.03]), sent(scores(7, labellings=("other",)), dataset="V")])
-    assert alone(summed)[0].endswith("By itself: other (V (3)).")
-    assert alone(sum_up(many([0.03]))) == []
+    assert tell_single(summed)[0].endswith("By itself: other (V (3)).")
+    assert tell_single(sum_up(many([0.03]))) == []
 
 
 def test_of_too_few_subjects_the_reason_is_told_where_nothing_is_summed_up():

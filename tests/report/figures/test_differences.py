@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from lumirage_bids.report.figures.differences import MAX_ROWS, differing_in_one, paired_differences
+from lumirage_bids.report.figures.differences import MAX_ROWS, keep_differing_in_one, paired_differences
 from lumirage_bids.stats.classes import ALL, DIFFERENT_SUBJECTS
 from lumirage_bids.stats.comparisons import compare
 from tests.report.figures.drawn import words
@@ -43,7 +43,7 @@ def test_intervals_are_drawn_where_there_are_subjects_enough():
 def test_only_arms_that_differ_in_one_thing_are_put_against_each_other():
     pairs, _ = score_table(subjects=3, variants=("1mm", "2mm"), kinds=("T1w",))
     table = compare(pairs).query("split == 'all'")
-    kept = differing_in_one(table)
+    kept = keep_differing_in_one(table)
     assert len(table) == 15
     assert len(kept) == 2 * 3 + 3
     names = [t.get_text() for t in paired_differences(pairs, table, "braincolor", ALL).axes[0].get_yticklabels()]

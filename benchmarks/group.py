@@ -134,7 +134,7 @@ def tables(out: Path) -> None:
         seconds[name] = time.perf_counter() - begin
 
     with timed("reading"):
-        rows, _ = score_table.current(Output(out))
+        rows, _ = score_table.read_current(Output(out))
     pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
     luts = {name: read_lut(out / paths.look_up_table(name)) for name in rows}
     with timed("summary"):

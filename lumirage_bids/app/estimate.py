@@ -116,7 +116,7 @@ def _voxels(batch: Batch, plan: Plan, finest: int) -> int:
 
 def _pair(batch: Batch, device: str, threads: int, voxels: int, timings: Timings) -> tuple[float, bool]:
     """Seconds of one pair, and whether they were measured."""
-    known = timings.typical(batch, device, threads)
+    known = timings.estimate(batch, device, threads)
     if known is not None:
         return known, True
     method = batch.arm.cost(voxels, device).seconds
@@ -136,11 +136,11 @@ def _scoring(batch: Batch) -> Iterable[float]:
 def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Timings) -> float:
     million, seconds = voxels / 1e6, 0.0
     for job in plan.preparing:
-        known = timings.typical(job, device, threads)
+        known = timings.estimate(job, device, threads)
         seconds += _seconds_of_scan(job, plan.masking, million) / threads if known is None else known
     for align in plan.aligning:
         if align.scan.name != align.reference.name:
-            known = timings.typical(align, device, threads)
+            known = timings.estimate(align, device, threads)
             rule = _at(ALIGNING_S, million) / threads if align.alignment.start == "aligned" else 0.1
             seconds += rule if known is None else known
     return seconds
@@ -148,7 +148,7 @@ def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Ti
 
 def _seconds_of_scan(job: ScanJob, masking: Masking, million: float) -> float:
     """Seconds of one core for what is made of a scan."""
-    asked = masking.asked(job.scan) if job.variants else []
+    asked = masking.list_asked(job.scan) if job.variants else []
     mask = 0.0 if asked and asked[0].settles(job.scan) else max((masker.seconds for masker in asked), default=0.0)
     seconds = mask + PREPARING_S * million * (1 + len(job.variants))
     for labels, _ in job.labels:

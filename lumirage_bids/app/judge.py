@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids import methods
-from lumirage_bids.audit.label_rules import withheld
+from lumirage_bids.audit.label_rules import find_withheld
 from lumirage_bids.base.criteria import CONFIDENCE, MARGIN, THRESHOLD, Criteria, why_not
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.output.files import json_value
@@ -267,7 +267,7 @@ def _bounds_of(table: ScoreTable, asked: Question) -> Known:
     return Known(
         planned=table.planned,
         caveats=_few_structures(table),
-        withheld=withheld(read_labellers(records)),
+        withheld=find_withheld(read_labellers(records)),
         unranked=(FLOOR, *_controls(table, asked, records)),
     )
 

@@ -101,7 +101,7 @@ def read_overview(output: Output) -> Overview:
             f"{output} holds no output of 'lumirage BIDS_DIR {output} participant'. Give the folder that was OUT_DIR."
         )
     latest = records[-1]
-    rows, _ = score_table.current(output, structures=False)
+    rows, _ = score_table.read_current(output, structures=False)
     number = int(latest["plan"]["pairs"])
     absent = number - int(latest["plan"].get("pairs_present", number))
     planned = read_planned(output, number)
@@ -255,7 +255,7 @@ def _tell_left(o: Overview) -> Iterator[str]:
 def show(output: Output) -> int:
     """Print how far the work on an output folder is."""
     print(tell(read_overview(output)))
-    rows, notes = score_table.current(output, structures=False)
+    rows, notes = score_table.read_current(output, structures=False)
     followed = follow(output, rows)
     if followed:
         print(f"Frozen plan: digest {followed.digest}: {followed.words}")

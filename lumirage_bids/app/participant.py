@@ -146,7 +146,7 @@ def _conclude(run: Run) -> int:
 
     rows, table = _write_status(plan, output)
     write_subject_pages(plan, rows, output, pictures=not settings.no_pictures, sloppy=settings.sloppy)
-    mine = status.of_run(table, plan)
+    mine = status.keep_own(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
     for why in count_kinds(undone, ["status"]).to_dict("records"):
         logger.error("%d row(s) %s: %s", why["n"], why["status"], tell_kind(why))
@@ -171,13 +171,13 @@ def _count_unsaved(plan: Plan, output: Output, save: str) -> int:
     """How many pairs have scores, but not all of what is to be saved."""
     kept = (batch for batch in plan.batches if any(task.kinds_kept(save) for task in batch.tasks))
     batches = ((batch, Rows(batch, output)) for batch in kept)
-    return sum(rows.finished(t) and not rows.complete(t, save) for batch, rows in batches for t in batch.tasks)
+    return sum(rows.is_finished(t) and not rows.is_complete(t, save) for batch, rows in batches for t in batch.tasks)
 
 
 def _write_status(plan: Plan, output: Output) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
 
     with output.lock("root"):
-        rows, _ = score_table.current(output, structures=False)
+        rows, _ = score_table.read_current(output, structures=False)
         table = status.status_table(plan, rows)
         status.write(output, table)
     return rows, table

@@ -13,8 +13,8 @@ from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.output.files import write_text
 from lumirage_bids.spatial.images import Volume, read_grid
 from lumirage_bids.spatial.itk import Format, read_transform
-from lumirage_bids.spatial.point_files import EXTENSIONS, check_extension, formatted, read_points
-from lumirage_bids.spatial.points import carried, carried_back, outside_fields
+from lumirage_bids.spatial.point_files import EXTENSIONS, check_extension, format_points, read_points
+from lumirage_bids.spatial.points import carry, carry_back, outside_fields
 from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
     points = read_points(arguments.points)
     transform = _transform(arguments)
     if arguments.of == "fixed":
-        found, fixed = carried(points, transform), points
+        found, fixed = carry(points, transform), points
     else:
-        found = fixed = carried_back(points, transform)
+        found = fixed = carry_back(points, transform)
     _warn_of_outside(fixed, transform)
-    write_text(arguments.out, formatted(found, arguments.out))
+    write_text(arguments.out, format_points(found, arguments.out))
     print(_tell(arguments, points, found))
     return 0
 

@@ -21,7 +21,7 @@ from lumirage_bids.execution import graphs
 from lumirage_bids.execution.graphs import Execution
 from lumirage_bids.experiment import freeze
 from lumirage_bids.experiment.declared import Protocol
-from lumirage_bids.experiment.descriptions import what_was_chosen, write_descriptions
+from lumirage_bids.experiment.descriptions import keep_chosen, write_descriptions
 from lumirage_bids.experiment.find import check_same_experiment
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.settings import Settings
@@ -115,7 +115,7 @@ class Run:
             "statistics": asdict(self.protocol.statistics),
             "training": {a.name: _told_training(a.training) for a in plan.arms},
             "arms": {
-                a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **what_was_chosen(a)} for a in plan.arms
+                a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **keep_chosen(a)} for a in plan.arms
             },
             "inputs": {a.label: asdict(own) for a in plan.arms if (own := a.method.own_input)},
             "started": {a.label: [_about_stage(s) for s in a.stages[:-1]] for a in plan.arms if a.first},
@@ -171,6 +171,6 @@ def _about_stage(stage: ArmOfRun) -> dict[str, Any]:
     return {
         "name": stage.name,
         "method": stage.method.name,
-        "parameters": {k: v for k, v in what_was_chosen(stage)["method"].items() if k != "method"},
+        "parameters": {k: v for k, v in keep_chosen(stage)["method"].items() if k != "method"},
         **({"input": asdict(own)} if own else {}),
     }

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from lumirage_bids.audit.audited_run import AuditedRun, ScanFacts, StructureFacts, read_audited_run
 from lumirage_bids.audit.common import ALPHA, Orders
 from lumirage_bids.audit.finding import AUDIT, SEVERITIES, Finding, audit_table, rank
-from lumirage_bids.audit.label_rules import few_classes, labels_from_intensities, mean_facts, mean_volumes, withheld
+from lumirage_bids.audit.label_rules import (
+    few_classes,
+    find_withheld,
+    labels_from_intensities,
+    mean_facts,
+    mean_volumes,
+)
 from lumirage_bids.methods.base import Training
 from lumirage_bids.stats.classes import FLOOR
 
@@ -30,13 +36,13 @@ __all__ = [
     "audit",
     "audit_table",
     "few_classes",
+    "find_withheld",
     "labels_from_intensities",
     "mean_facts",
     "mean_volumes",
     "name_unchecked",
     "read_audited_run",
     "rules",
-    "withheld",
 ]
 
 

@@ -36,7 +36,7 @@ def different_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     return named[named["split"] != SAME_SUBJECT]
 
 
-def on_common_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+def keep_common_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep scores of the pairs in common, as `lumirage_bids.stats.common` has them; of arms set aside none.
 
     Parameters
@@ -53,7 +53,7 @@ def on_common_pairs(rows: pd.DataFrame) -> pd.DataFrame:
 
 def common_means(rows: pd.DataFrame) -> dict[str, float]:
     """Name of each arm → its mean Dice on the common pairs."""
-    return {str(arm): float(x) for arm, x in on_common_pairs(rows).groupby("arm", sort=False)["dice"].mean().items()}
+    return {str(arm): float(x) for arm, x in keep_common_pairs(rows).groupby("arm", sort=False)["dice"].mean().items()}
 
 
 Order = dict[tuple[Arm, Arm], float]
@@ -77,7 +77,7 @@ class Orders:
 
     def of(self, labelling: str) -> Order:
         """Certain orders by one labelling, over the pairs that a verdict is about."""
-        return self._certain(self.comparisons, labelling)
+        return self._find_certain(self.comparisons, labelling)
 
     def find_turned(self, labelling: str, changed: pd.DataFrame) -> list[str]:
         """Two arms whose order is certain, and certainly another one after a change of the scores.
@@ -101,10 +101,10 @@ class Orders:
         arms = {arm for couple in gone for arm in couple}
         found = arms_of(changed)
         rows = changed[np.array([arm in arms for arm in found])[arm_codes(changed, found)]]
-        after = self._certain(compare(rows.assign(labelling=labelling)), labelling)
+        after = self._find_certain(compare(rows.assign(labelling=labelling)), labelling)
         return reversals(gone, after, arm_labels(arms_of(changed)))
 
-    def _certain(self, comparisons: pd.DataFrame | None, labelling: str) -> Order:
+    def _find_certain(self, comparisons: pd.DataFrame | None, labelling: str) -> Order:
         if comparisons is None or comparisons.empty:
             return {}
         here = comparisons[comparisons["labelling"] == labelling]

@@ -38,7 +38,7 @@ def work(effort: Effort) -> float:
     return sum(n / factor**3 for factor, n in effort)
 
 
-def at_full_resolution(effort: Effort) -> int:
+def count_at_full_resolution(effort: Effort) -> int:
     """Iterations on images that are not reduced."""
     return sum(n for factor, n in effort if factor == 1)
 
@@ -54,7 +54,7 @@ def unequal_effort(c: AuditedRun) -> Iterator[Finding]:
             for a, b in combinations(of["method"].unique(), 2)
             if c.methods.get(a, a) != c.methods.get(b, b)  # two settings of one method are compared on purpose
         ]
-        reasons = list(dict.fromkeys(r for couple in couples for r in _unequal(couple, similarities, efforts)))
+        reasons = list(dict.fromkeys(r for couple in couples for r in _tell_unequal(couple, similarities, efforts)))
         names, started = list(of["method"].unique()), c.started.get(str(variant), {})
         going_on = {m: " after ".join(s.name for s in reversed(started[m])) for m in names if m in started}
         if len(names) > 1:
@@ -83,7 +83,7 @@ def _similarities(rows: pd.DataFrame) -> dict[str, set[str]]:
     return found
 
 
-def _unequal(
+def _tell_unequal(
     couple: tuple[str, str], similarities: Mapping[str, set[str]], efforts: Mapping[str, Effort]
 ) -> Iterator[str]:
     if all(m in similarities for m in couple) and similarities[couple[0]] != similarities[couple[1]]:
@@ -91,7 +91,7 @@ def _unequal(
     if not all(m in efforts for m in couple):
         return
     less, more = sorted(couple, key=lambda m: work(efforts[m]))
-    full = {m: at_full_resolution(efforts[m]) for m in couple}
+    full = {m: count_at_full_resolution(efforts[m]) for m in couple}
     for m in couple:
         if not full[m] and any(full.values()):
             yield f"no iteration at full resolution by {m}"

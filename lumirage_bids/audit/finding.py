@@ -54,12 +54,12 @@ AUDIT: dict[str, dict[str, object]] = {
 """Data dictionary of ``group/audit.tsv``."""
 
 
-def with_sign(value: float) -> str:
+def write_signed(value: float) -> str:
     """Write a difference with its sign.
 
     Examples
     --------
-    >>> with_sign(0.0541), with_sign(-0.081)
+    >>> write_signed(0.0541), write_signed(-0.081)
     ('+0.054', '−0.081')
     """
     return f"{value:+.3f}".replace("-", "−")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lumirage_bids.audit.audited_run import AuditedRun, StructureFacts
-from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, on_common_pairs, tell_couples
+from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, keep_common_pairs, tell_couples
 from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.output.record import MadeBy
@@ -134,7 +134,7 @@ def few_class_labels(c: AuditedRun) -> Iterator[Finding]:
         )
 
 
-def withheld(labellers: Mapping[str, MadeBy]) -> dict[str, str]:
+def find_withheld(labellers: Mapping[str, MadeBy]) -> dict[str, str]:
     """Labelling → why there is no verdict on it, empty where there is one; from what made its maps."""
     return {name: labels_from_intensities({name: made_by}) for name, made_by in labellers.items()}
 
@@ -149,9 +149,9 @@ def bare_structures(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
         if not bare:
             continue
         others = sorted(scored - set(bare))
-        without = _with_dice(wide, _mean_of(wide, others))
+        without = _put_dice(wide, _mean_of(wide, others))
         around = orders.find_turned(labelling, without)
-        whole = common_means(different_subjects(_with_dice(wide, _mean_of(wide, scored))))
+        whole = common_means(different_subjects(_put_dice(wide, _mean_of(wide, scored))))
         rest = common_means(different_subjects(without)) if others else {}
         worst = sorted(bare, key=lambda i: -bare[i].bare)
         listed = [f"{_name(names, i)} ({100 * bare[i].bare:.0f} %)" for i in worst[:NAMED]]
@@ -175,7 +175,7 @@ def _mean_of(wide: pd.DataFrame, structures: Collection[int]) -> pd.Series[float
     return wide[[c for c in wide.columns if structure_index(c) in structures]].astype("float64").mean(axis=1)
 
 
-def _with_dice(wide: pd.DataFrame, dice: pd.Series[float]) -> pd.DataFrame:
+def _put_dice(wide: pd.DataFrame, dice: pd.Series[float]) -> pd.DataFrame:
     """Rows of a table of structures as those of a score table, with such a mean Dice."""
     return keys_of(wide).assign(evaluation=wide["evaluation"], dice_mean=dice)
 
@@ -225,7 +225,7 @@ def structures_absent(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
         rules = {"": _mean_of(wide, known)}
         rules["scored as 0"] = here.sum(axis=1) / len(known)
         rules["as 1"] = (here.sum(axis=1) + len(known) - here.notna().sum(axis=1)) / len(known)
-        by = {rule: _with_dice(wide, dice) for rule, dice in rules.items()}
+        by = {rule: _put_dice(wide, dice) for rule, dice in rules.items()}
         around = sorted({couple for rows in by.values() for couple in orders.find_turned(labelling, rows)})
         means = {rule: common_means(different_subjects(rows)) for rule, rows in by.items()}
         out = means.pop("")
@@ -271,7 +271,7 @@ def cut_labels(c: AuditedRun) -> Iterator[Finding]:
 def trimming(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """The lowest pairs of each method left out, which are not the same pairs."""
     for labelling, every in c.pairs.groupby("labelling", sort=False):
-        of = on_common_pairs(different_subjects(every[every["method"] != FLOOR]))
+        of = keep_common_pairs(different_subjects(every[every["method"] != FLOOR]))
         ranks = of.groupby("arm")["dice"].rank(method="first")
         low = ranks <= of.groupby("arm")["dice"].transform("size") * TRIMMED_PERCENT // 100
         dropped = {str(arm): set(x.index) for arm, x in of[low].set_index(PAIR).groupby("arm", sort=False)}

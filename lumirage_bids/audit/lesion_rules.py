@@ -18,7 +18,7 @@ SEEN = "none"
 
 def unequal_lesions(c: AuditedRun) -> Iterator[Finding]:
     """Methods of one variant of which some left lesions out and others did not."""
-    for variant, rows in _with_lesions(c):
+    for variant, rows in _keep_with_lesions(c):
         masked = _shares(rows)
         ways: dict[str, set[bool]] = {c.methods.get(m, m): set() for m in masked}
         for method, share in masked.items():
@@ -29,7 +29,7 @@ def unequal_lesions(c: AuditedRun) -> Iterator[Finding]:
                 id="unequal-lesions",
                 severity="serious",
                 what=f"Lesions were left out for some methods of variant {variant}, and not for others.",
-                evidence=f"{_told(masked, rows)}.",
+                evidence=f"{_tell_masked(masked, rows)}.",
                 remedy="A method that is not drawn to a lesion is ahead around it, whatever else it does: compare "
                 "those that were given the masks, or give them to none. Where a method cannot take them, say so beside "
                 "its scores, and read dice_away_from_lesion.",
@@ -38,21 +38,21 @@ def unequal_lesions(c: AuditedRun) -> Iterator[Finding]:
 
 def lesions_seen(c: AuditedRun) -> Iterator[Finding]:
     """Lesions that no method left out."""
-    for variant, rows in _with_lesions(c):
+    for variant, rows in _keep_with_lesions(c):
         masked = _shares(rows)
         if not any(masked.values()):
             yield Finding(
                 id="lesions-seen",
                 severity="moderate",
                 what=f"Methods of variant {variant} saw lesions as they are.",
-                evidence=f"{_told(masked, rows)}.",
+                evidence=f"{_tell_masked(masked, rows)}.",
                 remedy="What has no counterpart draws tissue to where none belongs (Brett 2001, "
                 "doi:10.1006/nimg.2001.0845). Read dice_near_lesion and lesion_volume_change; mask_lesions = true "
                 "gives the masks to the methods that can take them.",
             )
 
 
-def _with_lesions(c: AuditedRun) -> Iterator[tuple[str, pd.DataFrame]]:
+def _keep_with_lesions(c: AuditedRun) -> Iterator[tuple[str, pd.DataFrame]]:
     """Registrations of each variant that have a lesion in either scan; the floor sees nothing."""
     rows = c.registrations
     if "lesion_masked" not in rows:
@@ -67,7 +67,7 @@ def _shares(rows: pd.DataFrame) -> dict[str, float]:
     return {str(method): float(share) for method, share in left_out.items()}
 
 
-def _told(masked: dict[str, float], rows: pd.DataFrame) -> str:
+def _tell_masked(masked: dict[str, float], rows: pd.DataFrame) -> str:
     n = len(rows.drop_duplicates(["moving", "fixed"]))
     each = "; ".join(f"{method}: {'left out' if share else 'seen'}" for method, share in masked.items())
     return f"{n} pairs have a lesion in one scan or both. {each}"

@@ -23,7 +23,7 @@ def literature(audited: AuditedRun) -> list[str]:
         "Boundary in the labels. A method that sees intensities alone matches labels only as far as intensities tell "
         "them apart: over four brain datasets the Dice of ANTs followed the mutual information of intensity and label "
         f"(r = 0.89, of its logarithm 0.93), and networks trained without labels did no better ({MIRAGE})."
-        f"{_here(audited)}",
+        f"{_tell_here(audited)}",
         "Supervision. Networks trained with labels of the same protocol and the same data scored higher there (OASIS: "
         "LKU-Net 0.904, ANTs 0.787), also where there is no boundary. On four datasets from elsewhere the order was: "
         f"supervised networks within their domain, optimisation, supervised networks outside it ({MIRAGE}).",
@@ -33,7 +33,7 @@ def literature(audited: AuditedRun) -> list[str]:
     ]
 
 
-def _here(c: AuditedRun) -> str:
+def _tell_here(c: AuditedRun) -> str:
     """What the facts of this run's scans say."""
     told = []
     for labelling, scans in c.scans.items():

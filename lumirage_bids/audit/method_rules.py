@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lumirage_bids.audit.audited_run import AuditedRun
-from lumirage_bids.audit.finding import Finding, with_sign
+from lumirage_bids.audit.finding import Finding, write_signed
 from lumirage_bids.audit.networks import input_by_words
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.methods.base import OwnInput
@@ -31,7 +31,7 @@ class SeenByMethod(NamedTuple):
     input: OwnInput
 
 
-def seen_by_methods(c: AuditedRun) -> Iterator[SeenByMethod]:
+def walk_methods(c: AuditedRun) -> Iterator[SeenByMethod]:
     """Walk over the methods of each variant; the floor sees nothing."""
     rows = c.registrations
     for (name, variant, method), of in rows[rows["method"] != FLOOR].groupby(["arm", "variant", "method"], sort=False):
@@ -40,9 +40,9 @@ def seen_by_methods(c: AuditedRun) -> Iterator[SeenByMethod]:
         yield SeenByMethod(Arm(str(variant), str(method)), str(name), of, seen)
 
 
-def seen_by_all(c: AuditedRun) -> Iterator[SeenByMethod]:
+def walk_all_methods(c: AuditedRun) -> Iterator[SeenByMethod]:
     """The same, and what those saw whose results others went on from, under the names of these."""
-    for seen in seen_by_methods(c):
+    for seen in walk_methods(c):
         yield seen
         for before in c.started.get(seen.arm.variant, {}).get(seen.arm.method, ()):
             if before.input is not None:
@@ -112,7 +112,7 @@ def unimodal_similarity(c: AuditedRun) -> Iterator[Finding]:
 
 def unequal_start(c: AuditedRun) -> Iterator[Finding]:
     """Methods of one variant that began elsewhere."""
-    for variant, told in _differing(c.registrations, "start"):
+    for variant, told in _find_differing(c.registrations, "start"):
         yield Finding(
             id="unequal-start",
             severity="serious",
@@ -126,7 +126,7 @@ def unequal_start(c: AuditedRun) -> Iterator[Finding]:
 def unequal_input(c: AuditedRun) -> Iterator[Finding]:
     """Methods of one variant that saw other images."""
     rows = c.registrations
-    for variant, told in _differing(rows[rows["method"] != FLOOR], "input"):
+    for variant, told in _find_differing(rows[rows["method"] != FLOOR], "input"):
         yield Finding(
             id="unequal-input",
             severity="moderate",
@@ -137,7 +137,7 @@ def unequal_input(c: AuditedRun) -> Iterator[Finding]:
         )
 
 
-def _differing(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, str]]:
+def _find_differing(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, str]]:
     """Variants whose methods have different values of a column; and what each has."""
     for variant, of in rows.groupby("variant", sort=False):
         values = of.groupby("method", sort=False)[column].agg(lambda s: " or ".join(sorted(s.unique())))
@@ -148,9 +148,9 @@ def _differing(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, str]]:
 def below_native_resolution(c: AuditedRun) -> Iterator[Finding]:
     """Images registered on a grid coarser than the scans'."""
     parts = []
-    for seen in seen_by_methods(c):
+    for seen in walk_methods(c):
         spacing = min(seen.input.spacing, default=c.preparations.get(seen.arm.variant, {}).get("spacing"))
-        if told := _coarser(c, seen.rows, spacing):
+        if told := _tell_coarser(c, seen.rows, spacing):
             parts.append(f"{seen.name}: {told}")
     if parts:
         yield Finding(
@@ -169,19 +169,19 @@ def evaluated_below_native(c: AuditedRun) -> Iterator[Finding]:
         return
     rows = c.registrations
     for variant, of in rows.dropna(subset="dice_prepared").groupby("variant", sort=False):
-        if told := _coarser(c, of, c.preparations.get(str(variant), {}).get("spacing")):
+        if told := _tell_coarser(c, of, c.preparations.get(str(variant), {}).get("spacing")):
             shift = float((of["dice_prepared"] - of["dice_mean"]).mean())
             yield Finding(
                 id="evaluated-below-native",
                 severity="moderate",
                 what=f"dice_prepared of variant {variant} compares labels on a grid coarser than the scans'.",
-                evidence=f"{told}. It is {with_sign(shift)} from dice_mean, on the native grid.",
+                evidence=f"{told}. It is {write_signed(shift)} from dice_mean, on the native grid.",
                 remedy="Judge by dice_mean, which is comparable between variants; dice_prepared is for comparison "
                 "with the published evaluation.",
             )
 
 
-def _coarser(c: AuditedRun, rows: pd.DataFrame, spacing: float | None) -> str:
+def _tell_coarser(c: AuditedRun, rows: pd.DataFrame, spacing: float | None) -> str:
     """Say how many scans of these rows have a finer axis than a grid's spacing, mm; empty for none."""
     known = {scan: min(f.spacing) for of in c.scans.values() for scan, f in of.items()}
     names = set(rows["moving"].unique()) | set(rows["fixed"].unique())

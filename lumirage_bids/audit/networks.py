@@ -65,11 +65,11 @@ def shared_scans(dataset: str, trained_on: Iterable[str]) -> str:
         for here in sorted({*PARTS, *_all_parts()}):
             if not _is_named(dataset, here):
                 continue
-            if here in _within(known):
+            if here in _list_parts(known):
                 return f"{here} is part of {_chain(here, known)}."
-            if known in _within(here):
+            if known in _list_parts(here):
                 return f"{known} is part of {_chain(known, here)}."
-            if both := sorted(_within(here) & _within(known)):
+            if both := sorted(_list_parts(here) & _list_parts(known)):
                 return f"{here} and {name} both have scans of {', '.join(both)}."
     return ""
 
@@ -78,15 +78,15 @@ def _all_parts() -> set[str]:
     return {part for parts in PARTS.values() for part in parts}
 
 
-def _within(dataset: str) -> set[str]:
+def _list_parts(dataset: str) -> set[str]:
     """Datasets that a dataset is made of, and those that they are made of."""
     own = set(PARTS.get(dataset, ()))
-    return own.union(*(_within(part) for part in own))
+    return own.union(*(_list_parts(part) for part in own))
 
 
 def _chain(part: str, whole: str) -> str:
     """Name what a dataset is part of, and how the whole comes to it."""
-    between = next((p for p in PARTS.get(whole, ()) if part in _within(p)), None)
+    between = next((p for p in PARTS.get(whole, ()) if part in _list_parts(p)), None)
     return whole if part in PARTS.get(whole, ()) or between is None else f"{between}, from which {whole} has scans"
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.finding import Finding
-from lumirage_bids.audit.method_rules import contrasts_seen, seen_by_all
+from lumirage_bids.audit.method_rules import contrasts_seen, walk_all_methods
 from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labellers
 from lumirage_bids.methods.base import OwnInput, Training
@@ -121,7 +121,7 @@ def training_labels(c: AuditedRun) -> Iterator[Finding]:
 def off_training_grid(c: AuditedRun) -> Iterator[Finding]:
     """Networks on a grid that they were not trained on, or that does not hold the brain."""
     learned = _trainings(c)
-    for (variant, method), _, of, seen in seen_by_all(c):
+    for (variant, method), _, of, seen in walk_all_methods(c):
         if method in learned and not seen.as_trained:
             axes = c.preparations.get(variant, {}).get("orientation", "RAS")
             yield Finding(

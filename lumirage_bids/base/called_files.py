@@ -47,7 +47,7 @@ def called_files(argv: Sequence[str]) -> tuple[Path, ...]:
         Other files that a script names do not count: it may write them.
     """
     line = shlex.join(argv)
-    starts = [file for word in argv for file in _in_argument(word)]
+    starts = [file for word in argv for file in _find_in_argument(word)]
     starts += [file for word in argv if " " in word for file in _programs(_commands(word))]
     starts += [*_programs(_commands(line)), *_modules_run(line, [])]
     scripts = frozenset(starts)
@@ -75,10 +75,10 @@ def tell_absent(names: Iterable[str]) -> str:
 
 def files_below(names: Iterable[str]) -> tuple[Path, ...]:
     """Files that are named, and those below folders that are; not what Python and git leave there, nor logs."""
-    return tuple(sorted({file for name in names for file in _below(Path(name))}))
+    return tuple(sorted({file for name in names for file in _walk_below(Path(name))}))
 
 
-def _below(path: Path) -> Iterator[Path]:
+def _walk_below(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
@@ -93,14 +93,14 @@ def _below(path: Path) -> Iterator[Path]:
         yield from (file for name in files if not _LEFT_OUT.fullmatch(name) and is_file(file := Path(folder, name)))
 
 
-def _in_argument(word: str) -> list[Path]:
+def _find_in_argument(word: str) -> list[Path]:
     """Files of the user's that an argument names in full: as it is, behind a ``=``, or between brackets and commas."""
     parts = {word, word.partition("=")[2], word.rpartition("=")[2], *_FULL.findall(word)}
     folders = [Path(part, "__main__.py") for part in parts]
-    return [file for part in (*parts, *map(str, folders)) for file in _in_full(part)]
+    return [file for part in (*parts, *map(str, folders)) for file in _find_in_full(part)]
 
 
-def _in_full(word: str) -> list[Path]:
+def _find_in_full(word: str) -> list[Path]:
     """The file of the user's that a word names in full, if there is one."""
     path = Path(os.path.expanduser(word))  # noqa: PTH111 (Path's raises for a user that there is not)
     own = path.is_absolute() and not _SYSTEM.match(str(path)) and not _INTERPRETER.fullmatch(path.name)
@@ -109,7 +109,7 @@ def _in_full(word: str) -> list[Path]:
 
 def _programs(words: Iterable[str]) -> list[Path]:
     """Programs of the user's on the PATH."""
-    return [file for word in words if (found := shutil.which(word)) for file in _in_full(found)]
+    return [file for word in words if (found := shutil.which(word)) for file in _find_in_full(found)]
 
 
 def _commands(text: str) -> Iterator[str]:
@@ -133,11 +133,11 @@ def _modules_run(text: str, folders: Sequence[Path]) -> Iterator[Path]:
     for name in re.findall(r"(?<!\S)-m\s*([A-Za-z_][\w.]*)", text):
         top = name.partition(".")[0]
         found = [p for f in folders for p in (f / f"{top}.py", f / top / "__init__.py") if is_file(p)]
-        for file in found or _on_path(top):
+        for file in found or _find_on_path(top):
             yield from sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
 
 
-def _on_path(module: str) -> list[Path]:
+def _find_on_path(module: str) -> list[Path]:
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
@@ -164,14 +164,14 @@ def _files_named(file: Path, scripts: frozenset[Path]) -> Iterator[Path]:
     folders = [file.parent, *islice((path for path in absolute if _is_folder(path)), _MOST_FOLDERS)]
     inside = {folder: _names_in(folder) for folder in folders}
     for word in words:
-        for path in _in_full(word) or _near(word, inside):
+        for path in _find_in_full(word) or _find_near(word, inside):
             if path != file and (_is_code(path) or any(path.name == Path(w).name for w in sourced)):
                 yield path
     yield from _modules_run(plain, folders)
-    yield from _programs(_called_by_python(text) if is_python(file) else _commands(text))
+    yield from _programs(_find_called_by_python(text) if is_python(file) else _commands(text))
 
 
-def _near(word: str, inside: Mapping[Path, frozenset[str]]) -> Iterator[Path]:
+def _find_near(word: str, inside: Mapping[Path, frozenset[str]]) -> Iterator[Path]:
     """Files that a word names below one of some folders, given with the names in each."""
     name = word.lstrip("/")
     first = name.partition("/")[0]
@@ -196,7 +196,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _called_by_python(text: str) -> Iterator[str]:
+def _find_called_by_python(text: str) -> Iterator[str]:
     """Texts of a Python script that stand where `subprocess` has a program: first in a list, or the first argument."""
     try:
         tree = ast.parse(text)

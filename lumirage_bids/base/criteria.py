@@ -38,12 +38,12 @@ class Criteria:
         """
         return round(1 - self.confidence, 12)
 
-    def beyond(self, difference: float) -> bool:
+    def is_beyond(self, difference: float) -> bool:
         """Whether a difference is larger than the margin; one that equals it but for rounding is not.
 
         Examples
         --------
-        >>> Criteria().beyond(0.011), Criteria().beyond(0.70 - 0.69), Criteria().beyond(-0.02)
+        >>> Criteria().is_beyond(0.011), Criteria().is_beyond(0.70 - 0.69), Criteria().is_beyond(-0.02)
         (True, False, True)
         """
         return abs(difference) > self.margin * (1 + 1e-9)

@@ -68,7 +68,7 @@ def own_sources(cls: type) -> tuple[Path, ...]:
         return ()
     modules = {base.__module__ for base in cls.__mro__ if vars(base).get("revision") is None}
     mine = cls.__module__.partition(".")[0]
-    return tuple(sorted(set(find_reached(_sources(modules, mine), find_imported)) - _ours()))
+    return tuple(sorted(set(find_reached(_sources(modules, mine), find_imported)) - _list_own_modules()))
 
 
 def _sources(modules: Iterable[str], mine: str) -> Iterator[Path]:
@@ -83,7 +83,7 @@ def _sources(modules: Iterable[str], mine: str) -> Iterator[Path]:
 
 
 @cache
-def _ours() -> frozenset[Path]:
+def _list_own_modules() -> frozenset[Path]:
     """Modules of this program: what it reaches by itself, and the plug-ins that keep a revision."""
     package = Path(__file__).parents[1]
     plugins = [file for file in package.rglob("*.py") if re.search(r"^    revision: ", read_script(file), re.M)]
@@ -140,7 +140,7 @@ def find_imported(file: Path) -> Iterator[Path]:
     for level, module, names in _imports(read_script(file)):
         places = [file.parents[level - 1]] if 0 < level <= len(file.parents) else [] if level else roots
         for place in places:
-            if _is_installed(place) and module.partition(".")[0] != _top(file, place):
+            if _is_installed(place) and module.partition(".")[0] != _name_top(file, place):
                 continue  # an import of another package
             yield from _modules(place, module)
             for name in names:
@@ -172,7 +172,7 @@ def _roots(file: Path) -> list[Path]:
     return list(dict.fromkeys((file.parent, folder)))
 
 
-def _top(file: Path, root: Path) -> str:
+def _name_top(file: Path, root: Path) -> str:
     """First name of a file's module, seen from a root."""
     return file.relative_to(root).parts[0].removesuffix(".py")
 

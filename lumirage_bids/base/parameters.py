@@ -153,18 +153,18 @@ def digest(*parts: object) -> str:
     a class without one counts by its name. Fields made by `added` do not count at their default, those made by `aside`
     never.
     """
-    text = json.dumps([_plain(p) for p in parts], sort_keys=True)
+    text = json.dumps([_simplify(p) for p in parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(value: object, *, nested: bool = False) -> object:
+def _simplify(value: object, *, nested: bool = False) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         inside = counted_fields(value)
         return inside if nested else {vars(type(value)).get("digest_name", type(value).__name__): inside}
     if isinstance(value, Mapping):
-        return {str(k): _plain(v, nested=nested) for k, v in value.items()}
+        return {str(k): _simplify(v, nested=nested) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v, nested=nested) for v in value]
+        return [_simplify(v, nested=nested) for v in value]
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"cannot digest a {type(value).__name__}")
@@ -172,7 +172,7 @@ def _plain(value: object, *, nested: bool = False) -> object:
 
 def counted_fields(owner: Any) -> dict[str, object]:
     """Fields of a dataclass that its digest is made of, as plain values."""
-    return {f.name: _plain(getattr(owner, f.name), nested=True) for f in fields(owner) if _counts(f, owner)}
+    return {f.name: _simplify(getattr(owner, f.name), nested=True) for f in fields(owner) if _counts(f, owner)}
 
 
 def _counts(declared: Field[Any], owner: object) -> bool:

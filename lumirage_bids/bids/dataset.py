@@ -164,14 +164,14 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
     taken = None if best in query.labellings else best
     sources, masks, brain = _sources(query, (taken,) if taken else query.labellings, derivatives)
     scans = [_complete(scan, sources, masks, brain) for scan in scans]
-    scans, its_choices, its_notes = _with_t1w(scans, t1w, query, derivatives)
+    scans, its_choices, its_notes = _attach_t1w(scans, t1w, query, derivatives)
     choices, more = (*choices, *its_choices), [*more, *its_notes]
     lesions = _lesion_source(root, query, datasets, native, t1w, images)
     scans = [replace(scan, lesion=lesions.find(scan)) for scan in scans]
     if told := lesions.summary(len(scans), "Lesion masks:"):
         more.append(f"{told}.")
     species, unsaid = read_species(root)
-    scans = [_of_species(scan, species.get(scan.subject, "")) for scan in scans]
+    scans = [_set_species(scan, species.get(scan.subject, "")) for scan in scans]
     return Dataset(
         root=root,
         name=name,
@@ -183,7 +183,7 @@ def open_dataset(root: Path, query: Query, *, database_dir: Path | None = None, 
             *_species_notes(unsaid, {scan.subject for scan in scans}),
             *(note for source in (*sources.values(), masks, lesions) for note in source.notes()),
             *_alike_notes(offered),
-            *derivatives.without_maps(scans, {path for s in (*sources.values(), masks) for path in s.told}),
+            *derivatives.tell_without_maps(scans, {path for s in (*sources.values(), masks) for path in s.told}),
         ),
         derivatives=datasets,
         offered=dict(sorted(offered.items())),
@@ -318,14 +318,14 @@ def _candidates(
             check_keys(filters, layout.get_entities(metadata=True))
             files = {Path(f.path).relative_to(root): f for f in layout.get(extension=[".nii", ".nii.gz"])}
             files = {path: file for path, file in files.items() if not parse_lesion_name(path.name)}
-            right = {path: file for path, file in files.items() if _in_place(path)}
+            right = {path: file for path, file in files.items() if _is_in_place(path)}
 
             def fitting(wanted: Filter) -> list[Scan]:
                 return [scan for path, file in right.items() if (scan := _select(path, file, root, wanted))]
 
             found = fitting(filters)
             t1w = fitting(T1W) if any(scan.suffix != "T1w" for scan in found) else []
-    notes = [*kept_notes, *_misplaced_note([path for path in files if path not in right])]
+    notes = [*kept_notes, *_note_misplaced([path for path in files if path not in right])]
     notes += [*_foreign_note(root, tree.foreign), *_order_note(list(right))]
     if not found:
         suffixes = [path.name.split(".")[0].rpartition("_")[2] for path in right]
@@ -340,14 +340,14 @@ def _candidates(
     return found, t1w, [*files, *(path.relative_to(root) for path in tree.foreign)], notes
 
 
-def _in_place(relative: Path) -> bool:
+def _is_in_place(relative: Path) -> bool:
     """Whether an image has a BIDS name and lies in the folder that the name says."""
     name = parse_name(relative.name)
     folders = [f"{k}-{name[0][k]}" for k in ("sub", "ses") if k in name[0]] if name else []
     return list(relative.parts[:-1]) == [*folders, "anat"]
 
 
-def _misplaced_note(misplaced: list[Path]) -> list[str]:
+def _note_misplaced(misplaced: list[Path]) -> list[str]:
     if not misplaced:
         return []
     return [
@@ -488,7 +488,7 @@ def _config(root: Path) -> dict[str, Any]:
     return {"name": "bids", "entities": config["entities"]}
 
 
-def _with_t1w(
+def _attach_t1w(
     scans: Sequence[Scan], candidates: Sequence[Scan], query: Query, derivatives: GivenDatasets
 ) -> tuple[list[Scan], list[Choice], list[str]]:
     """Attach the session's T1w scan for its labels or its mask: one selected, else the one that the preferences choose.
@@ -510,9 +510,9 @@ def _with_t1w(
     notes = [note for source in sources.values() for note in source.notes()]
     alone = [s for s in scans if _session(s) not in t1w]
     if sources:
-        notes += _lacking(alone, "no labels can be carried to them")
+        notes += _note_lacking(alone, "no labels can be carried to them")
         scans = [replace(s, t1w=t1w.get(_session(s))) for s in scans]
-    notes += _lacking(
+    notes += _note_lacking(
         [s for s in alone if _lacks_mask(s)],
         "those that are whole heads get no mask from there where none can be made of themselves",
     )
@@ -528,7 +528,7 @@ def _lacks_mask(scan: Scan) -> bool:
     return scan.suffix != "T1w" and scan.mask is None and scan.brain is None and not scan.skull_stripped
 
 
-def _lacking(scans: Sequence[Scan], so: str) -> list[str]:
+def _note_lacking(scans: Sequence[Scan], so: str) -> list[str]:
     """Note on scans in whose sessions there is no T1w scan, if there are any."""
     first = f"{scans[0].relative}{', …' if scans[1:] else ''}" if scans else ""
     return [f"No T1w scan in the session of {len(scans)} scan(s), so that {so}: {first}."] if scans else []
@@ -550,7 +550,7 @@ def _species_notes(unsaid: Mapping[str, str], subjects: set[str]) -> list[str]:
     ]
 
 
-def _of_species(scan: Scan, species: str) -> Scan:
+def _set_species(scan: Scan, species: str) -> Scan:
     """A scan, and the T1w scan that may lend it a mask, of a subject of this species."""
     lender = scan.lender and replace(scan.lender, species=species)
     return replace(scan, species=species, lender=lender) if species else scan

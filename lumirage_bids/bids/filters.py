@@ -41,7 +41,7 @@ SPECIAL = {"Query.NONE": None, "Query.ANY": "*", "Query.REQUIRED": "*"}
 VALUES = 'a string, a number, true or false, a list of these, null (must be absent) or "*" (must be present)'
 
 
-def ready_made() -> list[str]:
+def list_filters() -> list[str]:
     """Names of the filters that come with the program."""
     folder = resources.files("lumirage_bids") / "bids_filters"
     return sorted(f.name.removesuffix(".json") for f in folder.iterdir() if f.name.endswith(".json"))
@@ -53,7 +53,7 @@ def read_filter(name_or_path: str) -> Filter:
     Parameters
     ----------
     name_or_path : str
-        One of `ready_made`, or a JSON file.
+        One of `list_filters`, or a JSON file.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def read_filter(name_or_path: str) -> Filter:
         Unknown name, JSON that cannot be read, unknown query or value of a wrong kind.
     """
     content = _read(name_or_path)
-    others = _others(content)
+    others = _list_others(content)
     if not others:
         return check_filter(content, name_or_path)
     anatomical = {name: query for name, query in content.items() if name not in others}
@@ -82,17 +82,17 @@ def read_filter(name_or_path: str) -> Filter:
 
 def passed_over(name_or_path: str) -> tuple[str, ...]:
     """Names of a filter's queries for other data than anatomical images, as files written for fMRIPrep have."""
-    return _others(_read(name_or_path))
+    return _list_others(_read(name_or_path))
 
 
 def _read(name_or_path: str) -> Any:
-    if name_or_path in ready_made():
+    if name_or_path in list_filters():
         file = resources.files("lumirage_bids") / "bids_filters" / f"{name_or_path}.json"
         return _parse(file.read_bytes(), name_or_path)
     try:
         content = Path(name_or_path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        known = f"Ready-made filters: {', '.join(ready_made())}"
+        known = f"Ready-made filters: {', '.join(list_filters())}"
         if name_or_path.endswith(".json") or "/" in name_or_path:
             raise MissingInputError(f"There is no filter file {name_or_path!r}. {known}.") from None
         raise UsageError(f"No filter is called {name_or_path!r}. {known}; or give a JSON file.") from None
@@ -101,7 +101,7 @@ def _read(name_or_path: str) -> Any:
     return _parse(content, name_or_path)
 
 
-def _others(content: object) -> tuple[str, ...]:
+def _list_others(content: object) -> tuple[str, ...]:
     return tuple(n for n, query in content.items() if _is_other(n, query)) if isinstance(content, dict) else ()
 
 
@@ -137,14 +137,14 @@ def _check_query(name: object, query: object, source: str) -> Mapping[str, objec
         values = value if isinstance(value, list | tuple) else [value]
         if not values or not all(v is None or isinstance(v, str | int | float) for v in values):
             raise UsageError(f"Filter {source}: {name}.{key} = {value!r:.80} is not allowed; give {VALUES}.")
-    said = {key: _plain(value) for key, value in query.items() if value != "Query.OPTIONAL"}
+    said = {key: _translate(value) for key, value in query.items() if value != "Query.OPTIONAL"}
     return {"suffix": QUERIES[str(name)], **said}
 
 
-def _plain(value: object) -> object:
+def _translate(value: object) -> object:
     """A value without PyBIDS' special words."""
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_translate(one) for one in value]
     return SPECIAL.get(value, value) if isinstance(value, str) else value
 
 

@@ -123,7 +123,7 @@ class GivenDatasets:
 
         return [file for _, file in sorted(files.values(), key=by_grid)]
 
-    def unusable(self, scan: Scan, suffix: str, entity: str, value: str) -> Iterator[tuple[Path, str]]:
+    def find_unusable(self, scan: Scan, suffix: str, entity: str, value: str) -> Iterator[tuple[Path, str]]:
         """Files that fit a scan's name, but are of a part of the brain, of the T1w scan, or no NIfTI; and why not."""
         for name, root in self.datasets.items():
             if name in self.layouts:
@@ -160,7 +160,7 @@ class GivenDatasets:
             )
         return found
 
-    def without_maps(self, scans: Iterable[Scan], told: Set[Path] = frozenset()) -> Iterator[str]:
+    def tell_without_maps(self, scans: Iterable[Scan], told: Set[Path] = frozenset()) -> Iterator[str]:
         """Say in which datasets there is no label map of any scan, and what there is instead or besides.
 
         Parameters
@@ -231,7 +231,7 @@ class GivenDatasets:
         """Name of the dataset that a file was found in."""
         return next(name for name, root in self.datasets.items() if root == file.dataset)
 
-    def where(self, file: File) -> str:
+    def tell_where(self, file: File) -> str:
         """The same in words; the raw dataset has no name."""
         return f"derivatives {name!r}" if (name := self.name(file)) else "the dataset itself"
 
@@ -403,7 +403,7 @@ class Source:
             return file
         files = self.derivatives.find(scan, self.suffix, self.entity, self.value)
         if not files:
-            if first := next(self.derivatives.unusable(scan, self.suffix, self.entity, self.value), None):
+            if first := next(self.derivatives.find_unusable(scan, self.suffix, self.entity, self.value), None):
                 self._unusable[scan.name] = first
             return None
         if len(files) > 1:
@@ -412,7 +412,7 @@ class Source:
             self._by_grid.append((scan, files[0]))
         self._sharing.setdefault(files[0].path, []).append(scan)
         entity = "desc" if f"_desc-{self.value}_" in files[0].path.name else self.entity
-        self._counts[f"{entity}-{self.value} from {self.derivatives.where(files[0])}"] += 1
+        self._counts[f"{entity}-{self.value} from {self.derivatives.tell_where(files[0])}"] += 1
         return files[0]
 
     def summary(self, n_scans: int, what: str = "existing maps") -> str:

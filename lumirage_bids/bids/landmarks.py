@@ -28,7 +28,7 @@ TRUTH = (None, "groundtruth")
 RATER = "rater"
 
 
-def with_landmarks(dataset: Dataset, pattern: str | None, raters: str | None) -> Dataset:
+def attach_landmarks(dataset: Dataset, pattern: str | None, raters: str | None) -> Dataset:
     """Attach landmarks to the scans: those that a path pattern finds, else those of the derivative datasets, by name.
 
     Parameters
@@ -49,7 +49,7 @@ def with_landmarks(dataset: Dataset, pattern: str | None, raters: str | None) ->
         raters=Pattern(raters, "landmarks of raters") if raters else None,
         datasets=tuple(dataset.derivatives.values()),
     )
-    scans = tuple(search.attached(scan) for scan in dataset.scans)
+    scans = tuple(search.attach(scan) for scan in dataset.scans)
     return replace(dataset, scans=scans, notes=(*dataset.notes, *_notes(dataset, scans)))
 
 
@@ -61,7 +61,7 @@ class _Search:
     raters: Pattern | None
     datasets: tuple[Path, ...]
 
-    def attached(self, scan: Scan) -> Scan:
+    def attach(self, scan: Scan) -> Scan:
         found = self.pattern.find(scan) if self.pattern else next(self._files_of(scan, TRUTH), None)
         if found is None:
             return scan
@@ -153,7 +153,7 @@ def _by_name(points: PointSet) -> dict[str, np.ndarray]:
 def _places_of(names: Sequence[str], path: Path) -> dict[str, np.ndarray]:
     """Where a file has points of these names."""
     its = read_landmarks(path)
-    return {name: its[other] for name, other in _alike(names, its).items()}
+    return {name: its[other] for name, other in _pair_names(names, its).items()}
 
 
 def placed_points(scan: Scan) -> dict[str, dict[str, object]]:
@@ -223,7 +223,7 @@ def matched(fixed_name: str, fixed: PointSet, moving_name: str, moving: PointSet
     BadDataError
         They have no name in common; or their descriptions say that two names are exchanged.
     """
-    same = _alike(fixed.names, moving.names)
+    same = _pair_names(fixed.names, moving.names)
     if not same:
         raise BadDataError(f"The landmarks of {fixed_name} and {moving_name} have no name in common.")
     ours, theirs = (dict(zip(s.names, map(str.casefold, s.descriptions), strict=True)) for s in (fixed, moving))
@@ -243,7 +243,7 @@ def matched(fixed_name: str, fixed: PointSet, moving_name: str, moving: PointSet
     )
 
 
-def _alike(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+def _pair_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     """Each name's counterpart: the same, or one that differs in capitals alone."""
     known = dict.fromkeys(others)
     left = {other.casefold(): other for other in known if other not in set(names)}

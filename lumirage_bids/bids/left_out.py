@@ -62,7 +62,7 @@ def find_left_out(root: Path, filters: Filter, here: Container[str], images: Ite
             continue
         folder = folders.get(subject)
         mine = by_folder.get(folder.name, []) if folder else []
-        found.append(LeftOut(subject=subject, reason=_why(subject, folder, mine, filters)))
+        found.append(LeftOut(subject=subject, reason=_explain(subject, folder, mine, filters)))
     return tuple(found)
 
 
@@ -96,30 +96,30 @@ def _means(query: Mapping[str, object], subject: str) -> bool:
     return selects({k: v for k, v in query.items() if k == "subject"}, {"subject": subject})
 
 
-def _why(subject: str, folder: Path | None, images: Sequence[Path], filters: Filter) -> str:
+def _explain(subject: str, folder: Path | None, images: Sequence[Path], filters: Filter) -> str:
     if folder is None:
         return "in participants.tsv, but without a folder"
     if not folder.exists():
         return "its folder is a link to nowhere"
     if folder.name != f"sub-{subject}":
         return f"its folder is called {folder.name}, not sub-{subject}"
-    return _unfit(images, filters) if images else "no image in an anat folder"
+    return _explain_unfit(images, filters) if images else "no image in an anat folder"
 
 
-def _unfit(images: Sequence[Path], filters: Filter) -> str:
+def _explain_unfit(images: Sequence[Path], filters: Filter) -> str:
     """Why none of these images is taken."""
     parsed = [parse_name(path.name) for path in images]
     if all(names and not is_magnitude(names[0]) for names in parsed):
         return "phase, real or imaginary parts only"
     if all(is_foreign(path.name) for path in images):
-        return f"other formats than NIfTI only: {_some(images)}"
+        return f"other formats than NIfTI only: {_list_some(images)}"
     wanted = {str(query["suffix"]).lower(): query["suffix"] for query in filters.values()}
     for suffix in (names[1] for names in parsed if names):
         if wanted.get(suffix.lower(), suffix) != suffix:
-            return f"{_some(images)}: the suffix is {wanted[suffix.lower()]}, not {suffix}"
-    return f"no image that fits: {_some(images)}"
+            return f"{_list_some(images)}: the suffix is {wanted[suffix.lower()]}, not {suffix}"
+    return f"no image that fits: {_list_some(images)}"
 
 
-def _some(images: Sequence[Path]) -> str:
+def _list_some(images: Sequence[Path]) -> str:
     listed = ", ".join(path.name for path in images[:NAMED])
     return listed + (f" and {len(images) - NAMED} more" if len(images) > NAMED else "")

@@ -149,7 +149,7 @@ class Scan(File):
 
     def needs(self, labellings: tuple[str, ...] = ()) -> list[File]:
         """Files without whose content this scan cannot be registered."""
-        files = [*self._own(), *filter(None, (self.lesion, self.landmarks))]
+        files = [*self._list_own(), *filter(None, (self.lesion, self.landmarks))]
         for label_file in (self.labels[name] for name in labellings if name in self.labels):
             files.append(label_file)
             if label_file.lut:
@@ -163,23 +163,23 @@ class Scan(File):
 
         What it needs, the lender of its mask, and what raters placed.
         """
-        return [*self.needs(labellings), *self._lent(), *self.raters]
+        return [*self.needs(labellings), *self._list_lent(), *self.raters]
 
     @property
     def lends(self) -> bool:
         """Whether there is a lender and its content is here."""
-        return self.lender is not None and all(f.present for f in self._lent())
+        return self.lender is not None and all(f.present for f in self._list_lent())
 
     def sources(self) -> list[File]:
         """Files that its image and its brain mask are made from, as far as they are here."""
-        return [*self._own(), *(self._lent() if self.lends else [])]
+        return [*self._list_own(), *(self._list_lent() if self.lends else [])]
 
-    def _own(self) -> list[File]:
+    def _list_own(self) -> list[File]:
         return [self.brain or self, *([self.mask] if self.mask else [])]
 
-    def _lent(self) -> list[File]:
+    def _list_lent(self) -> list[File]:
         # Whole heads are aligned, so a lender's own image is read even where it has a skull-stripped one.
-        return [] if self.lender is None else list(dict.fromkeys((self.lender, *self.lender._own())))
+        return [] if self.lender is None else list(dict.fromkeys((self.lender, *self.lender._list_own())))
 
     def __hash__(self) -> int:
         return hash(self.path)

@@ -158,7 +158,7 @@ class _Archive:
         # Entities are compared here: the client takes them from folders above the archive too.
         kind = {key: query[key] for key in ("suffix", "extension")}
         found = self.client.ls(self.template, **kind)
-        fitting = (path for path in found if query.items() <= _exact(path).items())
+        fitting = (path for path in found if query.items() <= _query_exactly(path).items())
         return sorted(fitting, key=lambda path: (len(_entities(path)), path))
 
     def one(self, query: Query, what: str) -> File:
@@ -204,16 +204,18 @@ class _Archive:
         if self.absent:
             raise MissingInputError(
                 f"TemplateFlow's {', '.join(path.name for path in self.absent)} have not been downloaded. To get them: "
-                f"{_command(self.folder.parent, self.template, [_exact(path) for path in self.absent])}"
+                f"{_command(self.folder.parent, self.template, [_query_exactly(path) for path in self.absent])}"
             )
 
     def _complaint(self, query: Query, what: str, found: list[Path]) -> str:
         asked = ", ".join(f"{key} {value}" for key, value in query.items() if value is not None and key != "extension")
         if found:
-            return f"Template {self.template} has several files as {what} ({asked}): {_some(found)}. Say which one."
+            return (
+                f"Template {self.template} has several files as {what} ({asked}): {_list_some(found)}. Say which one."
+            )
         there = self.client.ls(self.template, suffix=query["suffix"], extension=".nii.gz")
         return (
-            f"Template {self.template} has no {what} ({asked}). There are: {_some(there)}; 'templateflow update' "
+            f"Template {self.template} has no {what} ({asked}). There are: {_list_some(there)}; 'templateflow update' "
             "brings an old list up to date."
         )
 
@@ -223,7 +225,7 @@ def _entities(path: Path) -> Mapping[str, str]:
     return parsed[0] if parsed else {}
 
 
-def _exact(path: Path) -> Query:
+def _query_exactly(path: Path) -> Query:
     """Query that fits this file only."""
     entities = _entities(path)
     texts = {long: entities.get(short) for long, short in EXACT.items()}
@@ -232,7 +234,7 @@ def _exact(path: Path) -> Query:
     return {**query, "suffix": stem.rpartition("_")[2], "extension": f".{extension}"}
 
 
-def _some(paths: list[Path]) -> str:
+def _list_some(paths: list[Path]) -> str:
     names = sorted(path.name for path in paths)
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return (", ".join(names[:LISTED]) or "none") + more

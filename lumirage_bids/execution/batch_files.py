@@ -57,14 +57,14 @@ class Rows:
             self.read()
             yield
 
-    def finished(self, task: Task) -> bool:
+    def is_finished(self, task: Task) -> bool:
         """Whether every arm and labelling has this pair's row, with this hash."""
         return all(value in {r["hash"] for r in self.rows[key]} for key, value in task.hashes.items())
 
-    def complete(self, task: Task, save: str) -> bool:
+    def is_complete(self, task: Task, save: str) -> bool:
         """Whether a pair is finished and what is to be saved of it is there."""
         failed = {r["hash"] for rows in self.rows.values() for r in rows if r["status"] == "failed"}
-        return self.finished(task) and task.is_kept(save, failed, self.output.hash_of)
+        return self.is_finished(task) and task.is_kept(save, failed, self.output.hash_of)
 
     def renew(self, task: Task) -> None:
         """Make the rows of a finished pair the latest: they count again after others had taken their place."""
@@ -72,7 +72,7 @@ class Rows:
             for key, value in task.hashes.items():
                 for row in self.rows[key]:
                     if row["hash"] == value:
-                        row["finished"] = _now()
+                        row["finished"] = _write_time()
                 self._write(key)
 
     def forget_killed(self) -> None:
@@ -97,7 +97,7 @@ class Rows:
                     logger.error("%s has its score, but was done again and failed: %s", task.pair, row["reason"])
                     continue
                 rows = [r for r in self.rows[key] if r["fixed"] != task.pair.fixed.name]
-                self.rows[key] = [*rows, {**self._common(task, key), **row}]
+                self.rows[key] = [*rows, {**self._fill_common(task, key), **row}]
                 self._write(key)
                 said = f"Dice {row['dice_mean']:.3f}" if row.get("dice_mean") is not None else row.get("reason")
                 logger.debug("%s, %s, %s: %s", task.pair, *key, said)
@@ -124,7 +124,7 @@ class Rows:
                         np.save(data, array)
                         archive.writestr(member, data.getvalue())
 
-    def _common(self, task: Task, key: Key) -> score_table.Row:
+    def _fill_common(self, task: Task, key: Key) -> score_table.Row:
         arm, pair = self.arms[key[0]], task.pair
         return {
             "variant": arm.variant,
@@ -141,7 +141,7 @@ class Rows:
             "hash": task.hashes[key],
             "registration_hash": task.registration_hash,
             "conditions": self.conditions[key],
-            "finished": _now(),
+            "finished": _write_time(),
             "moving_subject": pair.moving.subject,
             "fixed_subject": pair.fixed.subject,
             "moving_contrast": pair.moving.suffix,
@@ -152,7 +152,7 @@ class Rows:
         }
 
 
-def _now() -> str:
+def _write_time() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 

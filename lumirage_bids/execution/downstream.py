@@ -17,7 +17,7 @@ import pandas as pd
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.execution.score_pair import on_grid
-from lumirage_bids.experiment.done import what_is_done
+from lumirage_bids.experiment.done import read_done
 from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan, conditions
@@ -60,13 +60,13 @@ def find_ready(plan: Plan, output: Output) -> tuple[DownstreamJob, ...]:
     """
     if not plan.downstream:
         return ()
-    done = what_is_done(output, {s.subject for s in plan.drawn})
+    done = read_done(output, {s.subject for s in plan.drawn})
 
     def made(value: str, file: Path) -> bool:
         return done.files.get(file) == value
 
-    jobs = (job.knowing(done.failed).left(made) for job in plan.downstream)
-    return tuple(job for job in jobs if job.products and not job.lacking(done.files.get))
+    jobs = (job.mark_failed(done.failed).drop_made(made) for job in plan.downstream)
+    return tuple(job for job in jobs if job.products and not job.find_lacking(done.files.get))
 
 
 def run_downstream(job: DownstreamJob, output: Output, context: Context) -> None:
@@ -145,7 +145,7 @@ class ScanAtWork:
             if (transform := self.transform(scan.name, job.scan.name)) is not None:
                 how, threads = job.arm.evaluation.transfer, self.context.threads
                 carried.append(transfer_labels(of, transform, shape, affine, threads=threads, method=how))
-        scored = self._scored(labels, own, maps)
+        scored = self._find_scored(labels, own, maps)
         whole = len(carried) == len(maps)
         single = [_dice(own, of, scored) for of in carried] if whole else [float("nan")]
         for fusion, fuse in FUSIONS.items():
@@ -159,7 +159,7 @@ class ScanAtWork:
                 "dice_single": float(np.mean(single)),
             }
 
-    def _scored(self, labels: LabellingOfRun, own: LabelArray, maps: Sequence[Volume]) -> npt.NDArray[np.int64]:
+    def _find_scored(self, labels: LabellingOfRun, own: LabelArray, maps: Sequence[Volume]) -> npt.NDArray[np.int64]:
         """Structures that all of the maps have: decided before any method ran."""
         if labels.structures:
             known = list(labels.structures[0])

@@ -120,9 +120,9 @@ class Register(_Interface):
                 timings.note(output, job, context, seconds)
                 logger.debug("%s, %s: %.1f s", pair.pair, job.arm.label, seconds)
             under_way[:] = [] if task is None else [(task, time.perf_counter())]
-            progress.started(task)
+            progress.note_start(task)
 
-        run_batch(job, output, replace(context, work_dir=scratch), save, started, progress.left_out())
+        run_batch(job, output, replace(context, work_dir=scratch), save, started, progress.find_left_out())
 
 
 class Compose(_Interface):
@@ -154,7 +154,7 @@ class Progress:
         self.left = self.file.with_suffix(".left-out")
         self.log = folder / "ended"
 
-    def started(self, task: Task | None) -> None:
+    def note_start(self, task: Task | None) -> None:
         """Note that a pair begins; None: that it ended."""
         if task is None:
             self.file.unlink(missing_ok=True)
@@ -177,7 +177,7 @@ class Progress:
         with self.left.open("a", encoding="utf-8") as file:
             file.write(f"{task.pair.fixed.name}\n")
 
-    def left_out(self) -> set[str]:
+    def find_left_out(self) -> set[str]:
         """Names of the fixed scans of such pairs."""
         return set(self.left.read_text("utf-8").splitlines()) if self.left.exists() else set()
 
@@ -189,7 +189,7 @@ class Progress:
             return None
         return note
 
-    def current(self) -> tuple[Task, float] | None:
+    def find_current(self) -> tuple[Task, float] | None:
         """The pair under way and the seconds since it began."""
         note = self.note()
         if note is None:

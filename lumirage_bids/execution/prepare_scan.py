@@ -31,7 +31,7 @@ from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
 from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import versions_here
-from lumirage_bids.labellers import absent_structures, named_structures, segment_checked, without_name
+from lumirage_bids.labellers import absent_structures, find_unnamed, named_structures, segment_checked
 from lumirage_bids.maskers import Found, brain_mask
 from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, brain_extent, outside_mask, scan_facts
@@ -52,7 +52,7 @@ from lumirage_bids.output.read_prepared import (
     read_structures,
     structures_if_whole,
 )
-from lumirage_bids.spatial.fill import seen
+from lumirage_bids.spatial.fill import find_seen
 from lumirage_bids.spatial.grids import outside_share
 from lumirage_bids.spatial.histograms import histogram
 from lumirage_bids.spatial.images import Volume, read_image, write_image
@@ -117,10 +117,10 @@ class _Source:
     def at_edge(self) -> dict[str, float]:
         """Where the brain reaches the edge of what the image shows."""
         mask = self.mask[0]
-        shown = replace(mask, array=(mask.array > 0) & seen(self.image.array))
+        shown = replace(mask, array=(mask.array > 0) & find_seen(self.image.array))
         return {} if self.mask[1].masker == "none" else brain_at_edge(shown)
 
-    def synthesised(self, synthesis: Synthesis) -> Volume:
+    def synthesise(self, synthesis: Synthesis) -> Volume:
         """The image that a program makes of it, for all variants that ask for the same."""
         if synthesis not in self._made:
             self._made[synthesis] = synthesise(self.image, self.mask[0], synthesis, self.context, self.scan.name)
@@ -143,7 +143,7 @@ class _Source:
         }
 
 
-def _about_synthesis(synthesis: Synthesis) -> dict[str, object]:
+def _describe_synthesis(synthesis: Synthesis) -> dict[str, object]:
     """What a sidecar says of an image that is not the scan's own."""
     return {
         "Description": f"Not the scan itself: a {synthesis.makes} image that a program made of it. Mask and label maps "
@@ -157,7 +157,7 @@ def _about_synthesis(synthesis: Synthesis) -> dict[str, object]:
 
 def _prepare(source: _Source, variant: str, preparation: Preparation, value: str, output: Output) -> None:
     with _blaming_the_scan():
-        image = source.image if preparation.synthesis is None else source.synthesised(preparation.synthesis)
+        image = source.image if preparation.synthesis is None else source.synthesise(preparation.synthesis)
         prepared = prepare(image, source.mask[0], preparation)
     about = {
         "MaskSource": source.mask[1].source,
@@ -166,7 +166,7 @@ def _prepare(source: _Source, variant: str, preparation: Preparation, value: str
         "Sources": [paths.raw_uri(s) for s in source.scans],
         "SkullStripped": preparation.skull_strip,
         "Preparation": asdict(preparation),
-        **({"Synthesised": _about_synthesis(preparation.synthesis)} if preparation.synthesis else {}),
+        **({"Synthesised": _describe_synthesis(preparation.synthesis)} if preparation.synthesis else {}),
         "Hash": value,
     }
     meta: dict[str, Any] = {**source.about, **about}
@@ -202,7 +202,7 @@ def _label(source: _Source, labels: LabellingOfRun, value: str, output: Output) 
     if labels.structures:
         volume, structures, unnamed = named_structures(volume, labels.structures, source.scan, labels.name)
     else:
-        unnamed = without_name(volume, structures, source.scan, labels.name)
+        unnamed = find_unnamed(volume, structures, source.scan, labels.name)
     publish_look_up_table(output, labels.name, structures, whole=bool(labels.structures))
     brain = None if labels.is_existing else mask
     facts = scan_facts(source.image, brain, volume, structures, threads=source.context.threads)

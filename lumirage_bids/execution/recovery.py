@@ -38,16 +38,16 @@ def recover(node: Any, why: Failure, deaths: int) -> int | None:
         return None
     progress = _progress(node)
     rows = Rows(progress.batch, node.inputs.output)
-    current = progress.current()
+    current = progress.find_current()
     deaths = 0 if current else deaths + 1
     tasks = progress.batch.tasks if deaths == DEATHS else (current[0],) if current else ()
     for task in tasks:
-        if not rows.finished(task):
+        if not rows.is_finished(task):
             rows.fail(task, why)
-        elif not rows.complete(task, node.inputs.save):
+        elif not rows.is_complete(task, node.inputs.save):
             logger.error("%s has its score, but not all could be saved of it: %s", task.pair, why)
             progress.leave_out(task)
-        progress.started(None)
+        progress.note_start(None)
     return None if deaths == DEATHS else deaths
 
 
@@ -55,7 +55,7 @@ def is_late(node: Any, limit: float | None) -> bool:
     """Whether the pair that a node is at takes longer than `limit` seconds."""
     if limit is None or not isinstance(node.interface, Register):
         return False
-    current = _progress(node).current()
+    current = _progress(node).find_current()
     return current is not None and current[1] > limit
 
 

@@ -23,7 +23,7 @@ from lumirage_bids.execution.score_pair import Side, read_side, score
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.evaluation import Evaluation
 from lumirage_bids.experiment.plan import Batch, Task
-from lumirage_bids.experiment.software import UNKNOWN, made_with
+from lumirage_bids.experiment.software import UNKNOWN, list_versions
 from lumirage_bids.measures import RegisteredPair, take
 from lumirage_bids.measures.pair import Deformation, Images, Lesions, Need, Points, RunCost
 from lumirage_bids.methods.base import Context
@@ -70,7 +70,7 @@ def run_batch(
     """
     watcher()
     rows = Rows(batch, output)
-    todo = [t for t in batch.tasks if t.pair.fixed.name not in left_out and not rows.complete(t, save)]
+    todo = [t for t in batch.tasks if t.pair.fixed.name not in left_out and not rows.is_complete(t, save)]
     for task in batch.tasks:
         if task not in todo:
             rows.renew(task)
@@ -80,14 +80,14 @@ def run_batch(
         moving = read_side(output, batch.moving, batch, context.threads)
     except LumirageError as error:
         disown_damaged(output, error)
-        why = _why(error)
+        why = _explain(error)
         for task in todo:
             rows.fail(task, why)
             started(None)
         return
     for task in todo:
         rows.read()
-        if rows.complete(task, save):  # another run has done it meanwhile
+        if rows.is_complete(task, save):  # another run has done it meanwhile
             started(None)
             continue
         started(task)
@@ -99,11 +99,11 @@ def run_batch(
             work.run(rows)
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
             disown_damaged(output, error)
-            rows.fail(task, _why(error))
+            rows.fail(task, _explain(error))
         started(None)
 
 
-def _why(error: Exception) -> Failure:
+def _explain(error: Exception) -> Failure:
     """Why a pair has no score; an error of which the output folder is to blame is raised again."""
     text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     if lacks_memory(error):
@@ -130,7 +130,7 @@ class _Sight:
     lesions: tuple[Volume | None, Volume | None] = (None, None)
 
 
-def _seen_from(world: np.ndarray, transform: Transform) -> Transform:
+def _see_from(world: np.ndarray, transform: Transform) -> Transform:
     """A map within the reference's world as one within the fixed scan's, and so its inverse."""
     to, back = Transform((np.linalg.inv(world),)), Transform((world,))
     own = to.then(transform).then(back) if transform.steps else transform
@@ -138,7 +138,7 @@ def _seen_from(world: np.ndarray, transform: Transform) -> Transform:
     return own if inverse is None else replace(own, inverse=to.then(inverse).then(back))
 
 
-def _onwards(transform: Transform, motion: np.ndarray) -> Transform:
+def _carry_on(transform: Transform, motion: np.ndarray) -> Transform:
     """A map to a world as one to that world moved, and so its inverse; there and back again leaves nothing behind."""
     moved, inverse = transform.then(Transform((motion,))), transform.inverse
     own = Transform(
@@ -256,15 +256,15 @@ class PairAtWork:
                 raise
             costs.append(cost)
         transform, cost = self._stage(own, initial)
-        return transform, _together([*costs, cost], [stage.method.packages for stage in self.batch.arm.stages])
+        return transform, _add_up([*costs, cost], [stage.method.packages for stage in self.batch.arm.stages])
 
     def _stage(self, arm: ArmOfRun, initial: Transform | None) -> tuple[Transform, Cost]:
         """Run one method, from what another has found where there is that."""
         sight, motion = self._perturb(arm, self._sight(arm))
         if initial is not None and sight.world is not None:
-            initial = _seen_from(np.linalg.inv(sight.world), initial)
+            initial = _see_from(np.linalg.inv(sight.world), initial)
         if initial is not None and motion is not None:
-            initial = _onwards(initial, motion)
+            initial = _carry_on(initial, motion)
         with (
             tempfile.TemporaryDirectory(dir=self.context.work_dir) as scratch,
             peak_memory(self.context.device) as memory,
@@ -291,8 +291,8 @@ class PairAtWork:
             seconds = time.perf_counter() - begin
         if read_code(arm.method.code()) != arm.code:
             raise NotPreparedError("input lost: the program or the source of the method was edited during the run")
-        transform = transform if motion is None else _onwards(transform, np.linalg.inv(motion))
-        transform = transform if sight.world is None else _seen_from(sight.world, transform)
+        transform = transform if motion is None else _carry_on(transform, np.linalg.inv(motion))
+        transform = transform if sight.world is None else _see_from(sight.world, transform)
         if not arm.method.computes:
             return transform, {}
         return transform, {"runtime_s": seconds, "memory_gb": memory.peak_gb}
@@ -375,7 +375,7 @@ class PairAtWork:
                 shape, affine = self.fixed.grids[name]
                 labels, way = (self.moving.labels[name], total) if carried is None else (carried, Transform())
                 array = transfer_labels(labels, way, shape, affine, threads=threads, method=how)
-                about = {**meta, **_about_moved(arm.evaluation)}
+                about = {**meta, **_describe_moved(arm.evaluation)}
                 with self.output.publishing(paths.moved_labels(scan, target, arm.label, name), about) as file:
                     write_image(Volume(array=array, affine=affine), file, np.int32)
         if "images" in kinds:
@@ -404,7 +404,7 @@ def lesion_masked(arm: ArmOfRun, moving: Side, fixed: Side) -> dict[str, str]:
     return {"lesion_masked": "both" if len(given) == 2 else given[0]}
 
 
-def _together(costs: Sequence[Cost], packages: Sequence[tuple[str, ...]]) -> Cost:
+def _add_up(costs: Sequence[Cost], packages: Sequence[tuple[str, ...]]) -> Cost:
     """What methods took that were run one after the other: their time, the memory of the one that took most.
 
     It is not known where it is not of one of them, as of fields from files.
@@ -412,7 +412,7 @@ def _together(costs: Sequence[Cost], packages: Sequence[tuple[str, ...]]) -> Cos
     if not costs[-1]:
         return {}
     *before, _ = costs
-    versions = {"made_with": made_with({package for of in packages for package in of})}
+    versions = {"made_with": list_versions({package for of in packages for package in of})}
     if not all(costs):
         return versions
     seconds, memory = (sum(c["runtime_s"] for c in costs), max(c["memory_gb"] for c in costs))
@@ -423,7 +423,7 @@ def _together(costs: Sequence[Cost], packages: Sequence[tuple[str, ...]]) -> Cos
     return {**whole, "start_runtime_s": started[0], "start_memory_gb": started[1]}
 
 
-def _about_moved(evaluation: Evaluation) -> dict[str, str]:
+def _describe_moved(evaluation: Evaluation) -> dict[str, str]:
     """What the sidecar of a moved label map says of its grid: a map to look at is native, whatever was scored."""
     text = "Labels of the moving scan, carried once to the fixed scan's native grid"
     if evaluation.grid == "reference":

@@ -34,7 +34,7 @@ from lumirage_bids.output.read_prepared import (
 )
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.label_transfer import transfer_labels
-from lumirage_bids.spatial.preparation import Prepared, common_grid, on_common_grid
+from lumirage_bids.spatial.preparation import Prepared, bring_to_common_grid, common_grid
 from lumirage_bids.spatial.transforms import Transform
 
 
@@ -89,7 +89,7 @@ def read_side(output: Output, scan: Scan, batch: Batch, threads: int) -> Side:
             array = transfer_labels(volume, Transform((alignment,)), shape, affine, threads=threads, method=how)
             at_reference[name, how] = Volume(array=array, affine=affine)
         if together:
-            seen = on_common_grid(Prepared(image=image, mask=mask), alignment, shape, affine)
+            seen = bring_to_common_grid(Prepared(image=image, mask=mask), alignment, shape, affine)
     at_edge = output.read_sidecar(paths.prepared_image(scan, variant)).get("AtEdge")
     return Side(
         scan=scan,
@@ -234,7 +234,7 @@ def score(
     parts = {"labels": replace(maps, structures=indices, carried=carried)}
     if evaluation.grid == "prepared":
         parts["prepared"] = replace(place_prepared(*where), structures=indices, carried=carried)
-    whole = (pair or RegisteredPair(parts={})).having(**parts)
+    whole = (pair or RegisteredPair(parts={})).extend(**parts)
     return {"status": "ok", **take((m for m in evaluation.taken if m.looks_at_labels), whole)}
 
 

@@ -81,7 +81,7 @@ class Watch:
         """End every job that is still queued or at work, also one that SLURM took without our hearing of it."""
         if self.jobs:
             self.queue.ask()
-            self.queue.cancel_for_good(self._numbers() | self.queue.mine())
+            self.queue.cancel_for_good(self._numbers() | self.queue.list_own())
 
     def _submit(self, task: int, job: Job) -> None:
         self.jobs[task] = job  # before it is submitted: it is cancelled whenever an interrupt comes
@@ -93,7 +93,7 @@ class Watch:
     def _cancel_strays(self) -> None:
         """End jobs of the run that nobody waits for: taken after all, or listed again after others took their place."""
         awaited = {job.name for job in self.jobs.values() if job.number is None}
-        strays = {n for n in self.queue.mine() - self._numbers() if self.queue.listed[n].name not in awaited}
+        strays = {n for n in self.queue.list_own() - self._numbers() if self.queue.listed[n].name not in awaited}
         self.queue.cancel(strays)
 
     def _seconds(self, job: Job, listed: Listed) -> float:

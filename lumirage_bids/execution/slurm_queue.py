@@ -131,7 +131,7 @@ class Queue:
         """A name for a job that no other job has."""
         return f"lumirage-{node.name}{self._mark}{next(self._count)}"
 
-    def mine(self) -> set[int]:
+    def list_own(self) -> set[int]:
         """The run's jobs that wait or are at work."""
         return {n for n, job in self.listed.items() if self._mark in job.name and job.state != "COMPLETING"}
 
@@ -217,7 +217,7 @@ class Queue:
         now = time.monotonic()
         if self._failing_since is None:
             self._failing_since = now
-        if now - self._failing_since > GIVE_UP_S and not self.mine():
+        if now - self._failing_since > GIVE_UP_S and not self.list_own():
             raise RuntimeError(f"SLURM has taken no job for {GIVE_UP_S / 60:.0f} min: {why}")
         self._warn("sbatch", f"SLURM takes no job for now, it is tried again: {why}")
         self._not_before = now + self._pause

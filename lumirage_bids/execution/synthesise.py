@@ -47,7 +47,7 @@ def _run_program(image: Volume, mask: Volume, synthesis: Synthesis, context: Con
     with scratch(context) as folder:
         source, made = folder / "input.nii.gz", folder / "output.nii.gz"
         write_image(image, source, np.float32)
-        argv = synthesis.filled(input=str(source), output=str(made), threads=str(context.threads))
+        argv = synthesis.fill_in(input=str(source), output=str(made), threads=str(context.threads))
         logger.info("Synthesises a %s image: %s", synthesis.makes, " ".join(argv))
         run_program(argv, context, folder, limit_s=synthesis.timeout)
         return accept_synthesised(read_image(made_file(made, argv), fill=False), image, mask, synthesis)

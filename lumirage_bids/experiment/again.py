@@ -52,7 +52,7 @@ def look_back(batches: Iterable[Batch], done: Done, redo: Container[str]) -> Aga
             for key, arm, labels, earlier in rows:
                 under = looking.conditions[arm.label, labels.name]
                 old = next((row for row in earlier if row.conditions == under), earlier[-1])
-                why = ON_PURPOSE if on_purpose else looking.why(task, arm, labels, old)
+                why = ON_PURPOSE if on_purpose else looking.explain(task, arm, labels, old)
                 if why:
                     reasons[key] = why
                 if old.conditions == under and old.hash != task.hashes[arm.label, labels.name]:
@@ -95,7 +95,7 @@ class _Looking:
         files = (paths.transform(*ends, arm.label) for arm in self.batch.arms)
         return any(self.done.files.get(file) == task.registration_hash for file in files)
 
-    def why(self, task: Task, arm: ArmOfRun, labels: LabellingOfRun, old: EarlierRow) -> str:
+    def explain(self, task: Task, arm: ArmOfRun, labels: LabellingOfRun, old: EarlierRow) -> str:
         """Why an earlier row does not count; empty for one that is only tried again."""
         now = self.conditions[arm.label, labels.name]
         if old.hash == task.hashes[arm.label, labels.name]:

@@ -140,7 +140,7 @@ class ArmOfRun:
 
 def choose_arms(protocol: Protocol, settings: Settings) -> tuple[ArmOfRun, ...]:
     """Every variant with every method, `identity` first; parameters checked."""
-    names = _asked(settings.methods, protocol.default_methods)
+    names = _list_asked(settings.methods, protocol.default_methods)
     names = ("identity", *dict.fromkeys(n for n in names if n != "identity"))
     variants = [protocol.variant(n) for n in settings.variants] or list(protocol.variants)
     arms = tuple(_arm(v, n, sloppy=settings.sloppy) for v, n in product(variants, names))
@@ -157,12 +157,12 @@ def choose_arms(protocol: Protocol, settings: Settings) -> tuple[ArmOfRun, ...]:
     return arms
 
 
-def _asked(methods: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+def _list_asked(methods: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
     """Methods of a run: those that are named, or the protocol's; and those named with a plus.
 
     Examples
     --------
-    >>> _asked((), ("greedy",)), _asked(("syn",), ("greedy",)), _asked(("+syn",), ("greedy",))
+    >>> _list_asked((), ("greedy",)), _list_asked(("syn",), ("greedy",)), _list_asked(("+syn",), ("greedy",))
     (('greedy',), ('syn',), ('greedy', 'syn'))
     """
     added = tuple(name.removeprefix("+") for name in methods if name.startswith("+"))
@@ -199,7 +199,7 @@ def _arm(variant: Variant, name: str, *, sloppy: bool, after: tuple[str, ...] = 
         raise UsageError(
             f"[methods.{name}] start_from = {before!r}, which has label maps and no transforms. Name a method that has."
         )
-    preparation = from_table(Preparation, _native(variant.preparation), "[preparation]")
+    preparation = from_table(Preparation, _read_words(variant.preparation), "[preparation]")
     alignment = from_table(Alignment, variant.alignment, "[alignment]")
     evaluated = evaluation(variant.evaluation)
     if preparation.perturbation is not None and (method.control or not method.computes):
@@ -236,7 +236,7 @@ def _method(name: str, parameters: dict[str, object]) -> Method:
         raise error if kind == name else UsageError(f"[methods.{name}]: {error}") from None
 
 
-def _native(table: Mapping[str, object]) -> Mapping[str, object]:
+def _read_words(table: Mapping[str, object]) -> Mapping[str, object]:
     """A table with what TOML cannot say: "native" and "none" for nothing."""
     nothing = {("spacing", "native"), ("perturbation", "none"), ("synthesis", "none")}
     return {k: None if isinstance(v, str) and (k, v) in nothing else v for k, v in table.items()}

@@ -83,7 +83,7 @@ class Protocol:
     prefer : tuple of mapping
         Entities preferred, best first, when a subject, session and contrast has several scans.
     masks : mapping
-        How brains are found, see `lumirage_bids.maskers.masking`.
+        How brains are found, see `lumirage_bids.maskers.read_masking`.
     reference : str
         Scan that all others are aligned to: ``first`` (by name) or a subject label.
     names_labellings : bool

@@ -35,7 +35,7 @@ def arm_tables(arm: ArmOfRun) -> dict[str, dict[str, Any]]:
     }
 
 
-def what_was_chosen(arm: ArmOfRun) -> dict[str, dict[str, Any]]:
+def keep_chosen(arm: ArmOfRun) -> dict[str, dict[str, Any]]:
     """The same without what is None, which TOML cannot say."""
     return {name: {k: v for k, v in table.items() if v is not None} for name, table in arm_tables(arm).items()}
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def what_is_done(output: Output, subjects: Set[str], moving: Set[str] = frozenset()) -> Done:
+def read_done(output: Output, subjects: Set[str], moving: Set[str] = frozenset()) -> Done:
     """What earlier runs left: hashes of finished rows, and of files by their sidecars.
 
     Parameters

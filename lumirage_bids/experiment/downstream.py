@@ -76,17 +76,17 @@ class DownstreamJob:
         scans = {s.name: s for s in (self.scan, *self.others)}
         return paths.transform(scans[moving], scans[fixed], self.arm.label)
 
-    def knowing(self, failed: Collection[str]) -> DownstreamJob:
+    def mark_failed(self, failed: Collection[str]) -> DownstreamJob:
         """The same where it is known which rows have failed for good."""
         lost = {pair for pair, values in self.rows.items() if all(value in failed for value in values)}
         return replace(self, failed=frozenset(lost))
 
-    def left(self, made: Callable[[str, Path], bool]) -> DownstreamJob:
+    def drop_made(self, made: Callable[[str, Path], bool]) -> DownstreamJob:
         """The same with those products alone that are not made yet."""
         digests = self.digests
         return replace(self, products={f: v for f, v in self.products.items() if not made(digests[f], f)})
 
-    def lacking(self, noted: Callable[[Path], str | None]) -> list[Ends]:
+    def find_lacking(self, noted: Callable[[Path], str | None]) -> list[Ends]:
         """Pairs that have not failed and whose transforms are not there: it cannot be done before they are.
 
         Parameters

@@ -11,10 +11,10 @@ from lumirage_bids.base.errors import UsageError
 from lumirage_bids.base.parameters import is_aside
 from lumirage_bids.bids.dataset import Dataset, Query, open_dataset, read_filter
 from lumirage_bids.bids.filters import passed_over
-from lumirage_bids.bids.landmarks import with_landmarks
+from lumirage_bids.bids.landmarks import attach_landmarks
 from lumirage_bids.bids.templates import template_scan
 from lumirage_bids.experiment.declared import Protocol
-from lumirage_bids.experiment.done import what_is_done
+from lumirage_bids.experiment.done import read_done
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.experiment.reference_maps import leave_out_absent
@@ -42,7 +42,7 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
         derivatives=settings.derivatives,
         labellings=tuple(n for n in wanted if _may_exist(n, protocol)),
         layouts=labellers.layouts(),
-        t1w_labellings=tuple(dict.fromkeys(of for n in wanted if (of := _of_t1w(n, protocol)))),
+        t1w_labellings=tuple(dict.fromkeys(of for n in wanted if (of := _name_t1w_labelling(n, protocol)))),
         instead=not settings.labellings and not protocol.names_labellings,
     )
     dataset = open_dataset(
@@ -51,20 +51,20 @@ def find(settings: Settings, protocol: Protocol) -> tuple[Dataset, Plan]:
     if dataset.taken:
         wanted = (dataset.taken,)
         settings = replace(settings, labellings=wanted)
-    dataset = _without_excluded(dataset, settings.exclude_participant_label)
+    dataset = _leave_out_excluded(dataset, settings.exclude_participant_label)
     if isinstance(given, str) and (others := passed_over(given)):
         note = f"Filter {given}: queries of other datatypes are passed over: {', '.join(others)}."
         dataset = replace(dataset, notes=(*dataset.notes, note))
-    dataset = with_landmarks(dataset, protocol.landmark_pattern, protocol.rater_pattern)
+    dataset = attach_landmarks(dataset, protocol.landmark_pattern, protocol.rater_pattern)
     if protocol.template is not None:
-        dataset = _with_template(dataset, protocol.template)
+        dataset = _add_template(dataset, protocol.template)
     dataset = leave_out_absent(dataset, protocol, wanted)
     subjects = {scan.subject for scan in dataset.scans}
-    done = what_is_done(settings.output, subjects, frozenset(settings.participant_label))
+    done = read_done(settings.output, subjects, frozenset(settings.participant_label))
     return dataset, make_plan(dataset, protocol, settings, done)
 
 
-def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
+def _leave_out_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
     """Take no scan of these subjects, not as the reference either."""
     there = {s.subject for s in dataset.scans}
     notes = [
@@ -74,7 +74,7 @@ def _without_excluded(dataset: Dataset, excluded: Sequence[str]) -> Dataset:
     return replace(dataset, scans=scans, notes=(*dataset.notes, *notes))
 
 
-def _with_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
+def _add_template(dataset: Dataset, template: Mapping[str, Any]) -> Dataset:
     """Put a template of TemplateFlow among the scans."""
     further = {k: v for k, v in template.items() if k != "name"}
     scan = template_scan(template["name"], **further, points=dataset.derivatives.values())
@@ -93,7 +93,7 @@ def _may_exist(labelling: str, protocol: Protocol) -> bool:
     return not given.parameters.keys() - without
 
 
-def _of_t1w(labelling: str, protocol: Protocol) -> str | None:
+def _name_t1w_labelling(labelling: str, protocol: Protocol) -> str | None:
     """Labelling of the sessions' T1w scans that a labelling starts from."""
     given = protocol.labellings.get(labelling)
     return labellers.labeller(given.labeller, **given.parameters).of_t1w if given else None

@@ -58,7 +58,7 @@ def follow(output: Output, rows: Mapping[str, pd.DataFrame]) -> Followed | None:
     Parameters
     ----------
     rows : mapping of str to DataFrame
-        Labelling → its rows, as `lumirage_bids.output.score_table.current` returns them.
+        Labelling → its rows, as `lumirage_bids.output.score_table.read_current` returns them.
     """
     frozen = held_to(output)
     if frozen is None:
@@ -85,7 +85,7 @@ def _rows(frozen: Frozen, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, 
     for name, table in rows.items():
         kinds = Counter(zip(*(table[c].astype(str) for c in ("variant", "method", "conditions")), strict=True))
         for (variant, method, conditions), n in kinds.items():
-            if why := _why(frozen, (variant, method), name, facts.get(conditions)):
+            if why := _explain(frozen, (variant, method), name, facts.get(conditions)):
                 yield f"{n} row(s) of {in_words(variant, method)}, labelling {name}: {why}"
     pairs = Counter(pair for table in rows.values() for pair in zip(table["moving"], table["fixed"], strict=True))
     if more := sorted(set(pairs) - frozen.pairs):
@@ -93,7 +93,7 @@ def _rows(frozen: Frozen, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, 
         yield f"{sum(pairs[pair] for pair in more)} row(s) of pairs that are not in the plan: {named}"
 
 
-def _why(frozen: Frozen, arm: tuple[str, str], labelling: str, made: history.Facts | None) -> str:
+def _explain(frozen: Frozen, arm: tuple[str, str], labelling: str, made: history.Facts | None) -> str:
     """What is other in conditions of rows; empty where they are those laid down."""
     if arm not in frozen.arms:
         return "no arm of the plan"

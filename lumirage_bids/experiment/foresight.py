@@ -89,17 +89,17 @@ def foresee(plan: Plan, weights: Path | None, stage: str = "all") -> Foreseen:
     bad_data = False
     for pair in plan.runnable:
         scored = [labels for labels in plan.labels if labels.has(pair.moving) and labels.has(pair.fixed)]
-        of_pair = () if stage == "prepare" else reader.about_landmarks(pair)
+        of_pair = () if stage == "prepare" else reader.read_landmarks(pair)
         for arm in plan.arms:
             absent = stage != "prepare" and reader.lacks_files(arm, pair)
             for labels in (labels for labels in scored if arm.scores(labels.name)):
-                images = reader.about_images(labels, pair, arm)
-                problems = dict.fromkeys((*images, *reader.about_tables(labels, pair), *of_pair))
+                images = reader.read_images(labels, pair, arm)
+                problems = dict.fromkeys((*images, *reader.read_tables(labels, pair), *of_pair))
                 n_rows += 1
                 n_failing += bool(problems) or absent
                 bad_data |= any(isinstance(problem, BadDataError) for problem in problems)
                 reasons.update(str(problem) for problem in problems)
-    listed = (*reader.about_files(), *(reason for reason, _ in reasons.most_common()))
+    listed = (*reader.list_files(), *(reason for reason, _ in reasons.most_common()))
     return Foreseen(n_rows=n_rows, n_failing=n_failing, reasons=listed, bad_data=bad_data)
 
 
@@ -110,10 +110,10 @@ class _Reader:
         self.plan, self.weights = plan, weights
         self.table = cache(lambda path: _read(read_lut, path))
         self.points = cache(_points)
-        self.image = cache(_packed_otherwise)
+        self.image = cache(_find_packing_fault)
         self.asked: dict[str, dict[Path, bool]] = {}
 
-    def about_images(self, labels: LabellingOfRun, pair: Pair, arm: ArmOfRun) -> Iterator[LumirageError]:
+    def read_images(self, labels: LabellingOfRun, pair: Pair, arm: ArmOfRun) -> Iterator[LumirageError]:
         files = [file for scan in (pair.moving, pair.fixed) for file in (*self._needs_of(scan), *_maps(labels, scan))]
         if arm.alignment.start == "aligned":
             files.extend(self._needs_of(self.plan.reference))
@@ -129,12 +129,12 @@ class _Reader:
         if scan.lesion:
             yield scan.lesion
 
-    def about_tables(self, labels: LabellingOfRun, pair: Pair) -> Iterator[LumirageError]:
+    def read_tables(self, labels: LabellingOfRun, pair: Pair) -> Iterator[LumirageError]:
         for path in (path for scan in (pair.moving, pair.fixed) for path in _tables(labels, scan)):
             if (problem := self.table(path)[1]) is not None:
                 yield problem
 
-    def about_landmarks(self, pair: Pair) -> tuple[LumirageError, ...]:
+    def read_landmarks(self, pair: Pair) -> tuple[LumirageError, ...]:
         files = [scan.landmarks for scan in (pair.fixed, pair.moving) if scan.landmarks is not None]
         if len(files) < 2:
             return ()
@@ -147,13 +147,13 @@ class _Reader:
         return tuple(found for found in (ours, theirs) if isinstance(found, LumirageError))
 
     def lacks_files(self, arm: ArmOfRun, pair: Pair) -> bool:
-        """Whether a file that a method reads for a pair is not there; told together by `about_files`."""
+        """Whether a file that a method reads for a pair is not there; told together by `list_files`."""
         context = Context(pair=pair, weights=self.weights)
         here = {file: has_content(file) for stage in arm.stages for file in stage.method.files(context)}
         self.asked.setdefault(arm.name, {}).update(here)
         return not all(here.values())
 
-    def about_files(self) -> Iterator[str]:
+    def list_files(self) -> Iterator[str]:
         for name, asked in self.asked.items():
             if absent := [file for file, here in asked.items() if not here]:
                 folder = "" if absent[0].parent.is_dir() else f"; there is no folder {absent[0].parent}"
@@ -179,7 +179,7 @@ def _points(path: Path) -> PointSet | LumirageError:
         return error
 
 
-def _packed_otherwise(path: Path) -> LumirageError | None:
+def _find_packing_fault(path: Path) -> LumirageError | None:
     """What is wrong with how an image is packed; what cannot be opened is told where it is read."""
     try:
         check_packing(path)

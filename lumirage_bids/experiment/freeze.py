@@ -53,7 +53,7 @@ def freeze(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -> 
                 "protocol": protocol.name,
                 "pairs": size,
                 "measures": list(measures),
-                "parameters": {arm.label: _whole(arm) for arm in plan.arms},
+                "parameters": {arm.label: _list_parameters(arm) for arm in plan.arms},
                 "text": protocol.text,
             }
         ),
@@ -73,7 +73,9 @@ def freeze(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -> 
                     if column.margin is not None
                 },
                 "masks": _masks(plan.masking),
-                "labellings": {labels.name: _labelling(labels, list(scans.values())) for labels in plan.labels},
+                "labellings": {
+                    labels.name: _describe_labelling(labels, list(scans.values())) for labels in plan.labels
+                },
                 "arms": {arm.label: _arm(arm) for arm in plan.arms},
                 "scans": {name: _scan(scan, plan) for name, scan in sorted(scans.items())},
                 "pairs": pairs,
@@ -93,7 +95,7 @@ def _arm(arm: ArmOfRun) -> dict[str, Any]:
     return {"variant": arm.variant, "name": arm.name, **arm.facts, "revisions": arm.revisions, **_code(arm.code)}
 
 
-def _whole(arm: ArmOfRun) -> dict[str, Any]:
+def _list_parameters(arm: ArmOfRun) -> dict[str, Any]:
     """All parameters, those too that came later and, at their default, are in no digest."""
     before = {"starts": {s.name: arm_tables(s)["method"] for s in arm.stages[:-1]}} if arm.first else {}
     return {**arm_tables(arm), **before}
@@ -103,7 +105,7 @@ def _code(code: Code) -> dict[str, Code]:
     return {"code": code} if code else {}
 
 
-def _labelling(labels: LabellingOfRun, scans: list[Scan]) -> dict[str, Any]:
+def _describe_labelling(labels: LabellingOfRun, scans: list[Scan]) -> dict[str, Any]:
     """How maps come about; and the structures that are scored, where not the protocol but look-up tables name them."""
     made: dict[str, Any] = {
         "reference": labels.reference,

@@ -19,7 +19,7 @@ from lumirage_bids.experiment.pairs import choose_pairs, sample_subjects
 from lumirage_bids.experiment.plan import Done, Plan, Task, is_present
 from lumirage_bids.experiment.plan_builder import PlanBuilder
 from lumirage_bids.experiment.settings import Settings
-from lumirage_bids.maskers import masking
+from lumirage_bids.maskers import read_masking
 from lumirage_bids.methods.programs.call import missing_program
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
     here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
     runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
-    how = masking(protocol.masks)
+    how = read_masking(protocol.masks)
     builder = PlanBuilder(
         arms=arms,
         labels=labels,
@@ -175,23 +175,23 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     )
     _check_redo(arms, settings)
     groups = share_registrations(arms)
-    tasks = [(own, builder.task(pair, own)) for own in groups for pair in runnable if settings.stage != "prepare"]
+    tasks = [(own, builder.make_task(pair, own)) for own in groups for pair in runnable if settings.stage != "prepare"]
     drawn = _draw(pairs, protocol.downstream, settings.seed)
     among = [s for s in drawn if is_present(s, names)]
     # Whoever registers them; not where images are made worse on purpose, nor controls, which register nothing.
     composing = [
-        (own, builder.task(pair, own))
+        (own, builder.make_task(pair, own))
         for own in groups
         for pair in pairs
         if own[0].is_composed and pair.moving in among and pair.fixed in among
     ]
-    downstream = tuple(builder.downstream(drawn, among, composing, settings.redo))
-    batches, n_done = builder.batches(_with_composed(tasks, downstream), settings.nprocs, settings.redo)
+    downstream = tuple(builder.plan_downstream(drawn, among, composing, settings.redo))
+    batches, n_done = builder.make_batches(_with_composed(tasks, downstream), settings.nprocs, settings.redo)
     involved = builder.find_involved(runnable, None if settings.stage == "prepare" else batches)
     # Jobs of an array that prepare the same scans begin with their own, so that they do not wait for one another.
     own = {p.moving for p in runnable} if settings.participant_label else set()
     ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: (s not in own, s.name))
-    preparing = tuple(p for s in ordered if (p := builder.preparing(s, labelled=s in involved)))
+    preparing = tuple(p for s in ordered if (p := builder.plan_preparation(s, labelled=s in involved)))
     unprepared = [job.scan for job in preparing if job.variants]
     if not settings.dry_run and (missing := next(missing_synthesis(arms, unprepared), "")):
         raise MissingInputError(f"Scans cannot be prepared here: {missing}")
@@ -208,7 +208,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         labels=labels,
         masking=how,
         preparing=preparing,
-        aligning=tuple(a for s in ordered for a in builder.aligning(s)),
+        aligning=tuple(a for s in ordered for a in builder.plan_alignments(s)),
         batches=batches,
         n_done=n_done,
         again=look_back(batches, done, settings.redo),

@@ -86,20 +86,20 @@ def _read_list(file: Path, scans: Iterable[Scan]) -> list[Pair]:
         raise UsageError(f"The file of pairs {file} cannot be read as a tab-separated table: {error}.") from None
     if not rows or not {"moving", "fixed"} <= rows[0].keys():
         raise UsageError(f"The file of pairs {file} must have rows, and columns 'moving' and 'fixed' set off by tabs.")
-    by_name = _by_name(scans)
+    by_name = _index_by_name(scans)
     pairs = {}
     for number, row in enumerate(rows, start=2):
         if row.get("status") == "left out":  # a subject's row of a status.tsv
             continue
         where = f"{file}, line {number}"
-        moving, fixed = (_looked_up((row[side] or "").strip(), by_name, where) for side in ("moving", "fixed"))
+        moving, fixed = (_look_up((row[side] or "").strip(), by_name, where) for side in ("moving", "fixed"))
         if moving is fixed:
             raise UsageError(f"{where}: {moving.name} is paired with itself.")
         pairs[moving.name, fixed.name] = Pair(moving=moving, fixed=fixed)
     return list(pairs.values())
 
 
-def _by_name(scans: Iterable[Scan]) -> Mapping[str, list[Scan]]:
+def _index_by_name(scans: Iterable[Scan]) -> Mapping[str, list[Scan]]:
     found: dict[str, list[Scan]] = {}
     for scan in scans:
         for key in (scan.name, scan.subject, f"sub-{scan.subject}"):
@@ -107,7 +107,7 @@ def _by_name(scans: Iterable[Scan]) -> Mapping[str, list[Scan]]:
     return found
 
 
-def _looked_up(name: str, by_name: Mapping[str, list[Scan]], where: str) -> Scan:
+def _look_up(name: str, by_name: Mapping[str, list[Scan]], where: str) -> Scan:
     scans = by_name.get(name, [])
     if not scans:
         raise NothingSelectedError(f"{where}: no eligible scan or subject is called '{name}'.")

@@ -96,7 +96,7 @@ class PlanBuilder:
         alignment = self.variants[variant].alignment
         return digest(alignment.revision, alignment, self.reference.name, ends)
 
-    def preparing(self, scan: Scan, *, labelled: bool) -> ScanJob | None:
+    def plan_preparation(self, scan: Scan, *, labelled: bool) -> ScanJob | None:
         """What is to be made of a scan; one that others are only aligned to needs no labels."""
         variants = tuple(
             (name, arm.preparation.of_contrast(scan.suffix), value)
@@ -158,7 +158,7 @@ class PlanBuilder:
         value = digest([f.fingerprint for f in (scan.landmarks, *(f for f in scan.raters if f.present))])
         return "" if self._is_made(value, paths.placements(scan)) else value
 
-    def aligning(self, scan: Scan) -> list[AlignmentJob]:
+    def plan_alignments(self, scan: Scan) -> list[AlignmentJob]:
         """Alignments of a scan that are left to do."""
         todo: dict[str, list[str]] = {}
         for name in self.variants:
@@ -182,12 +182,12 @@ class PlanBuilder:
             for value, names in todo.items()
         ]
 
-    def task(self, pair: Pair, arms: tuple[ArmOfRun, ...]) -> Task:
+    def make_task(self, pair: Pair, arms: tuple[ArmOfRun, ...]) -> Task:
         """A pair with the digests of what its registration and its scores depend on."""
         scans, arm = (pair.moving, pair.fixed), arms[0]
         ends = [self.alignment_hash(s, arm.variant) for s in scans]
         names = [s.name for s in scans]
-        *before, own = ((s.method.name, s.method, *self._of_pair(s.method, pair)) for s in arm.stages)
+        *before, own = ((s.method.name, s.method, *self._list_inputs(s.method, pair)) for s in arm.stages)
         revisions = [(s.method.revision or 1, *s.own_code) for s in arm.stages[:-1]]
         depends = (*own, ends, names, *arm.own_code, *zip(before, revisions, strict=True))
         if (worse := arm.preparation.perturbation) is not None:
@@ -212,13 +212,13 @@ class PlanBuilder:
         }
         return Task(pair=pair, registration_hash=registered, hashes=hashes, transformed=not arm.method.carries)
 
-    def _of_pair(self, method: Method, pair: Pair) -> tuple[object, list[str]]:
+    def _list_inputs(self, method: Method, pair: Pair) -> tuple[object, list[str]]:
         """What a method takes from a pair besides its images: contrast and seed, and files."""
         files = [fingerprint(f) for f in method.files(Context(pair=pair, weights=self.weights))]
         # Contrast and seed are known from sidecars and the command line, not from the images.
         return (method.similarity_for(multimodal=pair.multimodal), self.seed if method.uses_seed else None), files
 
-    def downstream(
+    def plan_downstream(
         self,
         drawn: Sequence[Scan],
         here: Sequence[Scan],
@@ -244,8 +244,8 @@ class PlanBuilder:
             for scan in here:
                 others = tuple(s for s in here if s is not scan)
                 job = self._downstream(scan, others, arm, own[arm.label], digest_of_draw(drawn))
-                job = job.knowing(self.done.failed)
-                job = job if arm.rests_on(redo) else job.left(self._is_made)
+                job = job.mark_failed(self.done.failed)
+                job = job if arm.rests_on(redo) else job.drop_made(self._is_made)
                 if job.products:
                     yield job
 
@@ -274,7 +274,7 @@ class PlanBuilder:
             drawn=drawn,
         )
 
-    def batches(
+    def make_batches(
         self, tasks: Sequence[tuple[tuple[ArmOfRun, ...], Task]], nprocs: int, redo: Container[str]
     ) -> tuple[tuple[Batch, ...], int]:
         """What is left to do, in batches, and how many registrations are done already."""

@@ -62,15 +62,15 @@ def _merge(name_or_path: str, children: tuple[str, ...]) -> tuple[tuple[str, ...
     names_below, below, its_text = _merge(parent, (*children, name_or_path))
     for section in REPLACED & table.keys():
         below.pop(section, None)
-    return (name, *names_below), _laid_over(table, below), f"{text}\n# Extends {parent}:\n\n{its_text}"
+    return (name, *names_below), _lay_over(table, below), f"{text}\n# Extends {parent}:\n\n{its_text}"
 
 
-def _laid_over(table: dict[str, Any], below: dict[str, Any]) -> dict[str, Any]:
+def _lay_over(table: dict[str, Any], below: dict[str, Any]) -> dict[str, Any]:
     """Merge two tables key by key; where both have a value that is not a table, the upper one's counts."""
     merged = dict(below)
     for key, value in table.items():
         lower = below.get(key)
-        merged[key] = _laid_over(value, lower) if isinstance(value, dict) and isinstance(lower, dict) else value
+        merged[key] = _lay_over(value, lower) if isinstance(value, dict) and isinstance(lower, dict) else value
     return merged
 
 

@@ -48,7 +48,7 @@ class _Reader:
     def fail(self, key: str, value: object, allowed: str) -> UsageError:
         return UsageError(f"Protocol {self.source}: {key} = {value!r} is not allowed; {allowed}.")
 
-    def known(self, where: str, table: Table, *allowed: str) -> None:
+    def refuse_unknown(self, where: str, table: Table, *allowed: str) -> None:
         for key in table:
             if key not in allowed:
                 what = f"in [{where}]" if where else "at the top level"
@@ -62,10 +62,10 @@ class _Reader:
         return value
 
     def protocol(self, name: str, table: Table) -> Protocol:
-        self.known("", table, "description", *SECTIONS)
+        self.refuse_unknown("", table, "description", *SECTIONS)
         top = {s: self.get("", table, s, dict, {}) for s in SECTIONS}
         scans, pairs = top["scans"], top["pairs"]
-        self.known("scans", scans, "filter", "prefer", "mask", "brain", "lesion", "landmarks", "raters")
+        self.refuse_unknown("scans", scans, "filter", "prefer", "mask", "brain", "lesion", "landmarks", "raters")
         alignment = dict(top["alignment"])
         reference = self.get("alignment", alignment, "reference", str, "first")
         alignment.pop("reference", None)
@@ -117,11 +117,11 @@ class _Reader:
         )
 
     def downstream(self, table: Table) -> int | None:
-        self.known("downstream", table, "scans")
+        self.refuse_unknown("downstream", table, "scans")
         return self.at_least("downstream", table, "scans", FEWEST_SCANS)
 
     def criteria(self, table: Table) -> Criteria:
-        self.known("statistics", table, "margin", "threshold", "confidence")
+        self.refuse_unknown("statistics", table, "margin", "threshold", "confidence")
         for key, value in table.items():
             if complaint := why_not(key, value):
                 raise self.fail(f"statistics.{key}", value, complaint)
@@ -130,7 +130,7 @@ class _Reader:
     def template(self, table: Table) -> Table | None:
         if not table:
             return None
-        self.known("template", table, "name", "resolution", "suffix", "cohort", "atlases")
+        self.refuse_unknown("template", table, "name", "resolution", "suffix", "cohort", "atlases")
         kinds = {"name": str, "resolution": int, "suffix": str, "cohort": int, "atlases": dict}
         given = {key: self.get("template", table, key, kind) for key, kind in kinds.items() if key in table}
         if "name" not in given:
@@ -141,7 +141,7 @@ class _Reader:
         return given
 
     def pair_rule(self, table: Table) -> PairRule:
-        self.known("pairs", table, "subjects", "splits", "file", "max", "max_per_contrast")
+        self.refuse_unknown("pairs", table, "subjects", "splits", "file", "max", "max_per_contrast")
         splits = self.get("pairs", table, "splits", list, [])
         if not all(isinstance(s, str) for s in splits):
             raise self.fail("pairs.splits", splits, 'give names of splits, such as ["MPRAGE to MP2RAGE"]')
@@ -233,7 +233,7 @@ class _Reader:
         where = f"variants.{name}"
         if not isinstance(table, dict):
             raise self.fail(where, table, "it must be a table")
-        self.known(where, table, "preparation", "alignment", "evaluation", "methods")
+        self.refuse_unknown(where, table, "preparation", "alignment", "evaluation", "methods")
         changed = self.tables(f"{where}.methods", self.get(where, table, "methods", dict, {}))
         for method in changed:
             if method not in base.methods:

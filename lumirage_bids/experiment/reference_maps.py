@@ -44,22 +44,22 @@ def leave_out_absent(dataset: Dataset, protocol: Protocol, names: Iterable[str])
             continue
         others = {n for n in names if n != name}
         made = any(n not in dataset.found for n in others)
-        absent = {s.name: list(_absent(s, name)) for s in dataset.scans if made or others & s.labels.keys()}
+        absent = {s.name: list(_find_absent(s, name)) for s in dataset.scans if made or others & s.labels.keys()}
         absent = {scan: files for scan, files in absent.items() if files}
         if absent:
             have = sum(name in s.labels for s in dataset.scans)
             notes.append(_note(name, dataset, absent, have))
-            dataset = _without(dataset, name, absent)
+            dataset = _leave_out(dataset, name, absent)
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
-def _absent(scan: Scan, name: str) -> Iterator[File]:
+def _find_absent(scan: Scan, name: str) -> Iterator[File]:
     """Files of a scan's label map whose content is not here."""
     if name in scan.labels:
         yield from (f for f in scan.needs((name,))[len(scan.needs()) :] if not f.present)
 
 
-def _without(dataset: Dataset, name: str, absent: Mapping[str, object]) -> Dataset:
+def _leave_out(dataset: Dataset, name: str, absent: Mapping[str, object]) -> Dataset:
     scans = tuple(
         replace(s, labels={k: v for k, v in s.labels.items() if k != name}) if s.name in absent else s
         for s in dataset.scans

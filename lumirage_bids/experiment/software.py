@@ -20,7 +20,7 @@ UNKNOWN = "of unknown version"
 _MAJOR = {"torch"}
 
 
-def made_with(packages: Iterable[str]) -> str:
+def list_versions(packages: Iterable[str]) -> str:
     """Versions of packages as column ``made_with`` has them; those that are not installed are left out."""
     return " ".join(f"{name}={found}" for name, found in versions_here(packages).items())
 
@@ -43,7 +43,7 @@ def software_notes(output: Output, rows: Mapping[str, pd.DataFrame], present: Ma
     Parameters
     ----------
     rows : mapping of str to DataFrame
-        Labelling → its rows, as `lumirage_bids.output.score_table.current` returns them.
+        Labelling → its rows, as `lumirage_bids.output.score_table.read_current` returns them.
     present : mapping or None
         Package → version now; None for the versions of the latest run on the folder.
     """
@@ -105,11 +105,11 @@ def _versions(rows: pd.DataFrame, package: str, records: list[tuple[str, dict[st
     unknown = rows["made_with"].isna() & (rows["status"] == "ok")
     if unknown.any():
         own = own.astype(object)
-        own[unknown] = [_of_its_run(t, package, records) for t in rows.loc[unknown, "finished"]]
+        own[unknown] = [_find_version(t, package, records) for t in rows.loc[unknown, "finished"]]
     own = own.where(rows["made_with"] != UNKNOWN, UNKNOWN)
     return own[rows["status"] == "ok"].dropna()
 
 
-def _of_its_run(finished: str, package: str, records: list[tuple[str, dict[str, Any]]]) -> str | None:
+def _find_version(finished: str, package: str, records: list[tuple[str, dict[str, Any]]]) -> str | None:
     begun = [record for time, record in records if time <= finished]
     return begun[-1].get("versions", {}).get(package) if begun else None

@@ -57,8 +57,8 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     names = tuple(labels.name for labels in plan.labels)
     absent = {s.name for p in plan.pairs for s in (p.moving, p.fixed) if not is_present(s, names)}
     pairs = pd.DataFrame([(p.moving.name, p.fixed.name) for p in plan.pairs], columns=["moving", "fixed"], dtype=object)
-    pairs["absent"] = [_absent(m, f, absent) for m, f in zip(pairs["moving"], pairs["fixed"], strict=True)]
-    unlabelled = {labels.name: [_lacking(p, labels) for p in plan.pairs] for labels in plan.labels}
+    pairs["absent"] = [_tell_absent(m, f, absent) for m, f in zip(pairs["moving"], pairs["fixed"], strict=True)]
+    unlabelled = {labels.name: [_tell_lacking(p, labels) for p in plan.pairs] for labels in plan.labels}
     parts = []
     for arm in plan.arms:
         for name in filter(arm.scores, names):
@@ -79,10 +79,10 @@ def status_table(plan: Plan, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     gone = undone & (table["absent"] != "")
     table.loc[gone, "status"] = "missing"
     table.loc[gone, "reason"] = table.loc[gone, "absent"]
-    return pd.concat([table[list(COLUMNS)], _left_out(plan)], ignore_index=True)
+    return pd.concat([table[list(COLUMNS)], _list_left_out(plan)], ignore_index=True)
 
 
-def _left_out(plan: Plan) -> pd.DataFrame:
+def _list_left_out(plan: Plan) -> pd.DataFrame:
     """A row for every subject no scan of whom takes part."""
     rows = [{"moving": f"sub-{s.subject}", "status": LEFT_OUT, "reason": s.reason} for s in plan.left_out]
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
@@ -100,11 +100,11 @@ def _reasons(pending: pd.DataFrame, plan: Plan) -> list[str | None]:
     return [f"made again: {reason}" if reason else None for reason in reasons]
 
 
-def _lacking(pair: Pair, labels: LabellingOfRun) -> str:
+def _tell_lacking(pair: Pair, labels: LabellingOfRun) -> str:
     return ", ".join(f"{s.name} has no label map" for s in (pair.moving, pair.fixed) if not labels.has(s))
 
 
-def _absent(moving: str, fixed: str, absent: set[str]) -> str:
+def _tell_absent(moving: str, fixed: str, absent: set[str]) -> str:
     return ", ".join(f"{name} is not here" for name in (moving, fixed) if name in absent)
 
 
@@ -113,7 +113,7 @@ def write(output: Output, table: pd.DataFrame) -> None:
     output.write_table("status.tsv", table, COLUMNS)
 
 
-def of_run(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+def keep_own(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """The rows of those pairs that this run was asked to do and could."""
     asked = {(p.moving.name, p.fixed.name) for p in plan.runnable}
     return table[[key in asked for key in zip(table["moving"], table["fixed"], strict=True)]]

@@ -55,7 +55,7 @@ class Timings:
 
     seconds: Mapping[tuple[str, str, str], list[float]] = field(default_factory=dict)
 
-    def typical(self, job: ScanJob | AlignmentJob | Batch, device: str, threads: int) -> float | None:
+    def estimate(self, job: ScanJob | AlignmentJob | Batch, device: str, threads: int) -> float | None:
         """Seconds that a scan, or a pair of a batch, may take; None where nothing like it was measured."""
         known = self.seconds.get((*kind_of(job), _kind(device)))
         if not known:

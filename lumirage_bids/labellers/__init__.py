@@ -129,7 +129,7 @@ def segment_checked(
     return labels, structures
 
 
-def without_name(labels: Volume, structures: Mapping[int, str], scan: Scan, labelling: str) -> Mapping[int, int]:
+def find_unnamed(labels: Volume, structures: Mapping[int, str], scan: Scan, labelling: str) -> Mapping[int, int]:
     """Index → voxels of what a map has and its look-up table does not name.
 
     Raises
@@ -141,7 +141,7 @@ def without_name(labels: Volume, structures: Mapping[int, str], scan: Scan, labe
     if len(absent_structures(labels, structures)) == len(structures):
         raise BadDataError(
             f"{scan.name}: the map of labelling '{labelling}' has none of the structures of its look-up table "
-            f"({_some(structures)}), but {_some(unnamed)}. Give it the table that belongs to it."
+            f"({_list_some(structures)}), but {_list_some(unnamed)}. Give it the table that belongs to it."
         )
     return unnamed
 
@@ -180,14 +180,14 @@ def named_structures(
     if len(absent_structures(labels, structures)) == len(structures):
         raise BadDataError(
             f"{scan.name}: the map of labelling '{labelling}' has none of the structures that are scored "
-            f"({_some(structures)}), but {_some(unnamed)}. Say in the protocol what these are, as "
+            f"({_list_some(structures)}), but {_list_some(unnamed)}. Say in the protocol what these are, as "
             f'{next(iter(unnamed))} = "NAME" under [labellings.{labelling}.structures].'
         )
-    numbered = labels if structures is codings[0] else _renumbered(labels, structures, codings[0])
+    numbered = labels if structures is codings[0] else _renumber(labels, structures, codings[0])
     return numbered, codings[0], unnamed
 
 
-def _renumbered(labels: Volume, coding: Mapping[int, str], wanted: Mapping[int, str]) -> Volume:
+def _renumber(labels: Volume, coding: Mapping[int, str], wanted: Mapping[int, str]) -> Volume:
     """The same structures under the indices of another coding; what has no name is background."""
     index_of = {name: index for index, name in wanted.items()}
     array = np.zeros_like(labels.array)
@@ -196,6 +196,6 @@ def _renumbered(labels: Volume, coding: Mapping[int, str], wanted: Mapping[int, 
     return replace(labels, array=array)
 
 
-def _some(items: Iterable[object]) -> str:
+def _list_some(items: Iterable[object]) -> str:
     listed = [str(item) for item in items]
     return ", ".join(listed[:LISTED]) + (", …" if len(listed) > LISTED else "")

@@ -37,10 +37,10 @@ def contradicts(table: Mapping[int, str]) -> bool:
     """Whether a look-up table means other structures than FreeSurfer's: most of the indices that both name differ."""
     ours = names_of("aparcaseg")
     common = [i for i in table if i in ours]
-    return 2 * sum(_plain(table[i]) == _plain(ours[i]) for i in common) < len(common) or not common
+    return 2 * sum(_modernise(table[i]) == _modernise(ours[i]) for i in common) < len(common) or not common
 
 
-def _plain(name: str) -> str:
+def _modernise(name: str) -> str:
     """Older versions say Left-Thalamus-Proper."""
     return re.sub(r"[^0-9a-z]", "", name.lower()).removesuffix("proper")
 

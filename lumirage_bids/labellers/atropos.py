@@ -145,7 +145,7 @@ class Atropos(Labeller):
         """Class of each voxel: 0 outside, 1 the darkest to 3 the brightest."""
         values = limit(values, inside, self.deviations)
         if self.bias_correction:
-            values = limit(_without_bias(values, inside, spacing), inside, self.deviations)
+            values = limit(_remove_bias(values, inside, spacing), inside, self.deviations)
         # A class of one single value has no variance, which Atropos refuses.
         values = values + np.random.default_rng(0).normal(0, JITTER, values.shape).astype(np.float32)
         ends = np.cumsum([SHARES[tissue] for tissue in order])
@@ -179,7 +179,7 @@ def limit(values: Floats, inside: Mask, deviations: float) -> Floats:
     return np.asarray(np.interp(values, (low, *inner, high), scaled), dtype=np.float32)
 
 
-def _without_bias(values: Floats, inside: Mask, spacing: npt.NDArray[np.float64]) -> Floats:
+def _remove_bias(values: Floats, inside: Mask, spacing: npt.NDArray[np.float64]) -> Floats:
     """Image divided by its bias field (N4); raised above 0 first, as N4 works on logarithms."""
     import ants
 

@@ -17,7 +17,7 @@ from lumirage_bids.base.parameters import digest, discover, plug_in
 from lumirage_bids.maskers._kept import keep
 from lumirage_bids.maskers.base import Found, Mask, Masker
 from lumirage_bids.methods.base import BrainFinder
-from lumirage_bids.spatial.fill import without_outer_fill
+from lumirage_bids.spatial.fill import remove_outer_fill
 from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ class Masking(BrainFinder):
     @property
     def is_default(self) -> bool:
         """Whether maskers and order are those of a protocol without ``[masks]``."""
-        return self.maskers == masking().maskers
+        return self.maskers == read_masking().maskers
 
     def is_human(self, scan: Scan) -> bool:
         """Whether a scan is of a human, as far as is said."""
         words = re.sub(r"[^a-z0-9]+", " ", (scan.species or self.species).lower()).split()
         return not words or any(" ".join(words).startswith(name) for name in HUMANS if name)
 
-    def asked(self, scan: Scan) -> list[Masker]:
+    def list_asked(self, scan: Scan) -> list[Masker]:
         """Maskers that a scan's names and species leave, in order."""
         human = self.is_human(scan)
         return [m for m in self.maskers if m.suits(scan) and (human or not m.human)]
@@ -99,7 +99,7 @@ class Masking(BrainFinder):
 
         Such masks are what they have always been, unless a masker without a revision makes them.
         """
-        asked = self.asked(scan)
+        asked = self.list_asked(scan)
         if asked and asked[0].settles(scan) and asked[0].name not in self.own_code:
             return ""
         return digest([[m.name, m.revision or 1, m, *self._code_of(m)] for m in asked])
@@ -107,14 +107,14 @@ class Masking(BrainFinder):
     def find(self, scan: Scan, image: Volume, context: Context) -> Found:
         """Ask the maskers; what they make of a scan that came without its brain marked is kept for the run."""
         if conditions := self.depends(scan):
-            return keep(scan, image, conditions, context, lambda: _first(scan, image, self, context))
-        return _first(scan, image, self, context)
+            return keep(scan, image, conditions, context, lambda: _find_first(scan, image, self, context))
+        return _find_first(scan, image, self, context)
 
     def _code_of(self, m: Masker) -> list[str]:
         return [self.own_code[m.name]] if m.name in self.own_code else []
 
 
-def masking(table: Mapping[str, Any] | None = None) -> Masking:
+def read_masking(table: Mapping[str, Any] | None = None) -> Masking:
     """Read a protocol's ``[masks]``.
 
     Parameters
@@ -166,15 +166,15 @@ def brain_mask(scan: Scan, image: Volume, context: Context) -> tuple[Volume, Fou
     BadDataError
         No masker finds a plausible brain; the message has every one's reason.
     """
-    image = replace(image, array=without_outer_fill(image.array))
-    found = (context.masking or masking()).find(scan, image, context)
+    image = replace(image, array=remove_outer_fill(image.array))
+    found = (context.masking or read_masking()).find(scan, image, context)
     return Volume(array=found.mask.astype(np.uint8), affine=image.affine), found
 
 
-def _first(scan: Scan, image: Volume, how: Masking, context: Context) -> Found:
+def _find_first(scan: Scan, image: Volume, how: Masking, context: Context) -> Found:
     """What the first masker finds that does not refuse."""
     refused: list[str] = []
-    for one in how.asked(scan):
+    for one in how.list_asked(scan):
         if complaint := one.missing(context):
             refused.append(f"{one.name}: {complaint}")
             continue

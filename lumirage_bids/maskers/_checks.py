@@ -14,7 +14,7 @@ import numpy as np
 from lumirage_bids.maskers._head import Head
 from lumirage_bids.maskers._regions import is_compact, litres
 from lumirage_bids.maskers.base import Mask
-from lumirage_bids.spatial.fill import seen
+from lumirage_bids.spatial.fill import find_seen
 from lumirage_bids.spatial.grids import resample
 
 if TYPE_CHECKING:
@@ -80,4 +80,6 @@ def carry(mask: Volume, image: Volume) -> tuple[Mask, list[str]]:
     inside = replace(mask, array=(mask.array > 0).astype(np.float32))
     on_grid = np.asarray(resample(inside, image.shape, image.affine).array >= 0.5, dtype=bool)
     share = litres(on_grid, image.affine) / litres(mask.array > 0, mask.affine)
-    return on_grid & seen(image.array), [] if share >= MIN_INSIDE else [f"only {share:.0%} of it lie inside the image"]
+    return on_grid & find_seen(image.array), [] if share >= MIN_INSIDE else [
+        f"only {share:.0%} of it lie inside the image"
+    ]

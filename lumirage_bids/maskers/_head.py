@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from lumirage_bids.maskers._template_fit import COARSE, down_to_the_skin, level, without_bias
+from lumirage_bids.maskers._template_fit import COARSE, down_to_the_skin, level, remove_bias
 from lumirage_bids.spatial.grids import resample, resample_isotropic
 from lumirage_bids.spatial.images import Volume
 
@@ -37,7 +37,7 @@ class Head:
     def _fine(self) -> Volume:
         """The head without its bias field, from 0 to 1."""
         coarse = level(resample_isotropic(self.image, COARSE))
-        return without_bias(level(resample_isotropic(self.image, SPACING)), coarse)
+        return remove_bias(level(resample_isotropic(self.image, SPACING)), coarse)
 
     def border_depth(self, mask: Mask) -> float:
         """Median distance of the border of a mask from the outside of the head, mm; 0 where there is no border.
@@ -45,7 +45,7 @@ class Head:
         What the image's edge cuts off counts as inside.
         """
         fine = level(resample_isotropic(self.image, SKIN_SPACING))
-        inside = self._on(mask, fine)
+        inside = self._carry_to(mask, fine)
         border = inside & ~ndimage.binary_erosion(inside)
         depth = ndimage.distance_transform_edt(down_to_the_skin(fine), sampling=fine.spacing)
         return float(np.median(depth[border])) if border.any() else 0.0
@@ -57,7 +57,7 @@ class Head:
         has more of it beyond; one that ends in the scalp has scalp.
         """
         fine = self._fine
-        inside = self._on(mask, fine)
+        inside = self._carry_to(mask, fine)
         border = inside & ~ndimage.binary_erosion(inside)
         out = ndimage.distance_transform_edt(~inside, sampling=fine.spacing)
         deep = ndimage.distance_transform_edt(inside, sampling=fine.spacing) > WITHIN
@@ -72,6 +72,6 @@ class Head:
         values = near[seen] / weight[seen]
         return float(((values >= low) & (values <= high)).sum() / border.sum())
 
-    def _on(self, mask: Mask, grid: Volume) -> Mask:
+    def _carry_to(self, mask: Mask, grid: Volume) -> Mask:
         whole = Volume(array=mask.astype(np.float32), affine=self.image.affine)
         return np.asarray(resample(whole, grid.shape, grid.affine).array >= 0.5, dtype=bool)

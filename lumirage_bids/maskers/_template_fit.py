@@ -84,8 +84,8 @@ def fit_template(image: Volume) -> tuple[Matrix, float]:
         (`explained`), after removal of the bias field.
     """
     coarse = level(resample_isotropic(image, COARSE))
-    fine = without_bias(level(resample_isotropic(image, FINE)), coarse)
-    coarse = without_bias(coarse, coarse)
+    fine = remove_bias(level(resample_isotropic(image, FINE)), coarse)
+    coarse = remove_bias(coarse, coarse)
     with _one_thread():
         refined = [_refine(fine, start) for start in _search(coarse)]
     best = min(refined, key=lambda r: r[0])[1]
@@ -160,7 +160,7 @@ def _search(image: Volume) -> list[Matrix]:
         start = sitk.Similarity3DTransform()
         centre = here + np.array([0.0, forward, up])
         start.SetCenter((_LPS[:3, :3] @ centre).tolist())
-        start.SetMatrix((scale * _about_x(pitch)).reshape(-1).tolist())
+        start.SetMatrix((scale * _turn_about_x(pitch)).reshape(-1).tolist())
         start.SetTranslation((_LPS[:3, :3] @ (there - centre)).tolist())
         metric.method.SetInitialTransform(start, False)
         starts.append((metric.value(), (pitch, up), start))
@@ -238,7 +238,7 @@ def _matrix(transform: Any) -> Matrix:
     return np.asarray(_LPS @ lps @ _LPS, dtype=np.float64)
 
 
-def _about_x(degrees: float) -> Matrix:
+def _turn_about_x(degrees: float) -> Matrix:
     """Rotation about the axis from left to right, shape (3, 3)."""
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
@@ -270,10 +270,10 @@ def level(image: Volume) -> Volume:
     return replace(image, array=np.clip((image.array - low) / max(high - low, 1e-12), 0, 1).astype(np.float32))
 
 
-def without_bias(image: Volume, coarse: Volume) -> Volume:
+def remove_bias(image: Volume, coarse: Volume) -> Volume:
     """A head divided by its bias field, which is estimated from a coarse image of it; from 0 to 1."""
     with _one_thread():
-        return level(_divided(image, _bias_field(coarse, head_mask(coarse))))
+        return level(_divide(image, _bias_field(coarse, head_mask(coarse))))
 
 
 def _bias_field(image: Volume, head: npt.NDArray[np.bool_]) -> Volume:
@@ -286,7 +286,7 @@ def _bias_field(image: Volume, head: npt.NDArray[np.bool_]) -> Volume:
     return replace(image, array=field.astype(np.float32))
 
 
-def _divided(image: Volume, field: Volume) -> Volume:
+def _divide(image: Volume, field: Volume) -> Volume:
     """Image divided by a field given on another grid; as it is where there is none."""
     on_grid = resample(field, image.shape, image.affine).array
     return replace(image, array=image.array / np.where(on_grid > 0.05, on_grid, np.float32(1)))

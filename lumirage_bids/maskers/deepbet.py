@@ -14,7 +14,7 @@ from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.maskers._checks import implausible
 from lumirage_bids.maskers._regions import largest_piece
 from lumirage_bids.maskers.base import Found, Mask, Masker
-from lumirage_bids.spatial.fill import seen
+from lumirage_bids.spatial.fill import find_seen
 from lumirage_bids.spatial.grids import reorient
 from lumirage_bids.spatial.images import Volume
 
@@ -72,7 +72,7 @@ class DeepBet(Masker):
         if problems := implausible(mask, image):
             raise BadDataError("; ".join(problems))
         # It goes on where an image ends, as brains do.
-        return Found(mask=mask & seen(image.array), masker=self.name)
+        return Found(mask=mask & find_seen(image.array), masker=self.name)
 
     def _brain(self, image: Volume, context: Context) -> Mask:
         import torch

@@ -76,7 +76,7 @@ def background(image: Volume) -> float:
     return commonest_on_faces(image.array)
 
 
-def _in_background(image: Volume, value: float) -> Mask:
+def _find_background(image: Volume, value: float) -> Mask:
     """Where an image has its background's value, or another one that is as frequent: padding around padding.
 
     The darkest value and the commonest of the six faces are asked; no single value makes up as much of a brain.
@@ -129,7 +129,7 @@ def _find_declared(scan: Scan, image: Volume) -> Mask:
         It is not: there is neither a background of one value, nor noise around a brain.
     """
     value = background(image)
-    region = largest_piece(~_in_background(image, value))
+    region = largest_piece(~_find_background(image, value))
     full = region.mean() > MAX_FILLED
     if not full and litres(region, image.affine) <= BRAIN_LITRES[1]:
         return region

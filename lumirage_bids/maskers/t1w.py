@@ -13,7 +13,7 @@ from lumirage_bids.maskers._checks import carry, implausible
 from lumirage_bids.maskers.base import Found, Masker
 from lumirage_bids.maskers.stripped import skull_stripped_region
 from lumirage_bids.methods.alignment import Alignment, align
-from lumirage_bids.spatial.fill import without_outer_fill
+from lumirage_bids.spatial.fill import remove_outer_fill
 from lumirage_bids.spatial.images import Volume, read_image
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OfT1w(Masker):
         if lender is None:
             return None
         head = read_image(lender.path)
-        head = replace(head, array=without_outer_fill(head.array))
+        head = replace(head, array=remove_outer_fill(head.array))
         # A brain alone may end up anywhere in a head.
         if lender.skull_stripped or skull_stripped_region(head) is not None:
             raise BadDataError(f"the T1w scan {lender.relative} is skull-stripped, and whole heads are aligned")

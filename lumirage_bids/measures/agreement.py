@@ -52,19 +52,19 @@ def agreement(labels: Volume, reference: Volume, names: Names, its_names: Names,
     BadDataError
         The maps have no structure in common.
     """
-    indices, its_indices = _by_name(names), _by_name(its_names)
+    indices, its_indices = _index_by_name(names), _index_by_name(its_names)
     shared = [name for name in indices if name in its_indices]
     carried = labels.array
     if not same_grid(labels, reference):
         carried = transfer_labels(labels, Transform(), reference.shape, reference.affine, threads=threads)
-    ours = _coded(carried, [indices[name] for name in shared])
-    theirs = _coded(np.asarray(reference.array), [its_indices[name] for name in shared])
+    ours = _code(carried, [indices[name] for name in shared])
+    theirs = _code(np.asarray(reference.array), [its_indices[name] for name in shared])
     codes = np.arange(1, len(shared) + 1)
     here, there = volumes(ours, codes) > 0, volumes(theirs, codes) > 0
     if not (here & there).any():
         raise BadDataError(
-            f"no structure is in both maps by name: the one has {_listed(labels, names)}, the reference "
-            f"{_listed(reference, its_names)}. Give structures that are the same the same name in the protocol"
+            f"no structure is in both maps by name: the one has {_list_structures(labels, names)}, the reference "
+            f"{_list_structures(reference, its_names)}. Give structures that are the same the same name in the protocol"
         )
     scores = dice(theirs, ours, codes)
     return {
@@ -78,7 +78,7 @@ def agreement(labels: Volume, reference: Volume, names: Names, its_names: Names,
     }
 
 
-def _by_name(names: Names) -> dict[str, list[int]]:
+def _index_by_name(names: Names) -> dict[str, list[int]]:
     """Normalised name → its indices."""
     found: dict[str, list[int]] = {}
     for index, name in names.items():
@@ -86,7 +86,7 @@ def _by_name(names: Names) -> dict[str, list[int]]:
     return found
 
 
-def _coded(labels: npt.NDArray[Any], structures: list[list[int]]) -> npt.NDArray[np.int32]:
+def _code(labels: npt.NDArray[Any], structures: list[list[int]]) -> npt.NDArray[np.int32]:
     """Number the structures from 1; everything else is 0."""
     table = sorted((index, code) for code, indices in enumerate(structures, start=1) for index in indices)
     if not table:
@@ -102,6 +102,6 @@ def _voxels(labels: Volume) -> dict[int, int]:
     return {int(index): int(n) for index, n in found if index}
 
 
-def _listed(labels: Volume, names: Names, most: int = 10) -> str:
+def _list_structures(labels: Volume, names: Names, most: int = 10) -> str:
     there = [f"{i} ({names.get(i, 'not named')})" for i in _voxels(labels)]
     return ", ".join(there[:most]) + (", …" if len(there) > most else "") or "none"

@@ -76,18 +76,18 @@ def surface_distances(
     if size.shape != (3,) or not (np.isfinite(size) & (size > 0)).all():
         raise BadDataError(f"The spacing is {size.tolist()}; it must be three positive numbers, mm.")
     wanted = np.asarray(indices, dtype=np.int64)
-    maps = [_numbered(labels, wanted) for labels in (fixed_labels, moved_labels)]
+    maps = [_number(labels, wanted) for labels in (fixed_labels, moved_labels)]
     boxes = [_boxes(labels, len(wanted)) for labels in maps]
     out = SurfaceDistances(np.full(len(wanted), np.nan), np.full(len(wanted), np.nan))
     for n, places in enumerate(zip(*boxes, strict=True)):
         if any(box is None for box in places):
             continue
         surfaces = [_surface(m, box, n + 1, size) for m, box in zip(maps, places, strict=True)]
-        out.hd95[n], out.average[n] = _between(*surfaces)
+        out.hd95[n], out.average[n] = _compare_surfaces(*surfaces)
     return out
 
 
-def _numbered(labels: LabelArray, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+def _number(labels: LabelArray, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Replace the wanted labels by 1, 2, … in their order and all others by 0."""
     if labels.dtype.kind not in "bui":
         raise BadDataError(f"Labels are of type {labels.dtype}; they must be integers. Round them on reading.")
@@ -128,7 +128,9 @@ def _surface(
     return (corners + start) * spacing, area[tuple(corners.T)]
 
 
-def _between(fixed: tuple[FloatArray, FloatArray], moved: tuple[FloatArray, FloatArray]) -> tuple[float, float]:
+def _compare_surfaces(
+    fixed: tuple[FloatArray, FloatArray], moved: tuple[FloatArray, FloatArray]
+) -> tuple[float, float]:
     """Robust Hausdorff and average symmetric distance of two surfaces."""
     from scipy.spatial import cKDTree
 
@@ -183,7 +185,7 @@ def landmark_errors(
     return errors
 
 
-def within(region: npt.NDArray[np.bool_], spacing: npt.ArrayLike, reach: float) -> npt.NDArray[np.bool_]:
+def grow(region: npt.NDArray[np.bool_], spacing: npt.ArrayLike, reach: float) -> npt.NDArray[np.bool_]:
     """Grow a region: voxels whose centres are at most so far from that of one of its voxels.
 
     Parameters
@@ -196,7 +198,7 @@ def within(region: npt.NDArray[np.bool_], spacing: npt.ArrayLike, reach: float) 
 
     Examples
     --------
-    >>> within(np.array([[[True, False, False, False]]]), (1, 1, 1.5), 3.0)
+    >>> grow(np.array([[[True, False, False, False]]]), (1, 1, 1.5), 3.0)
     array([[[ True,  True,  True, False]]])
     """
     from scipy.ndimage import distance_transform_edt, find_objects

@@ -76,7 +76,7 @@ def mutual_information(
     from lumirage_bids.measures import _kernels
 
     inside = mask != 0
-    values = _binned(image, labels, inside, bins)[inside]
+    values = _bin(image, labels, inside, bins)[inside]
     names, numbered = np.unique(labels[inside], return_inverse=True)
     counts = np.zeros((len(names), bins), np.int64)
     _kernels.joint_counts(values, numbered.astype(np.int64), counts)
@@ -130,7 +130,7 @@ def boundary_contrast(
     """
     from lumirage_bids.measures import _kernels
 
-    values = _binned(image, labels, mask != 0, bins)
+    values = _bin(image, labels, mask != 0, bins)
     wanted = np.asarray(indices, dtype=np.int64)
     names, flat = np.unique(labels, return_inverse=True)
     numbered = flat.reshape(labels.shape).astype(np.int64)
@@ -156,7 +156,7 @@ def boundary_contrast(
     return Boundary(contrast, bare, area)
 
 
-def _binned(
+def _bin(
     image: npt.NDArray[np.generic], labels: LabelArray, inside: npt.NDArray[np.bool_], bins: int
 ) -> npt.NDArray[np.int64]:
     """Bin of each voxel's intensity, 0 to `bins` - 1; the range is that of the voxels inside."""

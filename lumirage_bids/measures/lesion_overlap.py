@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lumirage_bids.base.criteria import MARGIN
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.measures.base import Column, Measure, Need, RegisteredPair, Values
-from lumirage_bids.measures.distances import within
+from lumirage_bids.measures.distances import grow
 from lumirage_bids.measures.overlap import dice, volumes
 from lumirage_bids.measures.pair import ComparedLabels
 
@@ -78,8 +78,8 @@ class LesionOverlap(Measure):
     def of(self, pair: RegisteredPair) -> Values:
         """Dice in the two regions."""
         maps = pair.labels
-        lesion = pair.lesions.on(maps.fixed, maps.to_fixed)
-        near = within(lesion, maps.spacing, self.margin_mm)
+        lesion = pair.lesions.carry_to(maps.fixed, maps.to_fixed)
+        near = grow(lesion, maps.spacing, self.margin_mm)
         return {
             "dice_near_lesion": self._dice(maps, near & ~lesion),
             "dice_away_from_lesion": self._dice(maps, ~near),

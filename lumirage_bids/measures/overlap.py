@@ -45,9 +45,9 @@ def dice(fixed_labels: LabelArray, moved_labels: LabelArray, indices: npt.ArrayL
         )
     from lumirage_bids.spatial import kernels
 
-    wanted = _as_indices(indices)
+    wanted = _check_indices(indices)
     both, either = (np.zeros(int(wanted.max(initial=0)) + 1, np.int64) for _ in range(2))
-    kernels.count_overlap(_flat(fixed_labels), _flat(moved_labels), both, either)
+    kernels.count_overlap(_flatten(fixed_labels), _flatten(moved_labels), both, either)
     total = either[wanted]
     scores = np.full(len(wanted), np.nan)
     np.divide(2.0 * both[wanted], total, out=scores, where=total > 0)
@@ -76,9 +76,9 @@ def volumes(labels: LabelArray, indices: npt.ArrayLike) -> Counts:
     """
     from lumirage_bids.spatial import kernels
 
-    wanted = _as_indices(indices)
+    wanted = _check_indices(indices)
     counts = np.zeros(int(wanted.max(initial=0)) + 1, np.int64)
-    kernels.count(_flat(labels), counts)
+    kernels.count(_flatten(labels), counts)
     return counts[wanted]
 
 
@@ -104,13 +104,13 @@ def scored_structures(fixed_native: LabelArray, moving_native: LabelArray, lut_i
     BadDataError
         If a map holds anything but non-negative integers.
     """
-    indices = _as_indices(lut_indices)
+    indices = _check_indices(lut_indices)
     indices = indices[indices != 0]
     scored: Counts = indices[(volumes(fixed_native, indices) > 0) & (volumes(moving_native, indices) > 0)]
     return scored
 
 
-def _as_indices(indices: npt.ArrayLike) -> Counts:
+def _check_indices(indices: npt.ArrayLike) -> Counts:
     """Check indices of structures: whole and not negative, which would count from the end."""
     array = np.asarray(indices)
     if array.size and (array.dtype.kind not in "ui" or array.min() < 0):
@@ -119,7 +119,7 @@ def _as_indices(indices: npt.ArrayLike) -> Counts:
     return whole
 
 
-def _flat(labels: LabelArray) -> LabelArray:
+def _flatten(labels: LabelArray) -> LabelArray:
     """Check a label map and lay it out in C order, one voxel after the other, in one of two types to compile for."""
     if labels.dtype.kind not in "bui":
         raise BadDataError(f"Labels are of type {labels.dtype}; they must be integers. Round them on reading.")

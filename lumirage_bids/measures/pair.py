@@ -145,7 +145,7 @@ class Lesions:
     transform: Transform
     threads: int = 1
 
-    def on(self, grid: Volume, to_fixed: Transform) -> npt.NDArray[np.bool_]:
+    def carry_to(self, grid: Volume, to_fixed: Transform) -> npt.NDArray[np.bool_]:
         """Voxels of a grid of which at least half lies in a lesion, the moving one's as the start places it.
 
         Of a lesion that is too small for that, those that hold the largest share of it.
@@ -224,7 +224,7 @@ class RegisteredPair:
         """Whether all these parts are there."""
         return all(need in self.parts for need in needs)
 
-    def having(self, **parts: object) -> RegisteredPair:
+    def extend(self, **parts: object) -> RegisteredPair:
         """The same pair with more parts; what was computed of the others is kept."""
         return RegisteredPair(parts={**self.parts, **cast("Mapping[Need, object]", parts)})
 

@@ -82,11 +82,10 @@ def scan_facts(
     }
     return {
         "BrainExtent": brain_extent(Volume(array=brain, affine=image.affine)),
-        "MutualInformation": _rounded(information.mutual),
-        "LabelEntropy": _rounded(information.entropy),
+        "MutualInformation": _round(information.mutual),
+        "LabelEntropy": _round(information.entropy),
         "Structures": {
-            str(index): {name: _rounded(values[n]) for name, values in columns.items()}
-            for n, index in enumerate(indices)
+            str(index): {name: _round(values[n]) for name, values in columns.items()} for n, index in enumerate(indices)
         },
     }
 
@@ -94,7 +93,7 @@ def scan_facts(
 def brain_extent(mask: Volume) -> list[float | None]:
     """Size of the box around the brain along the axes of its mask, mm."""
     box = bounding_box(mask.array > 0)
-    return [_rounded(x) for x in (box[:, 1] - box[:, 0]) * mask.spacing]
+    return [_round(x) for x in (box[:, 1] - box[:, 0]) * mask.spacing]
 
 
 def outside_mask(labels: Volume, mask: Volume, structures: Iterable[int]) -> tuple[float, dict[int, float]]:
@@ -160,6 +159,6 @@ def _edge_areas(
     return area
 
 
-def _rounded(value: float) -> float | None:
+def _round(value: float) -> float | None:
     """Value with `DIGITS` significant digits; None, JSON's null, where there is none."""
     return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None

@@ -71,7 +71,7 @@ def _fields(submission: Path, stamp: int) -> Mapping[Ends, str]:
     return found
 
 
-def unpacked(submission: Path, name: str, folder: Path) -> Path:
+def unpack(submission: Path, name: str, folder: Path) -> Path:
     """A field as a file, taken out of a zip into a folder.
 
     Raises

@@ -140,7 +140,7 @@ def align(
     )
     here, there = centre_of_mass(fixed), centre_of_mass(moving)
     if alignment.start == "centre_of_mass":
-        return _about(np.eye(4), here, there, 1.0)
+        return _express_in_world(np.eye(4), here, there, 1.0)
     from lumirage_bids.methods._affine_search import Search
 
     radius, other = (float(np.sqrt(np.trace(_covariance(v)))) for v in (fixed, moving))
@@ -159,7 +159,7 @@ def align(
         (other / radius) ** 3,
         name,
     )
-    return _about(result, here, there, radius)
+    return _express_in_world(result, here, there, radius)
 
 
 def centre_of_mass(volume: Volume) -> Matrix:
@@ -208,7 +208,7 @@ def _shifted_starts(cuts: Planes, sign: float) -> list[list[Matrix]]:
     return groups
 
 
-def _about(matrix: Matrix, here: Matrix, there: Matrix, unit: float) -> Matrix:
+def _express_in_world(matrix: Matrix, here: Matrix, there: Matrix, unit: float) -> Matrix:
     """Matrix between coordinates around `here` and `there`, in `unit` mm, as one between world coordinates in mm."""
     world = matrix.copy()
     world[:3, 3] = unit * matrix[:3, 3] + there - matrix[:3, :3] @ here
@@ -255,7 +255,7 @@ def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume
     array = np.asarray(volume.array, dtype=np.float32)
     if not np.isfinite(array).all():
         raise BadDataError(f"The {name} to be aligned has values that are not finite. Replace them first.")
-    array = (array > 0).astype(np.float32) if alignment.on == "mask" else _scaled(array)
+    array = (array > 0).astype(np.float32) if alignment.on == "mask" else _scale(array)
     inside = array > FOREGROUND
     if not inside.any():
         raise BadDataError(f"The {name} to be aligned has no foreground: all values are equal or not above zero.")
@@ -264,11 +264,11 @@ def _foreground(volume: Volume, name: str, alignment: Alignment) -> tuple[Volume
         margin = 2 + (last - 1 - first) // 10
         box.append(slice(max(0, first - margin), min(n, last + margin)))
     most = np.inf if alignment.max_voxels == "all" else alignment.max_voxels
-    reduced = _reduced(array[tuple(box)], [b.start for b in box], volume, most)
+    reduced = _reduce(array[tuple(box)], [b.start for b in box], volume, most)
     return reduced, cut_planes(Volume(array=inside, affine=volume.affine))
 
 
-def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _scale(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Intensities from the darkest to the 99th percentile of the brighter ones as 0 to 1."""
     array = ground(array)
     positive = array[array > 0]
@@ -276,7 +276,7 @@ def _scaled(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.clip(array / np.float32(top), 0, 1)
 
 
-def _reduced(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: float) -> Volume:
+def _reduce(array: npt.NDArray[np.float32], first: list[int], volume: Volume, max_voxels: float) -> Volume:
     """Average blocks so that about `max_voxels`, as nearly cubic as can be, remain; `first` is its first voxel.
 
     Blocks that the far end does not fill are filled with background.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lumirage_bids.base.parameters import added
 from lumirage_bids.methods.base import Cost, Method
 from lumirage_bids.methods.programs.call import scratch
-from lumirage_bids.methods.programs.pyramid import check_values, fewer, million_voxels, rule_for
+from lumirage_bids.methods.programs.pyramid import check_values, million_voxels, rule_for, take_tenth
 from lumirage_bids.spatial.grids import region_on, reorient
 from lumirage_bids.spatial.itk import read_itk, write_itk
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
@@ -216,7 +216,7 @@ class AntsSyn(Method):
 
     def sloppy(self) -> Self:
         """Return the same with a tenth of the iterations, at least one at each level that has any."""
-        return replace(self, iterations=fewer(self.iterations))
+        return replace(self, iterations=take_tenth(self.iterations))
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores with images of 5.8 million voxels; ANTs has no use for a GPU."""

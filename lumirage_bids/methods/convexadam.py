@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lumirage_bids.methods.base import Cost
 from lumirage_bids.methods.networks.grid import padded_grid
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, absent
+from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, tell_absent
 from lumirage_bids.methods.programs.pyramid import check_values
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ConvexAdam(OnOneGrid):
 
     def missing(self, context: Context) -> str | None:
         """The package, where it is not installed."""
-        return absent("convexAdam", "convexadam")
+        return tell_absent("convexAdam", "convexadam")
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Name of the similarity measure that is optimised."""

@@ -55,8 +55,8 @@ class Curt(Method):
             moving = read_image((context.pair.moving.brain or context.pair.moving).path)
             moving = moving.moved(np.linalg.inv(context.start))
         of_fixed, of_moving = _darkest_first(fixed, context.fixed_mask), _darkest_first(moving, context.moving_mask)
-        back = Transform((_matched(moving, of_moving, fixed, of_fixed),))
-        return Transform((_matched(fixed, of_fixed, moving, of_moving),), inverse=back)
+        back = Transform((_match(moving, of_moving, fixed, of_fixed),))
+        return Transform((_match(fixed, of_fixed, moving, of_moving),), inverse=back)
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Two sorts and a field."""
@@ -70,7 +70,7 @@ def _darkest_first(image: Volume, mask: Volume | None) -> npt.NDArray[np.intp]:
     return inside[np.argsort(array.reshape(-1)[inside], kind="stable")]
 
 
-def _matched(
+def _match(
     image: Volume, places: npt.NDArray[np.intp], other: Volume, targets: npt.NDArray[np.intp]
 ) -> DisplacementField:
     """Field on the image's grid that sends its places, in their order, along those of the other image."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.methods.base import Cost
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, absent
-from lumirage_bids.methods.programs.pyramid import check_values, halved, million_voxels, rule_for
+from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, tell_absent
+from lumirage_bids.methods.programs.pyramid import check_values, list_levels, million_voxels, rule_for
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
@@ -65,11 +65,11 @@ class DipySyn(OnOneGrid):
     @property
     def effort(self) -> tuple[tuple[int, int], ...]:
         """Levels shrunk by powers of two."""
-        return halved(self.iterations)
+        return list_levels(self.iterations)
 
     def missing(self, context: Context) -> str | None:
         """The package, where it is not installed."""
-        return absent("dipy", "dipy")
+        return tell_absent("dipy", "dipy")
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Name of the similarity measure that is optimised."""
@@ -77,7 +77,7 @@ class DipySyn(OnOneGrid):
 
     def _levels(self, shape: tuple[int, ...]) -> list[int]:
         """Iterations of those levels at which windows fit into an image of this shape."""
-        fit = [n for factor, n in halved(self.iterations) if min(shape) // factor > 2 * self.radius + 1]
+        fit = [n for factor, n in list_levels(self.iterations) if min(shape) // factor > 2 * self.radius + 1]
         return fit or [self.iterations[-1]]
 
     def displace(self, images: Images, context: Context) -> Displacements:

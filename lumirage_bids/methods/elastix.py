@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.methods.base import Cost
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, absent, run_child
+from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, run_child, tell_absent
 from lumirage_bids.methods.programs.pyramid import check_values
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Elastix(OnOneGrid):
 
     def missing(self, context: Context) -> str | None:
         """The package, where it is not installed."""
-        return absent("itk-elastix", "elastix")
+        return tell_absent("itk-elastix", "elastix")
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Name of the similarity measure that is optimised."""

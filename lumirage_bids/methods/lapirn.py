@@ -114,7 +114,7 @@ class Lapirn(Method):
     def own_input(self) -> OwnInput:
         """What the network sees."""
         if self.input == "trained":
-            return _trained_grid().seen(f"intensities 0 to {self.peak:g}")
+            return _trained_grid().describe_input(f"intensities 0 to {self.peak:g}")
         words = f"as-given: as prepared, moving image on the fixed grid, padded to multiples of {MULTIPLE} voxels"
         return OwnInput(words=words, as_trained=False)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from lumirage_bids.methods.base import Cost
-from lumirage_bids.methods.programs.one_grid import Array, Displacements, Images, OnOneGrid, absent
-from lumirage_bids.methods.programs.pyramid import check_values, fewer, halved, million_voxels, rule_for
+from lumirage_bids.methods.programs.one_grid import Array, Displacements, Images, OnOneGrid, tell_absent
+from lumirage_bids.methods.programs.pyramid import check_values, list_levels, million_voxels, rule_for, take_tenth
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
@@ -69,11 +69,11 @@ class PicslGreedy(OnOneGrid):
     @property
     def effort(self) -> tuple[tuple[int, int], ...]:
         """Levels shrunk by powers of two."""
-        return halved(self.iterations)
+        return list_levels(self.iterations)
 
     def missing(self, context: Context) -> str | None:
         """The package, where it is not installed."""
-        return absent("picsl-greedy", "greedy")
+        return tell_absent("picsl-greedy", "greedy")
 
     def similarity_for(self, *, multimodal: bool) -> str:
         """Name of the similarity measure that is optimised."""
@@ -97,7 +97,7 @@ class PicslGreedy(OnOneGrid):
 
     def sloppy(self) -> Self:
         """Return the same with a tenth of the iterations, at least one at each level that has any."""
-        return replace(self, iterations=fewer(self.iterations))
+        return replace(self, iterations=take_tenth(self.iterations))
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores at 1 mm; it has no use for a GPU."""

@@ -10,7 +10,7 @@ import numpy as np
 from lumirage_bids.methods.base import Cost
 from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch
 from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid
-from lumirage_bids.methods.programs.pyramid import check_values, fewer, halved, million_voxels, rule_for
+from lumirage_bids.methods.programs.pyramid import check_values, list_levels, million_voxels, rule_for, take_tenth
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk
 from lumirage_bids.spatial.transforms import DisplacementField
@@ -70,7 +70,7 @@ class Plastimatch(OnOneGrid):
     @property
     def effort(self) -> tuple[tuple[int, int], ...]:
         """Stages shrunk by powers of two."""
-        return halved(self.iterations)
+        return list_levels(self.iterations)
 
     def missing(self, context: Context) -> str | None:
         """The program."""
@@ -88,14 +88,14 @@ class Plastimatch(OnOneGrid):
         with scratch(context) as folder:
             for name in ("fixed", "moving"):
                 write_image(Volume(array=scale * getattr(images, name), affine=affine), folder / f"{name}.nii.gz")
-            (folder / "command.txt").write_text(self.told(), "utf-8")
+            (folder / "command.txt").write_text(self.write_commands(), "utf-8")
             argv = [PROGRAM, "register", "command.txt"]
             run_program(argv, context, folder)
             (field,) = read_itk(made_file(folder / "field.nii.gz", argv)).steps
         assert isinstance(field, DisplacementField)
         return Displacements(np.asarray(field.vectors, dtype=np.float32))
 
-    def told(self) -> str:
+    def write_commands(self) -> str:
         """Its command file."""
         head = ["[GLOBAL]", "fixed=fixed.nii.gz", "moving=moving.nii.gz", "vf_out=field.nii.gz", "default_value=0"]
         for factor, n in self.effort:
@@ -109,7 +109,7 @@ class Plastimatch(OnOneGrid):
 
     def sloppy(self) -> Plastimatch:
         """Return the same method with a tenth of its iterations."""
-        return replace(self, iterations=fewer(self.iterations))
+        return replace(self, iterations=take_tenth(self.iterations))
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Measured on two CPU cores at 3 mm; it has no use for a GPU."""

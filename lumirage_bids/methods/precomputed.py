@@ -11,7 +11,7 @@ import numpy as np
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
 from lumirage_bids.base.parameters import added, aside
 from lumirage_bids.methods._pair_files import check_path, file_of_pair
-from lumirage_bids.methods._submission import Ends, ends, fields, unpacked
+from lumirage_bids.methods._submission import Ends, ends, fields, unpack
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained
 from lumirage_bids.methods.programs.call import scratch
 from lumirage_bids.spatial.images import Volume
@@ -115,10 +115,10 @@ class Precomputed(Method):
             The submission is not there or none.
         """
         if self.submission:
-            return self._submitted(pair)
+            return self._find_submitted(pair)
         return file_of_pair(self.path, pair)
 
-    def _submitted(self, pair: Pair) -> Path:
+    def _find_submitted(self, pair: Pair) -> Path:
         submission = Path(self.submission)
         name = fields(submission).get(_ends(pair))
         if name is None:
@@ -141,7 +141,7 @@ class Precomputed(Method):
         kind = "learn2reg" if self.submission and self.format == "auto" else self.format
         if self.submission and file == Path(self.submission):  # a zip
             with scratch(context) as folder:
-                field = unpacked(file, fields(file)[_ends(context.pair)], folder)
+                field = unpack(file, fields(file)[_ends(context.pair)], folder)
                 whole = read_transform(field, kind, **sides)
         else:
             whole = read_transform(file, kind, **sides)

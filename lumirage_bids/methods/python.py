@@ -127,7 +127,7 @@ class Python(OnOneGrid):
     def own_input(self) -> OwnInput | None:
         """What the function sees."""
         grid = self._grid()
-        return grid.seen() if grid else super().own_input
+        return grid.describe_input() if grid else super().own_input
 
     def place(self, fixed: Volume) -> Volume:
         """The grid that was asked for."""
@@ -157,10 +157,10 @@ class Python(OnOneGrid):
         BadDataError
             The message says what its answer looks like.
         """
-        if self.function in _believed():
+        if self.function in _list_believed():
             return
         image, spacing = images.fixed, images.spacing
-        field = self._call(replace(images, moving=_shifted(image, SHIFT)), context)
+        field = self._call(replace(images, moving=_shift(image, SHIFT)), context)
         answer = np.median(field[image > 0.2 * image.max()], axis=0)
         if complaint := tell_wrong(answer, np.array(SHIFT) * spacing, spacing):
             raise BadDataError(
@@ -168,7 +168,7 @@ class Python(OnOneGrid):
                 "image, where its anatomy is in the moving image minus where the voxel is, mm along x, y, z. Say "
                 "check = false if it cannot find shifts."
             )
-        _believed().add(self.function)
+        _list_believed().add(self.function)
 
     def cost(self, voxels: int, device: str) -> Cost:
         """Guess: it is not known what the function needs."""
@@ -176,12 +176,12 @@ class Python(OnOneGrid):
 
 
 @cache
-def _believed() -> set[str]:
+def _list_believed() -> set[str]:
     """Functions that found the shift, in this process."""
     return set()
 
 
-def _shifted(image: Array, voxels: tuple[int, ...]) -> Array:
+def _shift(image: Array, voxels: tuple[int, ...]) -> Array:
     """The image moved by whole voxels, with background where nothing is known."""
     from scipy.ndimage import shift
 

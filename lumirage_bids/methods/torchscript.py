@@ -114,16 +114,16 @@ class Torchscript(Method):
     @property
     def own_input(self) -> OwnInput:
         """What the network sees."""
-        return self.grid.seen(f"normalisation {self.normalisation}")
+        return self.grid.describe_input(f"normalisation {self.normalisation}")
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Register; see `Method.register`."""
         if complaint := self.missing(context):
             raise MissingInputError(f"torchscript cannot run: {complaint}.")
         grid = _network_grid.network_grid(fixed, self.grid)
-        return _network_grid.field_on(grid, self.in_voxels(self.returned(fixed, moving, grid, context)))
+        return _network_grid.field_on(grid, self.in_voxels(self.run_network(fixed, moving, grid, context)))
 
-    def returned(self, fixed: Volume, moving: Volume, grid: Volume, context: Context) -> npt.NDArray[np.float32]:
+    def run_network(self, fixed: Volume, moving: Volume, grid: Volume, context: Context) -> npt.NDArray[np.float32]:
         """What the network makes of two images on its grid: a displacement as it has them, shape (3, *shape)."""
         from lumirage_bids.methods.fireants.library import prepare_torch
 

@@ -15,7 +15,7 @@ from lumirage_bids.base.parameters import added, aside
 from lumirage_bids.methods.base import Cost, Method, OwnInput, Trained, Training, weights_file
 from lumirage_bids.methods.networks.grid import NetworkGrid, field_on, network_grid, network_input, warn_of_cut_off
 from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch, visible_device
-from lumirage_bids.spatial.grids import centred
+from lumirage_bids.spatial.grids import centre
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.transforms import Transform
 
@@ -121,7 +121,7 @@ class Vfa(Method):
     def own_input(self) -> OwnInput:
         """Both images on the network's grid, or as they are."""
         if self.input == "trained":
-            return self._grid.seen()
+            return self._grid.describe_input()
         return OwnInput(words=f"as-given: {' × '.join(map(str, self.shape))} voxels, as prepared", as_trained=False)
 
     @property
@@ -160,7 +160,7 @@ class Vfa(Method):
         """
         if self.input == "as-given":
             images = {"fixed": fixed, "moving": moving}
-            given = {name: centred(image, self.shape) for name, image in images.items()}
+            given = {name: centre(image, self.shape) for name, image in images.items()}
             for name, image in images.items():
                 warn_of_cut_off(image, given[name], name)
             return given

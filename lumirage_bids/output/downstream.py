@@ -101,7 +101,7 @@ def collect(output: Output) -> Downstream:
         return nothing()
 
     def read(pattern: str, columns: dict[str, dict[str, Any]]) -> pd.DataFrame:
-        tables = [_current(output, file, wanted) for file in output.find(f"sub-*/**/{pattern}")]
+        tables = [_keep_current(output, file, wanted) for file in output.find(f"sub-*/**/{pattern}")]
         whole = pd.concat([t for t in tables if len(t)], ignore_index=True) if any(map(len, tables)) else pd.DataFrame()
         whole = whole.reindex(columns=list(columns))
         numbers = [name for name, entry in columns.items() if "Units" in entry or name.startswith("n_")]
@@ -110,7 +110,7 @@ def collect(output: Output) -> Downstream:
     return Downstream(chains=read("*_consistency.tsv", CHAINS), fused=read("*_fusion.tsv", FUSED))
 
 
-def _current(output: Output, file: Path, wanted: dict[str, Any]) -> pd.DataFrame:
+def _keep_current(output: Output, file: Path, wanted: dict[str, Any]) -> pd.DataFrame:
     """Rows of a file that count; none of one whose sidecar is gone, since it is being replaced."""
     table = output.read_table(file)
     if table.empty or output.hash_of(file) is None:

@@ -182,7 +182,7 @@ def arms_of_run(output: Output, pairs: pd.DataFrame) -> tuple[ArmOfExperiment, .
     def conditions(variant: str, method: str, labelling: str) -> Facts:
         own = facts.get(wanted.get(f"{paths.description(variant, method)}/{labelling}", ""), {})
         return {
-            key: without_folders(value) for key, value in own.items() if key != "reference"
+            key: leave_out_folders(value) for key, value in own.items() if key != "reference"
         }  # a scan of this dataset
 
     found = pairs[["variant", "method", "labelling"]].drop_duplicates()
@@ -197,16 +197,16 @@ def arms_of_run(output: Output, pairs: pd.DataFrame) -> tuple[ArmOfExperiment, .
     )
 
 
-def without_folders(value: Any) -> Any:
+def leave_out_folders(value: Any) -> Any:
     """Paths by their last part: where a file lies at one site is neither a condition nor anybody's business.
 
     Examples
     --------
-    >>> without_folders({"checkpoint": "/home/me/vfa.pth", "levels": ["4", "2"], "unit": "1/mm"})
+    >>> leave_out_folders({"checkpoint": "/home/me/vfa.pth", "levels": ["4", "2"], "unit": "1/mm"})
     {'checkpoint': 'vfa.pth', 'levels': ['4', '2'], 'unit': '1/mm'}
     """
     if isinstance(value, Mapping):
-        return {str(key): without_folders(each) for key, each in value.items()}
+        return {str(key): leave_out_folders(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [without_folders(each) for each in value]
+        return [leave_out_folders(each) for each in value]
     return PurePosixPath(value).name if isinstance(value, str) and value.startswith(("/", "~/", "./", "../")) else value

@@ -67,7 +67,7 @@ class Frozen:
         head = {"format": FORMAT, "digest": self.digest, "about": about}
         told = {"about": {"parameters": self.about["parameters"]}} if "parameters" in self.about else {}
         protocol = _literal(str(self.about["text"])) if "text" in self.about else ""
-        more, content = (_NUMBERS.sub(_on_one_line, tomli_w.dumps(table)) for table in (told, self.content))
+        more, content = (_NUMBERS.sub(_write_numbers, tomli_w.dumps(table)) for table in (told, self.content))
         return "\n".join(part for part in (f"{HEADER}{tomli_w.dumps(head)}{protocol}", more, content) if part)
 
     @cached_property
@@ -103,7 +103,7 @@ def _literal(text: str) -> str:
     return tomli_w.dumps({"text": text})
 
 
-def _on_one_line(numbers: re.Match[str]) -> str:
+def _write_numbers(numbers: re.Match[str]) -> str:
     return f"[{', '.join(numbers[1].split()).replace(',,', ',').rstrip(',')}]"
 
 
@@ -169,12 +169,12 @@ def differences(frozen: Frozen, now: Frozen) -> list[str]:
         *_values("statistics ", old["statistics"], new["statistics"]),
         *_values("margin of ", old["margins"], new["margins"]),
         *_values("masks ", old["masks"], new["masks"]),
-        *_each("arm", _arms(frozen), _arms(now)),
-        *_each("labelling", _labellings(frozen), _labellings(now)),
+        *_compare_each("arm", _arms(frozen), _arms(now)),
+        *_compare_each("labelling", _labellings(frozen), _labellings(now)),
         *_structures_scored(old["labellings"], new["labellings"]),
         *_scans(old["scans"], new["scans"]),
-        *_some("pair", "frozen, and not of this run", frozen.pairs - now.pairs),
-        *_some("pair", "of this run, and not frozen", now.pairs - frozen.pairs),
+        *_tell_some("pair", "frozen, and not of this run", frozen.pairs - now.pairs),
+        *_tell_some("pair", "of this run, and not frozen", now.pairs - frozen.pairs),
     ]
 
 
@@ -210,7 +210,7 @@ def _labellings(frozen: Frozen) -> dict[str, history.Facts]:
     }
 
 
-def _each(kind: str, old: Mapping[str, history.Facts], new: Mapping[str, history.Facts]) -> Iterator[str]:
+def _compare_each(kind: str, old: Mapping[str, history.Facts], new: Mapping[str, history.Facts]) -> Iterator[str]:
     """What is other in things that are told by name; what is the same in several is told once."""
     yield from (f"{kind} {name}: frozen, and not of this run" for name in old if name not in new)
     yield from (f"{kind} {name}: of this run, and not frozen" for name in new if name not in old)
@@ -231,20 +231,20 @@ def _structures_scored(old: Table, new: Table) -> Iterator[str]:
 
 def _scans(old: Table, new: Table) -> Iterator[str]:
     """Scans that are read from other files, or of which something else is said; a map that is missing is no other."""
-    texts = [f"scan {name}: {text}" for name in old if name in new for text in _of_scan(old[name], new[name])]
+    texts = [f"scan {name}: {text}" for name in old if name in new for text in _compare_scans(old[name], new[name])]
     yield from texts[:_LISTED]
     if len(texts) > _LISTED:
         yield f"scans: {len(texts) - _LISTED} other differences"
 
 
-def _of_scan(old: Table, new: Table) -> Iterator[str]:
+def _compare_scans(old: Table, new: Table) -> Iterator[str]:
     yield from _values("", *({k: v for k, v in of.items() if k not in _MAPS} for of in (old, new)))
     for kind in _MAPS:
         was, is_ = old.get(kind, {}), new.get(kind, {})
         yield from (f"{kind} {k} {was[k]} → {is_[k]}" for k in was if k in is_ and was[k] != is_[k])
 
 
-def _some(what: str, state: str, pairs: Collection[tuple[str, str]]) -> Iterator[str]:
+def _tell_some(what: str, state: str, pairs: Collection[tuple[str, str]]) -> Iterator[str]:
     if pairs:
         named = ", ".join(f"{moving} → {fixed}" for moving, fixed in sorted(pairs)[:_LISTED])
         yield f"{len(pairs)} {what}(s) {state}: {named}{', …' if len(pairs) > _LISTED else ''}"

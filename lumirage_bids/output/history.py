@@ -74,11 +74,11 @@ def differences(old: Facts | None, new: Facts | None) -> str:
     """
     if old is None or new is None:
         return "their conditions are not on record, as of versions before 0.2.0, and are others than now"
-    found = "; ".join(_differences(_plain(old), _plain(new)))
+    found = "; ".join(_differences(_simplify(old), _simplify(new)))
     return found or "their conditions are others"
 
 
-def _plain(facts: Facts) -> dict[str, Any]:
+def _simplify(facts: Facts) -> dict[str, Any]:
     """As JSON has them: what was written is compared with what is about to be."""
     return dict(json.loads(json.dumps(facts, default=str)))
 

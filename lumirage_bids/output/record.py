@@ -61,10 +61,10 @@ def read_records(output: Output) -> list[dict[str, Any]]:
 def dated_records(output: Output) -> list[tuple[str, dict[str, Any]]]:
     """The same with the time that each run began at, UTC, spelled as column ``finished`` of score rows."""
     files = output.find("config/*.toml")
-    return [(_began(file.stem), record) for file in files if (record := _record(output / file))]
+    return [(_read_start(file.stem), record) for file in files if (record := _record(output / file))]
 
 
-def _began(run: str) -> str:
+def _read_start(run: str) -> str:
     """Time in a run's name, ``20260131T120000Z-…``; empty, before all others, for a file that is none of ours."""
     try:
         return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
@@ -105,11 +105,11 @@ def read_labellers(records: Iterable[Mapping[str, Any]]) -> dict[str, MadeBy]:
     for record in records:
         told = record.get("labellers", {})
         for name, source in record.get("labellings", {}).items():
-            found[name] = MadeBy(**told[name]) if name in told else _made_by(str(source))
+            found[name] = MadeBy(**told[name]) if name in told else _parse_maker(str(source))
     return found
 
 
-def _made_by(source: str) -> MadeBy:
+def _parse_maker(source: str) -> MadeBy:
     """The same from the words that versions before 0.2.0 noted down instead."""
     labeller = source.partition(":")[0].strip()
     carried = re.search(r"; (?P<of>\w+) of the T1w scan(?: \((?P<maker>\w+):)?", source)

@@ -193,10 +193,10 @@ def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: boo
     files: dict[str, list[Path]] = {}
     for file in (f for s in subjects for f in output.find(f"sub-{s}/**/*_scores.tsv")):
         files.setdefault(paths.entities_of(file)["seg"], []).append(file)
-    return {name: _latest(_read(output, files[name], structures)) for name in sorted(files)}
+    return {name: _keep_latest(_read(output, files[name], structures)) for name in sorted(files)}
 
 
-def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def read_current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Rows made under each arm's and labelling's latest conditions; others are left out, and it is said.
 
     Parameters
@@ -214,7 +214,7 @@ def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.Da
     """
     wanted = output.read_json(CONDITIONS)
     outdated, facts = history.read_outdated(output), history.read_facts(output)
-    rows, notes = {}, _left_out(output)
+    rows, notes = {}, _tell_left_out(output)
     order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted if "/" in key))
     collected = collect(output, structures=structures)
     for name in sorted(collected, key=lambda n: order.index(n) if n in order else len(order)):
@@ -247,7 +247,7 @@ def current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.Da
     return rows, notes
 
 
-def _left_out(output: Output) -> list[str]:
+def _tell_left_out(output: Output) -> list[str]:
     """What is said of columns of measures that are not known here."""
     unknown = [name for name in output.read_json(DICTIONARY) if name not in COLUMNS and name not in INTERNAL]
     if not unknown:
@@ -272,7 +272,7 @@ def note_conditions(output: Output, conditions: Mapping[str, str]) -> None:
     output.write_json(CONDITIONS, {**output.read_json(CONDITIONS), **conditions})
 
 
-def _latest(table: pd.DataFrame) -> pd.DataFrame:
+def _keep_latest(table: pd.DataFrame) -> pd.DataFrame:
     """The latest row of each pair, arm and conditions; a failure never takes the place of an equal row with a score.
 
     Rows of one hash are of the same work: tried again for another arm's sake, it may run out of time or memory.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lumirage_bids.audit import AUDIT, audit_table, few_classes, withheld
+from lumirage_bids.audit import AUDIT, audit_table, few_classes, find_withheld
 from lumirage_bids.audit.published import (
     DIFFERENCES,
     PUBLISHED,
@@ -83,7 +83,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     for name, of, columns in (("triples", found.triples, CHAINS), ("fused", found.fused, FUSED)):
         if len(of):
             output.write_table(f"group/{name}.tsv", of, columns)
-    made = {**tables.made, "ranking": ranked_labellings(tables.ranking, withheld(audited.labellers))}
+    made = {**tables.made, "ranking": ranked_labellings(tables.ranking, find_withheld(audited.labellers))}
     for name, table in made.items():
         output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
     labellers, about_labellers = agreements.collect(output)
@@ -170,7 +170,7 @@ def _context(
 
 def _experiment(output: Output, tables: GroupTables, context: ReportContext, notes: list[str]) -> Experiment:
     """What the run was, for those who are sent its tables alone."""
-    why, scored = withheld(context.made_by), tables.per_structure[tables.per_structure["n"] > 0]
+    why, scored = find_withheld(context.made_by), tables.per_structure[tables.per_structure["n"] > 0]
     followed, known = context.frozen, context.known
     labellings = {}
     for name in map(str, tables.pairs["labelling"].unique()):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lumirage_bids.audit import withheld
+from lumirage_bids.audit import find_withheld
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.experiment.followed import Followed
 from lumirage_bids.measures import Column, compared_columns, have_values
@@ -242,7 +242,7 @@ def _measures(pairs: pd.DataFrame) -> list[Column]:
 
 def _bounds_of(context: ReportContext) -> Known:
     """What bounds the verdict: labels made from the registered intensities carry none."""
-    return replace(context.known, withheld=withheld(context.made_by))
+    return replace(context.known, withheld=find_withheld(context.made_by))
 
 
 def _more_tables(tables: GroupTables) -> dict[str, list[Table]]:

@@ -104,7 +104,7 @@ def read_run(output: Output) -> RunRead:
     MissingInputError
         There are none.
     """
-    rows, notes = score_table.current(output)
+    rows, notes = score_table.read_current(output)
     followed = follow(output, rows)
     notes += software_notes(output, rows, None)
     if not rows:

@@ -138,7 +138,7 @@ def flat_ends(region: Volume) -> list[FlatEnd]:
     found = _straight_ends(region)
     if len(points.places) < LEAST:
         return found
-    found = [_tilted(end, points) if end.share >= PLANE else end for end in found]
+    found = [_tilt(end, points) if end.share >= PLANE else end for end in found]
     for normal in _abrupt_directions(points):
         if all(_angle(normal, end.normal) > APART for end in found):
             end = _climb(points, normal)
@@ -177,7 +177,7 @@ def _straight_ends(region: Volume) -> list[FlatEnd]:
     return ends
 
 
-def _tilted(end: FlatEnd, points: _Points) -> FlatEnd:
+def _tilt(end: FlatEnd, points: _Points) -> FlatEnd:
     """A plane that is tilted from the grid where that shows much more of the cut, as thick slices end in steps."""
     tilted = _climb(points, end.normal)
     return tilted if tilted.share > TILTED * max(end.share, points.end_share(end.normal)) else end

@@ -36,7 +36,7 @@ STRIDE = 2
 image was resampled."""
 
 
-def without_outer_fill(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def remove_outer_fill(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Intensities of an image of which no brain is known yet, with fill as dark as the darkest of the others.
 
     Fill is one value that many voxels have, and that lies far below all others, or far above them and on the image's
@@ -55,16 +55,16 @@ def without_outer_fill(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     --------
     >>> head = np.arange(8000.0).reshape(20, 20, 20)
     >>> head[0] = -32768.0
-    >>> round(float(without_outer_fill(head)[0].max()))
+    >>> round(float(remove_outer_fill(head)[0].max()))
     407
     """
     for _ in range(2):  # a scanner's, and a program's that padded it
         for sign in (1, -1):
-            array = _without_extreme(array, sign)
+            array = _remove_extreme(array, sign)
     return array
 
 
-def _without_extreme(array: npt.NDArray[Any], sign: int) -> npt.NDArray[Any]:
+def _remove_extreme(array: npt.NDArray[Any], sign: int) -> npt.NDArray[Any]:
     """Intensities without the lowest value (sign 1) or the highest (-1), where that is fill."""
     extreme = array.min() if sign > 0 else array.max()
     limit = _limit(array[::STRIDE, ::STRIDE, ::STRIDE], extreme, sign)
@@ -107,7 +107,7 @@ def commonest_on_faces(array: npt.NDArray[Any]) -> float:
     return float(values[counts.argmax()])
 
 
-def seen(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def find_seen(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Where an image shows something: not where one value reaches in from its faces, as empty or filled space does.
 
     These values are the darkest, the brightest, and the commonest on the faces.
@@ -120,7 +120,7 @@ def seen(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     --------
     >>> head = np.arange(1.0, 8001.0).reshape(20, 20, 20)
     >>> head[:3] = 0
-    >>> seen(head).any(axis=(1, 2)).tolist() == [False] * 3 + [True] * 17
+    >>> find_seen(head).any(axis=(1, 2)).tolist() == [False] * 3 + [True] * 17
     True
     """
     from scipy import ndimage
@@ -137,7 +137,7 @@ def seen(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return ~nothing
 
 
-def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+def remove_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
     """Intensities of which those that tell of nothing that was seen are as dark as others.
 
     These are values so far below a brain's that they would flatten it (`FAR_BELOW`); and a value that most of what
@@ -158,7 +158,7 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
     """
     around = array[~brain]
     fill = np.median(around) if around.size else np.nan  # a value that most have is their median
-    filled = _near(array, fill, around, array[brain])
+    filled = _find_near(array, fill, around, array[brain])
     tissue = brain & ~filled  # masks have filled holes, or reach beyond a stripped brain
     low, high = np.percentile(array[tissue if tissue.any() else brain], (DARKEST, 99))
     reach = FAR_BELOW * (high - low)
@@ -178,7 +178,7 @@ def without_fill(array: npt.NDArray[Any], brain: npt.NDArray[np.bool_]) -> npt.N
     return array
 
 
-def _near(
+def _find_near(
     array: npt.NDArray[Any], fill: float, around: npt.NDArray[Any], tissue: npt.NDArray[Any]
 ) -> npt.NDArray[np.bool_]:
     """Where an image has the value, or nearly, that most of what is `around` its brain has; nowhere if it has none."""

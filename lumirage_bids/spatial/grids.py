@@ -162,7 +162,7 @@ def crop(volume: Volume, box: Box, margin: float = 0.0) -> Volume:
     start = np.maximum(box[:, 0] - extra, 0)
     stop = np.minimum(box[:, 1] + extra, volume.shape)
     i, j, k = (slice(a, b) for a, b in zip(start, stop, strict=True))
-    return Volume(array=np.ascontiguousarray(volume.array[i, j, k]), affine=_shifted(volume.affine, start))
+    return Volume(array=np.ascontiguousarray(volume.array[i, j, k]), affine=_shift(volume.affine, start))
 
 
 def pad_to(volume: Volume, target: Shape | int) -> Volume:
@@ -185,10 +185,10 @@ def pad_to(volume: Volume, target: Shape | int) -> Volume:
         raise ValueError(f"cannot pad shape {volume.shape} to {target}: crop first")
     before = (new - old) // 2
     array = np.pad(volume.array, np.stack([before, new - old - before], axis=1))
-    return Volume(array=array, affine=_shifted(volume.affine, -before))
+    return Volume(array=array, affine=_shift(volume.affine, -before))
 
 
-def centred(volume: Volume, shape: Shape) -> Volume:
+def centre(volume: Volume, shape: Shape) -> Volume:
     """Cut or pad with 0 to a shape, on both sides of each axis alike; where that is odd, one more at the end.
 
     Parameters
@@ -199,14 +199,14 @@ def centred(volume: Volume, shape: Shape) -> Volume:
     Examples
     --------
     >>> volume = Volume(array=np.ones((4, 3, 2)), affine=np.eye(4))
-    >>> centred(volume, (2, 4, 2)).affine[:3, 3].tolist(), centred(volume, (2, 4, 2)).shape
+    >>> centre(volume, (2, 4, 2)).affine[:3, 3].tolist(), centre(volume, (2, 4, 2)).shape
     ([1.0, 0.0, 0.0], (2, 4, 2))
     """
     old, new = np.array(volume.shape), np.array(shape)
     start = np.maximum(old - new, 0) // 2
     kept = np.minimum(old, new)
     i, j, k = (slice(a, a + n) for a, n in zip(start, kept, strict=True))
-    return pad_to(Volume(array=volume.array[i, j, k], affine=_shifted(volume.affine, start)), shape)
+    return pad_to(Volume(array=volume.array[i, j, k], affine=_shift(volume.affine, start)), shape)
 
 
 def outside_share(image: Volume, grid: Volume) -> float:
@@ -220,7 +220,7 @@ def outside_share(image: Volume, grid: Volume) -> float:
     return float(outside.mean()) if outside.size else 0.0
 
 
-def _shifted(affine: FloatArray, start: npt.NDArray[np.int64]) -> FloatArray:
+def _shift(affine: FloatArray, start: npt.NDArray[np.int64]) -> FloatArray:
     """Affine of a grid whose first voxel is at index `start` of the old one."""
     new = np.array(affine, dtype=np.float64)
     new[:3, 3] += new[:3, :3] @ start

@@ -108,7 +108,7 @@ def read_image(path: Path | str, *, fill: bool = True) -> Volume:
     """
     path = Path(path)
     array, affine, steps = _read(path)
-    array = array if steps else _single(array)  # integers are kept as they were read
+    array = array if steps else _to_single(array)  # integers are kept as they were read
     finite = np.isfinite(array)
     bad = array.size - int(finite.sum())
     if bad == array.size:
@@ -131,7 +131,7 @@ def read_image(path: Path | str, *, fill: bool = True) -> Volume:
     return Volume(array=array, affine=affine)
 
 
-def _single(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _to_single(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Values as float32, where that leaves their contrast: small differences of large values stay float64."""
     if array.dtype != np.float64:
         return array
@@ -183,7 +183,7 @@ def read_labels(path: Path | str) -> Volume:
     """
     path = Path(path)
     values, affine, steps = _read(path, as_stored=True)
-    labels = values if values.dtype.kind in "biu" else _rounded(values, path, steps)
+    labels = values if values.dtype.kind in "biu" else _round(values, path, steps)
     if labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:
         raise BadDataError(
             f"{path}: labels from {labels.min():.0f} to {labels.max():.0f}; they must be 0 to 2147483647"
@@ -215,7 +215,7 @@ def read_mask(path: Path | str, of: str = "brain", *, may_be_empty: bool = False
     )
 
 
-def _rounded(values: npt.NDArray[Any], path: Path, step: float) -> npt.NDArray[Any]:
+def _round(values: npt.NDArray[Any], path: Path, step: float) -> npt.NDArray[Any]:
     """Labels stored as floating point numbers, or as integers times `step`, which must be close to integers."""
     if np.isinf(values).any():
         raise BadDataError(f"{path}: a label map must not hold infinity")
@@ -256,7 +256,7 @@ def _read(path: Path, *, as_stored: bool = False) -> tuple[npt.NDArray[Any], Flo
     with _explaining(path):
         image = _one_volume(nibabel.load(path))
         _check_header(path, image)
-        image = _whole(path, image)
+        image = _check_whole(path, image)
         stored, slope = image.get_data_dtype(), getattr(image.dataobj, "slope", None)
         if as_stored and stored.kind in "iu" and slope == 1 and not image.dataobj.inter:
             array = np.asanyarray(image.dataobj)
@@ -358,7 +358,7 @@ def check_packing(path: Path) -> None:
         raise BadDataError(f"{path}: is not packed by gzip; rename it to {path.name.removesuffix('.gz')}")
 
 
-def _whole(path: Path, image: Any) -> Any:
+def _check_whole(path: Path, image: Any) -> Any:
     """The image, packed content checked to its end: no fewer voxels than the header says, and no flood of more.
 
     A header may claim any shape, and a few packed bytes may unpack to any number, so memory is taken as bytes come.

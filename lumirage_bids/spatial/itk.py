@@ -162,7 +162,7 @@ def read_itk(path: Path, fixed: Volume | None = None) -> Transform:
             itk = SimpleITK._SimpleITK.ReadTransform(str(path))
         parts = _parts(itk)
         if not all(_is_known(part) for part in parts):
-            return _sampled(itk, path, fixed)
+            return _sample(itk, path, fixed)
         transform = Transform()
         for part in parts:
             transform = transform.then(_from_itk(part))
@@ -243,7 +243,7 @@ def _from_field(image: Any) -> Transform:
     return Transform((DisplacementField(vectors=vectors, affine=_LPS @ affine),))
 
 
-def _sampled(itk: Any, path: Path, fixed: Volume | None) -> Transform:
+def _sample(itk: Any, path: Path, fixed: Volume | None) -> Transform:
     """Turn a transform of any kind into a displacement field on the fixed image's grid."""
     import SimpleITK
 

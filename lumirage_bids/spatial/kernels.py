@@ -34,7 +34,7 @@ def compile_loop(function: Callable[Params, Result]) -> Callable[Params, Result]
 
 
 @compile_loop
-def _transformed(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
+def _transform(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Apply an affine matrix to one point."""
     return (
         matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z + matrix[0, 3],
@@ -49,7 +49,7 @@ def fill_grid(points: FloatArray, matrix: FloatArray, start: int) -> None:
     for i in range(points.shape[0]):
         for j in range(points.shape[1]):
             for k in range(points.shape[2]):
-                x, y, z = _transformed(matrix, float(start + i), float(j), float(k))
+                x, y, z = _transform(matrix, float(start + i), float(j), float(k))
                 points[i, j, k, 0] = x
                 points[i, j, k, 1] = y
                 points[i, j, k, 2] = z
@@ -59,7 +59,7 @@ def fill_grid(points: FloatArray, matrix: FloatArray, start: int) -> None:
 def map_affine(points: FloatArray, matrix: FloatArray) -> None:
     """Apply an affine matrix to `points` (N, 3) in place."""
     for n in range(points.shape[0]):
-        x, y, z = _transformed(matrix, points[n, 0], points[n, 1], points[n, 2])
+        x, y, z = _transform(matrix, points[n, 0], points[n, 1], points[n, 2])
         points[n, 0] = x
         points[n, 1] = y
         points[n, 2] = z
@@ -74,7 +74,7 @@ def map_field(points: FloatArray, vectors: FloatArray, to_voxel: FloatArray) -> 
     """
     nx, ny, nz, _ = vectors.shape
     for n in range(points.shape[0]):
-        x, y, z = _transformed(to_voxel, points[n, 0], points[n, 1], points[n, 2])
+        x, y, z = _transform(to_voxel, points[n, 0], points[n, 1], points[n, 2])
         # Written so that NaN counts as outside.
         if not (-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5 and -0.5 <= z < nz - 0.5):
             continue
@@ -100,7 +100,7 @@ def interpolate(points: FloatArray, image: FloatArray, to_voxel: FloatArray, out
     """
     nx, ny, nz = image.shape
     for n in range(points.shape[0]):
-        x, y, z = _transformed(to_voxel, points[n, 0], points[n, 1], points[n, 2])
+        x, y, z = _transform(to_voxel, points[n, 0], points[n, 1], points[n, 2])
         # Written so that NaN counts as outside.
         if not (0.0 <= x <= nx - 1.0 and 0.0 <= y <= ny - 1.0 and 0.0 <= z <= nz - 1.0):
             out[n] = 0.0
@@ -116,14 +116,14 @@ def interpolate(points: FloatArray, image: FloatArray, to_voxel: FloatArray, out
 
 
 @compile_loop
-def _snapped(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
+def _snap(matrix: FloatArray, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Give the voxel coordinates of one point, rounded to multiples of ``1 / SNAP``."""
-    x, y, z = _transformed(matrix, x, y, z)
+    x, y, z = _transform(matrix, x, y, z)
     return np.floor(x * SNAP + 0.5) / SNAP, np.floor(y * SNAP + 0.5) / SNAP, np.floor(z * SNAP + 0.5) / SNAP
 
 
 @compile_loop
-def _elected(
+def _elect(
     labels: IntArray,
     cell: tuple[int, int, int],
     part: tuple[float, float, float],
@@ -157,7 +157,7 @@ def vote(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArr
     nx, ny, nz = labels.shape
     candidates, weights = np.empty(8, labels.dtype), np.empty(8, np.float64)
     for n in range(points.shape[0]):
-        x, y, z = _snapped(to_voxel, points[n, 0], points[n, 1], points[n, 2])
+        x, y, z = _snap(to_voxel, points[n, 0], points[n, 1], points[n, 2])
         if not (-1.0 < x < nx and -1.0 < y < ny and -1.0 < z < nz):
             out[n] = 0
             continue
@@ -175,7 +175,7 @@ def vote(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: IntArr
             ):
                 out[n] = first
                 continue
-        out[n] = _elected(labels, (i, j, k), (x - i, y - j, z - k), candidates, weights)
+        out[n] = _elect(labels, (i, j, k), (x - i, y - j, z - k), candidates, weights)
 
 
 @compile_loop
@@ -183,7 +183,7 @@ def look_up(points: FloatArray, labels: IntArray, to_voxel: FloatArray, out: Int
     """Write the label of the voxel nearest to each of `points` (N, 3) into `out` (N,); half-way goes up."""
     nx, ny, nz = labels.shape
     for n in range(points.shape[0]):
-        x, y, z = _snapped(to_voxel, points[n, 0], points[n, 1], points[n, 2])
+        x, y, z = _snap(to_voxel, points[n, 0], points[n, 1], points[n, 2])
         if -0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5 and -0.5 <= z < nz - 0.5:
             out[n] = labels[int(x + 0.5), int(y + 0.5), int(z + 0.5)]
         else:

@@ -57,9 +57,9 @@ def read_learn2reg(path: Path, fixed: Volume, moving: Volume) -> Transform:
     if vectors.ndim == 4 and vectors.shape[0] == 3 and vectors.shape[3] != 3:
         vectors = np.moveaxis(vectors, 0, -1)
     if vectors.shape == (*(n / 2 for n in fixed.shape), 3):
-        vectors = _doubled(vectors)
+        vectors = _double(vectors)
     _check(path, vectors, fixed.shape)
-    return _between(vectors, np.eye(4), np.eye(4), fixed, moving)
+    return _displace_between(vectors, np.eye(4), np.eye(4), fixed, moving)
 
 
 def read_fsl(path: Path, fixed: Volume, moving: Volume) -> Transform:
@@ -107,7 +107,7 @@ def read_fsl(path: Path, fixed: Volume, moving: Volume) -> Transform:
     coordinates = coordinates @ to_fixed[:3, :3].T.astype(np.float32) + to_fixed[:3, 3].astype(np.float32)
     if _variation(vectors - coordinates) < _variation(vectors):
         vectors = vectors - coordinates
-    return _between(vectors, to_fixed, to_moving, fixed, moving)
+    return _displace_between(vectors, to_fixed, to_moving, fixed, moving)
 
 
 def read_ras(path: Path) -> Transform:
@@ -129,7 +129,7 @@ def read_ras(path: Path) -> Transform:
     return Transform((DisplacementField(vectors=vectors, affine=_affine(path)),))
 
 
-def _between(
+def _displace_between(
     vectors: npt.NDArray[Any], to_fixed: FloatArray, to_moving: FloatArray, fixed: Volume, moving: Volume
 ) -> Transform:
     """Displace grid coordinates c = to_fixed · i of the fixed image; equal ones of the moving image are meant.
@@ -161,7 +161,7 @@ def _variation(vectors: npt.NDArray[Any]) -> float:
     return float(vectors.reshape(-1, 3).var(axis=0, dtype=np.float64).sum())
 
 
-def _doubled(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _double(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Enlarge a field twofold along each axis; the displacements are voxels of the large grid already."""
     from scipy.ndimage import zoom
 

@@ -77,7 +77,7 @@ def read_points(path: Path | str) -> PointSet:
         raise BadDataError(f"Landmarks {path}: {error}") from None
 
 
-def formatted(points: PointSet, path: Path) -> str:
+def format_points(points: PointSet, path: Path) -> str:
     """Text of a file of points, RAS+, in the format that the name's ending says; see `read_points`.
 
     A ``.fcsv`` says so as ``CoordinateSystem = 0``, since Slicer before 4.11 takes ``LPS`` for RAS.

@@ -35,17 +35,17 @@ class PointSet:
     descriptions: tuple[str, ...]
     coordinates: Floats
 
-    def at(self, coordinates: Floats) -> PointSet:
+    def move_to(self, coordinates: Floats) -> PointSet:
         """The same points elsewhere."""
         return replace(self, coordinates=coordinates)
 
 
-def carried(points: PointSet, transform: Transform) -> PointSet:
+def carry(points: PointSet, transform: Transform) -> PointSet:
     """Carry points of the fixed image to where they lie in the moving image."""
-    return points.at(transform.apply(points.coordinates))
+    return points.move_to(transform.apply(points.coordinates))
 
 
-def carried_back(points: PointSet, transform: Transform) -> PointSet:
+def carry_back(points: PointSet, transform: Transform) -> PointSet:
     """Carry points of the moving image to where they lie in the fixed image, against the transform.
 
     Affine maps are inverted; through displacement fields the point is searched that the transform takes to the given
@@ -62,7 +62,7 @@ def carried_back(points: PointSet, transform: Transform) -> PointSet:
             found = _search(points.names, Transform((step,)), found)
         else:
             found = Transform((inverse_affine(step),)).apply(found)
-    return points.at(found)
+    return points.move_to(found)
 
 
 def _search(names: tuple[str, ...], transform: Transform, wanted: Floats) -> Floats:

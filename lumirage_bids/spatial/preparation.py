@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.parameters import added
-from lumirage_bids.spatial.fill import DARKEST, without_fill, without_outer_fill
+from lumirage_bids.spatial.fill import DARKEST, remove_fill, remove_outer_fill
 from lumirage_bids.spatial.grids import (
     bounding_box,
-    centred,
+    centre,
     crop,
     grid_for,
     is_isotropic,
@@ -160,19 +160,19 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
         The mask does not overlap the image, winsorising leaves no contrast, or a shape cuts the whole brain off.
     """
     brain, as_they_are = mask_on(mask, image), preparation.normalisation == "none"
-    values = image.array if as_they_are else ground(without_fill(without_outer_fill(image.array), brain))
+    values = image.array if as_they_are else ground(remove_fill(remove_outer_fill(image.array), brain))
     image = reorient(replace(image, array=np.asarray(values, dtype=np.float32)), preparation.orientation)
     if preparation.spacing is not None and preparation.grid == "own":
         image = resample_isotropic(image, preparation.spacing)
     inside = mask_on(mask, image)
     values = np.where(inside, image.array, np.float32(0)) if preparation.skull_strip else image.array
-    ready = Volume(array=values if as_they_are else _normalised(values, inside, preparation), affine=image.affine)
+    ready = Volume(array=values if as_they_are else _normalise(values, inside, preparation), affine=image.affine)
     region = Volume(array=inside, affine=image.affine)
     if preparation.crop == "brain":
         box = bounding_box(inside)
         ready, region = (crop(v, box, preparation.margin_mm) for v in (ready, region))
     if preparation.grid == "own":
-        ready, region = (_on_given_shape(v, preparation) for v in (ready, region))
+        ready, region = (_fit_shape(v, preparation) for v in (ready, region))
     lost = 1 - region.array.sum() / inside.sum()
     if lost == 1:
         raise BadDataError(
@@ -184,7 +184,7 @@ def prepare(image: Volume, mask: Volume, preparation: Preparation) -> Prepared:
     return Prepared(image=ready, mask=region, lost=float(lost))
 
 
-def _normalised(
+def _normalise(
     values: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], preparation: Preparation
 ) -> npt.NDArray[np.float32]:
     """Winsorise and scale to [0, 1]."""
@@ -199,9 +199,9 @@ def _normalised(
     return rescale(winsorise(values, *preparation.percentiles))
 
 
-def _on_given_shape(volume: Volume, preparation: Preparation) -> Volume:
+def _fit_shape(volume: Volume, preparation: Preparation) -> Volume:
     """Cut or pad to the shape that is asked for, then to the multiple."""
-    shaped = volume if preparation.shape is None else centred(volume, preparation.shape)
+    shaped = volume if preparation.shape is None else centre(volume, preparation.shape)
     return pad_to(shaped, preparation.multiple)
 
 
@@ -232,11 +232,11 @@ def common_grid(shape: Shape, affine: FloatArray, preparation: Preparation) -> t
     spacing = preparation.spacing
     if spacing is not None and not is_isotropic(affine, spacing):
         shape, affine = grid_for(shape, affine, spacing)
-    grid = _on_given_shape(Volume(array=np.zeros(shape, dtype=bool), affine=affine), preparation)
+    grid = _fit_shape(Volume(array=np.zeros(shape, dtype=bool), affine=affine), preparation)
     return grid.shape, grid.affine
 
 
-def on_common_grid(prepared: Prepared, alignment: FloatArray, shape: Shape, affine: FloatArray) -> Prepared:
+def bring_to_common_grid(prepared: Prepared, alignment: FloatArray, shape: Shape, affine: FloatArray) -> Prepared:
     """Bring a prepared scan onto the grid that all share, in the reference's world.
 
     Parameters

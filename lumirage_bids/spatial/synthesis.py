@@ -101,16 +101,16 @@ class Synthesis:
         """Where the program is to be had, in words; empty for one of the user's own."""
         return WHERE.get(self.program, "")
 
-    def filled(self, **values: str) -> list[str]:
+    def fill_in(self, **values: str) -> list[str]:
         """The command with its placeholders replaced, as they are named."""
-        return [_replaced(part, values) for part in self.command]
+        return [_replace(part, values) for part in self.command]
 
     def code(self) -> str:
         """Digest of the program, of scripts that it calls, and of what it depends on; empty where nothing is found."""
         return code_digest(read_code((*called_files(self.command), *files_below(self.depends))))
 
 
-def _replaced(part: str, values: dict[str, str]) -> str:
+def _replace(part: str, values: dict[str, str]) -> str:
     for name, value in values.items():
         part = part.replace(f"{{{name}}}", value)
     return part

@@ -35,7 +35,7 @@ def whole_head(*, tilt: float = 12.0, scale: float = 0.9, bias: float = 0.5) -> 
     """
     template = _template_fit.load_template(4.0)
     pose = np.eye(4)
-    pose[:3, :3] = scale * _template_fit._about_x(tilt)
+    pose[:3, :3] = scale * _template_fit._turn_about_x(tilt)
     pose[:3, 3] = 5, -12, 20
     grid = pad_to(template.brain, tuple(n + 16 for n in template.brain.shape))  # type: ignore[arg-type]
     brain, mask = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lumirage_bids.base import errors
 from lumirage_bids.base.errors import UsageError
-from lumirage_bids.bids.filters import check_filter, passed_over, read_filter, ready_made, selects
+from lumirage_bids.bids.filters import check_filter, list_filters, passed_over, read_filter, selects
 from tests.bids.trees import look, make, names, put
 
 # As fMRIPrep's documentation has it, with what XCP-D, ASLPrep and QSIPrep add.
@@ -110,9 +110,9 @@ def test_unknown_keys(tmp_path: Path, key: str, said: str) -> None:
 
 def test_ready_made_filters_are_right() -> None:
     expected = "flair nimh-flair nimh-ood nimh-t1w nimh-t2starw nimh-t2w prime-de t1w t2starw t2w ultracortex"
-    assert ready_made() == expected.split()
-    assert sorted(p.stem for p in (REPOSITORY / "bids_filters").glob("*.json")) == ready_made()
-    for name in ready_made():
+    assert list_filters() == expected.split()
+    assert sorted(p.stem for p in (REPOSITORY / "bids_filters").glob("*.json")) == list_filters()
+    for name in list_filters():
         for query, entities in read_filter(name).items():
             assert str(entities["suffix"]).lower() == query
 

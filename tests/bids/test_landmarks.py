@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lumirage_bids.base.errors import BadDataError, UsageError
-from lumirage_bids.bids.landmarks import corresponding_points, placed_points, read_landmarks, with_landmarks
+from lumirage_bids.bids.landmarks import attach_landmarks, corresponding_points, placed_points, read_landmarks
 from lumirage_bids.bids.scans import File, Scan
 from lumirage_bids.experiment import protocol
 from lumirage_bids.output import paths
@@ -130,7 +130,7 @@ def test_landmarks_are_found_by_their_names(tmp_path: Path) -> None:
     images = ("sub-1_acq-MP2RAGE_run-1_T1w.nii", "sub-2_T1w.nii", "sub-2_T2w.nii", "sub-3_T1w.nii")
     root = make(tmp_path / "raw", *images)
     both = {"t1w": {"suffix": "T1w"}, "t2w": {"suffix": "T2w"}}
-    dataset = with_landmarks(look(root, both, derivatives={"afids": derivatives(tmp_path)}), None, None)
+    dataset = attach_landmarks(look(root, both, derivatives={"afids": derivatives(tmp_path)}), None, None)
     found = {scan.name: scan.landmarks and scan.landmarks.path.name for scan in dataset.scans}
     assert found == {
         "sub-1_acq-MP2RAGE_run-1_T1w": "sub-1_acq-MP2RAGE_run-01_space-T1w_desc-groundtruth_afids.fcsv",
@@ -154,12 +154,12 @@ def test_a_pattern_may_have_many_raters(tmp_path: Path) -> None:
     root = make(tmp_path / "raw", "sub-1_T1w.nii", "sub-2_T1w.nii")
     for name in ("sub-1_truth", "sub-1_rater-b", "sub-1_rater-a", "sub-2_rater-a"):
         put(root / "points" / f"{name}.fcsv", LIST.format(1))
-    dataset = with_landmarks(look(root), "points/sub-{subject}_truth.fcsv", "points/sub-{subject}_rater-*.fcsv")
+    dataset = attach_landmarks(look(root), "points/sub-{subject}_truth.fcsv", "points/sub-{subject}_rater-*.fcsv")
     assert [file.path.name for file in dataset.scans[0].raters] == ["sub-1_rater-a.fcsv", "sub-1_rater-b.fcsv"]
     assert dataset.scans[1].landmarks is None
     assert not dataset.scans[1].raters
     with pytest.raises(UsageError, match="landmarks of raters"):
-        with_landmarks(dataset, None, "points/{rater}.fcsv")
+        attach_landmarks(dataset, None, "points/{rater}.fcsv")
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="no published trees here")
@@ -167,7 +167,7 @@ def test_the_protocol_finds_what_openneuro_has(tmp_path: Path) -> None:
     with tarfile.open(SHARED / "data" / "layouts" / "afids-ds004470.tar.gz") as tar:
         tar.extractall(tmp_path, filter="tar")
     given = protocol.load("afids")
-    dataset = with_landmarks(look(tmp_path / "ds004470"), given.landmark_pattern, given.rater_pattern)
+    dataset = attach_landmarks(look(tmp_path / "ds004470"), given.landmark_pattern, given.rater_pattern)
     assert len(dataset.scans) == 32
     assert all(scan.landmarks and len(scan.raters) == 3 and not scan.present for scan in dataset.scans)
     assert dataset.notes[-1] == "Landmarks: of 32 of 32 scans, and as 3 raters a scan placed them."
@@ -179,4 +179,4 @@ def test_what_a_run_put_down_of_landmarks_is_no_file_of_landmarks(tmp_path: Path
     out = tmp_path / "out"
     put(out / "dataset_description.json", '{"Name": "A", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}')
     put(out / paths.placements(look(root).scans[0]), '{"Points": {}}')
-    assert with_landmarks(look(root, derivatives={"out": out}), None, None).scans[0].landmarks is None
+    assert attach_landmarks(look(root, derivatives={"out": out}), None, None).scans[0].landmarks is None

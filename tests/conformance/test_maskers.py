@@ -11,7 +11,7 @@ import pytest
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.publications import publications
 from lumirage_bids.bids.scans import File, Scan
-from lumirage_bids.maskers import Masker, brain_mask, masker, maskers, masking
+from lumirage_bids.maskers import Masker, brain_mask, masker, maskers, read_masking
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.testing import MaskerLaws
@@ -71,15 +71,15 @@ def test_a_masker_is_called_by_its_name_and_says_what_is_missing(name: str) -> N
 )
 def test_what_cannot_be_is_refused(table: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        masking(table)
+        read_masking(table)
 
 
 def test_maskers_for_humans_are_not_asked_for_others(tmp_path: Path) -> None:
     image, _ = whole_head()
     macaque, human = scan(species="Macaca mulatta"), scan(species="homo sapiens")
-    assert [m.name for m in masking().asked(macaque)] == ["skull-stripped"]
-    assert [m.name for m in masking({"species": "macaca mulatta"}).asked(scan())] == ["skull-stripped"]
-    assert [m.name for m in masking({"species": "macaca mulatta"}).asked(human)] == [
+    assert [m.name for m in read_masking().list_asked(macaque)] == ["skull-stripped"]
+    assert [m.name for m in read_masking({"species": "macaca mulatta"}).list_asked(scan())] == ["skull-stripped"]
+    assert [m.name for m in read_masking({"species": "macaca mulatta"}).list_asked(human)] == [
         "skull-stripped", "deepbet", "template",
     ]  # fmt: skip
     with pytest.raises(BadDataError, match=r"species .Macaca mulatta.*no masker is left"):
@@ -88,11 +88,11 @@ def test_maskers_for_humans_are_not_asked_for_others(tmp_path: Path) -> None:
 
 def test_masks_depend_on_maskers_only_where_the_scan_does_not_mark_its_brain(tmp_path: Path) -> None:
     given = File(path=tmp_path / "m.nii.gz", dataset=tmp_path)
-    ways = masking(), masking({"order": ["existing", "skull-stripped", "template"]})
+    ways = read_masking(), read_masking({"order": ["existing", "skull-stripped", "template"]})
     for marked in (scan(mask=given), scan(skull_stripped=True), scan(brain=given)):
         assert [way.depends(marked) for way in ways] == ["", ""]
     assert ways[0].depends(scan()) != ways[1].depends(scan()) != ""
-    assert masking({"order": ["none"]}).depends(scan(mask=given))
+    assert read_masking({"order": ["none"]}).depends(scan(mask=given))
 
 
 def test_a_mask_that_was_made_is_kept_for_the_other_scans_of_the_session(
@@ -107,7 +107,7 @@ def test_a_mask_that_was_made_is_kept_for_the_other_scans_of_the_session(
             asked.append(scan.name)
             return replace(super().find(scan, image, context), mask=truth.array > 0)
 
-    how = replace(masking({"order": ["T1w"]}), maskers=(masker("T1w"), Once()))
+    how = replace(read_masking({"order": ["T1w"]}), maskers=(masker("T1w"), Once()))
     context = Context(work_dir=tmp_path / "scratch", masking=how)
     t1w = scan("T1w", tmp_path)
     first, made = brain_mask(t1w, image, context)

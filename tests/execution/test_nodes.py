@@ -15,22 +15,22 @@ from lumirage_bids.output.folder import Output
 
 def test_the_pair_under_way_is_known_until_it_ends(batch: Batch, tmp_path: Path) -> None:
     at_work, watching = Progress(tmp_path, batch), Progress(tmp_path, batch)
-    assert watching.current() is None
+    assert watching.find_current() is None
     for task in batch.tasks[:2]:
-        at_work.started(task)
-        found, seconds = watching.current() or (None, -1.0)
+        at_work.note_start(task)
+        found, seconds = watching.find_current() or (None, -1.0)
         assert found is task
         assert 0 <= seconds < 60
-    at_work.started(None)
-    assert watching.current() is None
+    at_work.note_start(None)
+    assert watching.find_current() is None
     assert len(watching.log.read_bytes()) == 1
 
 
 def test_a_torn_note_tells_of_no_pair(batch: Batch, tmp_path: Path) -> None:
     progress = Progress(tmp_path, batch)
-    progress.started(batch.tasks[0])
+    progress.note_start(batch.tasks[0])
     progress.file.write_text(progress.file.read_text()[:10])
-    assert progress.current() is None
+    assert progress.find_current() is None
 
 
 def test_how_a_node_ended_outlives_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ def test_a_death_costs_the_pair_that_the_process_was_at(batch: Batch, tmp_path: 
     progress = Progress(tmp_path / "progress", batch)
     deaths = 0
     for task in batch.tasks:
-        progress.started(task)
+        progress.note_start(task)
         deaths = recover(watched, Failure("killed", "killed by SIGKILL"), deaths)
         assert deaths == 0
     assert states(batch, tmp_path) == dict.fromkeys(("sub-2_T1w", "sub-3_T1w", "sub-4_T1w"), "killed by SIGKILL")
@@ -27,9 +27,9 @@ def test_a_pair_that_cannot_be_saved_costs_no_other(batch: Batch, tmp_path: Path
     score(batch, tmp_path, 0)
     progress = Progress(tmp_path / "progress", batch)
     watched.inputs.save = "transforms"
-    progress.started(batch.tasks[0])
+    progress.note_start(batch.tasks[0])
     assert recover(watched, Failure("timed out", "timed out after 1 s"), 0) == 0
-    assert progress.left_out() == {"sub-2_T1w"}
+    assert progress.find_left_out() == {"sub-2_T1w"}
     assert states(batch, tmp_path) == {"sub-2_T1w": "ok"}
 
 
@@ -38,9 +38,9 @@ def test_a_pair_that_is_done_when_its_process_dies_is_done(batch: Batch, tmp_pat
     watched = node(batch, tmp_path)
     score(batch, tmp_path, 0)
     progress = Progress(tmp_path / "progress", batch)
-    progress.started(batch.tasks[0])
+    progress.note_start(batch.tasks[0])
     assert recover(watched, Failure("killed", "killed by SIGKILL"), 0) == 0
-    assert progress.left_out() == set()
+    assert progress.find_left_out() == set()
     assert states(batch, tmp_path) == {"sub-2_T1w": "ok"}
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.failures import Failure
-from lumirage_bids.execution.register_pairs import PairAtWork, _why, lesion_masked
+from lumirage_bids.execution.register_pairs import PairAtWork, _explain, lesion_masked
 from lumirage_bids.execution.score_pair import Side
 from lumirage_bids.methods.base import Context, Method
 from lumirage_bids.methods.identity import Identity
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.perturbations import Perturbation
-from lumirage_bids.spatial.preparation import Preparation, Prepared, on_common_grid
+from lumirage_bids.spatial.preparation import Preparation, Prepared, bring_to_common_grid
 from lumirage_bids.spatial.transforms import Transform, warp
 from tests.random_volumes import affine
 
@@ -57,7 +57,7 @@ def side(seed: int, *, together: bool) -> Side:
     # The brain's middle lies in the middle of the reference's grid.
     middle = [(of.affine @ [*((n - 1) / 2 for n in shape), 1])[:3] for of, shape in [(image, image.shape)]]
     alignment[:3, 3] = middle[0] - alignment[:3, :3] @ (GRID[1][:3, :3] @ (np.array(GRID[0]) - 1) / 2)
-    seen = on_common_grid(Prepared(image=image, mask=mask), alignment, *GRID) if together else None
+    seen = bring_to_common_grid(Prepared(image=image, mask=mask), alignment, *GRID) if together else None
     return Side(
         scan=SimpleNamespace(key=f"{seed}"), image=image, mask=mask, labels={}, at_reference={}, grids={},
         structures={}, failures={}, alignment=alignment, seen=seen,
@@ -120,7 +120,7 @@ def test_a_transform_of_others_is_between_the_scans_own_grids(tmp_path: Path) ->
 
 def test_a_pair_that_lacked_memory_says_how_much() -> None:
     error = MemoryError("Unable to allocate 8.00 GiB for an array")
-    assert _why(error) == Failure(
+    assert _explain(error) == Failure(
         "out of memory", "out of memory: MemoryError: Unable to allocate 8.00 GiB for an array"
     )
 

@@ -38,7 +38,7 @@ def at_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], 
         monkeypatch.setenv("SLURM_RESTART_COUNT", str(restarts))
         if not restarts:
             monkeypatch.delenv("SLURM_RESTART_COUNT")
-        Progress(tmp_path, BATCH).started(PAIR)  # type: ignore[arg-type]
+        Progress(tmp_path, BATCH).note_start(PAIR)  # type: ignore[arg-type]
 
     return at_pair
 

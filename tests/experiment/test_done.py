@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lumirage_bids.base.errors import NotNowError
-from lumirage_bids.experiment.done import what_is_done
+from lumirage_bids.experiment.done import read_done
 from lumirage_bids.experiment.plan import EarlierRow
 from lumirage_bids.output import score_table
 from lumirage_bids.output.folder import Output
@@ -28,7 +28,7 @@ def write(output: Output, subject: str, *rows: dict[str, Any]) -> None:
 
 
 def test_nothing_is_done_where_there_is_no_folder(tmp_path: Path) -> None:
-    done = what_is_done(Output(tmp_path / "out"), {"1"})
+    done = read_done(Output(tmp_path / "out"), {"1"})
     assert (done.rows, done.failed, done.files, done.notes) == (frozenset(), frozenset(), {}, {})
     assert not (tmp_path / "out").exists()
 
@@ -43,12 +43,12 @@ def test_scored_and_failed_pairs_are_done_and_killed_ones_are_not(tmp_path: Path
         {"status": "failed", "kind": "killed", "reason": "killed by SIGKILL", "hash": "killed"},
     )
     write(output, "2", {"status": "ok", "dice_mean": 0.5, "hash": "of another"})
-    done = what_is_done(output, {"1", "2"}, moving={"1"})
+    done = read_done(output, {"1", "2"}, moving={"1"})
     assert done.rows == {"scored", "bad"}
     assert done.failed == {"bad"}
     key = ("default", "greedy", "manual", "sub-1_T1w", "sub-2_T1w")
     assert done.earlier[key] == (EarlierRow("c", "r", "scored", True),)
-    assert what_is_done(output, {"1", "2"}).rows == {"scored", "bad", "of another"}
+    assert read_done(output, {"1", "2"}).rows == {"scored", "bad", "of another"}
 
 
 def test_files_count_by_their_sidecars(tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ def test_files_count_by_their_sidecars(tmp_path: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
     (output / torn).write_bytes(b"x")
-    files = what_is_done(output, {"1"}).files
+    files = read_done(output, {"1"}).files
     assert files.get(whole) == "h"
     assert files.get(torn) is None
-    assert what_is_done(output, {"2"}).files.get(whole) is None
+    assert read_done(output, {"2"}).files.get(whole) is None
 
 
 @pytest.mark.parametrize(("hours", "refused"), [(0.5, False), (2, True)])
@@ -72,6 +72,6 @@ def test_rows_of_the_future_are_refused(hours: float, refused: bool, tmp_path: P
     write(output, "1", {"status": "ok", "dice_mean": 0.5, "hash": "h", "finished": finished})
     if refused:
         with pytest.raises(NotNowError, match=r"were finished at .* Set the clock"):
-            what_is_done(output, {"1"})
+            read_done(output, {"1"})
     else:
-        assert what_is_done(output, {"1"}).rows == {"h"}
+        assert read_done(output, {"1"}).rows == {"h"}

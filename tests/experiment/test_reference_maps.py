@@ -11,7 +11,7 @@ from lumirage_bids.base.errors import MissingInputError
 from lumirage_bids.bids.dataset import Dataset
 from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
-from lumirage_bids.experiment.done import what_is_done
+from lumirage_bids.experiment.done import read_done
 from lumirage_bids.experiment.make_plan import make_plan
 from lumirage_bids.experiment.plan import Done, Plan
 from lumirage_bids.experiment.reference_maps import leave_out_absent, references
@@ -151,6 +151,6 @@ def test_an_agreement_that_is_there_is_not_taken_again(tmp_path: Path, experimen
     for p in first.preparing:
         for a, b, value in p.agreements:
             Output(out).write_json(paths.agreement(p.scan, a.name, b.name), {"Hash": value})
-    again = plan(found, experiment, what_is_done(Output(out), {scan.subject for scan in found.scans}))
+    again = plan(found, experiment, read_done(Output(out), {scan.subject for scan in found.scans}))
     assert sum(len(p.agreements) for p in first.preparing) == 3
     assert sum(len(p.agreements) for p in again.preparing) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lumirage_bids.experiment.software import UNKNOWN, made_with, software_notes
+from lumirage_bids.experiment.software import UNKNOWN, list_versions, software_notes
 from lumirage_bids.output.folder import Output
 
 RUN = """
@@ -32,8 +32,8 @@ def rows(method: str, *made: str | None, finished: str = "2026-01-02T10:00:00.00
 
 
 def test_a_row_says_the_versions_of_its_packages() -> None:
-    assert made_with(["torch", "antspyx", "no-such"]) == f"antspyx={version('antspyx')} torch={version('torch')}"
-    assert made_with([]) == ""
+    assert list_versions(["torch", "antspyx", "no-such"]) == f"antspyx={version('antspyx')} torch={version('torch')}"
+    assert list_versions([]) == ""
 
 
 def test_rows_of_other_versions_are_named_and_counted(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_subjects_without_a_scan_are_in_the_status(tmp_path: Path) -> None:
     assert table["status"].tolist() == ["pending"] * 4 + ["left out"]
     last = table.iloc[-1]
     assert (last["moving"], last["reason"]) == ("sub-3", "gone")
-    assert len(status.of_run(table, made)) == 4
+    assert len(status.keep_own(table, made)) == 4
     status.write(Output(tmp_path), table)
     rule = PairRule(file=tmp_path / "status.tsv")
     assert len(choose_pairs(made.scans, rule, 0)) == 2

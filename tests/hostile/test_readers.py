@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from lumirage_bids.app.demo import write_dataset
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.base.parameters import from_table
-from lumirage_bids.bids.filters import check_filter, read_filter, ready_made, selects
+from lumirage_bids.bids.filters import check_filter, list_filters, read_filter, selects
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.bids.sidecars import read_description, read_sidecars, sequence, truth
@@ -168,7 +168,7 @@ def test_filters_of_any_content(table: object, properties: dict[str, Any], tmp_p
 @many
 @given(
     content=spoilt(
-        [(resources.files("lumirage_bids") / "bids_filters" / f"{n}.json").read_bytes() for n in ready_made()]
+        [(resources.files("lumirage_bids") / "bids_filters" / f"{n}.json").read_bytes() for n in list_filters()]
     )
 )
 def test_filters_that_were_spoilt(content: bytes, tmp_path: Path) -> None:

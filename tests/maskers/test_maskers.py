@@ -11,7 +11,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.maskers import Masker, Masking, brain_mask, masking
+from lumirage_bids.maskers import Masker, Masking, brain_mask, read_masking
 from lumirage_bids.methods.base import Context
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.testing.small_brain import scan
@@ -35,7 +35,7 @@ def test_heads_in_which_no_masker_finds_a_brain_are_refused_with_every_reason() 
     rng = np.random.default_rng(0)
     texture = gaussian_filter(rng.standard_normal(image.shape), 2)
     noise = Volume(array=texture.astype(np.float32), affine=image.affine)
-    context = Context(masking=masking({"order": ["existing", "deepbet", "template"]}))
+    context = Context(masking=read_masking({"order": ["existing", "deepbet", "template"]}))
     with pytest.raises(BadDataError, match=r"sub-1_T1w.*no plausible.*deepbet: it.*template: .*--derivatives"):
         brain_mask(scan(), noise, context)
 
@@ -44,7 +44,7 @@ def test_heads_in_which_no_masker_finds_a_brain_are_refused_with_every_reason() 
     "species", ["homo_sapiens", "Homo sapiens", "humans", "9606", "NCBITaxon:9606", "H. sapiens", "Macaca mulatta"]
 )
 def test_humans_are_recognised_however_they_are_written(species: str) -> None:
-    assert masking().is_human(scan(species=species)) == (species != "Macaca mulatta")
+    assert read_masking().is_human(scan(species=species)) == (species != "Macaca mulatta")
 
 
 OWN = """
@@ -82,7 +82,7 @@ def test_masks_of_an_own_masker_follow_its_source_unless_it_keeps_a_revision(
 
     def depends(version: int, revision: str = "") -> str:
         own = imported(tmp_path, monkeypatch, version, revision)
-        return Masking(maskers=(own, *masking().maskers)).depends(marked)
+        return Masking(maskers=(own, *read_masking().maskers)).depends(marked)
 
     assert depends(1) == depends(1) != depends(2)
     assert depends(1, "revision = 3") == depends(2, "revision = 3")

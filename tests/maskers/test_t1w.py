@@ -19,7 +19,7 @@ from lumirage_bids.testing.small_brain import scan
 from lumirage_bids.testing.whole_head import dice, whole_head
 
 POSE = np.eye(4)
-POSE[:3, :3] = _template_fit._about_x(-9.0)
+POSE[:3, :3] = _template_fit._turn_about_x(-9.0)
 POSE[:3, 3] = 8, -20, 15
 
 

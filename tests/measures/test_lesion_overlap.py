@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import UsageError
-from lumirage_bids.measures.distances import within
+from lumirage_bids.measures.distances import grow
 from lumirage_bids.measures.lesion_overlap import LesionOverlap
 from lumirage_bids.measures.pair import ComparedLabels, Lesions, RegisteredPair
 from lumirage_bids.spatial.images import Volume
@@ -100,8 +100,8 @@ def test_a_region_is_grown_by_the_distance_of_its_voxels() -> None:
     inside = np.argwhere(region) * spacing
     every = np.moveaxis(np.indices(region.shape), 0, -1) * spacing
     nearest = np.linalg.norm(every[..., None, :] - inside, axis=-1).min(-1)
-    np.testing.assert_array_equal(within(region, spacing, 4.0), nearest <= 4.0)
-    assert not within(np.zeros_like(region), spacing, 4.0).any()
+    np.testing.assert_array_equal(grow(region, spacing, 4.0), nearest <= 4.0)
+    assert not grow(np.zeros_like(region), spacing, 4.0).any()
 
 
 def test_a_lesion_of_which_no_voxel_holds_half_has_surroundings() -> None:

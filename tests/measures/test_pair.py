@@ -16,7 +16,7 @@ def test_what_takes_time_is_computed_once_and_kept_when_parts_are_added() -> Non
     pair = RegisteredPair(parts={"field": deformation})
     determinant = pair.field.determinant
     assert np.all(determinant == 1)
-    more = pair.having(cost=None)
+    more = pair.extend(cost=None)
     assert more.field.determinant is determinant
     assert (pair.has(["cost"]), more.has(["cost", "field"])) == (False, True)
 

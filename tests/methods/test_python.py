@@ -9,7 +9,7 @@ import pytest
 
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError, UsageError
 from lumirage_bids.methods import Context, method
-from lumirage_bids.methods.python import _believed
+from lumirage_bids.methods.python import _list_believed
 from lumirage_bids.spatial.images import Volume
 from tests.methods.fireants.test_register import blobs
 
@@ -45,7 +45,7 @@ def fails(**given):
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    _believed().clear()
+    _list_believed().clear()
     path = tmp_path / "functions.py"
     path.write_text(FUNCTION)
     return path

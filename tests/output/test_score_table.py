@@ -96,7 +96,7 @@ def test_rows_of_other_parameters_are_left_out_and_it_is_said(tmp_path: Path) ->
     write(tmp_path, "a", row(), row(fixed="sub-3_T1w", conditions="c0"))
     score_table.note_conditions(Output(tmp_path), {"greedy/demo": "c1"})
     score_table.note_conditions(Output(tmp_path), {"syn/demo": "c7"})
-    rows, (note,) = score_table.current(Output(tmp_path))
+    rows, (note,) = score_table.read_current(Output(tmp_path))
     assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
     assert note.startswith("1 row(s) of greedy, labelling demo, do not count: their conditions are not on record")
 
@@ -107,7 +107,7 @@ def test_it_is_said_what_is_other_and_which_inputs_changed(tmp_path: Path) -> No
     facts = {c: {"preparation": {"spacing": s}} for c, s in (("c0", 2.0), ("c1", 1.0))}
     history.note_facts(Output(tmp_path), facts)
     history.note_outdated(Output(tmp_path), {"h3": "the image of sub-3_T1w changed"}, frozenset())
-    rows, notes = score_table.current(Output(tmp_path))
+    rows, notes = score_table.read_current(Output(tmp_path))
     assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
     assert [note.split(":", 1)[1].split(".  ")[0].strip() for note in notes] == [
         f"{why}. The participant level makes those again that it is asked for."
@@ -119,7 +119,7 @@ def test_nothing_is_said_of_rows_that_others_have_taken_the_place_of(tmp_path: P
     write(tmp_path, "a", row(conditions="c0"), row(fixed="sub-3_T1w", conditions="c0"))
     write(tmp_path, "b", row(conditions="c1", finished="2026-02-01T00:00:00.000000+00:00"))
     score_table.note_conditions(Output(tmp_path), {"greedy/demo": "c1"})
-    _, (note,) = score_table.current(Output(tmp_path))
+    _, (note,) = score_table.read_current(Output(tmp_path))
     assert note.startswith("1 row(s) of greedy")
 
 
@@ -128,7 +128,7 @@ def test_rows_of_parameters_that_come_back_count_again(tmp_path: Path) -> None:
     write(tmp_path, "b", row(hash="h2", conditions="c2", finished="2026-02-01T00:00:00.000000+00:00"))
     for conditions, want in (("c2", "h2"), ("c1", "h1")):
         score_table.note_conditions(Output(tmp_path), {"greedy/demo": conditions})
-        rows, _ = score_table.current(Output(tmp_path))
+        rows, _ = score_table.read_current(Output(tmp_path))
         assert list(rows["demo"]["hash"]) == [want]
 
 
@@ -153,11 +153,11 @@ def test_rows_of_a_version_that_knew_no_kinds_are_told_apart_by_their_words(tmp_
 def test_measures_of_an_extension_that_is_not_here_are_said_to_be_left_out(tmp_path: Path) -> None:
     output = Output(tmp_path)
     score_table.note_columns(output)
-    assert score_table.current(output)[1] == []
+    assert score_table.read_current(output)[1] == []
     output.write_json(
         "scores.json", {**output.read_json("scores.json"), "reach_mm": {"Description": "of an extension"}}
     )
     score_table.note_columns(output)  # a later run without it
-    (note,) = score_table.current(output)[1]
+    (note,) = score_table.read_current(output)[1]
     assert note.startswith("Left out: reach_mm. ")
     assert "--extension" in note

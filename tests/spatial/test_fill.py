@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.ndimage import gaussian_filter
 
-from lumirage_bids.spatial.fill import seen, without_fill, without_outer_fill
+from lumirage_bids.spatial.fill import find_seen, remove_fill, remove_outer_fill
 
 SHAPE = (40, 44, 36)
 
@@ -44,7 +44,7 @@ def test_outer_fill_is_as_dark_as_air_whatever_the_scale(kind: str, fill: float,
     plain, region = head(), outside(kind)
     filled = np.where(region, fill, plain)
     assert 0.01 < region.mean() < 0.4
-    got = without_outer_fill(scale * filled.astype(np.float64) + offset)
+    got = remove_outer_fill(scale * filled.astype(np.float64) + offset)
     np.testing.assert_allclose((got - offset)[~region] / scale, plain[~region], atol=1e-3)
     assert ((got - offset)[region] / scale).max() < 1
 
@@ -54,7 +54,7 @@ def test_fill_that_was_resampled_leaves_no_rim() -> None:
     blurred = gaussian_filter(region.astype(np.float32), 0.6, truncate=2)
     blurred[blurred > 0.999] = 1
     for fill in (-1024, 9999):
-        got = without_outer_fill(((1 - blurred) * plain + blurred * fill).astype(np.float32))
+        got = remove_outer_fill(((1 - blurred) * plain + blurred * fill).astype(np.float32))
         assert got.min() > -300
         assert got.max() < 900
 
@@ -62,7 +62,7 @@ def test_fill_that_was_resampled_leaves_no_rim() -> None:
 def test_two_fills_are_both_dark() -> None:
     filled = np.where(outside("cylinder"), -1024, head())
     filled[outside("frame")] = -32768
-    assert without_outer_fill(filled.astype(np.float32)).min() >= 0
+    assert remove_outer_fill(filled.astype(np.float32)).min() >= 0
 
 
 @pytest.mark.parametrize("change", ["none", "clean", "saturated", "z-scored"])
@@ -77,13 +77,13 @@ def test_what_is_no_fill_stays(change: str) -> None:
         array[array == 420] = 900
     if change == "z-scored":
         array = (array - array.mean()) / array.std()
-    assert without_outer_fill(array) is array
+    assert remove_outer_fill(array) is array
 
 
 def test_the_darkest_of_a_brain_stands_in_for_what_lies_far_below_it() -> None:
     plain = head()
     brain = plain > 40
-    got = without_fill(np.where(brain, plain, -32768).astype(np.float32), brain)
+    got = remove_fill(np.where(brain, plain, -32768).astype(np.float32), brain)
     assert 0 < got[~brain].max() < np.percentile(plain[brain], 5)
 
 
@@ -91,7 +91,7 @@ def test_an_image_without_a_mask_has_nothing_around_its_brain() -> None:
     image = np.random.default_rng(0).random((9, 9, 9)).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        np.testing.assert_array_equal(without_fill(image, np.ones(image.shape, bool)), image)
+        np.testing.assert_array_equal(remove_fill(image, np.ones(image.shape, bool)), image)
 
 
 @pytest.mark.parametrize("value", [0, -1024, 9999])
@@ -101,8 +101,8 @@ def test_filled_space_is_told_from_what_is_dark(value: float) -> None:
     image[beyond] = value
     inner = tuple(n // 2 for n in image.shape)
     image[inner] = value
-    assert seen(image)[inner]
-    np.testing.assert_array_equal(seen(image), ~beyond)
+    assert find_seen(image)[inner]
+    np.testing.assert_array_equal(find_seen(image), ~beyond)
 
 
 @pytest.mark.parametrize("jitter", [0.0, 1e-3, 5e-3])
@@ -115,7 +115,7 @@ def test_the_background_of_a_z_scored_brain_does_not_shine_into_a_wide_mask(jitt
     noise = rng.standard_normal(plain.shape) if kind == "normal" else rng.uniform(-1, 1, plain.shape)
     scored = np.where(brain, (plain - plain[brain].mean()) / plain[brain].std(), 0) + jitter * noise
     wide = ndimage.binary_dilation(brain, iterations=2)
-    got = without_fill(scored.astype(np.float32), wide)
+    got = remove_fill(scored.astype(np.float32), wide)
     rim = wide & ~ndimage.binary_dilation(brain)
     assert (got[rim] < np.percentile(got[brain], 1)).mean() > 0.98
     kept = got[brain] == scored[brain].astype(np.float32)
@@ -125,4 +125,4 @@ def test_the_background_of_a_z_scored_brain_does_not_shine_into_a_wide_mask(jitt
 def test_noise_around_a_brain_is_no_fill() -> None:
     plain = head()
     brain = plain > 40
-    np.testing.assert_array_equal(without_fill(plain, brain), plain)
+    np.testing.assert_array_equal(remove_fill(plain, brain), plain)

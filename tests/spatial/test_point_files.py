@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
-from lumirage_bids.spatial.point_files import EXTENSIONS, formatted, read_points
+from lumirage_bids.spatial.point_files import EXTENSIONS, format_points, read_points
 from lumirage_bids.spatial.points import PointSet
 
 HEAD = "# Markups fiducial file version = {}\n# CoordinateSystem = {}\n"
@@ -102,7 +102,7 @@ def test_a_label_may_be_a_number(tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
     points = PointSet(names=("AC", "a, b"), descriptions=('the "first"', ""), coordinates=np.arange(6.0).reshape(2, 3))
     path = tmp_path / f"points{ending}"
-    path.write_text(formatted(points, path), "utf-8")
+    path.write_text(format_points(points, path), "utf-8")
     found = read_points(path)
     assert (found.names, found.descriptions) == (points.names, points.descriptions)
     np.testing.assert_allclose(found.coordinates, points.coordinates)
@@ -111,7 +111,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
 def test_a_list_that_old_slicers_read_the_right_way_round() -> None:
     """They take ``LPS`` for 0, which is RAS."""
     points = PointSet(names=("AC",), descriptions=("",), coordinates=np.ones((1, 3)))
-    assert "# CoordinateSystem = 0\n" in formatted(points, Path("a.fcsv"))
+    assert "# CoordinateSystem = 0\n" in format_points(points, Path("a.fcsv"))
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_what_is_not_there_and_what_has_another_name(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"none\.fcsv cannot be read"):
         read_points(tmp_path / "none.fcsv")
     with pytest.raises(UsageError, match="must end with one of"):
-        formatted(PointSet(names=(), descriptions=(), coordinates=np.zeros((0, 3))), Path("a.txt"))
+        format_points(PointSet(names=(), descriptions=(), coordinates=np.zeros((0, 3))), Path("a.txt"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.spatial.points import PointSet, carried, carried_back, outside_fields
+from lumirage_bids.spatial.points import PointSet, carry, carry_back, outside_fields
 from lumirage_bids.spatial.transforms import DisplacementField, Transform
 
 
@@ -29,17 +29,17 @@ CHAIN = Transform((np.diag([1.1, 0.9, 1.0, 1.0]), field(2.0), np.array([[0, -1, 
 
 def test_the_way_back_ends_where_it_began() -> None:
     start = points()
-    there = carried(start, CHAIN)
+    there = carry(start, CHAIN)
     assert np.linalg.norm(there.coordinates - start.coordinates, axis=1).min() > 1
-    np.testing.assert_allclose(carried_back(there, CHAIN).coordinates, start.coordinates, atol=1e-3)
-    np.testing.assert_allclose(carried(carried_back(start, CHAIN), CHAIN).coordinates, start.coordinates, atol=1e-3)
+    np.testing.assert_allclose(carry_back(there, CHAIN).coordinates, start.coordinates, atol=1e-3)
+    np.testing.assert_allclose(carry(carry_back(start, CHAIN), CHAIN).coordinates, start.coordinates, atol=1e-3)
 
 
 def test_where_a_transform_takes_nothing_is_said() -> None:
     torn = Transform((DisplacementField(vectors=np.full((5, 5, 5, 3), 30.0), affine=np.eye(4)),))
     inside = PointSet(names=("AC",), descriptions=("",), coordinates=np.full((1, 3), 2.0))
     with pytest.raises(BadDataError, match="No point of the fixed image is taken to 'AC': "):
-        carried_back(inside, torn)
+        carry_back(inside, torn)
 
 
 def test_points_that_no_field_reaches() -> None:

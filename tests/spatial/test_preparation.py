@@ -16,8 +16,8 @@ from lumirage_bids.spatial.grids import grid_for, mask_on, pad_to, reorient, res
 from lumirage_bids.spatial.images import Volume
 from lumirage_bids.spatial.preparation import (
     Preparation,
+    bring_to_common_grid,
     common_grid,
-    on_common_grid,
     prepare,
     rescale,
     winsorise,
@@ -256,12 +256,12 @@ def test_all_are_brought_once_onto_the_references_grid() -> None:
     assert set(np.array(shape) % 16) == {0}
     turned = affine(np.random.default_rng(3), (1.1, 0.9, 1.0))
     moved = [replace(v, affine=turned @ v.affine) for v in (image, mask)]
-    seen = on_common_grid(prepare(*moved, together), turned, shape, there)
-    here = on_common_grid(prepared, np.eye(4), shape, there)
+    seen = bring_to_common_grid(prepare(*moved, together), turned, shape, there)
+    here = bring_to_common_grid(prepared, np.eye(4), shape, there)
     assert seen.image.shape == here.image.shape == shape
     assert seen.lost == here.lost == 0
     middle = np.nonzero(here.mask.array)[0].mean()
-    half = on_common_grid(prepared, np.eye(4), (round(middle), *shape[1:]), there)
+    half = bring_to_common_grid(prepared, np.eye(4), (round(middle), *shape[1:]), there)
     assert half.lost == pytest.approx(0.5, abs=0.05)
     np.testing.assert_allclose(seen.image.affine, there)
     np.testing.assert_allclose(seen.image.array, here.image.array, atol=1e-2)
@@ -276,7 +276,7 @@ def test_the_reference_itself_is_not_interpolated_on_its_own_grid() -> None:
     together = Preparation(grid="reference", crop="none")
     prepared = prepare(*head(), together)
     grid = common_grid(prepared.image.shape, prepared.image.affine, together)
-    seen = on_common_grid(prepared, np.eye(4), *grid)
+    seen = bring_to_common_grid(prepared, np.eye(4), *grid)
     np.testing.assert_array_equal(seen.image.array, prepared.image.array)
     assert common_grid((5, 6, 7), np.eye(4), Preparation(spacing=3.0)) == ((5, 6, 7), pytest.approx(np.eye(4)))
 

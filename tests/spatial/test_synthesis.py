@@ -50,11 +50,13 @@ def test_what_is_no_synthesis_is_refused(table: dict[str, object], said: str) ->
 
 def test_words_of_a_shell_and_its_variables_are_left_alone() -> None:
     line = "${tool} -i {input} -o={output} | awk '{print $1}'"
-    assert Synthesis(argv=("sh", "-c", line)).filled(input="a", output="b")[2] == "${tool} -i a -o=b | awk '{print $1}'"
+    assert (
+        Synthesis(argv=("sh", "-c", line)).fill_in(input="a", output="b")[2] == "${tool} -i a -o=b | awk '{print $1}'"
+    )
 
 
 def test_freesurfers_program_is_called_as_its_manual_says() -> None:
-    argv = Synthesis(program="mri_synthsr").filled(input="/a.nii.gz", output="/b.nii.gz", threads="2")
+    argv = Synthesis(program="mri_synthsr").fill_in(input="/a.nii.gz", output="/b.nii.gz", threads="2")
     assert argv == ["mri_synthsr", "--i", "/a.nii.gz", "--o", "/b.nii.gz", "--threads", "2", "--cpu"]
 
 

@@ -169,7 +169,7 @@ def published_comparison(pairs: pd.DataFrame, protocol: str, facts: RunFacts | N
         here. Rescans, which the paper has none of, are left out. Empty for protocols that are not the paper's.
     """
     rows = []
-    for numbers, of in _beside(pairs, protocol):
+    for numbers, of in _put_beside(pairs, protocol):
         n = int(str(numbers[0]["n_pairs_published"]))
         conditions = "; ".join(tell_differences(of, protocol, n, facts or RunFacts()))
         rows += [{**row, "conditions": conditions} for row in numbers]
@@ -208,7 +208,7 @@ def _conditions_by_arm(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[tup
         for arm, of in scored[scored["method"].isin(_METHODS)].groupby(list(_ARM), sort=False):
             yield tuple(arm), of
         return
-    for numbers, of in _beside(pairs, protocol):
+    for numbers, of in _put_beside(pairs, protocol):
         yield tuple(numbers[0][key] for key in _ARM), of
 
 
@@ -221,7 +221,7 @@ def _score_rows(pairs: pd.DataFrame) -> pd.DataFrame:
     return scored[scored["split"] != SAME_SUBJECT].dropna(subset="dice")
 
 
-def _beside(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
+def _put_beside(pairs: pd.DataFrame, protocol: str) -> Iterator[tuple[_Numbers, pd.DataFrame]]:
     """Rows of the comparison without their conditions, with the scores that they are of."""
     if protocol not in PROTOCOLS or pairs.empty:
         return

@@ -140,7 +140,7 @@ def differences(rows: pd.DataFrame, protocol: str, facts: RunFacts) -> list[Diff
         for condition in published_conditions(protocol):
             if not _holds(condition, of):
                 continue
-            ours = _ours(condition, of)
+            ours = _tell_ours(condition, of)
             if condition.source == "unknown" or ours != condition.value:
                 found.append(
                     Difference(
@@ -174,7 +174,7 @@ def _holds(condition: Condition, of: _Rows) -> bool:
     }.get(condition.holds_for, condition.holds_for == of.method)
 
 
-def _ours(condition: Condition, of: _Rows) -> str:
+def _tell_ours(condition: Condition, of: _Rows) -> str:
     """Value of the run in the words of the conditions; empty where it is not known."""
     if condition.holds_for in ("within", "across"):
         keep = of.across if condition.holds_for == "across" else ~of.across
@@ -232,7 +232,7 @@ def _skull(of: _Rows) -> str:
 def _field_of_view(of: _Rows) -> str:
     """The grid that the method saw: a network's own, else that of the prepared image."""
     if of.method in NETWORKS:
-        return _seen_by_network(of)
+        return _tell_network_grid(of)
     crop = of.preparation_of("crop")
     if crop is None:
         return ""
@@ -250,10 +250,10 @@ def _field_of_view(of: _Rows) -> str:
     return f"{whose}: {box}{padded}"
 
 
-def _seen_by_network(of: _Rows) -> str:
+def _tell_network_grid(of: _Rows) -> str:
     """The grid of a network's input: its own, or the array of the prepared image that it gets."""
     if of.parameter(f"{of.method} input") != "as-given":
-        return _each(of.rows["input"]) if "input" in of.rows else ""
+        return _list_each(of.rows["input"]) if "input" in of.rows else ""
     shape, spacing = of.parameter(f"{of.method} shape"), of.preparation_of("spacing")
     mm = "native spacing" if spacing is None else f"{spacing:g} mm"
     return f"{' × '.join(map(str, shape))} voxels of {mm}, {of.preparation_of('orientation')}"
@@ -273,7 +273,7 @@ def _intensities(of: _Rows) -> str:
 _SCALED = "winsorised at percentiles {:g} and {:g}, scaled to [0, 1]"
 
 
-def _resampled_to(of: _Rows) -> str:
+def _tell_resampling(of: _Rows) -> str:
     """The grid that images are brought onto before registration."""
     if of.variant not in of.facts.preparations:
         return ""
@@ -306,12 +306,12 @@ def _alignment_voxels(of: _Rows) -> str:
 
 def _start(of: _Rows) -> str:
     """Where the method began, with the name of the method whose result it went on from."""
-    start = _each(of.rows["start"].replace("arrays", "none: array on array"))
-    before = _each(of.rows["start_from"]) if "start_from" in of.rows else ""
+    start = _list_each(of.rows["start"].replace("arrays", "none: array on array"))
+    before = _list_each(of.rows["start_from"]) if "start_from" in of.rows else ""
     return f"{start}, then the result of {before}" if before else start
 
 
-def _each(values: pd.Series[Any]) -> str:
+def _list_each(values: pd.Series[Any]) -> str:
     return " and ".join(sorted(map(str, values.dropna().unique())))
 
 
@@ -343,7 +343,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "intensities": _intensities,
     "normalised": lambda of: "before resampling" if of.preparation_of("grid") == "reference" else "after resampling",
     "files": lambda of: "as downloaded",
-    "resampled to": _resampled_to,
+    "resampled to": _tell_resampling,
     "orientation": lambda of: str(of.preparation_of("orientation") or ""),
     "start": _start,
     "centres of mass": _centres,
@@ -355,7 +355,7 @@ _OURS: dict[str, Callable[[_Rows], str]] = {
     "gradient of the loss": lambda of: "exact",
     "pairs that count": lambda of: "all; without these only beside the paper's numbers",
     "alignment, step": lambda of: _value(of.parameter("alignment step")),
-    "similarity": lambda of: _each(of.rows["similarity"]),
+    "similarity": lambda of: _list_each(of.rows["similarity"]),
     "labels compared on": _grid,
     "label transfer": lambda of: "nearest" if (of.rows["transfer"] == "nearest").any() else "linear",
     "structures that both maps lack": lambda of: "left out",

@@ -115,9 +115,9 @@ class Optimiser(WarpAdam):  # type: ignore[misc]
     def _step_compiled(self) -> None:
         state = (self.warp, self.warp.grad.contiguous(), self.exp_avg, self.exp_avg_sq)
         pairs = zip(*(t.detach().numpy() for t in state), strict=True)
-        self.warp.data = torch.stack([torch.from_numpy(self._stepped(*pair)) for pair in pairs])
+        self.warp.data = torch.stack([torch.from_numpy(self._step(*pair)) for pair in pairs])
 
-    def _stepped(
+    def _step(
         self,
         warp: npt.NDArray[np.float32],
         gradient: npt.NDArray[np.float32],

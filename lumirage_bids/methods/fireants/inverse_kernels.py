@@ -43,7 +43,7 @@ def follow(field: Float32, displacement: Float32, threads: int) -> Float32:
 
 
 @compile_loop
-def _at(field, x, y, z):  # type: ignore[no-untyped-def]
+def _sample(field, x, y, z):  # type: ignore[no-untyped-def]
     """Field at a point in voxel coordinates, linear in between, its border value outside."""
     depth, height, width, _ = field.shape
     x, y, z = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0), min(max(z, 0.0), depth - 1.0)
@@ -74,7 +74,7 @@ def _invert(warp, tolerance, iterations, full_steps, out, lo, hi):  # type: igno
                 for iteration in range(iterations):
                     if iteration and iteration % full_steps == 0:
                         step *= np.float32(0.5)
-                    a, b, c = _at(warp, x + hx * u, y + hy * v, z + hz * w)
+                    a, b, c = _sample(warp, x + hx * u, y + hy * v, z + hz * w)
                     a, b, c = a + u, b + v, c + w
                     if (a * hx) ** 2 + (b * hy) ** 2 + (c * hz) ** 2 < tolerance:
                         break
@@ -90,5 +90,5 @@ def _follow(field, displacement, out, lo, hi):  # type: ignore[no-untyped-def]
         for y in range(height):
             for x in range(width):
                 d0, d1, d2 = displacement[z, y, x, 0], displacement[z, y, x, 1], displacement[z, y, x, 2]
-                u, v, w = _at(field, x + hx * d0, y + hy * d1, z + hz * d2)
+                u, v, w = _sample(field, x + hx * d0, y + hy * d1, z + hz * d2)
                 out[z, y, x, 0], out[z, y, x, 1], out[z, y, x, 2] = u, v, w

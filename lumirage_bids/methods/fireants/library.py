@@ -121,7 +121,7 @@ def batch(*channels: Volume, origin: npt.ArrayLike, device: torch.device, unit: 
     return BatchedImages([first] * copies)
 
 
-def finite(volume: Volume) -> npt.NDArray[np.float32]:
+def check_finite(volume: Volume) -> npt.NDArray[np.float32]:
     """Intensities of an image to be registered.
 
     Raises
@@ -140,7 +140,7 @@ def _image(volume: Volume, *, origin: npt.ArrayLike, device: torch.device, unit:
     import SimpleITK
     from fireants.io.image import Image
 
-    array = finite(volume)
+    array = check_finite(volume)
     array = np.pad(array, [(0, p - n) for p, n in zip(padded_shape(volume), array.shape, strict=True)])
     affine = np.asarray(volume.affine, dtype=np.float64)
     return Image(

@@ -77,9 +77,9 @@ class _Loss(torch.autograd.Function):
         """Return the loss of two arrays of shape (Z, Y, X) and keep the gradients that will be asked for."""
         images, needed = (image.detach(), other.detach()), ctx.needs_input_grad[:2]
         if weight is not None:
-            loss, gradients = _weighted(*images, radius, needed, weight)
+            loss, gradients = _weigh(*images, radius, needed, weight)
         else:
-            loss, gradients = (_on_cpu if fits_kernels(image) else _with_torch)(*images, radius, needed)
+            loss, gradients = (_compute_on_cpu if fits_kernels(image) else _compute_with_torch)(*images, radius, needed)
         ctx.save_for_backward(*gradients)
         return loss
 
@@ -93,14 +93,14 @@ class _Loss(torch.autograd.Function):
 Gradients = tuple[torch.Tensor | None, torch.Tensor | None]
 
 
-def _with_torch(
+def _compute_with_torch(
     image: torch.Tensor, other: torch.Tensor, radius: int, needed: tuple[bool, bool]
 ) -> tuple[torch.Tensor, Gradients]:
     """Loss and gradients by torch's own operations: any device, any precision."""
-    return _weighted(image, other, radius, needed, None)
+    return _weigh(image, other, radius, needed, None)
 
 
-def _weighted(
+def _weigh(
     image: torch.Tensor, other: torch.Tensor, radius: int, needed: tuple[bool, bool], weight: torch.Tensor | None
 ) -> tuple[torch.Tensor, Gradients]:
     """The same with weights, if there are any."""
@@ -146,7 +146,7 @@ def _box(stack: torch.Tensor, radius: int) -> torch.Tensor:
     return stack
 
 
-def _on_cpu(
+def _compute_on_cpu(
     image: torch.Tensor, other: torch.Tensor, radius: int, needed: tuple[bool, bool]
 ) -> tuple[torch.Tensor, Gradients]:
     """Loss and gradients by compiled running sums, single precision in and out, double within."""

@@ -17,7 +17,7 @@ from lumirage_bids.methods.fireants.lesions import WithoutLesions, fill_in, lesi
 from lumirage_bids.methods.fireants.library import (
     batch,
     centre,
-    finite,
+    check_finite,
     fits_kernels,
     padded_shape,
     prepare_torch,
@@ -63,7 +63,7 @@ def syn(method: Deformable, fixed: Volume, moving: Volume, context: Context) -> 
 
 def read_greedy(registration: Any, fixed: Volume, moving: Volume) -> Transform:
     """Take the map out of FireANTs' greedy registration: fixed points x go to A x + u(x)."""
-    return _transform(_resized(registration.warp.get_warp(), fixed), _linear(moving), fixed)
+    return _transform(_resize(registration.warp.get_warp(), fixed), _linear(moving), fixed)
 
 
 def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
@@ -73,16 +73,16 @@ def read_syn(registration: Any, fixed: Volume, moving: Volume) -> Transform:
     x = p + v(p) of the latter a fixed point p goes to A (p + v(p)) + f(p + v(p)). On the way back a moving point A q
     goes to x = q + w(q), the inverse of x + A⁻¹ f(x), and from there to x + r(x).
     """
-    forward, reverse = (_resized(w.get_warp(), fixed) for w in (registration.fwd_warp, registration.rev_warp))
+    forward, reverse = (_resize(w.get_warp(), fixed) for w in (registration.fwd_warp, registration.rev_warp))
     inverse = invert(reverse)
     residual = (_residual(reverse, inverse) @ torch.as_tensor(_linear(fixed)).to(reverse).T).norm(dim=-1)
     log.debug(
         "Inverse of SyN's reverse warp: residual %.4f mm on average, %.4f mm at most", residual.mean(), residual.max()
     )
     to_moving = torch.as_tensor(_to_moving(fixed, moving)).to(reverse)
-    there = _transform(_sampled(forward, inverse) + inverse @ to_moving.T, _linear(moving), fixed)
+    there = _transform(_sample_displaced(forward, inverse) + inverse @ to_moving.T, _linear(moving), fixed)
     inverse = invert(forward @ torch.linalg.inv(to_moving).T)
-    return replace(there, inverse=_transform(inverse + _sampled(reverse, inverse), _linear(fixed), fixed))
+    return replace(there, inverse=_transform(inverse + _sample_displaced(reverse, inverse), _linear(fixed), fixed))
 
 
 def optimise(
@@ -115,7 +115,7 @@ def optimise(
         )  # fmt: skip
         start = None
         if context.initial is not None:
-            start = WarmStart(context.initial, fixed, _linear(moving), device, context.threads).at
+            start = WarmStart(context.initial, fixed, _linear(moving), device, context.threads).resize
         for name, linear, begins in zip(
             WARPS[kind], (_to_moving(fixed, moving), np.eye(3)), (start, None), strict=False
         ):
@@ -139,15 +139,15 @@ def _loss(similarity: str, window: int) -> torch.nn.Module:
 def _channels(volume: Volume, similarity: str) -> list[Volume]:
     """What is compared of an image."""
     if similarity == "mind-lncc":
-        return _described(volume)
+        return _describe(volume)
     if similarity == "mi" and (volume.array.min() < 0 or volume.array.max() > 1):
-        return [replace(volume, array=rescale(finite(volume)))]  # its bins lie between 0 and 1
+        return [replace(volume, array=rescale(check_finite(volume)))]  # its bins lie between 0 and 1
     return [volume]
 
 
-def _described(volume: Volume) -> list[Volume]:
+def _describe(volume: Volume) -> list[Volume]:
     """Channels of an image's self-similarity context, as images on its grid."""
-    image = torch.from_numpy(np.ascontiguousarray(finite(volume).T))
+    image = torch.from_numpy(np.ascontiguousarray(check_finite(volume).T))
     return [replace(volume, array=channel.numpy().T) for channel in describe(image)]
 
 
@@ -161,7 +161,7 @@ def _to_moving(fixed: Volume, moving: Volume) -> npt.NDArray[np.float64]:
     return np.asarray(np.linalg.solve(_linear(moving), _linear(fixed)), dtype=np.float64)
 
 
-def _resized(warp: torch.Tensor, fixed: Volume) -> torch.Tensor:
+def _resize(warp: torch.Tensor, fixed: Volume) -> torch.Tensor:
     """Warp (1, Z, Y, X, 3) on the grid of the fixed image; it is smaller when the last scale is not 1."""
     size = padded_shape(fixed)[::-1]
     warp = warp.detach()
@@ -222,7 +222,7 @@ def invert(warp: torch.Tensor) -> torch.Tensor:
     inverse = -warp.reshape(-1, 3)
     left = torch.arange(len(inverse), device=warp.device)
     for iteration in range(INVERSE_ITERATIONS):
-        residual = inverse[left] + _at(warp, (places[left] + inverse[left])[None, None, None])[0, 0, 0]
+        residual = inverse[left] + _sample(warp, (places[left] + inverse[left])[None, None, None])[0, 0, 0]
         far = (residual * voxels).norm(dim=-1) >= INVERSE_TOLERANCE
         left, residual = left[far], residual[far]
         if not len(left):
@@ -233,17 +233,17 @@ def invert(warp: torch.Tensor) -> torch.Tensor:
 
 def _residual(warp: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
     """How far a point that goes back by the inverse and forth by the warp ends from where it was."""
-    return inverse + _sampled(warp, inverse)
+    return inverse + _sample_displaced(warp, inverse)
 
 
-def _sampled(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
+def _sample_displaced(field: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
     """Field at x + displacement(x), both of shape (1, Z, Y, X, 3)."""
     if fits_kernels(field):
         from lumirage_bids.methods.fireants import inverse_kernels
 
         values, steps = (t[0].contiguous().numpy() for t in (field, displacement))
         return torch.from_numpy(inverse_kernels.follow(values, steps, torch.get_num_threads()))[None]
-    return _at(field, _places(field) + displacement)
+    return _sample(field, _places(field) + displacement)
 
 
 def _places(field: torch.Tensor) -> torch.Tensor:
@@ -251,7 +251,7 @@ def _places(field: torch.Tensor) -> torch.Tensor:
     return functional.affine_grid(torch.eye(3, 4).to(field)[None], [1, 1, *field.shape[1:4]], align_corners=True)
 
 
-def _at(field: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+def _sample(field: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Field at points (1, …, …, …, 3), linear in between, its border value outside."""
     return functional.grid_sample(
         field.movedim(-1, 1), points, mode="bilinear", padding_mode="border", align_corners=True

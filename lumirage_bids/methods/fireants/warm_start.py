@@ -52,7 +52,7 @@ class WarmStart:
         normalised = field @ np.linalg.inv(linear).T.astype(np.float32)
         self.whole = torch.from_numpy(np.ascontiguousarray(normalised.transpose(3, 2, 1, 0)))[None].to(device)
 
-    def at(self, size: Sequence[int]) -> torch.Tensor:
+    def resize(self, size: Sequence[int]) -> torch.Tensor:
         """The displacement on a smaller grid, shape (1, Z, Y, X, 3), smoothed before as FireANTs smooths images."""
         factors = [whole / n for whole, n in zip(self.whole.shape[2:], size, strict=True)]
         if max(factors) == 1:

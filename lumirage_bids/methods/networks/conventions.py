@@ -104,7 +104,7 @@ def guesses(method: Torchscript, orientation: str, pair: Known, context: Context
     """
     made = replace(method, orientation=orientation)
     grid = network_grid(pair.fixed, made.grid)
-    returned = made.returned(pair.fixed, pair.moving, grid, context)
+    returned = made.run_network(pair.fixed, pair.moving, grid, context)
     brain = resample(pair.fixed, grid.shape, grid.affine).array > 0.1
     points = voxel_centres(brain, grid.affine)
     meant = (pair.transform.apply(points) - points) @ np.linalg.inv(grid.affine[:3, :3]).T

@@ -54,7 +54,7 @@ class NetworkGrid:
         if np.shape(self.spacing) not in {(), (3,)} or not np.all(np.asarray(self.spacing) > 0):
             raise UsageError(f"spacing is {self.spacing!r}; allowed: one number or three, above 0 (mm).")
 
-    def seen(self, *more: str) -> OwnInput:
+    def describe_input(self, *more: str) -> OwnInput:
         """What a method sees on this grid; further words on how."""
         spacing = tuple(float(mm) for mm in np.broadcast_to(self.spacing, 3))
         return OwnInput(words=", ".join([str(self), *more]), shape=tuple(self.shape), spacing=spacing)

@@ -97,16 +97,16 @@ class LapIRN(nn.Module):
         """Sum of the levels up to this one, and this one's last features, both of the images' size."""
         if self.coarser is None:
             skip = self.input_encoder_lvl1(torch.cat((moving, fixed), 1))
-            return self._decoded(skip, self.down_conv(skip))
+            return self._decode(skip, self.down_conv(skip))
         coarser: LapIRN = self.get_submodule(self.coarser)  # type: ignore[assignment]
-        coarse, features = coarser._level(_halved(moving), _halved(fixed))
-        moved = sample(moving, _doubled(self._displacement(coarse)))
-        coarse = _doubled(coarse)
+        coarse, features = coarser._level(_halve(moving), _halve(fixed))
+        moved = sample(moving, _double(self._displacement(coarse)))
+        coarse = _double(coarse)
         skip = self.input_encoder_lvl1(torch.cat((moved, fixed, coarse), 1))
-        finer, features = self._decoded(skip, self.down_conv(skip) + features)
+        finer, features = self._decode(skip, self.down_conv(skip) + features)
         return coarse + finer, features
 
-    def _decoded(self, skip: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+    def _decode(self, skip: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
         features = self.up(self.resblock_group_lvl1(down))
         # Two convolutions added are the one over both, joined, which would take a third more memory.
         weight = self.output_lvl1[0].get_parameter("weight")
@@ -118,11 +118,11 @@ class LapIRN(nn.Module):
         return integrate(field) if self.flavour == "diff" else field
 
 
-def _halved(image: Tensor) -> Tensor:
+def _halve(image: Tensor) -> Tensor:
     return functional.avg_pool3d(image, 3, stride=2, padding=1, count_include_pad=False)
 
 
-def _doubled(field: Tensor) -> Tensor:
+def _double(field: Tensor) -> Tensor:
     return functional.interpolate(field, scale_factor=2, mode="trilinear", align_corners=False)
 
 

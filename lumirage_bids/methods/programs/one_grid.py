@@ -107,7 +107,7 @@ def run_child(
         return np.asarray(np.load(made_file(folder / "field.npy", argv)), dtype=np.float32)
 
 
-def absent(package: str, extra: str) -> str | None:
+def tell_absent(package: str, extra: str) -> str | None:
     """Say that a package is not installed; None where it is."""
     with suppress(PackageNotFoundError):
         version(package)

@@ -31,23 +31,23 @@ def rule_for(iterations: Sequence[int]) -> Rule:
     return fine, "one to nine whole numbers of at least 0, not all 0"
 
 
-def halved(iterations: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def list_levels(iterations: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Factor and iterations of each level, as `Method.effort` has them.
 
     Examples
     --------
-    >>> halved((100, 50, 10))
+    >>> list_levels((100, 50, 10))
     ((4, 100), (2, 50), (1, 10))
     """
     return tuple((2 ** (len(iterations) - 1 - i), n) for i, n in enumerate(iterations))
 
 
-def fewer(iterations: tuple[int, ...]) -> tuple[int, ...]:
+def take_tenth(iterations: tuple[int, ...]) -> tuple[int, ...]:
     """A tenth of the iterations, at least one at each level that has any.
 
     Examples
     --------
-    >>> fewer((100, 5, 0))
+    >>> take_tenth((100, 5, 0))
     (10, 1, 0)
     """
     return tuple(min(n, less) for n, less in zip(iterations, tenth(iterations), strict=True))
@@ -55,4 +55,4 @@ def fewer(iterations: tuple[int, ...]) -> tuple[int, ...]:
 
 def million_voxels(iterations: Sequence[int], voxels: int) -> float:
     """Voxels that all iterations look at together, in millions."""
-    return sum(n * voxels / factor**3 for factor, n in halved(iterations)) / 1e6
+    return sum(n * voxels / factor**3 for factor, n in list_levels(iterations)) / 1e6

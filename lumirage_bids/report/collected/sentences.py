@@ -120,7 +120,7 @@ def _mean(row: _Row, a: str, b: str, criteria: Criteria) -> str:
     p = f"p = {p_value(row['p_holm'])} after Holm's correction over the page".replace("= <", "<")
     told = f"{b} − {a} {_WORDS.size(mean, sign=True)} Dice, mean over {n} datasets ({interval}; {p})"
     better, worse = (b, a) if mean > 0 else (a, b)
-    if row["p_holm"] < criteria.alpha and criteria.beyond(mean):
+    if row["p_holm"] < criteria.alpha and criteria.is_beyond(mean):
         return f"On average over datasets like these, {better} is above {worse}: {told}."
     if row["p_equivalence_holm"] < criteria.alpha:
         return f"On average over datasets like these, {b} and {a} differ by less than {criteria.margin:g} Dice: {told}."

@@ -84,7 +84,7 @@ def doubts(scene: Scene, r: Relation) -> str:
             f"It hangs on one subject, {r.hangs_on}: without it {r.row['method_b']} − {r.row['method_a']} is {without} "
             f"(p = {p_value(r.row['without_p'])}, not corrected).".replace("= <", "<")
         )
-    if r.certain and r.d_z_low < scene.criteria.threshold and not scene.criteria.beyond(r.low):
+    if r.certain and r.d_z_low < scene.criteria.threshold and not scene.criteria.is_beyond(r.low):
         told.append(f"Certain is the order, not that it counts: d_z may be below {scene.criteria.threshold:g}.")
     if isinstance(r.row["left_out"], str) and r.row["left_out"]:
         told.append(f"Over the other pairs only: {r.row['left_out']} left out, too few {r.units}.")

@@ -242,7 +242,7 @@ def _not_shown_to_count(scene: Scene, name: str, small: Sequence[Relation]) -> s
     missed = [
         *(
             [f"margin {criteria.margin:g} {scene.words.amount}"]
-            if any(not criteria.beyond(r.difference) for r in small)
+            if any(not criteria.is_beyond(r.difference) for r in small)
             else []
         ),
         *([f"threshold |d_z| = {criteria.threshold:g}"] if any(r.d_z < criteria.threshold for r in small) else []),
@@ -366,7 +366,7 @@ def _tell_better_aside(scene: Scene, first: Standing) -> Iterator[str]:
     sign = 1 if scene.words.higher_is_better else -1
     for s in scene.competitors:
         ahead = sign * (s.mean_at_worst - first.mean_at_worst)
-        if s.set_aside and ahead > 0 and scene.criteria.beyond(ahead):
+        if s.set_aside and ahead > 0 and scene.criteria.is_beyond(ahead):
             means = ", ".join(f"{x.name} {scene.words.value(x.mean_at_worst)}" for x in (s, first))
             yield (
                 f"Mind: {s.name}, set aside, has the better mean all the same: over all pairs, those without a score "
@@ -380,7 +380,7 @@ def _given(text: object) -> bool:
 
 def turns(row: Mapping[Hashable, Any], criteria: Criteria) -> bool:
     """Whether an order turns: a difference within the margin is none that turns another around."""
-    both = all(criteria.beyond(row[f"difference_{i}"]) for i in (1, 2))
+    both = all(criteria.is_beyond(row[f"difference_{i}"]) for i in (1, 2))
     return bool(both and row["p_reversal_page"] < criteria.alpha)
 
 

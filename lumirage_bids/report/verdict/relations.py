@@ -197,8 +197,8 @@ def _kind(row: Row, criteria: Criteria, failures_differ: bool) -> Kind:
 def _counts(row: Row, criteria: Criteria) -> bool:
     """Whether a difference is beyond margin and threshold, or surely beyond the margin, whatever its effect size."""
     same_sign = row["ci_low"] * row["ci_high"] > 0
-    surely = same_sign and criteria.beyond(min(abs(row["ci_low"]), abs(row["ci_high"])))
-    return bool(surely or (criteria.beyond(row["mean_difference"]) and not abs(row["d_z"]) < criteria.threshold))
+    surely = same_sign and criteria.is_beyond(min(abs(row["ci_low"]), abs(row["ci_high"])))
+    return bool(surely or (criteria.is_beyond(row["mean_difference"]) and not abs(row["d_z"]) < criteria.threshold))
 
 
 def _hangs(row: Row) -> bool:
@@ -207,7 +207,7 @@ def _hangs(row: Row) -> bool:
 
 
 def _hides(row: Row, criteria: Criteria) -> bool:
-    counts = criteria.beyond(row["hiding_difference"]) and not abs(row["hiding_d_z"]) < criteria.threshold
+    counts = criteria.is_beyond(row["hiding_difference"]) and not abs(row["hiding_d_z"]) < criteria.threshold
     return bool(row["hiding_p"] < criteria.alpha and counts)
 
 
@@ -216,5 +216,5 @@ def _lacks_too_much(row: Row, criteria: Criteria) -> bool:
     if not row["n_ahead_lacks"]:
         return False
     worst = row["ahead_at_worst_difference"]
-    stays = row["mean_difference"] * worst > 0 and criteria.beyond(abs(worst))
+    stays = row["mean_difference"] * worst > 0 and criteria.is_beyond(abs(worst))
     return not (stays and row["ahead_at_worst_p_holm"] < criteria.alpha)

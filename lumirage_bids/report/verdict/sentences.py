@@ -71,7 +71,7 @@ def interactions(scene: Scene) -> Iterator[str]:
         and not turns(row, scene.criteria)
         and row["factor"] not in ("labelling", "evaluation")  # two scales: only an order that turns says something
         and row["arms"] <= ranked
-        and scene.criteria.beyond(row["interaction"])
+        and scene.criteria.is_beyond(row["interaction"])
     ]
     rows.sort(key=lambda row: -abs(row["interaction"]))
     for row in rows[:MOST]:

@@ -29,7 +29,7 @@ class Bias(Kind):
         """Multiply by a random mixture of half cosine waves over the brain's box."""
         inside = mask.array > 0
         weights, phases = rng.standard_normal(len(_WAVES)), rng.uniform(0, np.pi, len(_WAVES))
-        along = [_along(inside, axis) for axis in range(3)]
+        along = [_place_along(inside, axis) for axis in range(3)]
         x, y, z = np.ix_(*along)
         field = np.zeros(image.shape)
         for weight, phase, (i, j, k) in zip(weights, phases, _WAVES, strict=True):
@@ -40,7 +40,7 @@ class Bias(Kind):
         return replace(image, array=np.asarray(image.array * factor, dtype=np.float32))
 
 
-def _along(inside: np.ndarray, axis: int) -> np.ndarray:
+def _place_along(inside: np.ndarray, axis: int) -> np.ndarray:
     """Place of each voxel along an axis, 0 to 1 within the brain's box."""
     taken = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
     first, last = int(taken[0]), int(taken[-1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lumirage_bids.audit.published.differences import Condition, _ours, _Rows, published_conditions
+from lumirage_bids.audit.published.differences import Condition, _Rows, _tell_ours, published_conditions
 from lumirage_bids.output.fill_in import fill_in
 from tests.audit.published.runs import run_of
 
@@ -62,7 +62,7 @@ def _value(name: str, condition: Condition, asked: bool) -> str:
     variant = names[wanted] if asked else wanted or "default"
     rows, facts = run_of(name, *(sorted(names.values()) if asked else ()))
     mine = fill_in(rows[(rows["method"] == method) & (rows["variant"] == variant)].assign(evaluation="prepared"))
-    return _ours(condition, _Rows(rows=mine, method=method, variant=variant, facts=facts))
+    return _tell_ours(condition, _Rows(rows=mine, method=method, variant=variant, facts=facts))
 
 
 def blocks(text: str) -> dict[str, str]:

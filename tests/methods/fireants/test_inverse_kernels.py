@@ -39,4 +39,6 @@ def test_compiled_inverse_and_composition_are_torchs(amplitude: float) -> None:
     inverse = register.invert(warp), register.invert(warp.double()).float()
     residuals = [(register._residual(warp, i) * voxels).norm(dim=-1) for i in inverse]
     torch.testing.assert_close(*[(r < register.INVERSE_TOLERANCE).float().mean() for r in residuals], atol=2e-3, rtol=0)
-    torch.testing.assert_close(register._sampled(warp, other), register._sampled(warp.double(), other.double()).float())
+    torch.testing.assert_close(
+        register._sample_displaced(warp, other), register._sample_displaced(warp.double(), other.double()).float()
+    )

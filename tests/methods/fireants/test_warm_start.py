@@ -33,7 +33,7 @@ def started(transform: Transform, linear: np.ndarray) -> WarmStart:
 def test_a_translation_is_one_on_every_grid(size: list[int]) -> None:
     """Zeros beyond the grid do not count: the displacement does not fade towards the edge of the image."""
     linear = 30 * OBLIQUE
-    field = started(shift(4.0, -3.0, 5.0), linear).at(size)
+    field = started(shift(4.0, -3.0, 5.0), linear).resize(size)
     assert list(field.shape) == [1, *size, 3]
     mm = field.numpy() @ linear.T
     np.testing.assert_allclose(mm, np.broadcast_to([4.0, -3.0, 5.0], mm.shape), atol=1e-4)
@@ -44,7 +44,7 @@ def test_a_linear_displacement_is_where_it_was(size: list[int]) -> None:
     """Grids of all sizes span the same box, their axes in torch's order."""
     fixed = volume(np.diag([2.0, 1.5, 1.0]), 0)
     stretch = Transform.affine(np.diag([1.1, 0.8, 1.2, 1.0]))
-    field = WarmStart(stretch, fixed, np.eye(3), torch.device("cpu"), 1).at(size)[0].numpy()
+    field = WarmStart(stretch, fixed, np.eye(3), torch.device("cpu"), 1).resize(size)[0].numpy()
     half = (SIDE - 1) / 2 * np.array([2.0, 1.5, 1.0])
     axes = [np.linspace(-h, h, n) for h, n in zip(half, reversed(size), strict=True)]
     expected = np.stack(np.meshgrid(*axes, indexing="ij"), -1).transpose(2, 1, 0, 3) * [0.1, -0.2, 0.2]
@@ -61,13 +61,13 @@ def test_detail_comes_with_the_scale_that_shows_it_and_what_was_added_stays() ->
     warp = torch.nn.Parameter(torch.zeros(1, 12, 12, 12, 3))
     made = engine.Optimiser(warp, np.eye(3), step=0.5, smooth_warp_sigma=0, smooth_grad_sigma=0, start=begin.at)
     made.set_data_and_size(warp, [12, 12, 12])
-    torch.testing.assert_close(made.warp.data, begin.at([12, 12, 12]))
+    torch.testing.assert_close(made.warp.data, begin.resize([12, 12, 12]))
     added = functional.interpolate(
         made.warp.data.movedim(-1, 1) + 0.5, size=[36] * 3, align_corners=True, mode="trilinear"
     )
     whole = torch.nn.Parameter(added.movedim(1, -1))
     made.set_data_and_size(whole, [36, 36, 36])
-    torch.testing.assert_close(made.warp.data, begin.at([36, 36, 36]) + 0.5, atol=1e-5, rtol=0)
+    torch.testing.assert_close(made.warp.data, begin.resize([36, 36, 36]) + 0.5, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["greedy", "syn"])

@@ -6,11 +6,19 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-slow test-browser benchmark lint format clean
+.PHONY: demo tutorial docs test test-slow test-browser benchmark lint format clean
 
 demo: $(VENV)/installed
 	rm -rf demo
 	$(BIN)/lumirage demo demo
+
+# The commands of docs/tutorial as they stand there: the demo, and three scans "of one's own".
+tutorial: $(VENV)/installed
+	$(BIN)/python -m pytest -m slow tests/end_to_end/test_tutorial.py
+
+# The site, in build/docs. Every warning is an error: a link within it that leads nowhere, a page that nobody can reach.
+docs: $(VENV)/installed
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs build/docs
 
 # Files in their order: the long runs of tests/end_to_end would else come last, one process alone with the last of them.
 test: $(VENV)/installed
@@ -47,7 +55,7 @@ format: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --retries 1 --extra-index-url $(TORCH_INDEX) -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,lint]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,lint,docs]'
 	touch $@
 
 clean:

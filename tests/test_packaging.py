@@ -28,7 +28,7 @@ PINNED = {
 OPTIONAL = PROJECT["optional-dependencies"]
 
 
-NEEDED = [*PROJECT["dependencies"], *OPTIONAL["methods"], *OPTIONAL["test"], *OPTIONAL["lint"]]
+NEEDED = [*PROJECT["dependencies"], *OPTIONAL["methods"], *OPTIONAL["test"], *OPTIONAL["lint"], *OPTIONAL["docs"]]
 
 
 @pytest.mark.parametrize("text", [text for text in NEEDED if not text.startswith("lumirage-bids[")])

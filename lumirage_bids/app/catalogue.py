@@ -6,7 +6,7 @@ import difflib
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -28,6 +28,23 @@ GROUPS = {
     "Yours, and your files and programs": "yours",
 }
 """What methods are listed under."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A field of a plug-in, as a protocol sets it.
+
+    Attributes
+    ----------
+    name, meaning : str
+        What it is called, and what it does, with the values that it may have.
+    default : str
+        As TOML; empty where it is not set.
+    """
+
+    name: str
+    meaning: str
+    default: str
 
 
 def show(what: str, name: str, weights: Path | None) -> str:
@@ -55,7 +72,7 @@ def show(what: str, name: str, weights: Path | None) -> str:
         of_column = {column: kind for kind in known_measures.values() for column in kind.columns}
         _check(what, name, known_measures, of_column)
         return "\n".join(_about_measure({**of_column, **known_measures}[name]))
-    known: Mapping[str, Any] = methods.methods() if what == "methods" else _labellings()
+    known: Mapping[str, Any] = methods.methods() if what == "methods" else all_labellings()
     _check(what, name, known)
     head = [f"[{what}.{name}]"]
     if what == "labellings":
@@ -88,7 +105,7 @@ def _about_measure(kind: type[Measure]) -> Iterator[str]:
     yield from _cite(kind)
 
 
-def _labellings() -> dict[str, Any]:
+def all_labellings() -> dict[str, Any]:
     """Labellings by name; labellers of any labelling by their own; FreeSurfer's, which are read."""
     of_any = {name: cls for name, cls in labellers.labellers().items() if cls.labelling is None}
     freesurfers = dict.fromkeys(labellers.FREESURFERS, labellers.labellers()["existing"])
@@ -107,7 +124,7 @@ def _check(what: str, name: str, known: Mapping[str, object], more: Iterable[str
 def _tell(name: str, kind: Any) -> Iterator[str]:
     """Its name and what it is, in a line and in full."""
     yield f"{name}: {kind.summary}"
-    docs = _docs(kind)
+    docs = docs_of(kind)
     for paragraph in filter(None, [docs.short_description, *(docs.long_description or "").split("\n\n")]):
         yield ""
         yield textwrap.fill(_plain(paragraph), WIDTH)
@@ -127,19 +144,26 @@ def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
     yield ""
 
 
-def _docs(kind: type) -> Docstring:
+def docs_of(kind: type) -> Docstring:
+    """Its docstring, in parts."""
     return numpydoc.parse(kind.__doc__ or "")
+
+
+def parameters(kind: Any) -> Iterator[Parameter]:
+    """What can be set of a method, labeller, masker or measure, in the order of its fields."""
+    told, hints = describe_parameters(kind), get_type_hints(kind)
+    for field in fields(kind):
+        meaning = " ".join(filter(None, (told.get(field.name, ""), _tell_allowed(hints[field.name]))))
+        unset = field.default is MISSING or field.default is None
+        yield Parameter(name=field.name, meaning=meaning, default="" if unset else _toml(field.default))
 
 
 def _parameters(kind: Any) -> Iterator[str]:
     """Each parameter as a line of TOML below what it means."""
-    told, hints = describe_parameters(kind), get_type_hints(kind)
-    for field in fields(kind):
-        text = " ".join(filter(None, (told.get(field.name, ""), _tell_allowed(hints[field.name]))))
+    for parameter in parameters(kind):
         yield ""
-        yield from textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
-        value = None if field.default is MISSING else field.default
-        yield f"# {field.name} is not set" if value is None else f"{field.name} = {_toml(value)}"
+        yield from textwrap.wrap(parameter.meaning, WIDTH, initial_indent="# ", subsequent_indent="# ")
+        yield f"{parameter.name} = {parameter.default}" if parameter.default else f"# {parameter.name} is not set"
 
 
 def _toml(value: object) -> str:
@@ -164,7 +188,7 @@ def _tell_allowed(hint: Any) -> str:
 
 def describe_parameters(kind: type) -> dict[str, str]:
     """Parameter → what it means, from the ``Attributes`` of a class and of those that it is made from."""
-    attributes = [of for cls in reversed(kind.__mro__) for of in _docs(cls).params if of.args[0] == "attribute"]
+    attributes = [of for cls in reversed(kind.__mro__) for of in docs_of(cls).params if of.args[0] == "attribute"]
     return {name: _plain(of.description or "") for of in attributes for name in of.arg_name.split(", ")}
 
 
@@ -205,7 +229,7 @@ def _list_methods(context: Context) -> int:
     """Methods by what they are, those that are only there with an extension among the user's."""
     known = {name: kind() for name, kind in methods.methods().items()}
     width = max(map(len, known))
-    groups = {name: _group(made) for name, made in known.items()}
+    groups = {name: group_of(made) for name, made in known.items()}
     for title, group in GROUPS.items():
         found = [(name, made.summary, made.missing(context)) for name, made in known.items() if groups[name] == group]
         if found:
@@ -214,7 +238,8 @@ def _list_methods(context: Context) -> int:
     return 0
 
 
-def _group(made: Method) -> str:
+def group_of(made: Method) -> str:
+    """Which of `GROUPS` a method is listed under."""
     if made.training == "unknown" or not type(made).__module__.startswith(f"{methods.__name__}."):
         return "yours"
     if made.training != "none":

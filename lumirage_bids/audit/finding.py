@@ -45,7 +45,7 @@ class Finding:
 
 
 AUDIT: dict[str, dict[str, object]] = {
-    "id": {"Description": "Rule of the audit (docs/concepts/audit.md)"},
+    "id": {"Description": "Rule of the audit (docs/reference/audit-rules.md)"},
     "severity": {"Description": "How much it matters", "Levels": SEVERITIES},
     "what": {"Description": "What was found"},
     "evidence": {"Description": "The numbers that show it"},

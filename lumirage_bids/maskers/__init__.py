@@ -29,7 +29,7 @@ __all__ = ["Found", "Mask", "Masker", "Masking", "brain_mask", "masker", "masker
 logger = logging.getLogger("lumirage")
 
 ORDER = ("existing", "skull-stripped", "given-T1w", "deepbet", "T1w", "template")
-"""Who is asked for a mask, best first; see docs/concepts/how-it-works.md for what this order rests on."""
+"""Who is asked for a mask, best first; see docs/concepts/brain-masks.md for what this order rests on."""
 HUMANS = ("human", "homo sapiens", "homosapiens", "h sapiens", "9606", "ncbitaxon 9606")
 """How names of our own species begin in ``participants.tsv`` and protocols, without signs (9606: NCBI's taxonomy); BIDS
 takes it where nothing is said."""

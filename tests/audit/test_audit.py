@@ -50,7 +50,7 @@ def test_every_finding_can_be_written_and_says_what_to_do():
 def test_the_docs_have_a_row_for_each_rule_and_none_besides() -> None:
     package = Path(lumirage_bids.audit.__file__).parent
     code = "".join(file.read_text("utf-8") for file in package.glob("*_rules.py"))
-    page = (package.parents[1] / "docs" / "concepts" / "audit.md").read_text("utf-8")
+    page = (package.parents[1] / "docs" / "reference" / "audit-rules.md").read_text("utf-8")
     rules = page.split("## Rules")[1].split("\n## ")[0]
     told = re.findall(r"^\| `([a-z-]+)` \|", rules, re.M)
     assert len(told) == len(set(told))

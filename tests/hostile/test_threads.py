@@ -1,4 +1,4 @@
-"""The same numbers on one thread and on two; docs/concepts/reliability.md says how near they are, and why."""
+"""The same numbers on one thread and on two; docs/concepts/resuming.md says how near they are, and why."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Coverage of the intervals where the truth is known: scores of pairs with effects of both subjects.
 
 The difference of two arms on a pair is mean + effect of the moving subject + effect of the fixed subject + noise.
-Run as a script it prints the tables of docs/concepts/statistics.md (a quarter of an hour)::
+Run as a script it prints the tables of docs/concepts/coverage.md (a quarter of an hour)::
 
     cd tests && python -m stats.crossed
 """

@@ -1,18 +1,11 @@
-"""The tables of docs/reference/protocols.md that set published conditions beside ours, made from data.
-
-``python -m tests.audit.published.docs_tables`` writes them anew.
-"""
+"""The tables of docs/reference/paper-conditions.md: published conditions beside ours, made when the docs are built."""
 
 from __future__ import annotations
-
-import re
-from pathlib import Path
 
 from lumirage_bids.audit.published.differences import Condition, _Rows, _tell_ours, published_conditions
 from lumirage_bids.output.fill_in import fill_in
 from tests.audit.published.runs import run_of
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "protocols.md"
 FOR = {
     "": "", "iterative": " (greedy, syn)", "network": " (vfa)",
     "within": " (one sequence)", "across": " (two sequences)",
@@ -63,22 +56,3 @@ def _value(name: str, condition: Condition, asked: bool) -> str:
     rows, facts = run_of(name, *(sorted(names.values()) if asked else ()))
     mine = fill_in(rows[(rows["method"] == method) & (rows["variant"] == variant)].assign(evaluation="prepared"))
     return _tell_ours(condition, _Rows(rows=mine, method=method, variant=variant, facts=facts))
-
-
-def blocks(text: str) -> dict[str, str]:
-    """Protocol → what stands between its marks on the page."""
-    found = re.finditer(r"<!-- conditions of ([\w-]+) -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
-    return {match[1]: match[2] for match in found}
-
-
-def main() -> None:
-    """Write the tables into the page."""
-    text = PAGE.read_text("utf-8")
-    for name, old in blocks(text).items():
-        mark = f"<!-- conditions of {name} -->\n"
-        text = text.replace(f"{mark}{old}\n<!-- end -->", f"{mark}{table(name)}\n<!-- end -->")
-    PAGE.write_text(text, "utf-8")
-
-
-if __name__ == "__main__":
-    main()

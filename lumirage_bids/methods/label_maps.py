@@ -28,7 +28,7 @@ class LabelMaps(Method):
     Attributes
     ----------
     path : str
-        File of a pair, in full, with placeholders as `precomputed` has them:
+        File of a pair, in full, with placeholders as ``precomputed`` has them:
         ``/maps/{moving_subject}_to_{fixed_subject}.nii.gz``. A map lies in the fixed scan's world by its header, on
         that scan's native grid or on another one.
     labelling : str

@@ -114,26 +114,24 @@ def _refusal(plan: Plan, settings: Settings) -> LumirageError | None:
 
 
 def _work(run: Run) -> None:
-    plan, settings = run.plan, run.settings
-    with progress.bar(plan.n_todo, run.work_dir / "progress" / "ended") as tick:
-        execution = run.execution(tick)
-        if settings.stage == "register":
-            check_prepared(plan)
-        else:
-            graphs.run(graphs.preparation_graph(plan, execution), execution)
-            log_structures(plan, settings.output)
-        if settings.stage != "prepare":
-            forget(plan, settings.output, settings.redo)
-            for batch in plan.batches:
-                Rows(batch, settings.output).forget_killed()
-            downstream.forget(plan, settings.output, settings.redo)
-            graphs.run(graphs.registration_graph(plan, execution), execution)
-            ready = downstream.find_ready(plan, settings.output)
-            if ready:
-                seconds = composing_seconds(ready, expected_voxels(plan)) / settings.nprocs
-                n = sum(len(job.products) for job in ready)
-                logger.info("Downstream: composing transforms, %d table(s), about %s", n, progress.duration(seconds))
-            graphs.run(graphs.downstream_graph(ready, execution), execution)
+    plan, settings, execution = run.plan, run.settings, run.execution()
+    if settings.stage == "register":
+        check_prepared(plan)
+    else:
+        graphs.run(graphs.preparation_graph(plan, execution), execution)
+        log_structures(plan, settings.output)
+    if settings.stage == "prepare":
+        return
+    forget(plan, settings.output, settings.redo)
+    for batch in plan.batches:
+        Rows(batch, settings.output).forget_killed()
+    downstream.forget(plan, settings.output, settings.redo)
+    graphs.run(graphs.registration_graph(plan, execution), execution)
+    ready = downstream.find_ready(plan, settings.output)
+    if ready:
+        seconds = composing_seconds(ready, expected_voxels(plan)) / settings.nprocs
+        logger.info("Composing transforms takes about %s", progress.duration(seconds))
+    graphs.run(graphs.downstream_graph(ready, execution), execution)
 
 
 def _conclude(run: Run) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -127,7 +127,7 @@ class Run:
         wanted = scan.wants(tuple(labels.name for labels in self.plan.labels))
         return datalad_get_line(self.dataset.root, [f for f in wanted if not f.present])
 
-    def execution(self, tick: Callable[[], None]) -> Execution:
+    def execution(self) -> Execution:
         """How the graphs are run."""
         s = self.settings
         return Execution(
@@ -151,7 +151,6 @@ class Run:
             plugin_file=s.use_plugin,
             stop_on_first_crash=s.stop_on_first_crash,
             write_graph=s.write_graph,
-            tick=tick,
         )
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+ERASE = "\r\x1b[K"
+"""Begins a terminal's line anew."""
+
 logger = logging.getLogger("lumirage")
+
+
+def has_terminal(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can begin its line anew."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def log_to(file: Path, verbose: int) -> list[logging.Handler]:
@@ -43,10 +52,19 @@ class _ToTerminal(logging.StreamHandler[TextIO]):
 
 
 class _Brief(logging.Formatter):
-    """The message alone: a traceback belongs in the file."""
+    """The message alone, a traceback belongs in the file; with the time where it is kept in a file, too.
+
+    On a terminal it takes the place of a bar, whichever process has drawn that; it is drawn again below.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(datefmt="%Y-%m-%d %H:%M:%S")
+        self.kept = not sys.stdout.isatty()
+        self.begin = ERASE if has_terminal(sys.stdout) and has_terminal(sys.stderr) else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        return record.getMessage()
+        text = record.getMessage()
+        return f"{self.formatTime(record, self.datefmt)} {text}" if self.kept else self.begin + text
 
 
 @contextmanager

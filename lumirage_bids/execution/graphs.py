@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.base.errors import InputOutputError, UsageError
 from lumirage_bids.base.logs import quieten
+from lumirage_bids.base.progress import Stage, show
 from lumirage_bids.execution.plugin_file import read_plugin_file
 from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.plan import Plan, ScanJob
@@ -60,12 +61,19 @@ class Execution:
     plugin_file: Path | None
     stop_on_first_crash: bool
     write_graph: bool
-    tick: Callable[[], None]
 
     @property
     def progress_dir(self) -> Path:
         """Where nodes note what they are at."""
         return self.work_dir / "progress"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """Nodes, and what is counted while they run."""
+
+    workflow: Workflow
+    stages: tuple[Stage, ...]
 
 
 def configure(work_dir: Path, verbose: int) -> None:
@@ -106,7 +114,7 @@ def _use_compiled(folder: Path) -> None:
         os.environ["NUMBA_CACHE_DIR"] = str(folder)
 
 
-def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
+def preparation_graph(plan: Plan, execution: Execution) -> Graph:
     """Prepare each scan, then align it; the reference is prepared before any alignment."""
     from nipype import Node, Workflow
 
@@ -124,10 +132,14 @@ def preparation_graph(plan: Plan, execution: Execution) -> Workflow:
         for scan, entry in ((align.scan, "after"), (align.reference, "after_reference")):
             if scan.name in prepared:
                 workflow.connect(prepared[scan.name], "done", node, entry)
-    return workflow
+    stages = (
+        Stage(what="Preparing scans", total=len(plan.preparing), counter=execution.progress_dir / Prepare.stage),
+        Stage(what="Aligning scans", total=len(plan.aligning), counter=execution.progress_dir / Align.stage),
+    )
+    return Graph(workflow=workflow, stages=stages)
 
 
-def registration_graph(plan: Plan, execution: Execution) -> Workflow:
+def registration_graph(plan: Plan, execution: Execution) -> Graph:
     """One node a batch; they do not depend on one another."""
     from nipype import Node, Workflow
 
@@ -140,10 +152,11 @@ def registration_graph(plan: Plan, execution: Execution) -> Workflow:
         node.inputs.save = execution.save
         node.inputs.use_gpu = execution.context.device.startswith("cuda")
         workflow.add_nodes([node])
-    return workflow
+    counter = execution.progress_dir / Register.stage
+    return Graph(workflow=workflow, stages=(Stage(what="Registrations", total=plan.n_todo, counter=counter),))
 
 
-def downstream_graph(jobs: Sequence[DownstreamJob], execution: Execution) -> Workflow:
+def downstream_graph(jobs: Sequence[DownstreamJob], execution: Execution) -> Graph:
     """One node a scan and arm; they do not depend on one another."""
     from nipype import Node, Workflow
 
@@ -153,7 +166,8 @@ def downstream_graph(jobs: Sequence[DownstreamJob], execution: Execution) -> Wor
     for i, job in enumerate(jobs):
         memory = 0.5 + COMPOSING_GB * execution.voxels / 1e6
         workflow.add_nodes([_node(Node, Compose(), f"downstream_{i}", job, execution, memory)])
-    return workflow
+    n, counter = sum(len(job.products) for job in jobs), execution.progress_dir / Compose.stage
+    return Graph(workflow=workflow, stages=(Stage(what="Tables from composed transforms", total=n, counter=counter),))
 
 
 def preparing_gb(job: ScanJob) -> float:
@@ -174,8 +188,8 @@ def _node(make: Any, interface: Any, name: str, job: object, execution: Executio
     return node
 
 
-def run(workflow: Workflow, execution: Execution) -> None:
-    """Run a graph to its end; failures are noted by the nodes themselves.
+def run(graph: Graph, execution: Execution) -> None:
+    """Run a graph to its end, and show how far it is; failures are noted by the nodes themselves.
 
     Raises
     ------
@@ -184,13 +198,19 @@ def run(workflow: Workflow, execution: Execution) -> None:
     InputOutputError
         A node could not write its output, or Nipype itself failed.
     """
+    workflow = graph.workflow
     if not workflow.list_node_names():
         return
     execution.progress_dir.mkdir(parents=True, exist_ok=True)
     workflow.config["execution"] = {"stop_on_first_crash": str(execution.stop_on_first_crash).lower()}
     if execution.write_graph:
         execution.output.write_text(f"logs/{workflow.name}.dot", as_dot(workflow))
-    plugin, arguments = _plugin(execution)
+    with show(graph.stages) as tick:
+        _run(workflow, execution, tick)
+
+
+def _run(workflow: Workflow, execution: Execution, tick: Callable[[], None]) -> None:
+    plugin, arguments = _plugin(execution, tick)
     try:
         workflow.run(plugin=plugin, plugin_args=arguments)
     except RuntimeError as error:
@@ -223,7 +243,7 @@ def as_dot(workflow: Workflow) -> str:
     return "\n".join([f'digraph "{workflow.name}" {{', *nodes, *edges, "}", ""])
 
 
-def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
+def _plugin(execution: Execution, tick: Callable[[], None]) -> tuple[Any, dict[str, Any]]:
     from lumirage_bids.execution.plugin import ProcessPerNodePlugin
     from lumirage_bids.execution.slurm import JobPerNodePlugin
 
@@ -234,7 +254,7 @@ def _plugin(execution: Execution) -> tuple[Any, dict[str, Any]]:
         "gpus": gpus(execution.context.device),
         "raise_insufficient": False,
         "pair_timeout": execution.pair_timeout,
-        "tick": execution.tick,
+        "tick": tick,
         "verbose": execution.verbose,
     }
     name, own = "MultiProc", {}

@@ -50,6 +50,8 @@ class _Interface(BaseInterface):  # type: ignore[misc]
     output_spec = _OutputSpec
     # What is done is known from the derivatives, not from Nipype's cache.
     _always_run = True
+    stage = ""
+    """Name of the file in the folder of progress that grows by a byte for all that has ended."""
 
     def _run_interface(self, runtime: Any) -> Any:
         context: Context = self.inputs.context
@@ -63,7 +65,12 @@ class _Interface(BaseInterface):  # type: ignore[misc]
             write_text(ended, f"{type(error).__name__}: {error}")
             raise
         write_text(ended, "")
+        self.count()
         return runtime
+
+    def count(self) -> None:
+        """Note what of the stage has ended with the node, or with its process."""
+        add_to(Path(self.inputs.progress_dir) / self.stage)
 
     def _list_outputs(self) -> dict[str, Any]:
         return {"done": True}
@@ -74,6 +81,8 @@ class _Interface(BaseInterface):  # type: ignore[misc]
 
 class Prepare(_Interface):
     """Prepared image, mask and label maps of one scan."""
+
+    stage = "prepare"
 
     def work(self, output: Output, context: Context) -> None:
         """Do the job."""
@@ -88,6 +97,8 @@ class Prepare(_Interface):
 class Align(_Interface):
     """Affine map of one scan to the reference."""
 
+    stage = "align"
+
     def work(self, output: Output, context: Context) -> None:
         """Do the job."""
         job: AlignmentJob = self.inputs.job
@@ -100,6 +111,8 @@ class Align(_Interface):
 
 class Register(_Interface):
     """One batch of pairs, registered and scored."""
+
+    stage = "register"
 
     def work(self, output: Output, context: Context) -> None:
         """Do the job."""
@@ -124,9 +137,14 @@ class Register(_Interface):
 
         run_batch(job, output, replace(context, work_dir=scratch), save, started, progress.find_left_out())
 
+    def count(self) -> None:
+        """Nothing: pairs are counted one by one."""
+
 
 class Compose(_Interface):
     """What is found out of transforms about one scan, under one arm."""
+
+    stage = "compose"
 
     def work(self, output: Output, context: Context) -> None:
         """Do the job."""
@@ -135,6 +153,10 @@ class Compose(_Interface):
         run_downstream(job, output, context)
         seconds = time.perf_counter() - begin
         logger.debug("%s, %s: transforms composed, %.1f s", job.scan.name, job.arm.label, seconds)
+
+    def count(self) -> None:
+        """The tables that were to be made."""
+        add_to(Path(self.inputs.progress_dir) / self.stage, len(self.inputs.job.products))
 
 
 class Progress:
@@ -152,25 +174,19 @@ class Progress:
         self.batch = batch
         self.file = folder / f"{batch.arm.label}-{batch.digest}.json"
         self.left = self.file.with_suffix(".left-out")
-        self.log = folder / "ended"
+        self.log = folder / Register.stage
 
     def note_start(self, task: Task | None) -> None:
         """Note that a pair begins; None: that it ended."""
         if task is None:
             self.file.unlink(missing_ok=True)
-            self.count()
+            add_to(self.log)
             return
         temporary = self.file.with_suffix(".tmp")
         restarts = os.environ.get("SLURM_RESTART_COUNT", "0")  # tells notes apart when SLURM requeues a job
         note = {"fixed": task.pair.fixed.name, "since": time.time(), "pid": os.getpid(), "restarts": restarts}
         temporary.write_text(json.dumps(note), "utf-8")
         temporary.replace(self.file)
-
-    def count(self) -> None:
-        """Add one to the pairs that have ended; a byte appended is atomic."""
-        handle = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        os.write(handle, b".")
-        os.close(handle)
 
     def leave_out(self, task: Task) -> None:
         """Have a pair that the process died of not be tried again in this run."""
@@ -198,6 +214,13 @@ class Progress:
             if task.pair.fixed.name == note["fixed"]:
                 return task, time.time() - note["since"]
         return None
+
+
+def add_to(counter: Path, number: int = 1) -> None:
+    """Let a file grow by a byte for each that has ended; bytes appended at once are atomic."""
+    handle = os.open(counter, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(handle, b"." * number)
+    os.close(handle)
 
 
 def outcome(node: Any) -> str | None:

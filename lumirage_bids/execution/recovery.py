@@ -35,6 +35,7 @@ def recover(node: Any, why: Failure, deaths: int) -> int | None:
     """
     if not isinstance(node.interface, Register):
         note_failure(node.inputs.job, node.inputs.output, why)
+        node.interface.count()
         return None
     progress = _progress(node)
     rows = Rows(progress.batch, node.inputs.output)

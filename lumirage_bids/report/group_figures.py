@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from lumirage_bids.base.parameters import discover
+from lumirage_bids.base.progress import track
 from lumirage_bids.report import figures
 from lumirage_bids.report.figures.base import SECTIONS, PageFigure, Pictures, ReportFigure, Shown
 
@@ -31,10 +32,9 @@ def draw_judged(shown: Shown) -> Iterator[tuple[str, Figure]]:
                 yield kind.judged + drawn.name.removeprefix(kind.name), drawn.figure
 
 
-def draw_figures(shown: Shown) -> dict[str, list[ReportFigure]]:
-    """Draw what there is to show, by section, in the order of places; a section without any figure is empty."""
-    drawn: dict[str, list[ReportFigure]] = {section: [] for section in SECTIONS}
-    for kind in page_figures():
+def draw_figures(shown: Shown) -> Iterator[tuple[str, ReportFigure]]:
+    """Draw what there is to show, each with its section, in the order of places."""
+    for kind in track(page_figures(), "Drawing figures"):
         if not kind.needs or len(shown.table(kind.needs)):
-            drawn[kind.section] += kind().draw_all(shown)
-    return drawn
+            for drawn in kind().draw_all(shown):
+                yield kind.section, drawn

@@ -63,6 +63,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     MissingInputError
         There are no rows.
     """
+    logger.info("Reading scores")
     run = read_run(output)
     before, criteria = read_criteria(dated_records(output), run.first_score)
     followed, notes, audited = run.followed, run.notes, run.audited
@@ -71,6 +72,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         logger.warning("%s", note)
     if followed:
         logger.info("Frozen plan: digest %s: %s", followed.digest, followed.words)
+    logger.info("Computing statistics")
     tables = group_tables(run.scores(criteria))
     if not pictures:
         notes = [*notes, NO_PICTURES]

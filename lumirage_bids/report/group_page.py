@@ -183,10 +183,9 @@ def write_group_report(output: Output, tables: GroupTables, context: ReportConte
         parameters=context.parameters,
         known=context.known,
     )
-    drawings = {
-        section: [draw(figure, output, "group/figures", sloppy=context.sloppy) for figure in figures]
-        for section, figures in draw_figures(shown).items()
-    }
+    drawings: dict[str, list[Drawing]] = {section: [] for section in SECTIONS}
+    for section, figure in draw_figures(shown):
+        drawings[section].append(draw(figure, output, "group/figures", sloppy=context.sloppy))
     output.write_text("group/CITATION.md", citation_markdown(context.methods_text))
     output.write_text("group/CITATION.bib", citation_bibtex(context.methods_text))
     output.write_text("group/report.html", _page(tables, context, drawings))

@@ -10,6 +10,7 @@ import pandas as pd
 from lumirage_bids import __version__
 from lumirage_bids.base.errors import LumirageError
 from lumirage_bids.base.parameters import digest
+from lumirage_bids.base.progress import track
 from lumirage_bids.bids.scans import Scan
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
@@ -33,7 +34,7 @@ def write_subject_pages(
     columns = list(score_table.COLUMNS)
     tables = [t[columns] for t in rows.values()]
     pairs = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    for subject, found in sorted(scans.items()):
+    for subject, found in track(sorted(scans.items()), "Drawing pages"):
         moving = sorted(found, key=lambda s: s.name)
         mine = pairs[pairs["moving_subject"] == subject]
         made_from = _digest_sources(plan, moving, mine, output, (pictures, sloppy))

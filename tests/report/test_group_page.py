@@ -65,7 +65,7 @@ def test_the_whole_page(tmp_path: Path):
 def names_of_figures(group: GroupTables) -> set[str]:
     """Figures that there are of tables without images, as their files are called."""
     shown = Shown(tables=group, audit=None, pictures=Pictures(), parameters={}, known=Known())
-    return {f"figures/{figure.name}" for figures in draw_figures(shown).values() for figure in figures}
+    return {f"figures/{figure.name}" for _, figure in draw_figures(shown)}
 
 
 def test_every_labelling_has_the_figures_of_its_own():

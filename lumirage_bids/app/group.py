@@ -25,9 +25,12 @@ def run(settings: Settings) -> int:
     if settings.dry_run:
         print(f"The group level would write tables, figures and page to {settings.output / 'group'}.")
         return 0
+    from threadpoolctl import threadpool_limits
+
     from lumirage_bids.report.group_level import write_group  # Matplotlib: see `participant`
 
-    with logging_to(settings.output / "logs" / "group.log", settings.verbose):
+    # Its matrices are small: where others use the cores too, threads wait for each other far longer than they work.
+    with threadpool_limits(1, "blas"), logging_to(settings.output / "logs" / "group.log", settings.verbose):
         report = write_group(settings.output, command=settings.command, pictures=not settings.no_pictures)
         logger.info("The report is %s", report)
     return 0

@@ -98,7 +98,7 @@ def _compare_measures(found: Sequence[tuple[Taken, SideBySide]], criteria: Crite
         ranked = np.asarray(~common_pairs(table).set_aside & np.isfinite(table.dice).any(axis=0))
         array = each.score.sign * table.dice
         values.append(_Values(name=each.column, array=array, ranked=ranked, least=table.nothing))
-    designs = Designs(whole.keep(inside).crossing)
+    designs = whole.keep(inside).crossing.designs
     for first, second in combinations(values, 2):
         arms = np.flatnonzero(first.ranked & second.ranked)
         if len(arms) > 1:

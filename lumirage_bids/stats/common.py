@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.stats.classes import FLOOR, Arm, primary_class
-from lumirage_bids.stats.design import Mask, design
+from lumirage_bids.stats.design import Mask
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.student import Floats
 
@@ -60,7 +60,7 @@ def common_pairs(table: SideBySide, unranked: Collection[str] = FLOORS) -> Commo
     ranked = ~out & ~aside
     pairs = np.asarray(scored[:, ranked].all(axis=1) & ranked.any())
     ranked_on = np.zeros(len(pairs), dtype=np.bool_)
-    ranked_on[design(table.crossing, pairs).kept] = True
+    ranked_on[table.crossing.designs.of(pairs).kept] = True
     return Common(unranked=out, lacking_percent=lacking, set_aside=aside, pairs=pairs, ranked_on=ranked_on)
 
 

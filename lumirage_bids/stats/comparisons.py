@@ -179,7 +179,7 @@ def _compare_class(
 ) -> tuple[list[_Row], list[bytes]]:
     """Make a row for every two arms over some pairs of a table, and tell which of its pairs each is over."""
     table, places = whole.keep(inside), np.flatnonzero(inside)
-    designs = Designs(table.crossing)
+    designs = table.crossing.designs
     common = common_pairs(table, unranked)
     rows, over = [], []
     for couple in combinations(range(len(table.arms)), 2):

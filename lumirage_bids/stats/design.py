@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,30 @@ _KEPT = 8  # choices of pairs whose designs are kept
 _DENSE = 1500  # subjects up to which degrees of freedom are computed in full
 
 
+class Couples(NamedTuple):
+    """Who is in a pair together, both directions alike.
+
+    Attributes
+    ----------
+    number : array, shape (pairs,)
+        Which couple each pair is of.
+    first, second : array, shape (couples,)
+        The two of each, subjects or units; the same one twice where a pair is of one alone.
+    """
+
+    number: Indices
+    first: Indices
+    second: Indices
+
+    def among(self, kept: Indices, places: Indices) -> Couples:
+        """Those of some pairs, whose subjects have other places."""
+        number = self.number[kept]
+        there = _occur(number, len(self.first))
+        if not there.all():
+            number = (np.cumsum(there) - 1)[number]
+        return Couples(number, places[self.first[there]], places[self.second[there]])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
     """Pairs of one class by their subjects.
@@ -79,8 +104,23 @@ class Crossing:
     groups: Sequence[str]
     one_sided: str = ""
 
+    @cached_property
+    def couples(self) -> Couples:
+        """Couples of subjects."""
+        n = len(self.subjects)
+        codes = np.minimum(self.moving, self.fixed) * n + np.maximum(self.moving, self.fixed)
+        found, number = _number(codes, n * n)
+        return Couples(number, *np.divmod(found, max(1, n)))
+
+    @cached_property
+    def designs(self) -> Designs:
+        """Designs of its pairs."""
+        return Designs(self)
+
     def keep(self, pairs: Mask) -> Crossing:
         """Keep some pairs."""
+        if pairs.all():
+            return self
         return replace(self, **{name: getattr(self, name)[pairs] for name in ("moving", "fixed", "split")})
 
 
@@ -96,6 +136,8 @@ class Design:
         Units that the pair depends on, mostly its subjects. One unit twice: the pair depends on that one alone.
     block : array, shape (pairs kept,)
         Split of the pair.
+    couples : Couples
+        The same by couples of units.
     units : array, shape (units,)
         Place among the crossing's subjects of each unit; of a couple, of one of the two.
     group : array, shape (units,)
@@ -118,6 +160,7 @@ class Design:
     moving: Indices
     fixed: Indices
     block: Indices
+    couples: Couples
     units: Indices
     group: Indices
     names: Sequence[str]
@@ -180,37 +223,57 @@ class Design:
         """Whether a pair depends on one unit only, shape (pairs kept,)."""
         return np.asarray(self.moving == self.fixed)
 
-    def per_unit(self, values: Floats) -> Floats:
-        """Sums over the pairs of each unit, shape (units,)."""
-        n = len(self.group)
-        two = ~self.alone
-        sums = np.bincount(self.moving, values, n) + np.bincount(self.fixed[two], values[two], n)
-        return sums.astype(np.float64)
+    @cached_property
+    def _by_split(self) -> Floats:
+        """Pairs of each couple in each split, shape (splits, couples)."""
+        n = len(self.couples.first)
+        found = np.bincount(self.block * n + self.couples.number, minlength=(int(self.block.max()) + 1) * n)
+        return found.reshape(-1, n).astype(np.float64)
+
+    @cached_property
+    def _of_couple(self) -> Floats:
+        """Pairs of each couple."""
+        return np.asarray(self._by_split.sum(axis=0))
+
+    def _per_couple(self, values: Floats) -> Floats:
+        """Sums over the pairs of each couple, shape (couples,)."""
+        return np.bincount(self.couples.number, values, len(self.couples.first)).astype(np.float64)
+
+    def _per_unit(self, values: Floats) -> Floats:
+        """Sums over the couples of each unit, shape (units,)."""
+        n, (_, first, second) = len(self.group), self.couples
+        others = np.where(first == second, 0.0, values) if self._any_alone else values
+        return np.asarray(np.bincount(first, values, n) + np.bincount(second, others, n), dtype=np.float64)
+
+    def _per_unit_and_split(self, values: Floats | None = None) -> Floats:
+        """Sums over the pairs of each unit in each split, or their number, shape (units, splits)."""
+        n, splits = len(self.group), len(self._by_split)
+        first, second = (self.block * n + side for side in (self.moving, self.fixed))
+        found = np.bincount(first, values, n * splits) + np.bincount(second, values, n * splits)
+        if self._any_alone:
+            found -= np.bincount(first[self.alone], None if values is None else values[self.alone], n * splits)
+        return found.reshape(splits, n).T.astype(np.float64)
+
+    @cached_property
+    def _any_alone(self) -> bool:
+        return bool(self.alone.any())
 
     @cached_property
     def counts(self) -> Floats:
         """Pairs of each unit in each split, shape (units, splits)."""
-        splits = int(self.block.max()) + 1
-        cells = [self.moving * splits + self.block, (self.fixed * splits + self.block)[~self.alone]]
-        return np.bincount(np.concatenate(cells), minlength=len(self.group) * splits).reshape(-1, splits).astype(float)
+        return self._per_unit_and_split()
 
     @cached_property
     def in_split(self) -> Floats:
         """Pairs of each split."""
-        return np.bincount(self.block).astype(float)
-
-    @cached_property
-    def couple(self) -> Indices:
-        """Number of the couple of units of each pair, both directions alike."""
-        first, second = np.minimum(self.moving, self.fixed), np.maximum(self.moving, self.fixed)
-        return _number(first * len(self.group) + second, len(self.group) ** 2)[1]
+        return np.asarray(self._by_split.sum(axis=1))
 
     @cached_property
     def _leverage(self) -> Floats:
         """What each unit's effect gives to each unit's sum of residuals, shape (units, units)."""
-        n = len(self.group)
-        cells = np.bincount(self.moving * n + self.fixed, minlength=n * n).reshape(n, n).astype(float)
-        both = cells + cells.T
+        first, second = self.couples.first, self.couples.second
+        both = np.zeros((len(self.group), len(self.group)))
+        both[first, second] = both[second, first] = self._of_couple
         np.fill_diagonal(both, self.counts.sum(axis=1))
         return np.asarray(both - (self.counts / self.in_split) @ self.counts.T)
 
@@ -239,29 +302,15 @@ class Design:
         Shape (groups + 1, groups + 1): a row for each group's sum of squares, the last for that of couples.
         """
         member = np.eye(len(self.names))[self.group]
-        splits = len(self.in_split)
-        cells = np.bincount(self.couple * splits + self.block, minlength=(int(self.couple.max()) + 1) * splits)
-        by_split = cells.reshape(-1, splits).astype(float)
-        total = by_split.sum(axis=1)
-        first = np.zeros(len(total), dtype=np.intp)
-        second = first.copy()
-        first[self.couple], second[self.couple] = self.moving, self.fixed
-        two = first != second
-        unit = np.concatenate([first, second[two]])
-
-        def per_unit(values: Floats) -> Floats:
-            return np.bincount(unit, np.concatenate([values, values[two]]), len(self.group)).astype(np.float64)
-
-        mixed = np.stack([per_unit(total * own) for own in by_split.T], axis=1)
-        squares = per_unit(total**2)
-        share = self.counts / self.in_split
-        quadratic = np.einsum("sa,ab,sb->s", share, by_split.T @ by_split, share) - 2 * (mixed * share).sum(1) + squares
+        mixed = self._per_unit_and_split(self._of_couple[self.couples.number])
+        share, both = self.counts / self.in_split, self._by_split @ self._by_split.T
+        quadratic = np.einsum("sa,ab,sb->s", share, both, share) - 2 * (mixed * share).sum(1) + mixed.sum(1)
         groups = len(self.names)
         moments = np.empty((groups + 1, groups + 1))
         moments[:-1, :-1] = self._squared
         moments[:-1, -1] = member.T @ self._diagonal
         moments[-1, :-1] = member.T @ quadratic
-        moments[-1, -1] = len(self.kept) - (by_split**2 / self.in_split).sum()
+        moments[-1, -1] = len(self.kept) - (np.diag(both) / self.in_split).sum()
         return moments
 
     @cached_property
@@ -332,8 +381,8 @@ class Design:
         -------
         array, shape (units,)
         """
-        sums, squares, alone, weight = self._sums(values[self.kept])
-        scale = np.sqrt(alone * weight / np.maximum(squares, 1e-300))
+        sums, squares, alone = self._sums(self._per_couple(self._residual(values[self.kept])))
+        scale = np.sqrt(alone * self._weight / np.maximum(squares, 1e-300))
         return np.asarray(sums * scale[self.group])
 
     def leave_each_out(self, values: Floats, moving: Indices, fixed: Indices, size: int) -> Floats:
@@ -357,7 +406,7 @@ class Design:
         """
         column = values[self.kept]
         residual, n = self._residual(column), len(self.group)
-        _, squares, alone, weight = self._sums(column)
+        all_sums, squares, alone = self._sums(self._per_couple(residual))
         two_units, two = ~self.alone, moving != fixed
         shared, rest = np.zeros((n, size)), np.zeros((n, size))
         for unit, which in ((self.moving, np.ones(len(column), dtype=np.bool_)), (self.fixed, two_units)):
@@ -369,20 +418,31 @@ class Design:
         lost = np.bincount(moving, residual, size) + np.bincount(fixed[two], residual[two], size)
         mine = np.bincount(moving, column, size) + np.bincount(fixed[two], column[two], size)
         left = np.maximum(len(column) - own, 1)
-        sums = self.per_unit(residual)[:, None] - rest + (self.counts.sum(axis=1)[:, None] - shared) * (lost / left)
-        scale = (alone * weight / np.maximum(squares, 1e-300))[self.group] * len(column) ** 2
+        sums = all_sums[:, None] - rest + (self.counts.sum(axis=1)[:, None] - shared) * (lost / left)
+        scale = (alone * self._weight / np.maximum(squares, 1e-300))[self.group] * len(column) ** 2
         se = np.sqrt(scale @ sums**2) / left
         with np.errstate(divide="ignore", invalid="ignore"):
             found = (column.sum() - mine) / left / np.maximum(se, 1e-300)
         return np.where((own > 0) & (own < len(column)), found, np.nan)
 
-    def _sums(self, column: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Units' sums of residuals, groups' sums of their squares, variances by those alone, and what they weigh."""
-        sums = self.per_unit(self._residual(column))
+    def _sums(self, couples: Floats) -> tuple[Floats, Floats, Floats]:
+        """Units' sums of residuals, by those of couples; groups' sums of their squares, variances by those alone."""
+        sums = self._per_unit(couples)
         squares = np.bincount(self.group, sums**2, len(self.names)).astype(np.float64)
-        alone = np.maximum(self._without_pairs @ squares, 0)
-        weight = np.bincount(self.group, self.counts.sum(axis=1) ** 2, len(self.names)) / len(column) ** 2
-        return sums, squares, alone, weight
+        return sums, squares, np.maximum(self._without_pairs @ squares, 0)
+
+    @cached_property
+    def _weight(self) -> Floats:
+        """What the variance of each group's effects weighs in that of the mean."""
+        return np.bincount(self.group, self.counts.sum(axis=1) ** 2, len(self.names)) / len(self.kept) ** 2
+
+    @cached_property
+    def _apart(self) -> int:
+        """Pairs whose own part is told apart from their units' effects."""
+        joined = self._by_contributions
+        if not joined.any():
+            return len(self.kept)
+        return int((~(joined[self.group[self.moving]] | joined[self.group[self.fixed]])).sum())
 
     def _residual(self, column: Floats) -> Floats:
         """What is left of each pair without the mean of its split."""
@@ -390,9 +450,9 @@ class Design:
 
     def _infer(self, column: Floats) -> tuple[float, float, float, float]:
         """Mean, standard error, degrees of freedom and skewness."""
-        sums, squares, alone, weight = self._sums(column)
-        couples = float((np.bincount(self.couple, self._residual(column)) ** 2).sum())
-        subjects, pairs = self._components(squares, couples, alone)
+        couples, weight = self._per_couple(self._residual(column)), self._weight
+        sums, squares, alone = self._sums(couples)
+        subjects, pairs = self._components(squares, float((couples**2).sum()), alone)
         variance = float(subjects @ weight + pairs)
         if not variance > (_NO_SPREAD * float(np.abs(column).max())) ** 2:
             return float(column.mean()), 0.0, 1.0, 0.0
@@ -412,8 +472,7 @@ class Design:
             return alone, 0.0
         found = np.maximum(np.linalg.solve(self._moments, np.append(squares, couples))[:-1], 0)
         own = max(0.0, float((couples - self._moments[-1, :-1] @ found) / self._moments[-1, -1]))
-        apart = ~(joined[self.group[self.moving]] | joined[self.group[self.fixed]])
-        return np.where(joined, alone, found), own * int(apart.sum()) / len(self.kept) ** 2
+        return np.where(joined, alone, found), own * self._apart / len(self.kept) ** 2
 
     def _satterthwaite(self, parts: Floats, pairs: float, weight: Floats, degrees: Floats) -> float:
         """Degrees of freedom of the sum; what pairs have of their own counts to the groups it was told apart in.
@@ -471,7 +530,9 @@ def design(crossing: Crossing, used: Mask) -> Design:
     while True:
         laid = _lay_out(crossing, kept)
         small = laid.sizes < FEWEST_SUBJECTS
-        rest = kept[~(small[laid.group[laid.moving]] | small[laid.group[laid.fixed]])] if len(kept) else kept
+        if not small.any():
+            break
+        rest = kept[~(small[laid.group[laid.moving]] | small[laid.group[laid.fixed]])]
         if len(rest) in (0, len(kept)):
             break
         kept = rest
@@ -512,9 +573,13 @@ def _lay_out(crossing: Crossing, kept: Indices) -> Design:
     """Lay out some pairs, however small their groups."""
     sides = [side[kept] for side in (crossing.moving, crossing.fixed)]
     size = len(crossing.subjects)
-    counts = [len(_number(side, size)[0]) for side in sides]
-    subjects, codes = _number(np.concatenate(sides), size)
-    moving, fixed = codes[: len(kept)], codes[len(kept) :]
+    occurs = [_occur(side, size) for side in sides]
+    counts = [int(side.sum()) for side in occurs]
+    subjects = np.flatnonzero(occurs[0] | occurs[1])
+    places = np.zeros(size, dtype=np.intp)
+    places[subjects] = np.arange(len(subjects))
+    moving, fixed = (side if len(subjects) == size else places[side] for side in sides)
+    couples = crossing.couples.among(kept, places)
     together = len(subjects) < sum(counts)
     group = [crossing.groups[subject] for subject in subjects]
     what, holds_for, fewest = (
@@ -526,12 +591,14 @@ def _lay_out(crossing: Crossing, kept: Indices) -> Design:
         varied, one = (moving, sides[1]) if crossing.one_sided == "fixed" else (fixed, sides[0])
         what = f"{'moving' if crossing.one_sided == 'fixed' else 'fixed'} subjects"
         holds_for = crossing.subjects[one[0]]
-        places, moving = np.unique(varied, return_inverse=True)
-        group, subjects, fixed, fewest = [group[place] for place in places], subjects[places], moving, max(counts)
+        several, moving = np.unique(varied, return_inverse=True)
+        group, subjects, fixed, fewest = [group[place] for place in several], subjects[several], moving, max(counts)
+        couples = Couples(moving, *[np.arange(len(subjects))] * 2)
     elif is_unlinked(moving, fixed, len(subjects)):
         what = COUPLES if (moving != fixed).any() else what
         one, first, moving = np.unique(np.minimum(moving, fixed), return_index=True, return_inverse=True)
         subjects, fixed, fewest = subjects[one], moving, len(one)
+        couples = Couples(moving, *[np.arange(len(subjects))] * 2)
         called = [_name_couples(*split) for split in crossing.splits.items()]
         group = [called[crossing.split[kept[place]]] for place in first]
     elif not together:
@@ -546,6 +613,7 @@ def _lay_out(crossing: Crossing, kept: Indices) -> Design:
         moving=moving,
         fixed=fixed,
         block=_number(crossing.split[kept], len(crossing.splits))[1],
+        couples=couples,
         units=subjects,
         group=np.array([names.index(name) for name in group], dtype=np.intp),
         names=names,
@@ -566,9 +634,16 @@ def _number(codes: Indices, size: int) -> tuple[Indices, Indices]:
     if size > 8 * len(codes) + 1000:  # a table of all codes would take more than sorting those that occur
         found, places = np.unique(codes, return_inverse=True)
         return found, places
+    seen = _occur(codes, size)
+    found = np.flatnonzero(seen)
+    return found, codes if len(found) == size else (np.cumsum(seen) - 1)[codes]
+
+
+def _occur(codes: Indices, size: int) -> Mask:
+    """Which codes below ``size`` there are."""
     seen = np.zeros(size, dtype=np.bool_)
     seen[codes] = True
-    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
+    return seen
 
 
 def _is_solvable(moments: Floats) -> bool:
@@ -595,11 +670,13 @@ def _name_role(name: str, moving: bool) -> str:
 
 def is_unlinked(moving: Indices, fixed: Indices, subjects: int) -> bool:
     """Whether no subject is paired with two others, though three are with one: then couples are what is independent."""
-    partner = np.full(subjects, -1)
-    apart = moving != fixed
-    partner[moving[apart]], partner[fixed[apart]] = fixed[apart], moving[apart]
-    if (partner[moving[apart]] != fixed[apart]).any() or (partner[fixed[apart]] != moving[apart]).any():
-        return False
+    for some in (slice(2 * subjects + 1), slice(None)):  # mostly the first pairs show it
+        partner = np.full(subjects, -1)
+        apart = moving[some] != fixed[some]
+        one, other = moving[some][apart], fixed[some][apart]
+        partner[one], partner[other] = other, one
+        if (partner[one] != other).any() or (partner[other] != one).any():
+            return False
     first, second = np.minimum(moving, fixed), np.maximum(moving, fixed)
     couples = np.unique(np.stack([first, second]), axis=1)
     two = couples[0] != couples[1]

@@ -35,7 +35,8 @@ _ANY = (float("-inf"), float("inf"))
 class Taken(NamedTuple):
     """A measure that a table has: which score it is, and labelling, evaluation and values side by side.
 
-    `tables` are of what is compared, `shown` of what is summed up: a control's own values too.
+    `tables` are of what is compared, `shown` of what is summed up: a control's own values too. Both are over the class
+    of pairs that the verdict is about.
     """
 
     column: str
@@ -98,10 +99,13 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
     for labelling, rows in pairs.groupby("labelling", sort=False):
         for how in evaluations_of(rows):
             here = rows[rows["evaluation"] == how]
-            laid.append((str(labelling), how, here, *pivot(here, score)))
+            table, where = pivot(here, score)
+            ((_, members),) = pair_classes(table.crossing.splits, primary=True).items()
+            inside = table.of(members)
+            laid.append((str(labelling), how, here, table, where, inside, table.keep(inside)))
     own = measures.columns().get(measures.structure_column(score.column) or score.column)
     own = own or Column(description="The score that was judged", title=score.column, unit="", better=score.better)
-    whole = [(labelling, how, table) for labelling, how, _, table, _ in laid]
+    whole = [(labelling, how, kept) for labelling, how, *_, kept in laid]
     first = Taken(score.column, own, score, whole, whole)
     found: list[Taken] = []
     alone: list[Taken] = []
@@ -109,13 +113,15 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
         known = known_score(column)
         if known is None or column == score.column or column not in pairs:
             continue
-        tables, shown = [], []
-        for labelling, how, here, table, where in laid:
-            of = replace(table, dice=table.fill(where, scores_of(here, known[0])))
+        tables, shown, arms = [], [], 0
+        for labelling, how, here, table, where, inside, kept in laid:
+            values = table.fill(where, scores_of(here, known[0]))
+            of = replace(kept, dice=values[inside])
             of_fit = about.tells == "accuracy"
             tables.append((labelling, how, of if of_fit else of.leave_out(unranked)))
             shown.append((labelling, how, of if of_fit else of.leave_out(FLOORS)))
-        arms = max((int(np.isfinite(of.dice).any(axis=0).sum()) for _, _, of in shown), default=0)
+            have = np.asarray(np.isfinite(values).any(axis=0)).tolist()
+            arms = max(arms, sum(arm in shown[-1][2].arms for arm, has in zip(table.arms, have, strict=True) if has))
         if arms:
             (found if arms > 1 else alone).append(Taken(column, about, replace(known[0], worst=None), tables, shown))
     return TakenMeasures(judged=first, others=found, alone=alone, splits=splits_of_each(pairs), unranked=unranked)

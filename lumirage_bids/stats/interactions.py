@@ -101,7 +101,7 @@ def interactions(
     if len(pairs):
         # Of all labellings together: a labelling's variant is an arm of its own.
         table = side_by_side(pairs.assign(variant=pairs.groupby(_CELL, sort=False).ngroup().astype(str)), score)
-        designs = Designs(table.crossing)
+        designs = table.crossing.designs
         for question in _questions(pairs, table, score, unranked):
             rows.append(_answer(question, designs, table.step, criteria) | {"p_gate": _gate(question, comparisons)})
             kept = [designs.of(used).kept.tobytes() for used in question.used]

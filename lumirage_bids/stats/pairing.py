@@ -67,6 +67,8 @@ class SideBySide:
 
     def keep(self, pairs: Mask) -> SideBySide:
         """Keep some pairs."""
+        if pairs.all():
+            return self
         parts = {part: getattr(self, part)[pairs] for part in ("dice", "ran", "failed")}
         return replace(self, **parts, crossing=self.crossing.keep(pairs))
 

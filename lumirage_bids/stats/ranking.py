@@ -134,7 +134,7 @@ def _bootstrap(
     if drawn.subjects(np.ones(len(crossing.moving), dtype=np.bool_)) < FEWEST_FOR_RANKS:
         return found
     values = table.dice[np.ix_(common.ranked_on, ranked)]
-    means = drawn.means(lambda part: values[part])[1:]
+    means = drawn.means(values)[1:]
     means = score.sign * means[np.isfinite(means).all(axis=1)]
     ranks = pd.DataFrame(_levels(-means, table)).rank(axis=1, method="min").to_numpy()
     first = ranks == 1

@@ -8,18 +8,17 @@ drawn twice makes no pair with itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from lumirage_bids.stats.design import COUPLES, Indices, Mask, is_unlinked
 from lumirage_bids.stats.student import Floats
 
 RESAMPLES = 1000
-_CHUNK = 1024  # pairs at a time: 1024 x 1000 weights are 8 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,44 +43,34 @@ class Resampling:
     weights: Floats
     what: str
 
-    def sums(self, columns: Callable[[slice], Floats]) -> Floats:
+    def sums(self, columns: Floats) -> Floats:
         """Weighted sums over the pairs.
 
         Parameters
         ----------
-        columns : callable
-            Slice of the pairs → array, shape (pairs of the slice, columns). Called chunk by chunk, so that the
-            columns of all pairs never need to exist at once.
+        columns : array, shape (pairs, columns)
 
         Returns
         -------
         array, shape (1 + resamples, columns)
             The first row is the plain sum.
         """
-        total: Floats | float = 0.0
-        for start in range(0, len(self.moving), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            drawn = self.weights[self.moving[part]]
-            drawn *= self.weights[self._partner[part]]
-            total = total + drawn.T @ columns(part)
-        return np.asarray(total)
+        shape = (len(self.weights), len(self.weights))
+        # Summed up over each moving subject's pairs first: the weights of all pairs would be 1000 times the pairs.
+        crossed = (sparse.csr_array((column, (self.moving, self._partner)), shape=shape) for column in columns.T)
+        return np.stack([(self.weights * (pairs @ self.weights)).sum(axis=0) for pairs in crossed], axis=1)
 
     @cached_property
     def _partner(self) -> Indices:
         """Rows of the second factor of a pair's weight: a subject's rescans come along as often as it is drawn."""
         return np.where(self.moving == self.fixed, len(self.weights) - 1, self.fixed)
 
-    def means(self, columns: Callable[[slice], Floats]) -> Floats:
+    def means(self, columns: Floats) -> Floats:
         """Weighted means over the pairs that have a finite value; as `sums`, NaN where no pair has one."""
-
-        def both(part: slice) -> Floats:
-            values = columns(part)
-            known = np.isfinite(values)
-            return np.concatenate([np.where(known, values, 0.0), known], axis=1)
-
-        total, weight = np.split(self.sums(both), 2, axis=1)
+        known = np.isfinite(columns)
+        weight = self.sums((known[:, :1] if known.all() else known).astype(np.float64))
         with np.errstate(invalid="ignore"):
-            return np.asarray(total / weight)
+            return np.asarray(self.sums(np.where(known, columns, 0.0)) / weight)
 
     def subjects(self, used: Mask) -> int:
         """Subjects that an interval over these pairs rests on: those of the side that has fewer."""

@@ -68,7 +68,7 @@ def structure_differences(
 
 def _compare_arms(scores: StructureScores, criteria: Criteria) -> list[pd.DataFrame]:
     """Make a table for every two arms."""
-    designs = Designs(scores.pairs.crossing)
+    designs = scores.pairs.crossing.designs
     couples = combinations(range(len(scores.pairs.arms)), 2)
     return [_differences(scores, a, b, designs, criteria) for a, b in couples]
 

@@ -13,7 +13,6 @@ from lumirage_bids.measures import columns
 from lumirage_bids.measures.dice import Dice
 from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of, splits_of
 from lumirage_bids.stats.common import FLOORS, MAY_LACK_PERCENT, common_pairs
-from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
 from lumirage_bids.stats.reasons import count_kinds
 from lumirage_bids.stats.score import DICE, DICE_LIES, Score
@@ -317,7 +316,7 @@ def _intervals(
     pairs: SideBySide, cells: Floats, criteria: Criteria, lies: tuple[float, float]
 ) -> dict[str, list[float]]:
     """Ends of the intervals of the columns' means, and how many subjects they rest on."""
-    designs = Designs(pairs.crossing)
+    designs = pairs.crossing.designs
     rows = []
     for cell in cells.T:
         laid = designs.of(np.isfinite(cell))

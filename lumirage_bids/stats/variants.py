@@ -10,7 +10,6 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm
-from lumirage_bids.stats.design import design
 from lumirage_bids.stats.pairing import side_by_side
 from lumirage_bids.stats.score import DICE_LIES, DIFFERENCE_LIES
 
@@ -84,7 +83,7 @@ def variant_effects(pairs: pd.DataFrame, order: Sequence[str], *, criteria: Crit
     for method in dict.fromkeys(arm.method for arm in table.arms):
         places = [table.arms.index(Arm(v, method)) for v in order if Arm(v, method) in table.arms]
         places = [place for place in places if np.isfinite(table.dice[:, place]).any()]
-        laid = design(table.crossing, np.asarray(np.isfinite(table.dice[:, places]).all(axis=1)))
+        laid = table.crossing.designs.of(np.asarray(np.isfinite(table.dice[:, places]).all(axis=1)))
         if len(places) < 2 or not len(laid.kept):
             continue
         dice = table.dice[:, places]

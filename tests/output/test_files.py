@@ -50,6 +50,16 @@ def test_missing_values_are_written_as_bids_wants_them(tmp_path: Path) -> None:
     assert (tmp_path / "t.json").exists()
 
 
+def test_what_would_be_taken_for_another_cell_or_row_is_quoted(tmp_path: Path) -> None:
+    texts = ["a\tb", 'say "no"', "two\nlines", "", None, "n/a"]
+    mixed = [1, True, 0.123456789, "x", None, float("nan")]
+    table = pd.DataFrame({"plain": texts, "a\ttab": mixed, "number": np.array([1e-300, 1e300, np.nan, 7, 0, 1 / 3])})
+    for of in (table, table.astype({"plain": object}), table[["plain"]]):
+        write_table(tmp_path / "t.tsv", of)
+        pd_text = of.to_csv(sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n")
+        assert (tmp_path / "t.tsv").read_text() == pd_text
+
+
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_a_file_system_without_locks_is_refused(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Lustre and NFS answer where locks are switched off; nothing is put in their place."""

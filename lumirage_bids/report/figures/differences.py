@@ -25,7 +25,6 @@ from lumirage_bids.report.figures.style import (
     new_figure,
 )
 from lumirage_bids.stats.classes import Arm, pair_classes
-from lumirage_bids.stats.design import design
 from lumirage_bids.stats.pairing import side_by_side
 
 MAX_POINTS = 200
@@ -99,7 +98,7 @@ def paired_differences(
             values = table.dice[:, places[b]] - table.dice[:, places[a]]
             several = rows["variant_a"].nunique() > 1 or len(kept) < len(rows)
             names.append(_name(a, b, several=several) + _tell_aside(a, b, aside))
-            drawn = values[design(table.crossing, np.isfinite(values)).kept]  # what the mean is over
+            drawn = values[table.crossing.designs.of(np.isfinite(values)).kept]  # what the mean is over
             _row(axes, place, np.sort(drawn), row, sign)
         _finish(axes, names, shown, what, sign)
         left_out = "" if len(shown) == len(kept) else f" The {len(shown)} of {len(kept)} with the largest |d_z|."

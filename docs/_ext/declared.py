@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sphinx.util.docutils import SphinxDirective
 
 from lumirage_bids import labellers, maskers, measures, methods
-from lumirage_bids.app import catalogue, commands, options
+from lumirage_bids.app import arguments, catalogue, commands
 from lumirage_bids.audit import AUDIT, SEVERITIES
 from lumirage_bids.audit.published import DIFFERENCES, PUBLISHED
 from lumirage_bids.base import errors
@@ -203,7 +203,7 @@ def _perturbations() -> Lines:
 
 
 def _options() -> Lines:
-    parser = options.parser()
+    parser = arguments.parser()
     for group in parser._action_groups:
         actions = [a for a in group._group_actions if a.help != "==SUPPRESS=="]
         if not actions:

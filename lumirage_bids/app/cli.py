@@ -6,23 +6,23 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lumirage_bids.app import commands, options, surroundings
+from lumirage_bids.app import arguments, commands, options, surroundings
 from lumirage_bids.base.errors import NO_ROOM, LumirageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the return value is the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    typed = list(sys.argv[1:] if argv is None else argv)
     surroundings.settle_streams()
     surroundings.settle_signals()
     try:
         surroundings.settle_libraries()
-        return _dispatch(arguments)
+        return _dispatch(typed)
     except LumirageError as error:
         _tell(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        again = ", given without --redo, which would begin anew," if "--redo" in arguments else ""
+        again = ", given without --redo, which would begin anew," if "--redo" in typed else ""
         _tell(f"interrupted. The same command{again} goes on where it was.")
         return 75
     except BrokenPipeError:
@@ -41,10 +41,10 @@ def _tell(text: str) -> None:
         print(f"lumirage: {text}", file=sys.stderr)
 
 
-def _dispatch(arguments: list[str]) -> int:
-    plain = options.without_extensions(arguments)
+def _dispatch(typed: list[str]) -> int:
+    plain = options.without_extensions(typed)
     command = commands.COMMANDS.get(plain[0]) if plain else None
-    if command is None and {"-h", "--help"} & set(arguments):
-        options.parser(commands.overview()).print_help()
+    if command is None and {"-h", "--help"} & set(typed):
+        arguments.parser(commands.overview()).print_help()
         return 0
-    return command.main(plain[1:]) if command else commands.evaluate(arguments)
+    return command.main(plain[1:]) if command else commands.evaluate(typed)

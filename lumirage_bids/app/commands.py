@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
-from lumirage_bids.app import options, surroundings
+from lumirage_bids.app import arguments, options, surroundings
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.output.folder import Output
 
@@ -46,19 +46,19 @@ def _command(
 ) -> Subcommand:
     """A command whose arguments `define` adds to a parser, and that `run` does with what was parsed."""
 
-    def main(arguments: Sequence[str]) -> int:
+    def main(typed: Sequence[str]) -> int:
         description = summary[0].upper() + summary[1:] + "."
-        parser = options.Parser(prog=f"lumirage {name}", description=description, allow_abbrev=False)
+        parser = arguments.Parser(prog=f"lumirage {name}", description=description, allow_abbrev=False)
         define(parser)
-        return run(parser.parse_args(arguments))
+        return run(parser.parse_args(typed))
 
     return Subcommand(name=name, usage=usage, summary=summary, main=main)
 
 
-def evaluate(arguments: Sequence[str]) -> int:
+def evaluate(typed: Sequence[str]) -> int:
     """A BIDS-App run: each level that is asked for. Failed pairs do not stop the group level."""
     try:
-        asked = options.settings(arguments)
+        asked = options.settings(typed)
     except FileNotFoundError:  # of the current folder, which relative paths start from
         raise UsageError(
             "The current folder has been deleted, so that relative paths lead nowhere. Give all paths in full, or go "
@@ -84,31 +84,31 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _list(what: str, details: str) -> Subcommand:
     def define(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("name", nargs="?", metavar="NAME", help=f"of one of them: {details}")
+        parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of them: {details}")
 
-    def run(arguments: argparse.Namespace) -> int:
+    def run(given: argparse.Namespace) -> int:
         from lumirage_bids.app import catalogue
 
-        if arguments.name is None:
+        if given.name is None:
             return catalogue.list_known(what, options.weights())
-        print(catalogue.show(what, arguments.name, options.weights()))
+        print(catalogue.show(what, given.name, options.weights()))
         return 0
 
-    more = {"measures": "what they look at"}.get(what, "what they lack here")
-    summary = f"list the {what}, and {more}; NAME: {details}"
+    more = {"measures": ", with what each looks at", "protocols": ""}.get(what, ", with what each lacks here")
+    summary = f"list the {what}{more}; with NAME: {details}"
     return _command(what, "[NAME]", summary, define, run)
 
 
-def _run_demo(arguments: argparse.Namespace) -> int:
+def _run_demo(given: argparse.Namespace) -> int:
     from lumirage_bids.app import demo
 
-    return demo.run(arguments.dir.absolute(), evaluate)
+    return demo.run(given.dir.absolute(), evaluate)
 
 
-def _show_status(arguments: argparse.Namespace) -> int:
+def _show_status(given: argparse.Namespace) -> int:
     from lumirage_bids.app import overview
 
-    return overview.show(Output(arguments.dir.absolute()))
+    return overview.show(Output(given.dir.absolute()))
 
 
 def _print_script(_: argparse.Namespace) -> int:
@@ -132,33 +132,39 @@ COMMANDS = {
         _command(
             "demo",
             "DIR",
-            "write a small synthetic dataset, evaluate it, say where the report is",
+            "make a small synthetic dataset, evaluate it and say where the report is",
             _demo,
             _run_demo,
         ),
         _command(
             "status",
             "OUT_DIR",
-            "what is done, failed, why, left, and how long that will take",
+            "what is done, what failed and why, what is left and how long it will take",
             lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
             _show_status,
         ),
         _in_module("judge", "TABLE.tsv", "the verdict on a table of scores, without images"),
-        _in_module("points", "POINTS OUT", "carry landmarks through a transform, the right way round"),
-        _in_module("check-model", "MODEL.pt", "say which conventions a network by TorchScript has"),
+        _in_module("points", "POINTS OUT", "carry landmarks through a transform in the right direction"),
+        _in_module("check-model", "MODEL.pt", "find out the conventions of a TorchScript network"),
         _command(
-            "sbatch", "", "print a script that submits an array of jobs to SLURM", lambda parser: None, _print_script
+            "sbatch",
+            "",
+            "print the script that submits the work to SLURM as an array of jobs",
+            lambda parser: None,
+            _print_script,
         ),
-        _in_module("collect", "OUT... REPORT_DIR", "several runs on one page, from their group tables"),
-        _list("methods", "parameters, defaults, what to cite"),
-        _list("labellings", "parameters, what to cite"),
-        _list("measures", "columns, units, which way is better, what to cite"),
-        _list("protocols", "the TOML, to start from"),
+        _in_module("collect", "OUT... REPORT_DIR", "put several runs on one page, from their group tables"),
+        _list("methods", "its parameters and what to cite"),
+        _list("labellings", "its parameters and what to cite"),
+        _list("measures", "its columns, and which way is better"),
+        _list("protocols", "its TOML, to start from"),
     )
 }
 
 
 def overview() -> str:
     """The table in words, for the end of the main command's help."""
-    lines = (f"  lumirage {c.name} {c.usage}".ljust(30) + f" {c.summary}" for c in COMMANDS.values())
-    return "\n".join(["other commands (each has --help):", *lines, "", options.EXIT_CODES])
+    calls = {f"lumirage {c.name} {c.usage}".strip(): c.summary for c in COMMANDS.values()}
+    width = max(map(len, calls))
+    lines = (f"  {call:{width}}  {summary}" for call, summary in calls.items())
+    return "\n".join(["other commands (each has --help):", *lines, "", arguments.EXIT_CODES])

@@ -1,8 +1,4 @@
-"""Command line and environment → Settings; with `commands`, the only reader of either.
-
-Spellings of other BIDS-Apps and of wrappers are synonyms: ``_`` in the name of an option is ``-``, and the table below
-names the rest.
-"""
+"""Command line and environment → Settings; with `arguments` and `commands`, the only reader of either."""
 
 from __future__ import annotations
 
@@ -11,193 +7,15 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
-from lumirage_bids import __version__
 from lumirage_bids.app import values
+from lumirage_bids.app.arguments import LEVELS, Parser, parser
 from lumirage_bids.app.config_file import defaults
 from lumirage_bids.app.resources import MachineShares, check_memory, share_out
 from lumirage_bids.base import extensions
 from lumirage_bids.base.devices import resolve_device
 from lumirage_bids.base.errors import UsageError
 from lumirage_bids.experiment.settings import Settings
-
-LEVELS = ("participant", "group")
-EXIT_CODES = """\
-exit codes: 0 done, 1 some pairs failed, 16 invalid dataset, 18 nothing selected, 64 usage, 65 bad data,
-66 input missing, 73 cannot write, 74 input/output failed, 75 interrupted: the same command goes on where it was
-"""
-DIFFERENCES = """\
-read otherwise than fMRIPrep does:
-  --participant-label names the subjects whose scans move; each is registered to the scans of all subjects, which are
-  prepared for that. For the named subjects alone, on both sides: --only.
-  --nprocs counts processes; the total number of threads is --nthreads (also --n-cpus).
-  --derivatives brings label maps, masks and landmarks. --bids-filter-file says which contrasts there are to compare;
-  its queries of other datatypes (bold, fmap, …) are passed over.
-"""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors of ours, and that takes ``_`` in the name of an option for ``-``."""
-
-    def error(self, message: str) -> NoReturn:
-        """Complain."""
-        raise UsageError(f"{message}. See {self.prog} --help.")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse after the names of options are spelt our way."""
-        return super().parse_known_args([_with_hyphens(a) for a in args or ()], namespace)
-
-
-def _with_hyphens(argument: str) -> str:
-    name, equals, value = argument.partition("=")
-    return name.replace("_", "-") + equals + value if name.startswith("--") else argument
-
-
-class _Collect(argparse.Action):
-    """Values of every occurrence of an option, in place of its default."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        given = vars(namespace).setdefault("given", set())
-        before = getattr(namespace, self.dest) if self.dest in given else []
-        given.add(self.dest)
-        setattr(namespace, self.dest, [*before, *values])
-
-
-def parser(epilog: str = EXIT_CODES, again: bool = False) -> Parser:
-    """The parser of the main command; where a run is done `again` by its record, that has what is not given."""
-    p = Parser(
-        prog="lumirage",
-        description="Evaluate deformable brain image registration on a BIDS dataset under the same conditions for all.",
-        epilog=DIFFERENCES + "\n" + epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    optional: dict[str, Any] = {"nargs": "?"} if again else {}
-    p.add_argument("bids_dir", type=Path, metavar="BIDS_DIR", help="the dataset, as downloaded", **optional)
-    p.add_argument("out_dir", type=Path, metavar="OUT_DIR", help="where the derivatives go", **optional)
-    p.add_argument(
-        "level",
-        nargs="*" if again else "+",
-        metavar="{participant,group}",
-        help="register and score pairs; make tables and report; or both, one after the other",
-    )
-    p.add_argument("--version", action="version", version=f"lumirage {__version__}")
-    p.add_argument(
-        "-v", "--verbose", action="count", default=0, help="tell of every scan and pair; -vv: of the libraries too"
-    )
-    p.add_argument(
-        "--config-file", type=Path, metavar="FILE", help="run OUT_DIR/config/RUN.toml again; what else is given counts"
-    )
-    _what(p.add_argument_group("what is compared"))
-    _which(p.add_argument_group("which scans"))
-    _how(p.add_argument_group("how it runs"))
-    return p
-
-
-def _list(group: argparse._ArgumentGroup, *names: str, **more: Any) -> None:
-    group.add_argument(*names, nargs="+", action=_Collect, default=[], **more)
-
-
-def _what(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--protocol", default="default", metavar="NAME|FILE.toml", help="the experiment (default: default)"
-    )
-    _list(group, "--methods", metavar="NAME", help="instead of the protocol's; +NAME: besides")
-    _list(group, "--labellings", metavar="NAME", help="instead of the protocol's")
-    _list(group, "--variants", metavar="NAME", help="only these of the protocol's; some are run on request alone")
-    _list(
-        group,
-        *("--derivatives", "-d"),
-        metavar="[NAME=]PATH",
-        help="datasets with label maps, masks (default NAME: the program that made it)",
-    )
-    group.add_argument(
-        "--extension",
-        action="append",
-        metavar="FILE.py",
-        help="Python file with methods, labellers, maskers, measures of your own; its code is run",
-    )
-    group.add_argument("--max-pairs", type=values.positive_int, metavar="N", help="a random subset of the pairs")
-    group.add_argument("--seed", "--random-seed", type=int, default=0, metavar="N", help="of that subset")
-
-
-def _which(group: argparse._ArgumentGroup) -> None:
-    _list(
-        group,
-        "--participant-label",
-        metavar="L",
-        help="subjects whose scans move; all other subjects' scans stay fixed ones, and are prepared",
-    )
-    _list(group, "--fixed-label", metavar="L", help="subjects whose scans are fixed")
-    _list(group, "--only", metavar="L", help="subjects whose scans move and are fixed: pairs among these alone")
-    _list(group, "--exclude-participant-label", metavar="L", help="subjects that are left out altogether")
-    _list(group, "--session-id", "--session-label", metavar="L", help="only these sessions")
-    group.add_argument("--bids-filter-file", metavar="NAME|FILE", help="PyBIDS filter, instead of the protocol's")
-    group.add_argument("--bids-database-dir", type=Path, metavar="DIR", help="keep the dataset's index here")
-    group.add_argument(
-        *("--skip-bids-validation", "--skip-bids-validator"),
-        action="store_true",
-        help="accept a dataset with a faulty description",
-    )
-
-
-def _how(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--stage", choices=("prepare", "register", "all"), default="all", help="only a part of the work")
-    _list(group, "--redo", metavar="METHOD", help="make all results of these methods again")
-    group.add_argument("--save", choices=("none", "labels", "images", "transforms", "all"), default="none")
-    group.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]")
-    group.add_argument(
-        *("--nthreads", "--n-threads", "--n-cpus"),
-        type=values.positive_int,
-        metavar="N",
-        help="threads of all processes together (default: one a core)",
-    )
-    group.add_argument(
-        *("--nprocs", "--n-procs"),
-        type=values.positive_int,
-        metavar="N",
-        help="processes (default: one a GPU, or as many as there are threads for)",
-    )
-    group.add_argument(
-        "--omp-nthreads", type=values.positive_int, metavar="N", help="threads a process (default: nthreads/nprocs)"
-    )
-    group.add_argument(
-        *("--mem", "--mem-gb", "--memory-gb"),
-        type=values.gigabytes,
-        metavar="GB",
-        help="memory for all processes: GB, or with a unit, 16G, 16000M (default: 90 %% of it)",
-    )
-    group.add_argument("--mem-mb", type=values.megabytes, dest="mem", metavar="MB", help="the same in MB")
-    group.add_argument("--pair-timeout", type=values.positive, metavar="S", help="stop a pair after so many seconds")
-    group.add_argument("--use-plugin", type=Path, metavar="FILE", help="Nipype plugin file (YAML), for clusters")
-    group.add_argument(
-        "-w", "--work-dir", type=values.folder, metavar="DIR", help="scratch folder (default: OUT_DIR/work)"
-    )
-    group.add_argument("--clean-workdir", action="store_true", help="accepted: work folders are removed in any case")
-    group.add_argument("--notrack", action="store_true", help="accepted: nothing is ever tracked")
-    group.add_argument(
-        "--sloppy", action="store_true", help="3 mm and a tenth of the iterations: to try, not to publish"
-    )
-    group.add_argument(
-        "--no-pictures", action="store_true", help="pages without pictures of heads and brains, which identify people"
-    )
-    group.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
-    group.add_argument(
-        "--freeze",
-        type=Path,
-        metavar="FILE",
-        help="with --dry-run: write the plan to FILE; else: refuse to differ from the plan in FILE",
-    )
-    group.add_argument(
-        "--print-needed-files", action="store_true", help="with --dry-run: print the files that a run reads"
-    )
-    group.add_argument(
-        "--print-work", action="store_true", help="with --dry-run: print what is left to do, as a table for scripts"
-    )
-    group.add_argument("--reports-only", action="store_true", help="only the reports, from what is there")
-    group.add_argument("--write-graph", action="store_true", help="write the Nipype graphs as OUT_DIR/logs/*.dot")
-    group.add_argument("--stop-on-first-crash", action="store_true", help="end when Nipype meets an error of its own")
 
 
 def without_extensions(argv: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from tests.conftest import run_program
 def test_help_and_commands_answer_without_a_dataset() -> None:
     told = run_program(["--help"])
     assert told.code == 0
-    for word in ("--only", "--nthreads", "lumirage demo DIR", "read otherwise than fMRIPrep", "75 interrupted"):
+    for word in ("--only", "--nthreads", "lumirage demo DIR", "not as in fMRIPrep", "75 interrupted"):
         assert word in told.out
     for command in ("demo", "methods", "labellings", "protocols"):
         about = run_program([command, "--help"])

@@ -6,18 +6,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lumirage_bids.base.errors import MissingInputError, NothingSelectedError, UsageError
+from lumirage_bids.base.errors import MissingInputError, UsageError
 from lumirage_bids.bids.dataset import datalad_get_line
-from lumirage_bids.bids.left_out import list_names
 from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.experiment.again import look_back
 from lumirage_bids.experiment.arms import ArmOfRun, choose_arms
 from lumirage_bids.experiment.declared import Protocol
 from lumirage_bids.experiment.downstream import FEWEST_SCANS, DownstreamJob, draw
 from lumirage_bids.experiment.labels_of_run import choose_labels
-from lumirage_bids.experiment.pairs import choose_pairs, sample_subjects
-from lumirage_bids.experiment.plan import Done, Plan, Task, is_present
+from lumirage_bids.experiment.plan import Done, Plan, ScanJob, Task
 from lumirage_bids.experiment.plan_builder import PlanBuilder
+from lumirage_bids.experiment.selection import Selection, is_present, select
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import read_masking
 from lumirage_bids.methods.programs.call import missing_program
@@ -29,44 +28,6 @@ NOTHING_DONE = Done()
 
 Work = tuple[tuple[ArmOfRun, ...], Task]
 """A task and the arms that share its registration."""
-
-
-def _choose_asked(pairs: Sequence[Pair], n_scans: int, settings: Settings) -> tuple[Pair, ...]:
-    """Pairs of the moving and fixed subjects that are named; of all where none are."""
-    moving, fixed = settings.participant_label, settings.fixed_label
-    asked = tuple(
-        p for p in pairs if (not moving or p.moving.subject in moving) and (not fixed or p.fixed.subject in fixed)
-    )
-    if not asked:
-        check = " and ".join([*settings.named_subjects, *(["--max-pairs"] if settings.max_pairs else [])])
-        raise NothingSelectedError(
-            f"No pair is left of {len(pairs)} pairs of {n_scans} scans. Check {check or '[pairs] of the protocol'}."
-        )
-    return asked
-
-
-def choose_reference(scans: Sequence[Scan], wanted: str, labellings: tuple[str, ...]) -> Scan:
-    """Scan that all others are aligned to: the first or the named subject's.
-
-    One whose content is here if any is; of these a T1w scan if there is one, else T1-weighted otherwise (UNIT1).
-
-    Raises
-    ------
-    MissingInputError
-        The named subject is not among the scans.
-    """
-    candidates = [s for s in scans if wanted in ("first", s.subject)]
-    if not candidates:
-        subjects = ", ".join(sorted({s.subject for s in scans}))
-        raise MissingInputError(f"The protocol's reference is subject '{wanted}', but the scans are of: {subjects}.")
-    contrasts = ("T1w", "UNIT1")
-    return min(
-        candidates,
-        key=lambda s: (
-            not is_present(s, labellings),
-            contrasts.index(s.suffix) if s.suffix in contrasts else len(contrasts),
-        ),
-    )
 
 
 def check_content(plan: Plan, named: Mapping[str, Iterable[str]]) -> None:
@@ -99,30 +60,6 @@ def check_content(plan: Plan, named: Mapping[str, Iterable[str]]) -> None:
         raise refuse(f"The content of {plan.reference.relative}, to which others are aligned,", [plan.reference])
 
 
-def _check_selection(
-    scans: Sequence[Scan], dataset: Dataset, named: Mapping[str, Iterable[str]], excluded: Collection[str]
-) -> None:
-    for option, wanted in named.items():
-        for subject in wanted:
-            if scans and subject not in {s.subject for s in scans}:
-                have = ", ".join(sorted({s.subject for s in scans}))
-                why = "".join(f" ({s.reason})" for s in dataset.left_out if s.subject == subject)
-                if subject in excluded:
-                    why = " (--exclude-participant-label leaves it out)"
-                raise MissingInputError(
-                    f"{option} {subject}: no eligible scan of that subject{why}. There are: {have}."
-                )
-    if len(scans) < 2:
-        excluding = "--exclude-participant-label, " if excluded else ""
-        there = ", ".join(f"{name} ({n} scans)" for name, n in dataset.offered.items())
-        raise NothingSelectedError(
-            f"{len(scans)} scan(s) selected in {dataset.root}: a pair needs two. Check {excluding}--bids-filter-file, "
-            "--session-id and which scans have label maps."
-            + (f" The derivatives have: {there}. To choose: --labellings {' '.join(dataset.offered)}." if there else "")
-            + (f" No scan fits for {list_names(dataset.left_out)}." if dataset.left_out else "")
-        )
-
-
 def _check_redo(arms: Iterable[ArmOfRun], settings: Settings) -> None:
     """Refuse to make again what is not made in this run."""
     names = dict.fromkeys(stage.name for arm in arms for stage in arm.stages)
@@ -148,90 +85,86 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
         Something asked for is unknown, not there, or leaves no pair.
     """
     arms = choose_arms(protocol, settings)
-    labels = choose_labels(protocol, settings, dataset)
-    names = tuple(labelling.name for labelling in labels)
-    _check_carried(arms, names)
-    selected = [s for s in dataset.scans if s.template or not settings.session_id or s.session in settings.session_id]
-    eligible = tuple(s for s in selected if any(labelling.has(s) for labelling in labels))
-    scans = sample_subjects(eligible, settings.seed, protocol.pairs.subjects)
-    _check_selection(scans, dataset, settings.named_subjects, settings.exclude_participant_label)
-    pairs = choose_pairs(scans, protocol.pairs, settings.seed, settings.max_pairs)
-    possible = choose_pairs(scans, replace(protocol.pairs, max=None, max_per_contrast=None), settings.seed)
-    asked = _choose_asked(pairs, len(scans), settings)
-    # A template may be the reference though it has no label map.
-    reference = choose_reference((*scans, *(s for s in selected if s.template)), protocol.reference, names)
-    here = {s for s in {s for p in asked for s in (p.moving, p.fixed)} if is_present(s, names)}
-    runnable = tuple(p for p in asked if p.moving in here and p.fixed in here)
-    how = read_masking(protocol.masks)
+    over = select(dataset, protocol, settings, choose_labels(protocol, settings, dataset))
+    _check_redo(arms, settings)
     builder = PlanBuilder(
         arms=arms,
-        labels=labels,
-        masking=how,
-        reference=reference,
+        labels=over.labels,
+        masking=read_masking(protocol.masks),
+        reference=over.reference,
         done=done,
         weights=settings.weights,
         seed=settings.seed,
         save=settings.save,
     )
-    _check_redo(arms, settings)
     groups = share_registrations(arms)
-    tasks = [(own, builder.make_task(pair, own)) for own in groups for pair in runnable if settings.stage != "prepare"]
-    drawn = _draw(pairs, protocol.downstream, settings.seed)
-    among = [s for s in drawn if is_present(s, names)]
-    # Whoever registers them; not where images are made worse on purpose, nor controls, which register nothing.
-    composing = [
-        (own, builder.make_task(pair, own))
-        for own in groups
-        for pair in pairs
-        if own[0].is_composed and pair.moving in among and pair.fixed in among
-    ]
-    downstream = tuple(builder.plan_downstream(drawn, among, composing, settings.redo))
-    batches, n_done = builder.make_batches(_with_composed(tasks, downstream), settings.nprocs, settings.redo)
-    involved = builder.find_involved(runnable, None if settings.stage == "prepare" else batches)
-    # Jobs of an array that prepare the same scans begin with their own, so that they do not wait for one another.
-    own = {p.moving for p in runnable} if settings.participant_label else set()
-    ordered = sorted(involved | ({reference} if involved else set()), key=lambda s: (s not in own, s.name))
-    preparing = tuple(p for s in ordered if (p := builder.plan_preparation(s, labelled=s in involved)))
-    unprepared = [job.scan for job in preparing if job.variants]
-    if not settings.dry_run and (missing := next(missing_synthesis(arms, unprepared), "")):
-        raise MissingInputError(f"Scans cannot be prepared here: {missing}")
+    pairs = () if settings.stage == "prepare" else over.runnable
+    tasks = [(own, builder.make_task(pair, own)) for own in groups for pair in pairs]
+    drawn = _draw(over.pairs, protocol.downstream, settings.seed)
+    downstream = _plan_downstream(builder, over, drawn, groups, settings.redo)
+    batches, n_done = builder.make_batches(_mark_composed(tasks, downstream), settings.nprocs, settings.redo)
+    involved = builder.find_involved(over.runnable, None if settings.stage == "prepare" else batches)
+    scans = _put_own_first(involved, over, settings)
+    preparing = tuple(job for s in scans if (job := builder.plan_preparation(s, labelled=s in involved)))
+    if not settings.dry_run:
+        _check_synthesis(arms, preparing)
     return Plan(
-        scans=scans,
-        unlabelled=tuple(s for s in selected if s not in eligible and s is not reference),
-        pairs=pairs,
-        n_subjects=len({s.subject for s in eligible if not s.template}),
-        n_pairs=len(possible),
-        asked=asked,
-        runnable=runnable,
-        reference=reference,
+        **vars(over),
         arms=arms,
-        labels=labels,
-        masking=how,
+        masking=builder.masking,
         preparing=preparing,
-        aligning=tuple(a for s in ordered for a in builder.plan_alignments(s)),
+        aligning=tuple(job for s in scans for job in builder.plan_alignments(s)),
         batches=batches,
         n_done=n_done,
         again=look_back(batches, done, settings.redo),
         found=frozenset(dataset.found),
-        made={s.name: dict(i for v in builder.variants for i in builder.made(s, v).items()) for s in ordered},
-        expected={
-            (arm, name, t.pair.moving.name, t.pair.fixed.name): value
-            for _, t in tasks
-            for (arm, name), value in t.hashes.items()
-        },
-        left_out=dataset.left_out,
+        made={s.name: builder.list_made(s) for s in scans},
+        expected=_list_expected(tasks),
         drawn=drawn,
         downstream=downstream,
     )
 
 
-def _check_carried(arms: Sequence[ArmOfRun], names: Sequence[str]) -> None:
-    for arm in arms:
-        if arm.method.carries and arm.method.carries not in names:
-            raise UsageError(
-                f"[methods.{arm.name}] labelling = {arm.method.carries!r} is none of this run, which has "
-                f"{', '.join(names)}. Name that of the maps, or choose it by --labellings."
-            )
+def _put_own_first(involved: set[Scan], over: Selection, settings: Settings) -> list[Scan]:
+    """Scans to be prepared, and the reference, in order: jobs of an array that prepare the same ones do not wait."""
+    own = {p.moving for p in over.runnable} if settings.participant_label else set()
+    return sorted(involved | ({over.reference} if involved else set()), key=lambda s: (s not in own, s.name))
+
+
+def _list_expected(tasks: Iterable[Work]) -> dict[tuple[str, str, str, str], str]:
+    """(arm label, labelling, moving, fixed) → hash of its row."""
+    return {
+        (arm, name, task.pair.moving.name, task.pair.fixed.name): value
+        for _, task in tasks
+        for (arm, name), value in task.hashes.items()
+    }
+
+
+def _check_synthesis(arms: Iterable[ArmOfRun], preparing: Iterable[ScanJob]) -> None:
+    """Refuse to begin where images cannot be synthesised."""
+    if missing := next(missing_synthesis(arms, [job.scan for job in preparing if job.variants]), ""):
+        raise MissingInputError(f"Scans cannot be prepared here: {missing}")
+
+
+def _plan_downstream(
+    builder: PlanBuilder,
+    over: Selection,
+    drawn: Sequence[Scan],
+    groups: Iterable[tuple[ArmOfRun, ...]],
+    redo: Collection[str],
+) -> tuple[DownstreamJob, ...]:
+    """What is left to be found out of transforms among the scans drawn that are here, whoever registers them.
+
+    Not where images are made worse on purpose, nor of controls, which register nothing.
+    """
+    here = [s for s in drawn if is_present(s, tuple(labels.name for labels in over.labels))]
+    composing = [
+        (own, builder.make_task(pair, own))
+        for own in groups
+        for pair in over.pairs
+        if own[0].is_composed and pair.moving in here and pair.fixed in here
+    ]
+    return tuple(builder.plan_downstream(drawn, here, composing, redo))
 
 
 def _draw(pairs: Sequence[Pair], size: int | None, seed: int) -> tuple[Scan, ...]:
@@ -252,7 +185,7 @@ def _draw(pairs: Sequence[Pair], size: int | None, seed: int) -> tuple[Scan, ...
     return drawn
 
 
-def _with_composed(tasks: list[Work], downstream: Collection[DownstreamJob]) -> list[Work]:
+def _mark_composed(tasks: list[Work], downstream: Collection[DownstreamJob]) -> list[Work]:
     """Tasks, those marked whose transforms are composed."""
     if not downstream:
         return tasks

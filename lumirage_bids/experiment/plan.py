@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from lumirage_bids.base.parameters import digest
-from lumirage_bids.bids.left_out import LeftOut
-from lumirage_bids.bids.scans import File, Pair, Scan
+from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.downstream import DownstreamJob, digest_of_draw
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
+from lumirage_bids.experiment.selection import Selection
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.output import agreements, paths
@@ -238,51 +238,33 @@ class Again:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is to be done.
+class Plan(Selection):
+    """What is to be done, and what it is over.
 
     Attributes
     ----------
-    scans : tuple of Scan
-        Eligible scans: selected by the filters and with at least one label map, here or to be made.
-    pairs : tuple of Pair
-        The protocol's pairs, sampled before it was asked what is present.
-    n_subjects, n_pairs : int
-        Subjects, and pairs of the sampled subjects, that there were to draw from.
-    asked : tuple of Pair
-        Those of `pairs` that this run was asked to do (participant and fixed labels).
-    runnable : tuple of Pair
-        Those of `asked` whose files are all here.
-    found : frozenset of str
-        Labellings whose maps were found.
+    arms : tuple of ArmOfRun
+    masking : Masking
+        How brains are found.
+    preparing, aligning, batches : tuple
+        Work that is left, in the order that it is done in.
     n_done : int
         Registrations that need not be repeated.
     again : Again
         What of the work was done before, and why it is done again.
+    found : frozenset of str
+        Labellings whose maps were found.
     made : mapping
         Name of a scan → what is made of it, as file below the output folder → digest.
-    masking : Masking
-        How brains are found.
     expected : mapping
         (arm label, labelling, moving, fixed) → hash that the row of a runnable pair must have.
-    left_out : tuple of LeftOut
-        Subjects of the dataset no image of whom fits the filters.
     drawn : tuple of Scan
         Scans that the protocol's ``[downstream]`` draws.
     downstream : tuple of DownstreamJob
         What is left to be found out of the transforms among them, whoever registers them.
     """
 
-    scans: tuple[Scan, ...]
-    unlabelled: tuple[Scan, ...]
-    pairs: tuple[Pair, ...]
-    n_subjects: int
-    n_pairs: int
-    asked: tuple[Pair, ...]
-    runnable: tuple[Pair, ...]
-    reference: Scan
     arms: tuple[ArmOfRun, ...]
-    labels: tuple[LabellingOfRun, ...]
     masking: Masking
     preparing: tuple[ScanJob, ...]
     aligning: tuple[AlignmentJob, ...]
@@ -292,7 +274,6 @@ class Plan:
     found: frozenset[str]
     made: Mapping[str, Mapping[Path, str]]
     expected: Mapping[tuple[str, str, str, str], str]
-    left_out: tuple[LeftOut, ...] = ()
     drawn: tuple[Scan, ...] = ()
     downstream: tuple[DownstreamJob, ...] = ()
 
@@ -328,36 +309,3 @@ class Plan:
             conditions(arm, self.reference, labels): facts(arm, self.reference, labels)
             for arm, labels in product(self.arms, self.labels)
         }
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Subjects that the pairs are made of, all or a sample."""
-        return tuple(sorted({s.subject for s in self.scans if not s.template}))
-
-    @property
-    def missing(self) -> tuple[Scan, ...]:
-        """Scans of the pairs asked for whose content is not here."""
-        scans = {s.name: s for p in self.asked for s in (p.moving, p.fixed)}
-        return tuple(s for _, s in sorted(scans.items()) if not is_present(s, self._labellings))
-
-    @property
-    def n_present(self) -> int:
-        """Pairs of the protocol whose scans are here, whoever is asked to do them."""
-        scans = {s.name: s for p in self.pairs for s in (p.moving, p.fixed)}
-        present = {name for name, scan in scans.items() if is_present(scan, self._labellings)}
-        return sum({p.moving.name, p.fixed.name} <= present for p in self.pairs)
-
-    @property
-    def files(self) -> tuple[File, ...]:
-        """Files that the pairs asked for read if they are here: those of their scans and of the reference."""
-        scans = {s: None for p in self.asked for s in (p.moving, p.fixed)} | {self.reference: None}
-        return tuple({f.path: f for s in scans for f in s.wants(self._labellings)}.values())
-
-    @property
-    def _labellings(self) -> tuple[str, ...]:
-        return tuple(labels.name for labels in self.labels)
-
-
-def is_present(scan: Scan, labellings: tuple[str, ...]) -> bool:
-    """Whether all files of a scan that a run reads are here."""
-    return all(f.present for f in scan.needs(labellings))

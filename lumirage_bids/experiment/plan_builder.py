@@ -142,6 +142,10 @@ class PlanBuilder:
             paths.alignment(scan, self.reference, variant): self.alignment_hash(scan, variant),
         }
 
+    def list_made(self, scan: Scan) -> dict[Path, str]:
+        """What is made of a scan for every variant → digests."""
+        return {file: value for variant in self.variants for file, value in self.made(scan, variant).items()}
+
     def agreements(self, scan: Scan) -> Iterator[tuple[LabellingOfRun, LabellingOfRun, str]]:
         """Labellings of a scan that are compared with others, and the digest of each comparison."""
         for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):

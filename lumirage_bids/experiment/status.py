@@ -10,7 +10,8 @@ import pandas as pd
 from lumirage_bids.base.failures import PASSING
 from lumirage_bids.bids.scans import Pair
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
-from lumirage_bids.experiment.plan import Plan, is_present
+from lumirage_bids.experiment.plan import Plan
+from lumirage_bids.experiment.selection import is_present
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.folder import Output
 

@@ -11,7 +11,7 @@ from lumirage_bids.bids.dataset import Dataset
 from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.experiment import protocol
 from lumirage_bids.experiment.make_plan import make_plan
-from lumirage_bids.experiment.plan import Done, EarlierRow, Plan, conditions, prepared_files
+from lumirage_bids.experiment.plan import Done, EarlierRow, Plan, digest_conditions, prepared_files
 from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.output import paths
 
@@ -69,14 +69,14 @@ def finished(made: Plan) -> Done:
     earlier = {
         (arm.variant, arm.name, labels.name, t.pair.moving.name, t.pair.fixed.name): (
             EarlierRow(
-                conditions(arm, b.reference, labels), t.registration_hash, t.hashes[arm.label, labels.name], True
+                digest_conditions(arm, b.reference, labels), t.registration_hash, t.hashes[arm.label, labels.name], True
             ),
         )
         for b in made.batches
         for t in b.tasks
         for arm, labels in product(b.arms, b.labels)
     }
-    return Done(rows=frozenset(rows), files=files, earlier=earlier, facts=made.made_under)
+    return Done(rows=frozenset(rows), files=files, earlier=earlier, conditions=made.conditions)
 
 
 def with_transforms(done: Done, made: Plan) -> Done:

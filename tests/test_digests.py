@@ -52,7 +52,7 @@ def digests(made: Plan) -> dict[str, Any]:
     files = {f"{name}: {file}": value for name, files in made.made.items() for file, value in files.items()}
     return {
         "arms": {arm.label: [arm.registration, arm.hash] for arm in made.arms},
-        "conditions": made.conditions,
+        "conditions": made.digests,
         "made": digest(files),
         "rows": digest({" ".join(key): value for key, value in made.expected.items()}),
     }
@@ -111,7 +111,7 @@ def _changed(root: Path, monkeypatch: pytest.MonkeyPatch, raised: type) -> dict[
     for _ in range(2):
         made = planned(root, "default")
         registrations = {(b.arm.label, t.registration_hash) for b in made.batches for t in b.tasks}
-        seen.append((made.expected, made.conditions, digests(made)["made"], registrations))
+        seen.append((made.expected, made.digests, digests(made)["made"], registrations))
         monkeypatch.setattr(raised, "revision", raised.revision + 1)  # type: ignore[attr-defined]
     (rows, conditions, files, registered), (rows2, conditions2, files2, registered2) = seen
     return {

@@ -132,7 +132,7 @@ def _find_unasked(planned: PlannedPairs, records: Sequence[Mapping[str, Any]], a
 def _asked_arms(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
     """Arms (label, variant, method) and labellings that any run was asked for."""
     arms = {label: (label, str(arm["variant"]), str(arm["name"])) for r in records for label, arm in r["arms"].items()}
-    for key in output.read_json(score_table.CONDITIONS):
+    for key in output.read_json(score_table.LATEST):
         label, _, labelling = key.rpartition("/")
         if label in arms:
             yield arms[label], labelling

@@ -68,8 +68,8 @@ class Run:
                 freeze.hold(output, self.frozen)
             initialise(output, self.dataset, name, self.settings.sloppy)
             write_descriptions(output, self.plan)
-            score_table.note_conditions(output, {**self.plan.conditions, **self.plan.conditions_of_transforms})
-            history.note_facts(output, self.plan.made_under)
+            score_table.note_latest(output, {**self.plan.digests, **self.plan.digests_of_transforms})
+            history.note_conditions(output, self.plan.conditions)
             history.note_outdated(output, self.plan.again.outdated, frozenset(self.plan.expected.values()))
             score_table.note_columns(output)
         with output.replacing(f"config/{self.id}.toml") as temporary:

@@ -17,7 +17,7 @@ import numpy as np
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.arms import ArmOfRun
-from lumirage_bids.experiment.plan import Batch, Plan, Task, conditions
+from lumirage_bids.experiment.plan import Batch, Plan, Task, digest_conditions
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.fill_in import GIVEN
 from lumirage_bids.output.folder import Output
@@ -40,11 +40,11 @@ class Rows:
         self.batch, self.output = batch, output
         self.arms = {arm.label: arm for arm in batch.arms}
         self.files: dict[Key, Path] = {}
-        self.conditions: dict[Key, str] = {}
+        self.digests: dict[Key, str] = {}
         for arm, labels in product(batch.arms, batch.labels):
             key = (arm.label, labels.name)
             self.files[key] = paths.scores(batch.moving, labels.name, arm.label, batch.digest)
-            self.conditions[key] = conditions(arm, batch.reference, labels)
+            self.digests[key] = digest_conditions(arm, batch.reference, labels)
         self.read()
 
     def read(self) -> None:
@@ -140,7 +140,7 @@ class Rows:
             "evaluation": arm.evaluation.words,
             "hash": task.hashes[key],
             "registration_hash": task.registration_hash,
-            "conditions": self.conditions[key],
+            "conditions": self.digests[key],
             "finished": _write_time(),
             "moving_subject": pair.moving.subject,
             "fixed_subject": pair.fixed.subject,

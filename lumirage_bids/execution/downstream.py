@@ -20,7 +20,7 @@ from lumirage_bids.execution.score_pair import on_grid
 from lumirage_bids.experiment.done import read_done
 from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
-from lumirage_bids.experiment.plan import Plan, conditions
+from lumirage_bids.experiment.plan import Plan, digest_conditions
 from lumirage_bids.measures.overlap import dice, scored_structures
 from lumirage_bids.measures.pair import Detour, LabelArray
 from lumirage_bids.methods.base import Context
@@ -99,8 +99,8 @@ class ScanAtWork:
         scan, arm = self.job.scan, self.job.arm
         for labels in self.job.labels:
             if file == paths.fusion(scan, arm.label, labels.name):
-                return self._table(self.fuse(labels), conditions(arm, self.job.reference, labels)), FUSED
-        return self._table(self.chain(), conditions(arm, self.job.reference)), CHAINS
+                return self._table(self.fuse(labels), digest_conditions(arm, self.job.reference, labels)), FUSED
+        return self._table(self.chain(), digest_conditions(arm, self.job.reference)), CHAINS
 
     def _table(self, rows: Iterator[dict[str, Any]], under: str) -> pd.DataFrame:
         arm = {"variant": self.job.arm.variant, "method": self.job.arm.name}

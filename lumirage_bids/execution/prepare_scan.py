@@ -28,7 +28,7 @@ from lumirage_bids.bids.look_up_tables import is_mixed, only_named
 from lumirage_bids.execution.damage import disown_damaged
 from lumirage_bids.execution.synthesise import synthesise
 from lumirage_bids.experiment.downstream import DownstreamJob
-from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, digest_agreement
 from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import versions_here
 from lumirage_bids.labellers import absent_structures, find_unnamed, named_structures, segment_checked
@@ -271,7 +271,7 @@ def _agreement(
         "Contrast": scan.suffix,
         "Sequence": scan.sequence,
         **found,
-        "Conditions": agreement_conditions(labels, reference),
+        "Conditions": digest_agreement(labels, reference),
     }
 
 

@@ -15,9 +15,9 @@ from lumirage_bids.experiment.plan import (
     EarlierRow,
     RowKey,
     Task,
-    conditions,
-    facts,
+    digest_conditions,
     prepared_files,
+    tell_conditions,
 )
 from lumirage_bids.methods.identity import Identity
 from lumirage_bids.output import paths
@@ -50,12 +50,12 @@ def look_back(batches: Iterable[Batch], done: Done, redo: Container[str]) -> Aga
                 n_scored += saved
                 n_unsaved += not saved and _is_work(batch.arm) and _was_registered(task, rows)
             for key, arm, labels, earlier in rows:
-                under = looking.conditions[arm.label, labels.name]
-                old = next((row for row in earlier if row.conditions == under), earlier[-1])
+                under = looking.digests[arm.label, labels.name]
+                old = next((row for row in earlier if row.digest == under), earlier[-1])
                 why = ON_PURPOSE if on_purpose else looking.explain(task, arm, labels, old)
                 if why:
                     reasons[key] = why
-                if old.conditions == under and old.hash != task.hashes[arm.label, labels.name]:
+                if old.digest == under and old.hash != task.hashes[arm.label, labels.name]:
                     outdated[old.hash] = why
     return Again(reasons=reasons, outdated=outdated, n_scored=n_scored, n_unsaved=n_unsaved)
 
@@ -78,7 +78,9 @@ class _Looking:
     def __init__(self, batch: Batch, done: Done) -> None:
         self.batch, self.done = batch, done
         self.scored = {(arm.label, labels.name): (arm, labels) for arm, labels in product(batch.arms, batch.labels)}
-        self.conditions = {key: conditions(arm, batch.reference, labels) for key, (arm, labels) in self.scored.items()}
+        self.digests = {
+            key: digest_conditions(arm, batch.reference, labels) for key, (arm, labels) in self.scored.items()
+        }
         self._differences: dict[tuple[str, str], str] = {}
 
     def rows(self, task: Task) -> Iterator[_Row]:
@@ -97,14 +99,14 @@ class _Looking:
 
     def explain(self, task: Task, arm: ArmOfRun, labels: LabellingOfRun, old: EarlierRow) -> str:
         """Why an earlier row does not count; empty for one that is only tried again."""
-        now = self.conditions[arm.label, labels.name]
+        now = self.digests[arm.label, labels.name]
         if old.hash == task.hashes[arm.label, labels.name]:
             return ""
-        if old.conditions != now:
-            if (old.conditions, now) not in self._differences:
-                new = facts(arm, self.batch.reference, labels)
-                self._differences[old.conditions, now] = differences(self.done.facts.get(old.conditions), new)
-            return self._differences[old.conditions, now]
+        if old.digest != now:
+            if (old.digest, now) not in self._differences:
+                new = tell_conditions(arm, self.batch.reference, labels)
+                self._differences[old.digest, now] = differences(self.done.conditions.get(old.digest), new)
+            return self._differences[old.digest, now]
         ends = (task.pair.moving, task.pair.fixed)
         if old.registration != task.registration_hash:
             scans = dict.fromkeys((*ends, self.batch.reference))

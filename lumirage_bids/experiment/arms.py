@@ -79,8 +79,8 @@ class ArmOfRun:
     @property
     def hash(self) -> str:
         """Digest of all parameters, of the revisions of the steps, and of the user's own code."""
-        conditions = (self.preparation, self.alignment, self.evaluation)
-        own = (self.name, self.method.name, self.method, *conditions, self.revisions, *self.own_code)
+        shared = (self.preparation, self.alignment, self.evaluation)
+        own = (self.name, self.method.name, self.method, *shared, self.revisions, *self.own_code)
         return digest(*own, *self._started)
 
     @property
@@ -100,17 +100,17 @@ class ArmOfRun:
         }
 
     @property
-    def facts(self) -> dict[str, dict[str, object]]:
+    def conditions(self) -> dict[str, dict[str, object]]:
         """All that counts of the parameters of method, preparation, alignment and evaluation."""
         return {
-            "method": {"method": self.method.name, **counted_fields(self.method), **self._facts_of_start},
+            "method": {"method": self.method.name, **counted_fields(self.method), **self._conditions_of_start},
             "preparation": counted_fields(self.preparation),
             "alignment": counted_fields(self.alignment),
-            "evaluation": self.evaluation.facts,
+            "evaluation": self.evaluation.conditions,
         }
 
     @property
-    def _facts_of_start(self) -> dict[str, object]:
+    def _conditions_of_start(self) -> dict[str, object]:
         """Parameters and revisions of what is run before, each behind the name of it."""
         return {
             f"{s.name} {key}": value

@@ -59,7 +59,7 @@ def read_done(output: Output, subjects: Set[str], moving: Set[str] = frozenset()
         files=_Sidecars(files),
         notes=notes,
         earlier=_EarlierRows(tables),
-        facts=history.read_facts(output),
+        conditions=history.read_conditions(output),
         outdated=frozenset(outdated),
     )
 
@@ -91,8 +91,8 @@ class _EarlierRows(Mapping[RowKey, tuple[EarlierRow, ...]]):
     def _found(self) -> dict[RowKey, tuple[EarlierRow, ...]]:
         found: dict[RowKey, tuple[EarlierRow, ...]] = {}
         for table in self.tables:
-            for *key, conditions, registration, value, state, _ in table.sort_values("finished").to_numpy():
-                row = EarlierRow(str(conditions), str(registration), str(value), state == "ok")
+            for *key, under, registration, value, state, _ in table.sort_values("finished").to_numpy():
+                row = EarlierRow(str(under), str(registration), str(value), state == "ok")
                 found[tuple(key)] = (*found.get(tuple(key), ()), row)
         return found
 

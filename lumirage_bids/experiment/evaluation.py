@@ -72,12 +72,12 @@ class Evaluation:
         )
 
     @property
-    def facts(self) -> dict[str, object]:
+    def conditions(self) -> dict[str, object]:
         """All that counts, under the names that a protocol has for it.
 
         Examples
         --------
-        >>> evaluation({"surface": True}).facts
+        >>> evaluation({"surface": True}).conditions
         {'grid': 'native', 'transfer': 'linear', 'surface': True, 'diffeomorphism': False}
         """
         own = {key: value for key, value in counted_fields(self).items() if key != "more"}

@@ -70,7 +70,7 @@ def follow(output: Output, rows: Mapping[str, pd.DataFrame]) -> Followed | None:
         if name in frozen.content["labellings"]
         for variant, method, moving, fixed in zip(*(table[c] for c in _KEY), strict=True)
     )
-    others = [*_criteria(frozen, read_records(output)), *_rows(frozen, rows, history.read_facts(output))]
+    others = [*_criteria(frozen, read_records(output)), *_rows(frozen, rows, history.read_conditions(output))]
     return Followed(digest=frozen.digest, deviations=others, left=planned - there, planned=planned)
 
 
@@ -81,11 +81,11 @@ def _criteria(frozen: Frozen, records: Sequence[Mapping[str, Any]]) -> Iterator[
             yield f"{key} {was:g} → {now[key]:g} in the statistics"
 
 
-def _rows(frozen: Frozen, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, history.Facts]) -> Iterator[str]:
+def _rows(frozen: Frozen, rows: Mapping[str, pd.DataFrame], full: Mapping[str, history.Conditions]) -> Iterator[str]:
     for name, table in rows.items():
         kinds = Counter(zip(*(table[c].astype(str) for c in ("variant", "method", "conditions")), strict=True))
-        for (variant, method, conditions), n in kinds.items():
-            if why := _explain(frozen, (variant, method), name, facts.get(conditions)):
+        for (variant, method, under), n in kinds.items():
+            if why := _explain(frozen, (variant, method), name, full.get(under)):
                 yield f"{n} row(s) of {in_words(variant, method)}, labelling {name}: {why}"
     pairs = Counter(pair for table in rows.values() for pair in zip(table["moving"], table["fixed"], strict=True))
     if more := sorted(set(pairs) - frozen.pairs):
@@ -93,13 +93,13 @@ def _rows(frozen: Frozen, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, 
         yield f"{sum(pairs[pair] for pair in more)} row(s) of pairs that are not in the plan: {named}"
 
 
-def _explain(frozen: Frozen, arm: tuple[str, str], labelling: str, made: history.Facts | None) -> str:
+def _explain(frozen: Frozen, arm: tuple[str, str], labelling: str, made: history.Conditions | None) -> str:
     """What is other in conditions of rows; empty where they are those laid down."""
     if arm not in frozen.arms:
         return "no arm of the plan"
     if labelling not in frozen.content["labellings"]:
         return "no labelling of the plan"
-    laid_down = frozen.facts(arm, labelling)
+    laid_down = frozen.find_conditions(arm, labelling)
     if made is not None and plain(made) == laid_down:
         return ""
     return history.differences(laid_down, None if made is None else plain(made))

@@ -92,7 +92,7 @@ def _masks(masking: Masking) -> dict[str, Any]:
 
 
 def _arm(arm: ArmOfRun) -> dict[str, Any]:
-    return {"variant": arm.variant, "name": arm.name, **arm.facts, "revisions": arm.revisions, **_code(arm.code)}
+    return {"variant": arm.variant, "name": arm.name, **arm.conditions, "revisions": arm.revisions, **_code(arm.code)}
 
 
 def _list_parameters(arm: ArmOfRun) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _describe_labelling(labels: LabellingOfRun, scans: list[Scan]) -> dict[str, 
         "reference": labels.reference,
         "revision": max(labels.labeller.revisions),
         **_code(labels.code),
-        "labeller": labels.facts,
+        "labeller": labels.conditions,
     }
     return made if labels.structures else {**made, "scored": _structure_names(labels, scans) or UNKNOWN}
 

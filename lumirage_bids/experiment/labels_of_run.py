@@ -51,7 +51,7 @@ class LabellingOfRun:
 
     def hash(self, scan: Scan) -> str:
         """Digest of what this labelling of this scan depends on."""
-        return digest(self.conditions, [f.fingerprint for f in self.labeller.files(scan, self.name)])
+        return digest(self.digest, [f.fingerprint for f in self.labeller.files(scan, self.name)])
 
     @property
     def is_existing(self) -> bool:
@@ -59,7 +59,7 @@ class LabellingOfRun:
         return self.labeller.reads
 
     @cached_property
-    def conditions(self) -> str:
+    def digest(self) -> str:
         """Digest of what is the same for all scans."""
         revised = [list(self.labeller.revisions)] if max(self.labeller.revisions) > 1 else []
         code = [code_digest(self.code)] if self.code else []
@@ -73,7 +73,7 @@ class LabellingOfRun:
         return read_code(self.labeller.code())
 
     @property
-    def facts(self) -> dict[str, object]:
+    def conditions(self) -> dict[str, object]:
         """All that counts of how the maps come about."""
         codings = [{str(index): name for index, name in sorted(coding.items())} for coding in self.structures]
         changed = {"what no table names": "left out"} if self.corrected else {}
@@ -84,9 +84,9 @@ class LabellingOfRun:
         return self.labeller.available(scan, self.name)
 
 
-def agreement_conditions(labels: LabellingOfRun, reference: LabellingOfRun) -> str:
+def digest_agreement(labels: LabellingOfRun, reference: LabellingOfRun) -> str:
     """Digest of what the agreements of a labelling with its reference must share to be summed up together."""
-    return digest("agreement", labels.conditions, reference.conditions)
+    return digest("agreement", labels.digest, reference.digest)
 
 
 def choose_labels(protocol: Protocol, settings: Settings, dataset: Dataset) -> tuple[LabellingOfRun, ...]:

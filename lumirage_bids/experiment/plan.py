@@ -12,13 +12,13 @@ from lumirage_bids.base.parameters import digest
 from lumirage_bids.bids.scans import Pair, Scan
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.downstream import DownstreamJob, digest_of_draw
-from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, digest_agreement
 from lumirage_bids.experiment.selection import Selection
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.alignment import Alignment
 from lumirage_bids.output import agreements, paths
 from lumirage_bids.output.downstream import DRAWN
-from lumirage_bids.output.history import Facts
+from lumirage_bids.output.history import Conditions
 from lumirage_bids.spatial.preparation import Preparation
 
 
@@ -154,16 +154,16 @@ class Batch:
         return digest(self.moving.key, [sorted(t.hashes.items()) for t in self.tasks])
 
 
-def conditions(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun | None = None) -> str:
+def digest_conditions(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun | None = None) -> str:
     """Digest of what the rows of an arm, and of a labelling if they are of one, must share to be summed up together."""
-    return digest(arm.hash, reference.name, *([labels.conditions] if labels else []))
+    return digest(arm.hash, reference.name, *([labels.digest] if labels else []))
 
 
-def facts(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun) -> Facts:
+def tell_conditions(arm: ArmOfRun, reference: Scan, labels: LabellingOfRun) -> Conditions:
     """The same conditions in full, as they are kept to be told later."""
     return {
-        **arm.facts,
-        "labelling": labels.facts,
+        **arm.conditions,
+        "labelling": labels.conditions,
         "revisions": {**arm.revisions, "labelling": max(labels.labeller.revisions)},
         "code": arm.code,
         "labeller_code": labels.code,
@@ -178,7 +178,7 @@ RowKey: TypeAlias = tuple[str, str, str, str, str]
 class EarlierRow(NamedTuple):
     """What an earlier row was made of, and whether it has scores."""
 
-    conditions: str
+    digest: str
     registration: str
     hash: str
     is_scored: bool
@@ -200,7 +200,7 @@ class Done:
         The same of files that could not be made, where trying again is of no use.
     earlier : mapping
         Row → what earlier ones were made of, the latest last.
-    facts : mapping
+    conditions : mapping
         Digest of conditions → the conditions in full.
     outdated : frozenset of Path
         Prepared images, below the output folder, that an earlier version made in a way that was wrong for them.
@@ -211,7 +211,7 @@ class Done:
     files: Mapping[Path, str] = field(default_factory=dict)
     notes: Mapping[Path, str] = field(default_factory=dict)
     earlier: Mapping[RowKey, tuple[EarlierRow, ...]] = field(default_factory=dict)
-    facts: Mapping[str, Facts] = field(default_factory=dict)
+    conditions: Mapping[str, Conditions] = field(default_factory=dict)
     outdated: frozenset[Path] = frozenset()
 
 
@@ -283,29 +283,29 @@ class Plan(Selection):
         return sum(len(b.tasks) for b in self.batches)
 
     @property
-    def conditions(self) -> dict[str, str]:
+    def digests(self) -> dict[str, str]:
         """``arm/labelling``, and ``labelling against reference``, → digest of their conditions."""
         scored = {
-            f"{arm.label}/{labels.name}": conditions(arm, self.reference, labels)
+            f"{arm.label}/{labels.name}": digest_conditions(arm, self.reference, labels)
             for arm, labels in product(self.arms, self.labels)
         }
         against = {
-            agreements.key(a.name, b.name): agreement_conditions(a, b)
+            agreements.key(a.name, b.name): digest_agreement(a, b)
             for a, b in product(self.labels, self.labels)
             if a.reference == b.name
         }
         return scored | against
 
     @property
-    def conditions_of_transforms(self) -> dict[str, str]:
+    def digests_of_transforms(self) -> dict[str, str]:
         """``arm`` → digest of the conditions of its transforms; and which scans were drawn to compose them."""
         drawn = {DRAWN: digest_of_draw(self.drawn)} if self.drawn else {}
-        return {arm.label: conditions(arm, self.reference) for arm in self.arms} | drawn
+        return {arm.label: digest_conditions(arm, self.reference) for arm in self.arms} | drawn
 
     @property
-    def made_under(self) -> dict[str, Facts]:
+    def conditions(self) -> dict[str, Conditions]:
         """Digest of the conditions of each arm and labelling → the conditions in full."""
         return {
-            conditions(arm, self.reference, labels): facts(arm, self.reference, labels)
+            digest_conditions(arm, self.reference, labels): tell_conditions(arm, self.reference, labels)
             for arm, labels in product(self.arms, self.labels)
         }

@@ -13,7 +13,7 @@ from lumirage_bids.bids.scans import Pair, Scan, fingerprint
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.downstream import FEWEST_ATLASES, DownstreamJob, digest_of_draw
 from lumirage_bids.experiment.downstream import REVISION as DOWNSTREAM
-from lumirage_bids.experiment.labels_of_run import LabellingOfRun, agreement_conditions
+from lumirage_bids.experiment.labels_of_run import LabellingOfRun, digest_agreement
 from lumirage_bids.experiment.plan import AlignmentJob, Batch, Done, ScanJob, Task, prepared_files
 from lumirage_bids.maskers import Masking
 from lumirage_bids.methods.base import Context
@@ -151,7 +151,7 @@ class PlanBuilder:
         for (i, labelling), (j, reference) in product(enumerate(self.labels), repeat=2):
             if labelling.reference == reference.name and labelling.has(scan) and reference.has(scan):
                 hashes = [self.label_hash(scan, i), self.label_hash(scan, j)]
-                value = digest(agreement_conditions(labelling, reference), hashes)
+                value = digest(digest_agreement(labelling, reference), hashes)
                 if not self._is_made(value, paths.agreement(scan, labelling.name, reference.name)):
                     yield labelling, reference, value
 

@@ -23,7 +23,7 @@ LATEST = 200
 def kind_of(job: ScanJob | AlignmentJob | Batch) -> tuple[str, str]:
     """What jobs that take about equally long have in common: what is done, and the digest of how."""
     if isinstance(job, Batch):
-        return "pair", digest(job.arm.hash, [labels.conditions for labels in job.labels])
+        return "pair", digest(job.arm.hash, [labels.digest for labels in job.labels])
     if isinstance(job, AlignmentJob):
         return "align", digest(job.alignment)
     made_by = [(labels.labeller.name, labels.labeller) for labels, _ in job.labels]

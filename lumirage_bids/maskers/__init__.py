@@ -106,8 +106,8 @@ class Masking(BrainFinder):
 
     def find(self, scan: Scan, image: Volume, context: Context) -> Found:
         """Ask the maskers; what they make of a scan that came without its brain marked is kept for the run."""
-        if conditions := self.depends(scan):
-            return keep(scan, image, conditions, context, lambda: _find_first(scan, image, self, context))
+        if depends := self.depends(scan):
+            return keep(scan, image, depends, context, lambda: _find_first(scan, image, self, context))
         return _find_first(scan, image, self, context)
 
     def _code_of(self, m: Masker) -> list[str]:

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 FOLDER = "masks"
 
 
-def keep(scan: Scan, image: Volume, conditions: str, context: Context, make: Callable[[], Found]) -> Found:
+def keep(scan: Scan, image: Volume, depends: str, context: Context, make: Callable[[], Found]) -> Found:
     """A mask that this run has made before, or one that is made now and kept; where refused before, the same reason.
 
     Without a scratch folder nothing is kept.
 
     Parameters
     ----------
-    conditions : str
+    depends : str
         Digest of what the mask depends on besides the scan's files.
     make : callable
         Makes it.
     """
     if context.work_dir is None:
         return make()
-    key = digest(scan.path.as_posix(), [f.fingerprint for f in scan.sources()], conditions)
+    key = digest(scan.path.as_posix(), [f.fingerprint for f in scan.sources()], depends)
     folder = context.work_dir / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / f"{key}.lock"):

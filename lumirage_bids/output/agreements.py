@@ -9,7 +9,7 @@ import pandas as pd
 
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.score_table import CONDITIONS
+from lumirage_bids.output.score_table import LATEST
 
 COLUMNS: dict[str, dict[str, str]] = {
     "labelling": {"Description": "Labelling whose maps are scored"},
@@ -43,7 +43,7 @@ def collect(output: Output) -> tuple[pd.DataFrame, list[str]]:
     notes : list of str
         What was left out, what was lacking, and where a comparison failed.
     """
-    wanted = output.read_json(CONDITIONS)
+    wanted = output.read_json(LATEST)
     rows, left_out = [], _LeftOut()
     for file in output.find("sub-*/**/*_agreement.json"):
         if output.is_there(paths.failure(file)):

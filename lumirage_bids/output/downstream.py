@@ -11,7 +11,7 @@ import pandas as pd
 
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.score_table import COLUMNS as SCORES
-from lumirage_bids.output.score_table import CONDITIONS
+from lumirage_bids.output.score_table import LATEST
 
 DRAWN = "downstream: scans"
 """What the draw is called where conditions are noted."""
@@ -96,7 +96,7 @@ def dictionary(columns: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def collect(output: Output) -> Downstream:
     """All that was found out under the latest conditions, of the scans that the latest run drew."""
-    wanted = output.read_json(CONDITIONS)
+    wanted = output.read_json(LATEST)
     if DRAWN not in wanted:
         return nothing()
 

@@ -11,7 +11,7 @@ from lumirage_bids import __version__
 from lumirage_bids.base.criteria import Criteria, why_not
 from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.output import files, paths, score_table
-from lumirage_bids.output.history import Facts, read_facts
+from lumirage_bids.output.history import Conditions, read_conditions
 from lumirage_bids.output.json_kinds import Kind, why_not_of_kind
 from lumirage_bids.output.record import release
 
@@ -89,12 +89,12 @@ class Labelled:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmOfExperiment:
-    """An arm on a labelling, and the conditions that its rows were made under; see `Facts`."""
+    """An arm on a labelling, and the conditions that its rows were made under; see `Conditions`."""
 
     variant: str
     method: str
     labelling: str
-    conditions: Facts
+    conditions: Conditions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,10 +177,10 @@ def _experiment(content: Mapping[str, Any]) -> Experiment:
 
 def arms_of_run(output: Output, pairs: pd.DataFrame) -> tuple[ArmOfExperiment, ...]:
     """Arms and labellings of a score table, with the conditions that count."""
-    wanted, facts = output.read_json(score_table.CONDITIONS), read_facts(output)
+    latest, full = output.read_json(score_table.LATEST), read_conditions(output)
 
-    def conditions(variant: str, method: str, labelling: str) -> Facts:
-        own = facts.get(wanted.get(f"{paths.description(variant, method)}/{labelling}", ""), {})
+    def find_conditions(variant: str, method: str, labelling: str) -> Conditions:
+        own = full.get(latest.get(f"{paths.description(variant, method)}/{labelling}", ""), {})
         return {
             key: leave_out_folders(value) for key, value in own.items() if key != "reference"
         }  # a scan of this dataset
@@ -191,7 +191,7 @@ def arms_of_run(output: Output, pairs: pd.DataFrame) -> tuple[ArmOfExperiment, .
             variant=variant,
             method=method,
             labelling=labelling,
-            conditions=conditions(variant, method, labelling),
+            conditions=find_conditions(variant, method, labelling),
         )
         for variant, method, labelling in found.itertuples(index=False, name=None)
     )

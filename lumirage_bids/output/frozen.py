@@ -80,11 +80,11 @@ class Frozen:
         """Names of moving and fixed scans."""
         return frozenset((moving, fixed) for moving, row in self.content["pairs"].items() for fixed in row)
 
-    def facts(self, arm: tuple[str, str], labelling: str) -> history.Facts:
+    def find_conditions(self, arm: tuple[str, str], labelling: str) -> history.Conditions:
         """Conditions of the rows of an arm and a labelling, as `history` keeps them."""
         of, labels = self.arms[arm], self.content["labellings"][labelling]
         return {
-            **_arm_facts(of),
+            **_arm_conditions(of),
             "labelling": labels["labeller"],
             "revisions": {**of["revisions"], "labelling": labels["revision"]},
             "labeller_code": labels.get("code", {}),
@@ -190,16 +190,16 @@ def in_words(variant: str, method: str) -> str:
     return method if variant == "default" else f"{method} ({variant})"
 
 
-def _arm_facts(arm: Table) -> dict[str, Any]:
+def _arm_conditions(arm: Table) -> dict[str, Any]:
     return {key: arm.get(key, {}) for key in ("method", "preparation", "alignment", "evaluation", "revisions", "code")}
 
 
-def _arms(frozen: Frozen) -> dict[str, history.Facts]:
+def _arms(frozen: Frozen) -> dict[str, history.Conditions]:
     """Arms, as they are called in words → their conditions."""
-    return {in_words(*key): _arm_facts(arm) for key, arm in frozen.arms.items()}
+    return {in_words(*key): _arm_conditions(arm) for key, arm in frozen.arms.items()}
 
 
-def _labellings(frozen: Frozen) -> dict[str, history.Facts]:
+def _labellings(frozen: Frozen) -> dict[str, history.Conditions]:
     return {
         name: {
             "labelling": {**of["labeller"], "scored against": of["reference"]},
@@ -210,7 +210,9 @@ def _labellings(frozen: Frozen) -> dict[str, history.Facts]:
     }
 
 
-def _compare_each(kind: str, old: Mapping[str, history.Facts], new: Mapping[str, history.Facts]) -> Iterator[str]:
+def _compare_each(
+    kind: str, old: Mapping[str, history.Conditions], new: Mapping[str, history.Conditions]
+) -> Iterator[str]:
     """What is other in things that are told by name; what is the same in several is told once."""
     yield from (f"{kind} {name}: frozen, and not of this run" for name in old if name not in new)
     yield from (f"{kind} {name}: of this run, and not frozen" for name in new if name not in old)

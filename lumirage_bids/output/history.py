@@ -12,8 +12,11 @@ from lumirage_bids.output.folder import Output
 MADE_UNDER = Path(".lumirage", "made_under.json")
 OUTDATED = Path(".lumirage", "outdated.json")
 
-Facts = Mapping[str, Any]
-"""Conditions in full: tables of parameters, the revisions of the steps, the reference, the digest of own code."""
+Conditions = Mapping[str, Any]
+"""What results were made under: tables of parameters, revisions of the steps, the reference, digests of own code.
+
+Rows are summed up together where these are the same; their digest stands for them in rows and file names.
+"""
 
 _TABLES = ("method", "preparation", "alignment", "evaluation", "labelling")
 _STEPS = {
@@ -29,12 +32,12 @@ _LISTED, _LONG = 5, 100
 _CODE = {"code": "the program or the source of the method", "labeller_code": "the source of the labeller"}
 
 
-def note_facts(output: Output, facts: Mapping[str, Facts]) -> None:
+def note_conditions(output: Output, conditions: Mapping[str, Conditions]) -> None:
     """Remember conditions by their digest; those of earlier runs stay."""
-    output.write_json(MADE_UNDER, {**read_facts(output), **facts})
+    output.write_json(MADE_UNDER, {**read_conditions(output), **conditions})
 
 
-def read_facts(output: Output) -> dict[str, Facts]:
+def read_conditions(output: Output) -> dict[str, Conditions]:
     """Conditions by their digest; without those of versions before 0.2.0."""
     return output.read_json(MADE_UNDER)
 
@@ -58,7 +61,7 @@ def read_outdated(output: Output) -> dict[str, str]:
     return output.read_json(OUTDATED)
 
 
-def differences(old: Facts | None, new: Facts | None) -> str:
+def differences(old: Conditions | None, new: Conditions | None) -> str:
     """What is other in new conditions than in old ones, in words.
 
     Parameters
@@ -78,9 +81,9 @@ def differences(old: Facts | None, new: Facts | None) -> str:
     return found or "their conditions are others"
 
 
-def _simplify(facts: Facts) -> dict[str, Any]:
+def _simplify(conditions: Conditions) -> dict[str, Any]:
     """As JSON has them: what was written is compared with what is about to be."""
-    return dict(json.loads(json.dumps(facts, default=str)))
+    return dict(json.loads(json.dumps(conditions, default=str)))
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -90,7 +93,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str
             if before.get(key, _UNSET) != after.get(key, _UNSET):
                 yield _change(table, key, *(_word(values.get(key, _UNSET)) for values in (before, after)))
     for step, words in _STEPS.items():
-        before, after = (facts.get("revisions", {}).get(step, 1) for facts in (old, new))
+        before, after = (of.get("revisions", {}).get(step, 1) for of in (old, new))
         if before != after:
             yield f"{words} (revision {before} → {after})"
     for what, words in _CODE.items():

@@ -20,7 +20,7 @@ from lumirage_bids.output.folder import Output
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 DICTIONARY = Path("scores.json")
-CONDITIONS = Path(".lumirage", "conditions.json")
+LATEST = Path(".lumirage", "conditions.json")
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "variant": {"Description": "Named preparation or parameters (descriptions.tsv)"},
@@ -212,8 +212,8 @@ def read_current(output: Output, *, structures: bool = True) -> tuple[dict[str, 
     notes : list of str
         How many rows were left out, and why.
     """
-    wanted = output.read_json(CONDITIONS)
-    outdated, facts = history.read_outdated(output), history.read_facts(output)
+    wanted = output.read_json(LATEST)
+    outdated, full = history.read_outdated(output), history.read_conditions(output)
     rows, notes = {}, _tell_left_out(output)
     order = list(dict.fromkeys(key.rpartition("/")[2] for key in wanted if "/" in key))
     collected = collect(output, structures=structures)
@@ -225,7 +225,7 @@ def read_current(output: Output, *, structures: bool = True) -> tuple[dict[str, 
         arm_of = [paths.description(v, m) for v, m in zip(first["variant"], first["method"], strict=True)]
         now = [wanted.get(f"{arm}/{name}") for arm in arm_of]
         others = [
-            history.differences(facts.get(c), facts.get(w or "")) if c != w else ""
+            history.differences(full.get(c), full.get(w or "")) if c != w else ""
             for c, w in zip(first["conditions"], now, strict=True)
         ]
         stale = table["hash"].isin(list(outdated)).any()
@@ -267,9 +267,9 @@ def _keys(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     return zip(*(table[column] for column in KEY), strict=True)
 
 
-def note_conditions(output: Output, conditions: Mapping[str, str]) -> None:
-    """Remember the latest conditions: ``arm/labelling`` → digest; those of other arms stay."""
-    output.write_json(CONDITIONS, {**output.read_json(CONDITIONS), **conditions})
+def note_latest(output: Output, digests: Mapping[str, str]) -> None:
+    """Remember the digests of the latest conditions of each ``arm/labelling``; those of other arms stay."""
+    output.write_json(LATEST, {**output.read_json(LATEST), **digests})
 
 
 def _keep_latest(table: pd.DataFrame) -> pd.DataFrame:

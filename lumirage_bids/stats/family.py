@@ -123,7 +123,7 @@ def _interactions(interactions: Sequence[pd.DataFrame], comparisons: Sequence[pd
 
 
 def _gate(row: Mapping[Hashable, object], comparisons: pd.DataFrame) -> float:
-    """Smallest corrected p-value of the comparisons of the same two methods under either condition."""
+    """Smallest corrected p-value of the comparisons of the same two methods in either case."""
     labellings, variants = (
         {
             name

@@ -45,12 +45,12 @@ _Key = tuple[str, str, str]  # labelling, variant, method
 
 @dataclass(frozen=True, kw_only=True)
 class _Question:
-    """Two methods under two conditions: scores of b − a, and the pairs that they are over."""
+    """Two methods in two cases: scores of b − a, and the pairs that they are over."""
 
     factor: str
-    conditions: tuple[str, str]
+    cases: tuple[str, str]
     where: _Row
-    cells: tuple[tuple[str, str], tuple[str, str]]  # labelling and variant of each condition
+    cells: tuple[tuple[str, str], tuple[str, str]]  # labelling and variant of each case
     gate: tuple[frozenset[str], frozenset[str]]  # labellings and variants whose comparisons can back the answer
     methods: tuple[str, str]
     values: tuple[Floats, Floats]
@@ -70,7 +70,7 @@ def interactions(
     score: Score = DICE,
     unranked: Collection[str] = FLOORS,
 ) -> pd.DataFrame:
-    """Compare the difference between two methods under every two conditions.
+    """Compare the difference between two methods in every two cases.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ def interactions(
     Returns
     -------
     DataFrame
-        A row per factor × two conditions × two methods, with `INTERACTION_COLUMNS`. Conditions are splits; pairs
+        A row per factor × two cases × two methods, with `INTERACTION_COLUMNS`. Cases are splits; pairs
         within and between sequences; variants, of one evaluation or of two; labellings; and all pairs or trimmed ones.
-        ``interaction`` is the difference b − a in the second condition less that in the first. ``p_reversal`` tests
+        ``interaction`` is the difference b − a in the second case less that in the first. ``p_reversal`` tests
         that the two have opposite signs. ``p_holm`` is over all rows; ``p_page`` and ``p_reversal_page`` are besides
         never below the smallest ``p_holm`` of the comparisons of the same two methods, so that where no methods differ
         at most one page in twenty (or one less the level of confidence) claims anything, in either table.
@@ -117,7 +117,7 @@ def interactions(
 
 
 def _gate(question: _Question, comparisons: pd.DataFrame) -> float:
-    """Smallest corrected p-value of the comparisons of the same two methods under either condition."""
+    """Smallest corrected p-value of the comparisons of the same two methods in either case."""
     labellings, variants = question.gate
     same = comparisons["labelling"].isin(labellings) & (comparisons["variant_a"] == comparisons["variant_b"])
     same &= comparisons["variant_a"].isin(variants)
@@ -142,7 +142,7 @@ def _questions(pairs: pd.DataFrame, table: SideBySide, score: Score, unranked: C
             yield from asked.by_trimming(table.dice[:, [keys[*cell, a], keys[*cell, b]]], score)
         for first, second in combinations(both, 2):
             asked = _Asked(table=table, evaluations=evaluations, methods=(a, b), cells=(first, second))
-            yield from asked.by_condition(values[first], values[second])
+            yield from asked.by_cases(values[first], values[second])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,18 +177,18 @@ class _Asked:
         trimmed[used] = score.sign * (_trim(b[used]) - _trim(a[used]))
         yield self._question("trimming", (UNTRIMMED, TRIMMED), values, trimmed, (used, used), self._primary[0])
 
-    def by_condition(self, first: Floats, second: Floats) -> Iterator[_Question]:
+    def by_cases(self, first: Floats, second: Floats) -> Iterator[_Question]:
         """Two variants of a labelling, or two labellings in a variant."""
         (labelling_1, variant_1), (labelling_2, variant_2) = self.cells
         how = [self.evaluations[cell] for cell in self.cells]
         used = np.isfinite(first) & np.isfinite(second) & self._primary[1]
         if labelling_1 == labelling_2:
             factor = "variant" if how[0] == how[1] else "evaluation"
-            conditions = (variant_1, variant_2) if factor == "variant" else (how[0], how[1])
-            yield self._question(factor, conditions, first, second, (used, used), self._primary[0])
+            cases = (variant_1, variant_2) if factor == "variant" else (how[0], how[1])
+            yield self._question(factor, cases, first, second, (used, used), self._primary[0])
         elif variant_1 == variant_2 and how[0] == how[1]:
-            conditions = (labelling_1, labelling_2)
-            yield self._question("labelling", conditions, first, second, (used, used), self._primary[0])
+            cases = (labelling_1, labelling_2)
+            yield self._question("labelling", cases, first, second, (used, used), self._primary[0])
 
     @property
     def _primary(self) -> tuple[str, Mask]:
@@ -200,7 +200,7 @@ class _Asked:
     def _question(
         self,
         factor: str,
-        conditions: tuple[str, str],
+        cases: tuple[str, str],
         first: Floats,
         second: Floats,
         used: tuple[Mask, Mask],
@@ -221,7 +221,7 @@ class _Asked:
         }
         return _Question(
             factor=factor,
-            conditions=conditions,
+            cases=cases,
             where=where,
             cells=self.cells,
             gate=(frozenset([labelling_1, labelling_2]), frozenset([variant_1, variant_2])),
@@ -232,7 +232,7 @@ class _Asked:
 
 
 def name_both(first: str, second: str) -> str:
-    """What a row of two conditions is called: by both where they differ."""
+    """What a row of two cases is called: by both where they differ."""
     return first if first == second else f"{first}{_BOTH}{second}"
 
 
@@ -256,7 +256,7 @@ def _answer(question: _Question, designs: Designs, step: float, criteria: Criter
     found = [d.infer(v[:, None], step=step) for d, v in zip(laid, question.values, strict=True)]
     row: _Row = {
         **question.where,
-        **{"factor": question.factor, "condition_1": question.conditions[0], "condition_2": question.conditions[1]},
+        **{"factor": question.factor, "condition_1": question.cases[0], "condition_2": question.cases[1]},
         "n_subjects": min(d.n_subjects for d in laid),
         "refused": next((d.refused for d in laid if d.refused), None),
     }

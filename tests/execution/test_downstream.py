@@ -36,7 +36,7 @@ def laid_out(tmp_path: Path) -> tuple[Plan, Output]:
     made = plan(tmp_path, scans, protocol=str(tmp_path / "four.toml"), methods=("greedy",))
     made = replace(made, downstream=tuple(job for job in made.downstream if job.arm.name == "greedy"))
     output = Output(tmp_path / "out")
-    score_table.note_conditions(output, {**made.conditions, **made.conditions_of_transforms})
+    score_table.note_latest(output, {**made.digests, **made.digests_of_transforms})
     output.write_text(paths.look_up_table("manual"), "index\tname\n1\tleft\n2\tright\n")
     first = made.downstream[0]
     about = {"NativeShape": list(SHAPE), "NativeAffine": AFFINE.tolist()}
@@ -152,8 +152,8 @@ def test_what_cannot_be_read_is_left_for_another_time(four: tuple[Plan, Output])
 def test_rows_of_other_conditions_or_another_draw_do_not_count(four: tuple[Plan, Output]) -> None:
     made, output = four
     assert len(found(made, output).fused)
-    score_table.note_conditions(output, {"greedy/manual": "other"})
+    score_table.note_latest(output, {"greedy/manual": "other"})
     assert collect(output).fused.empty
     assert len(collect(output).chains)
-    score_table.note_conditions(output, {"greedy": "other"})
+    score_table.note_latest(output, {"greedy": "other"})
     assert collect(output).chains.empty

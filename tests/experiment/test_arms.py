@@ -133,7 +133,7 @@ def test_why_rows_are_made_again_names_the_start(tmp_path: Path) -> None:
     arms = [
         plan(
             tmp_path, [scan(tmp_path, s) for s in "12"], protocol=written(tmp_path, GOING_ON.format(window=w))
-        ).made_under
+        ).conditions
         for w in (5, 9)
     ]
     old, new = (next(f for f in of.values() if f["method"].get("start_from")) for of in arms)

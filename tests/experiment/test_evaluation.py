@@ -42,7 +42,7 @@ def test_a_measure_whose_values_change_is_taken_again(monkeypatch: pytest.Monkey
     monkeypatch.setattr(kind, "revision", 2)
     assert [(a.name, a.revision) for a in evaluation({}).more] == [("folding", 2)]
     assert before != evaluation({})
-    assert evaluation({}).facts == {**before.facts, "folding": "revision 2"}
+    assert evaluation({}).conditions == {**before.conditions, "folding": "revision 2"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,4 +63,4 @@ def test_a_measure_that_is_asked_for_is_in_the_digest_with_its_parameters(monkey
     assert off == evaluation({}) == Evaluation()
     assert len({digest(each) for each in (off, on, other)}) == 3
     assert digest(evaluation({"mine": {"side": 3}})) == digest(on)
-    assert (other.facts["mine"], Mine(side=4) in other.taken, Mine(side=4) in on.taken) == ("side 4", True, False)
+    assert (other.conditions["mine"], Mine(side=4) in other.taken, Mine(side=4) in on.taken) == ("side 4", True, False)

@@ -9,7 +9,7 @@ import tomli_w
 
 from lumirage_bids.experiment.followed import follow
 from lumirage_bids.experiment.freeze import freeze, hold
-from lumirage_bids.experiment.plan import Plan, conditions
+from lumirage_bids.experiment.plan import Plan, digest_conditions
 from lumirage_bids.output import history
 from lumirage_bids.output.folder import Output
 from tests.frozen_study import PROTOCOL, Study
@@ -17,12 +17,12 @@ from tests.frozen_study import PROTOCOL, Study
 
 def rows_of(plan: Plan, output: Output) -> dict[str, pd.DataFrame]:
     """All rows that a plan makes."""
-    history.note_facts(output, plan.made_under)
+    history.note_conditions(output, plan.conditions)
     (labels,) = plan.labels
     rows = [
         {
             **{"variant": arm.variant, "method": arm.name, "moving": pair.moving.name, "fixed": pair.fixed.name},
-            "conditions": conditions(arm, plan.reference, labels),
+            "conditions": digest_conditions(arm, plan.reference, labels),
         }
         for arm, pair in product(plan.arms, plan.pairs)
     ]

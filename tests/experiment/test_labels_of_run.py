@@ -55,7 +55,7 @@ def test_another_numbering_is_not_freesurfers(tmp_path: Path) -> None:
 def test_other_labellings_keep_their_digests(tmp_path: Path) -> None:
     labels = choose(tmp_path, "manual", FREESURFER)
     assert labels.structures == ()
-    assert labels.conditions == digest("existing", reader("manual"), [])
+    assert labels.digest == digest("existing", reader("manual"), [])
 
 
 def test_rows_that_counted_what_no_table_names_are_made_again(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_rows_that_counted_what_no_table_names_are_made_again(tmp_path: Path) ->
     for text, counted in (("1\tlabel 1\n2\tlabel 2\n", False), ("1\ta\n2\tb\n", False), ("1\ta\n2\tlabel 2\n", True)):
         lut.write_text(f"index\tname\n{text}")
         assert has_scored_unnamed(Output(tmp_path / "out"), "manual") == counted
-        assert (choose(tmp_path, "manual", FREESURFER).conditions != before.conditions) == counted
+        assert (choose(tmp_path, "manual", FREESURFER).digest != before.digest) == counted
     # A table of the protocol's own has always been all that is scored.
     own = '[labellings.manual.structures]\n1 = "a"\n'
     assert not choose(tmp_path, "manual", FREESURFER, own).corrected

@@ -139,7 +139,7 @@ def test_a_reference_changes_no_score(tmp_path: Path, experiment: protocol.Proto
     (tmp_path / "plain.toml").write_text(PROTOCOL.replace('reference = "manual"', ""), "utf-8")
     without = plan(found, protocol.load(str(tmp_path / "plain.toml")))
     assert without.expected == plan(found, experiment).expected
-    assert without.conditions.items() < plan(found, experiment).conditions.items()
+    assert without.digests.items() < plan(found, experiment).digests.items()
     later = plan(found, experiment, finished(without))
     assert later.n_todo == 0
     assert [(p.variants, p.labels, len(p.agreements)) for p in later.preparing] == [((), (), 1)] * 3

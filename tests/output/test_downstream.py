@@ -9,7 +9,7 @@ import pandas as pd
 
 from lumirage_bids.output.downstream import CHAINS, DRAWN, FUSED, Downstream, collect
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.score_table import CONDITIONS
+from lumirage_bids.output.score_table import LATEST
 
 
 def written(output: Output, name: str, row: dict[str, object], **more: str) -> None:
@@ -20,7 +20,7 @@ def written(output: Output, name: str, row: dict[str, object], **more: str) -> N
 
 def test_rows_that_count_are_read_with_their_kinds(tmp_path: Path) -> None:
     output = Output(tmp_path)
-    output.write_json(CONDITIONS, {"greedy": "c", "greedy/manual": "c", DRAWN: "d"})
+    output.write_json(LATEST, {"greedy": "c", "greedy/manual": "c", DRAWN: "d"})
     chain = {**dict.fromkeys(CHAINS, "x"), "error_mm": 1.5}
     fused = {**dict.fromkeys(FUSED, "x"), "labelling": "manual", "n_structures": 3, "dice": np.nan, "dice_single": 0.5}
     written(output, "desc-greedy_consistency", chain)

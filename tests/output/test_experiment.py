@@ -101,8 +101,8 @@ def test_conditions_are_those_that_count_without_folders_and_scans(tmp_path):
         "revisions": {"score": 1},
         "reference": "sub-1",
     }
-    history.note_facts(output, {"old": {"method": {"method": "other"}}, "now": facts})
-    score_table.note_conditions(output, {"m/manual": "now"})
+    history.note_conditions(output, {"old": {"method": {"method": "other"}}, "now": facts})
+    score_table.note_latest(output, {"m/manual": "now"})
     pairs = pd.DataFrame({"variant": ["default"] * 2, "method": ["m", "n"], "labelling": ["manual"] * 2})
     m, n = arms_of_run(output, pairs)
     assert m.conditions == CONDITIONS

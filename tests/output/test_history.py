@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.history import differences, note_facts, note_outdated, read_facts, read_outdated
+from lumirage_bids.output.history import differences, note_conditions, note_outdated, read_conditions, read_outdated
 
 FACTS = {
     "method": {"method": "greedy", "scales": (4, 2), "step": 0.5},
@@ -18,9 +18,9 @@ FACTS = {
 
 
 def test_what_is_kept_as_json_is_compared_with_what_is_new(tmp_path: Path) -> None:
-    note_facts(Output(tmp_path), {"c1": FACTS})
-    note_facts(Output(tmp_path), {"c2": {**FACTS, "evaluation": {"surface": True, "depth": 3}}})
-    old, new = (read_facts(Output(tmp_path))[c] for c in ("c1", "c2"))
+    note_conditions(Output(tmp_path), {"c1": FACTS})
+    note_conditions(Output(tmp_path), {"c2": {**FACTS, "evaluation": {"surface": True, "depth": 3}}})
+    old, new = (read_conditions(Output(tmp_path))[c] for c in ("c1", "c2"))
     assert differences(old, FACTS) == "their conditions are others"  # no part of them is
     assert differences(old, new) == "evaluation surface False → True; evaluation depth not set → 3"
 

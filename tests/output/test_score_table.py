@@ -94,8 +94,8 @@ def test_a_torn_table_has_no_rows(tmp_path: Path, torn: bytes) -> None:
 
 def test_rows_of_other_parameters_are_left_out_and_it_is_said(tmp_path: Path) -> None:
     write(tmp_path, "a", row(), row(fixed="sub-3_T1w", conditions="c0"))
-    score_table.note_conditions(Output(tmp_path), {"greedy/demo": "c1"})
-    score_table.note_conditions(Output(tmp_path), {"syn/demo": "c7"})
+    score_table.note_latest(Output(tmp_path), {"greedy/demo": "c1"})
+    score_table.note_latest(Output(tmp_path), {"syn/demo": "c7"})
     rows, (note,) = score_table.read_current(Output(tmp_path))
     assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
     assert note.startswith("1 row(s) of greedy, labelling demo, do not count: their conditions are not on record")
@@ -103,9 +103,9 @@ def test_rows_of_other_parameters_are_left_out_and_it_is_said(tmp_path: Path) ->
 
 def test_it_is_said_what_is_other_and_which_inputs_changed(tmp_path: Path) -> None:
     write(tmp_path, "a", row(hash="h1"), row(fixed="sub-3_T1w", hash="h3"), row(fixed="sub-4_T1w", conditions="c0"))
-    score_table.note_conditions(Output(tmp_path), {"greedy/demo": "c1"})
+    score_table.note_latest(Output(tmp_path), {"greedy/demo": "c1"})
     facts = {c: {"preparation": {"spacing": s}} for c, s in (("c0", 2.0), ("c1", 1.0))}
-    history.note_facts(Output(tmp_path), facts)
+    history.note_conditions(Output(tmp_path), facts)
     history.note_outdated(Output(tmp_path), {"h3": "the image of sub-3_T1w changed"}, frozenset())
     rows, notes = score_table.read_current(Output(tmp_path))
     assert list(rows["demo"]["fixed"]) == ["sub-2_T1w"]
@@ -118,7 +118,7 @@ def test_it_is_said_what_is_other_and_which_inputs_changed(tmp_path: Path) -> No
 def test_nothing_is_said_of_rows_that_others_have_taken_the_place_of(tmp_path: Path) -> None:
     write(tmp_path, "a", row(conditions="c0"), row(fixed="sub-3_T1w", conditions="c0"))
     write(tmp_path, "b", row(conditions="c1", finished="2026-02-01T00:00:00.000000+00:00"))
-    score_table.note_conditions(Output(tmp_path), {"greedy/demo": "c1"})
+    score_table.note_latest(Output(tmp_path), {"greedy/demo": "c1"})
     _, (note,) = score_table.read_current(Output(tmp_path))
     assert note.startswith("1 row(s) of greedy")
 
@@ -127,7 +127,7 @@ def test_rows_of_parameters_that_come_back_count_again(tmp_path: Path) -> None:
     write(tmp_path, "a", row(hash="h1", conditions="c1"))
     write(tmp_path, "b", row(hash="h2", conditions="c2", finished="2026-02-01T00:00:00.000000+00:00"))
     for conditions, want in (("c2", "h2"), ("c1", "h1")):
-        score_table.note_conditions(Output(tmp_path), {"greedy/demo": conditions})
+        score_table.note_latest(Output(tmp_path), {"greedy/demo": conditions})
         rows, _ = score_table.read_current(Output(tmp_path))
         assert list(rows["demo"]["hash"]) == [want]
 

@@ -13,7 +13,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.output.experiment import Labelled
-from lumirage_bids.output.history import Facts, differences
+from lumirage_bids.output.history import Conditions, differences
 from lumirage_bids.report.collected.reading import Collected
 from lumirage_bids.report.text import and_join, compared_where
 from lumirage_bids.stats.classes import grids_of
@@ -141,7 +141,7 @@ def find_comparable(experiments: Sequence[Collected]) -> Comparable:
 
 def _arms(experiments: Sequence[Collected]) -> tuple[dict[ArmKey, str], list[Apart]]:
     """Sort arms of one name by their conditions."""
-    named: dict[tuple[str, str], list[tuple[ArmKey, Facts]]] = {}
+    named: dict[tuple[str, str], list[tuple[ArmKey, Conditions]]] = {}
     for place, each in enumerate(experiments):
         for arm in each.about.arms:
             key = ArmKey(place, arm.variant, arm.method, arm.labelling)
@@ -150,7 +150,7 @@ def _arms(experiments: Sequence[Collected]) -> tuple[dict[ArmKey, str], list[Apa
     methods: dict[ArmKey, str] = {}
     apart = []
     for (variant, method), found in named.items():
-        kinds: list[tuple[Facts, list[ArmKey]]] = []
+        kinds: list[tuple[Conditions, list[ArmKey]]] = []
         for key, facts in found:
             same = next((keys for known, keys in kinds if facts and known == facts), None)
             if same is None:
@@ -182,7 +182,7 @@ def _experiments(keys: Sequence[ArmKey]) -> tuple[int, ...]:
     return tuple(sorted({key.experiment for key in keys}))
 
 
-def _keep_what_counts(facts: Facts) -> dict[str, Any]:
+def _keep_what_counts(facts: Conditions) -> dict[str, Any]:
     """Conditions that mean Dice hangs on: not which further measures were taken, nor where the labels are from."""
     if not facts:
         return {}
@@ -196,7 +196,7 @@ def _keep_what_counts(facts: Facts) -> dict[str, Any]:
 
 def _groups(experiments: Sequence[Collected]) -> tuple[dict[Block, str], list[Apart]]:
     """Sort label sets of one name by what they hold and how they came about, and by how they are compared."""
-    kinds: dict[str, list[tuple[Labelled, Facts, list[int]]]] = {}
+    kinds: dict[str, list[tuple[Labelled, Conditions, list[int]]]] = {}
     for place, each in enumerate(experiments):
         for name, labelled in each.about.labellings.items():
             made = next((_tell_making(arm.conditions) for arm in each.about.arms if arm.labelling == name), {})
@@ -234,7 +234,7 @@ def _groups(experiments: Sequence[Collected]) -> tuple[dict[Block, str], list[Ap
     return groups, apart
 
 
-def _tell_making(facts: Facts) -> Facts:
+def _tell_making(facts: Conditions) -> Conditions:
     """How label maps come about, without the structures, which are compared by what was scored; empty if not known."""
     if not facts:
         return {}
@@ -243,7 +243,7 @@ def _tell_making(facts: Facts) -> Facts:
     return {"labelling": made, "revisions": {"labelling": revision}, "labeller_code": facts.get("labeller_code", {})}
 
 
-def _why_other(a: Labelled, made_a: Facts, b: Labelled, made_b: Facts) -> str:
+def _why_other(a: Labelled, made_a: Conditions, b: Labelled, made_b: Conditions) -> str:
     """Why two label sets of one name are not one; empty where they are."""
     told = []
     common = {index for index in a.structures if index in b.structures}

@@ -385,7 +385,7 @@ def turns(row: Mapping[Hashable, Any], criteria: Criteria) -> bool:
 
 
 def tell_turning(scene: Scene) -> Iterator[str]:
-    """Orders that turn between two conditions, by their own test, and by what counts in both."""
+    """Orders that turn between two cases, by their own test, and by what counts in both."""
     ranked = {s.name for s in scene.ranked}
     for row in scene.interactions.to_dict("records"):
         if not turns(row, scene.criteria) or not row["arms"] <= ranked:

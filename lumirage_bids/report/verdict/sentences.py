@@ -62,7 +62,7 @@ def rank_apart(scene: Scene) -> Iterator[str]:
 
 
 def interactions(scene: Scene) -> Iterator[str]:
-    """Tell where a difference depends on a condition without turning around, by its own test."""
+    """Tell where a difference depends on its case without turning around, by its own test."""
     ranked = {s.name for s in scene.ranked}
     rows = [
         row

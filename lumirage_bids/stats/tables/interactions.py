@@ -1,4 +1,4 @@
-"""Whether a difference depends on split, variant, labelling or another condition."""
+"""Whether a difference depends on split, variant, labelling or another factor."""
 
 from __future__ import annotations
 
@@ -18,19 +18,23 @@ _INTERACTIONS: dict[str, Entry] = {
     **ARMS,
     "split": {"Description": "Class of pairs; of the factor split, both"},
     "factor": {
-        "Description": "What the conditions differ in: split; contrast (pairs within or between sequences); variant; "
+        "Description": "What the cases differ in: split; contrast (pairs within or between sequences); variant; "
         "evaluation (variants whose labels are compared differently); labelling; trimming"
     },
-    "condition_1": {"Description": f"First condition; of contrast, '{SAME}'; of trimming, '{UNTRIMMED}'"},
-    "condition_2": {"Description": f"Second condition; of contrast, '{OTHER}'; of trimming, '{TRIMMED}'"},
-    **{f"n_{i}": {"Description": f"Pairs of condition {i} that both arms scored"} for i in (1, 2)},
+    "condition_1": {
+        "Description": f"First case, a value of the factor; of contrast, '{SAME}'; of trimming, '{UNTRIMMED}'"
+    },
+    "condition_2": {"Description": f"Second case; of contrast, '{OTHER}'; of trimming, '{TRIMMED}'"},
+    **{f"n_{i}": {"Description": f"Pairs of case {i} that both arms scored"} for i in (1, 2)},
     **{
-        f"{what}_{i}": {"Description": f"{what.capitalize()} of condition {i}; where it is no condition, that of both"}
+        f"{what}_{i}": {
+            "Description": f"{what.capitalize()} of case {i}; where the cases do not differ in it, that of both"
+        }
         for what in ("labelling", "evaluation", "variant")
         for i in (1, 2)
     },
     **{
-        f"{name}_{i}": {"Description": f"{told} in condition {i}{note}", "Units": units}
+        f"{name}_{i}": {"Description": f"{told} in case {i}{note}", "Units": units}
         for i in (1, 2)
         for name, told, note, units in (
             ("difference", "Mean difference b - a", "", SIGNED),
@@ -50,7 +54,7 @@ _INTERACTIONS: dict[str, Entry] = {
     "p_holm": {"Description": "p after Holm's correction over this table", "Reference": HOLM},
     "p_page": {
         "Description": "The larger of p_holm and the smallest p_holm of comparisons.tsv of the same two methods under "
-        "either condition: below it a page may say that the difference depends on the factor"
+        "either case: below it a page may say that the difference depends on the factor"
     },
     "p_reversal": {
         "Description": "P-value that the two differences have opposite signs: the larger of p_1 and p_2 where they do "
@@ -66,7 +70,7 @@ _ENTRIES = {**COMMON, **COMPARISON_ENTRIES, **_INTERACTIONS}
 
 @dataclass(frozen=True, kw_only=True)
 class Interactions(Statistic):
-    """Whether a difference depends on split, variant, labelling or another condition."""
+    """Whether a difference depends on split, variant, labelling or another factor."""
 
     name: ClassVar[str] = "interactions"
     columns: ClassVar[Mapping[str, Entry]] = {c: _ENTRIES[c] for c in INTERACTION_COLUMNS}

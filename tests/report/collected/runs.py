@@ -74,9 +74,9 @@ def made_run(
         {"Name": dataset_name(dataset, sloppy), "GeneratedBy": [about], "Protocol": protocol, "Sloppy": sloppy},
     )
     facts = {method: facts_of(method, changes or {}) for _, method in arms}
-    history.note_facts(output, {f"of {method}": each for method, each in facts.items()})
+    history.note_conditions(output, {f"of {method}": each for method, each in facts.items()})
     wanted = {f"{paths.description(v, m)}/{name}": f"of {m}" for v, m in arms for name in names}
-    score_table.note_conditions(output, wanted)
+    score_table.note_latest(output, wanted)
     random = np.random.default_rng(0)
     for name in names:
         rows = pairs[pairs["labelling"] == name].reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import lumirage_bids
@@ -104,3 +105,9 @@ def test_what_is_named_instead_is_there() -> None:
         for word in why.replace(",", " ").replace(":", " ").split():
             if word.startswith("tests/"):
                 assert (TESTS.parent / word).exists(), f"{module}: {word}"
+
+
+def test_our_own_environment_variables_are_read_where_contributing_says() -> None:
+    texts = {file.relative_to(PACKAGE).as_posix(): file.read_text("utf-8") for file in PACKAGE.rglob("*.py")}
+    readers = {name for name, text in texts.items() if "environ" in text and re.search(r'"LUMIRAGE_[A-Z]+"', text)}
+    assert readers == {"app/options.py", "base/extensions.py"}

@@ -15,7 +15,7 @@ from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageErro
 from lumirage_bids.methods import Context
 
 if TYPE_CHECKING:
-    from lumirage_bids.methods.networks.conventions import Guess, Known
+    from lumirage_bids.methods.networks.conventions import Guess, KnownPair
     from lumirage_bids.methods.torchscript import Torchscript
 
 DESCRIPTION = """\
@@ -104,7 +104,7 @@ def _described(arguments: argparse.Namespace, context: Context) -> Torchscript:
     return made
 
 
-def _called(made: Torchscript, orientation: str, pair: Known, context: Context) -> tuple[Torchscript, list[Guess]]:
+def _called(made: Torchscript, orientation: str, pair: KnownPair, context: Context) -> tuple[Torchscript, list[Guess]]:
     """How the network is called, and its first answers.
 
     Raises
@@ -122,7 +122,7 @@ def _called(made: Torchscript, orientation: str, pair: Known, context: Context) 
     raise refusals[0]
 
 
-def _answers(made: Torchscript, orientation: str, pair: Known, context: Context) -> list[Guess]:
+def _answers(made: Torchscript, orientation: str, pair: KnownPair, context: Context) -> list[Guess]:
     from lumirage_bids.methods.networks.conventions import guesses
 
     found = guesses(made, orientation, pair, context)

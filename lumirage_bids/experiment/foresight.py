@@ -83,7 +83,7 @@ def foresee(plan: Plan, weights: Path | None, stage: str = "all") -> Foreseen:
     stage : str
         ``prepare`` needs look-up tables alone.
     """
-    reader = _Reader(plan, weights)
+    reader = _InputReader(plan, weights)
     reasons: Counter[str] = Counter()
     n_rows = n_failing = 0
     bad_data = False
@@ -103,7 +103,7 @@ def foresee(plan: Plan, weights: Path | None, stage: str = "all") -> Foreseen:
     return Foreseen(n_rows=n_rows, n_failing=n_failing, reasons=listed, bad_data=bad_data)
 
 
-class _Reader:
+class _InputReader:
     """Reads each file once, and remembers what is wrong with it."""
 
     def __init__(self, plan: Plan, weights: Path | None) -> None:

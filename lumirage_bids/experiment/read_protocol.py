@@ -36,10 +36,10 @@ def read_protocol(source: str, name: str, table: Table) -> Protocol:
     UsageError
         A key is unknown, or a value of the wrong kind.
     """
-    return _Reader(source).protocol(name, table)
+    return _TableReader(source).protocol(name, table)
 
 
-class _Reader:
+class _TableReader:
     """Checks a protocol's table; every complaint names file, key, value and what is allowed."""
 
     def __init__(self, source: str) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lumirage_bids.methods.base import Cost
 from lumirage_bids.methods.networks.grid import padded_grid
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, tell_absent
+from lumirage_bids.methods.programs.one_grid import Displacements, ImagesOnGrid, OnOneGrid, tell_absent
 from lumirage_bids.methods.programs.pyramid import check_values
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class ConvexAdam(OnOneGrid):
         grid, _, fine = self.steps(fixed.spacing)
         return padded_grid(fixed, lcm(grid, fine))
 
-    def displace(self, images: Images, context: Context) -> Displacements:
+    def displace(self, images: ImagesOnGrid, context: Context) -> Displacements:
         """Call ConvexAdam."""
         import torch
 

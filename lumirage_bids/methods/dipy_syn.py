@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lumirage_bids.methods.base import Cost
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, tell_absent
+from lumirage_bids.methods.programs.one_grid import Displacements, ImagesOnGrid, OnOneGrid, tell_absent
 from lumirage_bids.methods.programs.pyramid import check_values, list_levels, million_voxels, rule_for
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class DipySyn(OnOneGrid):
         fit = [n for factor, n in list_levels(self.iterations) if min(shape) // factor > 2 * self.radius + 1]
         return fit or [self.iterations[-1]]
 
-    def displace(self, images: Images, context: Context) -> Displacements:
+    def displace(self, images: ImagesOnGrid, context: Context) -> Displacements:
         """Call DIPY."""
         from dipy.align.imwarp import SymmetricDiffeomorphicRegistration
         from dipy.align.metrics import CCMetric

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lumirage_bids.methods.base import Cost
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid, run_child, tell_absent
+from lumirage_bids.methods.programs.one_grid import Displacements, ImagesOnGrid, OnOneGrid, run_child, tell_absent
 from lumirage_bids.methods.programs.pyramid import check_values
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Elastix(OnOneGrid):
         """Name of the similarity measure that is optimised."""
         return "mi"
 
-    def displace(self, images: Images, context: Context) -> Displacements:
+    def displace(self, images: ImagesOnGrid, context: Context) -> Displacements:
         """Call elastix in a process of its own, as SetNumberOfThreads(2) crashes it (0.25.4).
 
         It gets one thread: with two it finds something else.

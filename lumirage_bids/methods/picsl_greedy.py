@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from lumirage_bids.methods.base import Cost
-from lumirage_bids.methods.programs.one_grid import Array, Displacements, Images, OnOneGrid, tell_absent
+from lumirage_bids.methods.programs.one_grid import Array, Displacements, ImagesOnGrid, OnOneGrid, tell_absent
 from lumirage_bids.methods.programs.pyramid import check_values, list_levels, million_voxels, rule_for, take_tenth
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class PicslGreedy(OnOneGrid):
         """Name of the similarity measure that is optimised."""
         return {"ncc": "lncc", "ssd": "mse"}[self.metric]
 
-    def displace(self, images: Images, context: Context) -> Displacements:
+    def displace(self, images: ImagesOnGrid, context: Context) -> Displacements:
         """Call the program."""
         from picsl_greedy import Greedy3D
 
@@ -105,7 +105,7 @@ class PicslGreedy(OnOneGrid):
         return Cost(seconds=2 + work * 0.6, memory_gb=0.4 + voxels * 150e-9)
 
 
-def _image(array: Array, images: Images) -> Any:
+def _image(array: Array, images: ImagesOnGrid) -> Any:
     """The array as an image at the origin, along the axes: displacements then are along these too."""
     import SimpleITK
 

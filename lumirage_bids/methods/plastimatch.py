@@ -9,7 +9,7 @@ import numpy as np
 
 from lumirage_bids.methods.base import Cost
 from lumirage_bids.methods.programs.call import made_file, missing_program, run_program, scratch
-from lumirage_bids.methods.programs.one_grid import Displacements, Images, OnOneGrid
+from lumirage_bids.methods.programs.one_grid import Displacements, ImagesOnGrid, OnOneGrid
 from lumirage_bids.methods.programs.pyramid import check_values, list_levels, million_voxels, rule_for, take_tenth
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk
@@ -81,7 +81,7 @@ class Plastimatch(OnOneGrid):
         """Name of the similarity measure that is optimised."""
         return self.metric
 
-    def displace(self, images: Images, context: Context) -> Displacements:
+    def displace(self, images: ImagesOnGrid, context: Context) -> Displacements:
         """Call plastimatch; it is told a grid along the axes of its world."""
         affine = np.diag([*images.spacing, 1.0])
         scale = np.float32(BRIGHTEST / (float(images.fixed.max()) or 1.0))

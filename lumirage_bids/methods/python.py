@@ -17,7 +17,7 @@ from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.base.parameters import aside
 from lumirage_bids.methods.base import Cost, OwnInput, Trained
 from lumirage_bids.methods.networks.grid import NetworkGrid, network_grid, padded_grid
-from lumirage_bids.methods.programs.one_grid import Array, Displacements, Images, OnOneGrid, run_child
+from lumirage_bids.methods.programs.one_grid import Array, Displacements, ImagesOnGrid, OnOneGrid, run_child
 
 if TYPE_CHECKING:
     from lumirage_bids.methods.base import Context
@@ -134,13 +134,13 @@ class Python(OnOneGrid):
         grid = self._grid()
         return network_grid(fixed, grid) if grid else padded_grid(fixed, self.multiple)
 
-    def displace(self, images: Images, context: Context) -> Displacements:
+    def displace(self, images: ImagesOnGrid, context: Context) -> Displacements:
         """Ask the function."""
         if self.check:
             self._check(images, context)
         return Displacements(self._call(images, context))
 
-    def _call(self, images: Images, context: Context) -> Array:
+    def _call(self, images: ImagesOnGrid, context: Context) -> Array:
         """What the function returns, mm."""
         field = run_child("_python_child.py", images, (self.function, context.device, context.threads), context)
         wanted = (*images.fixed.shape, 3)
@@ -149,7 +149,7 @@ class Python(OnOneGrid):
             raise BadDataError(f"{self.function} returned {got}; a finite displacement of shape {wanted} is needed, mm")
         return field
 
-    def _check(self, images: Images, context: Context) -> None:
+    def _check(self, images: ImagesOnGrid, context: Context) -> None:
         """Refuse a function that does not find a known shift; asked once a process.
 
         Raises

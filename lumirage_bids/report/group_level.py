@@ -34,7 +34,7 @@ from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
 from lumirage_bids.report.read_run import read_run
 from lumirage_bids.report.text import count
-from lumirage_bids.report.verdict.scene import Agreement
+from lumirage_bids.report.verdict.scene import LabelAgreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.tables import statistics
@@ -208,7 +208,7 @@ def _bounds_of(planned: int | None, audited: AuditedRun, labellers: pd.DataFrame
         caveats=few_classes(audited),
         agreements={
             str(name): [
-                Agreement(reference=str(row["reference"]), dice=float(row["mean"]), scans=int(row["n"]))
+                LabelAgreement(reference=str(row["reference"]), dice=float(row["mean"]), scans=int(row["n"]))
                 for row in rows.to_dict("records")
             ]
             for name, rows in whole.groupby("labelling", sort=False)

@@ -136,7 +136,7 @@ def scan_of_row(row: pd.Series[str], side: str) -> Scan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slices:
+class PairSlices:
     """Moved labels of a pair as they were kept.
 
     Attributes
@@ -151,7 +151,7 @@ class Slices:
     planes: dict[str, np.ndarray]
 
 
-def read_slices(output: Output, moving: Scan, fixed: Scan, arm: str, labelling: str) -> Slices | None:
+def read_slices(output: Output, moving: Scan, fixed: Scan, arm: str, labelling: str) -> PairSlices | None:
     """Moved labels of a pair, the latest.
 
     None where nothing was kept when the pair was registered, or it is gone, or it does not say where it was cut.
@@ -170,5 +170,5 @@ def read_slices(output: Output, moving: Scan, fixed: Scan, arm: str, labelling: 
         if index is None:
             return None
         x, y, z = (int(i) for i in index)
-        return Slices(index=(x, y, z), planes=kept)
+        return PairSlices(index=(x, y, z), planes=kept)
     return None

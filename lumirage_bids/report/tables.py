@@ -417,7 +417,7 @@ def structure_difference_table(differences: pd.DataFrame, labelling: str, name: 
 
 
 def labeller_table(summary: pd.DataFrame) -> Table:
-    """Lay out how well labellers agree with their references, a row a structure and one over all.
+    """Lay out how well labellers agree with their reference labellings, a row a structure and one over all.
 
     Parameters
     ----------

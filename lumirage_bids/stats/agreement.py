@@ -53,7 +53,7 @@ def agreement(taken: TakenMeasures, *, criteria: Criteria | None = None) -> pd.D
     DataFrame
         A row per labelling × evaluation × two measures, over the class of pairs that the verdict is about, with
         `AGREEMENT_COLUMNS`. Both are turned so that more is better: 1 where they agree, −1 where one turns the order of
-        the other. References take no part, nor arms that a measure sets aside.
+        the other. Unranked arms take no part, nor arms that a measure sets aside.
 
         ``tau`` is tau-b of the arms' means over the ``n_common`` pairs that all of them have both measures of, NaN
         below `FEWEST_ARMS` arms; ``n_turned`` of ``n_couples`` couples of arms are in opposite orders. ``tau_pairs`` is

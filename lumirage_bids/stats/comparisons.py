@@ -190,7 +190,7 @@ def _compare_class(
 
 
 def _lay_out(table: SideBySide, couple: tuple[int, int], designs: Designs, common: Common) -> Design:
-    """Lay out what two arms are compared on: ranked ones, and a reference with them, on what they are ranked on."""
+    """Lay out what two arms are compared on: ranked ones, and an unranked one with them, on what they are ranked on."""
     both = np.asarray(np.isfinite(table.dice)[:, couple].all(axis=1))
     chosen = list(couple)
     shared = not common.set_aside[chosen].any() and not common.unranked[chosen].all() and common.pairs.any()

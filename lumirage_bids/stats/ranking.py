@@ -51,7 +51,7 @@ def rank_arms(
     Returns
     -------
     DataFrame
-        A row per labelling × evaluation × class of pairs × arm that is no reference, best mean first, arms set aside
+        A row per labelling × evaluation × class of pairs × arm that is ranked, best mean first, arms set aside
         last; over the pairs that comparisons are over. ``first_percent``, ``rank_low`` and ``rank_high`` are NaN below
         `FEWEST_FOR_RANKS` subjects.
 

@@ -29,7 +29,7 @@ NEAR, APART = 0.02, 0.1
 """Of conventions that leave up to so much more the first is taken, and none is surely right."""
 
 
-class Known(NamedTuple):
+class KnownPair(NamedTuple):
     """A pair of images whose map is known.
 
     Attributes
@@ -63,7 +63,7 @@ class Guess:
     left: float
 
 
-def known_pair(spacing: float) -> Known:
+def known_pair(spacing: float) -> KnownPair:
     """The MNI152 template's brain, and the same moved by a smooth warp that is alike in no two directions.
 
     Parameters
@@ -91,10 +91,10 @@ def known_pair(spacing: float) -> Known:
     shift = np.stack([*waves], axis=-1)
     shift *= LENGTH / np.linalg.norm(shift[moving.array > 0], axis=-1).mean()
     transform = Transform((DisplacementField(vectors=shift.astype(np.float32), affine=moving.affine),))
-    return Known(fixed=warp(moving, transform, moving), moving=moving, transform=transform)
+    return KnownPair(fixed=warp(moving, transform, moving), moving=moving, transform=transform)
 
 
-def guesses(method: Torchscript, orientation: str, pair: Known, context: Context) -> list[Guess]:
+def guesses(method: Torchscript, orientation: str, pair: KnownPair, context: Context) -> list[Guess]:
     """What is left by all components, units and signs, where the tensors' axes point one way.
 
     Raises

@@ -29,7 +29,7 @@ Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images:
+class ImagesOnGrid:
     """Both images on one RAS+ grid, after the start.
 
     Attributes
@@ -74,18 +74,22 @@ class OnOneGrid(Method):
         fixed = reorient(fixed)
         grid = self.place(fixed)
         here, there = (resample(image, grid.shape, grid.affine).array for image in (fixed, moving))
-        found = self.displace(Images(fixed=here, moving=there, spacing=grid.spacing), context)
+        found = self.displace(ImagesOnGrid(fixed=here, moving=there, spacing=grid.spacing), context)
         voxel = grid.spacing.astype(np.float32)
         transform = field_on(grid, found.there / voxel)
         return transform if found.back is None else replace(transform, inverse=field_on(grid, found.back / voxel))
 
     @abstractmethod
-    def displace(self, images: Images, context: Context) -> Displacements:
+    def displace(self, images: ImagesOnGrid, context: Context) -> Displacements:
         """Find how far the point of the moving image lies from each voxel of the fixed one that shows the same."""
 
 
 def run_child(
-    script: str, images: Images, told: Sequence[object], context: Context, environment: Mapping[str, str] | None = None
+    script: str,
+    images: ImagesOnGrid,
+    told: Sequence[object],
+    context: Context,
+    environment: Mapping[str, str] | None = None,
 ) -> Array:
     """Let a script beside the methods find displacements, in a process of its own; what it saves, whatever its shape.
 
@@ -93,7 +97,7 @@ def run_child(
     ----------
     script : str
         Its name; it is called with the file of the images, that to save to, and what it is `told`.
-    images : Images
+    images : ImagesOnGrid
     told : sequence
     context : Context
     environment : mapping, optional

@@ -13,7 +13,7 @@ from lumirage_bids.output.experiment import FILE, Experiment, read_experiment
 from lumirage_bids.output.files import read_table
 from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.report.collected.whole import not_numbers, why_not_whole
-from lumirage_bids.report.verdict.scene import Agreement
+from lumirage_bids.report.verdict.scene import LabelAgreement
 from lumirage_bids.report.verdict.verdict import Known, Tables
 from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.tables import statistics
@@ -67,7 +67,7 @@ class Collected:
             withheld={name: each.withheld for name, each in of.items() if each.withheld},
             caveats={name: each.caveat for name, each in of.items() if each.caveat},
             agreements={
-                name: [Agreement(**a) for a in each.agreements] for name, each in of.items() if each.agreements
+                name: [LabelAgreement(**a) for a in each.agreements] for name, each in of.items() if each.agreements
             },
             planned=self.about.planned,
             unranked=(FLOOR, *self.about.controls),

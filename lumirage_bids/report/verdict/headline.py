@@ -107,7 +107,7 @@ def _tell_alone(scene: Scene, only: Standing) -> str:
 
 
 def set_against(scene: Scene, name: str, r: Relation) -> str:
-    """How a method stands to a reference, with as much certainty as there is."""
+    """How a method stands to one that is not ranked, with as much certainty as there is."""
     other = next(iter(r.names() - {name}))
     other = scene.call(other)
     by = f" by {scene.words.size(r.difference)}"

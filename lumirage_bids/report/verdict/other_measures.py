@@ -96,7 +96,7 @@ def tell_support(scene: Scene, r: Relation) -> str:
 
 
 def weigh_unranked(scene: Scene, name: str) -> Iterator[tuple[bool, list[str], list[str]]]:
-    """By which measures of accuracy a reference is better for certain than which arms, and by which it is worse.
+    """By which measures of accuracy an unranked arm is better for certain than which arms, and by which it is worse.
 
     Yields
     ------
@@ -216,7 +216,7 @@ def _percent(row: Row) -> str:
 
 
 def _tell_better_elsewhere(scene: Scene, names: Sequence[str], ahead: Sequence[Relation]) -> Iterator[str]:
-    """Measures of accuracy by which one behind, or a reference, is better, for certain or by one thing alone not."""
+    """Measures of accuracy by which one behind, or an unranked one, is better, for certain or but for one thing."""
     behind = {name: {r.worse for r in ahead if r.better == name} for name in names}
     for measure, relations in scene.accuracy.items():
         below = scene.find_with_unranked(relations)
@@ -238,7 +238,7 @@ def _name_arms(scene: Scene, names: Sequence[str]) -> str:
 
 
 def _find_above(scene: Scene, relations: Sequence[Relation], name: str, *, certain: bool = True) -> list[str]:
-    """References that are better than an arm by a measure, which then confirms nothing of it."""
+    """Unranked arms that are better than an arm by a measure, which then confirms nothing of it."""
     own = [o for o in scene.find_with_unranked(relations) if o.worse == name]
     return [o.better for o in own if o.certain or (o.ahead and not certain)]
 

@@ -22,7 +22,7 @@ _REASONS = 3  # kinds of failure that are told of an arm
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
+class LabelAgreement:
     """How well label maps agree with others of the same scans: no registration takes part."""
 
     reference: str
@@ -52,7 +52,7 @@ class Standing:
     mean : float
         Over the common pairs, `n` of them; NaN over none where it is set aside, whose pairs are others.
     mean_at_worst : float
-        Over all pairs, with those that lack a score at worst; NaN for a reference.
+        Over all pairs, with those that lack a score at worst; NaN for one that is not ranked.
     rank : int or None
         By significance; equal ones share.
     first_percent : float
@@ -137,7 +137,7 @@ class Scene:
         What bounds every sentence.
     rescans : DataFrame
         Rows of the summary on pairs of one subject.
-    agreements : sequence of Agreement
+    agreements : sequence of LabelAgreement
         How well the label maps agree with others of the same scans.
     elsewhere : bool
         Whether other labellings or evaluations have competitors that this one lacks.
@@ -164,7 +164,7 @@ class Scene:
     absent: Sequence[str] = ()
     caveats: Sequence[str] = ()
     rescans: pd.DataFrame
-    agreements: Sequence[Agreement] = ()
+    agreements: Sequence[LabelAgreement] = ()
     elsewhere: bool = False
 
     @property
@@ -229,7 +229,7 @@ class Scene:
         return f"the control {name}" if any(s.control and s.name == name for s in self.standings) else name
 
     def find_with_unranked(self, relations: Sequence[Relation] | None = None) -> list[Relation]:
-        """Relations of a ranked arm with a reference of its own variant; by the score, or those of another measure."""
+        """Relations of a ranked arm with an unranked one of its variant; by the score, or those of another measure."""
         names, unranked = {s.name for s in self.ranked}, {s.name for s in self.standings if s.reference}
         among = self.relations if relations is None else relations
         own = [r for r in among if r.row["variant_a"] == r.row["variant_b"]]

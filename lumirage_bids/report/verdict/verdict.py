@@ -14,7 +14,7 @@ from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.text import Wording, compared_where
 from lumirage_bids.report.verdict.headline import headline
 from lumirage_bids.report.verdict.relations import Relation
-from lumirage_bids.report.verdict.scene import Agreement, Scene, Standing, find_unscored, relate, standings
+from lumirage_bids.report.verdict.scene import LabelAgreement, Scene, Standing, find_unscored, relate, standings
 from lumirage_bids.report.verdict.sentences import sentences
 from lumirage_bids.stats.classes import (
     ALL,
@@ -70,7 +70,7 @@ class Known:
         Labelling → why there is no verdict on it.
     caveats : mapping of str to str
         Labelling → what stands behind its headline.
-    agreements : mapping of str to sequence of Agreement
+    agreements : mapping of str to sequence of LabelAgreement
         Labelling → how well its label maps agree with others of the same scans.
     unranked : sequence of str
         Methods that are no competitors.
@@ -80,7 +80,7 @@ class Known:
 
     withheld: Mapping[str, str] = field(default_factory=dict)
     caveats: Mapping[str, str] = field(default_factory=dict)
-    agreements: Mapping[str, Sequence[Agreement]] = field(default_factory=dict)
+    agreements: Mapping[str, Sequence[LabelAgreement]] = field(default_factory=dict)
     unranked: Sequence[str] = (FLOOR,)
     planned: int | None = None
 

@@ -8,7 +8,7 @@ import pytest
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.report.text import count
-from lumirage_bids.report.verdict.scene import Agreement
+from lumirage_bids.report.verdict.scene import LabelAgreement
 from lumirage_bids.report.verdict.verdict import Known
 from tests.report.situations import MEANS, fail, of, some, table, verdict, words
 from tests.report.verdict.claims import claims, copied, equal, turned
@@ -127,7 +127,7 @@ def test_rescans_stand_apart_as_the_ceiling():
 
 
 def test_what_label_maps_of_one_scan_agree_in_is_a_ceiling():
-    known = Known(agreements={"manual": [Agreement(reference="auto", dice=0.88, scans=9)]})
+    known = Known(agreements={"manual": [LabelAgreement(reference="auto", dice=0.88, scans=9)]})
     told = words(verdict(table(), known))
     assert "its label maps agree with auto's of the same scans in 0.880 (9 scans)." in told
 

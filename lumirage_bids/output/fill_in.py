@@ -40,8 +40,8 @@ def fill_in(rows: pd.DataFrame) -> pd.DataFrame:
         told = pd.Series([*map(told_by, map(str, names)), None], dtype=object).to_numpy()[codes]
         filled = pd.Series(told, index=rows.index, dtype=object)
         found[column] = filled if lacking is None else rows[column].astype(object).where(~lacking, filled)
-    # The copy is in one piece: pandas warns of columns that come to a table of many pieces.
-    return rows.copy().assign(**found) if found else rows
+    # A new table of the same columns: nothing is copied, nor does pandas warn of columns that come to many pieces.
+    return pd.DataFrame({**rows, **found}, copy=False) if found else rows
 
 
 def contrast_by_name(scan: str) -> str:

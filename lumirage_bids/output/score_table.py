@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lumirage_bids import measures
@@ -17,6 +18,7 @@ from lumirage_bids.measures.landmarks import Landmarks
 from lumirage_bids.output import history, paths
 from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.output.folder import Output
+from lumirage_bids.output.stacking import stack
 
 KEY = ("variant", "method", "labelling", "moving", "fixed")
 DICTIONARY = Path("scores.json")
@@ -92,6 +94,9 @@ INTERNAL: dict[str, dict[str, str]] = {
     "finished": {"Description": "When the row was written (UTC); the latest row of a pair counts"},
 }
 
+# What tells which of several rows counts.
+_STATE = (*KEY, "conditions", "hash", "finished", "status")
+
 Row = dict[str, Any]
 
 
@@ -146,31 +151,42 @@ def read_rows(output: Output, file: Path) -> list[Row]:
     """Rows of one batch; empty where the file does not exist."""
     if not output.is_there(file):
         return []
-    return [{str(k): v for k, v in row.items()} for row in _read(output, [file]).to_dict("records")]
+    table = _join(_read(output, [file]), latest=False)
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def _read(output: Output, files: Iterable[Path], structures: bool = True) -> pd.DataFrame:
-    """Rows of batches; none from a file that a machine left torn when it went down."""
+def _read(output: Output, files: Iterable[Path], structures: bool = True) -> Iterator[pd.DataFrame]:
+    """Rows of batches, by parts; none from a file that a machine left torn when it went down."""
     text = dict.fromkeys((*KEY, "split", "status", "kind", "reason", "hash", *FACTS, *INTERNAL), str)
     tables = output.read_tables(files, text, lambda column: structures or not _single_columns([column]))
-    parts = [_with_kinds(table) for table in tables]
-    # Columns that an earlier version did not write are empty.
-    columns = dict.fromkeys([*COLUMNS, *INTERNAL, *(str(name) for part in parts for name in part)])
-    return fill_in(pd.DataFrame({name: _joined(parts, name) for name in columns}))
+    return map(_tell_kinds, tables)
 
 
-def _with_kinds(table: pd.DataFrame) -> pd.DataFrame:
-    if "status" in table and "kind" not in table:  # of a version before 0.2.0
+def _tell_kinds(table: pd.DataFrame) -> pd.DataFrame:
+    """Tell failures apart by their words in a table of a version before 0.2.0."""
+    if "status" in table and "kind" not in table:
         table["kind"] = None
         failed = table["status"] == "failed"
         table.loc[failed, "kind"] = [kind_by_words(str(reason)) for reason in table.loc[failed, "reason"]]
     return table
 
 
-def _joined(parts: Sequence[pd.DataFrame], column: str) -> pd.Series[Any]:
-    """One column of tables, which let it go: all of a large study would take its memory twice."""
-    found = [part.pop(column) if column in part else pd.Series(np.nan, index=part.index) for part in parts]
-    return pd.concat(found, ignore_index=True) if found else pd.Series(dtype=object)
+def _join(parts: Iterable[pd.DataFrame], *, latest: bool) -> pd.DataFrame:
+    """One table of several.
+
+    Parameters
+    ----------
+    parts : iterable of DataFrame
+    latest : bool
+        Whether of several rows for one pair, arm and conditions the latest alone is kept, see `_find_latest`.
+    """
+    # Columns that an earlier version did not write are empty.
+    columns = stack(part.reindex(columns=list(dict.fromkeys([*COLUMNS, *INTERNAL, *part]))) for part in parts)
+    if latest:
+        order = _find_latest(pd.DataFrame({name: columns[name] for name in _STATE}, copy=False))
+        for name in columns:  # one at a time, as that takes its memory twice
+            columns[name] = columns[name].iloc[order].reset_index(drop=True)
+    return fill_in(pd.DataFrame(columns, copy=False))
 
 
 def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: bool = True) -> dict[str, pd.DataFrame]:
@@ -193,7 +209,7 @@ def collect(output: Output, subjects: Iterable[str] = ("*",), *, structures: boo
     files: dict[str, list[Path]] = {}
     for file in (f for s in subjects for f in output.find(f"sub-{s}/**/*_scores.tsv")):
         files.setdefault(paths.entities_of(file)["seg"], []).append(file)
-    return {name: _keep_latest(_read(output, files[name], structures)) for name in sorted(files)}
+    return {name: _join(_read(output, files[name], structures), latest=True) for name in sorted(files)}
 
 
 def read_current(output: Output, *, structures: bool = True) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -272,18 +288,27 @@ def note_latest(output: Output, digests: Mapping[str, str]) -> None:
     output.write_json(LATEST, {**output.read_json(LATEST), **digests})
 
 
-def _keep_latest(table: pd.DataFrame) -> pd.DataFrame:
+def _find_latest(state: pd.DataFrame) -> npt.NDArray[np.intp]:
     """The latest row of each pair, arm and conditions; a failure never takes the place of an equal row with a score.
 
     Rows of one hash are of the same work: tried again for another arm's sake, it may run out of time or memory.
+
+    Parameters
+    ----------
+    state : DataFrame
+        Columns `_STATE` of all rows, numbered from 0.
+
+    Returns
+    -------
+    array
+        Numbers of the rows that are kept, in their new order.
     """
     key = [*KEY, "conditions"]
     same = [*key, "hash"]
-    # Without the structures, which are most of a table.
-    state = table[[*same, "finished", "status"]].sort_values([*key, "finished"], kind="stable", na_position="first")
+    state = state.sort_values([*key, "finished"], kind="stable", na_position="first")
     if state.duplicated(key).any():
         last = state.groupby(same, dropna=False)["finished"].transform("last")
         state = state.assign(last=last, ok=state["status"] == "ok")
         state = state.sort_values([*same, "ok"], kind="stable").drop_duplicates(same, keep="last")
         state = state.sort_values([*key, "last"], kind="stable", na_position="first")
-    return table.loc[state.drop_duplicates(key, keep="last").index].reset_index(drop=True)
+    return state.drop_duplicates(key, keep="last").index.to_numpy()

@@ -113,7 +113,8 @@ def read_run(output: Output) -> RunRead:
         )
     found = downstream.collect(output)
     rows = {name: found.add_both_ways(table) for name, table in rows.items()}
-    pairs = pd.concat([table[list(score_table.COLUMNS)] for table in rows.values()], ignore_index=True)
+    tables = [table[list(score_table.COLUMNS)] for table in rows.values()]
+    pairs = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
     tables_of_names = {name: output / paths.look_up_table(name) for name in rows}
     # A labelling that failed on every scan has rows that say so, and no table.
     luts = {name: read_lut(file) if file.exists() else {} for name, file in tables_of_names.items()}

@@ -71,16 +71,16 @@ def show(what: str, name: str, weights: Path | None) -> str:
         known_measures = measures.measures()
         of_column = {column: kind for kind in known_measures.values() for column in kind.columns}
         _check(what, name, known_measures, of_column)
-        return "\n".join(_about_measure({**of_column, **known_measures}[name]))
+        return "\n".join(_describe_measure({**of_column, **known_measures}[name]))
     known: Mapping[str, Any] = methods.methods() if what == "methods" else all_labellings()
     _check(what, name, known)
     head = [f"[{what}.{name}]"]
     if what == "labellings":
         head.append(f"labeller = {json.dumps(known[name].name)}")
-    return "\n".join([*_about(name, known[name], weights), *head, *_parameters(known[name]), *_cite(known[name])])
+    return "\n".join([*_describe(name, known[name], weights), *head, *_parameters(known[name]), *_cite(known[name])])
 
 
-def _about_measure(kind: type[Measure]) -> Iterator[str]:
+def _describe_measure(kind: type[Measure]) -> Iterator[str]:
     yield from _tell(kind.name, kind)
     yield ""
     yield f"It needs: {', '.join(kind.needs)}."
@@ -127,10 +127,10 @@ def _tell(name: str, kind: Any) -> Iterator[str]:
     docs = docs_of(kind)
     for paragraph in filter(None, [docs.short_description, *(docs.long_description or "").split("\n\n")]):
         yield ""
-        yield textwrap.fill(_plain(paragraph), WIDTH)
+        yield textwrap.fill(_strip_marks(paragraph), WIDTH)
 
 
-def _about(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
+def _describe(name: str, kind: Any, weights: Path | None) -> Iterator[str]:
     yield from _tell(name, kind)
     if scored := labellers.scored_of(name):
         yield ""
@@ -189,10 +189,10 @@ def _tell_allowed(hint: Any) -> str:
 def describe_parameters(kind: type) -> dict[str, str]:
     """Parameter → what it means, from the ``Attributes`` of a class and of those that it is made from."""
     attributes = [of for cls in reversed(kind.__mro__) for of in docs_of(cls).params if of.args[0] == "attribute"]
-    return {name: _plain(of.description or "") for of in attributes for name in of.arg_name.split(", ")}
+    return {name: _strip_marks(of.description or "") for of in attributes for name in of.arg_name.split(", ")}
 
 
-def _plain(text: str) -> str:
+def _strip_marks(text: str) -> str:
     """Text in one line, without marks for code."""
     return " ".join(text.replace("``", "").split())
 

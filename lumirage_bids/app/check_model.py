@@ -63,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads < 1:
         raise UsageError(f"--threads {arguments.threads}: at least 1.")
     context = Context(device=arguments.device, threads=arguments.threads)
-    made = _described(arguments, context)
+    made = _make_model(arguments, context)
     pair = known_pair(arguments.spacing)
-    made, first = _called(made, wanted[0], pair, context)
+    made, first = _find_call(made, wanted[0], pair, context)
     every = [*first, *(g for name in wanted[1:] for g in _answers(made, name, pair, context))]
     likeliest, _ = best(every)
     swapped = replace(likeliest.method, arguments="fixed,moving")
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _described(arguments: argparse.Namespace, context: Context) -> Torchscript:
+def _make_model(arguments: argparse.Namespace, context: Context) -> Torchscript:
     from lumirage_bids.methods.torchscript import Torchscript
 
     made = Torchscript(
@@ -104,7 +104,9 @@ def _described(arguments: argparse.Namespace, context: Context) -> Torchscript:
     return made
 
 
-def _called(made: Torchscript, orientation: str, pair: KnownPair, context: Context) -> tuple[Torchscript, list[Guess]]:
+def _find_call(
+    made: Torchscript, orientation: str, pair: KnownPair, context: Context
+) -> tuple[Torchscript, list[Guess]]:
     """How the network is called, and its first answers.
 
     Raises

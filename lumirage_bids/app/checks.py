@@ -65,7 +65,7 @@ def check_writable(settings: Settings) -> None:
 
 def _check_not_newer(output: Output) -> None:
     """Refuse the output of a newer version, whose tables this one may not understand."""
-    made_with = made_by_version(output)
+    made_with = read_version(output)
     if release(made_with) > release(__version__):
         raise UsageError(
             f"OUT_DIR {output} was made by LUMirage {made_with}, this is {__version__}. Use that version or a "
@@ -73,7 +73,7 @@ def _check_not_newer(output: Output) -> None:
         )
 
 
-def made_by_version(output: Output) -> str:
+def read_version(output: Output) -> str:
     """Version of this program that wrote the output folder last; empty where it does not say."""
     made_by = read_own_description(output).get("GeneratedBy")
     ours = (

@@ -42,7 +42,7 @@ def _tell(text: str) -> None:
 
 
 def _dispatch(typed: list[str]) -> int:
-    plain = options.without_extensions(typed)
+    plain = options.load_extensions(typed)
     command = commands.COMMANDS.get(plain[0]) if plain else None
     if command is None and {"-h", "--help"} & set(typed):
         arguments.parser(commands.overview()).print_help()

@@ -1,6 +1,6 @@
 """The commands beside the BIDS-App run: one table; each has its own ``--help``.
 
-To add one: enter a `Subcommand` in `COMMANDS`, by `_command` if its arguments are few, else by `_in_module`. What a
+To add one: enter a `Subcommand` in `COMMANDS`, by `_command` if its arguments are few, else by `_find_module`. What a
 command needs is imported when it runs, so that help is there at once.
 """
 
@@ -117,7 +117,7 @@ def _print_script(_: argparse.Namespace) -> int:
     return 0
 
 
-def _in_module(name: str, usage: str, summary: str) -> Subcommand:
+def _find_module(name: str, usage: str, summary: str) -> Subcommand:
     """A command whose ``define`` and ``run`` are those of the module of its name beside this one."""
 
     def module() -> ModuleType:
@@ -143,9 +143,9 @@ COMMANDS = {
             lambda parser: parser.add_argument("dir", type=Path, metavar="OUT_DIR", help="of a participant run"),
             _show_status,
         ),
-        _in_module("judge", "TABLE.tsv", "the verdict on a table of scores, without images"),
-        _in_module("points", "POINTS OUT", "carry landmarks through a transform in the right direction"),
-        _in_module("check-model", "MODEL.pt", "find out the conventions of a TorchScript network"),
+        _find_module("judge", "TABLE.tsv", "the verdict on a table of scores, without images"),
+        _find_module("points", "POINTS OUT", "carry landmarks through a transform in the right direction"),
+        _find_module("check-model", "MODEL.pt", "find out the conventions of a TorchScript network"),
         _command(
             "sbatch",
             "",
@@ -153,7 +153,7 @@ COMMANDS = {
             lambda parser: None,
             _print_script,
         ),
-        _in_module("collect", "OUT... REPORT_DIR", "put several runs on one page, from their group tables"),
+        _find_module("collect", "OUT... REPORT_DIR", "put several runs on one page, from their group tables"),
         _list("methods", "its parameters and what to cite"),
         _list("labellings", "its parameters and what to cite"),
         _list("measures", "its columns, and which way is better"),

@@ -55,12 +55,12 @@ def defaults(file: Path, *, with_protocol: bool) -> dict[str, Any]:
     if with_protocol:
         _check_protocol(file, str(given.get("protocol", "default")), record.get("protocol"))
     kinds = {field.name: str(field.type) for field in fields(Settings) if field.name not in NOT_AGAIN}
-    found = {key: _as_given(file, key, value, kinds[key]) for key, value in given.items() if key in kinds}
+    found = {key: _spell_as_given(file, key, value, kinds[key]) for key, value in given.items() if key in kinds}
     levels = found.pop("levels", None)  # versions before 0.2.0 noted the level alone that the record is of
     return {**found, "level": levels} if levels else found
 
 
-def _as_given(file: Path, key: str, value: object, kind: str) -> object:
+def _spell_as_given(file: Path, key: str, value: object, kind: str) -> object:
     """A value of the record as argparse would have it."""
     if key == "level" and isinstance(value, str):
         return [value]

@@ -65,14 +65,14 @@ def _movers(plan: Plan) -> list[str]:
 def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Iterator[str]:
     yield f"Dataset {dataset.name!r} at {dataset.root}"
     yield (f"Scans: {len(plan.scans)} scans of {len(plan.subjects)} subjects; all are aligned to {plan.reference.name}")
-    yield from _some("  ", [s.relative for s in plan.scans])
+    yield from _list_some("  ", [s.relative for s in plan.scans])
     for choice in dataset.choices[:MOST]:
         yield f"  chosen {choice.chosen} over {', '.join(choice.others)}: {choice.reason}"
     if len(dataset.choices) > MOST:
         yield f"  … and {len(dataset.choices) - MOST} more choices (all in config/)"
     if plan.unlabelled:
         yield f"Left out, no label map: {len(plan.unlabelled)} scan(s)"
-        yield from _some("  ", [s.relative for s in plan.unlabelled])
+        yield from _list_some("  ", [s.relative for s in plan.unlabelled])
     for labels in plan.labels:
         yield f"Labelling {labels.name}: {labels.source}"
     if not settings.labellings:
@@ -84,8 +84,8 @@ def _lines(plan: Plan, dataset: Dataset, settings: Settings, voxels: int) -> Ite
     for split, n in sorted(Counter(p.split for p in plan.asked).items()):
         yield f"  {split}: {n}"
     if settings.participant_label and not settings.fixed_label:
-        yield from _one_sided(plan, settings.participant_label)
-    yield from _missing(plan, dataset)
+        yield from _tell_one_sided(plan, settings.participant_label)
+    yield from _tell_missing(plan, dataset)
     for arm in plan.arms:
         before = f"; goes on from {arm.first.name}: {arm.first.method.summary}" if arm.first else ""
         yield f"Method {arm.name}, variant {arm.variant}: {arm.method.summary}{before}"
@@ -108,13 +108,13 @@ def _tell_other_labellings(plan: Plan, dataset: Dataset) -> Iterator[str]:
     )
 
 
-def _some(indent: str, items: list[str]) -> Iterator[str]:
+def _list_some(indent: str, items: list[str]) -> Iterator[str]:
     yield from (f"{indent}{item}" for item in items[:MOST])
     if len(items) > MOST:
         yield f"{indent}… and {len(items) - MOST} more"
 
 
-def _one_sided(plan: Plan, labels: Sequence[str]) -> Iterator[str]:
+def _tell_one_sided(plan: Plan, labels: Sequence[str]) -> Iterator[str]:
     """What naming subjects on one side of the pairs alone means, which other BIDS-Apps do not have."""
     mine = set(labels)
     moving, fixed = ({getattr(p, side).name for p in plan.asked} for side in ("moving", "fixed"))
@@ -127,7 +127,7 @@ def _one_sided(plan: Plan, labels: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
+def _tell_missing(plan: Plan, dataset: Dataset) -> Iterator[str]:
     if not plan.missing:
         return
     names = tuple(labels.name for labels in plan.labels)
@@ -191,7 +191,7 @@ def _find_unsynthesised(plan: Plan) -> Iterator[str]:
 def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     if settings.stage != "prepare":
         yield f"Registrations: {plan.n_done} done already, {plan.n_todo} to do in {len(plan.batches)} batches"
-        yield from _again(plan)
+        yield from _tell_again(plan)
         yield from _downstream(plan, voxels)
     yield f"Preparation: {len(plan.preparing)} scans to prepare, {len(plan.aligning)} to align"
     if not (plan.batches or plan.preparing or plan.aligning):
@@ -239,7 +239,7 @@ def _downstream(plan: Plan, voxels: int) -> Iterator[str]:
         f"about {n * kept * BYTES / 1e9:.1f} GB in all; "
         f"{sum(len(job.products) for job in plan.downstream)} table(s) to do, about {duration(seconds)} of one core"
     )
-    yield from _some("  ", [s.relative for s in plan.drawn])
+    yield from _list_some("  ", [s.relative for s in plan.drawn])
     asked = {(p.moving, p.fixed) for p in plan.asked}
     if lacking := sum(pair not in asked for pair in permutations(plan.drawn, 2)):
         yield (
@@ -248,7 +248,7 @@ def _downstream(plan: Plan, voxels: int) -> Iterator[str]:
         )
 
 
-def _again(plan: Plan) -> Iterator[str]:
+def _tell_again(plan: Plan) -> Iterator[str]:
     """What was done before, and why it is done again."""
     if plan.again.n_scored:
         yield f"  of these only scored again, from their saved transforms: {plan.again.n_scored}"

@@ -75,13 +75,13 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     preparing = _preparation(plan, device, threads, voxels, timings) if prepares else 0.0
     for_preparing = max(map(preparing_gb, plan.preparing), default=PREPARING_GB)
     pages = PAGE_S * len({b.moving.subject for b in plan.batches}) * len(plan.arms)
-    at_once = _at_once(settings, jobs, memory_gb)
+    at_once = _count_at_once(settings, jobs, memory_gb)
     # One after the other where there are fewer jobs than processes: the last batch is waited for.
     longest = max((n * seconds for n, (seconds, _) in pairs), default=0.0)
     return Estimate(
         seconds=START_S
         + pages
-        + preparing / _at_once(settings, max(len(plan.preparing), len(plan.aligning)), for_preparing)
+        + preparing / _count_at_once(settings, max(len(plan.preparing), len(plan.aligning)), for_preparing)
         + max(longest, registering / at_once),
         at_once=at_once,
         memory_gb=memory_gb,
@@ -90,7 +90,7 @@ def estimate(plan: Plan, settings: Settings, voxels: int, timings: Timings) -> E
     )
 
 
-def _at_once(settings: Settings, jobs: int, memory_gb: float) -> int:
+def _count_at_once(settings: Settings, jobs: int, memory_gb: float) -> int:
     """Processes at a time: as many as asked for, as there are jobs, and, here, memory and cores for."""
     at_once = min(settings.nprocs, jobs)
     if settings.use_plugin is None:
@@ -122,10 +122,10 @@ def _pair(batch: Batch, device: str, threads: int, voxels: int, timings: Timings
     method = batch.arm.cost(voxels, device).seconds
     if device == "cpu":
         method *= ONE_CORE / threads
-    return method + sum(_scoring(batch)) * voxels / 1e6 / threads, False
+    return method + sum(_time_scoring(batch)) * voxels / 1e6 / threads, False
 
 
-def _scoring(batch: Batch) -> Iterable[float]:
+def _time_scoring(batch: Batch) -> Iterable[float]:
     """Seconds of one core for a million voxels: the field's measures, then each arm's and labelling's scores."""
     taken = [arm.evaluation.taken for arm in batch.arms]
     yield PAIR_S + sum(m.seconds for m in {m for of_arm in taken for m in of_arm} if not m.looks_at_labels)
@@ -141,7 +141,7 @@ def _preparation(plan: Plan, device: str, threads: int, voxels: int, timings: Ti
     for align in plan.aligning:
         if align.scan.name != align.reference.name:
             known = timings.estimate(align, device, threads)
-            rule = _at(ALIGNING_S, million) / threads if align.alignment.start == "aligned" else 0.1
+            rule = _apply_rule(ALIGNING_S, million) / threads if align.alignment.start == "aligned" else 0.1
             seconds += rule if known is None else known
     return seconds
 
@@ -152,11 +152,11 @@ def _seconds_of_scan(job: ScanJob, masking: Masking, million: float) -> float:
     mask = 0.0 if asked and asked[0].settles(job.scan) else max((masker.seconds for masker in asked), default=0.0)
     seconds = mask + PREPARING_S * million * (1 + len(job.variants))
     for labels, _ in job.labels:
-        seconds += _at(labels.labeller.seconds, million)
+        seconds += _apply_rule(labels.labeller.seconds, million)
     return seconds
 
 
-def _at(rule: tuple[float, float], million: float) -> float:
+def _apply_rule(rule: tuple[float, float], million: float) -> float:
     return rule[0] + rule[1] * million
 
 

@@ -236,7 +236,7 @@ def judge_table(asked: Question) -> Judged:
         There is no such table, it is none of scores, or lacks what was named.
     """
     table = read_score_table(asked.table, asked.score, named=asked.named)
-    known, score = _bounds_of(table, asked), score_of(asked, table)
+    known, score = _bounds_of(table, asked), choose_score(asked, table)
     words = wording(
         asked.score, higher_is_better=asked.higher_is_better, margin=asked.criteria.margin, worst=score.worst
     )
@@ -247,7 +247,7 @@ def judge_table(asked: Question) -> Judged:
     return Judged(asked=asked, table=table, tables=tables, verdicts=verdicts, score=score, words=words)
 
 
-def score_of(asked: Question, table: ScoreTable) -> Score:
+def choose_score(asked: Question, table: ScoreTable) -> Score:
     """What is scored: which direction is better, and what a pair without a score gets at worst."""
     if is_dice(asked.score):
         return DICE

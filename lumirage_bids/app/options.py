@@ -18,7 +18,7 @@ from lumirage_bids.base.errors import UsageError
 from lumirage_bids.experiment.settings import Settings
 
 
-def without_extensions(argv: Sequence[str]) -> list[str]:
+def load_extensions(argv: Sequence[str]) -> list[str]:
     """Load the files of ``--extension``, before anything asks what plug-ins there are; return the other arguments.
 
     Raises

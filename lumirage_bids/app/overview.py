@@ -107,7 +107,7 @@ def read_overview(output: Output) -> Overview:
     planned = read_planned(output, number)
     found = [
         _standing(arm, name, rows.get(name), planned, absent, _find_unasked(planned, records, arm[0]))
-        for arm, name in _asked_arms(output, records)
+        for arm, name in _list_asked(output, records)
     ]
     times = [max(table["finished"].dropna(), default="") for table in rows.values()]
     return Overview(
@@ -129,7 +129,7 @@ def _find_unasked(planned: PlannedPairs, records: Sequence[Mapping[str, Any]], a
     return here - asked_pairs(here, [r for r in records if arm in r["arms"]])
 
 
-def _asked_arms(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
+def _list_asked(output: Output, records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, str], str]]:
     """Arms (label, variant, method) and labellings that any run was asked for."""
     arms = {label: (label, str(arm["variant"]), str(arm["name"])) for r in records for label, arm in r["arms"].items()}
     for key in output.read_json(score_table.LATEST):

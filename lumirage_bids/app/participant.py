@@ -49,7 +49,7 @@ def run(settings: Settings) -> int:
             check_scheduler(settings.use_plugin)
     dataset, plan = find(settings, experiment)
     check_same_experiment(settings.output, experiment, dataset.name, sloppy=settings.sloppy)
-    made_with = checks.made_by_version(settings.output)
+    made_with = checks.read_version(settings.output)
     frozen, about_frozen = freeze.consider(plan, experiment, dataset.name, settings)
     story = describe(plan, dataset, settings, expected_voxels(plan))
     foreseen = foresee(plan, settings.weights, settings.stage)
@@ -63,7 +63,7 @@ def run(settings: Settings) -> int:
         if foreseen.error:
             raise foreseen.error
     at_work = Run(settings, experiment, dataset, plan, frozen)
-    with at_work.recorded():
+    with at_work.record_run():
         for line in story.splitlines():
             logger.info("%s", line)
         try:

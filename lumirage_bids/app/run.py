@@ -58,7 +58,7 @@ class Run:
         self.work_dir = (settings.work_dir or settings.output / "work") / self.id
 
     @contextmanager
-    def recorded(self) -> Iterator[None]:
+    def record_run(self) -> Iterator[None]:
         """Write the root files and the record, log to a file; remove the work folder when the block ended well."""
         output = self.settings.output
         with output.lock("root"):
@@ -109,16 +109,16 @@ class Run:
                 "notes": list(self.dataset.notes),
             },
             "labellings": {labels.name: labels.source for labels in plan.labels},
-            "labellers": {labels.name: asdict(_made_by(labels.labeller)) for labels in plan.labels},
+            "labellers": {labels.name: asdict(_describe_maker(labels.labeller)) for labels in plan.labels},
             "methods": {a.name: a.method.name for a in plan.arms},
             "tuned": dict(self.protocol.tuned),
             "statistics": asdict(self.protocol.statistics),
-            "training": {a.name: _told_training(a.training) for a in plan.arms},
+            "training": {a.name: _spell_training(a.training) for a in plan.arms},
             "arms": {
                 a.label: {"hash": a.hash, "name": a.name, "variant": a.variant, **keep_chosen(a)} for a in plan.arms
             },
             "inputs": {a.label: asdict(own) for a in plan.arms if (own := a.method.own_input)},
-            "started": {a.label: [_about_stage(s) for s in a.stages[:-1]] for a in plan.arms if a.first},
+            "started": {a.label: [_describe_stage(s) for s in a.stages[:-1]] for a in plan.arms if a.first},
             "effort": {a.label: [list(level) for level in a.method.effort] for a in plan.arms},
         }
 
@@ -154,17 +154,17 @@ class Run:
         )
 
 
-def _made_by(labeller: Labeller) -> MadeBy:
+def _describe_maker(labeller: Labeller) -> MadeBy:
     """What tells of a labeller to those who read tables alone."""
     return MadeBy(labeller=labeller.name, maker=labeller.maker, from_intensities=labeller.from_intensities)
 
 
-def _told_training(trained: Trained) -> str | dict[str, Any]:
+def _spell_training(trained: Trained) -> str | dict[str, Any]:
     """What a method has learned from, as TOML has it: a word, or a table."""
     return trained if isinstance(trained, str) else asdict(trained)
 
 
-def _about_stage(stage: ArmOfRun) -> dict[str, Any]:
+def _describe_stage(stage: ArmOfRun) -> dict[str, Any]:
     """What is run before a method: its name, parameters and input."""
     own = stage.method.own_input
     return {

@@ -47,14 +47,14 @@ def hold(folder: Path, output: Output, *, given: bool = False, cluster: bool = F
         shutil.rmtree(folder / "scratch", ignore_errors=True)
         lock.release()
     with output.lock("root"):
-        for left in (folder, *_left_behind(folder.parent, output)):
+        for left in (folder, *_find_left_behind(folder.parent, output)):
             shutil.rmtree(left, ignore_errors=True)
         if is_ours:
             with suppress(OSError):  # other runs are at work
                 folder.parent.rmdir()
 
 
-def _left_behind(around: Path, output: Output) -> Iterator[Path]:
+def _find_left_behind(around: Path, output: Output) -> Iterator[Path]:
     """Folders of runs on the same output folder that did not come to their end."""
     for file in around.glob(f"*/{ABOUT}"):
         with suppress(OSError):  # another run swept it away meanwhile

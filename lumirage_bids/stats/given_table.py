@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.base.errors import BadDataError, MissingInputError, UsageError
+from lumirage_bids.base.errors import BadDataError, UsageError
 from lumirage_bids.measures import columns, compared_columns, structure_column
 from lumirage_bids.stats.classes import arm_labels, arms_of
+from lumirage_bids.stats.given_cells import read_cells
 from lumirage_bids.stats.given_subjects import given_subjects
 from lumirage_bids.stats.score import DICE, rounding_of, step_of
 
@@ -24,7 +23,6 @@ OPTIONAL = (
     *("subject_moving", "subject_fixed"),
 )
 STATES = ("ok", "failed", "missing", "pending")
-MISSING = ("", "n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "null", "None")
 OF_DICE = {"n_structures", "dice_initial"}
 """Columns of our own tables that bear on a verdict on Dice alone."""
 #: What pairs of different subjects are called where a table has no column split.
@@ -102,51 +100,14 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
     UsageError
         The column that was named is not there.
     """
-    file, raw = (given, _read(given)) if isinstance(given, Path) else (Path("the table"), _write_as_text(given))
+    file, raw = read_cells(given)
     _check_columns(file, raw, score, named=named)
-    for column in REQUIRED:
-        if raw[column].isna().any():
-            raise BadDataError(
-                f"{file}, line {raw.index[raw[column].isna()][0]}: column {column} is empty. Fill it in."
-            )
-    notes: list[str] = []
-    table = raw[list(REQUIRED)].copy()
-    table["method"] = _spell_floor(table["method"], notes)
-    held = column_of(score)
-    table[held] = _numbers(file, raw[score], score)
-    table["status"] = _states(file, raw, table[held], _find_failing(raw, table[held], held))
-    table["kind"], table["reason"] = raw.get("kind"), raw.get("reason")
-    if table[held].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
-        raise _complain_of_empty(file, raw, score)
-    for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
-        table[column] = raw[column].fillna(default) if column in raw else default
-    for side, subjects in given_subjects(file, raw, notes).items():
-        table[f"subject_{side}"] = subjects
-    same = table["subject_moving"] == table["subject_fixed"]
-    _check_reserved(file, raw, same)
-    splits = raw["split"].fillna("no split given") if "split" in raw else BETWEEN
-    table["split"] = table.assign(split=splits)["split"].mask(same, RESCAN)
-    itself = table["moving"] == table["fixed"]
-    if itself.any():
-        notes.append(f"{int(itself.sum())} rows of a scan with itself were left out.")
-    table = table[~itself]
-    _check_repeats(file, table)
-    _check_splits(file, table)
+    _check_filled(file, raw)
+    held, notes = column_of(score), list[str]()
+    table = _read_rows(file, raw, score, notes)
     notes += _tell_lacking(table, held)
-    planned = len(table[["moving", "fixed"]].drop_duplicates())
-    done = table[~table["status"].isin(("missing", "pending"))]
-    if len(done) < len(table):
-        notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
-        notes += _tell_not_begun(table, done)
-    is_mean = score in _MEAN_DICE
-    more = {c: c for c in raw.columns if c in compared_columns()}
-    if dice := [c for c in _MEAN_DICE if c in raw]:
-        more[DICE.column] = dice[0]
-    more.pop(held, None)
-    more |= {c: c for c in raw.columns if c in OF_DICE or _STRUCTURE.fullmatch(c)} if is_mean else {}
-    done = done.assign(**{name: _numbers(file, raw[column], column) for name, column in more.items()})
-    single = [c for c in more if _STRUCTURE.fullmatch(c)]
-    structures = _structures(done, single) if is_mean else {}
+    done, single = _read_more(file, raw, _keep_done(table, notes), score)
+    structures = _structures(done, single) if score in _MEAN_DICE else {}
     counted = not single or _make_up_the_mean(done, single)
     if not counted:
         notes.append(
@@ -156,8 +117,65 @@ def read_score_table(given: Path | pd.DataFrame, score: str, *, named: bool) -> 
         done = done.drop(columns=single)
     if "status" not in raw:
         done = _add_absent(done, held, notes)
-    pairs = done.reset_index(drop=True)
-    return ScoreTable(pairs=pairs, planned=planned, notes=notes, structures=structures, counted=counted)
+    return ScoreTable(
+        pairs=done.reset_index(drop=True),
+        planned=len(table[["moving", "fixed"]].drop_duplicates()),
+        notes=notes,
+        structures=structures,
+        counted=counted,
+    )
+
+
+def _read_rows(file: Path, raw: pd.DataFrame, score: str, notes: list[str]) -> pd.DataFrame:
+    """Rows with what they are of and their score, in our own columns; those of a scan with itself left out."""
+    held = column_of(score)
+    table = raw[list(REQUIRED)].copy()
+    table["method"] = _spell_floor(table["method"], notes)
+    table[held] = _numbers(file, raw[score], score)
+    table["status"] = _states(file, raw, table[held], _find_failing(raw, table[held], held))
+    table["kind"], table["reason"] = raw.get("kind"), raw.get("reason")
+    if table[held].isna().all() and ("status" not in raw or (table["status"] == "ok").any()):
+        raise _complain_of_empty(file, raw, score)
+    for column, default in (("variant", "default"), ("labelling", "scores"), ("evaluation", "native")):
+        table[column] = raw[column].fillna(default) if column in raw else default
+    for side, subjects in given_subjects(file, raw, notes).items():
+        table[f"subject_{side}"] = subjects
+    table["split"] = _splits(file, raw, table["subject_moving"] == table["subject_fixed"])
+    itself = table["moving"] == table["fixed"]
+    if itself.any():
+        notes.append(f"{int(itself.sum())} rows of a scan with itself were left out.")
+    table = table[~itself]
+    _check_repeats(file, table)
+    _check_splits(file, table)
+    return table
+
+
+def _splits(file: Path, raw: pd.DataFrame, same: pd.Series[bool]) -> pd.Series[str]:
+    """Split of each row; `same`: those of a subject with itself."""
+    _check_reserved(file, raw, same)
+    given = raw["split"].fillna("no split given") if "split" in raw else pd.Series(BETWEEN, index=raw.index)
+    return given.mask(same, RESCAN)
+
+
+def _keep_done(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Rows that are neither pending nor missing."""
+    done = table[~table["status"].isin(("missing", "pending"))]
+    if len(done) < len(table):
+        notes.append(f"{len(table) - len(done)} rows are pending or missing: those pairs count as not done.")
+        notes += _tell_not_begun(table, done)
+    return done
+
+
+def _read_more(file: Path, raw: pd.DataFrame, done: pd.DataFrame, score: str) -> tuple[pd.DataFrame, list[str]]:
+    """Add what else is measured of the rows; and name the columns of single structures that the score may be of."""
+    more = {c: c for c in raw.columns if c in compared_columns()}
+    if dice := [c for c in _MEAN_DICE if c in raw]:
+        more[DICE.column] = dice[0]
+    more.pop(column_of(score), None)
+    if score in _MEAN_DICE:
+        more |= {c: c for c in raw.columns if c in OF_DICE or _STRUCTURE.fullmatch(c)}
+    done = done.assign(**{name: _numbers(file, raw[column], column) for name, column in more.items()})
+    return done, [c for c in more if _STRUCTURE.fullmatch(c)]
 
 
 def _tell_lacking(table: pd.DataFrame, held: str) -> Iterator[str]:
@@ -232,59 +250,6 @@ def _add_absent(table: pd.DataFrame, held: str, notes: list[str]) -> pd.DataFram
     return pd.concat([table, absent], ignore_index=True)
 
 
-def _read(file: Path) -> pd.DataFrame:
-    """Cells as text, by the line of the file that they stand in."""
-    if not file.exists():
-        raise MissingInputError(f"No table {file}. Give a TSV or CSV with columns method, moving, fixed and a score.")
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder. Give a table, such as {file / 'group' / 'pairs.tsv'} of an output.")
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadDataError(
-            f"{file} is not UTF-8 text (byte {error.start}). Save it as a TSV or CSV in UTF-8."
-        ) from None
-    lines = text.split("\n", 2)
-    told = re.fullmatch(r"sep=(.)\r?", lines[0])  # Excel's own first line
-    first = lines[1] if told and len(lines) > 1 else lines[0]
-    if not first.strip():
-        raise BadDataError(f"{file} has no header line. It must name the columns: method, moving, fixed and a score.")
-    delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
-    delimiter = told[1] if told else delimiter
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    if told:
-        next(reader)
-    header = [name.strip() for name in next(reader)]
-    if double := sorted({name for name in header if header.count(name) > 1}):
-        raise BadDataError(f"{file} has two columns of one name: {', '.join(double)}. Give each a name of its own.")
-    cells: dict[int, list[str]] = {}
-    for row in reader:
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(header):
-            raise BadDataError(
-                f"{file}, line {reader.line_num}: {len(row)} cells, the header has {len(header)}. Each line needs a "
-                "cell for each column; one that holds the separator stands in quotes."
-            )
-        cells[reader.line_num] = [cell.strip() for cell in row]
-    table = pd.DataFrame.from_dict(cells, orient="index", columns=header, dtype=object)
-    table = table.mask(table.isin(MISSING))
-    if table.empty:
-        raise BadDataError(f"{file} has a header and no rows. Give a row for each method and pair.")
-    return table
-
-
-def _write_as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Cells of a table at hand as they would stand in a file, whose first row is line 2."""
-    text = table.astype(object).map(str)
-    text.index, text.columns = pd.RangeIndex(2, len(table) + 2), text.columns.map(str)
-    if double := sorted(set(text.columns[text.columns.duplicated()])):
-        raise BadDataError(f"The table has two columns of one name: {', '.join(double)}. Give each a name of its own.")
-    if text.empty:
-        raise BadDataError("The table has no rows. Give a row for each method and pair.")
-    return text.mask(text.isin(MISSING))
-
-
 def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) -> None:
     columns = ", ".join(table.columns)
     if lacking := [c for c in REQUIRED if c not in table]:
@@ -298,6 +263,12 @@ def _check_columns(file: Path, table: pd.DataFrame, score: str, *, named: bool) 
     if named:
         raise UsageError(f"--score {score}: {file} has no such column{' of scores' * (score in table)}; {choice}.")
     raise BadDataError(f"{file} has no column {score}. Name the scores with --score NAME; {choice}.")
+
+
+def _check_filled(file: Path, table: pd.DataFrame) -> None:
+    for column in REQUIRED:
+        if (empty := table[column].isna()).any():
+            raise BadDataError(f"{file}, line {table.index[empty][0]}: column {column} is empty. Fill it in.")
 
 
 def _complain_of_empty(file: Path, raw: pd.DataFrame, score: str) -> BadDataError:

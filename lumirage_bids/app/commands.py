@@ -136,6 +136,7 @@ COMMANDS = {
             _demo,
             _run_demo,
         ),
+        _find_module("doctor", "", "what this machine and installation can do, and what they lack"),
         _command(
             "status",
             "OUT_DIR",

@@ -121,7 +121,7 @@ def _atlas(labelling: str, given: Mapping[str, str]) -> Query:
     return {ATLAS_ENTITIES[key]: value for key, value in given.items()}
 
 
-def _home() -> Path:
+def template_home() -> Path:
     """Folder of the archive, as the client finds it."""
     from platformdirs import user_cache_dir
 
@@ -140,7 +140,7 @@ class _Archive:
     @classmethod
     def open(cls, template: str, wanted: list[Query]) -> _Archive:
         """Look into the template's folder alone: to index all templates takes seconds."""
-        home = _home()
+        home = template_home()
         folder = home / f"tpl-{template}"
         # On import the client fills an archive that is empty with placeholders, so this comes first.
         if not folder.is_dir() or not any(folder.iterdir()):

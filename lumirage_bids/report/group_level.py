@@ -32,7 +32,7 @@ from lumirage_bids.report.group_page import MissingScan, ReportContext, group_ta
 from lumirage_bids.report.methods_text import DoneRun, methods_text
 from lumirage_bids.report.pictures_of_groups import read_pictures
 from lumirage_bids.report.pictures_of_scans import NO_PICTURES
-from lumirage_bids.report.read_run import read_run
+from lumirage_bids.report.read_run import RunRead, read_run
 from lumirage_bids.report.text import count
 from lumirage_bids.report.verdict.scene import LabelAgreement
 from lumirage_bids.report.verdict.verdict import Known, ranked_labellings
@@ -66,7 +66,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     logger.info("Reading scores")
     run = read_run(output)
     before, criteria = read_criteria(dated_records(output), run.first_score)
-    followed, notes, audited = run.followed, run.notes, run.audited
+    followed, audited = run.followed, run.audited
     loud = [*criteria_note(before, criteria), *(followed.notes if followed else [])]
     for note in loud:
         logger.warning("%s", note)
@@ -75,25 +75,16 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     logger.info("Computing statistics")
     tables = group_tables(run.scores(criteria))
     if not pictures:
-        notes = [*notes, NO_PICTURES]
         for file in (*output.find("group/figures/pairs-*"), *output.find("group/figures/sequences.*")):
             output.remove(file)  # of an earlier page
-    for name, rows in (("pairs", tables.pairs), ("perturbed_pairs", run.perturbed_pairs)):
-        if name == "pairs" or len(rows):
-            output.write_table(f"group/{name}.tsv", rows[list(score_table.COLUMNS)], score_table.COLUMNS)
-    found = run.downstream
-    for name, of, columns in (("triples", found.triples, CHAINS), ("fused", found.fused, FUSED)):
-        if len(of):
-            output.write_table(f"group/{name}.tsv", of, columns)
-    made = {**tables.made, "ranking": ranked_labellings(tables.ranking, find_withheld(audited.labellers))}
-    for name, table in made.items():
-        output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
+    _write_tables(output, run, tables)
     labellers, about_labellers = agreements.collect(output)
     if len(labellers):
         output.write_table("group/labellers.tsv", labellers, agreements.COLUMNS)
     asked = pairs_asked(output, read_records(output))
+    notes = [*loud, *asked.notes, *run.notes, *[NO_PICTURES] * (not pictures)]
     context = replace(
-        _context(output, command, [*loud, *asked.notes, *notes], audited, tables.comparisons, followed, found),
+        _context(output, command, notes, audited, tables.comparisons, followed, run.downstream),
         criteria=criteria,
         known=_bounds_of(asked.pairs, audited, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
@@ -102,6 +93,34 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     write_experiment(output, _experiment(output, tables, context, [*loud, *asked.notes]))
     section = audit_section(audited, tables.comparisons, alpha=criteria.alpha)
     output.write_table("group/audit.tsv", audit_table(section.findings), AUDIT)
+    published, differing = _compare_with_paper(output, tables, audited, context)
+    context = replace(
+        context,
+        audit=section,
+        published=published,
+        published_differences=differing,
+        pictures=read_pictures(output, audited, pictures=pictures),
+    )
+    return write_group_report(output, tables, context)
+
+
+def _write_tables(output: Output, run: RunRead, tables: GroupTables) -> None:
+    """Write the score rows and all statistics of them."""
+    for name, rows in (("pairs", tables.pairs), ("perturbed_pairs", run.perturbed_pairs)):
+        if name == "pairs" or len(rows):
+            output.write_table(f"group/{name}.tsv", rows[list(score_table.COLUMNS)], score_table.COLUMNS)
+    for name, of, columns in (("triples", run.downstream.triples, CHAINS), ("fused", run.downstream.fused, FUSED)):
+        if len(of):
+            output.write_table(f"group/{name}.tsv", of, columns)
+    made = {**tables.made, "ranking": ranked_labellings(tables.ranking, find_withheld(run.audited.labellers))}
+    for name, table in made.items():
+        output.write_table(f"group/{name}.tsv", table, statistics()[name].columns)
+
+
+def _compare_with_paper(
+    output: Output, tables: GroupTables, audited: AuditedRun, context: ReportContext
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write the run's numbers beside the paper's, and what else differs; empty where it repeats no experiment of it."""
     facts = RunFacts(
         preparations=audited.preparations,
         parameters=audited.parameters,
@@ -114,14 +133,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
         output.write_table("group/published.tsv", published, PUBLISHED)
     if len(differing):
         output.write_table("group/published_differences.tsv", differing, DIFFERENCES)
-    context = replace(
-        context,
-        audit=section,
-        published=published,
-        published_differences=differing,
-        pictures=read_pictures(output, audited, pictures=pictures),
-    )
-    return write_group_report(output, tables, context)
+    return published, differing
 
 
 def _context(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from lumirage_bids.audit.audited_run import AuditedRun, StructureFacts
 from lumirage_bids.audit.common import PAIR, Orders, common_means, different_subjects, keep_common_pairs, tell_couples
@@ -13,12 +13,9 @@ from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.output.score_table import structure_index
-from lumirage_bids.stats.classes import FLOOR, arm_labels, arms_of
+from lumirage_bids.stats.classes import FLOOR
 from lumirage_bids.stats.pairing import keys_of
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOSTLY_BARE = 0.5
 """Share of a boundary without contrast from which a structure counts as one without an intensity boundary."""
@@ -78,13 +75,22 @@ def intensity_labels(c: AuditedRun) -> Iterator[Finding]:
         )
 
 
-def _arms(wide: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Name → scored rows of each arm, structures as columns by index."""
-    found = {c: i for c in wide.columns if (i := structure_index(c)) is not None}
-    ok = wide[wide["status"] == "ok"]
-    named = arm_labels(arms_of(wide)).items()
-    of = {name: ok[(ok["variant"] == a.variant) & (ok["method"] == a.method)] for a, name in named}
-    return {name: rows[list(found)].rename(columns=found).astype("float64") for name, rows in of.items() if len(rows)}
+def _find_scored(wide: pd.DataFrame) -> set[int]:
+    """Structures that any pair was scored by."""
+    ok = (wide["status"] == "ok").to_numpy()
+    indexed = {column: structure_index(column) for column in wide.columns}
+    return {i for c, i in indexed.items() if i is not None and bool((ok & wide[c].notna().to_numpy()).any())}
+
+
+def _add_up(wide: pd.DataFrame, structures: Collection[int]) -> tuple[pd.Series[float], pd.Series[int]]:
+    """Sum of the Dice of some structures, row by row, and how many of them have one; column by column, for memory."""
+    total, counted = np.zeros(len(wide)), np.zeros(len(wide), dtype=np.int64)
+    for column in (c for c in wide.columns if structure_index(c) in structures):
+        values = wide[column].to_numpy(dtype=np.float64)
+        known = ~np.isnan(values)
+        total += np.where(known, values, 0.0)
+        counted += known
+    return pd.Series(total, index=wide.index), pd.Series(counted, index=wide.index)
 
 
 def _name(names: Mapping[int, str], index: int) -> str:
@@ -102,7 +108,7 @@ def few_classes(c: AuditedRun) -> dict[str, str]:
     """
     found = {}
     for labelling, wide in c.structures.items():
-        scored = {int(i) for rows in _arms(wide).values() for i in rows.columns[rows.notna().any()]}
+        scored = _find_scored(wide)
         if 0 < len(scored) <= FEW and _share_of_brain(c, labelling, scored) >= SPREAD:
             found[labelling] = (
                 f"{labelling} has {len(scored)} classes that are spread over the whole brain: their overlap does not "
@@ -144,7 +150,7 @@ def bare_structures(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     for labelling, wide in c.structures.items():
         names = c.luts.get(labelling, {})
         bare = {i: f for i, f in mean_facts(c, labelling).items() if f.bare >= MOSTLY_BARE or f.contrast < NEGLIGIBLE}
-        scored = {int(i) for rows in _arms(wide).values() for i in rows.columns[rows.notna().any()]}
+        scored = _find_scored(wide)
         bare = {i: f for i, f in bare.items() if i in scored}
         if not bare:
             continue
@@ -172,7 +178,8 @@ def bare_structures(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
 
 def _mean_of(wide: pd.DataFrame, structures: Collection[int]) -> pd.Series[float]:
     """Mean Dice over some structures, row by row."""
-    return wide[[c for c in wide.columns if structure_index(c) in structures]].astype("float64").mean(axis=1)
+    total, counted = _add_up(wide, structures)
+    return total / counted.where(counted > 0)
 
 
 def _put_dice(wide: pd.DataFrame, dice: pd.Series[float]) -> pd.DataFrame:
@@ -211,20 +218,20 @@ def structures_absent(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """Structures that a native map lacks, and what rules that score them would do."""
     for labelling, wide in c.structures.items():
         found = {i for column in wide.columns if (i := structure_index(column)) is not None}
-        if not _arms(wide):
+        ok = wide["status"] == "ok"
+        if not ok.any():
             continue
         known = {*c.luts.get(labelling, {}), *found}
-        scored = {int(i) for rows in _arms(wide).values() for i in rows.columns[rows.notna().any()]}
+        scored = _find_scored(wide)
         if len(known) > GENERAL * len(scored):
             known = scored
-        columns = [column for column in wide.columns if structure_index(column) in known]
-        here = wide[columns].astype("float64")
-        lacking = (len(known) - here.notna().sum(axis=1))[wide["status"] == "ok"]
+        total, counted = _add_up(wide, known)
+        lacking = (len(known) - counted)[ok]
         if not lacking.max():
             continue
-        rules = {"": _mean_of(wide, known)}
-        rules["scored as 0"] = here.sum(axis=1) / len(known)
-        rules["as 1"] = (here.sum(axis=1) + len(known) - here.notna().sum(axis=1)) / len(known)
+        rules = {"": total / counted.where(counted > 0)}
+        rules["scored as 0"] = total / len(known)
+        rules["as 1"] = (total + len(known) - counted) / len(known)
         by = {rule: _put_dice(wide, dice) for rule, dice in rules.items()}
         around = sorted({couple for rows in by.values() for couple in orders.find_turned(labelling, rows)})
         means = {rule: common_means(different_subjects(rows)) for rule, rows in by.items()}

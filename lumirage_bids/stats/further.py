@@ -183,7 +183,7 @@ def _sum_up_each(each: Taken, criteria: Criteria, unranked: Collection[str]) -> 
     for labelling, how, whole in each.shown:
         ((split, members),) = pair_classes(whole.crossing.splits, primary=True).items()
         table = whole.keep(whole.of(members))
-        cells = sum_up_cells(table, table.dice[:, None], criteria, each.score.lies or _ANY)
+        cells = sum_up_cells(table, table.dice.T, criteria, each.score.lies or _ANY)
         common = sum_up_common(table, each.score, unranked)[
             ["variant", "method", "set_aside", "n_common", "mean_common"]
         ]

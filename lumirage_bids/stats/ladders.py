@@ -147,7 +147,7 @@ def slopes(pairs: pd.DataFrame, rungs: Mapping[str, Rung], *, criteria: Criteria
 
 
 def _cells(ladder: _Ladder, scores: Floats, criteria: Criteria, lies: tuple[float, float] = _ANYWHERE) -> pd.DataFrame:
-    return sum_up_cells(ladder.pairs, scores, criteria, lies)
+    return sum_up_cells(ladder.pairs, scores.reshape(len(scores), -1).T, criteria, lies)
 
 
 def _ladders(pairs: pd.DataFrame, rungs: Mapping[str, Rung]) -> Iterator[tuple[dict[str, str], _Ladder]]:

@@ -73,7 +73,8 @@ def per_landmark(scores: LandmarkScores, *, criteria: Criteria | None = None) ->
     worst_first = 1 + np.argsort(-_mean(_mean(values[:, 1:], axis=2), axis=0), kind="stable")
     order = [0, *worst_first.tolist()]
     names = [ALL_LANDMARKS, *columns]
-    table = sum_up_cells(pairs, values[:, order], criteria or Criteria(), _LIES).rename(columns={"index": "landmark"})
+    cells = values[:, order].reshape(len(values), -1).T
+    table = sum_up_cells(pairs, cells, criteria or Criteria(), _LIES).rename(columns={"index": "landmark"})
     table["landmark"] = [names[order[place]] for place in table["landmark"]]
     found = table.merge(disagreement(scores.placements), how="left", on="landmark")
     return found.assign(description=found["description"].fillna(""))[LANDMARK_COLUMNS]

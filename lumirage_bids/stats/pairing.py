@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -87,7 +87,7 @@ class SideBySide:
 
 @dataclass(frozen=True, kw_only=True)
 class StructureScores:
-    """Dice of every structure of pairs in every arm.
+    """Dice of every structure of pairs in every arm; `cells` lays them out, a structure at a time: all take too much.
 
     Attributes
     ----------
@@ -95,17 +95,32 @@ class StructureScores:
         The pairs, without ``dice``: it is all NaN.
     index : array, shape (structures,)
         Labels of the structures.
-    dice : array, shape (pairs, structures, arms)
-        NaN where a pair was not run or failed, or a native label map lacks the structure.
+    columns : sequence of Series
+        Dice of each structure, row by row.
+    scored : sequence of (array, array)
+        Of each arm, the rows that were scored, and their pairs.
+    kept : array, shape (all pairs,)
+        Which pairs are left.
     """
 
     pairs: SideBySide
     index: npt.NDArray[np.int64]
-    dice: Floats
+    columns: Sequence[pd.Series[float]]
+    scored: Sequence[tuple[Indices, Indices]]
+    kept: Mask
 
     def keep(self, pairs: Mask) -> StructureScores:
-        """Keep some pairs."""
-        return self if pairs.all() else replace(self, pairs=self.pairs.keep(pairs), dice=self.dice[pairs])
+        """Keep some of all pairs."""
+        return replace(self, pairs=self.pairs.keep(pairs), kept=pairs)
+
+    def cells(self, place: int) -> list[Floats]:
+        """Dice of a structure in each arm, shape (pairs,); NaN where there is none, or a native label map lacks it."""
+        values, found = self.columns[place].to_numpy(dtype=np.float64), []
+        for rows, pairs in self.scored:
+            cell = np.full(len(self.kept), np.nan)
+            cell[pairs] = values[rows]
+            found.append(cell if self.kept.all() else cell[self.kept])
+        return found
 
 
 def structure_scores(wide: pd.DataFrame, prefix: str = Dice.structures) -> StructureScores:
@@ -121,11 +136,15 @@ def structure_scores(wide: pd.DataFrame, prefix: str = Dice.structures) -> Struc
     found = {i: column for column in wide.columns if (i := structure_index(column, prefix)) is not None}
     index = np.array(sorted(found), dtype=np.int64)
     pairs, (pair, arm) = pivot(keys_of(wide).assign(dice_mean=np.nan), DICE)
-    dice = np.full((len(pairs.dice), len(index), len(pairs.arms)), np.nan)
     ok = (wide["status"] == "ok").to_numpy()
-    for place, i in enumerate(index):  # column by column: a copy of all of them would double the memory
-        dice[pair[ok], place, arm[ok]] = wide[found[i]].to_numpy(dtype=np.float64)[ok]
-    return StructureScores(pairs=pairs, index=index, dice=dice)
+    rows = [np.flatnonzero(ok & (arm == place)) for place in range(len(pairs.arms))]
+    return StructureScores(
+        pairs=pairs,
+        index=index,
+        columns=[wide[found[i]] for i in index],
+        scored=[(of, pair[of]) for of in rows],
+        kept=np.ones(len(pairs.dice), dtype=np.bool_),
+    )
 
 
 def keys_of(rows: pd.DataFrame) -> pd.DataFrame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,8 @@ def structure_differences(
     tables = []
     for labelling, wide in structures.items():
         for evaluation in evaluations_of(wide):
-            scores = structure_scores(wide[wide["evaluation"] == evaluation])
+            inside = wide["evaluation"] == evaluation
+            scores = structure_scores(wide if inside.all() else wide[inside])
             between = ~scores.pairs.of([SAME_SUBJECT])
             for table in _compare_arms(scores.keep(between) if between.any() else scores, criteria or Criteria()):
                 names = names_of(table["index"], luts.get(labelling, {}))
@@ -68,71 +69,94 @@ def structure_differences(
 
 def _compare_arms(scores: StructureScores, criteria: Criteria) -> list[pd.DataFrame]:
     """Make a table for every two arms."""
-    designs = scores.pairs.crossing.designs
-    couples = combinations(range(len(scores.pairs.arms)), 2)
-    return [_differences(scores, a, b, designs, criteria) for a, b in couples]
+    couples = list(combinations(range(len(scores.pairs.arms)), 2)) if len(scores.index) else []
+    sums = [_Sums(np.zeros(len(scores.pairs.dice)), np.zeros(len(scores.pairs.dice), dtype=np.int32)) for _ in couples]
+    for place in range(len(scores.index)):
+        cells = scores.cells(place)
+        for own, (a, b) in zip(sums, couples, strict=True):
+            own.add(cells[a], cells[b])
+    rows: list[list[dict[str, float]]] = [[] for _ in couples]
+    for place in range(len(scores.index)):  # structure by structure: those that lack one lack it in every arm
+        cells = scores.cells(place)
+        for found, own, (a, b) in zip(rows, sums, couples, strict=True):
+            difference = cells[b] - cells[a]
+            inferred = _infer(difference, scores.pairs.crossing.designs, criteria, own.least, len(scores.index))
+            found.append(inferred | own.share(difference))
+    return [
+        _rank(pd.DataFrame(found).assign(index=scores.index, **_name(scores, couple)), criteria)
+        for found, couple in zip(rows, couples, strict=True)
+    ]
 
 
-def _differences(scores: StructureScores, a: int, b: int, designs: Designs, criteria: Criteria) -> pd.DataFrame:
-    """Make a row for each structure, the largest contribution first."""
-    difference: Floats = scores.dice[..., b] - scores.dice[..., a]
-    known, least = np.isfinite(difference), rounding_of(scores.dice[..., [a, b]])
-    counted = known.sum(axis=1, keepdims=True)
-    summed = np.where(known, difference, 0.0)
-    pairs = max(1, int((counted > 0).sum()))
-    contribution = (summed / np.maximum(counted, 1)).sum(axis=0) / pairs
-    columns = {
-        **{f"{what}_a": value for what, value in scores.pairs.arms[a]._asdict().items()},
-        **{f"{what}_b": value for what, value in scores.pairs.arms[b]._asdict().items()},
-        **{"index": scores.index, "n": known.sum(axis=0)},
-        **_infer(difference, designs, criteria, least),
-        "d_z": _means(difference) / _spread(difference, least),
-        "contribution": contribution,
-        "contribution_percent": 100 * contribution / (contribution.sum() or np.nan),
-        "difference_without": _leave_each_out(summed, known),
-    }
-    order = np.argsort(-np.abs(contribution), kind="stable")
-    table = pd.DataFrame(columns).iloc[order].assign(rank=np.arange(1, len(order) + 1))
+@dataclass
+class _Sums:
+    """Sums over the structures of two arms' differences.
+
+    Attributes
+    ----------
+    total : array, shape (pairs,)
+    counted : array, shape (pairs,)
+        Structures that both arms scored.
+    least : float
+        Differences that are no larger are rounding.
+    """
+
+    total: Floats
+    counted: npt.NDArray[np.int32]
+    least: float = 0.0
+
+    def add(self, a: Floats, b: Floats) -> None:
+        """Add a structure."""
+        known = np.isfinite(b - a)
+        self.total += np.where(known, b - a, 0.0)
+        self.counted += known
+        self.least = max(self.least, rounding_of(a, b))
+
+    def share(self, difference: Floats) -> dict[str, float]:
+        """What a structure contributes to the difference in mean Dice, and that difference without it."""
+        known = np.isfinite(difference)
+        summed, rest = np.where(known, difference, 0.0), self.counted - known
+        pairs = max(1, int((self.counted > 0).sum()))
+        left = rest > 0
+        without = (self.total[left] - summed[left]) / rest[left]
+        return {
+            "contribution": float((summed / np.maximum(self.counted, 1)).sum() / pairs),
+            "difference_without": float(without.mean()) if len(without) else np.nan,
+        }
+
+
+def _name(scores: StructureScores, couple: tuple[int, int]) -> dict[str, str]:
+    sides = zip("ab", (scores.pairs.arms[arm] for arm in couple), strict=True)
+    return {f"{what}_{side}": value for side, arm in sides for what, value in arm._asdict().items()}
+
+
+def _rank(table: pd.DataFrame, criteria: Criteria) -> pd.DataFrame:
+    """Order the structures by their contribution, and tell those that dominate."""
+    contribution = table["contribution"].to_numpy()
     whole = float(contribution.sum())
+    table["contribution_percent"] = 100 * contribution / (whole or np.nan)
+    table["p_fdr"] = benjamini_hochberg(table["p"])
+    order = np.argsort(-np.abs(contribution), kind="stable")
+    table = table.iloc[order].assign(rank=np.arange(1, len(order) + 1))
     alone = table["contribution"] * whole > 0
     left = table["difference_without"] * np.sign(whole) < abs(whole) / 2
     return table.assign(dominates=(table["p_fdr"] < criteria.alpha) & alone & left)
 
 
-def _infer(difference: Floats, designs: Designs, criteria: Criteria, least: float) -> dict[str, npt.NDArray[Any]]:
-    """Mean difference of each structure, with intervals and p-values; NaN where there are too few subjects."""
-    rows = []
-    each = 1 - criteria.alpha / max(1, difference.shape[1])
-    for column, mean in zip(difference.T, _means(difference), strict=True):
-        laid = designs.of(np.isfinite(column))
-        row = [mean, *[np.nan] * 5, laid.n_subjects]
-        if not laid.refused and laid.n_left_out == 0:
-            found = laid.infer(column[:, None], step=least)
-            ends = [end for level in (criteria.confidence, each) for end in found.interval(level, DIFFERENCE_LIES)]
-            row[1:6] = [*(end[0] for end in ends), found.p()[0]]
-        rows.append(row)
-    names = ("mean_difference", "ci_low", "ci_high", "sim_low", "sim_high", "p", "n_subjects")
-    columns = dict(zip(names, np.array(rows, dtype=np.float64).reshape(-1, 7).T, strict=True))
-    subjects = columns.pop("n_subjects").astype(np.int64)
-    return columns | {"p_fdr": benjamini_hochberg(columns["p"]), "n_subjects": subjects}
-
-
-def _leave_each_out(summed: Floats, known: npt.NDArray[np.bool_]) -> Floats:
-    """Difference in mean Dice without each structure."""
-    total, count = summed.sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
-    rest = count - known
-    share = np.where(rest > 0, (total - summed) / np.maximum(rest, 1), np.nan)
-    return _means(share)
-
-
-def _means(values: Floats) -> Floats:
-    """Mean of each column over its finite values, NaN where there is none."""
-    known = np.isfinite(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0))
-
-
-def _spread(differences: Floats, least: float) -> Floats:
-    """Standard deviation of each column, NaN where there is none but rounding."""
-    spread = pd.DataFrame(differences).std().to_numpy(dtype=np.float64)
-    return np.where(spread > least, spread, np.nan)
+def _infer(difference: Floats, designs: Designs, criteria: Criteria, least: float, structures: int) -> dict[str, float]:
+    """Mean difference of a structure, with intervals and p-value; NaN where there are too few subjects."""
+    known = np.isfinite(difference)
+    values, laid = difference[known], designs.of(known)
+    spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
+    mean = float(values.mean()) if len(values) else np.nan
+    row = {"n": len(values), "n_subjects": laid.n_subjects, "mean_difference": mean}
+    row |= {"d_z": mean / spread if spread > least else np.nan}
+    row |= dict.fromkeys(("ci_low", "ci_high", "sim_low", "sim_high", "p"), np.nan)
+    if not laid.refused and laid.n_left_out == 0:
+        found = laid.infer(difference[:, None], step=least)
+        row["p"] = float(found.p()[0])
+        each = 1 - criteria.alpha / max(1, structures)
+        for what, level in (("ci", criteria.confidence), ("sim", each)):
+            low, high = found.interval(level, DIFFERENCE_LIES)
+            row |= {f"{what}_low": float(low[0]), f"{what}_high": float(high[0])}
+    return row

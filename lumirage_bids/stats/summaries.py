@@ -46,6 +46,7 @@ STRUCTURE_COLUMNS = [
     *("mean", "median", "std", "q25", "q75", "ci_low", "ci_high", "n_subjects"),
 ]
 _ARM = ["variant", "method"]
+_OF_CELL = ("n", "mean", "median", "std", "q25", "q75", "ci_low", "ci_high", "n_subjects")
 _MEASURES = tuple(name for name, _ in SUMMED.values())
 
 
@@ -274,18 +275,21 @@ def names_of(indices: Iterable[int], lut: Mapping[int, str]) -> list[str]:
 
 def _of_labelling(scores: StructureScores, criteria: Criteria, lies: tuple[float, float]) -> pd.DataFrame:
     """Sum up the structures, a row per structure and arm."""
-    table = sum_up_cells(scores.pairs, scores.dice, criteria, lies)
+    cells = (cell for place in range(len(scores.index)) for cell in scores.cells(place))
+    table = sum_up_cells(scores.pairs, cells, criteria, lies)
     return table.assign(index=scores.index[table["index"]])
 
 
-def sum_up_cells(pairs: SideBySide, scores: Floats, criteria: Criteria, lies: tuple[float, float]) -> pd.DataFrame:
+def sum_up_cells(
+    pairs: SideBySide, cells: Iterable[Floats], criteria: Criteria, lies: tuple[float, float]
+) -> pd.DataFrame:
     """Sum up what pairs have several scores of.
 
     Parameters
     ----------
     pairs : SideBySide
-    scores : array, shape (pairs, n, arms)
-        NaN where there is no score.
+    cells : iterable of array, shape (pairs,)
+        The first score in each arm, then the second one, and so on; NaN where there is none.
     criteria : Criteria
         Level of the intervals.
     lies : tuple of float
@@ -296,32 +300,25 @@ def sum_up_cells(pairs: SideBySide, scores: Floats, criteria: Criteria, lies: tu
     DataFrame
         A row per score, whose place is ``index``, and arm.
     """
-    arms, n = len(pairs.arms), scores.shape[1]
-    cells = scores.reshape(len(scores), n * arms)  # a column a score and arm
-    values = pd.DataFrame(cells)
-    quartiles = values.quantile([0.25, 0.75])
-    return pd.DataFrame(
-        {
-            "variant": [arm.variant for arm in pairs.arms] * n,
-            "method": [arm.method for arm in pairs.arms] * n,
-            "index": np.repeat(np.arange(n), arms),
-            **{"n": values.count(), "mean": values.mean(), "median": values.median(), "std": values.std()},
-            **{"q25": quartiles.loc[0.25], "q75": quartiles.loc[0.75]},
-            **_intervals(pairs, cells, criteria, lies),
-        }
-    )
+    rows = [
+        {**pairs.arms[number % len(pairs.arms)]._asdict(), "index": number // len(pairs.arms)}
+        | _sum_up_cell(pairs, np.ascontiguousarray(cell), criteria, lies)
+        for number, cell in enumerate(cells)
+    ]
+    return pd.DataFrame(rows, columns=[*_ARM, "index", *_OF_CELL])
 
 
-def _intervals(
-    pairs: SideBySide, cells: Floats, criteria: Criteria, lies: tuple[float, float]
-) -> dict[str, list[float]]:
-    """Ends of the intervals of the columns' means, and how many subjects they rest on."""
-    designs = pairs.crossing.designs
-    rows = []
-    for cell in cells.T:
-        laid = designs.of(np.isfinite(cell))
-        # Where a group is too small the interval is that of the rest, and not of the mean told beside it.
-        whole = laid.n_left_out == 0 and len(laid.kept) > 0
-        low, high = laid.infer(cell[:, None]).interval(criteria.confidence, lies) if whole else ([np.nan], [np.nan])
-        rows.append((low[0], high[0], laid.n_subjects))
-    return {name: [row[i] for row in rows] for i, name in enumerate(("ci_low", "ci_high", "n_subjects"))}
+def _sum_up_cell(
+    pairs: SideBySide, cell: Floats, criteria: Criteria, lies: tuple[float, float]
+) -> dict[str, float | int]:
+    known = cell[~np.isnan(cell)]
+    n = len(known)
+    with np.errstate(invalid="ignore"):
+        spread = known.std(ddof=1) if n > 1 else np.nan
+        quartiles = np.quantile(known, [0.25, 0.5, 0.75]) if n else [np.nan] * 3
+    laid = pairs.crossing.designs.of(np.isfinite(cell))
+    # Where a group is too small the interval is that of the rest, and not of the mean told beside it.
+    whole = laid.n_left_out == 0 and len(laid.kept) > 0
+    low, high = laid.infer(cell[:, None]).interval(criteria.confidence, lies) if whole else ([np.nan], [np.nan])
+    values = (n, known.mean() if n else np.nan, quartiles[1], spread, quartiles[0], quartiles[2], low[0], high[0])
+    return dict(zip(_OF_CELL, (*values, laid.n_subjects), strict=True))

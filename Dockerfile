@@ -1,5 +1,7 @@
 # docker build -t lumirage .                                                       CPU
 # docker build --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128 -t lumirage:cuda .   CUDA
+# Images that are passed on: --build-arg IMAGE=REGISTRY/lumirage:TAG, which results name, and --label
+# org.opencontainers.image.revision=… and …source=…
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -44,14 +46,12 @@ RUN package=$(python3 -c "import lumirage_bids; print(*lumirage_bids.__path__)")
     && python3 -m lumirage_bids.app.precompile && chmod -R a+rX /opt/numba
 
 ARG VERSION=0.2.0
-ARG REVISION=unknown
-ARG SOURCE=unknown
+ARG IMAGE=lumirage:${VERSION}
+ENV LUMIRAGE_IMAGE=${IMAGE}
 LABEL org.opencontainers.image.title="LUMirage" \
       org.opencontainers.image.description="Evaluate deformable brain image registration on BIDS datasets" \
       org.opencontainers.image.licenses="Apache-2.0 AND LicenseRef-FireANTs" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.source="${SOURCE}"
+      org.opencontainers.image.version="${VERSION}"
 
 WORKDIR /tmp
 ENTRYPOINT ["lumirage"]

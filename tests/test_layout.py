@@ -110,4 +110,4 @@ def test_what_is_named_instead_is_there() -> None:
 def test_our_own_environment_variables_are_read_where_contributing_says() -> None:
     texts = {file.relative_to(PACKAGE).as_posix(): file.read_text("utf-8") for file in PACKAGE.rglob("*.py")}
     readers = {name for name, text in texts.items() if "environ" in text and re.search(r'"LUMIRAGE_[A-Z]+"', text)}
-    assert readers == {"app/options.py", "base/extensions.py"}
+    assert readers == {"app/options.py", "app/surroundings.py", "base/extensions.py"}

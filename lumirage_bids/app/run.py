@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lumirage_bids.app import work_folder
 from lumirage_bids.app.describe import warnings
 from lumirage_bids.app.estimate import expected_voxels
+from lumirage_bids.app.surroundings import find_container
 from lumirage_bids.base.logs import logging_to
 from lumirage_bids.base.memory import usable_gb
 from lumirage_bids.bids.dataset import Dataset, datalad_get_line
@@ -66,7 +67,7 @@ class Run:
             name = check_same_experiment(output, self.protocol, self.dataset.name, sloppy=self.settings.sloppy)
             if self.frozen is not None:
                 freeze.hold(output, self.frozen)
-            initialise(output, self.dataset, name, self.settings.sloppy)
+            initialise(output, self.dataset, name, self.settings.sloppy, find_container())
             write_descriptions(output, self.plan)
             score_table.note_latest(output, {**self.plan.digests, **self.plan.digests_of_transforms})
             history.note_conditions(output, self.plan.conditions)

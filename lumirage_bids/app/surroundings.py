@@ -63,3 +63,16 @@ def settle_libraries() -> None:
         (Path.home() / "x").exists()
     except (RuntimeError, OSError):
         os.environ["HOME"] = temporary_folder()
+
+
+RUNNERS = {"APPTAINER_CONTAINER": "apptainer", "SINGULARITY_CONTAINER": "singularity", "CH_RUNNING": "charliecloud"}
+"""Variables that programs which run images set in them."""
+
+
+def find_container() -> dict[str, str] | None:
+    """The image of ours that this runs in, as BIDS tells of containers; None outside one."""
+    tag = os.environ.get("LUMIRAGE_IMAGE")
+    if not tag:
+        return None
+    kind = next((kind for variable, kind in RUNNERS.items() if variable in os.environ), "docker")
+    return {"Type": kind, "Tag": tag}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids import __version__
+from lumirage_bids.output.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from lumirage_bids.bids.dataset import Dataset
     from lumirage_bids.output.folder import Output
 
-BIDS_VERSION = "1.10.0"
+BIDS_VERSION = "1.11.0"
+TEMPLATEFLOW = "https://github.com/templateflow/templateflow"
 DESCRIPTION = "dataset_description.json"
 _BEFORE = "LUMirage evaluation of "
 SLOPPY = " (SLOPPY, not for publication)"
@@ -64,19 +69,31 @@ def dataset_name(raw: str, sloppy: bool) -> str:
     return _BEFORE + raw + (SLOPPY if sloppy else "")
 
 
-def initialise(output: Output, dataset: Dataset, protocol: str, sloppy: bool) -> None:
-    """Write what every BIDS derivative dataset has at its root, if it is not there yet."""
-    links = {"raw": dataset.root.as_uri()}
-    links |= {name: root.as_uri() for name, root in dataset.derivatives.items() if name == "templateflow"}
-    made_by: dict[str, str] = {"Name": "LUMirage", "Version": __version__, "Description": f"protocol {protocol}"}
+def initialise(
+    output: Output, dataset: Dataset, protocol: str, sloppy: bool, container: Mapping[str, str] | None = None
+) -> None:
+    """Write what every BIDS derivative dataset has at its root, if it is not there yet.
+
+    Parameters
+    ----------
+    container : mapping, optional
+        ``Type`` and ``Tag`` of the image that the program runs in. Paths within it mean nothing outside.
+    """
+    doi = read_doi(dataset.root)
+    raw = doi or _address(dataset.root, output, inside=container is not None)
+    source = {"DOI": doi} if doi else {"URL": raw}
+    links = {"raw": raw, "templateflow": TEMPLATEFLOW if "templateflow" in dataset.derivatives else ""}
+    made_by: dict[str, object] = {"Name": "LUMirage", "Version": __version__, "Description": f"protocol {protocol}"}
+    made_by |= {"CodeURL": url} if (url := code_url()) else {}
+    made_by |= {"Container": dict(container)} if container else {}
     content = {
         "Name": dataset_name(dataset.name, sloppy),
         "Dataset": dataset.name,
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [made_by],
-        "SourceDatasets": [{"URL": dataset.root.as_uri()}],
-        "DatasetLinks": links,
+        **({"SourceDatasets": [source]} if raw else {}),
+        "DatasetLinks": {name: address for name, address in links.items() if address},
         "Protocol": protocol,
         "Sloppy": sloppy,
     }
@@ -88,3 +105,27 @@ def initialise(output: Output, dataset: Dataset, protocol: str, sloppy: bool) ->
     for name, text in about.items():
         if not (output / name).exists() or (output / name).read_text("utf-8") != text:
             output.write_text(name, text)
+
+
+def read_doi(root: Path) -> str:
+    """The DOI of a dataset as a URI, ``doi:10.…``; empty where its description gives none."""
+    given = str(read_json(root / DESCRIPTION).get("DatasetDOI", ""))
+    found = re.fullmatch(r"(?:doi:|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,}\S*/\S+)", given.strip(), re.IGNORECASE)
+    return f"doi:{found[1]}" if found else ""
+
+
+def _address(root: Path, output: Output, *, inside: bool) -> str:
+    """Where a dataset lies: as seen from an output within it, else in full; empty where that means nothing outside."""
+    if output.root.is_relative_to(root):
+        return "/".join([".."] * len(output.root.relative_to(root).parts))
+    return "" if inside else root.as_uri()
+
+
+def code_url() -> str:
+    """The address of the source code that the package names; empty while it has none."""
+    try:
+        urls = metadata("lumirage-bids").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    named = dict(url.split(", ", 1) for url in urls)
+    return str(named.get("Source", ""))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lumirage_bids.app.surroundings import settle_libraries
+from lumirage_bids.app.surroundings import find_container, settle_libraries
 from tests.other_user import NOBODY_KNOWS, in_a_fork, only_root
 
 CODE = """
@@ -80,3 +80,21 @@ def test_a_user_without_account_or_with_anothers_home(tmp_path: Path) -> None:
     other = Path(home_of(str(tmp_path), NOBODY_KNOWS))
     assert other.is_dir()
     assert other != tmp_path
+
+
+@pytest.mark.parametrize(
+    ("variables", "kind"),
+    [
+        ({}, None),
+        ({"APPTAINER_CONTAINER": "/other.sif"}, None),
+        ({"LUMIRAGE_IMAGE": "lumirage:1"}, "docker"),
+        ({"LUMIRAGE_IMAGE": "lumirage:1", "APPTAINER_CONTAINER": "/x.sif", "SINGULARITY_CONTAINER": "/x"}, "apptainer"),
+        ({"LUMIRAGE_IMAGE": "lumirage:1", "CH_RUNNING": "Weird Al Yankovic"}, "charliecloud"),
+    ],
+)
+def test_our_image_is_told_apart(variables: dict[str, str], kind: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LUMIRAGE_IMAGE", "APPTAINER_CONTAINER", "SINGULARITY_CONTAINER", "CH_RUNNING"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert find_container() == (None if kind is None else {"Type": kind, "Tag": "lumirage:1"})

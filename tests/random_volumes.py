@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+import nibabel
 import numpy as np
 from hypothesis import strategies as st
 
@@ -39,3 +41,8 @@ def by_place(volume: Volume) -> dict[tuple[int, ...], float]:
     """World position (µm) → value."""
     places = np.rint(world(volume) * 1000).astype(int).reshape(-1, 3)
     return dict(zip(map(tuple, places), volume.array.reshape(-1).tolist(), strict=True))
+
+
+def save(path: Path, array: np.ndarray, matrix: np.ndarray | None = None) -> Path:
+    nibabel.save(nibabel.Nifti1Image(array, np.eye(4) if matrix is None else matrix), path)
+    return path

@@ -1,43 +1,32 @@
-"""From a BIDS dataset to scans; the only module that knows PyBIDS."""
+"""From a BIDS dataset to scans."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lumirage_bids.base.errors import InputOutputError, InvalidDatasetError, NothingSelectedError
+from lumirage_bids.base.errors import InvalidDatasetError, NothingSelectedError
 from lumirage_bids.bids.choices import Choice, choose, is_magnitude
 from lumirage_bids.bids.filters import FILE_KEYS, Filter, check_filter, check_keys, read_filter, selects
 from lumirage_bids.bids.foreign import how_to_convert, is_converted
 from lumirage_bids.bids.found_maps import GivenDatasets, Layout, Pattern, Source
-from lumirage_bids.bids.index_cache import IndexCache, Tree, read_tree
 from lumirage_bids.bids.left_out import NAMED, LeftOut, find_left_out, list_names
 from lumirage_bids.bids.look_up_tables import find_lut, read_lut
 from lumirage_bids.bids.names import long_name, natural_key, parse_lesion_name, parse_name
+from lumirage_bids.bids.pybids import list_tree, open_layout
 from lumirage_bids.bids.scans import File, LabelMapFile, Scan
-from lumirage_bids.bids.sidecars import Sidecars, read_description, read_sidecars, read_species, sequence, truth
-
-if TYPE_CHECKING:
-    from bids.layout import BIDSLayout
+from lumirage_bids.bids.sidecars import read_description, read_species, sequence, truth
 
 __all__ = ["Choice", "Dataset", "Query", "datalad_get_line", "most_sensible", "open_dataset", "read_filter", "read_lut"]
 
-# Everything but JSON files and anat folders of the raw dataset; PyBIDS matches these against "/<path below the root>".
-IGNORED = (
-    r"^/(?!sub-|[^/]*\.json$)",
-    r"^/sub-[^/]*/(?!ses-|anat(/|$)|[^/]*\.json$)",
-    r"^/sub-[^/]*/ses-[^/]*/(?!anat(/|$)|[^/]*\.json$)",
-    r"/anat/(?!.*\.(nii|nii\.gz|json)$)",
-)
 T1W: Filter = {"t1w": {"suffix": "T1w"}}
 KNOWN_LABELLINGS = ("manual", "braincolor", "slant", "aparcaseg", "aparc+aseg", "synthseg", "aseg")
 """Those that are taken rather than others, best first."""
@@ -310,10 +299,10 @@ def _candidates(
         Those images; all T1w images, if there are other contrasts among those; paths of all images of anat folders,
         of other formats too, below the root; what to tell the user.
     """
-    tree = _tree(root)
+    tree = list_tree(root)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyBIDS' own: nothing that a user could act on
-        layout, kept_notes = _layout(root, tree, database_dir)
+        layout, kept_notes = open_layout(root, tree, database_dir)
         with closing(layout.session):
             check_keys(filters, layout.get_entities(metadata=True))
             files = {Path(f.path).relative_to(root): f for f in layout.get(extension=[".nii", ".nii.gz"])}
@@ -400,92 +389,6 @@ def _select(path: Path, file: Any, root: Path, filters: Filter) -> Scan | None:
         sequence=sequence(metadata),
         skull_stripped=truth(metadata.get("SkullStripped")),
     )
-
-
-def _layout(root: Path, tree: Tree, database_dir: Path | None) -> tuple[BIDSLayout, tuple[str, ...]]:
-    """PyBIDS' layout of the anatomical images, from `database_dir` where it is kept there and still true; and notes."""
-    from bids.layout import BIDSLayout
-
-    cache = IndexCache.of(database_dir, root, tree.digest) if database_dir else None
-    notes = cache.notes() if cache else None
-    if cache and notes is not None:
-        return BIDSLayout(root, validate=False, database_path=cache.folder), notes
-    config = _config(root)
-    sidecars = read_sidecars(tree.sidecars, {str(entity["name"]) for entity in config["entities"]})
-    notes = tuple(_sidecar_notes(root, sidecars))
-    layout = _index(root, config, sidecars)
-    if cache:
-        with closing(layout.connection_manager.engine.raw_connection()) as connection:
-            cache.publish(connection.driver_connection, notes)
-    return layout, notes
-
-
-def _tree(root: Path) -> Tree:
-    try:
-        return read_tree(root)
-    except OSError as error:
-        raise InputOutputError(f"{error.filename or root} cannot be listed: {error.strerror}.") from None
-
-
-def _sidecar_notes(root: Path, sidecars: Sidecars) -> Iterator[str]:
-    """One note per reason, with an example."""
-    by_reason: dict[str, list[Path]] = {}
-    for path, reason in sidecars.unusable.items():
-        by_reason.setdefault(f"Not used: {{n}} JSON file(s), {reason}", []).append(path.relative_to(root))
-    for path, reasons in sidecars.mended.items():
-        why = f"Odd, but read: {{n}} JSON file(s) with {'; '.join(reasons)}"
-        by_reason.setdefault(why, []).append(path.relative_to(root))
-    for reason, paths in by_reason.items():
-        yield f"{reason.replace('{n}', str(len(paths)), 1)}: {paths[0]}{', …' if paths[1:] else ''}."
-
-
-def _index(root: Path, config: Mapping[str, Any], sidecars: Sidecars) -> BIDSLayout:
-    """Let PyBIDS index the anatomical images in memory."""
-    from bids.exceptions import BIDSConflictingValuesError
-    from bids.layout import BIDSLayout, BIDSLayoutIndexer
-
-    ignored = [*IGNORED, *(f"^/{re.escape(str(p.relative_to(root)))}$" for p in sidecars.unusable)]
-    indexer = BIDSLayoutIndexer(validate=False, ignore=[re.compile(pattern) for pattern in ignored])
-    try:
-        with _handing_over(sidecars.contents):
-            return BIDSLayout(root, validate=False, indexer=indexer, config=[config])
-    except (BIDSConflictingValuesError, OSError, ValueError, TypeError) as error:
-        raise InvalidDatasetError(f"PyBIDS cannot index {root}: {error}") from None
-
-
-class _Json:
-    """Stands in for the module `json` where PyBIDS reads sidecars, which it takes for UTF-8 and for right."""
-
-    JSONDecodeError = json.JSONDecodeError
-
-    def __init__(self, contents: Mapping[Path, Mapping[str, Any]]) -> None:
-        self._contents = {str(path): content for path, content in contents.items()}
-
-    def load(self, handle: Any) -> Mapping[str, Any]:
-        return self._contents[handle.name]
-
-
-@contextmanager
-def _handing_over(contents: Mapping[Path, Mapping[str, Any]]) -> Iterator[None]:
-    """Let PyBIDS have the sidecars as they were read here."""
-    import bids.layout.index as module
-
-    its_own = module.json
-    module.json = _Json(contents)
-    try:
-        yield
-    finally:
-        module.json = its_own
-
-
-def _config(root: Path) -> dict[str, Any]:
-    """PyBIDS' entities, looked for below the root only: else a folder ``run-3`` above it would be every file's run."""
-    import bids.layout
-
-    config = json.loads(Path(bids.layout.__file__).with_name("config").joinpath("bids.json").read_text("utf-8"))
-    for entity in config["entities"]:
-        entity["pattern"] = f"^{re.escape(str(root))}(?s:/.*?)?{entity['pattern']}"
-    return {"name": "bids", "entities": config["entities"]}
 
 
 def _attach_t1w(

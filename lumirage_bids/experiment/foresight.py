@@ -18,7 +18,7 @@ from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.methods.base import Context
-from lumirage_bids.spatial.images import check_packing
+from lumirage_bids.spatial.headers import check_packing
 from lumirage_bids.spatial.point_files import read_points
 from lumirage_bids.spatial.points import PointSet
 

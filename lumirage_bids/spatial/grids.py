@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lumirage_bids.base.errors import BadDataError
-from lumirage_bids.spatial.images import FloatArray, Shape, Volume, step_lengths
+from lumirage_bids.spatial.headers import step_lengths
+from lumirage_bids.spatial.images import FloatArray, Shape, Volume
 
 Box = npt.NDArray[np.int64]
 """First voxel and one past the last one along each axis, shape (3, 2)."""

@@ -81,6 +81,26 @@ def test_a_source_distribution_has_all_files(tmp_path: Path) -> None:
     assert {name for name in files if name not in packed} <= {".gitignore"}
 
 
+def test_a_release_waits_for_all_checks_and_never_starts_by_a_branch() -> None:
+    config = yaml.safe_load((REPOSITORY / ".circleci" / "config.yml").read_text("utf-8"))
+    release = {name: about for job in config["workflows"]["release"]["jobs"] for name, about in job.items()}
+    checks = {"test", "image", "packages"}
+    assert set(release) - set(config["jobs"]) == {name for name, about in release.items() if "type" in about}
+
+    def waits_for(name: str) -> set[str]:
+        needed = set(release[name].get("requires", []))
+        return needed.union(*(waits_for(other) for other in needed))
+
+    for name, about in release.items():
+        assert about["filters"] == {"tags": {"only": r"/^v\d+\.\d+\.\d+$/"}, "branches": {"ignore": "/.*/"}}
+        assert waits_for(name) <= set(release)
+        if name.startswith("publish"):
+            assert waits_for(name) >= {"test", "packages"}
+            assert about["context"]
+    assert waits_for("publish-image") >= checks
+    assert checks < {job for job in config["workflows"]["all"]["jobs"] if isinstance(job, str)}
+
+
 @pytest.mark.slow
 def test_every_loop_is_compiled_for_the_image(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

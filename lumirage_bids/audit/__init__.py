@@ -21,7 +21,7 @@ from lumirage_bids.audit.label_rules import (
     mean_volumes,
 )
 from lumirage_bids.methods.base import Training
-from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.classes import FLOOR, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def name_unchecked(audited: AuditedRun) -> list[str]:
     audited = audited.leave_out(audited.controls)
     told = list(_effort_unknown(audited))
     for labelling in audited.pairs["labelling"].unique():
-        rows = audited.pairs[audited.pairs["labelling"] == labelling]
+        rows = select(audited.pairs, audited.pairs["labelling"] == labelling)
         names = set(rows["moving"].unique()) | set(rows["fixed"].unique())
         known = audited.scans.get(labelling, {})
         lacking = [n for n in names if n not in known or not known[n].structures]

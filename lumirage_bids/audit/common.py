@@ -18,6 +18,7 @@ from lumirage_bids.stats.classes import (
     arms_of,
     primary_class,
     scored_dice,
+    select,
 )
 from lumirage_bids.stats.common import common_pairs
 from lumirage_bids.stats.comparisons import compare
@@ -33,7 +34,7 @@ PAIR = ["moving", "fixed"]
 def different_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows without rescans, with the name of their arm in ``arm`` and Dice (NaN for failures) in ``dice``."""
     named = rows.assign(arm=arm_names(rows), dice=scored_dice(rows))
-    return named[named["split"] != SAME_SUBJECT]
+    return select(named, named["split"] != SAME_SUBJECT)
 
 
 def keep_common_pairs(rows: pd.DataFrame) -> pd.DataFrame:

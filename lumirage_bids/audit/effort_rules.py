@@ -10,7 +10,7 @@ from lumirage_bids.audit.audited_run import AuditedRun, Effort
 from lumirage_bids.audit.common import PAIR, different_subjects
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.audit.method_rules import multimodal
-from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.classes import FLOOR, each_labelling
 from lumirage_bids.stats.common import MAY_LACK_PERCENT
 from lumirage_bids.stats.reasons import count_kinds, tell_kind
 from lumirage_bids.stats.summaries import FOLDING_LIMIT_PERCENT, folds
@@ -112,7 +112,7 @@ def _effort_in_words(
 
 def unequal_pairs(c: AuditedRun) -> Iterator[Finding]:
     """Arms that lack rows of pairs that others have: a run that is not finished."""
-    for labelling, of in c.pairs.groupby("labelling", sort=False):
+    for labelling, of in each_labelling(c.pairs):
         rows = different_subjects(of)
         planned = len(rows.drop_duplicates(PAIR))
         sizes = rows[rows["method"] != FLOOR].groupby("arm", sort=False).size()
@@ -133,7 +133,7 @@ def unequal_pairs(c: AuditedRun) -> Iterator[Finding]:
 
 def unequal_failures(c: AuditedRun) -> Iterator[Finding]:
     """Arms that failed on other pairs, or more of them, than others."""
-    for labelling, of in c.pairs.groupby("labelling", sort=False):
+    for labelling, of in each_labelling(c.pairs):
         rows = different_subjects(of)
         rows = rows[rows["method"] != FLOOR]
         bad = rows[rows["status"] != "ok"]

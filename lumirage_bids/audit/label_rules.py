@@ -13,7 +13,7 @@ from lumirage_bids.audit.finding import Finding, Severity
 from lumirage_bids.measures.information import NEGLIGIBLE
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.output.score_table import structure_index
-from lumirage_bids.stats.classes import FLOOR
+from lumirage_bids.stats.classes import FLOOR, each_labelling
 from lumirage_bids.stats.pairing import keys_of
 from lumirage_bids.stats.summaries import TRIMMED_PERCENT
 
@@ -277,7 +277,7 @@ def cut_labels(c: AuditedRun) -> Iterator[Finding]:
 
 def trimming(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """The lowest pairs of each method left out, which are not the same pairs."""
-    for labelling, every in c.pairs.groupby("labelling", sort=False):
+    for labelling, every in each_labelling(c.pairs):
         of = keep_common_pairs(different_subjects(every[every["method"] != FLOOR]))
         ranks = of.groupby("arm")["dice"].rank(method="first")
         low = ranks <= of.groupby("arm")["dice"].transform("size") * TRIMMED_PERCENT // 100

@@ -13,6 +13,7 @@ from lumirage_bids.audit.networks import shared_scans
 from lumirage_bids.labellers import labellers
 from lumirage_bids.methods.base import OwnInput, Training
 from lumirage_bids.output.record import MadeBy
+from lumirage_bids.stats.classes import each_labelling
 
 NOT_HUMAN = 110.0
 """Longest side of the box around a brain below which it is not that of a grown human, mm."""
@@ -155,7 +156,7 @@ def _cut_by_network(c: AuditedRun, method: str, scans: set[str], seen: OwnInput)
 
 def network_labels(c: AuditedRun) -> Iterator[Finding]:
     """A labelling made by a network, beside a method that is one and was trained on a contrast of these scans."""
-    for labelling, of in c.pairs.groupby("labelling", sort=False):
+    for labelling, of in each_labelling(c.pairs):
         kind, maker = _network(c.labellers.get(str(labelling), MadeBy()), str(labelling))
         if maker is None:
             continue

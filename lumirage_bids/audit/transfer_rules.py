@@ -9,7 +9,7 @@ from lumirage_bids.audit.audited_run import AuditedRun
 from lumirage_bids.audit.common import Orders, common_means, different_subjects, reversals, tell_couples
 from lumirage_bids.audit.finding import Finding
 from lumirage_bids.output.fill_in import GIVEN, fill_in
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, each_labelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def label_transfer(c: AuditedRun) -> Iterator[Finding]:
     """Labels carried over by nearest neighbour."""
-    for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
+    for labelling, of in each_labelling(fill_in(c.pairs)):
         near = of["transfer"] == "nearest"
         if near.any():
             mixed = not near.all()
@@ -37,7 +37,7 @@ def label_transfer(c: AuditedRun) -> Iterator[Finding]:
 
 def given_labels(c: AuditedRun) -> Iterator[Finding]:
     """Label maps that came carried over, beside those that were carried over here."""
-    for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
+    for labelling, of in each_labelling(fill_in(c.pairs)):
         given = of["transfer"] == GIVEN
         if given.any():
             named = arm_labels(arms_of(of))
@@ -56,7 +56,7 @@ def given_labels(c: AuditedRun) -> Iterator[Finding]:
 
 def reference_grid(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
     """Labels compared on the grid of the scan that all are aligned to."""
-    for labelling, of in fill_in(c.pairs).groupby("labelling", sort=False):
+    for labelling, of in each_labelling(fill_in(c.pairs)):
         there = of["grid"] == "reference"
         if not there.any():
             continue

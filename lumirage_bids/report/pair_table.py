@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lumirage_bids.stats.classes import arm_labels, arms_of, scored_dice
+from lumirage_bids.stats.classes import arm_labels, arms_of, each_labelling, scored_dice
 
 #: With more pairs the page would take seconds to open; it says so and points to the table.
 MOST_PAIRS = 50_000
@@ -44,7 +44,7 @@ def pair_tables(pairs: pd.DataFrame) -> list[PairTable]:
     """Lay out the pairs of each labelling, a row per pair, unless they are more than `MOST_PAIRS`."""
     return [
         table
-        for number, (labelling, rows) in enumerate(pairs.groupby("labelling", sort=False), start=1)
+        for number, (labelling, rows) in enumerate(each_labelling(pairs), start=1)
         if (table := _pair_table(rows, str(labelling), f"pairs-{number}")).n <= MOST_PAIRS
     ]
 

@@ -16,7 +16,7 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.group_figures import Pictures
 from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
-from lumirage_bids.stats.classes import arms_of, pair_classes, primary_class, rows_of_class, splits_of
+from lumirage_bids.stats.classes import arms_of, pair_classes, primary_class, rows_of_class, select, splits_of
 from lumirage_bids.stats.variants import ordered_variants
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read_pictures(output: Output, audited: AuditedRun, *, pictures: bool = True)
     variants = ordered_variants(list(pairs["variant"].unique()), audited.preparations)
     views = {}
     for labelling in pairs["labelling"].unique() if pictures else ():
-        split = primary_class(pair_classes(splits_of(pairs[pairs["labelling"] == labelling])))
+        split = primary_class(pair_classes(splits_of(select(pairs, pairs["labelling"] == labelling))))
         rows = rows_of_class(pairs, labelling, split)
         for arm in arms_of(rows):
             mine = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -182,7 +182,7 @@ def merge_same_pairs(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         ``all: T1w to T1w`` in column split where all pairs are of one split.
     """
     names: dict[tuple[str, str], str] = {}
-    for labelling, rows in pairs.groupby("labelling"):
+    for labelling, rows in each_labelling(pairs):
         alike: dict[frozenset[str], list[str]] = {}
         for name, members in pair_classes(splits_of(rows)).items():
             alike.setdefault(members, []).append(name)
@@ -202,10 +202,21 @@ def primary_rows(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["split"] == table["labelling"].map(primary)]
 
 
+def select(rows: pd.DataFrame, kept: pd.Series[bool]) -> pd.DataFrame:
+    """Some rows of a table; where that is all, the table itself: a copy of a large study takes long, and its memory."""
+    return rows if kept.all() else rows[kept]
+
+
+def each_labelling(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Labellings of a table, in the order that they come in, with their rows."""
+    for name in rows["labelling"].unique():
+        yield str(name), select(rows, rows["labelling"] == name)
+
+
 def rows_of_class(pairs: pd.DataFrame, labelling: str, name: str) -> pd.DataFrame:
     """Rows of a labelling whose pairs are of a class; none where the labelling has no such pairs."""
-    rows = pairs[pairs["labelling"] == labelling]
-    return rows[rows["split"].isin(pair_classes(splits_of(rows)).get(name, frozenset()))]
+    rows = select(pairs, pairs["labelling"] == labelling)
+    return select(rows, rows["split"].isin(pair_classes(splits_of(rows)).get(name, frozenset())))
 
 
 def scores_of(pairs: pd.DataFrame, score: Score = DICE) -> pd.Series[float]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.stats.classes import Arm, evaluations_of, pair_classes
+from lumirage_bids.stats.classes import Arm, each_labelling, evaluations_of, pair_classes, select
 from lumirage_bids.stats.common import FLOORS, Common, common_pairs
 from lumirage_bids.stats.design import Design, Designs, Indices, Mask, design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
@@ -169,9 +169,9 @@ def _set_types(compared: pd.DataFrame, tests: list[tuple[object, ...]]) -> pd.Da
 
 def tables_of(pairs: pd.DataFrame, score: Score) -> Iterator[tuple[str, str, SideBySide]]:
     """Labelling, evaluation and the scores that are one quantity, side by side."""
-    for labelling, rows in pairs.groupby("labelling", sort=False):
+    for labelling, rows in each_labelling(pairs):
         for evaluation in evaluations_of(rows):
-            yield str(labelling), evaluation, side_by_side(rows[rows["evaluation"] == evaluation], score)
+            yield labelling, evaluation, side_by_side(select(rows, rows["evaluation"] == evaluation), score)
 
 
 def _compare_class(

@@ -13,7 +13,7 @@ from lumirage_bids import measures
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import Splits
 from lumirage_bids.measures import Column
-from lumirage_bids.stats.classes import evaluations_of, pair_classes, scores_of, splits_of_each
+from lumirage_bids.stats.classes import each_labelling, evaluations_of, pair_classes, scores_of, select, splits_of_each
 from lumirage_bids.stats.common import FLOORS
 from lumirage_bids.stats.comparisons import COMPARISON_COLUMNS, compare_tables
 from lumirage_bids.stats.family import correct_together
@@ -96,13 +96,13 @@ def taken_measures(pairs: pd.DataFrame, score: Score = DICE, unranked: Collectio
         Methods that are no competitors.
     """
     laid = []
-    for labelling, rows in pairs.groupby("labelling", sort=False):
+    for labelling, rows in each_labelling(pairs):
         for how in evaluations_of(rows):
-            here = rows[rows["evaluation"] == how]
+            here = select(rows, rows["evaluation"] == how)
             table, where = pivot(here, score)
             ((_, members),) = pair_classes(table.crossing.splits, primary=True).items()
             inside = table.of(members)
-            laid.append((str(labelling), how, here, table, where, inside, table.keep(inside)))
+            laid.append((labelling, how, here, table, where, inside, table.keep(inside)))
     own = measures.columns().get(measures.structure_column(score.column) or score.column)
     own = own or Column(description="The score that was judged", title=score.column, unit="", better=score.better)
     whole = [(labelling, how, kept) for labelling, how, *_, kept in laid]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
-from lumirage_bids.stats.classes import evaluations_of
+from lumirage_bids.stats.classes import evaluations_of, select
 from lumirage_bids.stats.design import Designs
 from lumirage_bids.stats.holm import benjamini_hochberg
 from lumirage_bids.stats.pairing import StructureScores, structure_scores
@@ -56,8 +56,7 @@ def structure_differences(
     tables = []
     for labelling, wide in structures.items():
         for evaluation in evaluations_of(wide):
-            inside = wide["evaluation"] == evaluation
-            scores = structure_scores(wide if inside.all() else wide[inside])
+            scores = structure_scores(select(wide, wide["evaluation"] == evaluation))
             between = ~scores.pairs.of([SAME_SUBJECT])
             for table in _compare_arms(scores.keep(between) if between.any() else scores, criteria or Criteria()):
                 names = names_of(table["index"], luts.get(labelling, {}))

@@ -11,9 +11,18 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.measures import columns
 from lumirage_bids.measures.dice import Dice
-from lumirage_bids.stats.classes import FLOOR, arms_of, evaluations_of, pair_classes, scores_of, splits_of
+from lumirage_bids.stats.classes import (
+    FLOOR,
+    arms_of,
+    each_labelling,
+    evaluations_of,
+    pair_classes,
+    scores_of,
+    select,
+    splits_of,
+)
 from lumirage_bids.stats.common import FLOORS, MAY_LACK_PERCENT, common_pairs
-from lumirage_bids.stats.pairing import SideBySide, StructureScores, side_by_side, structure_scores
+from lumirage_bids.stats.pairing import SideBySide, StructureScores, keys_of, side_by_side, structure_scores
 from lumirage_bids.stats.reasons import count_kinds
 from lumirage_bids.stats.score import DICE, DICE_LIES, Score
 from lumirage_bids.stats.student import Floats
@@ -100,15 +109,18 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, unranked: Collection[
     """
     known = {name: pd.to_numeric(pairs[name]) if name in pairs else np.nan for name in _MEASURES}
     known["dice_initial"] = known["dice_initial"] if score == DICE else np.nan  # another quantity
-    rows = pairs.assign(**known, score=scores_of(pairs, score))
+    # Nothing else, as rows are copied for each class.
+    needed = pairs[["labelling", "evaluation", score.column]]
+    rows = keys_of(pairs).assign(**needed, **known, score=scores_of(pairs, score))
     tables = []
-    for labelling, of_labelling in rows.groupby("labelling", sort=False):
+    for labelling, of_labelling in each_labelling(rows):
         side = {
-            how: side_by_side(of_labelling[of_labelling["evaluation"] == how], score)
+            how: side_by_side(select(of_labelling, of_labelling["evaluation"] == how), score)
             for how in evaluations_of(of_labelling)
         }
         for name, splits in pair_classes(splits_of(of_labelling)).items():
-            inside = of_labelling[of_labelling["split"].isin(splits) & of_labelling["status"].isin(["ok", "failed"])]
+            of_class = of_labelling["split"].isin(splits) & of_labelling["status"].isin(["ok", "failed"])
+            inside = select(of_labelling, of_class)
             if inside.empty:
                 continue
             common = pd.concat(
@@ -208,9 +220,9 @@ def failures(pairs: pd.DataFrame) -> pd.DataFrame:
         `lumirage_bids.stats.reasons.count_kinds`); ``percent`` is the share in all pairs of that arm and class.
     """
     tables = []
-    for labelling, of_labelling in pairs.groupby("labelling", sort=False):
+    for labelling, of_labelling in each_labelling(pairs):
         for name, splits in pair_classes(splits_of(of_labelling)).items():
-            inside = of_labelling[of_labelling["split"].isin(splits)]
+            inside = select(of_labelling, of_labelling["split"].isin(splits))
             table = count_kinds(inside[inside["status"] != "ok"], _ARM)
             pairs_of_arm = inside.groupby(_ARM).size().rename("size").reset_index()
             share = 100 * table["n"] / table.merge(pairs_of_arm, how="left", on=_ARM)["size"].to_numpy()

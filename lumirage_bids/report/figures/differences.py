@@ -24,7 +24,7 @@ from lumirage_bids.report.figures.style import (
     journal_style,
     new_figure,
 )
-from lumirage_bids.stats.classes import Arm, pair_classes
+from lumirage_bids.stats.classes import Arm, pair_classes, select
 from lumirage_bids.stats.pairing import side_by_side
 
 MAX_POINTS = 200
@@ -82,7 +82,7 @@ def paired_differences(
     # Methods against each other variant by variant; then each method's variants.
     across = shown["method_a"] == shown["method_b"]
     shown = pd.concat([shown[~across].sort_values("variant_a", kind="stable"), shown[across]])
-    whole = side_by_side(pairs[pairs["labelling"] == labelling])
+    whole = side_by_side(select(pairs, pairs["labelling"] == labelling))
     table = whole.keep(whole.of(pair_classes(whole.crossing.splits).get(split, ())))
     places = {arm: place for place, arm in enumerate(table.arms)}
     sign = 1 if higher_is_better else -1

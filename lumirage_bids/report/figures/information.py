@@ -23,7 +23,7 @@ from lumirage_bids.report.figures.style import (
     log_axis,
     new_figure,
 )
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, scored_dice
+from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, scored_dice, select
 
 _FEW = 8  # points that a correlation takes at least
 _FEWEST_FOR_TREND = 20
@@ -67,7 +67,7 @@ def dice_against_information(
     Jena R et al. (2024), NeurIPS 37, doi:10.52202/079017-3439 (their Fig. 1).
     """
     of = with_structures(per_structure, labelling)
-    scored = pairs[pairs["labelling"] == labelling]
+    scored = select(pairs, pairs["labelling"] == labelling)
     between = scored["split"] != SAME_SUBJECT
     scored = scored[between] if between.any() else scored
     arms = arms_of(of)

@@ -28,7 +28,17 @@ from lumirage_bids.report.figures.style import (
     new_figure,
 )
 from lumirage_bids.report.text import and_join
-from lumirage_bids.stats.classes import ALL, FLOOR, Arm, arm_labels, arms_of, pair_classes, scored_dice, splits_of
+from lumirage_bids.stats.classes import (
+    ALL,
+    FLOOR,
+    Arm,
+    arm_labels,
+    arms_of,
+    pair_classes,
+    scored_dice,
+    select,
+    splits_of,
+)
 from lumirage_bids.stats.score import rounding_of
 
 #: No violin shows more points than this; of more pairs, these are drawn evenly through their ranking.
@@ -76,7 +86,7 @@ def dice_violins(
         equally wide. Lines: median and quartiles. Dashed: mean Dice before any alignment. Points: single pairs,
         at most `MAX_POINTS` a violin.
     """
-    rows = pairs[pairs["labelling"] == labelling].assign(dice=scored_dice)
+    rows = select(pairs, pairs["labelling"] == labelling).assign(dice=scored_dice)
     rows = rows if "dice_initial" in rows else rows.assign(dice_initial=float("nan"))
     arms = arms_of(rows)
     panels = [name for name, splits in pair_classes(splits_of(rows)).items() if splits == {name}] or [ALL]
@@ -195,7 +205,7 @@ class Violins(OfLabelling):
 
     def alt(self, shown: Shown, labelling: str) -> str:
         """Panels and methods."""
-        rows = shown.tables.pairs[shown.tables.pairs["labelling"] == labelling]
+        rows = select(shown.tables.pairs, shown.tables.pairs["labelling"] == labelling)
         methods = and_join(list(arm_labels(arms_of(rows)).values()))
         return (
             f"Violins of the mean Dice of the pairs, {labelling}: a panel for each of "

@@ -28,6 +28,7 @@ from lumirage_bids.stats.classes import (
     primary_class,
     quote,
     rows_of_class,
+    select,
 )
 from lumirage_bids.stats.score import DICE, Score, known_score
 
@@ -211,7 +212,7 @@ def _scene(
     score: Score,
 ) -> Scene:
     labels = arm_labels(arms_of(summary))
-    pairs = tables.pairs[(tables.pairs["labelling"] == labelling) & (tables.pairs["evaluation"] == how)]
+    pairs = select(tables.pairs, (tables.pairs["labelling"] == labelling) & (tables.pairs["evaluation"] == how))
     here = _keep_of(tables.comparisons, labelling, how)
     classes = {
         str(name): relate(rows, pairs, labels, criteria, score) for name, rows in here.groupby("split", sort=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from lumirage_bids.bids.scans import Scan
 
 # Order of entities in a derivative's file name (BIDS schema); those of the raw file come first, in their own order.
-DERIVED = ("from", "to", "mode", "space", "seg", "res", "desc")
+DERIVED = ("from", "to", "mode", "space", "atlas", "seg", "res", "desc")
 
 
 def label(text: str) -> str:
@@ -105,7 +105,13 @@ def prepared_mask(scan: Scan, variant: str) -> Path:
 
 def label_map(scan: Scan, labelling: str) -> Path:
     """Label map of a scan, on the grid it was made on."""
-    return path(scan, "dseg", ".nii.gz", space=scan.suffix, seg=labelling)
+    return path(scan, "dseg", ".nii.gz", space=scan.suffix, atlas=_atlas(scan, labelling), seg=labelling)
+
+
+def _atlas(scan: Scan, labelling: str) -> str | None:
+    """The atlas that a template's labels are of, which ``seg-`` is not to name; None for labels of subjects."""
+    found = scan.labels.get(labelling) if scan.template else None
+    return entities_of(found.path).get("atlas") if found else None
 
 
 def agreement(scan: Scan, labelling: str, reference: str) -> Path:
@@ -141,7 +147,7 @@ def slices(moving: Scan, arm: str, digest: str) -> Path:
 
 def moved_labels(moving: Scan, fixed: Scan, arm: str, labelling: str) -> Path:
     """Labels of the moving scan on the fixed scan's native grid."""
-    return path(moving, "dseg", ".nii.gz", space=fixed.key, seg=labelling, desc=arm)
+    return path(moving, "dseg", ".nii.gz", space=fixed.key, atlas=_atlas(moving, labelling), seg=labelling, desc=arm)
 
 
 def moved_image(moving: Scan, fixed: Scan, arm: str) -> Path:

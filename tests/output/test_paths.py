@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumirage_bids.bids.scans import Scan
+from lumirage_bids.bids.scans import LabelMapFile, Scan
 from lumirage_bids.output import paths
 
 LABEL = st.text("abcXYZ019", min_size=1, max_size=5)
@@ -51,3 +52,23 @@ def test_what_is_derived_replaces_the_description_of_a_preprocessed_image() -> N
 def test_an_unknown_entity_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="hemi"):
         paths.path(scan("1", None), "mask", ".nii.gz", hemi="L")
+
+
+def test_labels_of_a_template_name_their_atlas() -> None:
+    """BIDS 1.11: ``seg-`` does not name atlases."""
+    maps = {
+        name: LabelMapFile(path=Path(f"/t/tpl-Toy/tpl-Toy_{entities}_dseg.nii.gz"), dataset=Path("/t/tpl-Toy"))
+        for name, entities in {"regions": "res-02_atlas-Regions_desc-th25", "aseg": "res-01_seg-aseg"}.items()
+    }
+    template, fixed = replace(scan("Toy", None), template=True, labels=maps), scan("1", None)
+    names = {name: paths.label_map(template, name).name for name in (*maps, "tissue")}
+    assert names == {
+        "regions": "sub-Toy_space-T1w_atlas-Regions_seg-regions_dseg.nii.gz",
+        "aseg": "sub-Toy_space-T1w_seg-aseg_dseg.nii.gz",
+        "tissue": "sub-Toy_space-T1w_seg-tissue_dseg.nii.gz",
+    }
+    moved = paths.moved_labels(template, fixed, "greedy", "regions").name
+    assert moved == "sub-Toy_space-1+T1w_atlas-Regions_seg-regions_desc-greedy_dseg.nii.gz"
+    assert paths.label_map(replace(template, template=False), "regions").name == names["tissue"].replace(
+        "tissue", "regions"
+    )

@@ -19,6 +19,7 @@ MEASURES = "tests/conformance/test_measures.py: every measure; the kernels have 
 STATISTICS = "tests/conformance/test_statistics.py: every statistic; what they tabulate has test files of its own"
 FIGURES = "tests/conformance/test_page_figures.py: every figure of the page"
 PROTOCOLS = "tests/experiment/test_protocol.py: what is declared, by the TOML that says so"
+DESIGNS = "tests/stats/test_design.py: how pairs are laid out shows in what is inferred of them"
 WHOLE = "tests/end_to_end: whole runs"
 ELSEWHERE = {
     "methods/_pair_files.py": "tests/methods/test_precomputed.py: paths with placeholders",
@@ -64,6 +65,8 @@ ELSEWHERE = {
     "testing/blob.py": METHODS,
     "testing/whole_head.py": "tests/testing/test_maskers.py: its brain is known",
     "testing/small_brain.py": "tests/conformance/test_labellers.py: every labeller",
+    "stats/crossing.py": DESIGNS,
+    "stats/layout.py": DESIGNS,
     "stats/tables/_entries.py": STATISTICS,
     "stats/tables/base.py": STATISTICS,
     "stats/tables/comparisons.py": STATISTICS,

@@ -13,8 +13,9 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import pair_classes
 from lumirage_bids.stats.common import common_pairs
-from lumirage_bids.stats.design import Designs, Mask
+from lumirage_bids.stats.crossing import Designs
 from lumirage_bids.stats.further import Taken, TakenMeasures
+from lumirage_bids.stats.layout import Mask
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.student import Floats
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lumirage_bids.stats.classes import FLOOR, Arm, primary_class
-from lumirage_bids.stats.design import Mask
+from lumirage_bids.stats.layout import Mask
 from lumirage_bids.stats.pairing import SideBySide
 from lumirage_bids.stats.student import Floats
 

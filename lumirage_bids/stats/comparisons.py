@@ -12,9 +12,11 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm, each_labelling, evaluations_of, pair_classes, select
 from lumirage_bids.stats.common import FLOORS, Common, common_pairs
-from lumirage_bids.stats.design import Design, Designs, Indices, Mask, design
+from lumirage_bids.stats.crossing import Designs, design
+from lumirage_bids.stats.design import Design
 from lumirage_bids.stats.effects import effects, influences, moments, plain_tests, size_intervals
 from lumirage_bids.stats.holm import holm_once
+from lumirage_bids.stats.layout import Indices, Mask
 from lumirage_bids.stats.pairing import SideBySide, refuse_duplicates, side_by_side
 from lumirage_bids.stats.score import DICE, Score, rounding_of
 from lumirage_bids.stats.shares import Shares, subjects_needed, variance_shares

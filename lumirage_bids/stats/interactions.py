@@ -13,8 +13,10 @@ from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.stats.classes import Arm, pair_classes, primary_class
 from lumirage_bids.stats.common import FLOORS
-from lumirage_bids.stats.design import Design, Designs, Mask
+from lumirage_bids.stats.crossing import Designs
+from lumirage_bids.stats.design import Design
 from lumirage_bids.stats.holm import holm_once
+from lumirage_bids.stats.layout import Mask
 from lumirage_bids.stats.pairing import SideBySide, side_by_side
 from lumirage_bids.stats.score import DICE, Score
 from lumirage_bids.stats.student import Floats, Inference

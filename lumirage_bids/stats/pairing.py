@@ -15,8 +15,9 @@ from lumirage_bids.measures.dice import Dice
 from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.output.score_table import structure_index
 from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of, splits_of
-from lumirage_bids.stats.design import Crossing, Indices, Mask
+from lumirage_bids.stats.crossing import Crossing
 from lumirage_bids.stats.groups import groups_of
+from lumirage_bids.stats.layout import Indices, Mask
 from lumirage_bids.stats.score import DICE, Score, rounding_of, step_of
 from lumirage_bids.stats.student import Floats
 

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from lumirage_bids.stats.design import COUPLES, Indices, Mask, is_unlinked
+from lumirage_bids.stats.crossing import is_unlinked
+from lumirage_bids.stats.layout import COUPLES, Indices, Mask
 from lumirage_bids.stats.student import Floats
 
 RESAMPLES = 1000

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from lumirage_bids.stats.design import Crossing, Mask
+from lumirage_bids.stats.crossing import Crossing
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
+from lumirage_bids.stats.layout import Mask
 from lumirage_bids.stats.student import Floats
 
 _POWER = 0.8

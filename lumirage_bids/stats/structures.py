@@ -13,7 +13,7 @@ import pandas as pd
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.stats.classes import evaluations_of, select
-from lumirage_bids.stats.design import Designs
+from lumirage_bids.stats.crossing import Designs
 from lumirage_bids.stats.holm import benjamini_hochberg
 from lumirage_bids.stats.pairing import StructureScores, structure_scores
 from lumirage_bids.stats.score import DIFFERENCE_LIES, rounding_of

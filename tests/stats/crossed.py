@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lumirage_bids.stats.design import FEWEST_FOR_SIZES, Crossing, design
+from lumirage_bids.stats.crossing import Crossing, design
+from lumirage_bids.stats.design import FEWEST_FOR_SIZES
 from lumirage_bids.stats.effects import influences, size_intervals
 
 MEAN = 0.5

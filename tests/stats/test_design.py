@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from lumirage_bids.stats.classes import splits_of
-from lumirage_bids.stats.design import FEWEST_FOR_SIZES, Crossing, design
+from lumirage_bids.stats.crossing import Crossing, design
+from lumirage_bids.stats.design import FEWEST_FOR_SIZES
 from lumirage_bids.stats.effects import influences, size_intervals
 from lumirage_bids.stats.groups import groups_of
 from tests.stats.crossed import DESIGNS, SPARSE, Design, coverage, merged

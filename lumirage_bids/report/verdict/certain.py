@@ -11,7 +11,7 @@ from lumirage_bids.report.verdict.other_measures import tell_support
 from lumirage_bids.report.verdict.relations import Relation
 from lumirage_bids.report.verdict.scene import Scene
 from lumirage_bids.stats.classes import quote
-from lumirage_bids.stats.design import APART
+from lumirage_bids.stats.layout import APART
 
 #: What a single split may say of a difference that is shown over all pairs.
 _IN_SPLITS = (

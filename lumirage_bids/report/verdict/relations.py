@@ -11,7 +11,7 @@ import pandas as pd
 
 from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.stats.classes import Arm
-from lumirage_bids.stats.design import COUPLES
+from lumirage_bids.stats.layout import COUPLES
 
 Row = Mapping[Hashable, Any]
 

@@ -15,7 +15,7 @@ from lumirage_bids.app.run import Run
 from lumirage_bids.base import progress
 from lumirage_bids.base.errors import LumirageError, MissingInputError
 from lumirage_bids.execution import downstream, graphs
-from lumirage_bids.execution.batch_files import Rows, forget
+from lumirage_bids.execution.batch_files import Rows, forget, thin_out_pictures
 from lumirage_bids.execution.plugin_file import check_scheduler, read_plugin_file
 from lumirage_bids.execution.prepare_scan import check_prepared
 from lumirage_bids.experiment import freeze, protocol, status
@@ -143,7 +143,9 @@ def _conclude(run: Run) -> int:
     from lumirage_bids.report.subject_level import write_subject_pages
 
     rows, table = _write_status(plan, output)
-    write_subject_pages(plan, rows, output, pictures=not settings.no_pictures, sloppy=settings.sloppy)
+    thin_out_pictures(plan, rows, output)
+    looks = {"pictures": not settings.no_pictures, "sloppy": settings.sloppy}
+    write_subject_pages(plan, rows, output, **looks, command=settings.command)
     mine = status.keep_own(table, plan)
     undone = mine[mine["status"] != "ok"].fillna({"reason": "not done yet"})
     for why in count_kinds(undone, ["status"]).to_dict("records"):

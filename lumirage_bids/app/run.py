@@ -145,6 +145,7 @@ class Run:
                 work_dir=self.work_dir / "scratch",
             ),
             save=s.save,
+            pictures=not s.no_pictures,
             nprocs=s.nprocs,
             memory_gb=usable_gb(s.mem),
             voxels=expected_voxels(self.plan),

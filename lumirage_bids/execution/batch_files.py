@@ -1,27 +1,28 @@
-"""A batch's own files: its rows of scores, and the slices; replaced whole after each pair."""
+"""A batch's own files: its rows of scores, and pictures of some pairs; replaced whole after each pair."""
 
 from __future__ import annotations
 
-import io
 import logging
-import shutil
-import zipfile
-from collections.abc import Container, Iterator, Mapping
+import math
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.experiment import status
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.plan import Batch, Plan, Task, digest_conditions
-from lumirage_bids.output import paths, score_table
+from lumirage_bids.output import pair_pictures, paths, score_table
 from lumirage_bids.output.fill_in import GIVEN
 from lumirage_bids.output.folder import Output
+from lumirage_bids.output.pair_pictures import Note, PairPictures
 from lumirage_bids.spatial.preparation import Preparation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger("lumirage")
 
@@ -30,7 +31,7 @@ Key = tuple[str, str]
 
 
 class Rows:
-    """A table of rows for each arm and labelling, and the slices of each arm.
+    """A table of rows for each arm and labelling, and an archive of pictures of each arm.
 
     Two runs of the same command have the same batches, so rows on disk are read again, under a lock, before any are
     added: neither loses what the other wrote.
@@ -110,19 +111,30 @@ class Rows:
         """Append rows that say why a pair has no score."""
         self.add(task, {key: score_table.failed_row(why) for key in task.hashes})
 
-    def add_slices(self, arm: str, name: str, planes: Mapping[str, np.ndarray]) -> None:
-        """Keep a pair's moved labels in three planes, and the voxel that they were cut through."""
-        file = paths.slices(self.batch.moving, arm, self.batch.digest)
-        with self._changing(), self.output.replacing(file) as temporary:
-            if self.output.is_there(file):
-                shutil.copyfile(self.output / file, temporary)
-            with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
-                for plane, array in planes.items():
-                    member = f"{name}/{plane}.npy"
-                    if member not in archive.namelist():
-                        data = io.BytesIO()
-                        np.save(data, array)
-                        archive.writestr(member, data.getvalue())
+    def keep_pictures(
+        self, task: Task, new: Mapping[Key, score_table.Row], draw: Callable[[], PairPictures], *, asked: bool
+    ) -> None:
+        """Keep a pair's pictures, before its rows are added, for each arm of whose pairs it is worth a look.
+
+        Those that are worth it no longer go.
+
+        Parameters
+        ----------
+        draw : callable
+            Draws the pair; not called where no arm needs it.
+        asked : bool
+            Whether they are kept whatever the scores are.
+        """
+        for arm in self.arms:
+            of_arm = {name: row for (label, name), row in new.items() if label == arm}
+            own: Note = {"hashes": {name: task.hashes[arm, name] for name in of_arm}, "asked": asked}
+            file = paths.slices(self.batch.moving, arm, self.batch.digest)
+            with self._changing():
+                notes = {**pair_pictures.read_notes(self.output / file), task.pair.fixed.key: own}
+                rows = {n: [*self.rows[arm, n], {**of, "hash": own["hashes"][n]}] for n, of in of_arm.items()}
+                gone = pair_pictures.find_unwanted(notes, {n: _read_dice(of) for n, of in rows.items()})
+                if task.pair.fixed.key not in gone:
+                    pair_pictures.rewrite(self.output, file, gone, {task.pair.fixed.key: (draw(), own)})
 
     def _fill_common(self, task: Task, key: Key) -> score_table.Row:
         arm, pair = self.arms[key[0]], task.pair
@@ -150,6 +162,41 @@ class Rows:
             "grid": arm.evaluation.on,
             "transfer": GIVEN if arm.method.carries else arm.evaluation.transfer,
         }
+
+
+def _read_dice(rows: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
+    """Hash of each row that has a Dice → that."""
+    values = {row["hash"]: row.get("dice_mean") for row in rows if row["status"] == "ok"}
+    return {row: float(value) for row, value in values.items() if value is not None and not math.isnan(value)}
+
+
+def thin_out_pictures(plan: Plan, rows: Mapping[str, pd.DataFrame], output: Output) -> None:
+    """Keep pictures of the worst, the best and a middle pair of each of the run's moving scans and arms.
+
+    And of those that were asked for. Until then each batch keeps as many, and of a moving scan there may be several.
+
+    Parameters
+    ----------
+    rows : mapping
+        Labelling → the rows that count.
+    """
+    scans = {pair.moving.name: pair.moving for pair in plan.runnable}
+    mine = {name: of[of["moving"].isin([*scans])] for name, of in rows.items()}
+    tables = {name: dict(list(of.groupby(["variant", "method", "moving"]))) for name, of in mine.items()}
+    for scan, arm in product(scans.values(), plan.arms):
+        key = (arm.variant, arm.name, scan.name)
+        scores = {name: _read_dice(of[key].to_dict("records")) for name, of in tables.items() if key in of}
+        gone: dict[Path, set[str]] = {}
+        for file, pair in pair_pictures.find_unwanted(pair_pictures.find_notes(output, scan, arm.label), scores):
+            gone.setdefault(file, set()).add(pair)
+        for file, pairs in gone.items():
+            with output.lock(f"batch-{_read_digest(file)}"):
+                pair_pictures.rewrite(output, file, pairs)
+
+
+def _read_digest(file: Path) -> str:
+    """Digest of the batch that a file is of."""
+    return paths.entities_of(file)["desc"].rpartition("+")[2]
 
 
 def _write_time() -> str:
@@ -213,7 +260,7 @@ def forget(plan: Plan, output: Output, names: Container[str]) -> None:
 def _forget_rows(output: Output, file: Path, registrations: Mapping[str, str]) -> None:
     """Remove a batch's rows of some registrations, given with the keys of their fixed scans, and their pictures."""
     description = paths.entities_of(file)["desc"]
-    with output.lock(f"batch-{description.rpartition('+')[2]}"):
+    with output.lock(f"batch-{_read_digest(file)}"):
         rows = score_table.read_rows(output, file)
         gone = {registrations[r["registration_hash"]] for r in rows if r["registration_hash"] in registrations}
         if not gone:
@@ -222,10 +269,4 @@ def _forget_rows(output: Output, file: Path, registrations: Mapping[str, str]) -
         score_table.write_rows(output, file, left)
         pictures = file.with_name(f"{file.name.partition('_seg-')[0]}_desc-{description}_slices.npz")
         if output.is_there(pictures):
-            with (
-                output.replacing(pictures) as temporary,
-                zipfile.ZipFile(output / pictures) as old,
-                zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new,
-            ):
-                for member in (name for name in old.namelist() if name.split("/")[0] not in gone):
-                    new.writestr(member, old.read(member))
+            pair_pictures.rewrite(output, pictures, gone)

@@ -42,6 +42,8 @@ class Execution:
 
     Attributes
     ----------
+    pictures : bool
+        Whether to keep pictures of some pairs.
     voxels : int
         About how many voxels a prepared image has; memory is planned by it.
     memory_gb : float
@@ -54,6 +56,7 @@ class Execution:
     verbose: int
     context: Context
     save: str
+    pictures: bool
     nprocs: int
     memory_gb: float
     voxels: int
@@ -150,6 +153,7 @@ def registration_graph(plan: Plan, execution: Execution) -> Graph:
         memory = batch.arm.cost(execution.voxels, execution.context.device).memory_gb
         node = _node(Node, Register(), f"register_{i}", batch, execution, memory)
         node.inputs.save = execution.save
+        node.inputs.pictures = execution.pictures
         node.inputs.use_gpu = execution.context.device.startswith("cuda")
         workflow.add_nodes([node])
     counter = execution.progress_dir / Register.stage

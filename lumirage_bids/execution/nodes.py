@@ -36,6 +36,7 @@ class _InputSpec(BaseInterfaceInputSpec):  # type: ignore[misc]
     log_file = traits.Str(mandatory=True, desc="messages of the run")
     verbose = traits.Int(mandatory=True, desc="how much is said")
     save = traits.Str("none", usedefault=True, desc="what to keep of each pair")
+    pictures = traits.Bool(True, usedefault=True, desc="whether to keep pictures of some pairs")
     use_gpu = traits.Bool(False, usedefault=True, desc="whether the node needs a GPU")
     after = traits.Any(desc="output of a node that must have ended before")
     after_reference = traits.Any(desc="output of the node that prepares the reference")
@@ -135,7 +136,8 @@ class Register(_Interface):
             under_way[:] = [] if task is None else [(task, time.perf_counter())]
             progress.note_start(task)
 
-        run_batch(job, output, replace(context, work_dir=scratch), save, started, progress.find_left_out())
+        own, left_out = replace(context, work_dir=scratch), progress.find_left_out()
+        run_batch(job, output, own, save, started, left_out, pictures=self.inputs.pictures)
 
     def count(self) -> None:
         """Nothing: pairs are counted one by one."""

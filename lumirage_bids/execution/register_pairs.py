@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lumirage_bids.base.own_code import read_code
 from lumirage_bids.bids.landmarks import Correspondence, corresponding_points
 from lumirage_bids.execution.batch_files import Key, Rows
 from lumirage_bids.execution.damage import disown_damaged
+from lumirage_bids.execution.draw_pair import draw_pair
 from lumirage_bids.execution.score_pair import Side, read_side, score
 from lumirage_bids.experiment.arms import ArmOfRun
 from lumirage_bids.experiment.evaluation import Evaluation
@@ -30,12 +32,12 @@ from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths, score_table
 from lumirage_bids.output.files import replacing
 from lumirage_bids.output.folder import Output
+from lumirage_bids.output.pair_pictures import PairPictures
 from lumirage_bids.output.read_prepared import NotPreparedError, failure_of
 from lumirage_bids.spatial.grids import mask_on, resample
 from lumirage_bids.spatial.images import Volume, write_image
 from lumirage_bids.spatial.itk import read_itk, write_itk
 from lumirage_bids.spatial.label_transfer import transfer_labels
-from lumirage_bids.spatial.planes import middle, moved_planes
 from lumirage_bids.spatial.preparation import Prepared
 from lumirage_bids.spatial.transforms import Transform, warp
 
@@ -57,6 +59,8 @@ def run_batch(
     save: str,
     started: Callable[[Task | None], None],
     left_out: Container[str] = (),
+    *,
+    pictures: bool = True,
 ) -> None:
     """Register and score a batch's pairs that have no rows yet.
 
@@ -67,6 +71,8 @@ def run_batch(
         which pair a sudden death belongs to.
     left_out : container of str
         Names of fixed scans with which it is not to be tried again.
+    pictures : bool
+        Whether to keep pictures of the pairs that are worth a look.
     """
     watcher()
     rows = Rows(batch, output)
@@ -94,7 +100,14 @@ def run_batch(
         try:
             fixed = read_side(output, task.pair.fixed, batch, context.threads)
             work = PairAtWork(
-                task=task, batch=batch, moving=moving, fixed=fixed, output=output, context=context, save=save
+                task=task,
+                batch=batch,
+                moving=moving,
+                fixed=fixed,
+                output=output,
+                context=context,
+                save=save,
+                pictures=pictures,
             )
             work.run(rows)
         except Exception as error:  # methods may raise anything; a pair's failure is a result, the rest goes on
@@ -160,6 +173,7 @@ class PairAtWork:
     output: Output
     context: Context
     save: str
+    pictures: bool = True
 
     @property
     def start(self) -> np.ndarray:
@@ -194,7 +208,10 @@ class PairAtWork:
                 else:
                     new[key] = {**masked, **score_table.failed_row(failures[labels.name])}
             self.keep(arm, transform, [labels.name for labels in scored], cost, carried)
-        self.add_slices(rows, [labels.name for labels in scored], total, carried)
+        if self.pictures:
+            names = [labels.name for labels in scored]
+            draw = cache(lambda: self.draw(names, None if carried is not None else pair.field, carried))
+            rows.keep_pictures(self.task, new, draw, asked="images" in self.task.kinds_kept(self.save))
         rows.add(self.task, new)
 
     def landmarks(self) -> Correspondence | None:
@@ -209,15 +226,11 @@ class PairAtWork:
         method = self.batch.arm.method
         return method.carried(self.task.pair) if method.carries else None
 
-    def add_slices(self, rows: Rows, names: Sequence[str], total: Transform, carried: Volume | None) -> None:
-        """Keep the moved labels in three planes through the fixed brain, for each arm's pictures."""
-        mask = self.fixed.mask
-        index = middle(mask)
-        for name in names:
-            labels, way = (self.moving.labels[name], total) if carried is None else (carried, Transform())
-            planes = moved_planes(labels, way, mask, index, self.context.threads)
-            for arm in self.batch.arms:
-                rows.add_slices(arm.label, f"{self.fixed.scan.key}/{name}", {**planes, "index": np.array(index)})
+    def draw(self, names: Sequence[str], field: Deformation | None, carried: Volume | None) -> PairPictures:
+        """What the pair looks like."""
+        theirs = self.moving.labels if carried is None else dict.fromkeys(names, carried)
+        maps = {name: (self.fixed.labels[name], theirs[name]) for name in names}
+        return draw_pair(self.fixed, self.moving, Transform((self.start,)), field, maps)
 
     def register(self) -> tuple[Transform, Cost]:
         """The deformation, from a saved transform with the same hash or by running the method; and what it took."""
@@ -304,14 +317,14 @@ class PairAtWork:
         """
         fixed, moving = self.fixed.seen, self.moving.seen
         if fixed is not None and moving is not None and arm.method.computes:
-            ours, theirs = (s.lesion and s.lesion.move(np.linalg.inv(s.alignment)) for s in (self.fixed, self.moving))
+            ours, theirs = (s.lesion and s.lesion.moved(np.linalg.inv(s.alignment)) for s in (self.fixed, self.moving))
             return _Sight(fixed=fixed, moving=moving, start=None, world=self.fixed.alignment, lesions=(ours, theirs))
         back, lesion = np.linalg.inv(self.start), self.moving.lesion
         return _Sight(
             fixed=Prepared(image=self.fixed.image, mask=self.fixed.mask),
-            moving=Prepared(image=self.moving.image.move(back), mask=self.moving.mask.move(back)),
+            moving=Prepared(image=self.moving.image.moved(back), mask=self.moving.mask.moved(back)),
             start=self.start,
-            lesions=(self.fixed.lesion, lesion and lesion.move(back)),
+            lesions=(self.fixed.lesion, lesion and lesion.moved(back)),
         )
 
     def _perturb(self, arm: ArmOfRun, sight: _Sight) -> tuple[_Sight, np.ndarray | None]:
@@ -324,12 +337,12 @@ class PairAtWork:
         if np.array_equal(worse.affine, image.affine):
             return replace(sight, moving=replace(sight.moving, image=worse)), None
         motion = worse.affine @ np.linalg.inv(image.affine)
-        mask = mask.move(motion)
+        mask = mask.moved(motion)
         if sight.world is not None:  # on the grid that all share, what moves is interpolated
             worse, mask = resample(worse, image.shape, image.affine), replace(image, array=mask_on(mask, image))
         start = None if sight.start is None else sight.start @ np.linalg.inv(motion)
         ours, theirs = sight.lesions
-        lesions = (ours, theirs and theirs.move(motion))
+        lesions = (ours, theirs and theirs.moved(motion))
         return replace(sight, moving=Prepared(image=worse, mask=mask), start=start, lesions=lesions), motion
 
     def gather(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ class Drawing:
     caption: str
     markup: Markup
     folded: bool
+    links: Sequence[tuple[str, str]]
 
 
 def draw(figure: ReportFigure, output: Output, folder: str, *, sloppy: bool) -> Drawing:
@@ -58,7 +60,7 @@ def draw(figure: ReportFigure, output: Output, folder: str, *, sloppy: bool) -> 
         markup = Markup('<img src="{}" alt="{}">').format(png_data_uri(figure.figure), figure.alt)
     else:
         markup = svg_markup((output / svg).read_text("utf-8"), figure.name, figure.alt)
-    return Drawing(name=figure.name, caption=figure.caption, markup=markup, folded=figure.folded)
+    return Drawing(name=figure.name, caption=figure.caption, markup=markup, folded=figure.folded, links=figure.links)
 
 
 def save_figure(figure: Figure, output: Output, name: str) -> list[Path]:

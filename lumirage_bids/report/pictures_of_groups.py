@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ from lumirage_bids.output.fill_in import fill_in
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.group_figures import Pictures
-from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, scan_of_row
+from lumirage_bids.report.pictures_of_pairs import find_shown
+from lumirage_bids.report.pictures_of_scans import ScanView, scan_of_row
 from lumirage_bids.stats.classes import arms_of, pair_classes, primary_class, rows_of_class, select, splits_of
 from lumirage_bids.stats.variants import ordered_variants
 
@@ -37,7 +38,6 @@ def read_pictures(output: Output, audited: AuditedRun, *, pictures: bool = True)
         Whether with slices of the images.
     """
     pairs = audited.pairs
-    by_sequence = scans_by_sequence(pairs)
     variants = ordered_variants(list(pairs["variant"].unique()), audited.preparations)
     views = {}
     for labelling in pairs["labelling"].unique() if pictures else ():
@@ -45,12 +45,12 @@ def read_pictures(output: Output, audited: AuditedRun, *, pictures: bool = True)
         rows = rows_of_class(pairs, labelling, split)
         for arm in arms_of(rows):
             mine = rows[(rows["variant"] == arm.variant) & (rows["method"] == arm.method)]
-            views[labelling, arm] = list(pair_views(output, mine))
+            views[labelling, arm] = list(find_shown(output, mine))
     return Pictures(
         preparations=audited.preparations,
         pairs=views,
-        sequences=list(_sequence_views(output, by_sequence, variants[0])) if pictures else [],
-        histograms=dict(_histograms(output, by_sequence, variants)),
+        sequences=list(_sequence_views(output, pairs, variants[0])) if pictures else [],
+        histograms=dict(_histograms(output, pairs, variants)),
     )
 
 
@@ -69,9 +69,9 @@ def scans_by_sequence(pairs: pd.DataFrame) -> dict[str, list[Scan]]:
     return by_sequence
 
 
-def _sequence_views(output: Output, by_sequence: Mapping[str, Sequence[Scan]], variant: str) -> Iterator[View]:
+def _sequence_views(output: Output, pairs: pd.DataFrame, variant: str) -> Iterator[View]:
     """First prepared scan of each sequence."""
-    for sequence, scans in by_sequence.items():
+    for sequence, scans in scans_by_sequence(pairs).items():
         for scan in scans:
             try:
                 yield ScanView(output, scan, variant).show(f"{sequence}: {scan.name}")
@@ -81,10 +81,10 @@ def _sequence_views(output: Output, by_sequence: Mapping[str, Sequence[Scan]], v
 
 
 def _histograms(
-    output: Output, by_sequence: Mapping[str, Sequence[Scan]], variants: Sequence[str]
+    output: Output, pairs: pd.DataFrame, variants: Sequence[str]
 ) -> Iterator[tuple[ShownHistogram, list[int]]]:
     """Histograms of the prepared images, where their sidecars hold them."""
-    for sequence, scans in by_sequence.items():
+    for sequence, scans in scans_by_sequence(pairs).items():
         for variant, scan in product(variants, scans):
             meta = output.read_sidecar(paths.prepared_image(scan, variant))
             if "Histogram" in meta:

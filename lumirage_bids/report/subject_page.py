@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lumirage_bids.output import pair_pictures as kept
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figure_files import SLOPPY, png_data_uri
 from lumirage_bids.report.figures.style import mark
 from lumirage_bids.report.rendering import render
-from lumirage_bids.report.tables import ShownColumn, Table, accuracy_columns, make_table
+from lumirage_bids.report.tables import ShownColumn, Table, accuracy_columns, failure_table, make_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from lumirage_bids.report.viewer import Viewer
 
 Panel = tuple[str, "Figure"]
 
@@ -51,7 +54,18 @@ class SubjectPage:
     scans : sequence of ScanPanel
     pairs : DataFrame
         Rows of the score table whose moving scan is this subject's.
-    pair_panels : sequence of (caption, Figure)
+    viewers : sequence of Viewer
+        Pictures of some of these pairs.
+    n_more : int
+        Pairs that there are more pictures of than the page shows.
+    facts : mapping
+        What stands under the title.
+    arms : mapping
+        Arm → its parameters, in words.
+    command : str
+        That made the page, as typed.
+    versions : mapping
+        Program → version that it was made with.
     sloppy : bool
         Whether to mark the page and the figures as not for publication.
     without_pictures : str
@@ -63,7 +77,12 @@ class SubjectPage:
     subject: str
     scans: Sequence[ScanPanel]
     pairs: pd.DataFrame
-    pair_panels: Sequence[Panel] = ()
+    viewers: Sequence[Viewer] = ()
+    n_more: int = 0
+    facts: Mapping[str, str] = field(default_factory=dict)
+    arms: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
     sloppy: bool = False
     without_pictures: str = ""
     made_from: str = ""
@@ -94,15 +113,23 @@ def write_subject_report(output: Output, page: SubjectPage) -> Path:
     CannotWriteError
         If the folder cannot be written.
     """
+    failed = page.pairs[page.pairs["status"] != "ok"]
     content = render(
         "subject.html",
         title=f"sub-{page.subject}",
-        made_from=page.made_from,
         sloppy=SLOPPY if page.sloppy else "",
+        facts=page.facts,
         scans=[(scan, _pictures(scan.figures, page.sloppy)) for scan in page.scans],
         pairs=_pair_table(page.pairs) if len(page.pairs) else None,
-        pair_pictures=_pictures(page.pair_panels, page.sloppy),
-        without_pictures=page.without_pictures,
+        failures=failure_table(page.pairs) if len(failed) else None,
+        page=page,
+        colours={
+            "both": kept.BOTH_COLOUR,
+            "fixed": kept.FIXED_COLOUR,
+            "moved": kept.MOVED_COLOUR,
+            "jacobian": kept.JACOBIAN_COLOURS,
+            "fold": kept.FOLD_COLOUR,
+        },
     )
     name = f"sub-{page.subject}.html"
     output.write_text(name, content)

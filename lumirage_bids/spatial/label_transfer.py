@@ -75,6 +75,16 @@ def transfer_labels(
     return out.astype(labels.array.dtype, copy=False)
 
 
+def elect_labels(labels: Volume, points: npt.NDArray[np.float64]) -> npt.NDArray[np.integer]:
+    """Elect the labels at points of a label map's world, shape (N, 3), as `transfer_labels` does; shape (N,)."""
+    from lumirage_bids.spatial import kernels
+
+    array = _as_unsigned(labels.array)
+    out = np.empty(len(points), array.dtype)
+    kernels.vote(np.ascontiguousarray(points), array, inverse_affine(labels.affine), out)
+    return out
+
+
 def _as_unsigned(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.integer]:
     """Check labels and give them C-contiguous as uint16 or uint32: two types to compile for, and little to copy."""
     if labels.dtype.kind not in "bui":

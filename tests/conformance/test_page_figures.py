@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.base import PageFigure
 from lumirage_bids.report.figures.intensities import ShownHistogram
-from lumirage_bids.report.figures.slices import Planes, View
 from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, draw_judged, page_figures
 from lumirage_bids.report.group_page import group_tables
 from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.ladders import Rung
 from lumirage_bids.stats.tables import Scores, statistics
+from tests.report.made_pages import view
+from tests.report.made_scans import shown_pair
 from tests.stats.made_up import downstream_scores, landmark_scores, score_table
 
 KINDS = page_figures()
@@ -30,11 +31,9 @@ def shown(*, rows: bool = True) -> Shown:
         none = {"tables": group_tables(Scores(pairs=pairs.head(0))), "audit": None, "pictures": Pictures()}
         return Shown(**none, parameters={}, known=Known())  # type: ignore[arg-type]
     volumes = {"braincolor": {i: 100.0 * i for i in indices}}
-    plane = np.zeros((8, 8))
-    view = View(title="sub-1", image=Planes(plane, plane, plane), spacing=(1.0, 1.0, 1.0))
     pictures = Pictures(
-        pairs={("braincolor", Arm("base", "syn")): [view]},
-        sequences=[view],
+        pairs={("braincolor", Arm("base", "syn")): [shown_pair()]},
+        sequences=[view("sub-1")],
         histograms={ShownHistogram("base", "MPRAGE", "sub-1"): np.ones(64)},
     )
     audit = AuditSection(

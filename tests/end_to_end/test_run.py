@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nibabel as nib
@@ -296,13 +298,13 @@ evaluation = {{ transfer = "nearest" }}
 """
 
 
-def pictures(out: Path) -> dict[str, np.ndarray]:
-    """Slices that are kept of arm ``a+copy``, whatever file they lie in."""
-    found: dict[str, np.ndarray] = {}
-    for file in out.glob("sub-01/**/*desc-a+copy+*_slices.npz"):
-        with np.load(file) as planes:
-            assert not found.keys() & set(planes)
-            found |= {name: planes[name] for name in planes}
+def pictures(out: Path, arm: str = "a+copy") -> dict[str, bytes]:
+    """Pictures of pairs that are kept of an arm with sub-01 moving, whatever file they lie in."""
+    found: dict[str, bytes] = {}
+    for file in out.glob(f"sub-01/**/*desc-{arm}+*_slices.npz"):
+        with zipfile.ZipFile(file) as members:
+            assert not found.keys() & set(members.namelist())
+            found |= {name: members.read(name) for name in members.namelist()}
     return found
 
 
@@ -334,7 +336,7 @@ def test_redo_forgets_all_that_rests_on_a_registration(demo_dataset: Path, tmp_p
     assert part["b", "identity"] == first["b", "identity"]
     after = pictures(out)
     assert after.keys() == before.keys()
-    assert any((after[name] != before[name]).any() for name in after)
+    assert any(after[name] != before[name] for name in after if name.endswith("moved.webp"))
     done = run_here(common)
     assert done.code == 0, done.said
     whole = score_table.collect(Output(out))["demo"].set_index(["variant", "method"])["dice_mean"]
@@ -357,3 +359,25 @@ def test_pages_without_pictures_show_no_brain(finished_run: Path, demo_dataset: 
     left = {file.stem for file in out.glob("group/figures/*")}
     assert left
     assert not [name for name in left if name.startswith(("pairs-", "sequences"))]
+
+
+def test_pictures_of_pairs_are_kept_and_put_on_pages_unless_they_are_refused(
+    demo_dataset: Path, tmp_path: Path
+) -> None:
+    common = ["participant", *options(demo_dataset), "--methods", "identity", "--participant-label", "01"]
+    done = run_here([demo_dataset, tmp_path / "none", *common, "--no-pictures"])
+    assert done.code == 0, done.said
+    assert not list(tmp_path.glob("none/sub-*/**/*_slices.npz"))
+    done = run_here([demo_dataset, tmp_path / "some", *common])
+    assert done.code == 0, done.said
+    kept = pictures(tmp_path / "some", "identity")
+    assert {name.partition("/")[0] for name in kept} == {"02+T1w", "03+T1w"}
+    assert {name.partition("/")[2] for name in kept} == {
+        *("about.json", "fixed.webp", "start.webp", "moved.webp", "grid.png", "jacobian.png", "labels-demo.png"),
+    }
+    # Nothing deforms here.
+    assert kept["02+T1w/moved.webp"] == kept["02+T1w/start.webp"] != kept["02+T1w/fixed.webp"]
+    assert max(map(len, kept.values())) < 50_000
+    page = (tmp_path / "some" / "sub-01.html").read_text()
+    for name in ("fixed.webp", "moved.webp", "labels-demo.png"):
+        assert page.count(base64.b64encode(kept[f"03+T1w/{name}"]).decode()) >= 1

@@ -11,9 +11,10 @@ from itertools import pairwise
 import numpy as np
 from lxml import html
 
-from lumirage_bids.report.figures.slices import Planes
+from lumirage_bids.report.figures.slices import ContourLayer, View
 from lumirage_bids.report.group_page import GroupTables, ReportContext, group_tables
 from lumirage_bids.stats.tables import Scores
+from tests.report.made_scans import TILES
 from tests.stats.made_up import score_table
 
 EVIL = '<script>alert("1")</script>'
@@ -70,9 +71,8 @@ def check_self_contained(page: html.HtmlElement) -> None:
     assert policy.startswith("default-src 'none'")
 
 
-def random_volume() -> np.ndarray:
-    return np.random.default_rng(0).random((8, 9, 10))
-
-
-def cut(volume: np.ndarray) -> Planes:
-    return Planes(volume[4], volume[:, 4], volume[:, :, 4])
+def view(title: str = "", *names: str) -> View:
+    """A sheet of noise, with contours under each name."""
+    sheet = np.random.default_rng(0).random((14, 8))
+    layers = [ContourLayer(labels=(sheet > 0.5).astype(int), name=name, colour="#E69F00") for name in names]
+    return View(image=sheet, tiles=TILES, layers=layers, title=title)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from lumirage_bids.report import rendering
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.group_page import MissingScan, write_group_report
 from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
+from lumirage_bids.report.viewer import view_pair
 from tests.report.made_pages import EVIL, context, tables
+from tests.report.made_scans import shown_pair
 from tests.stats.made_up import score_table
 
 # Hostile names are too long for any figure, and no font has every letter.
@@ -56,7 +59,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pairs, _ = score_table(subjects=4, failing=0.3, kinds=(NASTY,), gains={NASTY: 0.1})
     rows = pairs[pairs["moving"].str.startswith("sub-00")].assign(reason=NASTY)
     panel = ScanPanel(name=NASTY, description=[NASTY])
-    subject = SubjectPage(subject="00", scans=[panel], pairs=rows)
+    pair = shown_pair(NASTY, fixed=NASTY)
+    of_pair = replace(view_pair(pair, arm=NASTY, facts=[NASTY]), switches=[("over-0", NASTY)])
+    subject = SubjectPage(
+        subject="00",
+        scans=[panel],
+        pairs=rows,
+        viewers=[of_pair, view_pair(shown_pair(), arm="syn", facts=[])],
+        n_more=3,
+        facts={"Dataset": NASTY},
+        arms={NASTY: NASTY},
+        command=NASTY,
+        versions={NASTY: NASTY},
+    )
     return {
         "usual": write_group_report(Output(folder / "usual"), usual, context(audit=AuditSection(findings=[]))),
         "hostile": write_group_report(Output(folder / "hostile"), hostile, context(**every)),
@@ -91,7 +106,8 @@ def test_whoever_does_not_see_the_page_finds_the_way(pages: dict[str, Path], nam
     for cell in page.iter("th"):
         assert cell.get("scope") in ("col", "row", "colgroup")
         assert cell.text_content().strip()
-    assert not list(page.iter("input", "select", "textarea"))  # the script makes them, each within its label
+    for control in page.iter("input", "select", "textarea"):
+        assert control.iterancestors("label").__next__().text_content().strip()
     sections = [section.get("id") for section in page.iter("section")]
     assert [link.get("href") for link in page.findall(".//nav//a")] == [f"#{name}" for name in sections]
 
@@ -103,7 +119,7 @@ def test_data_stays_text(pages: dict[str, Path], name: str):
     assert not [image for image in page.iter("img") if image.get("src") == "x"]
     for element in page.iter():
         assert not [attribute for attribute in element.attrib if attribute.startswith("on")]
-    assert page.text_content().count(NASTY) >= (20 if name == "hostile" else 4)
+    assert page.text_content().count(NASTY) >= (20 if name == "hostile" else 12)
 
 
 def test_hostile_names_are_whole_in_the_table_of_pairs(pages: dict[str, Path]):

@@ -16,13 +16,13 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.intensities import ShownHistogram
-from lumirage_bids.report.figures.slices import ContourLayer, View
 from lumirage_bids.report.group_figures import Pictures, Shown, draw_figures, page_figures
 from lumirage_bids.report.group_page import GroupTables, MissingScan, group_tables, write_group_report
 from lumirage_bids.report.verdict.verdict import Known
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.tables import Scores
-from tests.report.made_pages import EVIL, check_self_contained, check_structure, context, cut, random_volume, tables
+from tests.report.made_pages import EVIL, check_self_contained, check_structure, context, tables, view
+from tests.report.made_scans import shown_pair
 from tests.stats.made_up import score_table
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -153,12 +153,10 @@ def test_too_many_pairs_are_not_listed(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
-    planes = cut(random_volume())
-    layer = ContourLayer(labels=cut((random_volume() > 0.5).astype(int)), name="labels", colour="#E69F00")
-    view = View(image=planes, layers=[layer], spacing=(1, 1, 1), title=f"worst: {EVIL}")
+    pair = shown_pair(f"sub-1_{EVIL}")
     looks = Pictures(
-        pairs={("braincolor", Arm("default", "syn")): [view], ("braincolor", Arm("default", EVIL)): []},
-        sequences=[view],
+        pairs={("braincolor", Arm("default", "syn")): [pair], ("braincolor", Arm("default", EVIL)): []},
+        sequences=[view(f"worst {EVIL}", "labels")],
         histograms={ShownHistogram("default", EVIL, "sub-1"): np.ones(64)},
     )
     page = page_of(tmp_path, tables(subjects=3), pictures=looks)
@@ -167,11 +165,18 @@ def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
     section = page.find(".//section[@id='images']")
     assert len(section.findall(".//svg")) == 1  # the histograms
     for image in section.findall(".//img"):
-        assert image.get("alt").startswith("Slices of worst: <script>")
+        assert image.get("alt").startswith("Slices of worst ")
+        assert "<script>" in image.get("alt")
         assert base64.b64decode(image.get("src").partition(",")[2]).startswith(b"\x89PNG")
     names = {file.name for file in (tmp_path / "group" / "figures").iterdir()}
     assert {"sequences.svg", "histograms.png", "pairs-1-braincolor-1-syn.svg", "pairs-1-braincolor-1-syn.png"} <= names
     assert not any("script" in name for name in names)
+    # The title of the figure names the method, and it leads to the pair's own pictures.
+    (folded,) = section.findall("details")
+    assert folded.findtext("summary").startswith("syn, braincolor: its worst, median and best pair")
+    (link,) = folded.xpath(".//a[contains(@href, '#pair-')]")
+    assert link.text == "worst of 3 pairs"
+    assert link.get("href") == f"../sub-1.html#{pair.anchor}"
 
 
 def test_one_method_and_one_variant_make_no_comparing_figures(tmp_path: Path):

@@ -12,7 +12,7 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.report.figures.intensities import ShownHistogram
 from lumirage_bids.report.pictures_of_groups import read_pictures, scans_by_sequence
 from lumirage_bids.stats.classes import Arm
-from tests.report.made_scans import keep_slices, prepare, row
+from tests.report.made_scans import keep_pictures, prepare, row
 
 
 def test_sequences_come_from_pairs_of_two_subjects_else_the_contrast():
@@ -39,11 +39,14 @@ def test_worst_median_and_best_of_the_pairs_of_different_subjects_are_shown(tmp_
         row("sub-1_run-2_T1w", names[0], "same subject", 0.99),
         row(names[1], names[0], "MP2RAGE to MPRAGE", status="failed"),
     ]
-    keep_slices(tmp_path, names[0], *names[1:3])
+    keep_pictures(tmp_path, names[0], *names[1:3])
     looks = read_pictures(Output(tmp_path), AuditedRun(pairs=pd.DataFrame(rows)))
     # Nothing was kept of the pair with Dice 0.4.
-    titles = [view.title for view in looks.pairs["mine", Arm("default", "syn")]]
-    assert titles == ["worst: sub-1_T1w → sub-3_T1w, Dice 0.200", "best: sub-1_T1w → sub-2_T1w, Dice 0.700"]
+    titles = [pair.title for pair in looks.pairs["mine", Arm("default", "syn")]]
+    assert titles == [
+        "worst of 3 pairs: sub-1_T1w onto sub-3_T1w, Dice 0.200",
+        "best of 3 pairs: sub-1_T1w onto sub-2_T1w, Dice 0.700",
+    ]
     assert [view.title for view in looks.sequences] == ["MP2RAGE: sub-2_T1w", "MPRAGE: sub-1_T1w"]
     assert looks.histograms[ShownHistogram("default", "MPRAGE", "sub-1_T1w")] == [1] * 64
     assert len(looks.histograms) == 4

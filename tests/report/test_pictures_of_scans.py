@@ -1,4 +1,4 @@
-"""What the group's page shows of images, from derivatives that were written as participant runs do."""
+"""What pages show of scans, from derivatives that were written as participant runs do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from lumirage_bids.audit import AuditedRun
-from lumirage_bids.execution import prepare_scan
 from lumirage_bids.output import paths
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.pictures_of_groups import read_pictures
-from lumirage_bids.report.pictures_of_scans import ScanView, pair_views, read_slices, scan_of_row
-from lumirage_bids.spatial.images import Volume, write_image
-from tests.report.made_scans import VOXELS, keep_slices, prepare, row, scan
+from lumirage_bids.report.pictures_of_scans import ScanView, scan_of_row
+from lumirage_bids.spatial.images import Volume
+from lumirage_bids.spatial.transforms import Transform
+from tests.report.made_scans import prepare, row, scan
 
 
 def test_a_scan_is_known_by_its_name():
@@ -31,54 +31,26 @@ def test_a_scan_is_known_by_its_name():
 def test_a_view_is_the_same_however_the_prepared_image_is_stored(tmp_path: Path, signs: tuple[int, int, int]):
     prepare(tmp_path, "sub-1_T1w", np.diag([*(np.array(signs) * [1.0, 2.0, 3.0]), 1]))
     view = ScanView(Output(tmp_path), scan("sub-1_T1w"), "default")
-    assert view.spacing == (1.0, 2.0, 3.0)
-    left_to_right = view.labels("mine").axial[:, 5]
-    assert left_to_right[left_to_right > 0].tolist() == ([1, 1, 1, 2, 2, 2] if signs[0] > 0 else [2, 2, 2, 1, 1, 1])
-    np.testing.assert_array_equal(view.labels("mine").axial > 0, view.brain.axial > 0)
+    labels, tile = view.labels("mine"), view.mosaic.tiles[1]
+    row = labels[tile.place][tile.height // 2]
+    left_to_right = row[np.flatnonzero(np.diff(row, prepend=0))].tolist()
+    assert left_to_right == ([1, 2, 0] if signs[0] > 0 else [2, 1, 0])
+    # Where all three meet, half of a voxel is no label's.
+    assert ((labels > 0) != (view.brain > 0)).mean() < 0.01
+    # The image is the labels and something that rises with the first axis.
+    inside = view.image[labels > 0] - labels[labels > 0]
+    assert np.median(np.abs(inside)) < 0.3
+    assert view.show("title").image is view.image
 
 
-@pytest.fixture
-def moved_onto_itself(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    """A prepared fixed scan whose labels are `VOXELS`."""
-    name = "sub-2_T1w"
-    prepare(tmp_path, name, np.eye(4))
-    write_image(
-        Volume(array=VOXELS, affine=np.eye(4)), tmp_path / paths.label_map(scan(name), "mine"), np.dtype("int32")
-    )
-    (tmp_path / "sub-1" / "anat").mkdir(parents=True)
-    return tmp_path, pd.DataFrame([row("sub-1_T1w", name)])
-
-
-@pytest.mark.parametrize("index", [(4, 5, 3), (7, 2, 5)])
-def test_image_and_labels_are_cut_where_the_kept_slices_were(
-    moved_onto_itself: tuple[Path, pd.DataFrame], index: tuple[int, int, int]
-):
-    out, pairs = moved_onto_itself
-    keep_slices(out, "sub-1_T1w", "sub-2_T1w", index=index)
-    (view,) = pair_views(Output(out), pairs)
-    own, moved = view.layers
-    for mine, theirs in zip(own.labels, moved.labels, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-    x, y, z = index
-    for plane, expected in zip(own.labels, (VOXELS[x], VOXELS[:, y], VOXELS[:, :, z]), strict=True):
-        np.testing.assert_array_equal(plane, expected)
-    image = prepare_scan.read_prepared(Output(out), scan("sub-2_T1w"), "default").array
-    np.testing.assert_array_equal(view.image.axial, image[:, :, z])
-
-
-def test_no_picture_of_slices_that_do_not_say_where_they_were_cut_or_were_cut_elsewhere(
-    moved_onto_itself: tuple[Path, pd.DataFrame],
-):
-    out, pairs = moved_onto_itself
-    keep_slices(out, "sub-1_T1w", "sub-2_T1w", without={"index"})
-    assert read_slices(Output(out), scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is None
-    assert list(pair_views(Output(out), pairs)) == []
-    # Prepared anew since, on a smaller grid.
-    keep_slices(out, "sub-1_T1w", "sub-2_T1w")
-    smaller = Volume(array=np.ones((4, 5, 3), np.uint8), affine=np.eye(4))
-    write_image(smaller, out / paths.prepared_mask(scan("sub-2_T1w"), "default"), np.dtype("uint8"))
-    write_image(smaller, out / paths.prepared_image(scan("sub-2_T1w"), "default"), np.dtype("float32"))
-    assert list(pair_views(Output(out), pairs)) == []
+def test_another_image_is_shown_where_a_transform_takes_the_scan(tmp_path: Path):
+    prepare(tmp_path, "sub-1_T1w", np.eye(4))
+    view = ScanView(Output(tmp_path), scan("sub-1_T1w"), "default")
+    other = Volume(array=np.arange(120, dtype=np.float32)[:, None, None] * np.ones((1, 12, 8)), affine=np.eye(4))
+    shift = np.eye(4)
+    shift[0, 3] = 50
+    difference = view.cut(other, Transform((shift,)))[view.brain > 0] - view.cut(other)[view.brain > 0]
+    np.testing.assert_allclose(difference, 50, atol=1e-4)
 
 
 def test_what_is_not_there_is_not_shown(tmp_path: Path):
@@ -87,8 +59,3 @@ def test_what_is_not_there_is_not_shown(tmp_path: Path):
     assert not any(looks.pairs.values())
     assert not looks.sequences
     assert not looks.histograms
-    # Slices were kept, but the prepared image is gone.
-    (tmp_path / "sub-1" / "anat").mkdir(parents=True)
-    keep_slices(tmp_path, "sub-1_T1w", "sub-2_T1w")
-    assert read_slices(Output(tmp_path), scan("sub-1_T1w"), scan("sub-2_T1w"), "syn", "mine") is not None
-    assert list(pair_views(Output(tmp_path), pairs)) == []

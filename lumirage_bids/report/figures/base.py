@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lumirage_bids.report.audit_section import AuditSection
     from lumirage_bids.report.figures.intensities import ShownHistogram
     from lumirage_bids.report.figures.slices import View
+    from lumirage_bids.report.pictures_of_pairs import ShownPair
     from lumirage_bids.report.verdict.verdict import Known, Tables
 
 #: Sections of the page that show figures, and tables of statistics that ask for it, by their ids.
@@ -39,7 +40,7 @@ class Pictures:
     preparations : mapping
         Variant → fields of its preparation.
     pairs : mapping
-        Labelling and arm → views of its worst, median and best pair.
+        Labelling and arm → its worst, median and best pair.
     sequences : sequence of View
         A prepared scan of each sequence.
     histograms : mapping of ShownHistogram to array-like, shape (64,)
@@ -47,7 +48,7 @@ class Pictures:
     """
 
     preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    pairs: Mapping[tuple[str, Arm], Sequence[View]] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, Arm], Sequence[ShownPair]] = field(default_factory=dict)
     sequences: Sequence[View] = ()
     histograms: Mapping[ShownHistogram, npt.ArrayLike] = field(default_factory=dict)
 
@@ -67,6 +68,8 @@ class ReportFigure:
         Whether it holds images; the page then shows it as a PNG.
     folded : bool
         Whether the page folds it away below its caption.
+    links : sequence of (str, str)
+        Words, and where they lead from the page.
     """
 
     name: str
@@ -75,6 +78,7 @@ class ReportFigure:
     alt: str
     pictures: bool = False
     folded: bool = False
+    links: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,6 +7,8 @@ for (const table of document.querySelectorAll("table.data")) {
 }
 // Tables of pairs are drawn a page at a time, from numbers that their element carries.
 for (const table of document.querySelectorAll("table.pairs")) drawPairs(table, JSON.parse(table.dataset.pairs));
+// Pictures of a pair lie one over the other.
+for (const pair of document.querySelectorAll(".pair")) comparePictures(pair);
 // What is folded away is printed too.
 const folded = document.querySelectorAll("details:not([open])");
 addEventListener("beforeprint", () => folded.forEach((details) => (details.open = true)));
@@ -134,4 +136,23 @@ function drawPairs(table, { scans, splits, moving, fixed, split, dice }) {
   });
   box.append(back, on);
   table.closest("[hidden]").hidden = false;
+}
+
+function comparePictures(pair) {
+  const controls = pair.querySelector(".controls");
+  const sheet = pair.querySelector(".sheet");
+  const update = () => {
+    const show = controls.querySelector("[type=radio]:checked").value;
+    const slid = controls.querySelector("[type=range]").value / 100;
+    sheet.dataset.show = show;
+    // Half of one difference and half of another is none.
+    sheet.style.setProperty("--slid", show === "difference" ? Math.round(slid) : slid);
+    for (const said of pair.querySelectorAll("[data-of]")) said.hidden = said.dataset.of !== show;
+    for (const box of controls.querySelectorAll("[type=checkbox]")) {
+      for (const part of pair.querySelectorAll(`[data-layer="${box.value}"]`)) part.hidden = !box.checked;
+    }
+  };
+  controls.addEventListener("input", update);
+  controls.hidden = false;
+  update();
 }

@@ -30,6 +30,8 @@ ELSEWHERE = {
     "base/criteria.py": DOCTESTS,
     "base/errors.py": "classes without code",
     "base/failures.py": DOCTESTS,
+    "execution/align_scan.py": "tests/execution/test_prepare_scan.py: scans are prepared and aligned there",
+    "execution/notes.py": "tests/execution/test_prepare_scan.py: what could not be made is noted",
     "experiment/declared.py": PROTOCOLS,
     "experiment/plan_builder.py": "tests/experiment/test_make_plan.py: what it leaves to do is the plan",
     "experiment/read_protocol.py": PROTOCOLS,

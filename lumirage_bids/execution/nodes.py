@@ -14,8 +14,9 @@ from typing import Any
 from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from lumirage_bids.base.logs import log_to
+from lumirage_bids.execution.align_scan import align_scan
 from lumirage_bids.execution.downstream import run_downstream
-from lumirage_bids.execution.prepare_scan import align_scan, prepare_scan
+from lumirage_bids.execution.prepare_scan import prepare_scan
 from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment import timings
 from lumirage_bids.experiment.downstream import DownstreamJob

@@ -1,9 +1,9 @@
-"""What is made of one scan, once: prepared image, mask, label maps, alignment; each published whole or not at all."""
+"""What is made of one scan, once: prepared image, mask, label maps; each published whole or not at all."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -16,58 +16,40 @@ import pandas as pd
 from lumirage_bids.base.errors import (
     NO_ROOM,
     BadDataError,
-    CannotWriteError,
     InputOutputError,
-    LumirageError,
     MissingInputError,
     NoRoomError,
 )
-from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.landmarks import placed_points
 from lumirage_bids.bids.look_up_tables import is_mixed, only_named
-from lumirage_bids.execution.damage import disown_damaged
+from lumirage_bids.execution.notes import noting
 from lumirage_bids.execution.synthesise import synthesise
-from lumirage_bids.experiment.downstream import DownstreamJob
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun, digest_agreement
-from lumirage_bids.experiment.plan import AlignmentJob, Plan, ScanJob, prepared_files
+from lumirage_bids.experiment.plan import Plan, ScanJob, prepared_files
 from lumirage_bids.experiment.software import versions_here
 from lumirage_bids.labellers import absent_structures, find_unnamed, named_structures, segment_checked
 from lumirage_bids.maskers import Found, brain_mask
 from lumirage_bids.measures.agreement import agreement
 from lumirage_bids.measures.scan_facts import MUCH_OUTSIDE, brain_at_edge, brain_extent, outside_mask, scan_facts
-from lumirage_bids.methods.alignment import align
 from lumirage_bids.methods.base import Context
 from lumirage_bids.output import paths
-from lumirage_bids.output.files import replacing
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.read_prepared import (
-    NotMadeError,
-    NotPreparedError,
-    failure_of,
     own_label_maps,
-    prepared_grid,
     read_label_map,
-    read_prepared,
-    read_prepared_mask,
     read_structures,
     structures_if_whole,
 )
 from lumirage_bids.spatial.fill import find_seen
-from lumirage_bids.spatial.grids import outside_share
 from lumirage_bids.spatial.histograms import histogram
 from lumirage_bids.spatial.images import Volume, read_image, write_image
-from lumirage_bids.spatial.itk import write_itk
-from lumirage_bids.spatial.preparation import Preparation, common_grid, prepare
+from lumirage_bids.spatial.preparation import Preparation, prepare
 from lumirage_bids.spatial.synthesis import Synthesis
-from lumirage_bids.spatial.transforms import Transform
 
 if TYPE_CHECKING:
     from lumirage_bids.bids.scans import Scan
 
 logger = logging.getLogger("lumirage")
-
-TOLD = 0.001
-"""Share of a brain outside a common grid from which it is told."""
 
 HARDLY = 0.5
 """Share of what is labelled outside the brain mask from which one of the two is wrong."""
@@ -78,22 +60,22 @@ def prepare_scan(job: ScanJob, output: Output, context: Context) -> None:
     with output.lock(job.scan.name):
         source, told = _Source(job.scan, context), set[str]()
         for variant, preparation, value in job.variants:
-            with _noting(output, prepared_files(job.scan, variant), value, told) as todo:
+            with noting(output, prepared_files(job.scan, variant), value, told) as todo:
                 if todo:
                     _prepare(source, variant, preparation, value, output)
         for labels, value in job.labels:
-            with _noting(output, [paths.label_map(job.scan, labels.name)], value, told) as todo:
+            with noting(output, [paths.label_map(job.scan, labels.name)], value, told) as todo:
                 if todo:
                     _label(source, labels, value, output)
         for labels, reference, value in job.agreements:
             file = paths.agreement(job.scan, labels.name, reference.name)
-            with _noting(output, [file], value, told) as todo:
+            with noting(output, [file], value, told) as todo:
                 if todo:
                     content = _agreement(job, labels, reference, output, context)
                     output.write_json(file, {**content, "Hash": value})
         if job.landmarks:
             file = paths.placements(job.scan)
-            with _noting(output, [file], job.landmarks, told) as todo:
+            with noting(output, [file], job.landmarks, told) as todo:
                 if todo:
                     output.write_json(file, {**_landmarks(job.scan), "Hash": job.landmarks})
 
@@ -286,56 +268,6 @@ def _landmarks(scan: Scan) -> dict[str, object]:
     }
 
 
-def align_scan(job: AlignmentJob, output: Output, context: Context) -> None:
-    """Find and publish the affine map from the reference's world to the scan's."""
-    found: np.ndarray | None = None
-    about = {
-        "Description": "ITK affine; maps points of the reference's world to the scan's",
-        "Reference": job.reference.name,
-        "Alignment": asdict(job.alignment),
-        "Hash": job.hash,
-    }
-    told: set[str] = set()
-    with output.lock(job.scan.name):
-        for file in job.files:
-            with _noting(output, [file], job.hash, told) as todo:
-                if not todo:
-                    continue
-                found = _align(job, output, context) if found is None else found
-                with output.publishing(file, about) as path, replacing(path) as temporary:
-                    write_itk(Transform((found,)), temporary)
-    if found is not None and job.preparation.grid == "reference":
-        _tell_outside(job, output, found)
-
-
-def _tell_outside(job: AlignmentJob, output: Output, alignment: np.ndarray) -> None:
-    """Tell how much of a brain the grid that all are registered on does not hold: here, once a scan."""
-    mask = read_prepared_mask(output, job.scan, job.variants[0], job.inputs)
-    grid = prepared_grid(output, job.reference, job.variants[0], job.inputs)
-    shape, affine = common_grid(*grid, job.preparation)
-    there = mask.moved(np.linalg.inv(alignment))
-    lost = outside_share(there, Volume(array=np.broadcast_to(False, shape), affine=affine))
-    if lost >= TOLD:
-        logger.warning(
-            "%s, variant %s: %.1f %% of the brain lies outside the grid of %s, on which all are registered",
-            job.scan.name, " and ".join(job.variants), 100 * lost, job.reference.name,
-        )  # fmt: skip
-
-
-def _align(job: AlignmentJob, output: Output, context: Context) -> np.ndarray:
-    if job.scan.name == job.reference.name:
-        return np.eye(4)
-    read = read_prepared_mask if job.alignment.on == "mask" else read_prepared
-    variant = job.variants[0]  # what was prepared is the same in all
-    scan = read(output, job.scan, variant, job.inputs)
-    try:
-        reference = read(output, job.reference, variant, job.inputs)
-    except NotPreparedError as error:
-        error.args = (f"{error} (It is the reference that all scans are aligned to.)",)
-        raise
-    return np.asarray(align(reference, scan, alignment=job.alignment, context=context, name=job.scan.name))
-
-
 def _publish(output: Output, file: Path, volume: Volume, dtype: type[np.generic], meta: Mapping[str, object]) -> None:
     with output.publishing(file, meta) as path:
         write_image(volume, path, dtype)
@@ -382,50 +314,6 @@ def _blaming_the_scan() -> Iterator[None]:
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
-@contextmanager
-def _noting(output: Output, files: Sequence[Path], value: str, told: set[str]) -> Iterator[bool]:
-    """Note why files could not be made, so that their pairs can say so; forget the notes when they were made.
-
-    Yields whether they are to be made: another run may have made them since this one was planned.
-
-    Parameters
-    ----------
-    told : set of str
-        Reasons that were logged of this scan, each of which is logged once.
-    """
-    try:
-        yield any(output.hash_of(file) != value for file in files)
-    except (CannotWriteError, InputOutputError, OSError):
-        raise  # the output folder is at fault, not the scan
-    except MissingInputError as error:  # it was there when the run was planned
-        _tell(error, told)
-        _note(output, files, value, Failure("lost input", f"input lost: {error}"))
-    except LumirageError as error:
-        disown_damaged(output, error)
-        _tell(error, told)
-        why = failure_of(error)
-        own = isinstance(error, BadDataError) and not isinstance(error, NotPreparedError)
-        _note(output, files, value, replace(why, reason=f"bad data: {error}") if own else why)
-    except Exception as error:  # a labeller or library may raise anything; the other scans must go on
-        logger.exception("%s could not be made", files[0])
-        _note(output, files, value, Failure("error", f"{type(error).__name__}: {error}"))
-    else:
-        for file in files:
-            output.forget_failure(file)
-
-
-def _tell(error: LumirageError, told: set[str]) -> None:
-    """Log a reason, if it has not been logged."""
-    if str(error) not in told and not isinstance(error, NotMadeError):
-        logger.error("%s", error)
-    told.add(str(error))
-
-
-def _note(output: Output, files: Iterable[Path], value: str, why: Failure) -> None:
-    for file in files:
-        output.note_failure(file, value, why)
-
-
 def check_prepared(plan: Plan) -> None:
     """Refuse to register what has not been prepared.
 
@@ -440,17 +328,3 @@ def check_prepared(plan: Plan) -> None:
             f"--stage register, but {len(set(lacking))} scan(s) are not prepared ({lacking[0]}, …). Give the same "
             "command with --stage prepare first."
         )
-
-
-def note_failure(job: ScanJob | AlignmentJob | DownstreamJob, output: Output, why: Failure) -> None:
-    """Note that a process ended before it had made its files."""
-    if isinstance(job, DownstreamJob):
-        files = job.digests
-    elif isinstance(job, AlignmentJob):
-        files = dict.fromkeys(job.files, job.hash)
-    else:
-        files = {file: value for name, _, value in job.variants for file in prepared_files(job.scan, name)}
-        files |= {paths.label_map(job.scan, labels.name): value for labels, value in job.labels}
-    for file, value in files.items():
-        if output.hash_of(file) != value:
-            output.note_failure(file, value, why)

@@ -9,7 +9,7 @@ from typing import Any
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.execution.batch_files import Rows
 from lumirage_bids.execution.nodes import Progress, Register
-from lumirage_bids.execution.prepare_scan import note_failure
+from lumirage_bids.execution.notes import note_failure
 
 logger = logging.getLogger("lumirage")
 

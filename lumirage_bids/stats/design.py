@@ -17,7 +17,7 @@ from scipy import special
 
 from lumirage_bids.stats.classes import DIFFERENT_SUBJECTS
 from lumirage_bids.stats.groups import FEWEST_SUBJECTS
-from lumirage_bids.stats.layout import Indices, Layout, Mask, count_units, name_role
+from lumirage_bids.stats.layout import Indices, Mask, PairLayout, count_units, name_role
 from lumirage_bids.stats.student import Floats, Inference
 
 #: With fewer, intervals of effect sizes are so wide that they say nothing (docs/concepts/statistics.md).
@@ -41,7 +41,7 @@ _NORMAL_POINT = 1.9601
 _DENSE = 1500  # subjects up to which degrees of freedom are computed in full
 
 
-class Design(Layout):
+class Design(PairLayout):
     """What the interval of a number over pairs rests on, and how sure the number is."""
 
     @cached_property

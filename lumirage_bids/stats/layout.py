@@ -45,7 +45,7 @@ class Couples(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class PairLayout:
     """Pairs that a number is over, by what they depend on.
 
     Attributes

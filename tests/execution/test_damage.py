@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lumirage_bids.execution.align_scan import align_scan
 from lumirage_bids.execution.batch_files import Rows
 from lumirage_bids.execution.damage import disown_damaged
-from lumirage_bids.execution.prepare_scan import align_scan
 from lumirage_bids.execution.register_pairs import run_batch
 from lumirage_bids.experiment.plan import Plan
 from lumirage_bids.methods.base import Context

@@ -10,7 +10,8 @@ import pytest
 
 from lumirage_bids.base.errors import InputOutputError, MissingInputError
 from lumirage_bids.bids.scans import File
-from lumirage_bids.execution.prepare_scan import align_scan, prepare_scan
+from lumirage_bids.execution.align_scan import align_scan
+from lumirage_bids.execution.prepare_scan import prepare_scan
 from lumirage_bids.experiment.labels_of_run import LabellingOfRun
 from lumirage_bids.experiment.plan import ScanJob, prepared_files
 from lumirage_bids.labellers import labeller

@@ -10,7 +10,8 @@ import pytest
 from lumirage_bids.base.failures import Failure
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.execution.damage import disown_damaged
-from lumirage_bids.execution.prepare_scan import note_failure, publish_look_up_table
+from lumirage_bids.execution.notes import note_failure
+from lumirage_bids.execution.prepare_scan import publish_look_up_table
 from lumirage_bids.experiment.plan import ScanJob, prepared_files
 from lumirage_bids.output import paths
 from lumirage_bids.output import read_prepared as prepared

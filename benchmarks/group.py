@@ -63,7 +63,7 @@ def generate(out: Path, subjects: int, structures: int, methods: list[str]) -> N
         paths.look_up_table(LABELLING),
         "index\tname\n" + "".join(f"{i}\tstructure {i}\n" for i in range(1, structures + 1)),
     )
-    score_table.note_conditions(output, {f"{paths.description('default', m)}/{LABELLING}": "same" for m in methods})
+    score_table.note_latest(output, {f"{paths.description('default', m)}/{LABELLING}": "same" for m in methods})
     about = {
         **{"Name": dataset_name("generated scores", sloppy=False), "BIDSVersion": BIDS_VERSION},
         **{"GeneratedBy": [{"Name": "LUMirage"}], "Protocol": "default"},

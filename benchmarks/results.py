@@ -58,7 +58,8 @@ def table(group: Path, labelling: str, training: dict[str, str]) -> str:
     rows = rows.assign(dice_mean=rows["mean"]).sort_values("mean", ascending=False)
     differences = {}
     for row in compared[(compared["labelling"] == labelling) & (compared["split"] == "all")].to_dict("records"):
-        for one, other, sign in (("method_a", "method_b", 1), ("method_b", "method_a", -1)):
+        # A difference is the second one's score less the first one's.
+        for one, other, sign in (("method_a", "method_b", -1), ("method_b", "method_a", 1)):
             if row[other] == REFERENCE:
                 ends = sorted(sign * row[end] for end in ("ci_low", "ci_high"))
                 differences[row[one]] = f"{sign * row['mean_difference']:+.3f} ({ends[0]:+.3f} to {ends[1]:+.3f})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -116,3 +117,32 @@ def test_our_own_environment_variables_are_read_where_contributing_says() -> Non
     texts = {file.relative_to(PACKAGE).as_posix(): file.read_text("utf-8") for file in PACKAGE.rglob("*.py")}
     readers = {name for name, text in texts.items() if "environ" in text and re.search(r'"LUMIRAGE_[A-Z]+"', text)}
     assert readers == {"app/options.py", "app/surroundings.py", "base/extensions.py"}
+
+
+PARTICIPLES = {"made", "lost", "told", "late", "kept", "known", "found", "seen", "drawn", "left", "led", "laid", "bent"}
+CONTRACTS = {
+    "added": "a field that came later, as `dataclasses.field`",
+    "bent": "a known map of `lumirage_bids.testing`",
+    "carried": "of a method whose label maps come carried over",
+    "fixed": "of fixed decimals: an adjective",
+    "mirrored": "an image of `lumirage_bids.testing`",
+    "shifted": "a known map of `lumirage_bids.testing`",
+}
+"""Functions of plug-ins and of their authors' tests, whose names others have written down, and why they may stay."""
+
+
+def test_no_function_is_named_by_a_bare_participle() -> None:
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        tree = ast.parse(file.read_text("utf-8"))
+        scopes = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+        for node in (node for scope in scopes for node in scope.body):
+            name = getattr(node, "name", "").strip("_")
+            bare = name in PARTICIPLES or (name.endswith("ed") and "_" not in name)
+            if isinstance(node, ast.FunctionDef) and bare and not is_property(node):
+                found.add(name)
+    assert found == CONTRACTS.keys(), "name it by what it does"
+
+
+def is_property(node: ast.FunctionDef) -> bool:
+    return any("property" in ast.unparse(decorator) for decorator in node.decorator_list)

@@ -74,7 +74,7 @@ def parser(epilog: str = EXIT_CODES, again: bool = False) -> Parser:
         allow_abbrev=False,
         add_help=False,
     )
-    _required(p.add_argument_group("required"), again)
+    _add_required(p.add_argument_group("required"), again)
     _first(p.add_argument_group("options that most runs need"))
     _what(p.add_argument_group("what is compared"))
     _which(p.add_argument_group("which scans"))
@@ -94,7 +94,7 @@ def _switch(group: argparse._ArgumentGroup, *names: str, **more: Any) -> None:
     group.add_argument(*names, action="store_true", **more)
 
 
-def _required(group: argparse._ArgumentGroup, again: bool) -> None:
+def _add_required(group: argparse._ArgumentGroup, again: bool) -> None:
     optional: dict[str, Any] = {"nargs": "?"} if again else {}
     group.add_argument("bids_dir", type=Path, metavar="BIDS_DIR", help="the dataset, as downloaded", **optional)
     group.add_argument("out_dir", type=Path, metavar="OUT_DIR", help="folder for the results", **optional)

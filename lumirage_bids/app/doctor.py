@@ -156,7 +156,7 @@ def _gpu(device: str) -> Check:
 
 def _folders(weights: Path | None) -> Iterator[Check]:
     yield _temporary()
-    yield _compiled()
+    yield _tell_compiled()
     fonts = Path(os.environ.get("MPLCONFIGDIR") or Path.home() / ".cache" / "matplotlib")
     advice = "fonts are searched for anew at every start; MPLCONFIGDIR names another folder"
     yield _cache("fonts", fonts, advice)
@@ -187,7 +187,7 @@ def _temporary() -> Check:
     return Check(part="Folders", what="temporary files", state="ok", text=f"{folder}: {free:.1f} GB free")
 
 
-def _compiled() -> Check:
+def _tell_compiled() -> Check:
     """Where numba keeps compiled loops."""
     from lumirage_bids.spatial import kernels
 

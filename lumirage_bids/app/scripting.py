@@ -119,7 +119,7 @@ def register(
     masks = [brain_mask(image, context=context) if mask is None else mask for image, mask in both]
     there, here = (prepare(image, mask, preparation) for (image, _), mask in zip(both, masks, strict=True))
     start = align(there.image, here.image, alignment=alignment, context=context)
-    seen, region = (v.moved(np.linalg.inv(start)) for v in (here.image, here.mask))
+    seen, region = (v.move(np.linalg.inv(start)) for v in (here.image, here.mask))
     known = replace(context, fixed_mask=there.mask, moving_mask=region, start=start)
     return made.register(there.image, seen, known).then(Transform.affine(start))
 

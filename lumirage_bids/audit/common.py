@@ -12,10 +12,10 @@ from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.stats.classes import (
     FLOOR,
     Arm,
-    arm_codes,
     arm_labels,
     arm_names,
     arms_of,
+    number_arms,
     primary_class,
     scored_dice,
     select,
@@ -100,8 +100,8 @@ class Orders:
             return []
 
         arms = {arm for couple in gone for arm in couple}
-        found = arms_of(changed)
-        rows = changed[np.array([arm in arms for arm in found])[arm_codes(changed, found)]]
+        found, codes = number_arms(changed)
+        rows = changed[np.array([arm in arms for arm in found])[codes]]
         after = self._find_certain(compare(rows.assign(labelling=labelling)), labelling)
         return reversals(gone, after, arm_labels(arms_of(changed)))
 

@@ -201,21 +201,21 @@ class Correspondence:
 
 
 def corresponding_points(fixed: Scan, moving: Scan) -> Correspondence | None:
-    """Landmarks that two scans share, as `matched` has them; None where a scan has no file of landmarks.
+    """Landmarks that two scans share, as `match` has them; None where a scan has no file of landmarks.
 
     Raises
     ------
     MissingInputError
         A file cannot be read.
     BadDataError
-        A file cannot be used, or `matched` refuses the two.
+        A file cannot be used, or `match` refuses the two.
     """
     if moving.landmarks is None or fixed.landmarks is None:
         return None
-    return matched(fixed.name, read_points(fixed.landmarks.path), moving.name, read_points(moving.landmarks.path))
+    return match(fixed.name, read_points(fixed.landmarks.path), moving.name, read_points(moving.landmarks.path))
 
 
-def matched(fixed_name: str, fixed: PointSet, moving_name: str, moving: PointSet) -> Correspondence:
+def match(fixed_name: str, fixed: PointSet, moving_name: str, moving: PointSet) -> Correspondence:
     """Match points of two scans by name, whose capitals may differ; a name is as the fixed scan's file has it.
 
     Raises

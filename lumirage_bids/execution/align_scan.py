@@ -53,7 +53,7 @@ def _tell_outside(job: AlignmentJob, output: Output, alignment: np.ndarray) -> N
     mask = read_prepared_mask(output, job.scan, job.variants[0], job.inputs)
     grid = prepared_grid(output, job.reference, job.variants[0], job.inputs)
     shape, affine = common_grid(*grid, job.preparation)
-    there = mask.moved(np.linalg.inv(alignment))
+    there = mask.move(np.linalg.inv(alignment))
     lost = outside_share(there, Volume(array=np.broadcast_to(False, shape), affine=affine))
     if lost >= TOLD:
         logger.warning(

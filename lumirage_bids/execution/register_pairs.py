@@ -317,14 +317,14 @@ class PairAtWork:
         """
         fixed, moving = self.fixed.seen, self.moving.seen
         if fixed is not None and moving is not None and arm.method.computes:
-            ours, theirs = (s.lesion and s.lesion.moved(np.linalg.inv(s.alignment)) for s in (self.fixed, self.moving))
+            ours, theirs = (s.lesion and s.lesion.move(np.linalg.inv(s.alignment)) for s in (self.fixed, self.moving))
             return _Sight(fixed=fixed, moving=moving, start=None, world=self.fixed.alignment, lesions=(ours, theirs))
         back, lesion = np.linalg.inv(self.start), self.moving.lesion
         return _Sight(
             fixed=Prepared(image=self.fixed.image, mask=self.fixed.mask),
-            moving=Prepared(image=self.moving.image.moved(back), mask=self.moving.mask.moved(back)),
+            moving=Prepared(image=self.moving.image.move(back), mask=self.moving.mask.move(back)),
             start=self.start,
-            lesions=(self.fixed.lesion, lesion and lesion.moved(back)),
+            lesions=(self.fixed.lesion, lesion and lesion.move(back)),
         )
 
     def _perturb(self, arm: ArmOfRun, sight: _Sight) -> tuple[_Sight, np.ndarray | None]:
@@ -337,12 +337,12 @@ class PairAtWork:
         if np.array_equal(worse.affine, image.affine):
             return replace(sight, moving=replace(sight.moving, image=worse)), None
         motion = worse.affine @ np.linalg.inv(image.affine)
-        mask = mask.moved(motion)
+        mask = mask.move(motion)
         if sight.world is not None:  # on the grid that all share, what moves is interpolated
             worse, mask = resample(worse, image.shape, image.affine), replace(image, array=mask_on(mask, image))
         start = None if sight.start is None else sight.start @ np.linalg.inv(motion)
         ours, theirs = sight.lesions
-        lesions = (ours, theirs and theirs.moved(motion))
+        lesions = (ours, theirs and theirs.move(motion))
         return replace(sight, moving=Prepared(image=worse, mask=mask), start=start, lesions=lesions), motion
 
     def gather(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lumirage_bids.output import history
-from lumirage_bids.output.frozen import Frozen, held_to, in_words, plain
+from lumirage_bids.output.frozen import Frozen, held_to, in_words, simplify
 from lumirage_bids.output.record import read_records
 
 if TYPE_CHECKING:
@@ -100,6 +100,6 @@ def _explain(frozen: Frozen, arm: tuple[str, str], labelling: str, made: history
     if labelling not in frozen.content["labellings"]:
         return "no labelling of the plan"
     laid_down = frozen.find_conditions(arm, labelling)
-    if made is not None and plain(made) == laid_down:
+    if made is not None and simplify(made) == laid_down:
         return ""
-    return history.differences(laid_down, None if made is None else plain(made))
+    return history.differences(laid_down, None if made is None else simplify(made))

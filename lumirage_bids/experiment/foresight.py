@@ -11,7 +11,7 @@ from typing import Any
 
 from lumirage_bids.base.annex import has_content
 from lumirage_bids.base.errors import BadDataError, LumirageError, MissingInputError
-from lumirage_bids.bids.landmarks import matched
+from lumirage_bids.bids.landmarks import match
 from lumirage_bids.bids.look_up_tables import read_lut
 from lumirage_bids.bids.scans import File, LabelMapFile, Pair, Scan
 from lumirage_bids.experiment.arms import ArmOfRun
@@ -141,7 +141,7 @@ class _InputReader:
         ours, theirs = (self.points(file.path) for file in files)
         if isinstance(ours, PointSet) and isinstance(theirs, PointSet):
             try:
-                matched(pair.fixed.name, ours, pair.moving.name, theirs)
+                match(pair.fixed.name, ours, pair.moving.name, theirs)
             except BadDataError as error:
                 return (error,)
         return tuple(found for found in (ours, theirs) if isinstance(found, LumirageError))

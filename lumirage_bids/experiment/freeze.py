@@ -22,7 +22,7 @@ from lumirage_bids.experiment.settings import Settings
 from lumirage_bids.maskers import Masking
 from lumirage_bids.output.files import write_text
 from lumirage_bids.output.folder import Output
-from lumirage_bids.output.frozen import FILE, UNKNOWN, Frozen, differences, held_to, plain, read_frozen
+from lumirage_bids.output.frozen import FILE, UNKNOWN, Frozen, differences, held_to, read_frozen, simplify
 from lumirage_bids.spatial.images import Volume
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def freeze(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -> 
     size = f"{len(plan.pairs)} of {plan.n_pairs} ordered pairs, {len(plan.subjects)} of {plan.n_subjects} subjects"
     scans = {s.name: s for p in plan.pairs for s in (p.moving, p.fixed)} | {plan.reference.name: plan.reference}
     return Frozen(
-        about=plain(
+        about=simplify(
             {
                 "program": f"lumirage-bids {__version__}",
                 "protocol": protocol.name,
@@ -57,7 +57,7 @@ def freeze(plan: Plan, protocol: Protocol, dataset: str, settings: Settings) -> 
                 "text": protocol.text,
             }
         ),
-        content=plain(
+        content=simplify(
             {
                 "run": {
                     "dataset": dataset,

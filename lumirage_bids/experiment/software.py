@@ -59,7 +59,7 @@ def software_notes(output: Output, rows: Mapping[str, pd.DataFrame], present: Ma
     known = methods.methods()
     counts: dict[tuple[str, str, str], int] = {}
     for table in rows.values():
-        for name, mine in table.groupby("method", sort=False):
+        for name, mine in table[["method", "made_with", "status", "finished"]].groupby("method", sort=False):
             run = [kinds.get(str(name), str(name)), *before.get(str(name), ())]
             for package in sorted({p for kind in run if kind in known for p in known[kind].packages}):
                 now = present.get(package) or _version(package)

@@ -53,7 +53,7 @@ class Curt(Method):
         if context.pair is not None and context.start is not None:
             fixed = read_image((context.pair.fixed.brain or context.pair.fixed).path)
             moving = read_image((context.pair.moving.brain or context.pair.moving).path)
-            moving = moving.moved(np.linalg.inv(context.start))
+            moving = moving.move(np.linalg.inv(context.start))
         of_fixed, of_moving = _darkest_first(fixed, context.fixed_mask), _darkest_first(moving, context.moving_mask)
         back = Transform((_match(moving, of_moving, fixed, of_fixed),))
         return Transform((_match(fixed, of_fixed, moving, of_moving),), inverse=back)

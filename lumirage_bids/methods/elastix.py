@@ -63,11 +63,6 @@ class Elastix(OnOneGrid):
         """It draws samples."""
         return True
 
-    @property
-    def effort(self) -> tuple[tuple[int, int], ...]:
-        """All resolutions see the image's own voxels, as smooth as that may be."""
-        return ((1, self.resolutions * self.iterations),)
-
     def missing(self, context: Context) -> str | None:
         """The package, where it is not installed."""
         return tell_absent("itk-elastix", "elastix")

@@ -46,7 +46,7 @@ class Frozen:
         parameters of each arm.
     content : mapping
         What counts: ``run``, ``statistics``, ``margins``, ``masks``, ``labellings``, ``arms``, ``scans``, ``pairs``; as
-        TOML has it, see `plain`.
+        TOML has it, see `simplify`.
     """
 
     about: Table
@@ -107,14 +107,14 @@ def _write_numbers(numbers: re.Match[str]) -> str:
     return f"[{', '.join(numbers[1].split()).replace(',,', ',').rstrip(',')}]"
 
 
-def plain(value: object) -> Any:
+def simplify(value: object) -> Any:
     """A value as TOML has it, which has no null; a number in one way, however a protocol spells it."""
     if value is None:
         return "none"
     if isinstance(value, Mapping):
-        return {str(key): plain(of) for key, of in value.items()}
+        return {str(key): simplify(of) for key, of in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(of) for of in value]
+        return [simplify(of) for of in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     return value if isinstance(value, bool | int | float | str) else str(value)

@@ -43,9 +43,9 @@ class PairTable:
 def pair_tables(pairs: pd.DataFrame) -> list[PairTable]:
     """Lay out the pairs of each labelling, a row per pair, unless they are more than `MOST_PAIRS`."""
     return [
-        table
+        _pair_table(rows, labelling, f"pairs-{number}")
         for number, (labelling, rows) in enumerate(each_labelling(pairs), start=1)
-        if (table := _pair_table(rows, str(labelling), f"pairs-{number}")).n <= MOST_PAIRS
+        if len(rows[["moving", "fixed"]].drop_duplicates()) <= MOST_PAIRS
     ]
 
 

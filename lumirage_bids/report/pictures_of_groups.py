@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ def read_pictures(output: Output, audited: AuditedRun, *, pictures: bool = True)
         Whether with slices of the images.
     """
     pairs = audited.pairs
+    by_sequence = scans_by_sequence(pairs)
     variants = ordered_variants(list(pairs["variant"].unique()), audited.preparations)
     views = {}
     for labelling in pairs["labelling"].unique() if pictures else ():
@@ -49,8 +50,8 @@ def read_pictures(output: Output, audited: AuditedRun, *, pictures: bool = True)
     return Pictures(
         preparations=audited.preparations,
         pairs=views,
-        sequences=list(_sequence_views(output, pairs, variants[0])) if pictures else [],
-        histograms=dict(_histograms(output, pairs, variants)),
+        sequences=list(_sequence_views(output, by_sequence, variants[0])) if pictures else [],
+        histograms=dict(_histograms(output, by_sequence, variants)),
     )
 
 
@@ -69,9 +70,9 @@ def scans_by_sequence(pairs: pd.DataFrame) -> dict[str, list[Scan]]:
     return by_sequence
 
 
-def _sequence_views(output: Output, pairs: pd.DataFrame, variant: str) -> Iterator[View]:
+def _sequence_views(output: Output, by_sequence: Mapping[str, Sequence[Scan]], variant: str) -> Iterator[View]:
     """First prepared scan of each sequence."""
-    for sequence, scans in scans_by_sequence(pairs).items():
+    for sequence, scans in by_sequence.items():
         for scan in scans:
             try:
                 yield ScanView(output, scan, variant).show(f"{sequence}: {scan.name}")
@@ -81,10 +82,10 @@ def _sequence_views(output: Output, pairs: pd.DataFrame, variant: str) -> Iterat
 
 
 def _histograms(
-    output: Output, pairs: pd.DataFrame, variants: Sequence[str]
+    output: Output, by_sequence: Mapping[str, Sequence[Scan]], variants: Sequence[str]
 ) -> Iterator[tuple[ShownHistogram, list[int]]]:
     """Histograms of the prepared images, where their sidecars hold them."""
-    for sequence, scans in scans_by_sequence(pairs).items():
+    for sequence, scans in by_sequence.items():
         for variant, scan in product(variants, scans):
             meta = output.read_sidecar(paths.prepared_image(scan, variant))
             if "Histogram" in meta:

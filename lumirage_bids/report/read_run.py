@@ -18,7 +18,7 @@ from lumirage_bids.measures.dice import Dice
 from lumirage_bids.measures.surface import Surface
 from lumirage_bids.output import downstream, paths, placements, score_table
 from lumirage_bids.output.downstream import Downstream, nothing
-from lumirage_bids.output.fill_in import FACTS
+from lumirage_bids.output.fill_in import FACTS, GIVEN, fill_in
 from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import read_records
 from lumirage_bids.spatial.perturbations import kinds
@@ -133,7 +133,9 @@ def read_run(output: Output) -> RunRead:
 
 def tell_lacking(every: AuditedRun, found: Downstream, drawn: Sequence[str]) -> Iterator[str]:
     """Say of which arms not all transforms among the drawn scans were composed."""
-    plain = [arm for arm in arms_of(every.pairs) if not every.preparations.get(arm.variant, {}).get(_WORSE)]
+    # Nobody composes what a control does, and of label maps that came carried over there is no transform.
+    rows = every.pairs[~every.pairs["method"].isin(every.controls) & (fill_in(every.pairs)["transfer"] != GIVEN)]
+    plain = [arm for arm in arms_of(rows) if not every.preparations.get(arm.variant, {}).get(_WORSE)]
     begins = found.chains.groupby(["variant", "method"])["scan"].nunique().to_dict()
     for arm, label in arm_labels(plain).items():
         if (n := int(begins.get(tuple(arm), 0))) < len(drawn):

@@ -65,7 +65,7 @@ class Volume:
         """Distance between voxel centres along each axis, mm, shape (3,)."""
         return step_lengths(self.affine)
 
-    def moved(self, motion: npt.NDArray[np.floating]) -> Volume:
+    def move(self, motion: npt.NDArray[np.floating]) -> Volume:
         """The same voxels elsewhere: `motion`, shape (4, 4), takes its world to the new one (RAS+, mm)."""
         return replace(self, affine=np.asarray(motion @ self.affine, dtype=np.float64))
 

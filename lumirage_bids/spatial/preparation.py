@@ -248,7 +248,7 @@ def bring_to_common_grid(prepared: Prepared, alignment: FloatArray, shape: Shape
         Of `common_grid`.
     """
     back = np.linalg.inv(alignment)
-    image, mask = (v.moved(back) for v in (prepared.image, prepared.mask))
+    image, mask = (v.move(back) for v in (prepared.image, prepared.mask))
     seen = image if same_grid(image, Volume(array=np.broadcast_to(False, shape), affine=affine)) else None
     if seen is None:
         seen = resample(image, shape, affine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -46,11 +46,20 @@ def arms_of(table: pd.DataFrame) -> list[Arm]:
     Methods come as they first appear, the floor ``identity`` before all others; within a method, variants come as
     they first appear. So a difference "later minus earlier" is a gain over the floor wherever the floor takes part.
     """
-    rows = table[["variant", "method"]].drop_duplicates()
-    variants = list(rows["variant"].unique())
-    methods = sorted(rows["method"].unique(), key=lambda method: method != FLOOR)
-    found = {Arm(*row) for row in rows.itertuples(index=False, name=None)}
-    return [Arm(v, m) for m in methods for v in variants if Arm(v, m) in found]
+    return number_arms(table)[0]
+
+
+def number_arms(table: pd.DataFrame) -> tuple[list[Arm], npt.NDArray[np.intp]]:
+    """Arms of a table, as `arms_of` tells them, and the place of each row's among them."""
+    numbered = (pd.factorize(table[name], use_na_sentinel=False) for name in ("variant", "method"))
+    (variant, variants), (method, methods) = numbered
+    codes = variant * max(1, len(methods)) + method
+    there = np.bincount(codes, minlength=len(variants) * len(methods)) > 0
+    order = sorted(range(len(methods)), key=lambda place: methods[place] != FLOOR)
+    numbers = [i * len(methods) + m for m in order for i in range(len(variants)) if there[i * len(methods) + m]]
+    places = np.zeros(len(there), dtype=np.intp)
+    places[numbers] = np.arange(len(numbers))
+    return [Arm(variants[n // len(methods)], methods[n % len(methods)]) for n in numbers], places[codes]
 
 
 def arm_labels(arms: Iterable[Arm], aside: Collection[Arm] = ()) -> dict[Arm, str]:
@@ -78,20 +87,10 @@ def arm_labels(arms: Iterable[Arm], aside: Collection[Arm] = ()) -> dict[Arm, st
     return {arm: quote(arm.method) + (f" ({', '.join(words)})" if words else "") for arm, words in told.items()}
 
 
-def arm_codes(rows: pd.DataFrame, arms: Sequence[Arm]) -> npt.NDArray[np.intp]:
-    """Place of each row's arm among the arms."""
-    (variant, variants), (method, methods) = (pd.factorize(rows[name]) for name in ("variant", "method"))
-    places = np.zeros((len(variants) + 1, len(methods) + 1), dtype=np.intp)
-    for place, arm in enumerate(arms):
-        if arm.variant in variants and arm.method in methods:
-            places[variants.get_loc(arm.variant), methods.get_loc(arm.method)] = place
-    return np.asarray(places[variant, method])
-
-
 def arm_names(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
     """Name of each row's arm, as in `arm_labels`."""
-    arms = arms_of(rows)
-    return np.array([*arm_labels(arms).values(), ""], dtype=object)[arm_codes(rows, arms)]
+    arms, codes = number_arms(rows)
+    return np.array([*arm_labels(arms).values(), ""], dtype=object)[codes]
 
 
 def grids_of(pairs: pd.DataFrame) -> dict[str, tuple[str, str]]:

@@ -14,7 +14,7 @@ from lumirage_bids.base.errors import BadDataError
 from lumirage_bids.measures.dice import Dice
 from lumirage_bids.output.fill_in import FACTS, fill_in
 from lumirage_bids.output.score_table import structure_index
-from lumirage_bids.stats.classes import Arm, arm_codes, arms_of, scores_of, splits_of
+from lumirage_bids.stats.classes import Arm, number_arms, scores_of, splits_of
 from lumirage_bids.stats.crossing import Crossing
 from lumirage_bids.stats.groups import groups_of
 from lumirage_bids.stats.layout import Indices, Mask
@@ -170,10 +170,10 @@ def side_by_side(rows: pd.DataFrame, score: Score = DICE) -> SideBySide:
 
 def pivot(rows: pd.DataFrame, score: Score = DICE) -> tuple[SideBySide, tuple[Indices, Indices]]:
     """Put arms side by side as `side_by_side` does, and tell the pair and the arm of each row."""
-    arms = arms_of(rows)
+    arms, arm = number_arms(rows)
     (moving, _), (fixed, fixed_names) = (pd.factorize(rows[side]) for side in ("moving", "fixed"))
     codes, pairs = pd.factorize(moving * (len(fixed_names) + 1) + fixed)
-    where = codes, arm_codes(rows, arms)
+    where = codes, arm
     dice = np.full((len(pairs), len(arms)), np.nan)
     ran, failed = np.zeros(dice.shape, dtype=np.bool_), np.zeros(dice.shape, dtype=np.bool_)
     status = rows["status"].to_numpy()
@@ -221,8 +221,11 @@ def subjects_of(pairs: pd.DataFrame, side: str) -> pd.Series[str]:
     if f"subject_{side}" in pairs:
         return pairs[f"subject_{side}"]
     known = fill_in(pairs.reindex(columns=[side, "split", f"{side}_subject", f"split_{side}"]))
-    prefix = (known[f"split_{side}"] == "template").map({True: "tpl-", False: "sub-"})
-    return prefix + known[f"{side}_subject"]
+    codes, names = pd.factorize(known[f"{side}_subject"])
+    # Of each name once; what is not known comes last, where code -1 finds it.
+    told = np.array([*(f"sub-{name}" for name in names), *(f"tpl-{name}" for name in names), np.nan], dtype=object)
+    template = (known[f"split_{side}"] == "template").to_numpy(dtype=np.bool_) & (codes >= 0)
+    return pd.Series(told[codes + len(names) * template], index=pairs.index)
 
 
 def refuse_duplicates(pairs: pd.DataFrame) -> None:

@@ -111,7 +111,7 @@ def summarise(pairs: pd.DataFrame, *, score: Score = DICE, unranked: Collection[
     known["dice_initial"] = known["dice_initial"] if score == DICE else np.nan  # another quantity
     # Nothing else, as rows are copied for each class.
     needed = pairs[["labelling", "evaluation", score.column]]
-    rows = keys_of(pairs).assign(**needed, **known, score=scores_of(pairs, score))
+    rows = keys_of(pairs).assign(**{**needed, **known, "score": scores_of(pairs, score)})
     tables = []
     for labelling, of_labelling in each_labelling(rows):
         side = {

@@ -130,7 +130,7 @@ class StorageLaws(_ForMethods):
         turn = np.eye(4)
         turn[:3, :3], turn[:3, 3] = blob.rotation(20), [300, -200, 100]
         straight = case.register(fixed, moving)
-        oblique = case.register(*(v.moved(turn) for v in (fixed, moving)))
+        oblique = case.register(*(v.move(turn) for v in (fixed, moving)))
         points = blob.inside(fixed)
         expected = Transform((turn,)).apply(straight.apply(points))
         np.testing.assert_allclose(oblique.apply(Transform((turn,)).apply(points)), expected, atol=0.05)

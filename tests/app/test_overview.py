@@ -34,7 +34,7 @@ def out(tmp_path: Path) -> Path:
     )
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "20260101T000000Z-a.toml").write_text(tomli_w.dumps(record))
-    write_json(tmp_path / score_table.CONDITIONS, {f"{arm}/manual": "c" for arm in arms})
+    write_json(tmp_path / score_table.LATEST, {f"{arm}/manual": "c" for arm in arms})
     return tmp_path
 
 

@@ -72,3 +72,7 @@ def test_it_is_told_where_transforms_wait_to_be_composed():
     some = replace(found, chains=found.chains[found.chains["scan"] != drawn[0]])
     assert "transforms of syn were composed for 4 of 5 drawn scans" in " ".join(tell_lacking(every, some, drawn))
     assert not list(tell_lacking(every, found, ()))
+    control = pairs[pairs["method"] == "syn"].assign(method="curt")
+    given = control.assign(method="theirs", transfer="given")
+    more = AuditedRun(pairs=pd.concat([pairs, control, given], ignore_index=True))
+    assert list(tell_lacking(more, found, drawn)) == notes

@@ -139,14 +139,14 @@ def _tell_lead(scene: Scene, ranked: Sequence[Standing]) -> str:
     others = (
         f" {_tell_behind(scene, first.name, level, behind)}"
         if behind
-        else mind(scene, [first.name, *_others(first.name, level)])
+        else mind(scene, [first.name, *_name_others(first.name, level)])
     )
     return f"{_level(scene, first, level, bool(behind))}{others}{_ifs(scene, first, [*level, *behind])}"
 
 
 def _tell_behind(scene: Scene, name: str, level: Sequence[Relation], behind: Sequence[Relation]) -> str:
     """Who is behind, for certain, all that share the top or the first of them."""
-    top = _others(name, level)
+    top = _name_others(name, level)
     theirs = [r for other in top for each in behind if (r := scene.find_relation(other, each.worse)) is not None]
     lower = {each.worse for each in behind}
     everyone = len(theirs) == len(top) * len(behind) and all(r.ahead and r.worse in lower for r in theirs)
@@ -225,12 +225,12 @@ def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bo
         return _tell_undecided(scene, first, rest, several)
     told = _not_shown_to_count(scene, first.name, small)
     if all(r.kind in ("identical", "equivalent") for r in rest):
-        alike = f"; {first.name} is equivalent to {few(_others(first.name, rest))}" if rest else ""
+        alike = f"; {first.name} is equivalent to {few(_name_others(first.name, rest))}" if rest else ""
         return f"No winner: {told}{alike}; {_best(scene, first)}."
     return f"{_tell_undecided(scene, first, rest, several)} {told}."
 
 
-def _others(name: str, relations: Sequence[Relation]) -> list[str]:
+def _name_others(name: str, relations: Sequence[Relation]) -> list[str]:
     return [next(iter(r.names() - {name})) for r in relations]
 
 
@@ -248,7 +248,7 @@ def _not_shown_to_count(scene: Scene, name: str, small: Sequence[Relation]) -> s
         *([f"threshold |d_z| = {criteria.threshold:g}"] if any(r.d_z < criteria.threshold for r in small) else []),
     ]
     return (
-        f"{name} is {scene.words.above} {few(_others(name, small))} by {by}{' at most' * (len(small) > 1)}"
+        f"{name} is {scene.words.above} {few(_name_others(name, small))} by {by}{' at most' * (len(small) > 1)}"
         f"{_doubt(scene, small)}, {'but' if all(r.shown for r in small) else 'and'} that it counts is not shown "
         f"({and_join(missed)})"
     )
@@ -267,7 +267,7 @@ def _tell_undecided(scene: Scene, first: Standing, level: Sequence[Relation], se
     if kinds == {"identical"}:
         return f"Identical: {names} have the same score in every pair, {_mean(scene, first)}. No winner."
     if kinds <= {"identical", "equivalent"}:
-        tied = _others(first.name, [r for r in level if r.kind == "identical"])
+        tied = _name_others(first.name, [r for r in level if r.kind == "identical"])
         same = f" (the same in every pair: {few([first.name, *tied])})" if tied else ""
         return (
             f"Equivalent{', with no winner' if not several else ''}: {names}, whose means differ by less than {margin} "
@@ -299,7 +299,7 @@ def tell_hidden(scene: Scene, r: Relation) -> str:
 
 def _name_level(scene: Scene, first: str, level: Sequence[Relation]) -> str:
     """Names of arms level with the first; where two of them are told apart from each other, each with the first."""
-    others = _others(first, level)
+    others = _name_others(first, level)
     between = [scene.find_relation(a, b) for a, b in combinations(others, 2)]
     if any(r is not None and r.ahead for r in between):
         return f"{first} and each of {few(others)}"
@@ -318,10 +318,10 @@ def _tell_means(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relati
 def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     """What a reader must know with the headline: groups left out, no gain over the start, orders that turn."""
     told = list(_two_changed(scene, used))
-    if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _given(r.row["left_out"]))):
+    if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _is_given(r.row["left_out"]))):
         n = max(int(r.row["n_left_out"]) for r in used)
         told.append(f"All of this is without the {count(n)} pairs of groups of too few subjects: {and_join(out)}.")
-    told += _no_gain(scene, [first.name, *_others(first.name, [r for r in used if not _leads(first, r)])])
+    told += _no_gain(scene, [first.name, *_name_others(first.name, [r for r in used if not _leads(first, r)])])
     told += _tell_one_sided(used)
     told += _tell_better_aside(scene, first)
     told += list(tell_turning(scene))[:2]
@@ -374,7 +374,7 @@ def _tell_better_aside(scene: Scene, first: Standing) -> Iterator[str]:
             )
 
 
-def _given(text: object) -> bool:
+def _is_given(text: object) -> bool:
     return isinstance(text, str) and bool(text)
 
 

@@ -59,7 +59,7 @@ def test_detail_comes_with_the_scale_that_shows_it_and_what_was_added_stays() ->
     fine = Transform((DisplacementField(vectors=waves, affine=fixed.affine),))
     begin = WarmStart(fine, fixed, np.eye(3), torch.device("cpu"), 1)
     warp = torch.nn.Parameter(torch.zeros(1, 12, 12, 12, 3))
-    made = engine.Optimiser(warp, np.eye(3), step=0.5, smooth_warp_sigma=0, smooth_grad_sigma=0, start=begin.at)
+    made = engine.Optimiser(warp, np.eye(3), step=0.5, smooth_warp_sigma=0, smooth_grad_sigma=0, start=begin.resize)
     made.set_data_and_size(warp, [12, 12, 12])
     torch.testing.assert_close(made.warp.data, begin.resize([12, 12, 12]))
     added = functional.interpolate(

@@ -15,8 +15,12 @@ from lxml import html
 
 from lumirage_bids.output.folder import Output
 from lumirage_bids.report.group_page import write_group_report
+from lumirage_bids.report.subject_page import SubjectPage, write_subject_report
+from lumirage_bids.report.viewer import view_pair
 from tests.report.made_pages import context, tables
+from tests.report.made_scans import shown_pair
 from tests.report.test_accessibility import pages  # noqa: F401 the fixture
+from tests.stats.made_up import score_table
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 AXE = Path(os.environ.get("AXE_CORE", "there is none"))
@@ -117,3 +121,47 @@ def test_tables_sort_and_filter_rows(tmp_path: Path):
     assert found["means"] == sorted(found["means"])
     assert set(found["shown"]) == {"greedy"}
     assert found["named"]
+
+
+def test_pictures_of_a_pair_are_compared_and_the_others_stay_as_they_are(tmp_path: Path):
+    viewers = [view_pair(shown_pair(fixed=f"sub-{i}_T1w"), arm="syn", facts=[]) for i in (2, 3)]
+    pairs = score_table()[0].head(0)
+    page = write_subject_report(Output(tmp_path), SubjectPage(subject="1", scans=[], pairs=pairs, viewers=viewers))
+    script = """
+      const [pair, other] = document.querySelectorAll(".pair");
+      const set = (selector, change) => {
+        const control = pair.querySelector(selector);
+        change(control);
+        control.dispatchEvent(new Event("input", {bubbles: true}));
+      };
+      const seen = (of) => ({
+        images: Object.fromEntries(Array.from(of.querySelectorAll(".images img"), (image) => {
+          const style = getComputedStyle(image);
+          return [image.className, style.display === "none" ? null : [Number(style.opacity), style.mixBlendMode]];
+        })),
+        over: Array.from(of.querySelectorAll(".over:not([hidden])"), (image) => image.dataset.layer),
+        said: Array.from(of.querySelectorAll(".said:not([hidden])"), (said) => said.dataset.of || said.dataset.layer),
+      });
+      const steps = [seen(pair)];
+      set("[type=range]", (slider) => (slider.value = 30));
+      steps.push(seen(pair));
+      set("[value=difference]", (choice) => (choice.checked = true));
+      steps.push(seen(pair));
+      set("[value=jacobian]", (choice) => (choice.checked = true));
+      set("[value=over-grid]", (box) => (box.checked = true));
+      steps.push(seen(pair));
+      return {steps, other: seen(other), controls: pair.querySelector(".controls").hidden};
+    """
+    found = in_browser(page, script, tmp_path)
+    first, faded, difference, jacobian = found["steps"]
+    assert first == found["other"]
+    assert not found["controls"]
+    assert first["images"] == {"fixed": [1, "normal"], "moved": [1, "normal"], "start": None, "jacobian": None}
+    assert (first["over"], first["said"]) == (["over-0"], ["fixed", "over-0"])
+    assert faded["images"]["moved"] == [0.7, "normal"]
+    # No half of a difference: what is nearer is shown.
+    assert difference["images"]["moved"] == [1, "difference"]
+    assert difference["images"]["start"] == [0, "difference"]
+    assert jacobian["images"]["jacobian"] == [0.7, "normal"]
+    assert jacobian["images"]["moved"] == [1, "normal"]
+    assert jacobian["over"] == ["over-0", "over-grid"]

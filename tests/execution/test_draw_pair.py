@@ -133,7 +133,7 @@ def test_outlines_tell_whose_they_are():
 
     def shown(fixed: Volume, moving: Volume) -> dict[int, int]:
         # Back to where the start takes it.
-        moving = moving.moved(START)
+        moving = moving.move(START)
         *_, pictures = draw(deformation(), {"mine": (fixed, moving)})
         assert pictures.labellings == ["mine"]
         pixels = decoded(pictures, kept.name_labels_layer("mine"), "RGBA").astype(int)

@@ -67,10 +67,10 @@ def test_result_does_not_depend_on_levels_joined_or_apart(flavour: Flavour) -> N
             tensor.zero_()
     moving, fixed = torch.rand(2, 1, 1, 16, 24, 32)
     coarsest: Any = network.get_submodule("model_lvl2.model_lvl1")
-    quarter = [_lapirn_network._halve(_lapirn_network._halved(image)) for image in (moving, fixed)]
+    quarter = [_lapirn_network._halve(_lapirn_network._halve(image)) for image in (moving, fixed)]
     with torch.inference_mode():
         coarse = coarsest._level(*quarter)[0]
-        expected = _lapirn_network._double(_lapirn_network._doubled(coarse))
+        expected = _lapirn_network._double(_lapirn_network._double(coarse))
         if flavour == "diff":
             expected = integrate(expected)
         torch.testing.assert_close(network(moving, fixed), expected)

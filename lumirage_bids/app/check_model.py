@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from lumirage_bids.methods.torchscript import Torchscript
 
 DESCRIPTION = """\
-Find out how a network of torch.jit.save is to be described in [methods.NAME] of a protocol.
+Find out how to describe a network saved by torch.jit.save in [methods.NAME] of a protocol.
 
-It gets a brain (the MNI152 template's) and the same brain moved by a known warp of some mm, its axes pointing in each
-way that arrays have, and what it returns is compared with the truth in every order of components and every unit. Said
-is what fits, and the block for the protocol. The file is a program that runs with your rights: take it from people you
-trust.
+It gets a brain (the MNI152 template's) and the same brain moved by a known warp of some mm, with the axes pointing in
+every way that arrays can have them. What it returns is compared with the truth in every order of components and every
+unit. Printed are what fits, and the block for the protocol. The file is a program that runs with your rights: take it
+from people you trust.
 """
 EPILOG = """\
 examples:
   a network that was traced for 160 x 192 x 224 voxels of 1 mm:
     lumirage check-model mine.pt
-  another grid, and two ways only that its axes may point:
+  another grid, and only two ways that its axes may point:
     lumirage check-model mine.pt --shape 128 128 128 --spacing 1.5 --orientations RAS SAR
 
 exit codes: 0 something fits, 64 usage, 65 nothing fits or no such network, 66 input missing
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if least.left < found.left - NEAR and least.left < FITS:
         raise BadDataError(
             f"{arguments.model}: the opposite of what it returns fits best ({100 * least.left:.0f} % left, "
-            f"{_words(least)}). Let a wrapper return minus that, and try again."
+            f"{_words(least)}). Wrap it so that it returns minus that, and try again."
         )
     if found.left > FITS:
         raise BadDataError(
@@ -160,7 +160,7 @@ def _story(found: Guess, alike: Sequence[Guess], n_orientations: int) -> str:
         if what == "orientation" and len(level) == n_orientations > 1:
             lines.append("Where the axes point does not matter to it.")
         elif others:
-            lines.append(f"Not told apart: {what} {mine} and {', '.join(others)}. Take what its authors say.")
+            lines.append(f"Cannot be told apart: {what} {mine} and {', '.join(others)}. Take what its authors say.")
     return "\n".join(lines)
 
 

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 74
     except OSError as error:
         full = error.errno in NO_ROOM
-        advice = f"{'Make space' if full else 'Mend that'} and give the same command again."
+        advice = f"{'Make space' if full else 'Fix that'} and give the same command again."
         _tell(f"{error.filename or 'file system'}: {error.strerror or error}. {advice}")
         return 74
     finally:

@@ -14,7 +14,7 @@ from lumirage_bids.output.files import read_json
 
 DESCRIPTION = """\
 Put several runs on one page: any set of datasets, sites and protocols. OUT: an output folder whose group level was
-run, or its folder group alone, as a site sends it that may not share images: nothing else is read. The page has each
+run, or only its folder group, as sent by a site that may not share images; nothing else is read. The page has each
 experiment's verdict, methods by experiments, and what experiments of one label set say together; what cannot be
 compared is refused or shown apart, with reasons.
 """

@@ -46,7 +46,9 @@ def defaults(file: Path, *, with_protocol: bool) -> dict[str, Any]:
         raise UsageError(f"--config-file {file} cannot be read: {error}. Give one of OUT_DIR/config/.") from None
     given = record.get("settings")
     if not isinstance(given, dict) or not {"bids_dir", "out_dir", "level"} <= given.keys():
-        raise UsageError(f"--config-file {file} is no record of a run: no [settings]. Give one of OUT_DIR/config/.")
+        raise UsageError(
+            f"--config-file {file} is not the record of a run: it has no [settings]. Give one of OUT_DIR/config/."
+        )
     if lacking := [name for name in given.get("extension", []) if Path(name) not in extensions.files()]:
         raise UsageError(
             f"--config-file {file}: that run had --extension {' --extension '.join(lacking)}, which is code and is not "

@@ -103,7 +103,7 @@ def _tell_other_labellings(plan: Plan, dataset: Dataset) -> Iterator[str]:
     scored = ", ".join(labels.name for labels in plan.labels)
     there = ", ".join(f"{name} ({n} scans)" for name, n in dataset.offered.items())
     yield (
-        f"  --labellings was not given: scored is {scored}. The derivatives have {there}. To choose: "
+        f"  --labellings was not given, so {scored} is scored. The derivatives have {there}. To choose: "
         f"--labellings {' '.join(dataset.offered)}"
     )
 
@@ -155,9 +155,9 @@ def warnings(plan: Plan) -> Iterator[str]:
     if alone := [s for s in scans if s.lender and not s.lends]:
         absent = [f for s in alone for f in s.wants() if not f.present]
         yield (
-            f"the T1w scans of the sessions of {len(alone)} scan(s) without a brain mask are not here, so "
-            "that those that are whole heads get none from there where none can be made of themselves. To "
-            f"get the T1w scans: {datalad_get_line(alone[0].dataset, absent)}"
+            f"{len(alone)} scan(s) have no brain mask, and the T1w scans of their sessions are not here: a whole head "
+            "among them whose brain is not found in its own image gets no mask from its T1w scan. To get the T1w "
+            f"scans: {datalad_get_line(alone[0].dataset, absent)}"
         )
 
 
@@ -169,7 +169,7 @@ def _tell_lesions(plan: Plan) -> Iterator[str]:
     if having and seeing:
         others = f", {', '.join(masked)} {'leaves' if len(masked) == 1 else 'leave'} them out" if masked else ""
         yield (
-            f"{len(having)} scan(s) have a file of a lesion mask: {', '.join(seeing)} "
+            f"{len(having)} scan(s) have a lesion mask: {', '.join(seeing)} "
             f"{'sees' if len(seeing) == 1 else 'see'} the lesions as they are{others}. Methods that have the parameter "
             "leave them out with mask_lesions = true (docs/how-to/lesions.md)."
         )
@@ -210,7 +210,7 @@ def _work(plan: Plan, settings: Settings, voxels: int) -> Iterator[str]:
     if settings.mem is not None and settings.use_plugin is None and settings.mem < most:
         yield (
             f"WARNING: --mem allows {settings.mem:g} GB, and one process is expected to take up to {most:.1f} GB: "
-            f"one runs at a time all the same, and takes that. Give --mem {most + 0.05:.1f}G or more."
+            f"one at a time runs all the same, and takes that much. Give --mem {most + 0.05:.1f}G or more."
         )
     if settings.sloppy:
         yield "SLOPPY: coarse images and a tenth of the iterations; results are for trying out, not for publication."
@@ -244,7 +244,7 @@ def _downstream(plan: Plan, voxels: int) -> Iterator[str]:
     if lacking := sum(pair not in asked for pair in permutations(plan.drawn, 2)):
         yield (
             f"  {lacking} of these {n} pairs are not asked for in this run (--only, --participant-label, "
-            "--fixed-label); what takes them is found out once a run has registered them"
+            "--fixed-label); what needs them is computed once a run has registered them"
         )
 
 

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 #: Of so few structures it is asked whether they are classes of the whole brain.
 FEW = 8
 DESCRIPTION = """\
-Say which method is better on a table of scores, how surely, and what bounds that: the verdict of the group level's
-page, without images. TABLE: TSV or CSV with columns method, moving, fixed and a score (dice_mean, or --score NAME);
-optional: status (ok, failed, missing, pending), reason, split, variant, labelling, subject_moving and subject_fixed
-(else read from sub-... in the names), dice_<index> for single structures. A row without a score is a pair that failed.
+Say which method is better on a table of scores, how certain that is, and what limits it: the verdict of the group
+level's page, without images. TABLE: TSV or CSV with columns method, moving, fixed and a score (dice_mean, or --score
+NAME); optional: status (ok, failed, missing, pending), reason, split, variant, labelling, subject_moving and
+subject_fixed (else read from sub-... in the names), dice_<index> for single structures. A row without a score is a
+pair that failed.
 """
 EPILOG = """\
 examples:
@@ -291,13 +292,13 @@ def _controls(table: ScoreTable, asked: Question, records: Sequence[Mapping[str,
 def _few_structures(table: ScoreTable) -> dict[str, str]:
     """Labelling of a few structures → what its overlap may not tell; where they lie, a table does not say."""
     if "n_structures" in table.pairs and table.pairs["n_structures"].notna().any():
-        told = "The scores are of {n} structure(s) a pair: if these are"
+        told = "The scores are of {n} structure(s) per pair: if these are"
     elif table.counted:
         told = "The scores are the mean of the {n} structure(s) that the table names: if these are"
     else:
         told = "The table names {n} structure(s): if these are all that there are, and"
     return {
-        labelling: f"{told.format(n=n)} classes spread over the whole brain, as tissues are, their overlap does not "
+        labelling: f"{told.format(n=n)} classes spread over the whole brain, as tissues are, their overlap cannot "
         "tell registration from sorting voxels by intensity (Rohlfing 2012, doi:10.1109/TMI.2011.2163944)."
         for labelling, n in table.structures.items()
         if n <= FEW

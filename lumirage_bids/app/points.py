@@ -28,8 +28,8 @@ fixed image, where to look in the moving image. So it takes points of the FIXED 
 the moving image go against it. Say of which image your points are:
 
   --of fixed     they go with the transform, exactly
-  --of moving    they go against it: affine maps are inverted, and through displacement fields the point is searched
-                 that is taken there; where a program wrote the inverse transform too, that with --of fixed is the same
+  --of moving    they go against it: affine maps are inverted, and displacement fields are searched for the point that
+                 they take there; if the program wrote the inverse transform too, that with --of fixed is the same
 """
 EPILOG = f"""\
 examples:

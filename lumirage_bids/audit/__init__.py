@@ -106,4 +106,7 @@ def _effort_unknown(c: AuditedRun) -> Iterator[str]:
     known = {m for of in c.effort.values() for m in of} | set(rows.loc[rows["similarity"] != "n/a", "method"].unique())
     silent = [m for m in rows["method"].unique() if m not in known and not isinstance(c.training_of(m), Training)]
     if silent and rows["method"].nunique() > 1:
-        yield f"Whether {', '.join(silent)} had the same effort is not known: similarity and iterations are not told."
+        yield (
+            f"Whether {', '.join(silent)} had the same effort is not known: similarity and iterations are not on "
+            "record."
+        )

@@ -87,7 +87,7 @@ def _tell_unequal(
     couple: tuple[str, str], similarities: Mapping[str, set[str]], efforts: Mapping[str, Effort]
 ) -> Iterator[str]:
     if all(m in similarities for m in couple) and similarities[couple[0]] != similarities[couple[1]]:
-        yield "another similarity on pairs of equal contrast"
+        yield "different similarities on pairs of equal contrast"
     if not all(m in efforts for m in couple):
         return
     less, more = sorted(couple, key=lambda m: work(efforts[m]))

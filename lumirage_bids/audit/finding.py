@@ -14,7 +14,7 @@ SEVERITIES: dict[str, str] = {
     "critical": "no conclusion about methods can be drawn",
     "serious": "can reverse or make up a difference between methods",
     "moderate": "can change the size of differences, or of all numbers against other studies",
-    "note": "worth knowing; the conclusions here do not hang on it",
+    "note": "worth knowing; the conclusions here do not depend on it",
 }
 """Severity → what it means, worst first."""
 

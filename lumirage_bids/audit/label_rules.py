@@ -55,7 +55,7 @@ def labels_from_intensities(labellers: Mapping[str, MadeBy]) -> str:
     return (
         f"The labels ({', '.join(labellers)}) are classes of the very intensities that the methods match: a method "
         "that copies intensities scores well by them wherever it moves anatomy. Their overlap and surfaces show that a "
-        "run works, not which method is better; landmarks are no part of this."
+        "run works, not which method is better. Landmarks are another matter."
     )
 
 
@@ -69,7 +69,7 @@ def intensity_labels(c: AuditedRun) -> Iterator[Finding]:
             id="labels-from-intensities",
             severity="critical" if alone else "note",
             what=f"{'All labels' if alone else 'Labels of ' + ', '.join(made)} are made from the intensities that are "
-            "registered: their overlap does not tell which method is better.",
+            "registered: their overlap does not show which method is better.",
             evidence=labels_from_intensities(made),
             remedy="Give label maps made otherwise (manual, SynthSeg, SLANT, …) with --derivatives.",
         )
@@ -111,7 +111,7 @@ def few_classes(c: AuditedRun) -> dict[str, str]:
         scored = _find_scored(wide)
         if 0 < len(scored) <= FEW and _share_of_brain(c, labelling, scored) >= SPREAD:
             found[labelling] = (
-                f"{labelling} has {len(scored)} classes that are spread over the whole brain: their overlap does not "
+                f"{labelling} has {len(scored)} classes that are spread over the whole brain: their overlap cannot "
                 "tell registration from sorting voxels by intensity (Rohlfing 2012, doi:10.1109/TMI.2011.2163944)."
             )
     return found
@@ -245,7 +245,7 @@ def structures_absent(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
             id="absent-structures",
             severity=severity,
             what=f"Structures of {labelling} are absent from native label maps, and are left out here.",
-            evidence=f"{lacking.mean():.1f} of {len(known)} a pair, {lacking.max():.0f} at most; "
+            evidence=f"{lacking.mean():.1f} of {len(known)} per pair, {lacking.max():.0f} at most; "
             f"{len(known - scored)} in every pair. Mean Dice on the pairs that all scored: {'; '.join(parts)}."
             f"{tell_couples(around)}",
             remedy="They are left out alike for all methods. Other programs score them as 0 or as 1: compare numbers "
@@ -292,7 +292,7 @@ def trimming(c: AuditedRun, orders: Orders) -> Iterator[Finding]:
         yield Finding(
             id="trimming",
             severity=severity,
-            what=f"The trimmed columns of {labelling} drop other pairs for each method.",
+            what=f"The trimmed columns of {labelling} drop different pairs for each method.",
             evidence=f"{100 * shared:.0f} % of the dropped pairs are dropped for all. Dropping them raises the mean by "
             f"{', '.join(f'{x:.3f} for {arm}' for arm, x in shifts.items())}.{tell_couples(around)}",
             remedy="Compare methods by the untrimmed, paired numbers; the trimmed ones stand there only for "

@@ -42,8 +42,8 @@ def labels_outside_mask(c: AuditedRun) -> Iterator[Finding]:
             evidence=f"{len(much)} of {len(scans)} scans lose more than {MUCH_OUTSIDE:.0%} of what is labelled; the "
             f"most that one loses is {largest:.1%}. {len(most)} structures lose more than a fifth"
             f"{': ' + listed if listed else ''}{', …' if len(most) > NAMED else ''}.",
-            remedy="Methods do not see what is outside, and their Dice there tells nothing of them: look at the masks "
-            "and give better ones with --derivatives.",
+            remedy="Methods do not see what is outside, and their Dice there says nothing about them: look at the "
+            "masks and give better ones with --derivatives.",
         )
 
 

@@ -86,7 +86,7 @@ def image_synthesised(c: AuditedRun) -> Iterator[Finding]:
                 evidence=f"Of {len(names)} of {len(scans)} scans ({contrasts}) "
                 f"{program} made {made.get('makes', 'T1w')} images, which took their place; labels are of the scans.",
                 remedy="Read these scores as those of the program and the method together: what it invents or leaves "
-                "out, as lesions, no method sees. Beside a variant without it they show what synthesising does.",
+                "out, such as lesions, no method sees. Beside a variant without it they show what synthesising does.",
             )
 
 

@@ -41,7 +41,7 @@ def training_unknown(c: AuditedRun) -> Iterator[Finding]:
         yield Finding(
             id="training-unknown",
             severity="note",
-            what=f"What {', '.join(lacking)} may have been trained on is not all known.",
+            what=f"It is not fully known what {', '.join(lacking)} may have been trained on.",
             evidence=f"Not declared: {'; '.join(f'{method}: {what}' for method, what in lacking.items())}. So it is "
             "not known whether these scans are of its domain, or were among those that it saw.",
             remedy='Declare it in the protocol: [methods.NAME] training = { contrasts = ["T1w"], species = '
@@ -67,7 +67,7 @@ def off_training_contrast(c: AuditedRun) -> Iterator[Finding]:
                 severity="serious",
                 what=f"{method} was run on contrasts that it was not trained on.",
                 evidence=f"{len(off)} of {len(of)} pairs have {others}; trained on {training.words}.",
-                remedy="Report these pairs apart, as a test of domain shift; they say nothing of the method within "
+                remedy="Report these pairs apart, as a test of domain shift; they say nothing about the method within "
                 "its domain.",
             )
 
@@ -84,7 +84,7 @@ def off_training_species(c: AuditedRun) -> Iterator[Finding]:
                 what=f"{method} was trained on human brains and run on brains too small to be those of grown humans.",
                 evidence=f"{len(small)} of {len(extents)} brains are at most {max(small.values()):.0f} mm long; "
                 f"trained on {training.words}.",
-                remedy="Report these pairs apart, as a test of domain shift; they say nothing of the method within "
+                remedy="Report these pairs apart, as a test of domain shift; they say nothing about the method within "
                 "its domain.",
             )
 
@@ -128,7 +128,7 @@ def off_training_grid(c: AuditedRun) -> Iterator[Finding]:
             yield Finding(
                 id="off-training-grid",
                 severity="serious",
-                what=f"{method} (variant {variant}) saw images on another grid than it was trained on.",
+                what=f"{method} (variant {variant}) saw images on a different grid from the one it was trained on.",
                 evidence=f"Input: {seen}; axes {axes}. Trained on {learned[method].words}.",
                 remedy="Set input = 'trained' for this method, or read the variant as a test of its robustness.",
             )

@@ -61,7 +61,7 @@ class MissingInputError(LumirageError):
 
 
 class NotNowError(LumirageError):
-    """Something is in the way that may pass or be mended; the same command may work then."""
+    """Something is in the way that may pass or be fixed; the same command may work then."""
 
     exit_code = 75
 

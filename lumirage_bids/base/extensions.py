@@ -135,7 +135,7 @@ def _load(file: Path) -> ModuleType:
     try:
         return importlib.import_module(f"{__name__}.{file.stem}")
     except (Exception, SystemExit) as error:
-        raise BadDataError(f"Extension {file} cannot be imported: {_words(error, file)}. Mend it.") from error
+        raise BadDataError(f"Extension {file} cannot be imported: {_words(error, file)}. Fix it.") from error
 
 
 @cache

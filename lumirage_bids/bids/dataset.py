@@ -215,7 +215,7 @@ def _alike_notes(offered: Mapping[str, int]) -> Iterator[str]:
         alike = sorted(other for other in offered if other.lower() == name.lower())
         if alike[1:] and name == alike[0]:
             each = " and ".join(f"{other} ({offered[other]} scans)" for other in alike)
-            yield f"Labellings whose names differ in capitals alone are not taken for one: {each}."
+            yield f"Labellings whose names differ only in capitals are not treated as one: {each}."
 
 
 def datalad_get_line(root: Path, files: Iterable[File]) -> str:
@@ -417,7 +417,7 @@ def _attach_t1w(
         scans = [replace(s, t1w=t1w.get(_session(s))) for s in scans]
     notes += _note_lacking(
         [s for s in alone if _lacks_mask(s)],
-        "those that are whole heads get no mask from there where none can be made of themselves",
+        "a whole head whose brain is not found in its own image gets no mask from there",
     )
     # A mask may come from any T1w scan: from the one that is here, if the preferred one is not.
     here, _ = choose([s for s in candidates if _session(s) in borrowing and s.present], query.prefer)

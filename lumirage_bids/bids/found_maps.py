@@ -133,7 +133,7 @@ class GivenDatasets:
                 if its_suffix != suffix or labelling_of(entities, entity) != value or not belongs(scan, whole):
                     continue
                 if is_foreign(path.name):
-                    yield path, f"it is no NIfTI file; to convert it: {how_to_convert(path)}"
+                    yield path, f"it is not a NIfTI file; to convert it: {how_to_convert(path)}"
                 elif whole != entities:
                     yield path, f"it is of a part of the brain ({', '.join(sorted(entities.keys() - whole.keys()))}-)"
                 elif self.is_of_t1w(scan, entities) and not self.has(scan, path, entities):
@@ -175,7 +175,7 @@ class GivenDatasets:
             there = {path: suffix for scan, path, entities, suffix in images if belongs(scan, entities)}
             foreign = [path for path, suffix in there.items() if suffix in KINDS and is_foreign(path.name)]
             foreign = [path for path in foreign if not is_converted(path)]
-            others = f"{len(foreign)} map(s) are no NIfTI files: {foreign[0] if foreign else ''}. To convert it: "
+            others = f"{len(foreign)} map(s) are not NIfTI files: {foreign[0] if foreign else ''}. To convert it: "
             others = f"{others}{how_to_convert(foreign[0])}" if foreign else ""
             alone = GivenDatasets({name: root}, self.layouts, chain(*self.t1w.values()))
             if any(alone.labellings(s) for s in scans):

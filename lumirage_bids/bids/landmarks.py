@@ -106,13 +106,13 @@ def _notes(dataset: Dataset, scans: Sequence[Scan]) -> Iterator[str]:
         return
     raters = sorted({len(scan.raters) for scan in having})
     each = " to ".join(map(str, dict.fromkeys((raters[0], raters[-1]))))
-    placed = f", and as {each} raters a scan placed them" if raters[-1] else ""
+    placed = f", and as placed by {each} raters per scan" if raters[-1] else ""
     yield f"Landmarks: of {len(having)} of {len(scans)} scans{placed}."
     absent = {s.name: [f for f in s.raters if not f.present] for s in having if all(f.present for f in s.needs())}
     if files := [file for lacking in absent.values() for file in lacking]:
         yield (
-            f"What raters placed on {sum(map(bool, absent.values()))} of these scans is not here; without it nobody "
-            f"knows how far raters disagree. To get it: {datalad_get_line(dataset.root, files)}"
+            f"What raters placed on {sum(map(bool, absent.values()))} of these scans is not here; without it, it "
+            f"is not known how far raters disagree. To get it: {datalad_get_line(dataset.root, files)}"
         )
 
 

@@ -106,7 +106,7 @@ def read_lut(path: Path) -> dict[int, str]:
     header = [cell.lower() for cell in rows[0][1]] if rows else []
     if not {"index", "name"} <= set(header):
         raise BadDataError(
-            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name' are needed, set off by tabs, "
+            f"Look-up table {path}, line 1: columns {header}; 'index' and 'name' are needed, separated by tabs, "
             "commas or semicolons."
         )
     return _structures(path, header, rows[1:])
@@ -117,7 +117,8 @@ def _freesurfer_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[t
     for number, line in lines:
         if not (match := FREESURFER_ROW.fullmatch(line)):
             raise BadDataError(
-                f"Look-up table {path}, line {number}: {line.strip()!r:.60} is no row of index, name, red, green, blue "
+                f"Look-up table {path}, line {number}: {line.strip()!r:.60} is not a row of index, name, red, green, "
+                "blue "
                 "and alpha, as those before it are."
             )
         yield number, [match[1], match[2]]

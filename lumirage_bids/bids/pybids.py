@@ -62,7 +62,7 @@ def _note_sidecars(root: Path, sidecars: Sidecars) -> Iterator[str]:
     by_reason: dict[str, list[Path]] = {}
     for path, reason in sidecars.unusable.items():
         by_reason.setdefault(f"Not used: {{n}} JSON file(s), {reason}", []).append(path.relative_to(root))
-    for path, reasons in sidecars.mended.items():
+    for path, reasons in sidecars.repaired.items():
         why = f"Odd, but read: {{n}} JSON file(s) with {'; '.join(reasons)}"
         by_reason.setdefault(why, []).append(path.relative_to(root))
     for reason, paths in by_reason.items():

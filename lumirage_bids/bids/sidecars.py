@@ -48,7 +48,7 @@ def read_description(root: Path, what: str) -> dict[str, Any]:
     file = root / "dataset_description.json"
     if is_pointer(file) or (file.is_symlink() and not file.exists()):
         raise InvalidDatasetError(
-            f"The content of {file}, without which {root} is no {what}, is not here. To get it: "
+            f"The content of {file}, without which {root} is not a {what}, is not here. To get it: "
             f"{shlex.join(['datalad', 'get', '-d', str(root), str(file)])}"
         )
     if other := in_place_of_file(file):
@@ -157,13 +157,13 @@ class Sidecars:
         Path → fields, of those that can be used.
     unusable : mapping
         Path → why it cannot: content not here, broken JSON, a list in place of an object.
-    mended : mapping
+    repaired : mapping
         Path → what was passed over or replaced in it; a file may have several.
     """
 
     contents: Mapping[Path, Mapping[str, Any]]
     unusable: Mapping[Path, str]
-    mended: Mapping[Path, tuple[str, ...]]
+    repaired: Mapping[Path, tuple[str, ...]]
 
 
 def read_sidecars(paths: Iterable[Path], entities: Container[str]) -> Sidecars:
@@ -176,7 +176,7 @@ def read_sidecars(paths: Iterable[Path], entities: Container[str]) -> Sidecars:
     entities : container of str
         Names of entities (long), whose values are told by file names: fields called so do not count.
     """
-    contents, reasons, mended = {}, {}, {}
+    contents, reasons, repaired = {}, {}, {}
     for path in paths:
         if other := in_place_of_file(path):
             reasons[path] = f"{other} in place of a file"
@@ -186,15 +186,15 @@ def read_sidecars(paths: Iterable[Path], entities: Container[str]) -> Sidecars:
             if not isinstance(found, dict):
                 reasons[path] = f"{type(found).__name__} in place of an object"
                 continue
-            contents[path], more = _mend(found, entities)
+            contents[path], more = _repair(found, entities)
         except FileNotFoundError:
             reasons[path] = ABSENT
         except (OSError, ValueError, RecursionError) as error:
             reasons[path] = ABSENT if is_pointer(path) else f"not readable ({error})"
         else:
             if said := (*((odd,) if odd else ()), *more):
-                mended[path] = said
-    return Sidecars(contents=contents, unusable=reasons, mended=mended)
+                repaired[path] = said
+    return Sidecars(contents=contents, unusable=reasons, repaired=repaired)
 
 
 def _parse(content: bytes) -> tuple[object, str | None]:
@@ -214,7 +214,7 @@ def _parse(content: bytes) -> tuple[object, str | None]:
             raise error from None
 
 
-def _mend(content: Mapping[str, Any], entities: Container[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _repair(content: Mapping[str, Any], entities: Container[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Fields without those called like an entity, in text that is text; and what was done."""
     called = [key for key in content if key in entities]
     # Associations between files are of no use here, and a wrong one stops PyBIDS.

@@ -83,7 +83,7 @@ def template_scan(
         There is no such image or atlas, or several atlases fit; the message lists those there are.
     """
     if not re.fullmatch(r"[0-9A-Za-z]+", template):
-        raise UsageError(f"Template '{template}' is no identifier of TemplateFlow; give letters and digits only.")
+        raise UsageError(f"Template '{template}' is not an identifier of TemplateFlow; give letters and digits only.")
     common: Query = {"resolution": resolution, "cohort": cohort, "extension": ".nii.gz"}
     image: Query = {**common, "suffix": suffix, "desc": None, "atlas": None, "space": None}
     mask: Query = {**common, "suffix": "mask", "desc": "brain", "atlas": None, "space": None}

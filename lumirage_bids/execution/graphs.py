@@ -222,7 +222,7 @@ def _run(workflow: Workflow, execution: Execution, tick: Callable[[], None]) -> 
         # Of several errors it raises one that counts them, from the first.
         reason = str(error.__cause__ or error).strip().splitlines()[-1].strip()
         raise InputOutputError(
-            f"The {workflow.name} stage broke off: {reason} (details in {execution.log_file}). Mend the cause and "
+            f"The {workflow.name} stage broke off: {reason} (details in {execution.log_file}). Fix the cause and "
             "give the same command again; it goes on where it was."
         ) from None
     finally:

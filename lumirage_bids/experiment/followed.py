@@ -49,7 +49,7 @@ class Followed:
     @property
     def notes(self) -> list[str]:
         """What a reader of the results must know."""
-        return [f"OTHERWISE THAN FROZEN: {what}." for what in self.deviations]
+        return [f"NOT AS FROZEN: {what}." for what in self.deviations]
 
 
 def follow(output: Output, rows: Mapping[str, pd.DataFrame]) -> Followed | None:

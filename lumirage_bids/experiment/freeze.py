@@ -263,4 +263,4 @@ def _lines(given: Frozen | None, now: Frozen, settings: Settings) -> Iterator[st
             f"WARNING: OUT_DIR is held to a frozen plan, digest {held.digest}, and this run was not given it "
             f"(--freeze {settings.output / FILE})."
         )
-        yield from (f"  otherwise than frozen: {other}" for other in differences(held, now))
+        yield from (f"  not as frozen: {other}" for other in differences(held, now))

@@ -85,7 +85,9 @@ def _read_list(file: Path, scans: Iterable[Scan]) -> list[Pair]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"The file of pairs {file} cannot be read as a tab-separated table: {error}.") from None
     if not rows or not {"moving", "fixed"} <= rows[0].keys():
-        raise UsageError(f"The file of pairs {file} must have rows, and columns 'moving' and 'fixed' set off by tabs.")
+        raise UsageError(
+            f"The file of pairs {file} must have rows, and columns 'moving' and 'fixed' separated by tabs."
+        )
     by_name = _index_by_name(scans)
     pairs = {}
     for number, row in enumerate(rows, start=2):

@@ -83,6 +83,9 @@ class Atropos(Labeller):
     seconds: ClassVar[tuple[float, float]] = (3.0, 2.9)
     packages: ClassVar[tuple[str, ...]] = ("antspyx",)
     summary: ClassVar[str] = "CSF, grey and white matter from intensities by ANTs Atropos; no downloads"
+    phrase: ClassVar[str] = (
+        "are cerebrospinal fluid, grey and white matter, found by ANTs' Atropos in the intensities of the images"
+    )
     references: ClassVar[tuple[str, ...]] = ("avants2011", "tustison2010")
     labelling: ClassVar[str | None] = "tissue"
     # Shares of the intracranial volume in adults from 20 to 90 years are about 10-35 % CSF, 35-50 % GM and 25-40 % WM

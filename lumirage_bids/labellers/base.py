@@ -46,6 +46,9 @@ class Labeller(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    phrase: ClassVar[str] = ""
+    """What a methods section says of its maps, ``were given``, with ``{maker}`` for whose they really are; by default
+    that it made them."""
     revision: ClassVar[int | None] = None
     """Raised when the labeller gives another result, so that what depends on it is made again. A labeller that does not
     set it counts by its source: whatever is edited there, its results are made again."""

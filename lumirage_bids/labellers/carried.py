@@ -48,6 +48,7 @@ class Carried(Labeller):
     revision: ClassVar[int | None] = 1
     seconds: ClassVar[tuple[float, float]] = (0.0, 2.0)
     summary: ClassVar[str] = "labels of the session's T1w scan, carried over rigidly; made without the image they label"
+    phrase: ClassVar[str] = "are those of {maker} for the T1w scan of the session, carried over rigidly"
 
     references: ClassVar[tuple[str, ...]] = ("chen2025",)
 

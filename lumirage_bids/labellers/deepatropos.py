@@ -43,6 +43,7 @@ class DeepAtropos(ProgramLabeller):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("antspyx", "antspynet")
     summary: ClassVar[str] = "six tissues on T1w by ANTsPyNet's Deep Atropos; needs antspynet and its weights"
+    phrase: ClassVar[str] = "are six tissues, found by ANTsPyNet's Deep Atropos"
     references: ClassVar[tuple[str, ...]] = ("tustison2021",)
     training: ClassVar[Training | None] = Training(
         description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1038/s41598-021-87564-6"

@@ -31,6 +31,7 @@ class Existing(Labeller):
     seconds: ClassVar[tuple[float, float]] = (0.0, 0.05)
     reads: ClassVar[bool] = True
     summary: ClassVar[str] = "label maps from --derivatives NAME=PATH or a protocol's path pattern"
+    phrase: ClassVar[str] = "were given"
 
     def available(self, scan: Scan, labelling: str) -> bool:
         """Whether a map was found."""

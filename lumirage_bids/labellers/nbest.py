@@ -45,6 +45,7 @@ class NBest(Importer):
     digest_name: ClassVar[str] = "NBest"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "three tissues of the cerebrum of other primates, read from what nBEST's container wrote"
+    phrase: ClassVar[str] = "were made by nBEST"
     references: ClassVar[tuple[str, ...]] = ("zhong2024",)
     labelling: ClassVar[str | None] = "nbest"
     layout: ClassVar[Layout] = LAYOUT
@@ -73,6 +74,7 @@ class NBestSubcortical(Importer):
     digest_name: ClassVar[str] = "NBestSubcortical"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "six subcortical structures of macaques, read from what nBEST's container wrote"
+    phrase: ClassVar[str] = "were made by nBEST"
     references: ClassVar[tuple[str, ...]] = ("zhong2024",)
     labelling: ClassVar[str | None] = "nbestsubcortical"
     layout: ClassVar[Layout] = LAYOUT

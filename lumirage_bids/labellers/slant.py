@@ -27,6 +27,7 @@ class Slant(Importer):
     digest_name: ClassVar[str] = "Slant"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "132 BrainCOLOR structures on T1w, read from what SLANT's container wrote"
+    phrase: ClassVar[str] = "were made by SLANT"
     references: ClassVar[tuple[str, ...]] = ("huo2019",)
     training: ClassVar[Training | None] = Training(
         description="T1w scans", contrasts=("T1w",), species=("human",), source="doi:10.1016/j.neuroimage.2019.03.041"

@@ -51,6 +51,7 @@ class SynthSeg(ProgramLabeller):
     digest_name: ClassVar[str] = "SynthSeg"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "32 structures on any contrast by FreeSurfer's mri_synthseg, which you install"
+    phrase: ClassVar[str] = "were made by SynthSeg"
     references: ClassVar[tuple[str, ...]] = ("billot2023",)
     training: ClassVar[Training | None] = Training(
         description="synthetic images of random contrast",

@@ -84,6 +84,7 @@ class AntsSyn(Method):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("antspyx",)
     summary: ClassVar[str] = "ANTs SyN: symmetric diffeomorphic, as antsRegistrationSyN has it, CPU"
+    phrase: ClassVar[str] = "ANTs' SyN, symmetric and diffeomorphic, with the settings of antsRegistrationSyN"
     references: ClassVar[tuple[str, ...]] = ("avants2008", "tustison2021")
 
     metric: Literal["cc", "mattes", "meansquares"] = "cc"

@@ -27,6 +27,7 @@ class AntsSynQuick(AntsSyn):
     digest_name: ClassVar[str] = "AntsSynQuick"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "ANTs SyN with ANTsPy's default settings: quick, nothing at full resolution, CPU"
+    phrase: ClassVar[str] = "ANTs' SyN with the default settings of ANTsPy, without iterations at full resolution"
 
     metric: Literal["cc", "mattes", "meansquares"] = "mattes"
     iterations: tuple[int, ...] = (40, 20, 0)

@@ -214,6 +214,8 @@ class Method(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    phrase: ClassVar[str] = ""
+    """What a methods section says that it was; by default its summary."""
     revision: ClassVar[int | None] = None
     """Raised when the method gives another result, so that what depends on it is made again. A method that does not
     set it counts by its source: whatever is edited there, its results are made again."""

@@ -65,6 +65,7 @@ class Command(Method):
     digest_name: ClassVar[str] = "Command"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "any program: told in argv, called once a pair"
+    phrase: ClassVar[str] = "a program that was called for each pair"
 
     argv: tuple[str, ...] = ()
     output: str = "transform.nii.gz"

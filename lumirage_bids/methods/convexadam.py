@@ -53,6 +53,7 @@ class ConvexAdam(OnOneGrid):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("convexAdam", "torch")
     summary: ClassVar[str] = "ConvexAdam on MIND: a discrete search, then gradient descent, CPU and CUDA"
+    phrase: ClassVar[str] = "ConvexAdam on MIND descriptors, a discrete search followed by gradient descent"
     references: ClassVar[tuple[str, ...]] = ("siebert2025",)
 
     grid: float = 6.0

@@ -35,6 +35,7 @@ class Curt(Method):
     revision: ClassVar[int | None] = 1
     control: ClassVar[bool] = True
     summary: ClassVar[str] = "no registration but a control: voxels matched by the order of their intensities"
+    phrase: ClassVar[str] = "a control that registers nothing and matches voxels by the order of their intensities"
     references: ClassVar[tuple[str, ...]] = ("rohlfing2012",)
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:

@@ -45,6 +45,7 @@ class DipySyn(OnOneGrid):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("dipy",)
     summary: ClassVar[str] = "DIPY's SyN: symmetric diffeomorphic, local cross-correlation, CPU"
+    phrase: ClassVar[str] = "DIPY's SyN, symmetric and diffeomorphic, with local cross-correlation"
     references: ClassVar[tuple[str, ...]] = ("garyfallidis2014", "avants2008")
 
     radius: int = 4

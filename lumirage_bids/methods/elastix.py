@@ -41,6 +41,7 @@ class Elastix(OnOneGrid):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("itk-elastix",)
     summary: ClassVar[str] = "elastix: B-splines, mutual information, CPU"
+    phrase: ClassVar[str] = "elastix' B-spline registration with mutual information"
     references: ClassVar[tuple[str, ...]] = ("klein2010",)
 
     final_spacing: float = 10.0

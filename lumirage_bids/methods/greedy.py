@@ -27,6 +27,7 @@ class Greedy(Deformable):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("fireants", "torch")
     summary: ClassVar[str] = "FireANTs greedy: one diffeomorphic warp, local cross-correlation"
+    phrase: ClassVar[str] = "FireANTs' greedy method, which finds one diffeomorphic warp"
     references: ClassVar[tuple[str, ...]] = ("jena2024fireants",)
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:

@@ -21,6 +21,7 @@ class Identity(Method):
     digest_name: ClassVar[str] = "Identity"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "no deformation: the start itself"
+    phrase: ClassVar[str] = "the start itself, without any deformation, as the floor of the comparison"
 
     def register(self, fixed: Volume, moving: Volume, context: Context) -> Transform:
         """Return the identity."""

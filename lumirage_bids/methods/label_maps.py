@@ -44,6 +44,7 @@ class LabelMaps(Method):
     digest_name: ClassVar[str] = "LabelMaps"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "label maps carried over elsewhere, where there are no transforms"
+    phrase: ClassVar[str] = "a set of label maps that had been carried over elsewhere"
 
     computes: ClassVar[bool] = False
     takes_start: ClassVar[bool] = False

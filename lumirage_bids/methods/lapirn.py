@@ -71,6 +71,7 @@ class Lapirn(Method):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("torch",)
     summary: ClassVar[str] = "LapIRN: pretrained Laplacian pyramid network (weights are not included)"
+    phrase: ClassVar[str] = "LapIRN, a pretrained Laplacian pyramid network"
     references: ClassVar[tuple[str, ...]] = ("mok2020",)
 
     flavour: Literal["disp", "diff"] = "disp"

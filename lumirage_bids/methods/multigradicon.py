@@ -33,6 +33,7 @@ class MultiGradICON(GradICON):
     digest_name: ClassVar[str] = "MultiGradICON"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "multiGradICON, the same for pairs across contrasts; needs program and weights"
+    phrase: ClassVar[str] = "multiGradICON, a network for many organs and contrasts, optimised on each pair"
     references: ClassVar[tuple[str, ...]] = ("demir2024",)
     MODEL: ClassVar[str] = "multigradicon"
     DEFAULT: ClassVar[str] = "multigradicon1.0/Step_2_final.trch"

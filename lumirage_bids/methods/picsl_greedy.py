@@ -46,6 +46,7 @@ class PicslGreedy(OnOneGrid):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("picsl-greedy",)
     summary: ClassVar[str] = "PICSL greedy: diffeomorphic, local cross-correlation, CPU"
+    phrase: ClassVar[str] = "PICSL's greedy program, diffeomorphic, with local cross-correlation"
     references: ClassVar[tuple[str, ...]] = ("yushkevich2016",)
 
     metric: Literal["ncc", "ssd"] = "ncc"

@@ -51,6 +51,7 @@ class Plastimatch(OnOneGrid):
     digest_name: ClassVar[str] = "Plastimatch"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "plastimatch: B-splines, squared differences, CPU; needs the program"
+    phrase: ClassVar[str] = "plastimatch's B-spline registration"
     references: ClassVar[tuple[str, ...]] = ("shackleford2010",)
 
     metric: Literal["mse", "mi"] = "mse"

@@ -54,6 +54,7 @@ class Precomputed(Method):
     digest_name: ClassVar[str] = "Precomputed"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "transforms from files: ITK, ANTs, Learn2Reg (LUMIR), FSL"
+    phrase: ClassVar[str] = "a set of transforms that had been computed elsewhere"
 
     computes: ClassVar[bool] = False
 

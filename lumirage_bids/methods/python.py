@@ -65,6 +65,7 @@ class Python(OnOneGrid):
     digest_name: ClassVar[str] = "Python"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "any Python function: two arrays in, a displacement out (it is code and must be trusted)"
+    phrase: ClassVar[str] = "a function of the user's"
 
     function: str = ""
     depends: tuple[str, ...] = ()

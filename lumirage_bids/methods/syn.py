@@ -30,6 +30,7 @@ class Syn(Deformable):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("fireants", "torch")
     summary: ClassVar[str] = "FireANTs SyN: two diffeomorphic warps that meet half-way, local cross-correlation"
+    phrase: ClassVar[str] = "FireANTs' SyN, which finds two diffeomorphic warps that meet half-way"
     references: ClassVar[tuple[str, ...]] = ("jena2024fireants", "avants2008")
 
     step: float = 0.375

@@ -69,6 +69,7 @@ class Torchscript(Method):
     revision: ClassVar[int | None] = 1
     packages: ClassVar[tuple[str, ...]] = ("torch",)
     summary: ClassVar[str] = "any network exported by TorchScript (a file that is code and must be trusted)"
+    phrase: ClassVar[str] = "a network exported by TorchScript"
 
     model: str = ""
     shape: tuple[int, int, int] = (160, 192, 224)

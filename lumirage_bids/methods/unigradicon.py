@@ -33,6 +33,7 @@ class UniGradICON(GradICON):
     digest_name: ClassVar[str] = "UniGradICON"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "uniGradICON, a network for many organs, optimised on the pair; needs program and weights"
+    phrase: ClassVar[str] = "uniGradICON, a network for many organs, optimised on each pair"
     references: ClassVar[tuple[str, ...]] = ("tian2024",)
     MODEL: ClassVar[str] = "unigradicon"
     DEFAULT: ClassVar[str] = "unigradicon1.0/Step_2_final.trch"

@@ -75,6 +75,7 @@ class Vfa(Method):
     digest_name: ClassVar[str] = "Vfa"
     revision: ClassVar[int | None] = 1
     summary: ClassVar[str] = "vector field attention, trained for LUMIR; needs vfa-run and its weights"
+    phrase: ClassVar[str] = "vector field attention, a network"
     references: ClassVar[tuple[str, ...]] = ("liu2024vfa",)
 
     program: str = PROGRAM

@@ -38,7 +38,7 @@ FUSED: dict[str, dict[str, Any]] = {
     "labelling": SCORES["labelling"],
     "fusion": {"Description": "How the atlases' labels were made one: majority (vote) or staple"},
     "scan": {"Description": "Scan whose labels were made of the atlases'"},
-    "atlases": {"Description": "Scans whose labels were carried to it, none of the same subject; blanks between"},
+    "atlases": {"Description": "Scans whose labels were carried to it, none of the same subject; separated by blanks"},
     "n_structures": {"Description": "Structures that are scored: those present in the scan's map and in all atlases'"},
     "dice": {
         "Description": "Mean Dice over these of the fused and the scan's own labels, on the scan's native grid; n/a "

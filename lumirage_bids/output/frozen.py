@@ -128,7 +128,7 @@ def read_frozen(file: Path) -> Frozen:
     MissingInputError
         There is no such file.
     UsageError
-        It is no frozen plan, or was changed after it was frozen.
+        It is not a frozen plan, or was changed after it was frozen.
     """
     try:
         whole = tomllib.loads(file.read_text("utf-8"))
@@ -139,11 +139,11 @@ def read_frozen(file: Path) -> Frozen:
         ) from None
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
-            f"{file} is no frozen plan ({error}). Give a file that --dry-run --freeze has written."
+            f"{file} is not a frozen plan ({error}). Give a file that --dry-run --freeze has written."
         ) from None
     if not isinstance(about, dict):
         raise UsageError(
-            f"{file} is no frozen plan: about = {about!r:.40}. Give a file that --dry-run --freeze has written."
+            f"{file} is not a frozen plan: about = {about!r:.40}. Give a file that --dry-run --freeze has written."
         )
     if version != FORMAT:
         raise UsageError(f"The frozen plan {file} has format {version}, this version reads {FORMAT}. Use a newer one.")

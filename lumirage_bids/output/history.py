@@ -20,11 +20,11 @@ Rows are summed up together where these are the same; their digest stands for th
 
 _TABLES = ("method", "preparation", "alignment", "evaluation", "labelling")
 _STEPS = {
-    "preparation": "scans are prepared in another way",
-    "alignment": "scans are aligned in another way",
-    "registration": "the method works in another way",
-    "score": "pairs are scored in another way",
-    "labelling": "labels are made in another way",
+    "preparation": "scans are prepared differently",
+    "alignment": "scans are aligned differently",
+    "registration": "the method works differently",
+    "score": "pairs are scored differently",
+    "labelling": "labels are made differently",
 }
 
 _UNSET = "not set"
@@ -73,10 +73,10 @@ def differences(old: Conditions | None, new: Conditions | None) -> str:
     --------
     >>> old = {"preparation": {"spacing": 2.0}, "revisions": {"alignment": 1}, "reference": "sub-1_T1w"}
     >>> differences(old, {**old, "preparation": {"spacing": 1.0}, "revisions": {"alignment": 2}})
-    'preparation spacing 2.0 → 1.0; scans are aligned in another way (revision 1 → 2)'
+    'preparation spacing 2.0 → 1.0; scans are aligned differently (revision 1 → 2)'
     """
     if old is None or new is None:
-        return "their conditions are not on record, as of versions before 0.2.0, and are others than now"
+        return "their conditions are not on record (a version before 0.2.0), and are not those of now"
     found = "; ".join(_differences(_simplify(old), _simplify(new)))
     return found or "their conditions are others"
 
@@ -101,7 +101,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str
         if files := sorted(file for file in {*before, *after} if before.get(file) != after.get(file)):
             yield f"{words} changed: {', '.join(files[:_LISTED])}{' and others' if len(files) > _LISTED else ''}"
     if old.get("reference") != new.get("reference"):
-        yield f"all scans are aligned to {new.get('reference')}, before to {old.get('reference')}"
+        yield f"all scans are aligned to {new.get('reference')}, formerly to {old.get('reference')}"
 
 
 def _change(table: str, key: str, before: str, after: str) -> str:

@@ -89,7 +89,7 @@ INTERNAL: dict[str, dict[str, str]] = {
     "conditions": {"Description": "Digest of what rows must share to be summed up: parameters, reference, labeller"},
     "made_with": {
         "Description": "Versions of the packages that the method's results depend on, of the process that registered "
-        "the pair: name=version, blanks between"
+        "the pair: name=version, separated by blanks"
     },
     "finished": {"Description": "When the row was written (UTC); the latest row of a pair counts"},
 }

@@ -79,7 +79,7 @@ def published_table(published: pd.DataFrame) -> Table:
     columns = [
         *_of_experiments(published),
         ShownColumn(key="source", title="Paper"),
-        ShownColumn(key="pairs", title="Pairs of", keep=True),
+        ShownColumn(key="pairs", title="Class of pairs", keep=True),
         ShownColumn(key="method", title="Method", keep=True),
         ShownColumn(key="variant", title="Variant"),
         ShownColumn(key="labelling", title="Labelling"),

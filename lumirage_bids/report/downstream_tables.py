@@ -34,7 +34,7 @@ def atlas_tables(summed: pd.DataFrame, comparisons: pd.DataFrame) -> list[Table]
     ]
     caption = (
         "Dice of labels that the other drawn scans make together, against the scan's own. Intervals and p-values are "
-        "over the held-out scans, whose atlases overlap: take them for rather too sure."
+        "over the held-out scans, whose atlases overlap: regard them as rather too confident."
     )
     data = rows.assign(
         arm=arm_names(rows), way=[_way(measure) for measure in rows["measure"]], ci_span=_spans_of(rows, 3)

@@ -84,8 +84,7 @@ def write_group(output: Output, *, command: str, pictures: bool) -> Path:
     asked = pairs_asked(output, read_records(output))
     notes = [*loud, *asked.notes, *run.notes, *[NO_PICTURES] * (not pictures)]
     context = replace(
-        _context(output, command, notes, audited, tables.comparisons, followed, run.downstream),
-        criteria=criteria,
+        _context(output, command, notes, audited, tables.comparisons, followed, run.downstream, criteria),
         known=_bounds_of(asked.pairs, audited, agreements.summarise(labellers)),
         labellers=agreements.summarise(labellers),
         labeller_notes=about_labellers,
@@ -144,6 +143,7 @@ def _context(
     comparisons: pd.DataFrame,
     followed: Followed | None,
     found: Downstream,
+    criteria: Criteria,
 ) -> ReportContext:
     about = read_own_description(output)
     records = read_records(output)
@@ -163,6 +163,7 @@ def _context(
         sloppy=bool(about.get("Sloppy")),
         frozen=followed.digest if followed and not followed.deviations else "",
         downstream=found,
+        criteria=criteria,
     )
     return ReportContext(
         dataset=run.dataset,
@@ -179,6 +180,7 @@ def _context(
         made_by=audited.labellers,
         sloppy=run.sloppy,
         frozen=followed,
+        criteria=criteria,
     )
 
 

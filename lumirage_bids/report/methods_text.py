@@ -14,6 +14,7 @@ import pandas as pd
 
 from lumirage_bids import labellers, maskers, measures, methods
 from lumirage_bids.audit import AuditedRun
+from lumirage_bids.base.criteria import Criteria
 from lumirage_bids.base.publications import Publication, publications
 from lumirage_bids.output.downstream import Downstream, nothing
 from lumirage_bids.output.fill_in import GIVEN, fill_in
@@ -34,11 +35,13 @@ _SIMILARITIES = {
     "mi": "mutual information [@mattes2003]",
     "mse": "mean squared difference",
 }
+#: What the text has sentences of its own for.
+_TOLD = ("method", "training")
 _STARTS = {
-    "centre_of_mass": "Methods began with the centres of mass of both images laid onto each other.",
-    "none": "Methods began at the world coordinates of the images' headers.",
-    "arrays": "compared the arrays of both images voxel by voxel, whatever the headers say, and got no start",
-    "own": "brought a start of their own",
+    "centre_of_mass": "Registration began, for all methods alike, with the centres of mass of both images aligned.",
+    "none": "Registration began, for all methods alike, at the world coordinates in the headers of the images.",
+    "arrays": "compared the arrays of both images voxel by voxel, whatever the headers say, and had no start",
+    "own": "had a start of their own",
 }
 
 
@@ -68,6 +71,8 @@ class DoneRun:
         Digest of the plan that was laid down before there were scores, and that all rows follow; empty for none.
     downstream : Downstream
         What was found out of transforms after scoring.
+    criteria : Criteria
+        What counts as a difference.
     """
 
     dataset: str
@@ -82,12 +87,15 @@ class DoneRun:
     sloppy: bool = False
     frozen: str = ""
     downstream: Downstream = field(default_factory=nothing)
+    criteria: Criteria = field(default_factory=Criteria)
 
 
 def methods_text(run: DoneRun) -> list[str]:
     """Write the paragraphs."""
     tried = (
-        ["This was a sloppy run, coarse and with a tenth of the iterations, not for publication."] if run.sloppy else []
+        ["This was a sloppy run, on coarse images and with a tenth of the iterations; it is not for publication."]
+        if run.sloppy
+        else []
     )
     return [
         *tried,
@@ -100,7 +108,7 @@ def methods_text(run: DoneRun) -> list[str]:
         *_labels(run),
         _scores(run),
         *_downstream(run.downstream),
-        *_statistics(run.comparisons),
+        *_statistics(run.comparisons, run.criteria),
     ]
 
 
@@ -156,7 +164,8 @@ def _design(run: DoneRun) -> str:
     template = "One of them is a template from TemplateFlow [@ciric2022]. " if run.template else ""
     return (
         f"Deformable registration was evaluated with LUMirage{_version(run, 'lumirage-bids')} [@lumirage], a BIDS App "
-        f"[@gorgolewski2017] that makes a published evaluation [@jena2026] repeatable, protocol “{run.protocol}”. "
+        "[@gorgolewski2017] that makes a published evaluation [@jena2026] repeatable, by its protocol "
+        f"“{run.protocol}”. "
         f"From the BIDS dataset [@gorgolewski2016] “{run.dataset}”, {count(len(scans))} scans of "
         f"{count(len(subjects))} subjects were found by PyBIDS{_version(run, 'pybids')} "
         f"[@yarkoni2019]. {template}{count(len(ordered))} ordered pairs (moving, fixed) were registered; work was "
@@ -180,8 +189,8 @@ def _tell_perturbed(run: DoneRun) -> Iterator[str]:
         units = {kind: known[kind].unit if kind in known else "" for kind in sizes}
         told = [f"{kind} ({', '.join(f'{s:g}' for s in sorted({*of}))} {units[kind]})" for kind, of in sizes.items()]
         yield (
-            "Besides, methods were given moving images that were perturbed after preparation and alignment, without "
-            f"which all else was done: {and_join(told)}."
+            "In further variants the methods were given moving images that had been perturbed after preparation and "
+            f"alignment, everything else being the same: {and_join(told)}."
         )
 
 
@@ -195,7 +204,11 @@ def _preparation(run: DoneRun) -> Iterator[str]:
             f"resampled to {spacing:g} mm" if spacing and not together else "kept at their native spacing",
             *(["skull-stripped"] if given.get("skull_strip") else []),
             _intensities(given),
-            *([f"cropped to the brain with {given['margin_mm']:g} mm around"] if given.get("crop") == "brain" else []),
+            *(
+                [f"cropped to the brain with a margin of {given['margin_mm']:g} mm"]
+                if given.get("crop") == "brain"
+                else []
+            ),
         ]
         shape = given.get("shape") or ()
         shaped = [f"cut or padded to {voxels(shape)} about their middle"] if shape else []
@@ -223,7 +236,7 @@ def _tell_synthesised(made: Mapping[str, Any] | None) -> str:
 
 def _intensities(given: Mapping[str, Any]) -> str:
     if given.get("normalisation") == "none":
-        return "left with the intensities of their files"
+        return "left with the intensities of the files"
     return "winsorised at percentiles {:g} and {:g} and scaled to [0, 1]".format(*given.get("percentiles", (1, 99)))
 
 
@@ -257,7 +270,7 @@ def _start(run: DoneRun) -> Iterator[str]:
         kinds = sorted({f"{table['transform']}, driven by {by[table['on']]}" for table in tables})
         how = f", {and_join(kinds)}" if kinds else ""
         to = f" of every scan to {run.reference}" if run.reference else ""
-        yield f"Methods began at an alignment{to} by FireANTs [@jena2024fireants]{how}."
+        yield f"Registration began, for all methods alike, at an alignment{to} by FireANTs [@jena2024fireants]{how}."
     yield from (_STARTS[start] for start in ("centre_of_mass", "none") if start in found)
     rows = run.audited.pairs
     for start in (start for start in ("arrays", "own") if start in found):
@@ -270,19 +283,22 @@ def _methods(run: DoneRun) -> Iterator[str]:
     for name in pairs["method"].unique():
         kind = kinds.get(run.audited.methods.get(name, name))
         rows = pairs[pairs["method"] == name]
-        told = f": {kind.summary}{_cite(kind.references)}" if kind else ""
+        what = f" was {_tell_kind(kind)}" if kind else " is not described in the records of the run"
         used = [_SIMILARITIES[s] for s in rows["similarity"].dropna().unique() if s in _SIMILARITIES]
         driven = f" It optimised {and_join(used)}." if used else ""
         variants = {variant: _parameters(tables.get((variant, name), {})) for variant in rows["variant"].unique()}
         same = len(set(variants.values())) == 1
-        listed = [f" Parameters{'' if same else f' ({v})'}: {p}." for v, p in variants.items() if p][
-            : 1 if same else None
-        ]
+        listed = [f" Its parameters{'' if same else f' in variant {v}'} were {p}." for v, p in variants.items() if p]
         trained = run.audited.training_of(name)
         before = _tell_start_of(run, name, list(rows["variant"].unique()))
-        subject = "What it went on from" if before else "It"
+        subject = "That network" if before else "It"
         learned = "" if isinstance(trained, str) else f" {subject} was trained on {trained.words}."
-        yield f"Method {name}{told}.{before}{driven}{learned}{''.join(listed[:1] if same else listed)}"
+        yield f"The method {name}{what}.{before}{learned}{driven}{''.join(listed[:1] if same else listed)}"
+
+
+def _tell_kind(kind: type[methods.Method]) -> str:
+    """What a method is, with what is to be cited."""
+    return f"{kind.phrase or kind.summary}{_cite(kind.references)}"
 
 
 def _tell_start_of(run: DoneRun, name: str, variants: Sequence[str]) -> str:
@@ -291,25 +307,27 @@ def _tell_start_of(run: DoneRun, name: str, variants: Sequence[str]) -> str:
     for variant in variants:
         for before in reversed(run.audited.started.get(variant, {}).get(name, ())):
             kind = kinds.get(before.method)
-            what = f"{kind.summary}{_cite(kind.references)}" if kind else before.method
+            what = _tell_kind(kind) if kind else before.method
             told = _parameters(before.parameters)
-            found.append(f"{before.name} ({what}{f'; parameters: {told}' if told else ''})")
+            found.append(f"{before.name} ({what}{f', with {told}' if told else ''})")
     if not found:
         return ""
     names = ", after ".join(dict.fromkeys(found))
     return (
-        f" It went on from the displacement that {names} had found for the same images, an instance optimisation; run "
-        "times are of both together."
+        f" It refined, as an instance optimisation, the displacement that {names} had found for the same images; run "
+        "times are those of both together."
     )
 
 
 def _parameters(table: Mapping[str, Any]) -> str:
-    """Parameters of a method in words."""
-    return ", ".join(f"{name} {_value(value)}" for name, value in table.items() if name != "method" and value != "")
+    """Parameters of a method as a list."""
+    return "; ".join(f"{name} = {_value(value)}" for name, value in table.items() if value != "" and name not in _TOLD)
 
 
 def _value(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _cite(keys: Sequence[str]) -> str:
@@ -319,13 +337,20 @@ def _cite(keys: Sequence[str]) -> str:
 def _labels(run: DoneRun) -> Iterator[str]:
     kinds = labellers.labellers()
     for name in run.audited.pairs["labelling"].unique():
-        source = run.audited.sources.get(name, "")
         by = run.audited.labellers.get(name, MadeBy())
         # Maps that were found are of the labelling that has their name.
         found = [kind for kind in kinds.values() if kind.labelling == name][:1]
         makers = [kinds[made] for made in (by.labeller, by.maker) if made in kinds and not kinds[made].reads] or found
         keys = list(dict.fromkeys(key for kind in makers for key in kind.references))
-        yield f"Labelling {name}{_cite(keys)}{f': {source}' if source else ''}."
+        yield f"The label maps of {name} {_tell_labeller(by, kinds)}{_cite(keys)}."
+
+
+def _tell_labeller(by: MadeBy, kinds: Mapping[str, type[labellers.Labeller]]) -> str:
+    """Where label maps come from, as a predicate."""
+    if not by.labeller:
+        return "are not described in the records of the run"
+    told = (kinds[by.labeller].phrase if by.labeller in kinds else "") or f"were made by {by.labeller}"
+    return told.format(maker=by.maker)
 
 
 def _scores(run: DoneRun) -> str:
@@ -334,17 +359,19 @@ def _scores(run: DoneRun) -> str:
     theirs = list(pairs[fill_in(pairs)["transfer"] == GIVEN]["method"].unique())
     told = [_tell_transfer(run, how, *known, len(grids) > 1, bool(theirs)) for how, known in grids.items()]
     if theirs:
-        told.append(f"The label maps of {and_join(theirs)} had been carried over elsewhere; how is not known.")
+        told.append(
+            f"The label maps of {and_join(theirs)} had been carried over elsewhere, in a way that is not known."
+        )
     carried = " ".join(told)
     elsewhere = any(grid != "native" for grid, _ in grids.values())
     taken = [kind for kind in measures.measures().values() if kind.phrase and measures.have_values(kind.columns, pairs)]
     further = [f"{kind.phrase}{_cite(kind.references)}" for kind in taken]
-    also = f" Further measures: {and_join(further)}." if further else ""
+    also = f" Further measures were {and_join(further)}." if further else ""
     return (
         f"{carried} Dice overlap [@dice1945] "
         f"was averaged over the structures present in both {'' if elsewhere else 'native '}label maps of a pair"
         f"{' where they were compared' if elsewhere else ''}, the same set for every method; a structure that a method "
-        "lost counted 0, background did not count. Folding is the share of the brain's voxels whose Jacobian "
+        "lost counted 0, and the background did not count. Folding is the share of the brain's voxels whose Jacobian "
         f"determinant is not positive.{also}"
     )
 
@@ -389,13 +416,15 @@ def _downstream(found: Downstream) -> Iterator[str]:
         )
 
 
-def _statistics(comparisons: pd.DataFrame) -> Iterator[str]:
+def _statistics(comparisons: pd.DataFrame, criteria: Criteria) -> Iterator[str]:
     if comparisons.empty:
         return
     yield (
         "Methods were compared on the pairs that both scored, by the mean difference and by d_z, the mean over the "
-        "standard deviation of the differences [@cohen1988; @lakens2013]; |d_z| below 0.2 was called no difference "
-        "[@jena2026]."
+        f"standard deviation of the differences [@cohen1988; @lakens2013]. A difference counted if it exceeded "
+        f"{criteria.margin:g} Dice and |d_z| exceeded {criteria.threshold:g}, below which the published evaluation "
+        "sees no "
+        "difference [@jena2026], or if the whole of its interval lay beyond that margin."
     )
     if comparisons["ci_low"].isna().all():
         yield f"Intervals and p-values were not computed: that takes at least {FEWEST_SUBJECTS} subjects."

@@ -130,7 +130,7 @@ def summary_table(summary: pd.DataFrame) -> Table:
     columns = [
         ShownColumn(key="method", title="Method"),
         ShownColumn(key="variant", title="Variant"),
-        ShownColumn(key="split", title="Pairs of", keep=True),
+        ShownColumn(key="split", title="Class of pairs", keep=True),
         ShownColumn(key="labelling", title="Labelling"),
         ShownColumn(key="evaluation", title="Labels on grid"),
         ShownColumn(key="n_pairs", title="Pairs", kind="count"),
@@ -139,7 +139,7 @@ def summary_table(summary: pd.DataFrame) -> Table:
         ShownColumn(key="median", title="Median", kind="dice", group=dice),
         ShownColumn(key="std", title="SD", kind="dice", group=dice),
         ShownColumn(key="quartiles", title="Quartiles", group=dice, keep=True),
-        ShownColumn(key="robustness_30", title="30 % below", kind="dice", group=dice),
+        ShownColumn(key="robustness_30", title="30th percentile", kind="dice", group=dice),
         ShownColumn(key="dice_initial_mean", title="Initial", kind="dice", group=dice),
         ShownColumn(key="mean_trimmed", title="Mean", kind="dice", group=trimmed),
         ShownColumn(key="median_trimmed", title="Median", kind="dice", group=trimmed),
@@ -177,12 +177,12 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
         ShownColumn(key="first_percent", title="First, %", kind="quantity", group="Had other subjects been drawn"),
         ShownColumn(key="spans", title="Rank, 95 %", group="Had other subjects been drawn", keep=True),
         ShownColumn(key="lacking_percent", title="Lacking, %", kind="quantity", group="Pairs without a score"),
-        ShownColumn(key="mean_zero", title="Mean, those at worst", kind="dice", group="Pairs without a score"),
+        ShownColumn(key="mean_zero", title="Mean, these scored worst", kind="dice", group="Pairs without a score"),
     ]
     caption = (
-        "Ranks on the pairs that all methods scored that are not set aside; ranking.tsv has them for each split too. "
+        "Ranks on the pairs scored by all methods that are not set aside; ranking.tsv has them for each split too. "
         "By certainty: one more than the methods that are better for certain, as in the verdict. How ranks would vary "
-        f"had other subjects been drawn is not told below {FEWEST_FOR_RANKS} subjects."
+        f"had other subjects been drawn cannot be told from fewer than {FEWEST_FOR_RANKS} subjects."
     )
     return make_table("ranking-table", caption, ranking.assign(spans=spans), columns)
 
@@ -202,11 +202,11 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
     data = comparisons.assign(names=names, **{f"{name}_span": ends for name, ends in spans.items()})
     margins = "".join(f"{margin:g}" for margin in comparisons["equivalence_margin"].unique()[:1])
     refused = bool(comparisons["refused"].notna().any())
-    difference, effect, plain = "Difference in mean Dice", "Effect size", "Pairs taken for independent"
+    difference, effect, plain = "Difference in mean Dice", "Effect size", "Pairs treated as independent"
     worst = "Failed pairs scored 0"
     columns = [
         ShownColumn(key="names", title="Comparison"),
-        ShownColumn(key="split", title="Pairs of", keep=True),
+        ShownColumn(key="split", title="Class of pairs", keep=True),
         ShownColumn(key="labelling", title="Labelling"),
         ShownColumn(key="evaluation", title="Labels on grid"),
         ShownColumn(key="n", title="Pairs", kind="count"),
@@ -232,7 +232,8 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
     caption = (
         "Every two methods, on the pairs that both scored and, unless one of them is set aside, every other ranked "
         "method too; where no pair was scored by all, on those of the two. Positive: the first-named is higher. "
-        "Intervals and p-values over subjects, but for those under “pairs taken for independent”, which are too sure."
+        "Intervals and p-values over subjects, but for those under “pairs treated as independent”, which are too "
+        "confident."
     )
     return make_table("comparison-table", caption, data, columns)
 
@@ -282,7 +283,7 @@ def measure_table(summed: pd.DataFrame) -> Table:
         *(ShownColumn(key=f"mean of {name}", title=name, group="Mean", keep=True) for name in labels.values()),
     ]
     caption = (
-        "Every measure that methods are compared by: means over the pairs that all methods have it of; * over other "
+        "Every measure that methods are compared by: means over the pairs for which all methods have it; * over other "
         "pairs, of a method that lacks more than 5 %. What tells of the deformation or of cost ranks no methods by "
         "itself: no deformation at all is perfect and free."
     )

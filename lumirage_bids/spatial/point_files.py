@@ -60,7 +60,7 @@ def read_points(path: Path | str) -> PointSet:
         The file cannot be read.
     BadDataError
         It is no such file, does not say its coordinate system, puts a name at two places, has a row with more cells
-        than columns, or a coordinate is no finite number.
+        than columns, or a coordinate is not a finite number.
     """
     path = Path(path)
     if other := in_place_of_file(path):
@@ -139,7 +139,7 @@ def _place(name: str, row: _Row) -> tuple[float, ...]:
     except ValueError:
         values = []
     if len(values) != 3 or not np.isfinite(values).all():
-        raise ValueError(f"a coordinate of {name!r:.40} is no finite number. Mend or drop it.")
+        raise ValueError(f"a coordinate of {name!r:.40} is not a finite number. Correct or drop it.")
     return tuple(sign * value for sign, value in zip(_SIGNS[row.system], values, strict=True))
 
 
@@ -183,7 +183,7 @@ def _read_json(text: str) -> Iterator[_Row]:
     content = json.loads(text)
     markups = content.get("markups") if isinstance(content, dict) else None
     if not isinstance(markups, list) or not all(isinstance(markup, dict) for markup in markups):
-        raise ValueError("no list 'markups': it is no markups file of Slicer.")
+        raise ValueError("no list 'markups': it is not a markups file of Slicer.")
     for markup in markups:
         system = _system(markup.get("coordinateSystem", "LPS"))  # Slicer's schema has this default
         unit = markup.get("coordinateUnits", "mm")

@@ -55,7 +55,7 @@ _COUNTS = (
     *("n_failed_a", "n_failed_b", "n_unfinished_a", "n_unfinished_b", "n_ahead_lacks"),
 )
 
-_SPREAD_UNKNOWN = "how far the differences spread is known too badly"
+_SPREAD_UNKNOWN = "how far the differences spread is known too poorly"
 
 # Subjects up to which each is left out in turn; of more, how many are of those that leave a difference least sure: two
 # where so many share it that one carries little.

@@ -75,7 +75,7 @@ def _check(file: Path, table: pd.DataFrame, found: Mapping[str, pd.Series[str]])
     if (twice := of[of.duplicated("scan")]).size:
         scan = twice["scan"].iloc[0]
         subjects = " and ".join(of.loc[of["scan"] == scan, "subject"])
-        raise BadDataError(f"{file}: scan {scan} belongs to {subjects}. A scan is of one subject; mend the columns.")
+        raise BadDataError(f"{file}: scan {scan} belongs to {subjects}. A scan is of one subject; correct the columns.")
 
 
 def _find_contradiction(known: Mapping[str, str]) -> list[str]:
@@ -94,5 +94,7 @@ def _find_contradiction(known: Mapping[str, str]) -> list[str]:
         for scan in read.of:
             before = first.setdefault(one[scan], scan)
             if other[before] != other[scan]:
-                return [f"{before} and {scan} are of {told} subject_moving and subject_fixed: the columns count."]
+                return [
+                    f"{before} and {scan} are of {told} subject_moving and subject_fixed: the columns take precedence."
+                ]
     return []

@@ -295,7 +295,7 @@ def _numbers(file: Path, cells: pd.Series[str], column: str) -> pd.Series[float]
         line, value = int(cells.index[bad][0]), cells[bad].iloc[0]
         comma = " Write decimals with a point." if "," in value else ""
         raise BadDataError(
-            f"{file}, line {line}: {column} is {value!r}, which is no number.{comma} No score: leave it empty."
+            f"{file}, line {line}: {column} is {value!r}, which is not a number.{comma} No score: leave it empty."
         )
     about = columns().get(DICE.column if DICE_COLUMN.fullmatch(column) else structure_column(column) or column)
     if about is not None and about.lies is not None:

@@ -124,5 +124,5 @@ def test_lesions_that_methods_see_are_told(tmp_path: Path) -> None:
     lesion = File(path=tmp_path / "1_lesion.nii", dataset=tmp_path)
     scans = [replace(scan(tmp_path, "1"), lesion=lesion), scan(tmp_path, "2")]
     (told,) = (text for text in warnings(plan(tmp_path, scans)) if "lesion" in text)
-    assert told.startswith("1 scan(s) have a file of a lesion mask: greedy sees the lesions as they are. ")
+    assert told.startswith("1 scan(s) have a lesion mask: greedy sees the lesions as they are. ")
     assert not [text for text in warnings(plan(tmp_path, [*scans[1:], scan(tmp_path, "3")])) if "lesion" in text]

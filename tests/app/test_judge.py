@@ -170,7 +170,7 @@ def test_few_structures_bound_the_headline(tmp_path, capsys):
     for n, bound in ((3, True), (139, False)):
         file = written(table(subject=0.004).assign(n_structures=n), tmp_path, columns)
         assert main(["judge", str(file)]) == 0
-        assert (f"The scores are of {n} structure(s) a pair" in capsys.readouterr().out) == bound
+        assert (f"The scores are of {n} structure(s) per pair" in capsys.readouterr().out) == bound
 
 
 def test_labels_from_intensities_get_no_verdict_where_the_table_lies_in_its_output(tmp_path, capsys):
@@ -239,7 +239,7 @@ def test_few_structures_that_the_table_names_bound_the_headline(tmp_path, capsys
         assert told in capsys.readouterr().out
     file = written(pairs.assign(dice=pairs["dice_mean"], n_structures=3), tmp_path, [*KEYS, "dice", "n_structures"])
     assert main(["judge", str(file), "--score", "dice"]) == 0
-    assert "The scores are of 3 structure(s) a pair" in capsys.readouterr().out
+    assert "The scores are of 3 structure(s) per pair" in capsys.readouterr().out
 
 
 def test_structures_that_do_not_make_up_the_mean_make_no_claim(tmp_path, capsys):

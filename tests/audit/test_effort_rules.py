@@ -30,7 +30,7 @@ def test_equal_effort_is_no_finding():
 @pytest.mark.parametrize(
     ("similarity", "effort", "told"),
     [
-        ("mi", FULL, "another similarity on pairs of equal contrast"),
+        ("mi", FULL, "different similarities on pairs of equal contrast"),
         ("lncc", QUICK, "no iteration at full resolution by syn"),
         ("lncc", ((8, 200), (4, 100), (2, 50)), "no iteration at full resolution by syn"),
         ("lncc", ((8, 20), (4, 10), (2, 5), (1, 2)), "far fewer iterations by syn"),

@@ -32,7 +32,7 @@ def test_labels_from_intensities_beside_others_are_noted():
     finding = found(beside)["labels-from-intensities"]
     assert (finding.severity, finding.what) == (
         "note",
-        "Labels of tissue are made from the intensities that are registered: their overlap does not tell which "
+        "Labels of tissue are made from the intensities that are registered: their overlap does not show which "
         "method is better.",
     )
     assert finding.evidence.startswith("The labels (tissue) are classes")
@@ -86,7 +86,7 @@ def test_absent_structures_under_the_other_rules():
     rows = c.structures["braincolor"]
     here = rows.loc[rows["method"] == "greedy", [f"dice_{i}" for i in range(1, 5)]].mean(axis=1).mean()
     assert f"greedy {here:.3f}, scored as 0 {here * 4 / 5:.3f}, as 1 {(here * 4 + 1) / 5:.3f}" in finding.evidence
-    assert "1.0 of 5 a pair" in finding.evidence
+    assert "1.0 of 5 per pair" in finding.evidence
     assert "1 in every pair" in finding.evidence
     assert finding.severity == "moderate"
 

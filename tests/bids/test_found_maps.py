@@ -112,7 +112,7 @@ def test_derivatives_without_label_maps_are_named_with_what_they_have(tmp_path: 
     folder = mgz / "sub-1/anat"
     command = f"nib-convert {folder}/sub-1_desc-aseg_dseg.mgz {folder}/sub-1_desc-aseg_dseg.nii.gz"
     assert notes[0].endswith(
-        f"; brain masks are. 2 map(s) are no NIfTI files: {folder}/sub-1_desc-aseg_dseg.mgz. To convert it: {command}"
+        f"; brain masks are. 2 map(s) are not NIfTI files: {folder}/sub-1_desc-aseg_dseg.mgz. To convert it: {command}"
     )
     assert notes[1].endswith(f"{tmp_path}/empty.")
 
@@ -287,7 +287,7 @@ def test_maps_in_other_formats_are_told_also_beside_maps_that_can_be_used(tmp_pa
     assert "sub-2_seg-x_dseg.mgz" in hint
     assert "nib-convert" in hint
     (note,) = other.notes
-    assert note.startswith("Not used from derivatives 'd': 2 map(s) are no NIfTI files: ")
+    assert note.startswith("Not used from derivatives 'd': 2 map(s) are not NIfTI files: ")
     assert "nib-convert" in note
 
 

@@ -83,8 +83,8 @@ def test_points_without_a_common_name_are_refused(tmp_path: Path) -> None:
     [
         ("", "no column name, x, y, z"),
         ("name\tx\ty\nAC\t0\t0\n", "no column z"),
-        (HEADER + "AC\t0\tleft\t0\n", "'AC' is no finite number"),
-        (HEADER + "AC\t0\tinf\t0\n", "'AC' is no finite number"),
+        (HEADER + "AC\t0\tleft\t0\n", "'AC' is not a finite number"),
+        (HEADER + "AC\t0\tinf\t0\n", "'AC' is not a finite number"),
         (HEADER + "AC\t0\t0\t0\nAC\t1\t1\t1\n", "'AC' is there twice"),
     ],
 )
@@ -144,7 +144,7 @@ def test_landmarks_are_found_by_their_names(tmp_path: Path) -> None:
     assert not set(first.raters) & set(first.needs())
     assert not dataset.scans[1].landmarks.present
     how_many, absent = dataset.notes[-2:]
-    assert how_many == "Landmarks: of 2 of 4 scans, and as 0 to 2 raters a scan placed them."
+    assert how_many == "Landmarks: of 2 of 4 scans, and as placed by 0 to 2 raters per scan."
     assert absent.startswith("What raters placed on 1 of these scans is not here; ")
     assert absent.endswith("rater02_afids.fcsv")
     assert "datalad get -d" in absent
@@ -170,7 +170,7 @@ def test_the_protocol_finds_what_openneuro_has(tmp_path: Path) -> None:
     dataset = attach_landmarks(look(tmp_path / "ds004470"), given.landmark_pattern, given.rater_pattern)
     assert len(dataset.scans) == 32
     assert all(scan.landmarks and len(scan.raters) == 3 and not scan.present for scan in dataset.scans)
-    assert dataset.notes[-1] == "Landmarks: of 32 of 32 scans, and as 3 raters a scan placed them."
+    assert dataset.notes[-1] == "Landmarks: of 32 of 32 scans, and as placed by 3 raters per scan."
 
 
 def test_what_a_run_put_down_of_landmarks_is_no_file_of_landmarks(tmp_path: Path) -> None:

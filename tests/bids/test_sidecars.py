@@ -102,7 +102,7 @@ def test_what_cannot_be_used_is_told_from_what_was_mended(tmp_path: Path) -> Non
     found = read_sidecars([tmp_path / name for name in (*contents, "gone")], {"run"})
     assert found.contents == {tmp_path / "good": {"a": 1}, tmp_path / "odd": {}}
     assert {path.name for path in found.unusable} == {"bad", "list", "deep", "gone"}
-    assert list(found.mended) == [tmp_path / "odd"]
+    assert list(found.repaired) == [tmp_path / "odd"]
 
 
 def test_a_file_with_several_odd_fields_is_noted_once(tmp_path: Path) -> None:

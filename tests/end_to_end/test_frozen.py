@@ -47,7 +47,7 @@ def test_a_frozen_plan_is_kept_and_shown(demo_dataset: Path, tmp_path: Path) -> 
     group = run_program([demo_dataset, out, "group", "--no-pictures", "--freeze", plan])
     assert group.code == 0, group.said
     assert f"Frozen plan: digest {digest}: not followed in 1 respect, see the notes" in group.said
-    assert "OTHERWISE THAN FROZEN: " in group.said
+    assert "NOT AS FROZEN: " in group.said
     page = (out / "group" / "report.html").read_text()
     assert page.count(digest) >= 2
-    assert "OTHERWISE THAN FROZEN: " in page
+    assert "NOT AS FROZEN: " in page

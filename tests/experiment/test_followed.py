@@ -97,7 +97,7 @@ def test_rows_of_other_pairs_are_named(study: Study, output: Output) -> None:
     rows["manual"].loc[0, "fixed"] = "sub-9_T1w"
     found = follow(output, rows)
     assert found is not None
-    assert found.notes == ["OTHERWISE THAN FROZEN: 1 row(s) of pairs that are not in the plan: sub-1_T1w → sub-9_T1w."]
+    assert found.notes == ["NOT AS FROZEN: 1 row(s) of pairs that are not in the plan: sub-1_T1w → sub-9_T1w."]
     assert found.left == 1
 
 
@@ -108,4 +108,4 @@ def test_other_criteria_are_named(study: Study, output: Output) -> None:
     (output / "config" / "20260101T000000Z-a.toml").write_text(tomli_w.dumps({"statistics": statistics}))
     found = follow(output, rows)
     assert found is not None
-    assert found.notes == ["OTHERWISE THAN FROZEN: margin 0.02 → 0.05 in the statistics."]
+    assert found.notes == ["NOT AS FROZEN: margin 0.02 → 0.05 in the statistics."]

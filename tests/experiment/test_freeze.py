@@ -169,7 +169,7 @@ def test_a_file_that_is_not_there_or_was_changed_is_refused(study: Study) -> Non
     with pytest.raises(UsageError, match="changed after it was frozen"):
         study.run(PROTOCOL.replace("margin = 0.02", "margin = 0.03"))
     study.file.write_text("[statistics]\n")
-    with pytest.raises(UsageError, match="is no frozen plan"):
+    with pytest.raises(UsageError, match="is not a frozen plan"):
         study.run()
 
 
@@ -218,7 +218,7 @@ def test_a_run_that_is_not_given_the_plan_is_told_what_it_does_otherwise(study: 
     given, told = consider(*study.found(PROTOCOL.replace("0.5", "0.25"), freeze=None))
     assert given is None
     assert told[0].startswith("WARNING: OUT_DIR is held to a frozen plan, digest ")
-    assert told[1] == "  otherwise than frozen: arm greedy: method step 0.5 → 0.25"
+    assert told[1] == "  not as frozen: arm greedy: method step 0.5 → 0.25"
 
 
 def test_another_version_of_the_program_is_told_and_not_refused(study: Study) -> None:

@@ -35,8 +35,8 @@ def test_what_is_long_or_bears_the_name_of_its_table_is_told_in_short() -> None:
 def test_steps_code_and_reference_are_told() -> None:
     later = {**FACTS, "revisions": {"preparation": 2, "score": 1}, "code": {"run.sh": "b2"}, "reference": "sub-2_T1w"}
     assert differences(FACTS, later) == (
-        "scans are prepared in another way (revision 1 → 2); the program or the source of the method changed: run.sh; "
-        "all scans are aligned to sub-2_T1w, before to sub-1_T1w"
+        "scans are prepared differently (revision 1 → 2); the program or the source of the method changed: run.sh; "
+        "all scans are aligned to sub-2_T1w, formerly to sub-1_T1w"
     )
     assert "not on record" in differences(None, FACTS)
 

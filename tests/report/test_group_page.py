@@ -204,7 +204,7 @@ def test_sloppy_marks_page_and_figures(tmp_path: Path):
         ),
         ({"gains": {"syn": 0.2}, "failing": 1.0}, "No pair was scored."),
         ({"subjects": 0}, "There is no pair in the score table"),
-        ({"subjects": 2, "kinds": ("T1w",)}, "No winner can be told"),
+        ({"subjects": 2, "kinds": ("T1w",)}, "No winner can be named"),
     ],
 )
 def test_thin_tables_are_met_with_words(tmp_path: Path, kind: dict[str, object], said: str):

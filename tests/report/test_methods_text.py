@@ -41,6 +41,7 @@ def facts(pairs: pd.DataFrame, **given: object) -> DoneRun:
     audited = AuditedRun(
         pairs=pairs,
         sources={"braincolor": "existing maps", "tissue": "atropos: three tissues"},
+        labellers={"braincolor": MadeBy(labeller="existing"), "tissue": MadeBy(labeller="atropos")},
         methods={"mine": "greedy", "ants_syn": "ants_syn"},
         preparations={
             "default": {"spacing": 1.0, "skull_strip": True, "percentiles": [1, 99], "crop": "brain", "margin_mm": 10}
@@ -74,10 +75,10 @@ def test_what_a_method_went_on_from_is_told_and_cited():
     onward = {"default": {"mine": (Started(name="net", method="lapirn", parameters={"flavour": "diff"}),)}}
     trained = {"mine": methods.method("lapirn").training}
     run = replace(run, audited=replace(run.audited, started=onward, training=trained))
-    (told,) = [p for p in methods_text(run) if p.startswith("Method mine")]
-    assert "It went on from the displacement that net (LapIRN: pretrained" in told
-    assert "parameters: flavour diff" in told
-    assert "What it went on from was trained on skull-stripped T1w scans of OASIS" in told
+    (told,) = [p for p in methods_text(run) if p.startswith("The method mine")]
+    assert "It refined, as an instance optimisation, the displacement that net (LapIRN, a pretrained" in told
+    assert "with flavour = diff)" in told
+    assert "That network was trained on skull-stripped T1w scans of OASIS" in told
     assert "mok2020" in {reference.key for reference in find_cited([told])}
 
 
@@ -93,9 +94,10 @@ def test_the_text_says_what_was_done():
     for piece in (
         "10 scans of 10 subjects were found by PyBIDS 0.22.0 (Yarkoni et al., 2019). 90 ordered pairs",
         "resampled to 1 mm, skull-stripped, winsorised at percentiles 1 and 99",
-        "Method mine: FireANTs greedy",
-        "It optimised MIND-SSC (Heinrich et al., 2013). Parameters: scales 4 2 1, similarity auto.",
-        "Labelling tissue (Avants et al., 2011; Tustison et al., 2010): atropos: three tissues.",
+        "The method mine was FireANTs' greedy method, which finds one diffeomorphic warp (Jena et al., 2024).",
+        "It optimised MIND-SSC (Heinrich et al., 2013). Its parameters were scales = 4, 2, 1; similarity = auto.",
+        "The label maps of braincolor were given.",
+        "Atropos in the intensities of the images (Avants et al., 2011; Tustison et al., 2010).",
         "- Yarkoni T, Markiewicz CJ, de la Vega A, et al. (2019). PyBIDS: Python tools for BIDS datasets.",
     ):
         assert piece in told
@@ -129,13 +131,13 @@ def test_carried_labels_name_and_cite_what_is_carried():
     synthseg, manual = [
         citation_markdown([p])
         for p in methods_text(facts(pairs, audited=AuditedRun(pairs=pairs, sources=sources, labellers=labellers)))
-        if p.startswith("Labelling")
+        if p.startswith("The label maps of")
     ]
     assert "Chen" in synthseg
     assert "Billot" in synthseg
-    assert "synthseg of the T1w scan" in synthseg
+    assert "are those of synthseg for the T1w scan of the session" in synthseg
     assert "Billot" not in manual
-    assert "manual of the T1w scan." in manual
+    assert "those of manual for the T1w scan" in manual
 
 
 def test_intervals_that_were_refused_are_not_described():
@@ -153,8 +155,8 @@ def test_a_run_without_records_still_has_a_text():
     pairs = pairs_of(gains={"unknown": 0.1}).assign(start=None)
     bare = facts(pairs, arms={}, versions={}, reference="", audited=AuditedRun(pairs=pairs))
     told = methods_text(bare)
-    assert "Method unknown." in told
-    assert "Labelling braincolor." in told
+    assert "The method unknown is not described in the records of the run." in told
+    assert "The label maps of braincolor are not described in the records of the run." in told
 
 
 def test_text_from_the_data_cannot_break_the_files():

@@ -31,7 +31,7 @@ def test_comparisons_show_the_bootstrap_before_the_tests_of_independent_pairs():
     pairs, _ = score_table(subjects=12, kinds=("T1w",), gains=GAINS)
     table = comparison_table(compare(pairs))
     groups = [group for group, _ in table.groups if group]
-    assert groups == ["Difference in mean Dice", "Effect size", "Failed pairs scored 0", "Pairs taken for independent"]
+    assert groups == ["Difference in mean Dice", "Effect size", "Failed pairs scored 0", "Pairs treated as independent"]
     assert cells(table, "Comparison")[:3] == ["greedy − identity", "syn − identity", "syn − greedy"]
     assert cells(table, "Subjects") == ["12"] * len(table.rows)
     assert "p within ± 0.01 (Holm)" in titles(table)
@@ -49,7 +49,7 @@ def test_refused_intervals_show_the_reason():
 def test_the_summary_shows_failures_of_every_kind():
     pairs, _ = score_table(gains={"identity": 0.0, "syn": -0.3}, failing=0.2)
     table = summary_table(summarise(pairs))
-    place = [cells(table, "Method"), cells(table, "Pairs of")]
+    place = [cells(table, "Method"), cells(table, "Class of pairs")]
     row = list(zip(*place, strict=True)).index(("syn", "all"))
     scored = int(cells(table, "Pairs")[row]) - int(cells(table, "Failed")[row])
     assert cells(table, "Below initial")[row] == str(scored)

@@ -14,7 +14,7 @@ SIGNED = "1, positive where b is better"
 KINDS = {
     "certain": "a difference, beyond margin and threshold or surely beyond the margin, also at worst for the one ahead",
     "doubted": "as certain, but not with the pairs at worst that the one ahead lacks, or by one subject alone",
-    "small": "surely a difference, but that it counts by margin and threshold is not shown",
+    "small": "surely a difference, but not shown to matter by margin and threshold",
     "equivalent": "surely within the margin",
     "identical": "the same in every pair",
     "open": "neither a difference nor equivalence is shown",

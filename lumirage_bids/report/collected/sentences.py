@@ -126,7 +126,8 @@ def _mean(row: _Row, a: str, b: str, criteria: Criteria) -> str:
         return f"On average over datasets like these, {b} and {a} differ by less than {criteria.margin:g} Dice: {told}."
     if row["p_holm"] < criteria.alpha:
         return (
-            f"On average over datasets like these, {better} is above {worse}, but that it counts is not shown: {told}."
+            f"On average over datasets like these, {better} is above {worse}, but the difference is not shown to "
+            f"matter: {told}."
         )
     return f"Not certain which of {b} and {a} is ahead on average over datasets: {told}."
 

@@ -18,7 +18,7 @@ from lumirage_bids.stats.classes import FLOOR, primary_class, splits_of_each
 from lumirage_bids.stats.family import OneFamily, correct_together
 from lumirage_bids.stats.random_effects import ARMS, FEWEST_DEGREES, sum_up_experiments
 
-TOO_FEW = "its error is known too badly"
+TOO_FEW = "its error is known too poorly"
 """Why an experiment of few subjects is not summed up with others."""
 
 

@@ -135,7 +135,7 @@ def couple_table(summed: Summed) -> Table:
 
 def _tell_found(row: Mapping[Hashable, Any]) -> str:
     kind = str(row["finding"])
-    return {"open": "not certain", "unknown": "not tested", "small": "not shown to count"}.get(kind, kind)
+    return {"open": "not certain", "unknown": "not tested", "small": "not shown to matter"}.get(kind, kind)
 
 
 def together_table(summed: Summed) -> Table:

@@ -90,7 +90,7 @@ def dice_against_cost(
         grid[0].set_ylabel("Mean Dice of a pair")
         headline(
             figure,
-            f"What a registration costs and brings: {labelling}, {split}",
+            f"Accuracy against cost: {labelling}, {split}",
             f"{tell_pairs(cost.n for cost in of.values())}. Marks: medians over pairs; bars: quartiles. "
             "Better is up and to the left.",
         )

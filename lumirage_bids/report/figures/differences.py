@@ -103,7 +103,7 @@ def paired_differences(
         _finish(axes, names, shown, what, sign)
         left_out = "" if len(shown) == len(kept) else f" The {len(shown)} of {len(kept)} with the largest |d_z|."
         definition = (
-            f"Points: single pairs, at most {MAX_POINTS} a row, blue where the first-named is better. Diamond: mean"
+            f"Points: single pairs, at most {MAX_POINTS} per row, blue where the first-named is better. Diamond: mean"
             f"{', hollow without an interval' if shown['ci_low'].isna().any() else ''}. "
             f"{interval_words(bool(shown['ci_low'].notna().any()))} Grey: within ± {margin:g}.{left_out}"
         )

@@ -89,7 +89,7 @@ def dice_against_information(
             figure,
             f"Dice and what the image tells of the labels: {labelling}",
             f"n = {of['index'].nunique()} structures, {by_scan['fixed'].nunique()} fixed scans. Marks: means "
-            "over pairs of different subjects, where there are such. ρ: Spearman’s rank correlation, left and right.",
+            "over pairs of different subjects, where there are any. ρ: Spearman’s rank correlation, left and right.",
         )
     return figure
 

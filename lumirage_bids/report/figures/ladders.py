@@ -31,7 +31,7 @@ _IN_A_ROW = 4
 
 
 def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
-    """Draw means over the size of each perturbation, a line a method: measures of accuracy and of the deformation.
+    """Draw means over the size of each perturbation, one line per method: measures of accuracy and of the deformation.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
         for axes in grid[len(panels) :]:
             axes.remove()
         definition = f"Means over {tell_pairs(rows['n'])}. {interval_words(bool(rows['ci_low'].notna().any()))}"
-        headline(figure, f"What methods bear: {labelling}", definition)
+        headline(figure, f"Robustness: {labelling}", definition)
         arms = [Arm("", method) for method in methods]
         colours, markers = arm_colours(arms), arm_markers(arms)
         marks = [Line2D([], [], marker=markers[a], color=colours[a], markersize=4) for a in arms]
@@ -101,7 +101,8 @@ class Ladders(OfLabelling):
     def alt(self, shown: Shown, labelling: str) -> str:
         """The axes."""
         return (
-            f"Curves of scores over the size of each perturbation, a line a method, {labelling}. The tables have them."
+            f"Curves of scores over the size of each perturbation, one line per method, {labelling}. The tables "
+            "have them."
         )
 
     def draw(self, shown: Shown, labelling: str) -> Figure | None:

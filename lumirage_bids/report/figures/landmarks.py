@@ -65,7 +65,9 @@ def landmark_dots(landmarks: pd.DataFrame) -> Figure:
         definition = f"Means over {tell_pairs(rows['n'])}. {interval_words(bool(rows['ci_low'].notna().any()))}"
         headline(figure, "Error of each landmark", definition)
         marks = [*legend_marks(arms), *([Patch(color=_FLOOR)] if floor else [])]
-        legend_below(figure, marks, [*arm_labels(arms).values(), *(["left by raters alone"] if floor else [])])
+        legend_below(
+            figure, marks, [*arm_labels(arms).values(), *(["left by raters' disagreement alone"] if floor else [])]
+        )
     return figure
 
 

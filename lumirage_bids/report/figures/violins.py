@@ -116,7 +116,7 @@ def dice_violins(
             axes.set_ylabel(f"{what[0].upper()}{what[1:]} of a pair\n{better_words(higher_is_better)}")
         definition = (
             "n, above: scored pairs. Shape: kernel density between the lowest and the highest pair. "
-            f"Points: single pairs, at most {MAX_POINTS} a violin."
+            f"Points: single pairs, at most {MAX_POINTS} per violin."
         )
         headline(figure, f"{what[0].upper()}{what[1:]} of each pair: {labelling}", definition)
         figure.legend(
@@ -200,7 +200,7 @@ class Violins(OfLabelling):
         """What shape and points are."""
         return (
             f"Mean Dice of each pair, {labelling}. Shape: kernel density, cut at the lowest and the highest pair. "
-            f"Points: single pairs, at most {MAX_POINTS} a violin, evenly through their ranking. n: scored pairs."
+            f"Points: single pairs, at most {MAX_POINTS} per violin, evenly through their ranking. n: scored pairs."
         )
 
     def alt(self, shown: Shown, labelling: str) -> str:

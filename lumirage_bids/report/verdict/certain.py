@@ -15,8 +15,8 @@ from lumirage_bids.stats.layout import APART
 
 #: What a single split may say of a difference that is shown over all pairs.
 _IN_SPLITS = (
-    *("certain in", "the other way round in", "not shown to count in"),
-    "the other way round, though not shown to count, in",
+    *("certain in", "the other way round in", "not shown to matter in"),
+    "the other way round, though not shown to matter, in",
     *("equivalent in", "the same in every pair of", "not certain in", "not tested in"),
 )
 MOST = 6  # sentences of one kind; the tables have all
@@ -81,11 +81,12 @@ def doubts(scene: Scene, r: Relation) -> str:
     if r.hangs_on:
         without = scene.words.size(r.row["without_difference"], sign=True)
         told.append(
-            f"It hangs on one subject, {r.hangs_on}: without it {r.row['method_b']} − {r.row['method_a']} is {without} "
+            f"It hinges on one subject, {r.hangs_on}: without that subject {r.row['method_b']} − {r.row['method_a']} "
+            f"is {without} "
             f"(p = {p_value(r.row['without_p'])}, not corrected).".replace("= <", "<")
         )
     if r.certain and r.d_z_low < scene.criteria.threshold and not scene.criteria.is_beyond(r.low):
-        told.append(f"Certain is the order, not that it counts: d_z may be below {scene.criteria.threshold:g}.")
+        told.append(f"The order is certain, but not that it matters: d_z may be below {scene.criteria.threshold:g}.")
     if isinstance(r.row["left_out"], str) and r.row["left_out"]:
         told.append(f"Over the other pairs only: {r.row['left_out']} left out, too few {r.units}.")
     if r.row["n_smallest"] < r.row["n_subjects"] and r.row["n_smallest"] < 6:

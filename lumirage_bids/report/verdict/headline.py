@@ -24,9 +24,9 @@ def tell_lacking(scene: Scene) -> Iterator[str]:
     """What lacks pairs: the run, arms that are set aside, those not finished, then those that lack a few."""
     if scene.planned is not None and scene.done < scene.planned:
         left = f"{count(scene.planned - scene.done)} of {count(scene.planned)}"
-        yield f"Not finished: {left} planned pairs are not done by any method."
+        yield f"Not finished: {left} planned pairs have not been done by any method."
     if scene.absent:
-        yield f"Not here: {few(list(scene.absent))}, without any pair of this labelling."
+        yield f"Without any pair of this labelling: {few(list(scene.absent))}."
     if scene.unscored:
         every = scene.unscored + max(s.planned for s in scene.standings)
         yield f"{count(scene.unscored)} of {count(every)} pairs have no {scene.words.noun} of any method."
@@ -64,8 +64,9 @@ def _core(scene: Scene) -> Iterator[str]:
         yield f"Only {own['name']} {_tell_only(scene)}{beside}: {told}. There is no method to compare it with."
     elif not ranked and any(not s.set_aside for s in competitors):
         yield (
-            "No winner can be told: no pair was scored by all methods, so their means are over different pairs and are "
-            "not compared; what follows compares them in twos."
+            "No winner can be named: no pair was scored by all methods, so their means are over different pairs and "
+            "are "
+            "not compared; what follows compares them two by two."
         )
     elif not ranked:
         yield "No method scored enough of its pairs to be ranked."
@@ -114,13 +115,13 @@ def set_against(scene: Scene, name: str, r: Relation) -> str:
     if r.ahead or r.kind == "small":
         where = scene.words.above if r.better == name else scene.words.below
         told = f"{name} is {where} {other}{by}{_doubt(scene, [r])}"
-        return told if r.ahead else f"{told}; that it counts is not shown"
+        return told if r.ahead else f"{told}; the difference is not shown to matter"
     return {
         "equivalent": f"{name} is equivalent to {other}",
         "identical": f"{name} is the same as {other} in every pair",
         "open": f"that {name} differs from {other} is not certain",
         "turned": f"that {name} differs from {other} is not certain: failures turn it around",
-    }.get(r.kind, f"how surely {name} differs from {other} is not known: {r.row['refused']}")
+    }.get(r.kind, f"how certain the difference between {name} and {other} is cannot be said: {r.row['refused']}")
 
 
 def _tell_lead(scene: Scene, ranked: Sequence[Standing]) -> str:
@@ -182,7 +183,7 @@ def _tell_size(scene: Scene, behind: Sequence[Relation]) -> str:
         f"{r.worse} by {scene.words.size(r.difference)}{interval(scene, r)}{_tell_faint(scene, r)}"
         for r in behind[:_MOST]
     ]
-    more = [f"{len(behind) - _MOST} more by more"] if len(behind) > _MOST else []
+    more = [f"{len(behind) - _MOST} others by more"] if len(behind) > _MOST else []
     return ", ".join([*parts, *more])
 
 
@@ -206,7 +207,7 @@ def _doubt(scene: Scene, relations: Sequence[Relation]) -> str:
     if hanging := [r for r in relations if r.hangs_on]:
         some = f" over {few([r.worse for r in hanging])}" if len(hanging) < len(relations) else ""
         subjects = and_join(list(dict.fromkeys(r.hangs_on for r in hanging)))
-        return f", but not for certain{some}: it hangs on {subjects} alone"
+        return f", but not for certain{some}: it hinges on {subjects} alone"
     return tell_reach(scene, relations)
 
 
@@ -218,7 +219,7 @@ def tell_reach(scene: Scene, relations: Sequence[Relation]) -> str:
 
 
 def _level(scene: Scene, first: Standing, level: Sequence[Relation], several: bool) -> str:
-    """Tell of methods that nobody leads, those apart that are surely behind, though not shown to count."""
+    """Tell of methods that nobody leads, those apart that are surely behind, though not shown to matter."""
     small = [r for r in level if r.kind == "small"]
     rest = [r for r in level if r.kind != "small"]
     if not small:
@@ -249,8 +250,8 @@ def _not_shown_to_count(scene: Scene, name: str, small: Sequence[Relation]) -> s
     ]
     return (
         f"{name} is {scene.words.above} {few(_name_others(name, small))} by {by}{' at most' * (len(small) > 1)}"
-        f"{_doubt(scene, small)}, {'but' if all(r.shown for r in small) else 'and'} that it counts is not shown "
-        f"({and_join(missed)})"
+        f"{_doubt(scene, small)}, {'but' if all(r.shown for r in small) else 'and'} the difference is not shown to "
+        f"matter ({and_join(missed)})"
     )
 
 
@@ -292,8 +293,9 @@ def tell_hidden(scene: Scene, r: Relation) -> str:
         return ""
     size, p = scene.words.size(r.row["hiding_difference"], sign=True), p_value(r.row["hiding_p"])
     return (
-        f" One subject, {r.hidden_by}, makes it so: without it {r.row['method_b']} − {r.row['method_a']} would be "
-        f"{size} (p = {p}, corrected for its choice); look at it before leaving it out.".replace("= <", "<")
+        f" One subject, {r.hidden_by}, makes it so: without that subject {r.row['method_b']} − {r.row['method_a']} "
+        "would be "
+        f"{size} (p = {p}, corrected for the choice); look at that subject before leaving it out.".replace("= <", "<")
     )
 
 
@@ -312,7 +314,7 @@ def _tell_means(scene: Scene, ranked: Sequence[Standing], found: Sequence[Relati
     more = f" and {len(ranked) - _MOST} more" if len(ranked) > _MOST else ""
     why = str(found[0].row["refused"]) if found else "no two methods share a scored pair"
     mean = scene.words.mean[0].upper() + scene.words.mean[1:]
-    return f"No winner can be told: {why}. {mean} over {_pairs(scene, ranked[0])}: {means}{more}."
+    return f"No winner can be named: {why}. {mean} over {_pairs(scene, ranked[0])}: {means}{more}."
 
 
 def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
@@ -320,7 +322,7 @@ def _ifs(scene: Scene, first: Standing, used: Sequence[Relation]) -> str:
     told = list(_two_changed(scene, used))
     if out := list(dict.fromkeys(str(r.row["left_out"]) for r in used if _is_given(r.row["left_out"]))):
         n = max(int(r.row["n_left_out"]) for r in used)
-        told.append(f"All of this is without the {count(n)} pairs of groups of too few subjects: {and_join(out)}.")
+        told.append(f"All of this leaves out the {count(n)} pairs of groups with too few subjects: {and_join(out)}.")
     told += _no_gain(scene, [first.name, *_name_others(first.name, [r for r in used if not _leads(first, r)])])
     told += _tell_one_sided(used)
     told += _tell_better_aside(scene, first)
@@ -343,14 +345,17 @@ def _no_gain(scene: Scene, top: Sequence[str]) -> Iterator[str]:
     ]
     if told:
         more = [f"{count(len(told) - _MOST)} more of this kind, below"] if len(told) > _MOST else []
-        yield f"Mind: {'; '.join([*told[:_MOST], *more])}."
+        yield f"Note: {'; '.join([*told[:_MOST], *more])}."
 
 
 def _two_changed(scene: Scene, used: Sequence[Relation]) -> Iterator[str]:
     """Arms of which two things differ, where no third arm tells which of the two makes a difference."""
     mixed = list(dict.fromkeys(name for r in used if scene.is_confounded(r) for name in (r.better, r.worse)))
     if mixed:
-        yield f"Method and variant both differ between {few(mixed)}: which of the two makes a difference is not told."
+        yield (
+            f"Method and variant both differ between {few(mixed)}: which of the two makes the difference cannot be "
+            "told."
+        )
 
 
 def _tell_one_sided(used: Sequence[Relation]) -> Iterator[str]:
@@ -358,7 +363,7 @@ def _tell_one_sided(used: Sequence[Relation]) -> Iterator[str]:
     one = {"moving subjects": "fixed", "fixed subjects": "moving"}
     held = [(one[r.row["resampled"]], r.row["holds_for"]) for r in used if r.known and r.row["resampled"] in one]
     for side, subject in dict.fromkeys(held):
-        yield f"This holds for one {side} subject alone, {subject}."
+        yield f"This holds for one {side} subject only, {subject}."
 
 
 def _tell_better_aside(scene: Scene, first: Standing) -> Iterator[str]:
@@ -369,7 +374,8 @@ def _tell_better_aside(scene: Scene, first: Standing) -> Iterator[str]:
         if s.set_aside and ahead > 0 and scene.criteria.is_beyond(ahead):
             means = ", ".join(f"{x.name} {scene.words.value(x.mean_at_worst)}" for x in (s, first))
             yield (
-                f"Mind: {s.name}, set aside, has the better mean all the same: over all pairs, those without a score "
+                f"Note: {s.name}, which was set aside, still has the better mean: over all pairs, with those without "
+                "a score "
                 f"counted as {scene.words.worst}, {means} (not tested)."
             )
 

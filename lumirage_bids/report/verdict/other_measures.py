@@ -18,8 +18,8 @@ _MOST = 6  # couples that are told of a measure, arms that fold
 _MOST_BESIDE = 5  # arms whose folding is told beside it
 #: What a measure says of some of the arms behind, by kind of its relation.
 _OF_SOME = (
-    *(("certain", "agrees of"), ("identical", "is the same in every pair of"), ("equivalent", "finds equivalent")),
-    ("", "does not tell of"),
+    *(("certain", "agrees about"), ("identical", "is the same in every pair for"), ("equivalent", "finds equivalent")),
+    ("", "is inconclusive about"),
 )
 
 
@@ -43,7 +43,7 @@ def mind(scene: Scene, names: Sequence[str]) -> str:
     if not scene.any_certain:
         return ""
     told = [*_tell_folding(scene, names, []), *_tell_better_elsewhere(scene, names, [])]
-    return f" Mind: {', and '.join(told)}." if told else ""
+    return f" Note: {', and '.join(told)}." if told else ""
 
 
 def tell_agreement(scene: Scene, behind: Sequence[Relation]) -> str:
@@ -69,7 +69,7 @@ def tell_agreement(scene: Scene, behind: Sequence[Relation]) -> str:
                 f"{called} is the same in every pair" if "identical" in of else f"{called} finds them equivalent"
             )
     if silent:
-        told.append(f"{and_join(silent)} {'do' if len(silent) > 1 else 'does'} not tell")
+        told.append(f"{and_join(silent)} {'are' if len(silent) > 1 else 'is'} inconclusive")
     start = [f"{and_join(agree)} agree{'s' * (len(agree) == 1)}"] if agree else []
     return f" {'; '.join([*start, *told])}." if start or told else ""
 
@@ -91,7 +91,7 @@ def tell_support(scene: Scene, r: Relation) -> str:
             fooled = f", but confirms nothing: {_name_arms(scene, above)} better than {r.better} by it" if above else ""
             parts.append(f"{called} {verb}{how} ({size}){fooled}")
         else:
-            parts.append(f"{called} does not tell")
+            parts.append(f"{called} is inconclusive")
     return f" Other measures: {', '.join(parts)}." if parts and r.certain else ""
 
 
@@ -158,10 +158,10 @@ def _shows(scene: Scene, measure: str, found: Sequence[tuple[Relation, Relation 
         each = [
             f"{_name_arms(scene, fooled[name])} better than {name}" for name in dict.fromkeys(r.better for r in void)
         ]
-        parts.append(f"confirms nothing of {count(len(void))} ({'; '.join(each)})")
+        parts.append(f"confirms nothing about {count(len(void))} ({'; '.join(each)})")
     if len(open_) == len(found) > 1:
-        return "tells of none"
-    for rows, what in ((equal, "finds equivalent"), (open_, "does not tell of")):
+        return "is inconclusive about all"
+    for rows, what in ((equal, "finds equivalent"), (open_, "is inconclusive about")):
         if rows:
             each = [f"{r.better} and {r.worse}" for r in rows[:_MOST]]
             parts.append(f"{what} {count(len(rows))} ({'; '.join(each)}{'; …' * (len(rows) > _MOST)})")
@@ -182,7 +182,7 @@ def _tell_price(scene: Scene, certain: Sequence[Relation]) -> Iterator[str]:
     if parts:
         of = f"Of these {count(len(certain))} differences" if len(certain) > 1 else "Of this difference"
         yield (
-            f"{of}, the better one by {scene.words.noun} has, for certain: {', '.join(parts)}. None of these tells how "
+            f"{of}, the better one by {scene.words.noun} has, for certain: {', '.join(parts)}. None of these says how "
             "well scans fit."
         )
 

@@ -56,8 +56,9 @@ def rank_apart(scene: Scene) -> Iterator[str]:
     means = ", ".join(f"{s.name} {scene.words.value(s.mean_at_worst)}" for s in everyone)
     names = and_join([s.name for s in aside])
     yield (
-        f"Apart, over all pairs, those without a score counted as {scene.words.worst}, {scene.words.mean}: {means}. "
-        f"Means of {names} over its own scored pairs alone compare with nobody's."
+        f"Separately, over all pairs, with those without a score counted as {scene.words.worst}, {scene.words.mean}: "
+        f"{means}. "
+        f"Means of {names} over its own scored pairs alone cannot be compared with any other's."
     )
 
 
@@ -86,7 +87,7 @@ def interactions(scene: Scene) -> Iterator[str]:
 
 
 def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
-    """Tell what is equivalent, what is not shown to count, and what is open; certain ones of single splits too."""
+    """Tell what is equivalent, what is not shown to matter, and what is open; certain ones of single splits too."""
     by_kind = {kind: [r for r in rows if r.kind == kind] for kind in ("identical", "equivalent", "small")}
     margin = f"{scene.criteria.margin:g} {scene.words.amount}"
     if by_kind["identical"]:
@@ -96,7 +97,7 @@ def level(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
             f"Equivalent, their means differ by less than {margin} {tell_reach(scene, by_kind['equivalent']).strip()} "
             f"(two one-sided tests, Holm's correction): {_pairs_of(by_kind['equivalent'])}."
         )
-    yield from _list_each("not shown to count", [_not_shown_to_count(scene, r) for r in by_kind["small"]])
+    yield from _list_each("not shown to matter", [_not_shown_to_count(scene, r) for r in by_kind["small"]])
     undecided = [
         f"Not certain: {_neutral(scene, r)}.{_tell_turned(scene, r)}{tell_hidden(scene, r)}{_tell_in_splits(scene, r)}"
         for r in rows
@@ -111,15 +112,18 @@ def _list_each(what: str, told: Sequence[str]) -> Iterator[str]:
     """The first sentences of a kind, and how many more there are."""
     yield from told[:MOST]
     if (more := len(told) - MOST) > 0:
-        yield f"{count(more)} further {'differences are' if more > 1 else 'difference is'} {what}, in the table."
+        yield f"{count(more)} further {'differences are' if more > 1 else 'difference is'} {what}; see the table."
 
 
 def _not_shown_to_count(scene: Scene, r: Relation) -> str:
     threshold = scene.criteria.threshold
     size = f" d_z is {fixed(r.d_z, 2)}, below the threshold {threshold:g}." if r.d_z < threshold else ""
     if not r.shown:
-        return f"Neither certain nor shown to count: {_neutral(scene, r)}.{size}{doubts(scene, r)}"
-    told = f"{r.better} is {scene.words.above} {r.worse}{tell_reach(scene, [r])}, but that it counts is not shown"
+        return f"Neither certain nor shown to matter: {_neutral(scene, r)}.{size}{doubts(scene, r)}"
+    told = (
+        f"{r.better} is {scene.words.above} {r.worse}{tell_reach(scene, [r])}, but the difference is not shown to "
+        "matter"
+    )
     return f"{told}: {_neutral(scene, r)}.{size}{doubts(scene, r)}"
 
 
@@ -214,16 +218,18 @@ def controls(scene: Scene) -> Iterator[str]:
         if above:
             parts.append(
                 f"is {scene.words.above} {few([r.worse for r in above])}{tell_reach(scene, above)}: with these labels "
-                f"{scene.words.noun} does not tell registration from it"
+                f"{scene.words.noun} cannot tell registration from it"
             )
         if below:
             parts.append(f"is {scene.words.below} {few([r.better for r in below])}{tell_reach(scene, below)}")
         for better, measures, arms in weigh_unranked(scene, control.name):
             of = f"{few(arms)} by {and_join(measures)}, for certain"
-            parts.append(f"is better than {of}: that confirms nothing of them" if better else f"is worse than {of}")
+            parts.append(
+                f"is better than {of}, so that confirms nothing about them" if better else f"is worse than {of}"
+            )
         if open_:
             others = [next(iter(r.names() - {control.name})) for r in open_]
-            parts.append(f"is not told apart for certain from {few(others)}")
+            parts.append(f"cannot be told apart for certain from {few(others)}")
         if parts:
             yield f"{control.name}, a control that registers nothing, {'; it '.join(parts)}."
 
@@ -246,11 +252,11 @@ def ranks(scene: Scene) -> Iterator[str]:
         by_rank.setdefault(1 + sum(r.worse == s.name for r in certain), []).append(s.name)
     places = [f"{rank}. {few(names)}" for rank, names in sorted(by_rank.items())]
     how = tell_reach(scene, certain) if scene.find_fuller(certain) else " for certain"
-    told = f"Rank, one more than the methods that are ahead{how}: {'; '.join(places)}."
+    told = f"Ranks, one more than the number of methods ahead{how}: {'; '.join(places)}."
     firsts = [f"{s.name} {s.first_percent:.0f} %" for s in ranked if s.first_percent >= 1]
     alone = len(by_rank.get(1, [])) == 1 and firsts
     if all(math.isnan(s.first_percent) for s in ranked):
-        told += f" How often it would be so with other subjects, fewer than {FEWEST_FOR_RANKS} do not tell."
+        told += f" How often that would be so with other subjects cannot be told from fewer than {FEWEST_FOR_RANKS}."
     yield told + (f" First, had other subjects been drawn: {', '.join(firsts)}." if alone else "")
 
 
@@ -273,11 +279,11 @@ def wins(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
             continue
         median = scene.words.size(r.row["median_difference"], sign=True)
         other = next(iter(r.names() - {most}))
-        mean = "by its mean not for certain"
+        mean = "though not for certain by its mean"
         if most != r.better:
             mean = "but not by its mean: what it loses in the other pairs weighs as much or more"
         of_pairs = f"{share:.0f} % of the pairs"
-        told = f"{most} wins {of_pairs} with {other}"
+        told = f"{most} wins {of_pairs} against {other}"
         if any_certain:
             told = f"{most} is better than {other} in {of_pairs} for certain"
         yield f"{told} (median of {b} − {a} {median}), {mean}."
@@ -294,13 +300,13 @@ def shares(scene: Scene, rows: Sequence[Relation]) -> Iterator[str]:
         for column, what in (("moving", "moving subject"), ("fixed", "fixed subject"), ("pair", "single pair"))
         if math.isfinite(r.row[f"{column}_percent"])
     ]
-    varies = f" What {_name_both(r)} differ by varies with: {', '.join(parts)}." if parts else ""
+    varies = f" The difference between {_name_both(r)} varies with: {', '.join(parts)}." if parts else ""
     needed = float(r.row["n_for_margin"])
     take = f"about {count(math.ceil(needed))}" if math.isfinite(needed) else f"more than {count(MOST_SUBJECTS)}"
     yield (
-        f"To see a difference of {scene.criteria.margin:g} {scene.words.amount} between any two of them take "
-        f"{take} subjects, all with all; here are "
-        f"{count(r.row['n_subjects'])}.{varies}"
+        f"Seeing a difference of {scene.criteria.margin:g} {scene.words.amount} between any two of them would take "
+        f"{take} subjects, each paired with all others; there are "
+        f"{count(r.row['n_subjects'])} here.{varies}"
     )
 
 
@@ -308,7 +314,7 @@ def failures(scene: Scene) -> Iterator[str]:
     """Tell what went wrong with pairs that have a score, method by method; those without stand in the headline."""
     labels = {(s.name): s for s in scene.standings}
     for column, what in (
-        ("n_below_identity", f"Pairs that a method left worse than {FLOOR} has them"),
+        ("n_below_identity", f"Pairs that a method left worse than {FLOOR} does"),
         ("n_below_initial", "Pairs worse than where the headers place them"),
         ("n_folding", f"Pairs with more than {FOLDING_LIMIT_PERCENT:g} % of the brain folded"),
     ):
@@ -337,7 +343,7 @@ def ceiling(scene: Scene) -> Iterator[str]:
             f"registered rescans of one brain score {' to '.join(values)} ({count(n)} pair{'s' if n != 1 else ''})"
         )
     parts += [
-        f"its label maps agree with {a.reference}'s of the same scans in {scene.words.value(a.dice)} "
+        f"its label maps score {scene.words.value(a.dice)} against {a.reference}'s of the same scans "
         f"({count(a.scans)} scans)"
         for a in scene.agreements
     ]

@@ -14,8 +14,8 @@ from lumirage_bids.stats.tables.base import Made, Scores, Statistic
 
 _FAILURES: dict[str, Entry] = {
     "kind": {"Description": "Why the pairs failed: the kind of failure, one of those in pairs.tsv"},
-    "reason": {"Description": "The most frequent words of this kind; pairs.tsv has those of every pair"},
-    "n_reasons": {"Description": "Different words of this kind, which may hold figures"},
+    "reason": {"Description": "The most frequent wording of this kind; pairs.tsv has those of every pair"},
+    "n_reasons": {"Description": "Different wordings of this kind, which may hold figures"},
     "n": {"Description": "Pairs that failed in this way"},
     "percent": {"Description": "Share in all pairs of this row's arm, labelling and split", "Units": "percent"},
 }

@@ -22,7 +22,7 @@ _SUMMARY: dict[str, Entry] = {
     "mean": {"Description": "Mean over pairs of dice_mean", "Units": DICE},
     "median": {"Description": "Median over pairs of dice_mean", "Units": DICE},
     "robustness_30": {
-        "Description": "Dice that 30 % of the scored pairs stay below: the 30 % quantile of dice_mean",
+        "Description": "Dice below which 30 % of the scored pairs lie: the 30 % quantile of dice_mean",
         "Units": DICE,
         "Reference": LEARN2REG,
     },

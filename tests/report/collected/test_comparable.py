@@ -28,8 +28,8 @@ def test_experiments_made_alike_on_different_datasets_are_comparable():
     ("changes", "told"),
     [
         ({"method@syn": {"step": 0.5}}, {"syn": "method step not set → 0.5"}),
-        ({"revisions@syn": {"registration": 2}}, {"syn": "the method works in another way (revision 1 → 2)"}),
-        ({"revisions@syn": {"score": 2}}, {"syn": "pairs are scored in another way (revision 1 → 2)"}),
+        ({"revisions@syn": {"registration": 2}}, {"syn": "the method works differently (revision 1 → 2)"}),
+        ({"revisions@syn": {"score": 2}}, {"syn": "pairs are scored differently (revision 1 → 2)"}),
         ({"code@syn": {"mine.py": "ab"}}, {"syn": "the program or the source of the method changed: mine.py"}),
         (
             {"preparation": {"spacing": 2.0}},
@@ -64,7 +64,7 @@ def test_conditions_that_nobody_knows_equal_no_others():
         ),
         ({"structures": {**STRUCTURES, 4: "Pons"}}, "3 structures → 4, 3 in common"),
         ({"labelled": {"maker": "synthseg"}}, "made by existing → synthseg"),
-        ({"changes": {"revisions": {"labelling": 2}}}, "labels are made in another way (revision 1 → 2)"),
+        ({"changes": {"revisions": {"labelling": 2}}}, "labels are made differently (revision 1 → 2)"),
     ],
 )
 def test_a_label_set_of_the_same_name_that_is_another_is_shown_apart(more, why):

@@ -112,7 +112,7 @@ def test_a_label_set_of_one_experiment_is_said_to_stand_by_itself():
 def test_of_too_few_subjects_the_reason_is_told_where_nothing_is_summed_up():
     (sentence,) = told(*many([0.03] * 3, subjects=3))
     assert "from 0 datasets with an interval that counts" in sentence
-    assert "Not counted: D0 (1) (its error is known too badly (2 degrees of freedom, 3 at least))" in sentence
+    assert "Not counted: D0 (1) (its error is known too poorly (2 degrees of freedom, 3 at least))" in sentence
 
 
 def test_of_too_few_subjects_it_is_said_why_a_verdict_stands_all_the_same():

@@ -71,7 +71,7 @@ def test_arms_set_aside_few_subjects_and_labels_from_intensities_do_not_count():
     why = list(of_syn(summed.couples)["why_not"].fillna(""))
     assert why[0] == ""
     assert why[1] == "syn is set aside there for lacking pairs"
-    assert "known too badly" in why[2]
+    assert "known too poorly" in why[2]
     assert why[3] == "its labels were made from the registered intensities"
     (row,) = of_syn(summed.together).to_dict("records")
     assert (row["n_experiments"], row["n_datasets"], row["n_aside"]) == (3, 1, 2)

@@ -51,7 +51,7 @@ def test_many_certain_differences_are_counted():
 
 def test_two_subjects_have_no_interval_and_no_adjective():
     found = verdict(table(groups={"T1w": 2}))
-    assert found.headline.startswith("No winner can be told: ")
+    assert found.headline.startswith("No winner can be named: ")
     assert not claims(found)
     assert not re.search("small|medium|large", words(found))
 
@@ -73,7 +73,7 @@ def test_one_subject_that_makes_the_difference_is_named():
     assert all("for certain" not in found.headline or r.hangs_on != "sub-00" for r in hanging)
     for r in hanging:
         if r.kind == "certain":
-            assert f"hangs on one subject, {r.hangs_on}" in words(found)
+            assert f"hinges on one subject, {r.hangs_on}" in words(found)
 
 
 def test_a_certain_order_is_not_called_certain_to_count():
@@ -81,7 +81,7 @@ def test_a_certain_order_is_not_called_certain_to_count():
     told = next(s for s in verdict(pairs).sentences if s.startswith("b is above a"))
     low = float(re.search(r"d_z [\d.]+, ([−\d.]+) to", told)[1].replace("−", "-"))
     assert low < 0.2
-    assert "Certain is the order, not that it counts: d_z may be below 0.2." in told
+    assert "The order is certain, but not that it matters: d_z may be below 0.2." in told
 
 
 def test_a_difference_in_one_split_only_is_placed():
@@ -171,7 +171,7 @@ def test_one_subject_that_hides_a_difference_is_named_as_a_caveat(odd):
     one = pairs["moving"].str.startswith("sub-07") | pairs["fixed"].str.startswith("sub-07")
     pairs.loc[of(pairs, "b") & one, "dice_mean"] += odd
     found = verdict(pairs)
-    assert "One subject, sub-07, makes it so: without it b − a would be +0.03" in found.headline
+    assert "One subject, sub-07, makes it so: without that subject b − a would be +0.03" in found.headline
     assert found.headline.startswith("No winner")
     assert not claims(found)
     assert any(s.startswith("Not certain: ") and "sub-07" in s for s in found.sentences)

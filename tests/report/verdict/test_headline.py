@@ -24,7 +24,7 @@ def test_equals_share_the_top_and_who_is_behind_is_told():
     assert found.headline.endswith("Each of them is above greedy for certain.")
     assert "Highest mean" not in words(found)
     told = next(s for s in found.sentences if s.startswith("Rank"))
-    assert told == "Rank, one more than the methods that are ahead for certain: 1. vfa and syn; 3. greedy."
+    assert told == "Ranks, one more than the number of methods ahead for certain: 1. vfa and syn; 3. greedy."
 
 
 def test_arms_level_with_the_first_are_not_said_to_be_level_with_each_other():
@@ -63,7 +63,7 @@ def test_one_pair_tells_nothing_of_others():
     pairs = table()
     first = pairs[(pairs["moving"] == pairs["moving"][0]) & (pairs["fixed"] == pairs["fixed"][0])]
     found = verdict(first)
-    assert found.headline.startswith("No winner can be told: ")
+    assert found.headline.startswith("No winner can be named: ")
     assert "over 1 pair of 2 subjects: syn 0." in found.headline
     assert not claims(found)
 
@@ -72,7 +72,7 @@ def test_one_subject_alone_is_judged_by_its_rescans_and_nothing_is_certain():
     pairs = table(groups={"T1w": 1}, rescanned=1)
     found = verdict(pairs)
     assert found.pairs == "rescans alone, each subject with itself"
-    assert found.headline.startswith("No winner can be told: ")
+    assert found.headline.startswith("No winner can be named: ")
     assert not claims(found)
 
 
@@ -80,7 +80,7 @@ def test_a_small_group_is_named_and_the_sentence_is_limited_to_the_rest():
     pairs = table(groups={"MP2RAGE": 1, "MPRAGE": 11}, subject=0.003)
     found = verdict(pairs)
     assert "MP2RAGE" in found.headline
-    assert "All of this is without the 22 pairs of groups of too few subjects: MP2RAGE (1 subject)." in found.headline
+    assert "All of this leaves out the 22 pairs of groups with too few subjects: MP2RAGE (1 subject)." in found.headline
     assert "MPRAGE to MPRAGE" in words(found) or "11 subjects" in words(found)
 
 
@@ -124,8 +124,8 @@ def test_a_method_that_fails_on_half_of_its_pairs_is_set_aside_and_named_first()
         "Set aside, too few scores: vfa, 61 of 132 pairs failed (46.2 %: out of memory). Highest mean: syn, "
     )
     assert "over 132 pairs of 12 subjects; above every other that is ranked for certain: greedy by" in found.headline
-    assert "Mind: " not in found.headline
-    apart = next(s for s in found.sentences if s.startswith("Apart"))
+    assert "Note: " not in found.headline
+    apart = next(s for s in found.sentences if s.startswith("Separately"))
     assert re.search(r"syn 0\.6\d\d, greedy 0\.6\d\d, vfa 0\.4\d\d", apart)
     assert not any("vfa is above" in s for s in found.sentences)
 
@@ -135,7 +135,8 @@ def test_a_method_set_aside_that_is_better_even_with_failures_at_worst_stands_in
     assert "Highest mean: syn, " in found.headline
     assert "above every other that is ranked for certain: greedy" in found.headline
     assert re.search(
-        r"Mind: vfa, set aside, has the better mean all the same: over all pairs, those without a score counted as 0, "
+        r"Note: vfa, which was set aside, still has the better mean: over all pairs, with those without a score "
+        r"counted as 0, "
         r"vfa 0\.8\d\d, syn 0\.6\d\d \(not tested\)\.",
         found.headline,
     )
@@ -184,7 +185,7 @@ def test_an_arm_that_is_all_but_finished_is_said_to_lack_pairs():
 def test_a_run_that_is_not_finished_says_so_first():
     pairs = table(subject=0.004)
     found = verdict(pairs[some(pairs, 0.3)], Known(planned=132))
-    assert found.headline.startswith("Not finished: 92 of 132 planned pairs are not done by any method.")
+    assert found.headline.startswith("Not finished: 92 of 132 planned pairs have not been done by any method.")
     assert "Not finished" not in verdict(pairs, Known(planned=132)).headline
 
 
@@ -192,7 +193,7 @@ def test_subjects_are_counted_moving_and_fixed_together():
     assert "over 3 pairs of 6 subjects" in verdict(rounded([0.02, 0.01, 0.02])).headline
     odd = verdict(table({"a": 0.6, "b": 0.6}, groups={"A": 2, "B": 10}))
     assert (
-        "over 90 pairs of 10 subjects. All of this is without the 42 pairs of groups of too few subjects"
+        "over 90 pairs of 10 subjects. All of this leaves out the 42 pairs of groups with too few subjects"
         in odd.headline
     )
     pairs = table({"a": 0.6, "b": 0.6})
@@ -242,7 +243,8 @@ def test_method_and_variant_changed_at_once_is_told_in_the_headline():
     two = pairs[of(pairs, "b", variant="1mm") | of(pairs, "a", variant="2mm")]
     found = verdict(two)
     mixed = (
-        "Method and variant both differ between b (1mm) and a (2mm): which of the two makes a difference is not told."
+        "Method and variant both differ between b (1mm) and a (2mm): which of the two makes the difference cannot "
+        "be told."
     )
     assert found.headline.endswith(mixed)
     assert any(s.startswith("b (1mm) is above a (2mm) by 0.05") for s in found.sentences)
@@ -270,7 +272,7 @@ def test_means_are_over_the_pairs_that_are_left_where_a_group_is_left_out():
     headline = verdict(pairs).headline
     mean = pairs.loc[~with_a & of(pairs, "b"), "dice_mean"].mean()
     assert headline.startswith(f"Highest mean: b, mean Dice {mean:.3f} over 90 pairs of 10 subjects; above every other")
-    assert headline.endswith("All of this is without the 42 pairs of groups of too few subjects: A (2 subjects).")
+    assert headline.endswith("All of this leaves out the 42 pairs of groups with too few subjects: A (2 subjects).")
 
 
 def test_a_mean_without_a_winner_is_nobodys_but_the_best():
@@ -289,6 +291,6 @@ def test_what_hangs_on_one_subject_is_said_of_that_difference_alone():
     (found,) = judge(replace(tables, comparisons=rows))
     assert re.search(
         r"above every other: low by 0\.\d+ \([^)]*\) for certain; near by 0\.\d+ \([^)]*\), but not for certain: it "
-        r"hangs on sub-00 alone",
+        r"hinges on sub-00 alone",
         found.headline,
     )

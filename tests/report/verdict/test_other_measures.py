@@ -57,8 +57,8 @@ def test_the_winner_is_worse_but_not_for_certain():
     pairs = made()
     found = verdict(pairs.assign(tre_mm=2 + np.random.default_rng(5).normal(0, 3, len(pairs)) + 0.3 * of(pairs, "syn")))
     assert "; but" not in found.headline
-    assert found.headline.endswith(" TRE does not tell.")
-    assert "of the difference that is certain by Dice: TRE does not tell of 1 (syn and greedy)." in words(found)
+    assert found.headline.endswith(" TRE is inconclusive.")
+    assert "of the difference that is certain by Dice: TRE is inconclusive about 1 (syn and greedy)." in words(found)
 
 
 def test_the_winner_folds():
@@ -69,7 +69,7 @@ def test_the_winner_folds():
         "; but syn folds more than 1 % of the brain in 56 of 56 pairs (6.00 % on average; greedy 0.02 %)."
         in found.headline
     )
-    assert "the better one by Dice has, for certain: higher folding. None of these tells how well" in words(found)
+    assert "the better one by Dice has, for certain: higher folding. None of these says how well" in words(found)
     pairs.loc[of(pairs, "syn"), "folding_percent"] = 0.9
     assert "folds" not in verdict(pairs).headline
 
@@ -87,8 +87,8 @@ def test_one_arm_has_no_such_measure():
     pairs["inverse_consistency_mm"] = np.where(of(pairs, "a"), np.nan, 0.1 + 0.5 * of(pairs, "c"))
     pairs["tre_mm"] = like_dice(pairs).where(~of(pairs, "a"))
     found = verdict(pairs)
-    assert found.headline.endswith(" TRE agrees of b, and does not tell of a.")
-    assert "TRE shows 1 alike and does not tell of 2 (b and a; c and a)." in words(found)
+    assert found.headline.endswith(" TRE agrees about b, and is inconclusive about a.")
+    assert "TRE shows 1 alike and is inconclusive about 2 (b and a; c and a)." in words(found)
     assert "the better one by Dice has, for certain: higher inverse consistency in 1." in words(found)
 
 
@@ -148,7 +148,7 @@ def test_what_a_winner_does_to_volume_and_takes_in_time():
     pairs["runtime_s"] = 10.0 - 5 * of(pairs, "c") + 20 * of(pairs, "b")
     assert (
         "Of these 3 differences, the better one by Dice has, for certain: higher SD of log J in 2, higher run time in "
-        "1 and lower run time in 2. None of these tells how well scans fit." in verdict(pairs).sentences
+        "1 and lower run time in 2. None of these says how well scans fit." in verdict(pairs).sentences
     )
 
 
@@ -182,7 +182,7 @@ def test_every_one_that_shares_the_top_is_objected_to():
         verdict(pairs).headline,
     )
     level = verdict(pairs[~of(pairs, "a")])
-    assert level.headline.endswith(" Mind: c folds more than 1 % of the brain in 56 of 56 pairs (4.00 % on average).")
+    assert level.headline.endswith(" Note: c folds more than 1 % of the brain in 56 of 56 pairs (4.00 % on average).")
 
 
 def test_a_winner_that_is_worse_than_no_deformation_by_another_measure():
@@ -194,7 +194,7 @@ def test_a_winner_that_is_worse_than_no_deformation_by_another_measure():
     assert re.search(
         r"HD95 agrees \(0\.\d\d mm\), but confirms nothing: identity is better than syn by it", words(found)
     )
-    assert "HD95 confirms nothing of 1 (identity is better than syn); TRE shows the same." in words(found)
+    assert "HD95 confirms nothing about 1 (identity is better than syn); TRE shows the same." in words(found)
     assert "greedy and syn: worse than no deformation at all by HD95, for certain." in found.sentences
     alone = verdict(pairs[~of(pairs, "greedy")])
     assert re.search(
@@ -211,11 +211,11 @@ def test_no_measure_that_a_control_wins_by_confirms_anything():
     assert re.search(
         r"; but the control curt is better than greedy by ASSD \(\d\.\d+ mm, [^)]*\)\. TRE agrees\.$", found.headline
     )
-    assert "ASSD confirms nothing of 1 (the control curt is better than greedy); TRE shows the same." in words(found)
+    assert "ASSD confirms nothing about 1 (the control curt is better than greedy); TRE shows the same." in words(found)
     assert (
         "curt, a control that registers nothing, is below syn and greedy for certain; it is better than syn and greedy "
-        "by ASSD, for certain: that confirms nothing of them; it is worse than syn and greedy by TRE, for certain."
-        in found.sentences
+        "by ASSD, for certain, so that confirms nothing about them; it is worse than syn and greedy by TRE, for "
+        "certain." in found.sentences
     )
 
 
@@ -241,7 +241,7 @@ def test_a_measure_that_finds_them_equivalent_is_not_said_not_to_tell():
     pairs["tre_mm"] = 2 + 4 * of(pairs, "identity") + np.random.default_rng(2).normal(0, 0.01, len(pairs))
     assert verdict(pairs).headline.endswith(" TRE finds them equivalent.")
     pairs["tre_mm"] += 2 * of(pairs, "a")
-    assert verdict(pairs).headline.endswith(" TRE agrees of a, and finds equivalent b.")
+    assert verdict(pairs).headline.endswith(" TRE agrees about a, and finds equivalent b.")
 
 
 @pytest.mark.parametrize("method", ["greedy", "syn"])

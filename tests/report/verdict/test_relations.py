@@ -24,7 +24,7 @@ def test_a_difference_of_the_margin_is_within_the_margin():
     pairs = copied(table({"identity": 0.45, "greedy": 0.69}, noise=0.0, subject=0.0), "greedy", "syn", 0.70 - 0.69)
     found = verdict(pairs)
     assert found.headline.startswith("No winner: syn is above greedy by 0.010")
-    assert "that it counts is not shown (margin 0.01 Dice)" in found.headline
+    assert "the difference is not shown to matter (margin 0.01 Dice)" in found.headline
 
 
 def test_equal_methods_have_no_winner():
@@ -75,8 +75,10 @@ def test_a_sure_order_that_may_be_inside_the_margin_is_told_and_has_no_winner():
     assert found.headline.startswith(
         "No winner: b is above a by 0.009 (95 % interval 0.005 to 0.012) for certain, but "
     )
-    assert "that it counts is not shown (margin 0.01 Dice)" in found.headline
-    assert any(s.startswith("b is above a for certain, but that it counts is not shown: ") for s in found.sentences)
+    assert "the difference is not shown to matter (margin 0.01 Dice)" in found.headline
+    assert any(
+        s.startswith("b is above a for certain, but the difference is not shown to matter: ") for s in found.sentences
+    )
     assert "no difference that counts" not in words(found)
 
 
@@ -93,11 +95,15 @@ def test_a_small_effect_that_may_be_inside_the_margin_has_no_winner():
     pairs = table({"identity": 0.45, "a": 0.6, "b": 0.615}, groups={"T1w": 36}, subject=0.0, noise=0.12)
     found = verdict(pairs)
     assert re.match(
-        r"No winner: b is above a by 0\.01\d \(.*\) for certain, but that it counts is not shown "
+        r"No winner: b is above a by 0\.01\d \(.*\) for certain, but the difference is not shown to matter "
         r"\(threshold \|d_z\| = 0\.2\);",
         found.headline,
     )
-    told = next(s for s in found.sentences if s.startswith("b is above a for certain, but that it counts is not shown"))
+    told = next(
+        s
+        for s in found.sentences
+        if s.startswith("b is above a for certain, but the difference is not shown to matter")
+    )
     assert re.search(r"d_z is 0\.\d\d, below the threshold 0\.2\.", told)
 
 
@@ -112,7 +118,7 @@ def test_a_sure_order_beside_an_open_one_is_no_part_of_it():
     }.items()
     assert found.headline.startswith("No winner: the order of c and b is not certain; difference 0.00")
     assert (
-        "c is above a by 0.009 (95 % interval 0.006 to 0.013) for certain, but that it counts is not" in found.headline
+        "c is above a by 0.009 (95 % interval 0.006 to 0.013) for certain, but the difference is not" in found.headline
     )
 
 

@@ -59,7 +59,7 @@ def test_all_methods_set_aside_leave_no_winner():
         pairs = fail(pairs, of(pairs, method) & some(pairs, 0.2, seed + 1))
     found = verdict(pairs)
     assert found.headline.endswith("No method scored enough of its pairs to be ranked.")
-    assert any(s.startswith("Apart, ") for s in found.sentences)
+    assert any(s.startswith("Separately, ") for s in found.sentences)
     assert not claims(found)
 
 

@@ -165,14 +165,14 @@ def test_who_is_behind_gains_nothing_by_failing(unfinished):
     found = verdict(pairs[~lost] if unfinished else fail(pairs, lost))
     assert "Highest mean: c" in found.headline
     assert "above every other for certain" in found.headline
-    assert "Rank, one more than the methods that are ahead for certain: 1. c; 2. b; 3. a." in words(found)
+    assert "Ranks, one more than the number of methods ahead for certain: 1. c; 2. b; 3. a." in words(found)
     assert "Not certain" not in words(found)
 
 
 def test_few_subjects_do_not_tell_how_ranks_would_vary():
     pairs = table({"a": 0.5, "b": 0.6, "c": 0.7}, groups={"T1w": 5}, subject=0.002, noise=0.002)
     told = next(s for s in verdict(pairs).sentences if s.startswith("Rank"))
-    assert told.endswith("How often it would be so with other subjects, fewer than 6 do not tell.")
+    assert told.endswith("How often that would be so with other subjects cannot be told from fewer than 6.")
     assert "First, had other subjects been drawn" not in told
 
 
@@ -185,7 +185,7 @@ def test_a_labelling_of_some_of_the_scans_is_not_unfinished():
 def test_a_method_without_a_pair_of_a_labelling_is_named():
     pairs = table(labellings=("manual", "tissues"), subject=0.004)
     manual, tissues = verdicts(pairs[~of(pairs, "syn", labelling="tissues")])
-    assert tissues.headline.startswith("Not here: syn, without any pair of this labelling.")
+    assert tissues.headline.startswith("Without any pair of this labelling: syn.")
     assert "Not here" not in manual.headline
 
 

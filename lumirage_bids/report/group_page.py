@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -41,6 +42,7 @@ from lumirage_bids.report.tables import (
 from lumirage_bids.report.text import compared_where
 from lumirage_bids.report.verdict.verdict import Known, Tables, ranked_labellings
 from lumirage_bids.stats.classes import FLOOR, arms_of, grids_of, merge_same_pairs, primary_rows
+from lumirage_bids.stats.pairing import subjects_of
 from lumirage_bids.stats.score import DICE
 from lumirage_bids.stats.tables import Scores, statistics
 
@@ -176,23 +178,57 @@ def write_group_report(output: Output, tables: GroupTables, context: ReportConte
     CannotWriteError
         If the folder cannot be written.
     """
+    scans = _scans(tables.pairs, output)
+    drawings = _drawings(tables, context, output, [scan.name for scan in scans])
+    output.write_text("group/CITATION.md", citation_markdown(context.methods_text))
+    output.write_text("group/CITATION.bib", citation_bibtex(context.methods_text))
+    output.write_text("group/report.html", _page(tables, context, drawings, scans))
+    return output / "group/report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ShownScan:
+    """A scan, and where its pictures are, from the group's page; empty where there are none."""
+
+    name: str
+    page: str
+
+
+def _scans(pairs: pd.DataFrame, output: Output) -> list[_ShownScan]:
+    """Scans of a score table, those that marks and tables tell by their places."""
+    found = {}
+    for side in ("fixed", "moving"):
+        rows = pairs.drop_duplicates(side)
+        for name, subject in zip(rows[side], subjects_of(rows, side), strict=True):
+            found[str(name)] = f"../{subject}.html" if (output / f"{subject}.html").is_file() else ""
+    return [_ShownScan(name=name, page=found[name]) for name in sorted(found)]
+
+
+def _drawings(
+    tables: GroupTables, context: ReportContext, output: Output, scans: Sequence[str]
+) -> dict[str, list[Drawing]]:
+    """Draw every figure, for its files and for the page; all of a labelling before those of the next."""
     shown = Shown(
         tables=tables,
         audit=context.audit,
         pictures=context.pictures,
         parameters=context.parameters,
-        known=context.known,
+        known=_bounds_of(context),
     )
     drawings: dict[str, list[Drawing]] = {section: [] for section in SECTIONS}
-    for section, figure in draw_figures(shown):
-        drawings[section].append(draw(figure, output, "group/figures", sloppy=context.sloppy))
-    output.write_text("group/CITATION.md", citation_markdown(context.methods_text))
-    output.write_text("group/CITATION.bib", citation_bibtex(context.methods_text))
-    output.write_text("group/report.html", _page(tables, context, drawings))
-    return output / "group/report.html"
+    for section, figure, in_column in draw_figures(shown):
+        made = draw(figure, output, "group/figures", in_column=in_column, sloppy=context.sloppy, scans=scans)
+        drawings[section].append(made)
+    order = ["", *shown.ends]
+    return {section: sorted(found, key=lambda one: order.index(one.labelling)) for section, found in drawings.items()}
 
 
-def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Sequence[Drawing]]) -> str:
+def _page(
+    tables: GroupTables,
+    context: ReportContext,
+    figures: Mapping[str, Sequence[Drawing]],
+    scans: Sequence[_ShownScan],
+) -> str:
     failed = tables.pairs[tables.pairs["status"] != "ok"]
     differing = context.published_differences
     published = context.published if context.published is not None and len(context.published) else None
@@ -221,7 +257,9 @@ def _page(tables: GroupTables, context: ReportContext, figures: Mapping[str, Seq
         transitivity=transitivity_tables(tables.made["downstream"], tables.made["downstream_comparisons"]),
         atlases=atlas_tables(tables.made["downstream"], tables.made["downstream_comparisons"]),
         robust=bool(len(tables.made["ladder"])),
-        pairs=pair_tables(tables.pairs),
+        scans=json.dumps([vars(scan) for scan in scans], ensure_ascii=False, separators=(",", ":")),
+        pairs=pair_tables(tables.pairs, [scan.name for scan in scans]),
+        withheld=known.withheld,
         failures=failure_table(tables.pairs) if len(failed) else None,
         figures=figures,
         more=_more_tables(tables),

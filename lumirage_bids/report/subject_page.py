@@ -18,11 +18,10 @@ from lumirage_bids.report.rendering import render
 from lumirage_bids.report.tables import ShownColumn, Table, accuracy_columns, failure_table, make_table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from lumirage_bids.report.figures.style import Sheet
     from lumirage_bids.report.viewer import Viewer
 
-Panel = tuple[str, "Figure"]
+Panel = tuple[str, "Sheet"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class ScanPanel:
         Name of the scan.
     description : sequence of str
         What was done to it and found in it, a line each.
-    figures : sequence of (caption, Figure)
+    figures : sequence of (caption, Sheet)
     """
 
     name: str

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lumirage_bids import measures
 from lumirage_bids.report.text import MISSING, WRITERS, count, significant, span
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of
 from lumirage_bids.stats.ranking import FEWEST_FOR_RANKS
 from lumirage_bids.stats.reasons import count_kinds, tell_kind
 from lumirage_bids.stats.score import DICE
@@ -32,6 +34,12 @@ class ShownColumn:
         Heading over neighbouring columns of the same group.
     keep : bool
         Whether the column stays where it has one value only.
+    folded : bool
+        Whether it is shown on demand alone.
+    repeats : str
+        Column of the data; where all rows have its values, this one is left out.
+    idle : bool
+        Whether it is folded where all rows have 0, or one text.
     """
 
     key: str
@@ -39,6 +47,9 @@ class ShownColumn:
     kind: str = "text"
     group: str = ""
     keep: bool = False
+    folded: bool = False
+    repeats: str = ""
+    idle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +79,33 @@ class Table:
     rows: tuple[tuple[ShownCell, ...], ...]
 
     @property
-    def groups(self) -> list[tuple[str, int]]:
-        """Headings over the columns, each with the number of columns below it; empty where there are none."""
-        spans: list[tuple[str, int]] = []
-        for column in self.columns:
-            if spans and spans[-1][0] == column.group:
-                spans[-1] = (column.group, spans[-1][1] + 1)
-            else:
-                spans.append((column.group, 1))
-        return spans if any(group for group, _ in spans) else []
+    def groups(self) -> list[tuple[str, bool, int]]:
+        """Headings over the columns: text, whether folded, number of columns below it; empty where there are none."""
+        runs = groupby(self.columns, key=lambda column: (column.group, column.folded))
+        spans = [(*key, len(list(columns))) for key, columns in runs]
+        return spans if any(group for group, _, _ in spans) else []
+
+    @property
+    def folded(self) -> int:
+        """Number of columns that are shown on demand."""
+        return sum(column.folded for column in self.columns)
 
 
 def make_table(name: str, caption: str, data: pd.DataFrame, columns: list[ShownColumn]) -> Table:
-    """Write every cell; text columns with one value only are left out, but for the first and those to be kept."""
+    """Write every cell; text columns with one value only are left out, but for the first and those to be kept.
+
+    Left out is too what repeats another column, row by row.
+    """
     told = [c.keep or c.kind != "text" or data[c.key].nunique(dropna=False) > 1 for c in columns[1:]]
     kept = [columns[0], *(column for column, tells in zip(columns[1:], told, strict=True) if tells)]
+    kept = [c for c in kept if not c.repeats or not np.allclose(data[c.key], data[c.repeats], equal_nan=True)]
+    kept = [replace(c, folded=True) if c.idle and _is_idle(data[c.key], c.kind) else c for c in kept]
     written = [[_cell(value, column.kind) for value in data[column.key]] for column in kept]
     return Table(name=name, caption=caption, columns=tuple(kept), rows=tuple(zip(*written, strict=True)))
+
+
+def _is_idle(values: pd.Series[Any], kind: str) -> bool:
+    return bool(values.nunique() < 2 if kind == "text" else not values.any())
 
 
 def _cell(value: str | float, kind: str) -> ShownCell:
@@ -126,32 +147,34 @@ def summary_table(summary: pd.DataFrame) -> Table:
     """Lay out the summary, one row per arm, class of pairs and labelling."""
     quartiles = [span(a, b) for a, b in zip(summary["q25"], summary["q75"], strict=True)]
     dice, trimmed, failing = "Dice, all scored pairs", "Dice, lowest 5 % left out", "Failures"
-    cost = "Cost and plausibility"
+    cost = "Plausibility and cost"
     columns = [
         ShownColumn(key="method", title="Method"),
         ShownColumn(key="variant", title="Variant"),
-        ShownColumn(key="split", title="Class of pairs", keep=True),
+        ShownColumn(key="split", title="Class of pairs", keep=True, idle=True),
         ShownColumn(key="labelling", title="Labelling"),
         ShownColumn(key="evaluation", title="Labels on grid"),
         ShownColumn(key="n_pairs", title="Pairs", kind="count"),
-        ShownColumn(key="n_failed", title="Failed", kind="count"),
+        ShownColumn(key="n_failed", title="Failed", kind="count", idle=True),
         ShownColumn(key="mean", title="Mean", kind="dice", group=dice),
         ShownColumn(key="median", title="Median", kind="dice", group=dice),
         ShownColumn(key="std", title="SD", kind="dice", group=dice),
-        ShownColumn(key="quartiles", title="Quartiles", group=dice, keep=True),
-        ShownColumn(key="robustness_30", title="30th percentile", kind="dice", group=dice),
-        ShownColumn(key="dice_initial_mean", title="Initial", kind="dice", group=dice),
-        ShownColumn(key="mean_trimmed", title="Mean", kind="dice", group=trimmed),
-        ShownColumn(key="median_trimmed", title="Median", kind="dice", group=trimmed),
-        ShownColumn(key="std_trimmed", title="SD", kind="dice", group=trimmed),
-        ShownColumn(key="mean_worst_case", title="Mean, failed as 0", kind="dice", group=failing),
-        ShownColumn(key="n_below_initial", title="Below initial", kind="count", group=failing),
-        ShownColumn(key="n_folding", title=f"Folding > {FOLDING_LIMIT_PERCENT:g} %", kind="count", group=failing),
-        ShownColumn(key="failure_percent", title="Any failure, %", kind="quantity", group=failing),
+        ShownColumn(key="quartiles", title="Quartiles", group=dice, keep=True, folded=True),
+        ShownColumn(key="robustness_30", title="30th percentile", kind="dice", group=dice, folded=True),
+        ShownColumn(key="dice_initial_mean", title="Initial", kind="dice", group=dice, folded=True),
+        ShownColumn(key="folding_percent_mean", title="Folding, %", kind="quantity", group=cost),
         ShownColumn(key="runtime_s_median", title="Time, s", kind="quantity", group=cost),
         ShownColumn(key="memory_gb_max", title="Memory, GB", kind="quantity", group=cost),
-        ShownColumn(key="folding_percent_mean", title="Folding, %", kind="quantity", group=cost),
         *accuracy_columns(summary, "_mean", "Other measures, mean"),
+        ShownColumn(key="mean_worst_case", title="Mean, failed as 0", kind="dice", group=failing, repeats="mean"),
+        ShownColumn(key="n_below_initial", title="Below initial", kind="count", group=failing, idle=True),
+        ShownColumn(
+            key="n_folding", title=f"Folding > {FOLDING_LIMIT_PERCENT:g} %", kind="count", group=failing, idle=True
+        ),
+        ShownColumn(key="failure_percent", title="Any failure, %", kind="quantity", group=failing, idle=True),
+        ShownColumn(key="mean_trimmed", title="Mean", kind="dice", group=trimmed, folded=True, repeats="mean"),
+        ShownColumn(key="median_trimmed", title="Median", kind="dice", group=trimmed, folded=True, repeats="median"),
+        ShownColumn(key="std_trimmed", title="SD", kind="dice", group=trimmed, folded=True, repeats="std"),
     ]
     caption = (
         "Mean Dice per method. Any failure: no score, Dice below the initial one, or too much folding. Time: median; "
@@ -164,6 +187,7 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
     """Lay out the ranks, one row per arm and labelling; arms that are set aside have none."""
     ends = zip(ranking["rank_low"], ranking["rank_high"], strict=True)
     spans = [span(low, high, 0) for low, high in ends]
+    drawn, lacking = "Had other subjects been drawn", "Pairs without a score"
     columns = [
         ShownColumn(key="method", title="Method"),
         ShownColumn(key="variant", title="Variant"),
@@ -173,11 +197,11 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
         ShownColumn(key="mean", title="Mean", kind="dice"),
         ShownColumn(key="rank_mean", title="By mean", kind="index", group="Rank"),
         ShownColumn(key="rank", title="By certainty", kind="index", group="Rank"),
-        ShownColumn(key="score_learn2reg", title="Learn2Reg's score", kind="quantity", group="Rank"),
-        ShownColumn(key="first_percent", title="First, %", kind="quantity", group="Had other subjects been drawn"),
-        ShownColumn(key="spans", title="Rank, 95 %", group="Had other subjects been drawn", keep=True),
-        ShownColumn(key="lacking_percent", title="Lacking, %", kind="quantity", group="Pairs without a score"),
-        ShownColumn(key="mean_zero", title="Mean, these scored worst", kind="dice", group="Pairs without a score"),
+        ShownColumn(key="score_learn2reg", title="Learn2Reg's score", kind="quantity", group="Rank", folded=True),
+        ShownColumn(key="first_percent", title="First, %", kind="quantity", group=drawn, idle=True),
+        ShownColumn(key="spans", title="Rank, 95 %", group=drawn, keep=True, idle=True),
+        ShownColumn(key="lacking_percent", title="Lacking, %", kind="quantity", group=lacking, idle=True),
+        ShownColumn(key="mean_zero", title="Mean, those at worst", kind="dice", group=lacking, repeats="mean"),
     ]
     caption = (
         "Ranks on the pairs scored by all methods that are not set aside; ranking.tsv has them for each split too. "
@@ -196,7 +220,9 @@ def comparison_names(table: pd.DataFrame) -> list[str]:
 
 
 def comparison_table(comparisons: pd.DataFrame) -> Table:
-    """Lay out the comparisons, each named “b − a”."""
+    """Lay out the comparisons, each named “b − a”, those with the floor last."""
+    with_floor = (comparisons[["method_a", "method_b"]] == FLOOR).any(axis="columns")
+    comparisons = pd.concat([comparisons[~with_floor], comparisons[with_floor]])
     names = comparison_names(comparisons)
     spans = {name: _spans(comparisons, name) for name in ("ci", "d_z", "worst_case_ci")}
     data = comparisons.assign(names=names, **{f"{name}_span": ends for name, ends in spans.items()})
@@ -206,27 +232,27 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
     worst = "Failed pairs scored 0"
     columns = [
         ShownColumn(key="names", title="Comparison"),
-        ShownColumn(key="split", title="Class of pairs", keep=True),
+        ShownColumn(key="split", title="Class of pairs", keep=True, idle=True),
         ShownColumn(key="labelling", title="Labelling"),
         ShownColumn(key="evaluation", title="Labels on grid"),
         ShownColumn(key="n", title="Pairs", kind="count"),
-        ShownColumn(key="n_failed", title="Failed", kind="count"),
+        ShownColumn(key="n_failed", title="Failed", kind="count", idle=True),
         ShownColumn(key="n_subjects", title="Subjects", kind="count"),
         ShownColumn(key="mean_difference", title="Mean", kind="difference", group=difference),
-        ShownColumn(key="ci_span", title="95 % interval", group=difference, keep=True),
-        ShownColumn(key="p", title="p", kind="p", group=difference),
+        ShownColumn(key="ci_span", title="95 % interval", group=difference, keep=True, idle=True),
         ShownColumn(key="p_holm", title="p (Holm)", kind="p", group=difference),
         ShownColumn(key="p_equivalence_holm", title=f"p within ± {margins} (Holm)", kind="p", group=difference),
+        ShownColumn(key="p", title="p", kind="p", group=difference, folded=True),
         ShownColumn(key="d_z", title="d_z", kind="effect", group=effect),
-        ShownColumn(key="d_z_span", title="95 % interval", group=effect, keep=True),
-        ShownColumn(key="d_av", title="d_av", kind="effect", group=effect),
-        ShownColumn(key="d_pooled", title="d_pooled", kind="effect", group=effect),
-        ShownColumn(key="hedges_g", title="Hedges’ g", kind="effect", group=effect),
-        ShownColumn(key="worst_case_difference", title="Difference", kind="difference", group=worst),
-        ShownColumn(key="worst_case_ci_span", title="95 % interval", group=worst, keep=True),
-        ShownColumn(key="t", title="t", kind="effect", group=plain),
-        ShownColumn(key="p_t", title="p (t)", kind="p", group=plain),
-        ShownColumn(key="p_wilcoxon", title="p (Wilcoxon)", kind="p", group=plain),
+        ShownColumn(key="d_z_span", title="95 % interval", group=effect, keep=True, idle=True),
+        ShownColumn(key="d_av", title="d_av", kind="effect", group=effect, folded=True),
+        ShownColumn(key="d_pooled", title="d_pooled", kind="effect", group=effect, folded=True),
+        ShownColumn(key="hedges_g", title="Hedges’ g", kind="effect", group=effect, folded=True),
+        ShownColumn(key="worst_case_difference", title="Difference", kind="difference", group=worst, folded=True),
+        ShownColumn(key="worst_case_ci_span", title="95 % interval", group=worst, keep=True, folded=True),
+        ShownColumn(key="t", title="t", kind="effect", group=plain, folded=True),
+        ShownColumn(key="p_t", title="p (t)", kind="p", group=plain, folded=True),
+        ShownColumn(key="p_wilcoxon", title="p (Wilcoxon)", kind="p", group=plain, folded=True),
         ShownColumn(key="refused", title="Why no interval", keep=refused),
     ]
     caption = (
@@ -278,7 +304,7 @@ def measure_table(summed: pd.DataFrame) -> Table:
         ShownColumn(key="evaluation", title="Labels on grid"),
         ShownColumn(key="tells", title="Tells of", keep=True),
         ShownColumn(key="direction", title="Direction", keep=True),
-        ShownColumn(key="margin", title="Of no consequence, ±", keep=True),
+        ShownColumn(key="margin", title="Of no consequence, ±", keep=True, folded=True),
         ShownColumn(key="n", title="Pairs in common", kind="count"),
         *(ShownColumn(key=f"mean of {name}", title=name, group="Mean", keep=True) for name in labels.values()),
     ]

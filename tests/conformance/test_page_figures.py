@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from lumirage_bids.report.audit_section import AuditSection
 from lumirage_bids.report.figures.base import PageFigure
 from lumirage_bids.report.figures.intensities import ShownHistogram
+from lumirage_bids.report.figures.style import COLUMN, Sheet
 from lumirage_bids.report.group_figures import SECTIONS, Pictures, Shown, draw_figures, draw_judged, page_figures
 from lumirage_bids.report.group_page import group_tables
 from lumirage_bids.report.verdict.verdict import Known
@@ -61,7 +63,8 @@ def test_it_is_drawn_and_told_of(kind: type[PageFigure], whole: Shown) -> None:
     drawn = list(kind().draw_all(whole))
     assert drawn
     for figure in drawn:
-        assert isinstance(figure.figure, Figure)
+        assert isinstance(figure.figure, Sheet)
+        assert figure.labelling in {"", *whole.ends}
         assert figure.name == kind.name or figure.name.startswith(f"{kind.name}-")
         assert figure.caption.endswith(".")
         assert figure.alt.endswith(".")
@@ -70,11 +73,34 @@ def test_it_is_drawn_and_told_of(kind: type[PageFigure], whole: Shown) -> None:
 
 def test_every_figure_has_a_name_of_its_own_and_comes_by_place(whole: Shown) -> None:
     drawn = list(draw_figures(whole))
-    names = [figure.name for _, figure in drawn]
+    names = [figure.name for _, figure, _ in drawn]
     assert len(names) == len(set(names))
     for section in SECTIONS:
         kinds = [kind.name for kind in KINDS if kind.section == section]
-        assert list(dict.fromkeys(figure.name.partition("-")[0] for of, figure in drawn if of == section)) == kinds
+        assert list(dict.fromkeys(figure.name.partition("-")[0] for of, figure, _ in drawn if of == section)) == kinds
+
+
+#: Matrices, whose cells could not be read in a column: they are scrolled on a phone.
+WIDER = {"agreement", "effects"}
+
+
+def test_it_is_drawn_for_a_column_too_and_says_the_same(whole: Shown) -> None:
+    for _, figure, in_column in draw_figures(whole):
+        if figure.pictures:
+            assert in_column is None
+            continue
+        assert in_column is not None
+        assert (in_column.name, in_column.caption, in_column.alt) == (figure.name, figure.caption, figure.alt)
+        assert (in_column.figure.title, in_column.figure.definition) == (figure.figure.title, figure.figure.definition)
+        fits = in_column.figure.get_figwidth() <= COLUMN
+        assert fits or figure.name.partition("-")[0] in WIDER, figure.name
+
+
+def test_a_labelling_without_a_verdict_has_no_figures(whole: Shown) -> None:
+    known = Known(withheld={"braincolor": "made from the very intensities"})
+    names = [figure.name for _, figure, _ in draw_figures(replace(whole, known=known))]
+    of_labelling = [name for name in names if name.endswith("-1-braincolor")]
+    assert of_labelling == ["dice-1-braincolor"]  # the run's first look: nothing else has a verdict either
 
 
 def test_without_rows_and_pictures_nothing_is_drawn() -> None:

@@ -16,6 +16,7 @@ from lumirage_bids.output.folder import Output
 from lumirage_bids.output.record import MadeBy
 from lumirage_bids.report import rendering
 from lumirage_bids.report.audit_section import AuditSection
+from lumirage_bids.report.figures.style import THEME
 from lumirage_bids.report.group_page import MissingScan, write_group_report
 from lumirage_bids.report.subject_page import ScanPanel, SubjectPage, write_subject_report
 from lumirage_bids.report.viewer import view_pair
@@ -130,8 +131,10 @@ def test_hostile_names_are_whole_in_the_table_of_pairs(pages: dict[str, Path]):
     assert len(data["moving"]) == len(data["dice"][0]) == 12
 
 
-def colours() -> dict[str, str]:
-    return dict(re.findall(r"(--[a-z]+): (#[0-9a-f]+)", STYLE))
+def colours(theme: str) -> dict[str, str]:
+    """Colours of the page by day or by night, by their names."""
+    day, night = re.findall(r":root \{([^}]*)\}", STYLE)
+    return dict(re.findall(r"(--[\w-]+): (#[0-9a-f]+)", day + night * (theme == "night")))
 
 
 def luminance(colour: str) -> float:
@@ -152,24 +155,45 @@ def test_contrast_is_that_of_wcag():
     assert contrast("#767676", "#fff") == pytest.approx(4.54, abs=0.01)
 
 
-def test_text_stands_out_from_every_ground():
-    known = colours()
+@pytest.mark.parametrize("theme", ["day", "night"])
+def test_text_stands_out_from_every_ground(theme: str):
+    known = colours(theme)
 
     def resolved(value: str) -> str:
         return known.get(value.removeprefix("var(").removesuffix(")"), value)
 
     rules = re.findall(r"([^{}]+)\{([^{}]*)\}", STYLE.replace("\n", " "))
     grounds = {resolved(value) for _, body in rules for value in re.findall(r"background: ?(#\w+|var\([\w-]+\))", body)}
-    dark = {ground for ground in grounds if luminance(ground) < 0.4}
+    # Others have a text of their own.
+    grounds = {ground for ground in grounds if contrast(ground, known["--paper"]) < 2}
+    assert len(grounds) > 5
     checked = 0
     for selector, body in rules:
         texts = re.findall(r"(?<![\w-])color: ?(#\w+|var\([\w-]+\))", body)
         own = re.findall(r"background: ?(#\w+|var\([\w-]+\))", body)
         if ":disabled" in selector:  # WCAG leaves them out
             continue
-        for text, ground in product(texts, own or grounds - dark):
+        for text, ground in product(texts, own or grounds):
             assert contrast(resolved(text), resolved(ground)) >= LEAST, (selector, text, ground)
             checked += 1
     assert checked > 20
-    assert all(contrast(known["--ink"], ground) >= LEAST for ground in grounds - dark)
-    assert all(contrast(known["--accent"], ground) >= 3 for ground in grounds - dark)  # the mark of what has the focus
+    assert all(contrast(known["--ink"], ground) >= LEAST for ground in grounds)
+    assert all(contrast(known["--accent"], ground) >= 3 for ground in grounds)  # the mark of what has the focus
+
+
+@pytest.mark.parametrize("theme", ["day", "night"])
+def test_what_figures_draw_stands_out_from_the_page(theme: str):
+    known = colours(theme)
+    # Yellow and light blue of a palette for the colour-blind: marks differ in shape too, and lie beside their names.
+    series = {name: contrast(colour, known["--paper"]) for name, colour in known.items() if "--series" in name}
+    assert len(series) == 7
+    assert min(series.values()) > 2
+    assert contrast(known["--soft"], known["--paper"]) >= LEAST
+    assert contrast(known["--floor"], known["--paper"]) > 2.5
+    assert set(THEME.values()) <= set(known)
+
+
+def test_by_day_figures_on_the_page_have_the_colours_of_their_files():
+    known = colours("day")
+    own = {colour: name for colour, name in THEME.items() if name != "--soft"}
+    assert {name: known[name] for name in own.values()} == {name: colour for colour, name in own.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +42,7 @@ def test_the_whole_page(tmp_path: Path):
     check_self_contained(page)
     sections = [section.get("id") for section in page.iter("section")]
     assert sections == [
-        *("verdict", "summary", "violins", "comparisons", "measures", "variants", "structures", "pairs"),
+        *("verdict", "overview", "summary", "comparisons", "measures", "variants", "structures", "pairs"),
         *("failures", "reading", "methods"),
     ]
     assert len(page.findall(".//table[@id='summary-table']/tbody/tr")) == len(group.summary)
@@ -65,7 +67,7 @@ def test_the_whole_page(tmp_path: Path):
 def names_of_figures(group: GroupTables) -> set[str]:
     """Figures that there are of tables without images, as their files are called."""
     shown = Shown(tables=group, audit=None, pictures=Pictures(), parameters={}, known=Known())
-    return {f"figures/{figure.name}" for _, figure in draw_figures(shown)}
+    return {f"figures/{figure.name}" for _, figure, _ in draw_figures(shown)}
 
 
 def test_every_labelling_has_the_figures_of_its_own():
@@ -119,7 +121,7 @@ def test_no_verdict_on_labels_from_the_intensities(tmp_path: Path):
     page = page_of(tmp_path, group, made_by=made_by)
     assert len(page.findall(".//table[@id='ranking-table']/tbody/tr")) == 2
     verdict = page.find(".//section[@id='verdict']")
-    headlines = [line.text_content() for line in verdict.findall("p[@class='headline']")]
+    headlines = [line.text_content() for line in verdict.findall(".//p[@class='headline']")]
     assert headlines[0].startswith("No verdict. The labels (tissue)")
     assert headlines[1].startswith("No winner: the order of syn and greedy is not certain")
 
@@ -143,6 +145,55 @@ def test_citations_lead_to_the_references(tmp_path: Path):
     check_structure(page)
     assert "Overlap (Dice, 1945; Holm, 1979)." in (tmp_path / "group" / "CITATION.md").read_text("utf-8")
     assert (tmp_path / "group" / "CITATION.bib").read_text("utf-8").count("@article{") == 2
+
+
+def test_a_labelling_without_a_verdict_has_no_figures_beside_one_that_has(tmp_path: Path):
+    group = tables(subjects=3, kinds=("T1w",), labellings=("tissue", "manual"))
+    made_by = {"tissue": MadeBy(labeller="atropos", from_intensities=True), "manual": MadeBy(labeller="existing")}
+    page = page_of(tmp_path, group, made_by=made_by)
+    titles = [title.text_content() for title in page.findall(".//p[@class='title']")]
+    assert any("manual" in title for title in titles)
+    assert not [title for title in titles if "tissue" in title]
+    (withheld,) = page.xpath("//div[@class='verdict withheld']/h3")
+    assert withheld.text_content() == "tissue, all pairs"
+
+
+def test_marks_and_rows_lead_to_the_page_of_the_moving_scan(tmp_path: Path):
+    group = tables(subjects=3, kinds=("T1w",))
+    output = Output(tmp_path)
+    output.write_text("sub-01.html", "pictures")
+    page = html.document_fromstring(write_group_report(output, group, context()).read_bytes())
+    scans = json.loads(page.find(".//main").get("data-scans"))
+    assert [scan["page"] for scan in scans] == ["", "../sub-01.html", ""]
+    (dice,) = page.xpath("//section[@id='overview']//svg[contains(@aria-label, 'Mean Dice of the pairs')]")
+    named = dice.xpath(".//*[@data-pairs]")
+    assert len(named) == 2  # the rows of greedy and syn
+    for group_of_marks, method in zip(named, ("greedy", "syn"), strict=True):
+        told = [text.split() for text in group_of_marks.get("data-pairs").split(";")]
+        assert len(told) == len(group_of_marks.findall(".//use"))
+        shown = {(scans[int(m)]["name"], scans[int(f)]["name"]): dice for m, f, dice in told}
+        rows = group.pairs[group.pairs["method"] == method]
+        keys = zip(rows["moving"], rows["fixed"], strict=True)
+        assert shown == dict(zip(keys, (f"{dice:.3f}" for dice in rows["dice_mean"]), strict=True))
+
+
+def test_a_figure_too_high_for_a_column_stands_there_for_both_widths(tmp_path: Path):
+    pairs, structures = score_table(subjects=3, kinds=("T1w",), structures=60)
+    page = page_of(tmp_path, group_tables(Scores(pairs=pairs, structures=structures)))
+    figures = {figure.findtext(".//p[@class='title']"): figure for figure in page.iter("figure")}
+    both = figures["Mean Dice per structure: braincolor"]
+    assert [len(both.findall(f".//div[@class='{name}']/svg")) for name in ("on-narrow", "on-wide")] == [1, 1]
+    assert len(figures["Mean Dice of each pair: braincolor"].findall(".//svg")) == 1
+    check_structure(page)
+
+
+def test_figures_take_the_colours_of_the_page(tmp_path: Path):
+    page = page_of(tmp_path, tables(subjects=3, kinds=("T1w",)))
+    used = {name for svg in page.iter("svg") for name in re.findall(r"var\((--[\w-]+)\)", html.tostring(svg).decode())}
+    assert {"--ink", "--grid", "--paper", "--series-1"} <= used
+    (style,) = page.iter("style")
+    for theme in (style.text.partition("@media screen")[0], style.text.partition("@media screen")[2]):
+        assert used <= set(re.findall(r"(--[\w-]+): #", theme))
 
 
 def test_too_many_pairs_are_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -173,7 +224,7 @@ def test_images_are_shown_as_pictures_and_named_by_arm(tmp_path: Path):
     assert not any("script" in name for name in names)
     # The title of the figure names the method, and it leads to the pair's own pictures.
     (folded,) = section.findall("details")
-    assert folded.findtext("summary").startswith("syn, braincolor: its worst, median and best pair")
+    assert folded.findtext("summary").startswith("syn: worst, median and best pair, braincolor")
     (link,) = folded.xpath(".//a[contains(@href, '#pair-')]")
     assert link.text == "worst of 3 pairs"
     assert link.get("href") == f"../sub-1.html#{pair.anchor}"
@@ -183,8 +234,8 @@ def test_one_method_and_one_variant_make_no_comparing_figures(tmp_path: Path):
     page_of(tmp_path, tables(subjects=3, gains={"syn": 0.2}))
     drawn = {file.stem.partition("-")[0] for file in (tmp_path / "group" / "figures").iterdir()}
     assert {"dice", "structures"} <= drawn
-    comparing = {kind.name for kind in page_figures() if kind.section in ("comparisons", "variants")}
-    assert len(comparing) > 2
+    comparing = {"differences", "cost"} | {k.name for k in page_figures() if k.section in ("comparisons", "variants")}
+    assert len(comparing) > 3
     assert not drawn & comparing
 
 
@@ -232,7 +283,7 @@ def test_the_page_tells_two_evaluations_apart(tmp_path: Path):
     of_two = tables(subjects=4, kinds=("T1w",), variants=("lumir", "own"), evaluations={"lumir": "reference, nearest"})
     page = page_of(tmp_path, of_two, parameters={v: {"greedy window": 7} for v in ("own", "lumir")})
     check_structure(page)
-    titles = [title.text_content() for title in page.xpath("//section[@id='verdict']/h3")]
+    titles = [title.text_content() for title in page.xpath("//section[@id='verdict']//h3")]
     assert titles == [
         "braincolor, all pairs, labels compared on the fixed scan's native grid",
         "braincolor, all pairs, labels compared on the prepared grid of the scan that all are aligned to, carried by "
@@ -246,7 +297,8 @@ def test_the_page_tells_two_evaluations_apart(tmp_path: Path):
     assert "Difference from own" in shown
     assert "evaluation reference, nearest" in shown
     assert "window" not in shown
-    assert len(page.xpath("//section[@id='comparisons']//figure[.//*[contains(text(), 'Effect size d_z')]]")) == 2
+    matrices = page.xpath("//section[@id='comparisons']//figure[.//p[starts-with(., 'Effect size d_z')]]")
+    assert len(matrices) == 2
     one = page_of(tmp_path / "one", tables(subjects=4, kinds=("T1w",), variants=("1mm", "2mm")))
     (caption,) = one.xpath("//section[@id='variants']//figcaption")
     assert "native grid, whatever the variant" in caption.text_content()

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lumirage_bids.report.figures.base import OfLabelling, Shown
@@ -16,6 +15,7 @@ from lumirage_bids.report.figures.style import (
     BELOW,
     FAINT,
     WIDTH,
+    Sheet,
     better_words,
     headline,
     interval_words,
@@ -29,7 +29,7 @@ _ROW = 0.32  # inches
 _WAYS = {"majority_dice": ("majority vote", ABOVE, "o"), "staple_dice": ("STAPLE", BELOW, "s")}
 
 
-def fused_dots(rows: pd.DataFrame, title: str) -> Figure:
+def fused_dots(rows: pd.DataFrame, title: str, *, width: float = WIDTH) -> Sheet:
     """Draw the mean Dice of fused labels, a row an arm and a mark a way to fuse, and that of single atlases.
 
     Parameters
@@ -37,16 +37,18 @@ def fused_dots(rows: pd.DataFrame, title: str) -> Figure:
     rows : DataFrame
         Rows of `lumirage_bids.stats.downstream.sum_up_downstream` of one labelling.
     title : str
+    width : float
+        Inches.
 
     Returns
     -------
-    Figure
-        180 mm wide. Bars are the 95 % intervals of the means.
+    Sheet
+        Bars are the 95 % intervals of the means.
     """
     arms = arms_of(rows)
     by_arm = rows.set_index(["measure", "variant", "method"])
     with journal_style():
-        figure = new_figure(WIDTH, 1.1 + _ROW * max(len(arms), 3))
+        figure = new_figure(width, 1.1 + _ROW * max(len(arms), 3))
         axes = figure.subplots()
         for number, (measure, (_, colour, marker)) in enumerate(_WAYS.items()):
             of = by_arm.loc[measure].reindex(pd.MultiIndex.from_tuples(arms))
@@ -90,8 +92,8 @@ class Atlases(OfLabelling):
             "the numbers."
         )
 
-    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+    def draw(self, shown: Shown, labelling: str) -> Sheet | None:
         """Draw it where labels were fused."""
         rows = shown.table("downstream")
         rows = rows[(rows["labelling"] == labelling) & rows["mean"].notna()]
-        return fused_dots(rows, f"Multi-atlas labels: {labelling}") if len(rows) else None
+        return fused_dots(rows, f"Multi-atlas labels: {labelling}", width=shown.width) if len(rows) else None

@@ -9,25 +9,26 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lumirage_bids.report.figures.style import WIDTH
 from lumirage_bids.report.text import Wording
-from lumirage_bids.stats.classes import Arm, primary_class
+from lumirage_bids.stats.classes import FLOOR, Arm, primary_class
 from lumirage_bids.stats.common import find_aside
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from lumirage_bids.report.audit_section import AuditSection
     from lumirage_bids.report.figures.intensities import ShownHistogram
     from lumirage_bids.report.figures.slices import View
+    from lumirage_bids.report.figures.style import Sheet
     from lumirage_bids.report.pictures_of_pairs import ShownPair
     from lumirage_bids.report.verdict.verdict import Known, Tables
 
 #: Sections of the page that show figures, and tables of statistics that ask for it, by their ids.
 SECTIONS = (
-    *("audit", "summary", "violins", "comparisons", "measures", "variants", "structures", "landmarks", "atlases"),
-    *("robustness", "images"),
+    *("overview", "summary", "comparisons", "measures", "variants", "structures", "landmarks", "atlases"),
+    *("robustness", "images", "audit"),
 )
 
 
@@ -61,7 +62,7 @@ class ReportFigure:
     ----------
     name : str
         File name without extension; unique on the page.
-    figure : Figure
+    figure : Sheet
     caption, alt : str
         What is said below it, and to those who cannot see it.
     pictures : bool
@@ -70,15 +71,18 @@ class ReportFigure:
         Whether the page folds it away below its caption.
     links : sequence of (str, str)
         Words, and where they lead from the page.
+    labelling : str
+        The labelling that it is of: the page shows all figures of one before those of the next. Empty for none.
     """
 
     name: str
-    figure: Figure
+    figure: Sheet
     caption: str
     alt: str
     pictures: bool = False
     folded: bool = False
     links: Sequence[tuple[str, str]] = ()
+    labelling: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,6 +100,8 @@ class Shown:
         What bounds the verdict besides scores.
     words : Wording
         How the score is spoken of.
+    width : float
+        Room for a figure, inches: one that can do with less takes no more.
     """
 
     tables: Tables
@@ -104,12 +110,18 @@ class Shown:
     parameters: Mapping[str, Mapping[str, Any]]
     known: Known
     words: Wording = field(default_factory=Wording)
+    width: float = WIDTH
+
+    @cached_property
+    def ends(self) -> dict[str, str]:
+        """Labellings with a score, in order → how the names of their files end."""
+        scored = self.tables.summary.dropna(subset="mean")
+        return {str(name): f"{number}-{slug(name)}" for number, name in enumerate(scored["labelling"].unique(), 1)}
 
     @cached_property
     def named(self) -> dict[str, str]:
-        """Labellings with a score, in order → how the names of their files end."""
-        scored = self.tables.summary.dropna(subset="mean")
-        return {name: f"{number}-{slug(name)}" for number, name in enumerate(scored["labelling"].unique(), 1)}
+        """Those of `ends` that have a verdict: the others have no figures of their own."""
+        return {name: end for name, end in self.ends.items() if not self.known.withheld.get(name)}
 
     def table(self, name: str) -> pd.DataFrame:
         """The score table (``pairs``), or a statistic, by its name."""
@@ -126,7 +138,7 @@ class Shown:
     def look(self, labelling: str) -> dict[str, Any]:
         """How a figure of scores speaks of them, and whom it marks."""
         what = {"what": self.words.mean, "higher_is_better": self.words.higher_is_better}
-        return {**what, "aside": self.aside(labelling)}
+        return {**what, "aside": self.aside(labelling), "width": self.width}
 
 
 class PageFigure(ABC):
@@ -153,7 +165,10 @@ class PageFigure(ABC):
 
 
 class OfLabelling(PageFigure):
-    """A figure that is drawn for each labelling."""
+    """A figure that is drawn for each labelling that has a verdict."""
+
+    first_look: ClassVar[bool] = False
+    """Whether it is drawn for the first labelling where none has a verdict."""
 
     @abstractmethod
     def caption(self, shown: Shown, labelling: str) -> str:
@@ -164,24 +179,32 @@ class OfLabelling(PageFigure):
         """What is said to those who cannot see it, and where the numbers stand."""
 
     @abstractmethod
-    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+    def draw(self, shown: Shown, labelling: str) -> Sheet | None:
         """Draw it; None where a labelling has nothing to show."""
 
     def draw_all(self, shown: Shown) -> Iterator[ReportFigure]:
         """One for each labelling that has something to show."""
-        for labelling, name in shown.named.items():
+        first = dict(list(shown.ends.items())[:1]) if self.first_look else {}
+        for labelling, name in (shown.named or first).items():
             if (figure := self.draw(shown, labelling)) is not None:
                 yield ReportFigure(
                     name=f"{self.name}-{name}",
                     figure=figure,
                     caption=self.caption(shown, labelling),
                     alt=self.alt(shown, labelling),
+                    labelling=labelling,
                 )
 
 
 def of_class(table: pd.DataFrame, labelling: str, split: str) -> pd.DataFrame:
     """Rows of a statistic that are of a labelling and a class of pairs."""
     return table[(table["labelling"] == labelling) & (table["split"] == split)]
+
+
+def among_competitors(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons of methods with each other; with the floor only where a method has nothing else beside it."""
+    among = comparisons[(comparisons["method_a"] != FLOOR) & (comparisons["method_b"] != FLOOR)]
+    return among if len(among) else comparisons
 
 
 def with_structures(per_structure: pd.DataFrame, labelling: str) -> pd.DataFrame:

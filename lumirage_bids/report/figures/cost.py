@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     FAINT,
     WIDTH,
+    Sheet,
     arm_colours,
     arm_markers,
+    fill,
     headline,
     journal_style,
     legend_below,
@@ -24,9 +25,11 @@ from lumirage_bids.report.figures.style import (
     new_figure,
     tell_pairs,
 )
+from lumirage_bids.report.text import fixed
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, rows_of_class, scored_dice
 
 _MEASURES = {"runtime_s": "Run time of a registration, s", "memory_gb": "Peak memory of a registration, GB"}
+_FAR = 1.0  # of the range of Dice
 _Floats = npt.NDArray[np.float64]
 
 
@@ -62,8 +65,8 @@ def costs(pairs: pd.DataFrame, labelling: str, split: str) -> dict[Arm, Quartile
 
 
 def dice_against_cost(
-    of: Mapping[Arm, Quartiles], labelling: str, split: str, *, aside: Collection[Arm] = ()
-) -> Figure:
+    of: Mapping[Arm, Quartiles], labelling: str, split: str, *, aside: Collection[Arm] = (), width: float = WIDTH
+) -> Sheet:
     """Draw run time and peak memory of every arm against its Dice.
 
     Parameters
@@ -74,19 +77,22 @@ def dice_against_cost(
         What that is of, for the title.
     aside : collection of Arm
         Arms that are set aside for lacking pairs: the figure says so.
+    width : float
+        Inches.
 
     Returns
     -------
-    Figure
-        180 mm wide; logarithmic axes of cost. Marks: medians over pairs; bars: quartiles. The floor registers
-        nothing: its Dice is a line.
+    Sheet
+        Logarithmic axes of cost. Marks: medians over pairs; bars: quartiles. The floor registers nothing: its Dice is a
+        line, or told in words where it lies far off.
     """
     with journal_style():
-        figure = new_figure(WIDTH, 3.3)
+        figure = new_figure(width, 3.0)
         grid = figure.subplots(1, 2, sharey=True)
         for axes, (measure, title) in zip(grid, _MEASURES.items(), strict=True):
             _panel(axes, of, measure, aside)
-            axes.set_xlabel(title)
+            axes.set_xlabel(fill(title, (width - 0.6) / 2))
+        _floor(grid, of)
         grid[0].set_ylabel("Mean Dice of a pair")
         headline(
             figure,
@@ -102,11 +108,9 @@ def _panel(axes: Axes, of: Mapping[Arm, Quartiles], measure: str, aside: Collect
     arms = list(of)
     labels, colours, markers = arm_labels(arms, aside), arm_colours(arms), arm_markers(arms)
     for arm, cost in of.items():
-        low, dice, high = cost.dice
         if arm.method == FLOOR:
-            told = f"{FLOOR}, median" if arm == arms[0] else None
-            axes.axhline(dice, color=FAINT, linestyle=(0, (3, 2)), linewidth=0.9, label=told)
             continue
+        low, dice, high = cost.dice
         cheap, middle, dear = getattr(cost, measure)
         look: dict[str, Any] = {"color": colours[arm], "markersize": 5.5, "elinewidth": 1.0, "label": labels[arm]}
         across, along = [[middle - cheap], [dear - middle]], [[dice - low], [high - dice]]
@@ -118,28 +122,46 @@ def _panel(axes: Axes, of: Mapping[Arm, Quartiles], measure: str, aside: Collect
     axes.grid(axis="both")
 
 
+def _floor(grid: Sequence[Axes], of: Mapping[Arm, Quartiles]) -> None:
+    """Draw the floor's Dice as a line where it lies near; else tell it, as it would flatten what is compared."""
+    low, high = grid[0].get_ylim()
+    medians = [float(cost.dice[1]) for arm, cost in of.items() if arm.method == FLOOR]
+    near = [median for median in medians if low - _FAR * (high - low) < median < high]
+    for axes in grid:
+        for place, median in enumerate(near):
+            told = None if place else f"{FLOOR}, median"
+            axes.axhline(median, color=FAINT, linestyle=(0, (3, 2)), linewidth=0.9, label=told)
+    if (
+        far := list(dict.fromkeys(fixed(median, 2) for median in (min(medians), max(medians))))
+        if medians and not near
+        else []
+    ):
+        look: dict[str, Any] = {"fontsize": 6.5, "color": FAINT, "va": "bottom", "transform": grid[0].transAxes}
+        grid[0].text(0.02, 0.01, f"↓ {FLOOR} {' to '.join(far)}", **look)
+
+
 class Costs(OfLabelling):
     """Dice against time and memory."""
 
     name: ClassVar[str] = "cost"
-    section: ClassVar[str] = "summary"
+    section: ClassVar[str] = "overview"
+    place: ClassVar[int] = 30
 
     def caption(self, shown: Shown, labelling: str) -> str:
         """What the axes are, and when times compare."""
-        split = shown.split(labelling)
         return (
-            f"Median Dice against median run time and peak memory, {labelling}, pairs of class “{split}”; bars: "
-            "quartiles over pairs. Times compare only if all pairs ran on the same machine with the same threads."
+            "Run time and peak memory of the registration alone. Times compare only if all pairs ran on the same "
+            "machine with the same threads."
         )
 
     def alt(self, shown: Shown, labelling: str) -> str:
         """The axes."""
         return f"Dice against run time and against memory of each method, {labelling}. The summary has the numbers."
 
-    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+    def draw(self, shown: Shown, labelling: str) -> Sheet | None:
         """Draw it where at least two competitors have costs."""
         split = shown.split(labelling)
         found = costs(shown.tables.pairs, labelling, split)
         if sum(arm.method != FLOOR for arm in found) < 2:
             return None
-        return dice_against_cost(found, labelling, split, aside=shown.aside(labelling))
+        return dice_against_cost(found, labelling, split, aside=shown.aside(labelling), width=shown.width)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from lumirage_bids.base.criteria import Criteria
-from lumirage_bids.report.figures.style import ABOVE, FAINT, INK, WIDTH, headline, journal_style, new_figure
+from lumirage_bids.report.figures.style import ABOVE, FAINT, INK, WIDTH, Sheet, headline, journal_style, new_figure
 
 ARMS = ["variant_a", "method_a", "variant_b", "method_b"]
 #: Every two methods that a figure shows; the tables have all.
@@ -28,7 +27,7 @@ def forest(
     names: Mapping[tuple[str, str], str],
     group: str,
     criteria: Criteria,
-) -> Figure:
+) -> Sheet:
     """Draw the differences of every two methods, an experiment a line, and below them their mean.
 
     Parameters
@@ -49,7 +48,7 @@ def forest(
 
     Returns
     -------
-    Figure
+    Sheet
         180 mm wide. Right of 0: the first-named method is better.
     """
     lines = [

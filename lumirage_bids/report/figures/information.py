@@ -8,22 +8,26 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from lumirage_bids.bids.splits import SAME_SUBJECT
 from lumirage_bids.report.figures.base import OfLabelling, Shown, with_structures
 from lumirage_bids.report.figures.style import (
+    PANEL,
     WIDTH,
+    Sheet,
     arm_colours,
     arm_markers,
     better_words,
+    competing,
+    fill,
     headline,
     journal_style,
     legend_below,
     log_axis,
     new_figure,
+    two_panels,
 )
-from lumirage_bids.stats.classes import Arm, arm_labels, arms_of, scored_dice, select
+from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of, scored_dice, select
 
 _FEW = 8  # points that a correlation takes at least
 _FEWEST_FOR_TREND = 20
@@ -38,7 +42,8 @@ def dice_against_information(
     labelling: str,
     *,
     aside: Collection[Arm] = (),
-) -> Figure:
+    width: float = WIDTH,
+) -> Sheet:
     """Draw the Dice of structures against the contrast at their boundary, and that of scans against information.
 
     Parameters
@@ -55,11 +60,13 @@ def dice_against_information(
         The labelling to draw.
     aside : collection of Arm
         Arms that are set aside for lacking pairs: the figure says so.
+    width : float
+        Inches.
 
     Returns
     -------
-    Figure
-        180 mm wide. Left: a mark per structure and arm. Right: a mark per fixed scan and arm, the mean over its
+    Sheet
+        Left, or on top: a mark per structure and arm. Right, or below: a mark per fixed scan and arm, the mean over its
         pairs, rescans left out where there are others. The legend gives Spearman's rank correlation of each cloud.
 
     References
@@ -75,26 +82,29 @@ def dice_against_information(
         scored.assign(mean=scored_dice(scored)).groupby(["variant", "method", "fixed"])["mean"].mean().reset_index()
     )
     with journal_style():
-        figure = new_figure(WIDTH, 3.4)
-        left, right = figure.subplots(1, 2)
+        figure, (left, right) = two_panels(width)
         structures = _cloud(left, of.assign(x=of["index"].map(contrasts)), arms)
-        left.set_xlabel("Contrast at the boundary (|Cliff’s δ|, mean over scans)")
+        left.set_xlabel(fill("Contrast at the boundary (|Cliff’s δ|, mean over scans)", PANEL))
         left.set_title("Structures")
         scans = _cloud(right, by_scan.assign(x=by_scan["fixed"].map(information)), arms)
         right.set_xlabel("Mutual information of intensity and label, bits")
         right.set_title("Fixed scans")
-        left.set_ylabel(f"Mean Dice, {better_words(True)}")
+        for axes in (left, right):
+            axes.set_ylabel(f"Mean Dice, {better_words(True)}")
         _legend(figure, left, arm_labels(arms, aside), structures, scans)
         headline(
             figure,
             f"Dice and what the image tells of the labels: {labelling}",
             f"n = {of['index'].nunique()} structures, {by_scan['fixed'].nunique()} fixed scans. Marks: means "
-            "over pairs of different subjects, where there are any. ρ: Spearman’s rank correlation, left and right.",
+            "over pairs of different subjects, where there are any. ρ: Spearman’s rank correlation, of structures and "
+            "of scans.",
         )
     return figure
 
 
-def dice_against_volume(per_structure: pd.DataFrame, labelling: str, *, aside: Collection[Arm] = ()) -> Figure:
+def dice_against_volume(
+    per_structure: pd.DataFrame, labelling: str, *, aside: Collection[Arm] = (), width: float = WIDTH
+) -> Sheet:
     """Draw the mean Dice of structures against their volume.
 
     Parameters
@@ -105,18 +115,20 @@ def dice_against_volume(per_structure: pd.DataFrame, labelling: str, *, aside: C
         The labelling to draw.
     aside : collection of Arm
         Arms that are set aside for lacking pairs: the figure says so.
+    width : float
+        Inches.
 
     Returns
     -------
-    Figure
-        180 mm wide, logarithmic volumes. A mark per structure and arm; with structures enough, a line an arm: the
+    Sheet
+        Logarithmic volumes. A mark per structure and arm; with structures enough, a line an arm: the
         median of neighbours in volume.
     """
     of = with_structures(per_structure, labelling)
     of = of.assign(x=of["volume_mm3"] / 1000).dropna(subset=["x", "mean"]).sort_values("x", kind="stable")
     arms = arms_of(of)
     with journal_style():
-        figure = new_figure(WIDTH, 3.6)
+        figure = new_figure(width, min(3.6, 0.9 * width))
         axes = figure.subplots()
         rho = _cloud(axes, of, arms, alpha=0.6)
         for arm in arms:
@@ -144,11 +156,16 @@ def _cloud(axes: Axes, table: pd.DataFrame, arms: list[Arm], alpha: float = 1.0)
         of = table[(table["variant"] == arm.variant) & (table["method"] == arm.method)].dropna(subset=["x", "mean"])
         axes.plot(of["x"], of["mean"], markers[arm], color=colours[arm], markersize=3.4, alpha=alpha)
         rho.append(_rank_correlation(of))
+    judged = competing(arms)
+    shown = table[[Arm(*arm) in judged for arm in zip(table["variant"], table["method"], strict=True)]]
+    low, high = shown["mean"].min(), shown["mean"].max()
+    if high > low:  # the floor lies far below: it sets no end of the axis
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     axes.grid(axis="both")
     return rho
 
 
-def _legend(figure: Figure, axes: Axes, arms: Mapping[Arm, str], *rho: list[float]) -> None:
+def _legend(figure: Sheet, axes: Axes, arms: Mapping[Arm, str], *rho: list[float]) -> None:
     """Name the arms, in the order in which they were drawn, each with its correlations."""
     told = [", ".join(_write_signed(x) for x in of) for of in zip(*rho, strict=True)]
     labels = [f"{label} (ρ {text})" for label, text in zip(arms.values(), told, strict=True)]
@@ -177,21 +194,21 @@ class Volumes(OfLabelling):
     def caption(self, shown: Shown, labelling: str) -> str:
         """What the axes are, and what volume does to Dice."""
         return (
-            f"Mean Dice of each structure against its volume in the native label maps, {labelling}. A shift of half a "
-            "voxel costs a small structure more Dice than a large one: compare methods at equal volume."
+            "Volumes of the native label maps. A shift of half a voxel costs a small structure more Dice than a large "
+            f"one: compare methods at equal volume. {FLOOR} is drawn as far as it lies on the axis."
         )
 
     def alt(self, shown: Shown, labelling: str) -> str:
         """The axes."""
         return f"Scatter plot of mean Dice against structure volume, {labelling}. The table below has the numbers."
 
-    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+    def draw(self, shown: Shown, labelling: str) -> Sheet | None:
         """Draw it where volumes are known of a few structures at least."""
         rows = shown.table("structures")
         scored = with_structures(rows, labelling).dropna(subset="volume_mm3")
         if scored["index"].nunique() < _FEWEST_STRUCTURES:
             return None
-        return dice_against_volume(rows, labelling, aside=shown.aside(labelling))
+        return dice_against_volume(rows, labelling, aside=shown.aside(labelling), width=shown.width)
 
 
 class DiceByInformation(OfLabelling):
@@ -204,10 +221,9 @@ class DiceByInformation(OfLabelling):
     def caption(self, shown: Shown, labelling: str) -> str:
         """What the two sides are, and what is to be expected."""
         return (
-            f"Mean Dice against what the image tells of the labels, {labelling}. Left: structures, by the contrast at "
-            "their boundary (0: none). Right: fixed scans, by the mutual information of intensity and label. ρ: "
-            "Spearman's rank correlation. A method that sees intensities alone is expected to rise to the right; large "
-            "structures score higher whatever their contrast."
+            "Structures by the contrast at their boundary (0: none); fixed scans by the mutual information of "
+            "intensity and label. A method that sees intensities alone is expected to rise to the right; large "
+            f"structures score higher whatever their contrast. {FLOOR} is drawn as far as it lies on the axis."
         )
 
     def alt(self, shown: Shown, labelling: str) -> str:
@@ -216,11 +232,18 @@ class DiceByInformation(OfLabelling):
             f"Two scatter plots of mean Dice, {labelling}: against boundary contrast, and against mutual information."
         )
 
-    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+    def draw(self, shown: Shown, labelling: str) -> Sheet | None:
         """Draw it where contrasts are known."""
         audit = shown.audit
         if audit is None or not audit.contrasts.get(labelling):
             return None
         contrasts, information = audit.contrasts[labelling], audit.information.get(labelling, {})
-        rows, aside = shown.table("structures"), shown.aside(labelling)
-        return dice_against_information(rows, shown.tables.pairs, contrasts, information, labelling, aside=aside)
+        return dice_against_information(
+            shown.table("structures"),
+            shown.tables.pairs,
+            contrasts,
+            information,
+            labelling,
+            aside=shown.aside(labelling),
+            width=shown.width,
+        )

@@ -8,15 +8,22 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lumirage_bids.report.figures.base import PageFigure, ReportFigure, Shown
-from lumirage_bids.report.figures.style import FAINT, WIDTH, headline, journal_style, legend_below, new_figure
+from lumirage_bids.report.figures.style import (
+    FAINT,
+    WIDTH,
+    Sheet,
+    headline,
+    journal_style,
+    legend_below,
+    new_figure,
+    series_colours,
+)
 
-_PER_ROW = 3
+_PANEL = 2.2  # inches, at least
 # One look a variant, told apart in grey by their dashes.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#56B4E9")
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)), (0, (7, 2)), (0, (2, 1, 1, 1)))
 
 
@@ -28,26 +35,28 @@ class ShownHistogram(NamedTuple):
     scan: str
 
 
-def intensity_histograms(histograms: Mapping[ShownHistogram, npt.ArrayLike]) -> Figure:
+def intensity_histograms(histograms: Mapping[ShownHistogram, npt.ArrayLike], *, width: float = WIDTH) -> Sheet:
     """Draw the histogram of every prepared image, a panel per sequence.
 
     Parameters
     ----------
     histograms : mapping of ShownHistogram to array-like, shape (64,)
         Voxels of the brain by intensity: equal bins over [0, 1]. At least one; all with as many bins.
+    width : float
+        Inches.
 
     Returns
     -------
-    Figure
-        180 mm wide. Thin: single scans; thick: mean of a variant's scans. Each histogram is scaled to a sum of 100 %,
+    Sheet
+        Thin: single scans; thick: mean of a variant's scans. Each histogram is scaled to a sum of 100 %,
         so brains of any size compare.
     """
     sequences = list(dict.fromkeys(seen.sequence for seen in histograms))
     variants = list(dict.fromkeys(seen.variant for seen in histograms))
-    columns = min(_PER_ROW, len(sequences))
+    columns = max(1, min(int(width / _PANEL), len(sequences)))
     rows = -(-len(sequences) // columns)
     with journal_style():
-        figure = new_figure(WIDTH, 0.8 + 1.9 * rows)
+        figure = new_figure(width, 0.8 + 1.9 * rows)
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for number, axes in enumerate(grid.flat):
             if number >= len(sequences):
@@ -74,7 +83,7 @@ def intensity_histograms(histograms: Mapping[ShownHistogram, npt.ArrayLike]) -> 
 
 
 def _look(place: int) -> dict[str, Any]:
-    return {"color": _COLOURS[place % len(_COLOURS)], "linestyle": _DASHES[place % len(_DASHES)]}
+    return {"color": series_colours(place + 1)[place], "linestyle": _DASHES[place % len(_DASHES)]}
 
 
 def _panel(axes: Axes, histograms: Mapping[ShownHistogram, npt.ArrayLike], variants: list[str]) -> None:
@@ -107,9 +116,8 @@ class Histograms(PageFigure):
         if shown.pictures.histograms:
             yield ReportFigure(
                 name=self.name,
-                figure=intensity_histograms(shown.pictures.histograms),
-                caption="Histograms of the prepared images inside the brain, by sequence, after winsorising and "
-                "scaling to 0 to 1; where a variant normalises nothing, between the percentiles 0.5 and 99.5 of each "
-                "brain. Thin: single scans; thick: mean of a variant's scans.",
+                figure=intensity_histograms(shown.pictures.histograms, width=shown.width),
+                caption="After winsorising and scaling to 0 to 1; where a variant normalises nothing, between the "
+                "percentiles 0.5 and 99.5 of each brain.",
                 alt="Histograms of the intensities of the prepared images, a panel per sequence.",
             )

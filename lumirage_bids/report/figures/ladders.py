@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lumirage_bids.measures import columns
 from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     WIDTH,
+    Sheet,
     arm_colours,
     arm_markers,
     headline,
@@ -27,10 +27,10 @@ from lumirage_bids.report.figures.style import (
 from lumirage_bids.stats.classes import Arm, quote
 
 _ROW = 1.6  # inches
-_IN_A_ROW = 4
+_PANEL = 1.6  # inches, at least
 
 
-def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
+def ladder_curves(rows: pd.DataFrame, labelling: str, *, width: float = WIDTH) -> Sheet:
     """Draw means over the size of each perturbation, one line per method: measures of accuracy and of the deformation.
 
     Parameters
@@ -38,11 +38,13 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
     rows : DataFrame
         Rows of `lumirage_bids.stats.ladders.climb`, of one labelling and evaluation.
     labelling : str
+    width : float
+        Inches.
 
     Returns
     -------
-    Figure
-        180 mm wide; a panel a kind and measure, four in a row. Bars are the 95 % intervals of the means.
+    Sheet
+        A panel a kind and measure, as many in a row as there is room for. Bars are the 95 % intervals of the means.
     """
     known = columns()
     shown = [m for m in rows["measure"].unique() if known[m].tells in {"accuracy", "deformation"}]
@@ -50,10 +52,11 @@ def ladder_curves(rows: pd.DataFrame, labelling: str) -> Figure:
     several = len({variant for variant, _ in ladders}) > 1
     methods = list(rows["method"].unique())
     panels = [(*ladder, measure) for measure in shown for ladder in ladders]
-    height = -(-len(panels) // _IN_A_ROW)
+    across = min(int(width / _PANEL), len(panels))
+    height = -(-len(panels) // across)
     with journal_style():
-        figure = new_figure(WIDTH, 1.0 + _ROW * height)
-        grid = figure.subplots(height, min(_IN_A_ROW, len(panels)), squeeze=False).ravel()
+        figure = new_figure(width, 1.0 + _ROW * height)
+        grid = figure.subplots(height, across, squeeze=False).ravel()
         for axes, (variant, kind, measure) in zip(grid, panels, strict=False):
             here = rows[(rows["perturbation"] == kind) & (rows["variant"] == variant) & (rows["measure"] == measure)]
             _draw(axes, here, methods)
@@ -105,9 +108,9 @@ class Ladders(OfLabelling):
             "have them."
         )
 
-    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+    def draw(self, shown: Shown, labelling: str) -> Sheet | None:
         """Draw it where the labelling has a ladder."""
         rows = shown.table("ladder")
         rows = rows[rows["labelling"] == labelling]
         rows = rows[rows["evaluation"] == rows["evaluation"].iloc[0]] if len(rows) else rows
-        return ladder_curves(rows, labelling) if len(rows) else None
+        return ladder_curves(rows, labelling, width=shown.width) if len(rows) else None

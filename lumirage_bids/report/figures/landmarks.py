@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lumirage_bids.report.figures.base import PageFigure, ReportFigure, Shown
-from lumirage_bids.report.figures.rows import ONE_COLUMN, ROW, dots, legend_marks, name_rows
+from lumirage_bids.report.figures.rows import ROW, columns_of, dots, ends_of, legend_marks, name_rows
 from lumirage_bids.report.figures.style import (
+    BAND,
     WIDTH,
+    Sheet,
     better_words,
     headline,
     interval_words,
@@ -26,12 +27,11 @@ from lumirage_bids.report.text import fixed, span
 from lumirage_bids.stats.classes import FLOOR, Arm, arm_labels, arms_of
 from lumirage_bids.stats.landmarks import ALL_LANDMARKS
 
-_FLOOR = "#e4e4e4"
 _TOLD = 6
 """Arms whose worst landmark is told."""
 
 
-def landmark_dots(landmarks: pd.DataFrame) -> Figure:
+def landmark_dots(landmarks: pd.DataFrame, *, width: float = WIDTH) -> Sheet:
     """Draw the mean error of every landmark, a mark per arm, the worst landmark first.
 
     Parameters
@@ -39,32 +39,35 @@ def landmark_dots(landmarks: pd.DataFrame) -> Figure:
     landmarks : DataFrame
         Rows of `lumirage_bids.stats.landmarks.per_landmark`.
 
+    width : float
+        Inches.
+
     Returns
     -------
-    Figure
-        180 mm wide, 3.2 mm a landmark; more than 40 stand in two columns. Bars are the 95 % intervals of the means; a
-        grey bar from 0 is what raters' disagreement would leave after a perfect registration.
+    Sheet
+        3.2 mm a landmark; more than 40 stand in two columns, where there is room. Bars are the 95 % intervals of the
+        means; a grey bar from 0 is what raters' disagreement would leave after a perfect registration.
     """
     rows = landmarks[landmarks["landmark"] != ALL_LANDMARKS]
     arms, order = arms_of(rows), list(rows["landmark"].unique())
     by_arm = rows.set_index(["landmark", "variant", "method"])
     means, low, high = (by_arm[column].unstack(["variant", "method"]) for column in ("mean", "ci_low", "ci_high"))
     about = rows.drop_duplicates("landmark").set_index("landmark")
-    columns = 1 if len(order) <= ONE_COLUMN else 2
+    columns = columns_of(len(order), width)
     length = -(-len(order) // columns)
     floor = bool(about["floor_mm"].notna().any())
+    ends = (0.0, ends_of(arms, means)[1])
     with journal_style():
-        figure = new_figure(WIDTH, 1.0 + ROW * max(length, 6))
+        figure = new_figure(width, 1.0 + ROW * max(length, 6))
         for number, axes in enumerate(figure.subplots(1, columns, sharex=True, squeeze=False)[0]):
             part = order[number * length : (number + 1) * length]
-            dots(axes, arms, *(wide.loc[part] for wide in (means, low, high)))
-            axes.barh(np.arange(len(part)), about.loc[part, "floor_mm"], height=1.0, color=_FLOOR, zorder=0)
-            axes.set_xlim(left=0)
+            dots(axes, arms, *(wide.loc[part] for wide in (means, low, high)), ends=ends)
+            axes.barh(np.arange(len(part)), about.loc[part, "floor_mm"], height=1.0, color=BAND, zorder=0)
             axes.set_xlabel(f"Mean error, mm, {better_words(False)}")
             name_rows(axes, [name_of(name, str(about["description"][name])) for name in part], length)
         definition = f"Means over {tell_pairs(rows['n'])}. {interval_words(bool(rows['ci_low'].notna().any()))}"
         headline(figure, "Error of each landmark", definition)
-        marks = [*legend_marks(arms), *([Patch(color=_FLOOR)] if floor else [])]
+        marks = [*legend_marks(arms), *([Patch(color=BAND)] if floor else [])]
         legend_below(
             figure, marks, [*arm_labels(arms).values(), *(["left by raters' disagreement alone"] if floor else [])]
         )
@@ -130,7 +133,7 @@ class LandmarkDots(PageFigure):
         if rows["mean"].notna().any():
             yield ReportFigure(
                 name=self.name,
-                figure=landmark_dots(rows),
+                figure=landmark_dots(rows, width=shown.width),
                 caption=" ".join(filter(None, ("Mean error of each landmark.", worst_words(rows), raters_words(rows)))),
                 alt="Dots of mean error per landmark and method, the worst on top. The table below has the numbers.",
             )

@@ -53,13 +53,13 @@ class Pairs(PageFigure):
         arms = list(dict.fromkeys(arm for _, arm in shown.pictures.pairs))
         labels = arm_labels(arms)
         for (labelling, arm), pairs in shown.pictures.pairs.items():
-            if labelling not in shown.named or not pairs:
+            if labelling not in shown.ends or not pairs:
                 continue
             title = f"{labels[arm]}: worst, median and best pair, {labelling}"
             definition = "Moved images, with outlines of labels."
             number = arms.index(arm) + 1
             yield ReportFigure(
-                name=f"{self.name}-{shown.named[labelling]}-{number}-{slug(description(*arm))}",
+                name=f"{self.name}-{shown.ends[labelling]}-{number}-{slug(description(*arm))}",
                 figure=plane_rows([_view_pair(pair, labelling) for pair in pairs], title, definition, _LEGEND),
                 caption=f"{labels[arm]}, {labelling}: its worst, median and best pair by mean Dice, the moved image in "
                 "three planes of the fixed scan. Outlines are white where the fixed scan's labels and the moved ones "
@@ -67,6 +67,7 @@ class Pairs(PageFigure):
                 alt=f"Slices of {and_join([pair.title for pair in pairs])}, {labels[arm]}.",
                 pictures=True,
                 folded=True,
+                labelling=labelling,
                 links=[(pair.place, f"../{pair.page}#{pair.anchor}") for pair in pairs],
             )
 

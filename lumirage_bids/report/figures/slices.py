@@ -11,10 +11,9 @@ import numpy.typing as npt
 from contourpy import contour_generator
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lumirage_bids.report.figures.style import WIDTH, headline, journal_style, new_figure
+from lumirage_bids.report.figures.style import WIDTH, Sheet, headline, journal_style, new_figure
 from lumirage_bids.spatial.mosaic import SIDES, Tile
 
 # Bright on a dark image; cycled through by label, neighbours in the cycle far apart in hue.
@@ -87,7 +86,7 @@ class View:
 
 def plane_rows(
     views: Sequence[View], title: str = "", definition: str = "", legend: Sequence[tuple[str, str]] = ()
-) -> Figure:
+) -> Sheet:
     """Draw images below each other, of each a slice in each plane.
 
     Parameters
@@ -101,7 +100,7 @@ def plane_rows(
 
     Returns
     -------
-    Figure
+    Sheet
         180 mm wide; the slices of a view at one scale, neurological convention: the subject's left is on the left,
         marked L.
     """

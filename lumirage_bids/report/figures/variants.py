@@ -8,20 +8,20 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from lumirage_bids.report.figures.base import OfLabelling, Shown
 from lumirage_bids.report.figures.style import (
     INK,
     WIDTH,
+    Sheet,
     arm_colours,
     arm_markers,
     headline,
     interval_words,
     journal_style,
     legend_below,
-    new_figure,
     tell_pairs,
+    two_panels,
 )
 from lumirage_bids.report.text import and_join, compared_where
 from lumirage_bids.stats.classes import Arm, arms_of, grids_of, rows_of_class
@@ -37,7 +37,8 @@ def variant_effect(
     split: str,
     *,
     aside: Collection[Arm] = (),
-) -> Figure:
+    width: float = WIDTH,
+) -> Sheet:
     """Draw each method's mean Dice in every variant, and its difference from the first variant, the base.
 
     Parameters
@@ -50,11 +51,13 @@ def variant_effect(
         What the table is of, for the title.
     aside : collection of Arm
         Arms that are set aside for lacking pairs: the legend says so.
+    width : float
+        Inches.
 
     Returns
     -------
-    Figure
-        180 mm wide. Variants stand in the order of `ordered_variants`; where nothing but the spacing differs, lines
+    Sheet
+        Variants stand in the order of `ordered_variants`; where nothing but the spacing differs, lines
         join the points of a method. Pairs are those that a method scored in all variants.
     """
     order = ordered_variants(list(effects["variant"].unique()), conditions)
@@ -62,8 +65,7 @@ def variant_effect(
     ladder = all(set(change) == {"spacing"} for change in told[1:])
     methods = arms_of(effects.assign(variant=""))
     with journal_style():
-        figure = new_figure(WIDTH, 3.3)
-        left, right = figure.subplots(1, 2)
+        figure, (left, right) = two_panels(width)
         for place, arm in enumerate(methods):
             of = effects[effects["method"] == arm.method]
             x = of["variant"].map(order.index) + _SPREAD * ((place + 0.5) / len(methods) - 0.5)
@@ -139,16 +141,16 @@ class Variants(OfLabelling):
         """What the two sides are, and where scores are taken."""
         split = shown.split(labelling)
         return (
-            f"What each variant does to each method, {labelling}, pairs of class “{split}”. Left: mean Dice; right: "
-            "its difference from the first variant, the base, on the same pairs. Under a variant's name stands what it "
-            f"changes. {_tell_evaluations(rows_of_class(shown.tables.pairs, labelling, split))}"
+            "What each variant does to each method: mean Dice, and its difference from the first variant, the base, on "
+            "the same pairs. Under a variant's name stands what it changes. "
+            f"{_tell_evaluations(rows_of_class(shown.tables.pairs, labelling, split))}"
         )
 
     def alt(self, shown: Shown, labelling: str) -> str:
         """What it shows."""
         return f"Mean Dice by variant and method, {labelling}. The table of comparisons has the differences."
 
-    def draw(self, shown: Shown, labelling: str) -> Figure | None:
+    def draw(self, shown: Shown, labelling: str) -> Sheet | None:
         """Draw it where there are two variants of one method."""
         split, conditions = shown.split(labelling), _conditions(shown)
         rows = rows_of_class(shown.tables.pairs, labelling, split)
@@ -157,7 +159,7 @@ class Variants(OfLabelling):
         effects = variant_effects(rows, ordered_variants(list(rows["variant"].unique()), conditions))
         if not len(effects):
             return None
-        return variant_effect(effects, conditions, labelling, split, aside=shown.aside(labelling))
+        return variant_effect(effects, conditions, labelling, split, aside=shown.aside(labelling), width=shown.width)
 
 
 def _conditions(shown: Shown) -> Mapping[str, Mapping[str, Any]]:

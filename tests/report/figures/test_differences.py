@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lumirage_bids.report.figures.differences import MAX_ROWS, keep_differing_in_one, paired_differences
+from lumirage_bids.report.text import fixed
 from lumirage_bids.stats.classes import ALL, DIFFERENT_SUBJECTS
 from lumirage_bids.stats.comparisons import compare
 from tests.report.figures.drawn import words
@@ -41,14 +42,35 @@ def test_intervals_are_drawn_where_there_are_subjects_enough():
 
 
 def test_only_arms_that_differ_in_one_thing_are_put_against_each_other():
-    pairs, _ = score_table(subjects=3, variants=("1mm", "2mm"), kinds=("T1w",))
+    gains = {"identity": 0.0, "demons": 0.1, "greedy": 0.2, "syn": 0.22}
+    pairs, _ = score_table(subjects=3, variants=("1mm", "2mm"), kinds=("T1w",), gains=gains)
     table = compare(pairs).query("split == 'all'")
     kept = keep_differing_in_one(table)
-    assert len(table) == 15
+    assert len(table) == 28
     assert len(kept) == 2 * 3 + 3
     names = [t.get_text() for t in paired_differences(pairs, table, "braincolor", ALL).axes[0].get_yticklabels()]
-    assert names[:3] == ["greedy − identity (1mm)", "syn − identity (1mm)", "syn − greedy (1mm)"]
-    assert names[6:] == ["identity: 2mm − 1mm", "greedy: 2mm − 1mm", "syn: 2mm − 1mm"]
+    assert names[:3] == ["greedy − demons (1mm)", "syn − demons (1mm)", "syn − greedy (1mm)"]
+    assert names[6:] == ["demons: 2mm − 1mm", "greedy: 2mm − 1mm", "syn: 2mm − 1mm"]
+
+
+def test_a_method_alone_is_put_against_the_floor():
+    pairs, _ = score_table(subjects=3, kinds=("T1w",), gains={"identity": 0.0, "syn": 0.2})
+    (name,) = paired_differences(pairs, compare(pairs), "braincolor", ALL).axes[0].get_yticklabels()
+    assert name.get_text() == "syn − identity"
+
+
+def test_every_mark_knows_its_pair():
+    pairs, _ = score_table(subjects=4, kinds=("T1w",), gains={"greedy": 0.2, "syn": 0.21})
+    figure = paired_differences(pairs, compare(pairs), "braincolor", ALL)
+    wide = pairs.pivot(index=["moving", "fixed"], columns="method", values="dice_mean")
+    wanted = wide["syn"] - wide["greedy"]
+    lines = {line.get_gid(): line for line in figure.axes[0].get_lines() if line.get_gid()}
+    told = {}
+    for name, points in figure.points.items():
+        for point, value in zip(points, lines[name].get_xdata(), strict=True):
+            told[point.moving, point.fixed] = value
+            assert point.told == fixed(value, sign=True)
+    assert told == pytest.approx(wanted.to_dict())
 
 
 def test_of_very_many_comparisons_the_largest_effects_are_drawn():

@@ -9,9 +9,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from lumirage_bids.report.figures.differences import paired_differences
-from lumirage_bids.report.figures.effect_sizes import effect_matrix
+from lumirage_bids.report.figures.effect_sizes import COLUMN_BETTER, ROW_BETTER, effect_matrix
 from lumirage_bids.report.figures.structures import structure_dots
-from lumirage_bids.report.figures.style import ABOVE, BELOW
+from lumirage_bids.report.figures.style import COLUMN, WIDTH
 from lumirage_bids.report.figures.violins import dice_violins
 from lumirage_bids.stats.classes import Arm
 from lumirage_bids.stats.common import find_aside
@@ -27,25 +27,25 @@ def test_blue_is_better_also_where_lower_scores_are():
     pairs, _ = score_table(subjects=12, gains={"syn": 0.0, "greedy": 0.1})
     table = compare(pairs)
     higher, lower = (effect_matrix(table, "braincolor", "all", higher_is_better=better) for better in (True, False))
-    assert cells(higher) == [to_rgba(ABOVE)]
-    assert cells(lower) == [to_rgba(BELOW)]
+    assert cells(higher) == [to_rgba(ROW_BETTER[-1])]
+    assert cells(lower) == [to_rgba(COLUMN_BETTER[-1])]
     left, right = (
-        paired_differences(pairs, table, "braincolor", "all", higher_is_better=better).axes[0].get_xlabel()
-        for better in (True, False)
+        paired_differences(pairs, table, "braincolor", "all", higher_is_better=better, width=width).axes[0].get_xlabel()
+        for better, width in ((True, WIDTH), (False, COLUMN))
     )
     assert left.startswith("← second-named better")
-    assert right.startswith("← first-named better")
+    assert right.endswith("← first better · second better →")
 
 
 def test_methods_that_are_set_aside_say_so_and_have_no_colour():
-    pairs, wide = score_table(subjects=12, gains={"identity": 0.0, "syn": 0.2, "greedy": 0.1})
+    pairs, wide = score_table(subjects=12, gains={"syn": 0.0, "ants": 0.2, "greedy": 0.1})
     failed = (pairs["method"] == "greedy") & (np.arange(len(pairs)) % 2 == 0)
     pairs = pairs.assign(status=np.where(failed, "failed", "ok"), dice_mean=pairs["dice_mean"].mask(failed))
     aside = find_aside(summarise(pairs), "braincolor")
     assert aside == {Arm("default", "greedy")}
     table = compare(pairs)
     matrix = effect_matrix(table, "braincolor", "all", aside=aside)
-    assert "greedy (set aside)" in texts(matrix)
+    assert "greedy\n(set aside)" in texts(matrix)
     assert sorted(color == to_rgba("white") for color in cells(matrix)) == [False, True, True]
     assert any(
         "greedy set aside" in text for text in texts(paired_differences(pairs, table, "braincolor", "all", aside=aside))

@@ -69,6 +69,16 @@ def _check_redo(arms: Iterable[ArmOfRun], settings: Settings) -> None:
         raise UsageError("--redo makes registrations again; it does not go with --reports-only or --stage prepare.")
 
 
+def _check_carried(arms: Iterable[ArmOfRun], names: list[str]) -> None:
+    """Refuse label maps of a labelling that the run does not have."""
+    for arm in arms:
+        if arm.method.carries and arm.method.carries not in names:
+            raise UsageError(
+                f"[methods.{arm.name}] labelling = {arm.method.carries!r} is none of this run, which has "
+                f"{', '.join(names)}. Name that of the maps, or choose it by --labellings."
+            )
+
+
 def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Done = NOTHING_DONE) -> Plan:
     """Decide everything before anything is done.
 
@@ -87,6 +97,7 @@ def make_plan(dataset: Dataset, protocol: Protocol, settings: Settings, done: Do
     arms = choose_arms(protocol, settings)
     over = select(dataset, protocol, settings, choose_labels(protocol, settings, dataset))
     _check_redo(arms, settings)
+    _check_carried(arms, [labels.name for labels in over.labels])
     builder = PlanBuilder(
         arms=arms,
         labels=over.labels,

@@ -67,7 +67,7 @@ def test_landmarks_are_read_and_their_names_compared(tmp_path: Path) -> None:
     found = look(tmp_path, [marked(tmp_path, s, text) for s, text in rows.items()])
     assert found.n_rows - found.n_failing == 2 * 2  # 1 and 2, both ways and by both methods
     assert found.exit_code == 1
-    assert "no finite number" in found.text
+    assert "not a finite number" in found.text
     assert "have no name in common" in found.text
     assert look(tmp_path, [marked(tmp_path, s, text) for s, text in rows.items()], stage="prepare").exit_code == 0
 

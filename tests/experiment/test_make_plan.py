@@ -173,7 +173,7 @@ def test_the_lender_of_a_mask_is_optional_and_makes_preparation_anew_when_it_com
     assert before.missing == ()
     assert lender.path in {f.path for f in before.files}
     (told,) = [line for line in warnings(before) if "T1w" in line]
-    assert "1 scan(s) without a brain mask" in told
+    assert "1 scan(s) have no brain mask" in told
     assert f"datalad get -d {tmp_path} {lender.path}" in told
     lender.path.write_bytes(b"1")
     after = plan(tmp_path, scans)

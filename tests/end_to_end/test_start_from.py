@@ -103,7 +103,7 @@ def test_it_is_written_down(run: Path) -> None:
     assert (record["training"]["onward"], record["training"]["hopeless"]) == ("none", "unknown")
     page = (run / "group" / "report.html").read_text()
     assert "onward optimises on from the result of first" in page
-    assert "It refined, as an instance optimisation, the displacement that first (FireANTs SyN" in page
+    assert "It refined, as an instance optimisation, the displacement that first (FireANTs&#39; SyN" in page
 
 
 @pytest.mark.slow

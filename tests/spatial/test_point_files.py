@@ -120,7 +120,7 @@ def test_a_list_that_old_slicers_read_the_right_way_round() -> None:
         ("a.fcsv", COLUMNS + ROWS, "no line '# CoordinateSystem"),
         ("a.fcsv", HEAD.format("4.6", "2") + ROWS, "CoordinateSystem = 2, which must be RAS"),
         ("a.fcsv", HEAD.format("4.6", "0") + "# columns = label,x,y\nAC,1,2\n", "no column z"),
-        ("a.fcsv", HEAD.format("4.6", "0") + "1,left,0,0\n", "no finite number"),
+        ("a.fcsv", HEAD.format("4.6", "0") + "1,left,0,0\n", "not a finite number"),
         ("a.json", "{", "a.json: "),
         ("a.json", '{"Manual": true}', "no list 'markups'"),
         ("a.json", json.dumps({"markups": [markups(coordinateUnits="um")]}), "coordinateUnits is 'um'"),
@@ -135,7 +135,7 @@ def test_a_list_that_old_slicers_read_the_right_way_round() -> None:
         ("a.fcsv", HEAD.format("4.6", "0") + COLUMNS + "1,1,5,2,5,3,0,0,0,1,1,1,0,1,AC,\n", "16 cells for 14 columns"),
         ("a.fcsv", HEAD.format("4.6", "0") + "1,1,2,3,0,0,0,1,1,1,0,1,AC,,4,0\n", "16 cells for 14 columns"),
         *(("a.json", json.dumps({"markups": [markups(controlPoints=v)]}), "no list of points") for v in NO_POINTS),
-        *(("a.json", json.dumps({"markups": [place(v)]}), "no finite number") for v in (7, "123", {"x": 1}, None)),
+        *(("a.json", json.dumps({"markups": [place(v)]}), "not a finite number") for v in (7, "123", {"x": 1}, None)),
         ("a.json", "[" * 100_000, "a.json: "),
     ],
 )
